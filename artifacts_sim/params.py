@@ -1,0 +1,69 @@
+"""What was drawn: plain numbers that replay an artifact on any device, in any process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts_sim.errors import ArtifactError
+
+Draws = Mapping[str, NDArray[Any]]
+"""Named nuisance draws; every array is (B, ...), one entry per slice, float64 or int64."""
+
+
+@dataclass(frozen=True, eq=False)
+class Params:
+    """One artifact's parameters for a batch of B slices.
+
+    Attributes:
+        name: the artifact.
+        knob: its severity in the knob's physical unit; 0 = identity.
+        draws: the nuisance draws, which do not depend on the knob. Held read-only.
+    """
+
+    name: str
+    knob: float
+    draws: Draws
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(array) for name, array in self.draws.items()}
+        if len(set(lengths.values())) != 1:
+            raise ArtifactError(
+                "draws hold one entry per slice, the same number under every name: "
+                f"received {lengths}; pass what `sample` or `to_dict` gave, unaltered"
+            )
+        frozen = {name: _read_only(array) for name, array in self.draws.items()}
+        object.__setattr__(self, "draws", MappingProxyType(frozen))
+
+    def __len__(self) -> int:
+        """Count the slices, B."""
+        return len(next(iter(self.draws.values())))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write as names, numbers and nested lists only, so that JSON keeps every bit."""
+        draws = {name: array.tolist() for name, array in self.draws.items()}
+        return {"name": self.name, "knob": self.knob, "draws": draws}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Self:
+        """Undo `to_dict`.
+
+        Raises:
+            ArtifactError: a field is missing or unknown, or the draws differ in length.
+        """
+        if set(record) != {"name", "knob", "draws"}:
+            raise ArtifactError(
+                "a record of params has the fields name, knob and draws: "
+                f"received {sorted(record)}; pass what `to_dict` gave"
+            )
+        draws = {name: np.asarray(values) for name, values in record["draws"].items()}
+        return cls(name=record["name"], knob=record["knob"], draws=draws)
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,199 @@
+"""Checkpoints: a spec, its weights and plain notes in one file that holds no code.
+
+A file is `torch.save` of {"format": 1, "spec": dict, "state": {name: tensor}, "meta": dict} and is
+read with `weights_only=True`, so opening one from a stranger runs nothing. The same content gives
+the same bytes under one version of torch.
+"""
+
+import io
+import os
+import sys
+import uuid
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mrimodels.classifier import Classifier, skeleton
+from mrimodels.errors import ModelError
+from mrimodels.spec import ModelSpec
+
+FORMAT = 1
+
+
+def save(
+    path: str | os.PathLike[str],
+    model: nn.Module,
+    spec: ModelSpec,
+    meta: Mapping[str, object] | None = None,
+) -> None:
+    """Write `model`, a network of `spec` on any device, to `path`, whole or not at all.
+
+    Args:
+        path: file to make or replace; its folder must exist.
+        model: what `build(spec)` returned, trained or not.
+        spec: the model's spec.
+        meta: notes, as str, int, float, bool, None, and lists and dicts of them.
+
+    Raises:
+        ModelError: the weights do not fit the spec, `meta` has other values, or there is no folder.
+
+    """
+    state = {sys.intern(name): _canonical(tensor) for name, tensor in model.state_dict().items()}
+    _require_fit(state, spec, "the model", "give the spec it was built with, in float32")
+    content = {
+        "format": FORMAT,
+        "spec": _plain(asdict(spec), "spec"),
+        "state": state,
+        "meta": _plain(dict(meta or {}), "meta"),
+    }
+    # Through memory, because torch.save writes the name of a file it opens into that file.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    _replace(Path(path), buffer.getbuffer())
+
+
+def load(
+    path: str | os.PathLike[str], device: str | torch.device = "cpu"
+) -> tuple[Classifier, ModelSpec]:
+    """Return the network in eval mode on `device`, and its spec, from a file of `save`.
+
+    Raises:
+        ModelError: no such file, not a checkpoint, damaged, of another format, or at odds with its
+            own spec.
+
+    """
+    content = _read(path)
+    spec = _spec(content["spec"], path)
+    remedy = "write the checkpoint again with mrimodels.save"
+    _require_fit(content["state"], spec, f"checkpoint {path}", remedy)
+    model = skeleton(spec)
+    model.load_state_dict(content["state"], assign=True)
+    return model.to(device).eval(), spec
+
+
+def load_meta(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the notes that `save` was given, {} if none; raises `ModelError` as `load` does."""
+    meta: dict[str, Any] = _read(path)["meta"]
+    return meta
+
+
+def _canonical(tensor: Tensor) -> Tensor:
+    # A copy, so that the file holds this tensor alone and not the storage it is a view of.
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+def _plain(value: object, where: str) -> object:
+    """Copy `value`, made of plain values; exact types, as the loader knows no others.
+
+    Strings are interned: pickle writes a repeated object as a reference and an equal one in full,
+    so that otherwise equal content could give different bytes.
+    """
+    if type(value) is str:
+        return sys.intern(value)
+    if value is None or type(value) in (bool, int, float):
+        return value
+    if type(value) is list:
+        return [_plain(item, f"{where}[{i}]") for i, item in enumerate(value)]
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {sys.intern(key): _plain(v, f"{where}[{key!r}]") for key, v in value.items()}
+    raise ModelError(
+        f"{where} must be a str, int, float, bool, None, list, or dict with str keys: "
+        f"received {type(value).__name__} {value!r:.80}; convert it first"
+    )
+
+
+def _replace(path: Path, data: memoryview) -> None:
+    if not path.parent.is_dir():
+        raise ModelError(
+            f"a checkpoint needs a folder to lie in: received {path}; create {path.parent} first"
+        )
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        with beside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    content = _unpack(path)
+    if not isinstance(content, dict) or "format" not in content:
+        raise _not_a_checkpoint(path, "no format number in it")
+    if content["format"] != FORMAT:
+        raise ModelError(
+            f"this version reads checkpoints of format {FORMAT}: received format "
+            f"{content['format']!r} in {path}; use the mrimodels version that wrote it"
+        )
+    if not all(isinstance(content.get(part), dict) for part in ("spec", "state", "meta")):
+        raise _not_a_checkpoint(path, "spec, state or meta is missing")
+    return content
+
+
+def _unpack(path: str | os.PathLike[str]) -> object:
+    try:
+        data = io.BytesIO(Path(path).read_bytes())
+    except OSError as error:
+        raise ModelError(
+            f"a checkpoint must be a readable file: received {path} ({error.strerror}); "
+            f"give a path that mrimodels.save wrote"
+        ) from error
+    try:
+        # torch.load does not compare the checksums that torch.save wrote.
+        with zipfile.ZipFile(data) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"checksum of {damaged} differs")
+        data.seek(0)
+        return torch.load(data, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes can make a reader raise anything
+        raise _not_a_checkpoint(path, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    # Not torch's own text, which proposes to switch weights_only off.
+    return str(error) if isinstance(error, zipfile.BadZipFile) else type(error).__name__
+
+
+def _not_a_checkpoint(path: str | os.PathLike[str], reason: str) -> ModelError:
+    return ModelError(
+        f"a checkpoint must be an undamaged file of mrimodels.save, plain values and tensors only: "
+        f"received {path} ({reason}); copy the file again, or save the model again"
+    )
+
+
+def _spec(fields: dict[str, Any], path: str | os.PathLike[str]) -> ModelSpec:
+    try:
+        return ModelSpec(**fields)
+    except TypeError as error:
+        raise ModelError(
+            f"a checkpoint's spec must have the fields of ModelSpec: received {fields} in {path}; "
+            f"use the mrimodels version that wrote it"
+        ) from error
+
+
+def _require_fit(state: dict[str, Any], spec: ModelSpec, what: str, remedy: str) -> None:
+    expected = {name: _kind(tensor) for name, tensor in skeleton(spec).state_dict().items()}
+    received = {name: _kind(value) for name, value in state.items()}
+    names = sorted(expected.keys() | received.keys(), key=str)
+    wrong = [name for name in names if expected.get(name) != received.get(name)]
+    if wrong:
+        first = wrong[0]
+        raise ModelError(
+            f"{what} must hold the tensors of {spec}: {len(wrong)} differ, first {first}, "
+            f"expected {expected.get(first, 'none')}, received {received.get(first, 'none')}; "
+            f"{remedy}"
+        )
+
+
+def _kind(value: object) -> str:
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    return f"{value.dtype} {tuple(value.shape)}"

@@ -1,0 +1,47 @@
+"""From a feature map to logits: average pooling to a small grid, dropout, one linear layer."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
+
+from mrimodels.dropout import KeyedDropout
+
+HEADS: Mapping[str, int] = {"gap": 1, "pool10": 10}
+"""Name -> side of the grid of averages that is flattened into the linear layer."""
+
+
+def average_grid(x: Tensor, side: int) -> Tensor:
+    """Average (N, C, H, W) on a grid, (N, C, side, side): adaptive pooling, for any H and W.
+
+    Where a grid of several cells divides the map evenly, plain average pooling gives the same
+    values, and a gradient that is deterministic on CUDA, which that of adaptive pooling is not.
+    """
+    height, width = x.shape[-2:]
+    if side > 1 and height % side == 0 and width % side == 0:
+        return avg_pool2d(x, (height // side, width // side))
+    return adaptive_avg_pool2d(x, side)
+
+
+class Head(nn.Module):
+    """Features (N, channels, H, W) -> logits (N, n_outputs), in the dtype of the weights.
+
+    Autocast ends here: the 8 significant bits of a bfloat16 logit tie scores that differ, and
+    AUROC counts ties.
+    """
+
+    def __init__(self, channels: int, n_outputs: int, side: int, dropout: float) -> None:
+        super().__init__()
+        self.side = side
+        self.dropout = KeyedDropout(dropout) if dropout > 0 else None
+        self.linear = nn.Linear(channels * side * side, n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map features (N, channels, H, W) to logits (N, n_outputs)."""
+        with torch.autocast(x.device.type, enabled=False):
+            features = average_grid(x.to(self.linear.weight.dtype), self.side).flatten(1)
+            if self.dropout is not None:
+                features = self.dropout(features)
+            logits: Tensor = self.linear(features)
+        return logits

@@ -1,0 +1,136 @@
+"""Pre-activation residual networks (He et al. 2016, "Identity mappings", arXiv 1603.05027).
+
+Every unit adds to its input what norm, ReLU and convolution, in this order, make of it. Where the
+shape changes, the shortcut is a 1x1 convolution of the pre-activated input; elsewhere it is the
+identity.
+"""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn.functional import relu
+
+from mrimodels.norms import NormFactory
+
+STAGE_STRIDES = (1, 2, 2, 2)
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+
+
+def _norm_relu(norm: nn.Module, x: Tensor) -> Tensor:
+    # In place: a norm's gradient needs its input, not its output; that saves a tensor per layer.
+    return relu(norm(x), inplace=True)
+
+
+def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
+    if inputs == outputs and stride == 1:
+        return None
+    return _conv(inputs, outputs, 1, stride)
+
+
+class _Block(nn.Module):
+    """What the two units share: the first norm, and a shortcut that takes the right input.
+
+    `channels` is the unit's inner width; it puts out `expansion * channels`.
+    """
+
+    expansion: int
+
+    def __init__(self, inputs: int, channels: int, stride: int, norm: NormFactory) -> None:
+        super().__init__()
+        self.norm1 = norm(inputs)
+        self.shortcut = _shortcut(inputs, self.expansion * channels, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, inputs, H, W) to (N, expansion * channels, H / stride, W / stride)."""
+        activated = _norm_relu(self.norm1, x)
+        carried: Tensor = x if self.shortcut is None else self.shortcut(activated)
+        return carried + self.residual(activated)
+
+    def residual(self, activated: Tensor) -> Tensor:
+        """Finish the residual branch from `activated`, the first norm's ReLU (N, inputs, H, W)."""
+        raise NotImplementedError
+
+
+class BasicBlock(_Block):
+    """Two 3x3 convolutions; the first one strides."""
+
+    expansion = 1
+
+    def __init__(self, inputs: int, channels: int, stride: int, norm: NormFactory) -> None:
+        super().__init__(inputs, channels, stride, norm)
+        self.conv1 = _conv(inputs, channels, 3, stride)
+        self.norm2 = norm(channels)
+        self.conv2 = _conv(channels, channels, 3)
+
+    def residual(self, activated: Tensor) -> Tensor:
+        """Apply conv, norm, ReLU, conv."""
+        x: Tensor = self.conv1(activated)
+        out: Tensor = self.conv2(_norm_relu(self.norm2, x))
+        return out
+
+
+class BottleneckBlock(_Block):
+    """Convolutions 1x1, 3x3, 1x1; the 3x3 one strides, the last one widens fourfold."""
+
+    expansion = 4
+
+    def __init__(self, inputs: int, channels: int, stride: int, norm: NormFactory) -> None:
+        super().__init__(inputs, channels, stride, norm)
+        self.conv1 = _conv(inputs, channels, 1)
+        self.norm2 = norm(channels)
+        self.conv2 = _conv(channels, channels, 3, stride)
+        self.norm3 = norm(channels)
+        self.conv3 = _conv(channels, self.expansion * channels, 1)
+
+    def residual(self, activated: Tensor) -> Tensor:
+        """Apply conv, then twice norm, ReLU, conv."""
+        x: Tensor = self.conv1(activated)
+        x = self.conv2(_norm_relu(self.norm2, x))
+        out: Tensor = self.conv3(_norm_relu(self.norm3, x))
+        return out
+
+
+class PreActResNet(nn.Module):
+    """Image (N, in_channels, H, W) -> features (N, out_channels, H', W'), not negative.
+
+    A 3x3 stem without a norm, one stage of blocks per entry of `depths` with inner widths
+    w, 2w, 4w, 8w, and a last norm and ReLU. H' = ceil(H / (8 * stem_stride)), W' likewise.
+    """
+
+    def __init__(
+        self,
+        block: type[_Block],
+        depths: Sequence[int],
+        *,
+        in_channels: int,
+        width: int,
+        stem_stride: int,
+        norm: NormFactory,
+    ) -> None:
+        super().__init__()
+        self.stem = _conv(in_channels, width, 3, stem_stride)
+        self.stages = nn.Sequential()
+        inputs = width
+        for stage, (depth, stride) in enumerate(zip(depths, STAGE_STRIDES, strict=True)):
+            channels = width * 2**stage
+            self.stages.append(_stage(block, depth, inputs, channels, stride, norm))
+            inputs = channels * block.expansion
+        self.norm = norm(inputs)
+        self.out_channels = inputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images to features."""
+        x = self.stages(self.stem(x))
+        return _norm_relu(self.norm, x)
+
+
+def _stage(
+    block: type[_Block], depth: int, inputs: int, channels: int, stride: int, norm: NormFactory
+) -> nn.Sequential:
+    blocks = [block(inputs, channels, stride, norm)]
+    outputs = channels * block.expansion
+    blocks += [block(outputs, channels, 1, norm) for _ in range(depth - 1)]
+    return nn.Sequential(*blocks)

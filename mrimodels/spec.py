@@ -1,0 +1,85 @@
+"""What a network is: a frozen record of plain values, checked when made."""
+
+import math
+from dataclasses import dataclass
+
+from mrimodels.archs import ARCHS
+from mrimodels.errors import ModelError, require_name
+from mrimodels.heads import HEADS
+from mrimodels.norms import NORMS
+
+_LEAST = {
+    "in_channels": (1, "an image has a channel"),
+    "n_outputs": (1, "a classifier has a logit"),
+    "width": (2, "group norm needs 2 channels a group, and all norms share the rule"),
+    "stem_stride": (1, "a stride moves"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """Everything that decides a network's parameters and function; the weights are apart.
+
+    Attributes:
+        arch: a name in `ARCHS`.
+        norm: a name in `NORMS`; every norm layer of the network is of this kind.
+        in_channels: channels of the image.
+        n_outputs: number of logits.
+        width: channels of the stem and of the first stage; later stages double it.
+        stem_stride: stride of the 3x3 stem, 1 to 3; a larger one would skip pixels.
+        head: "gap" (global average pooling) or "pool10" (averages on a 10x10 grid), then a linear.
+        dropout: probability that a feature is zeroed before the linear, in training; 0: none.
+        norm_eps: added to the variance in every norm layer.
+
+    Raises:
+        ModelError: a value breaks its rule.
+
+    """
+
+    arch: str
+    norm: str
+    in_channels: int = 1
+    n_outputs: int
+    width: int = 64
+    stem_stride: int = 1
+    head: str = "gap"
+    dropout: float = 0.0
+    norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require_name("arch", self.arch, ARCHS)
+        require_name("norm", self.norm, NORMS)
+        require_name("head", self.head, HEADS)
+        for name, (least, why) in _LEAST.items():
+            _require_integer(name, getattr(self, name), least, why)
+        if self.stem_stride > 3:
+            raise ModelError(
+                f"stem_stride must be at most 3, or the 3x3 stem skips pixels: "
+                f"received {self.stem_stride}; shrink the images instead"
+            )
+        # Plain floats from here on, so that 0 and 0.0 are written alike.
+        object.__setattr__(self, "dropout", _number("dropout", self.dropout))
+        object.__setattr__(self, "norm_eps", _number("norm_eps", self.norm_eps))
+        if not 0 <= self.dropout < 1:
+            raise ModelError(
+                f"dropout is a probability, 0 <= dropout < 1: received {self.dropout}; "
+                f"give 0 for no dropout"
+            )
+        if not 0 < self.norm_eps < math.inf:
+            raise ModelError(
+                f"norm_eps must be positive and finite: received {self.norm_eps}; give 1e-5"
+            )
+
+
+def _require_integer(name: str, value: object, least: int, why: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ModelError(
+            f"{name} must be an integer of at least {least} ({why}): "
+            f"received {value!r}; give a plain int"
+        )
+
+
+def _number(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ModelError(f"{name} must be a number: received {value!r}; give a plain float")
+    return float(value)

@@ -1,0 +1,43 @@
+"""mrisweep: sweeps of norm-variant MR image classifiers, stress-tested under MR artifacts.
+
+``SweepConfig.from_yaml``, ``run`` and ``best`` are all that a script needs. The names are imported
+when they are used, so that ``sweep.learn`` and ``sweep.data`` can be taken alone, on a machine
+that has neither Ray nor MLflow.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweep.api import best
+    from sweep.app import SweepResult, resume, run
+    from sweep.config import SweepConfig
+    from sweep.errors import UserError, WorkError
+    from sweep.learn.fit import fit
+
+_HOMES = {
+    "SweepConfig": "sweep.config",
+    "SweepResult": "sweep.app",
+    "UserError": "sweep.errors",
+    "WorkError": "sweep.errors",
+    "best": "sweep.api",
+    "fit": "sweep.learn.fit",
+    "resume": "sweep.app",
+    "run": "sweep.app",
+}
+__all__ = [
+    "SweepConfig",
+    "SweepResult",
+    "UserError",
+    "WorkError",
+    "best",
+    "fit",
+    "resume",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sweep' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

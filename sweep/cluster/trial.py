@@ -1,0 +1,103 @@
+"""One trial as Tune runs it: ``fit`` with the pool for a judge, every epoch kept and reported."""
+
+from collections.abc import Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray.actor import ActorHandle
+from ray.tune import Trainable
+
+from sweep.cluster.pool import PoolJudge, limit_torch
+from sweep.config import SweepConfig
+from sweep.data.store import Store
+from sweep.learn.fit import Run
+from sweep.ledger.folder import SweepFolder
+from sweep.ledger.tables import Slices
+from sweep.records import EpochRecord, Predictions
+from sweep.search.study import Suggestion
+
+
+class SweepTrial(Trainable):
+    """Trains one suggestion, a reported epoch for each step.
+
+    A trial that was interrupted continues from its files in the sweep's folder. Tune's own
+    checkpoints are not used: what is in the folder is always at least as new. One worker runs
+    trial after trial, as starting a worker costs more than many an epoch.
+    """
+
+    def setup(
+        self,
+        config: dict[str, Any],
+        sweep: SweepConfig,
+        folder: Path,
+        pool: Sequence[ActorHandle],
+    ) -> None:
+        """Begin a worker's first trial.
+
+        Args:
+            config: the fields of a ``Suggestion``.
+            sweep: the sweep's settings.
+            folder: of the sweep, on a file system that all nodes see.
+            pool: the evaluators.
+
+        """
+        limit_torch(sweep.cluster.trial)
+        self.sweep, self.pool = sweep, pool
+        self.folder = SweepFolder(folder)
+        self._begin(Suggestion(**config))
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin the next trial of this worker."""
+        self._begin(Suggestion(**new_config))
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Go on until the next epoch is reported."""
+        record = next(self.records)
+        return {
+            "epoch": record.epoch,
+            "best": self.run.best.value,
+            "done": self.run.over(record),
+            **record.metrics,
+        }
+
+    def cleanup(self) -> None:
+        """Free the model and its optimizer."""
+        del self.records, self.run
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _begin(self, suggestion: Suggestion) -> None:
+        recipe = self.sweep.recipe(suggestion.params)
+        store = Store.open(Path(recipe.data.store))
+        slices = validation_slices(store, recipe.data.validation)
+        history = self.folder.epochs(suggestion.trial)
+
+        def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
+            self.folder.write_epoch(record, predictions, slices)
+
+        self.run = Run(
+            recipe,
+            store,
+            self.folder.checkpoints(suggestion.trial),
+            judge=PoolJudge(self.pool, recipe.stress),
+            report=report,
+            history=history,
+            trial=suggestion.trial,
+        )
+        # The last epoch is said again: it may have been written without Tune hearing of it, and
+        # it may be the last of all.
+        self.records = chain(history[-1:], self.run.epochs())
+
+
+def validation_slices(store: Store, splits: Sequence[str | int]) -> Slices:
+    """The slices that each epoch is judged on."""
+    indices = store.indices(splits)
+    return Slices(
+        keys=store.keys[indices].tolist(),
+        patients=store.patients[indices].tolist(),
+        labels=list(store.label_names),
+        truth=store.labels[indices].astype(bool),
+    )

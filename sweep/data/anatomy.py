@@ -1,0 +1,227 @@
+"""A knee-like body in coronal slices, drawn once per patient and painted slice by slice.
+
+Coordinates: u to the right and v down, -1..1 across the reconstructed square; v goes beyond it
+where the readout is oversampled. z goes through the slices, -1..1.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Plane = NDArray[np.float64]
+
+ACQUISITIONS = ("CORPD_FBK", "CORPDFS_FBK")  # proton density without and with fat suppression
+BRIGHTNESS: Mapping[str, tuple[float, float]] = {
+    "fat": (0.80, 0.20),
+    "muscle": (0.38, 0.40),
+    "marrow": (0.46, 0.24),
+    "scar": (0.30, 0.16),
+    "cortex": (0.06, 0.05),
+    "cartilage": (0.52, 0.66),
+    "fluid": (0.62, 0.95),
+    "meniscus": (0.10, 0.12),
+    "ligament": (0.14, 0.16),
+    "vessel": (0.74, 0.72),
+}
+EDGE = 0.012  # softness of a border, in units of u
+
+
+class Region(NamedTuple):
+    """A tissue inside a superellipse |x/a|^power + |y/b|^power < 1, tilted about its centre."""
+
+    tissue: str
+    u: float
+    v: float
+    a: float
+    b: float
+    tilt_deg: float = 0.0
+    power: float = 2.0
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """A soft ball in the marrow.
+
+    Attributes:
+        u: centre.
+        v: centre.
+        radius: where it is largest.
+        contrast: of its middle against the marrow, in units of brightness; the sign counts.
+        first: its first slice.
+        last: its last slice.
+
+    """
+
+    u: float
+    v: float
+    radius: float
+    contrast: float
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Knee:
+    """All that is drawn for one patient except the noise-like fields.
+
+    Attributes:
+        acquisition: one of ``ACQUISITIONS``.
+        scale: size against the average knee.
+        tilt_deg: rotation in the plane.
+        shift: (u, v) of the middle of the joint.
+        mirrored: a left knee.
+        brightness: of each tissue, 0..1.
+        vessels: small bright regions in the soft tissue: what a lesion looks like elsewhere.
+        lesion: None for a healthy knee.
+
+    """
+
+    acquisition: str
+    scale: float
+    tilt_deg: float
+    shift: tuple[float, float]
+    mirrored: bool
+    brightness: Mapping[str, float]
+    vessels: tuple[Region, ...]
+    lesion: Lesion | None
+
+
+def draw_knee(rng: np.random.Generator, slices: int, *, with_lesion: bool) -> Knee:
+    """Draw one patient's knee for a volume of so many slices."""
+    fat_suppressed = int(rng.integers(2))
+    return Knee(
+        acquisition=ACQUISITIONS[fat_suppressed],
+        scale=rng.uniform(0.9, 1.08),
+        tilt_deg=rng.uniform(-7, 7),
+        shift=(rng.uniform(-0.06, 0.06), rng.uniform(-0.08, 0.08)),
+        mirrored=bool(rng.integers(2)),
+        brightness={
+            tissue: levels[fat_suppressed] * rng.uniform(0.88, 1.12)
+            for tissue, levels in BRIGHTNESS.items()
+        },
+        vessels=tuple(_vessel(rng) for _ in range(rng.integers(3, 7))),
+        lesion=_lesion(rng, slices, 1) if with_lesion else None,
+    )
+
+
+def grid(knee: Knee, rows: int, columns: int, size: int, warp: Plane) -> tuple[Plane, Plane]:
+    """Coordinates of every pixel in the body's own frame.
+
+    Args:
+        knee: whose pose to undo.
+        rows: pixels along v.
+        columns: pixels along u.
+        size: pixels of the reconstructed square, -1..1.
+        warp: (2, rows, columns) displacement, makes outlines irregular.
+
+    Returns:
+        u and v, each (rows, columns).
+
+    """
+    u = (np.arange(columns) - columns // 2)[None, :] / (size / 2) - knee.shift[0] + warp[0]
+    v = (np.arange(rows) - rows // 2)[:, None] / (size / 2) - knee.shift[1] + warp[1]
+    u, v = _turned(u, v, knee.tilt_deg)
+    return (-u if knee.mirrored else u) / knee.scale, v / knee.scale
+
+
+def paint(knee: Knee, z: float, u: Plane, v: Plane) -> Plane:
+    """Brightness (rows, columns) of one slice without texture, coil, noise or lesion."""
+    image = np.zeros(u.shape)
+    for region in _regions(knee, z):
+        inside = _soft_inside(region, u, v)
+        image += inside * (knee.brightness[region.tissue] - image)
+    return image
+
+
+def lesion_weight(lesion: Lesion, place: int, u: Plane, v: Plane) -> Plane:
+    """Share (rows, columns) of the lesion's contrast, 1 in its middle, in slice ``place``.
+
+    All zeros where the slice lies outside the lesion.
+    """
+    if not lesion.first <= place <= lesion.last:
+        return np.zeros(u.shape)
+    half = (lesion.last - lesion.first + 1) / 2
+    off = (place - (lesion.first + lesion.last) / 2) / half
+    radius = lesion.radius * np.sqrt(1 - 0.6 * off**2)
+    distance = np.hypot(u - lesion.u, v - lesion.v) / radius
+    return np.exp(-(distance**4))
+
+
+def _vessel(rng: np.random.Generator) -> Region:
+    side = rng.choice([-1.0, 1.0])
+    return Region(
+        tissue="vessel",
+        u=side * rng.uniform(0.55, 0.72),
+        v=rng.uniform(-0.9, 0.9),
+        a=rng.uniform(0.03, 0.055),
+        b=rng.uniform(0.04, 0.09),
+        tilt_deg=rng.uniform(-40, 40),
+    )
+
+
+def _lesion(rng: np.random.Generator, slices: int, sign: int) -> Lesion:
+    extent = max(1, round(slices * rng.uniform(0.35, 0.75)))
+    first = int(rng.integers(0, slices - extent + 1))
+    in_femur = rng.random() < 0.5
+    return Lesion(
+        u=rng.uniform(-0.42, 0.42),
+        v=rng.uniform(-0.42, -0.28) if in_femur else rng.uniform(0.24, 0.44),
+        radius=rng.uniform(0.11, 0.18),
+        contrast=sign * rng.uniform(0.3, 0.5),
+        first=first,
+        last=first + extent - 1,
+    )
+
+
+def _regions(knee: Knee, z: float) -> Iterator[Region]:
+    """The tissues of a slice, each painted over those before it."""
+    bulge = np.sqrt(1 - 0.45 * z**2)  # bones are widest in the middle of the volume
+    condyle = 0.31 * bulge
+    yield Region("fat", 0.0, 0.0, 0.92 * (0.94 + 0.06 * bulge), 3.0, power=4)
+    yield Region("muscle", 0.0, 0.0, 0.78, 3.0, power=4)
+    yield from knee.vessels
+    yield Region("fat", 0.0, -0.02, 0.72, 0.13)
+    yield Region("fluid", 0.0, 0.02, 0.60 * bulge, 0.05)
+    for side in (-1, 1):
+        yield Region("cartilage", side * 0.30, -0.25, condyle + 0.02, 0.30, power=2.4)
+    yield Region("cartilage", 0.0, 0.33, 0.61 * bulge, 0.25, power=4)
+    yield from _bone(0.0, -1.35, 0.25, 0.95, power=6)
+    for side in (-1, 1):
+        yield from _bone(side * 0.30, -0.30, condyle, 0.30, power=2.4)
+    yield from _marrow(0.0, -0.58, 0.30 * bulge, 0.18)
+    yield from _bone(0.0, 1.35, 0.27, 0.95, power=6)
+    yield from _bone(0.0, 0.36, 0.60 * bulge, 0.24, power=4)
+    yield from _marrow(0.0, 0.62, 0.24, 0.16)
+    yield Region("scar", 0.0, 0.50, 0.42 * bulge, 0.012)
+    yield Region("scar", 0.0, -0.48, 0.40 * bulge, 0.012)
+    yield from _bone(0.60, 0.80, 0.085, 0.42, power=4)
+    yield Region("muscle", 0.0, -0.08, 0.085, 0.16 * bulge)
+    yield Region("ligament", 0.02 - 0.05 * z, -0.06, 0.024, 0.17, tilt_deg=28)
+    for side in (-1, 1):
+        yield Region("meniscus", side * 0.50 * bulge, 0.055, 0.12, 0.038, tilt_deg=side * 12)
+        yield Region("ligament", side * 0.645 * bulge, 0.02, 0.018, 0.36)
+
+
+def _bone(u: float, v: float, a: float, b: float, power: float) -> Iterator[Region]:
+    yield Region("cortex", u, v, a, b, power=power)
+    yield Region("marrow", u, v, a - 0.03, b - 0.03, power=power)
+
+
+def _marrow(u: float, v: float, a: float, b: float) -> Iterator[Region]:
+    yield Region("marrow", u, v, a, b, power=3)
+
+
+def _soft_inside(region: Region, u: Plane, v: Plane) -> Plane:
+    x, y = _turned(u - region.u, v - region.v, region.tilt_deg)
+    power = region.power
+    radius = (np.abs(x / region.a) ** power + np.abs(y / region.b) ** power) ** (1 / power)
+    depth = (1 - radius) * min(region.a, region.b) / EDGE
+    return 0.5 * (1 + np.tanh(depth))
+
+
+def _turned(u: Plane, v: Plane, tilt_deg: float) -> tuple[Plane, Plane]:
+    cos, sin = np.cos(np.deg2rad(tilt_deg)), np.sin(np.deg2rad(tilt_deg))
+    return cos * u + sin * v, cos * v - sin * u

@@ -1,0 +1,204 @@
+"""A folder of phantom patients in the layouts that real data come in.
+
+::
+
+    volumes/phantom-0000.h5      one patient, as a fastMRI single-coil knee file
+    labels.csv                   fastMRI+ layout: a box for each slice with a lesion
+    file_list.csv                fastMRI+ layout: the labelled volumes, one name to a line
+    images/phantom-0000_00.png   the same slices with 16 bits
+    manifest.csv                 file, label, patient of those
+"""
+
+import csv
+import shutil
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from PIL import Image
+
+from sweep.data.scan import Boxes, Matrix, Volume, scan
+from sweep.errors import UserError
+
+FINDING = "Bone - Lesion"  # a name of fastMRI+'s vocabulary
+LABEL = "lesion"
+FULL_SCALE = 1e-3  # the intensity that a PNG writes as 65535; one for all, so that slices compare
+SMALLEST = 48  # pixels; in a smaller image the smallest lesion may cover none
+HEADER = """<?xml version="1.0" encoding="utf-8"?>
+<ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD">
+  <experimentalConditions>
+    <H1resonanceFrequency_Hz>63500000</H1resonanceFrequency_Hz>
+  </experimentalConditions>
+  <encoding>
+    <encodedSpace>
+      <matrixSize><x>{rows}</x><y>{columns}</y><z>1</z></matrixSize>
+      <fieldOfView_mm><x>{rows_mm:g}</x><y>{columns_mm:g}</y><z>4.5</z></fieldOfView_mm>
+    </encodedSpace>
+    <reconSpace>
+      <matrixSize><x>{size}</x><y>{size}</y><z>1</z></matrixSize>
+      <fieldOfView_mm><x>{size_mm:g}</x><y>{size_mm:g}</y><z>3</z></fieldOfView_mm>
+    </reconSpace>
+    <encodingLimits>
+      <kspace_encoding_step_1>
+        <minimum>0</minimum><maximum>{last}</maximum><center>{center}</center>
+      </kspace_encoding_step_1>
+    </encodingLimits>
+    <trajectory>cartesian</trajectory>
+  </encoding>
+</ismrmrdHeader>
+"""
+SIZE_MM = 140.0  # side of the reconstructed square, as in fastMRI's knees
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """What was made: the folder, and how many patients, slices, and slices with a lesion."""
+
+    folder: Path
+    patients: int
+    slices: int
+    lesions: int
+
+
+def make_phantom(
+    out: str | Path,
+    patients: int = 40,
+    seed: int = 0,
+    *,
+    slices: int = 6,
+    rows: int = 192,
+    columns: int = 108,
+    size: int = 96,
+    progress: Callable[[int, int], None] | None = None,
+) -> Phantom:
+    """Make knee-like volumes with complex k-space; every second patient has a lesion.
+
+    Patient k depends on the seed, on k and on the sizes, not on the number of patients. One
+    volume is one patient. ``reconstruction_rss`` and ``reconstruction_esc`` are both the
+    magnitude of the single coil's image.
+
+    Args:
+        out: the new folder; it appears complete or not at all.
+        patients: how many, at least 2.
+        seed: another seed, other patients.
+        slices: per volume.
+        rows: k-space samples along the readout, twice ``size`` in fastMRI.
+        columns: phase-encoding lines.
+        size: side of the reconstructed square in pixels, at least 48.
+        progress: called with the number of patients made and the number of all patients.
+
+    Raises:
+        UserError: a number out of its range, or something in ``out``.
+
+    """
+    matrix = Matrix(slices, rows, columns, size)
+    _check_numbers(patients, matrix)
+    boxes: dict[str, Boxes] = {}
+    with _building(Path(out)) as folder:
+        for number in range(patients):
+            patient = f"phantom-{number:04d}"
+            volume = scan(patient, seed, matrix, with_lesion=number % 2 == 1)
+            _write_volume(folder / "volumes" / f"{patient}.h5", volume, matrix)
+            _write_pictures(folder / "images", volume)
+            boxes[patient] = volume.boxes
+            if progress is not None:
+                progress(number + 1, patients)
+        _write_tables(folder, boxes, slices)
+    return Phantom(Path(out), patients, patients * slices, sum(map(len, boxes.values())))
+
+
+def _check_numbers(patients: int, matrix: Matrix) -> None:
+    if patients < 2:
+        raise UserError(f"A phantom has at least 2 patients, every second one ill; got {patients}.")
+    if matrix.slices < 1 or not SMALLEST <= matrix.size <= min(matrix.rows, matrix.columns):
+        raise UserError(
+            f"A phantom has at least 1 slice and an image of at least {SMALLEST} pixels that fits "
+            f"into its k-space; got {matrix}. Choose other sizes."
+        )
+
+
+@contextmanager
+def _building(out: Path) -> Iterator[Path]:
+    """Give a temporary folder beside ``out``; when the block ends well, it becomes ``out``."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(
+            f"A phantom is made in a new or empty folder, and {out} is not. "
+            "Remove it or choose another name."
+        )
+    folder = out.resolve().with_name(f".{out.resolve().name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        for name in ("volumes", "images"):
+            (folder / name).mkdir(parents=True)
+        yield folder
+        folder.replace(out)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_volume(path: Path, volume: Volume, matrix: Matrix) -> None:
+    with h5py.File(path, "w") as file:
+        file["kspace"] = volume.kspace
+        file["reconstruction_rss"] = volume.image
+        file["reconstruction_esc"] = volume.image
+        file["ismrmrd_header"] = _header(matrix)
+        file.attrs["acquisition"] = volume.acquisition
+        file.attrs["max"] = float(volume.image.max())
+        file.attrs["norm"] = float(np.linalg.norm(volume.image))
+        file.attrs["patient_id"] = volume.patient
+
+
+def _header(matrix: Matrix) -> bytes:
+    pixel_mm = SIZE_MM / matrix.size
+    return HEADER.format(
+        rows=matrix.rows,
+        columns=matrix.columns,
+        size=matrix.size,
+        rows_mm=matrix.rows * pixel_mm,
+        columns_mm=matrix.columns * pixel_mm,
+        size_mm=SIZE_MM,
+        last=matrix.columns - 1,
+        center=matrix.columns // 2,
+    ).encode()
+
+
+def _write_pictures(folder: Path, volume: Volume) -> None:
+    for place, image in enumerate(volume.image):
+        levels = np.rint(image * (65535 / FULL_SCALE)).astype(np.uint16)
+        Image.fromarray(levels).save(folder / _picture(volume.patient, place))
+
+
+def _picture(patient: str, place: int) -> str:
+    return f"{patient}_{place:02d}.png"
+
+
+def _write_tables(folder: Path, boxes: Mapping[str, Boxes], slices: int) -> None:
+    _write_csv(
+        folder / "labels.csv",
+        ("file", "slice", "study_level", "x", "y", "width", "height", "label"),
+        (
+            (patient, place, "No", *box, FINDING)
+            for patient, found in boxes.items()
+            for place, box in found.items()
+        ),
+    )
+    _write_csv(
+        folder / "manifest.csv",
+        ("file", "label", "patient"),
+        (
+            (_picture(patient, place), LABEL if place in found else "", patient)
+            for patient, found in boxes.items()
+            for place in range(slices)
+        ),
+    )
+    (folder / "file_list.csv").write_text("".join(f"{patient}\n" for patient in boxes))
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,26 @@
+"""Many problems of one kind as one message."""
+
+from collections.abc import Sequence
+
+from sweep.errors import UserError
+
+SHOWN = 10
+
+
+def refuse(rule: str, problems: Sequence[str], remedy: str) -> None:
+    """Do nothing without problems; otherwise name the first ten of them in one message.
+
+    Args:
+        rule: the law that was broken.
+        problems: what was received, one entry for each breach.
+        remedy: what the user should do, as a sentence.
+
+    Raises:
+        UserError: there is at least one problem.
+
+    """
+    if not problems:
+        return
+    shown = "; ".join(problems[:SHOWN])
+    more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+    raise UserError(f"{rule}: {shown}{more}. {remedy}")

@@ -1,0 +1,96 @@
+"""Which slices make a training batch, and which artifacts fall on them: keyed, never stateful."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sweep.data.store import Store
+from sweep.learn.inputs import corrupt
+from sweep.learn.keys import generator_of, seed_of
+from sweep.records import Cell
+from sweep.settings import AugmentSettings, TrainSettings
+
+
+def balanced_weights(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Sampling weights that give every combination of labels the same share.
+
+    Args:
+        labels: (N, L) multi-hot.
+
+    Returns:
+        (N,): 1 / number of slices with the same labels.
+
+    """
+    _, kind, counts = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
+    weights: NDArray[np.float64] = 1.0 / counts[kind.reshape(-1)]
+    return weights
+
+
+def steps_per_epoch(slices: int, settings: TrainSettings) -> int:
+    """Full batches in an epoch; one smaller batch where the data do not fill one."""
+    return max(1, slices // settings.batch_size)
+
+
+def epoch_batches(
+    store: Store, indices: NDArray[np.int64], settings: TrainSettings, seed: int, epoch: int
+) -> Iterator[NDArray[np.int64]]:
+    """The batches of one epoch, from (seed, epoch) alone.
+
+    The last, incomplete batch is dropped: batch norm would see other statistics in it.
+
+    Args:
+        store: of the slices.
+        indices: (N,) training slices.
+        settings: batch size and sampler.
+        seed: of the trial.
+        epoch: 1 for the first.
+
+    Yields:
+        (B,) store indices.
+
+    """
+    generator = generator_of("batches", seed, epoch)
+    if settings.sampler == "balanced":
+        weights = torch.from_numpy(balanced_weights(store.labels[indices]))
+        order = torch.multinomial(weights, len(indices), replacement=True, generator=generator)
+    else:
+        order = torch.randperm(len(indices), generator=generator)
+    shuffled = indices[order.numpy()]
+    for step in range(steps_per_epoch(len(indices), settings)):
+        yield shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
+
+
+def augment(
+    images: Tensor, keys: list[str], settings: AugmentSettings, seed: int, epoch: int
+) -> Tensor:
+    """Artifacts on a part of the slices, drawn from (seed, epoch, slice key) alone.
+
+    Args:
+        images: (B, H, W) magnitude.
+        keys: of each slice.
+        settings: which artifacts, levels, how often.
+        seed: of the trial.
+        epoch: 1 for the first.
+
+    Returns:
+        (B, H, W) magnitude.
+
+    """
+    if not settings.artifacts:
+        return images
+    drawn: dict[Cell, list[int]] = {}
+    for row, key in enumerate(keys):
+        generator = np.random.default_rng(seed_of("augment", seed, epoch, key))
+        if generator.random() < settings.probability:
+            artifact = settings.artifacts[generator.integers(len(settings.artifacts))]
+            level = settings.levels[generator.integers(len(settings.levels))]
+            drawn.setdefault(Cell(artifact, level), []).append(row)
+    augmented = images.clone()
+    for cell, rows in drawn.items():
+        # The draws differ from every stress test's: its seeds are never of this form.
+        cell_seed = seed_of("augment", seed, epoch)
+        augmented[rows] = corrupt(images[rows], cell, [keys[row] for row in rows], cell_seed)
+    return augmented

@@ -1,0 +1,223 @@
+"""The loop of one trial: train an epoch, have it judged, report it; stop and resume in between.
+
+The cluster runs this very loop with a judge that answers later: while epoch e is stress-tested
+elsewhere, epoch e + 1 trains. The reports, and the weights, are the same either way.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from sweep.data.store import Store
+from sweep.learn.checkpoints import CheckpointFolder
+from sweep.learn.metrics import score, summarize
+from sweep.learn.provenance import EpochStats, Provenance
+from sweep.learn.stress import cells_of, stress
+from sweep.learn.trainer import Trainer
+from sweep.records import EpochRecord, Predictions
+from sweep.settings import Recipe
+
+Report = Callable[[EpochRecord, Sequence[Predictions]], None]
+
+
+class Judge(Protocol):
+    """Stress-tests the checkpoints of a trial.
+
+    Attributes:
+        in_flight: checkpoints that may still be under judgement while the next epoch trains.
+
+    """
+
+    in_flight: int
+
+    def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
+        """Begin to judge a checkpoint; calling what is returned waits for the outcome."""
+        ...
+
+
+class LocalJudge:
+    """Judges in this process, at once."""
+
+    in_flight = 0
+
+    def __init__(self, recipe: Recipe, store: Store) -> None:
+        self.recipe = recipe
+        self.store = store
+        self.indices = store.indices(recipe.data.validation)
+
+    def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
+        """Judge now."""
+        settings = self.recipe.stress
+        cells = cells_of(settings)
+        outcome = list(stress(checkpoint, self.store, cells, self.indices, settings))
+        return lambda: outcome
+
+
+@dataclass
+class Best:
+    """The best epoch so far, and when to give up hoping for a better one."""
+
+    objective: str
+    patience: int | None
+    epoch: int | None = None
+    value: float = -math.inf
+
+    def see(self, record: EpochRecord) -> None:
+        """Take note of one epoch; a missing objective is never the best."""
+        value = record.metrics[self.objective]
+        if value > self.value:
+            self.epoch, self.value = record.epoch, value
+
+    def hopeless(self, record: EpochRecord) -> bool:
+        """Whether training ends with this epoch: diverged, or out of patience."""
+        if not math.isfinite(record.metrics[self.objective] + record.train_loss):
+            return True
+        return self.patience is not None and record.epoch - (self.epoch or 0) >= self.patience
+
+
+class FitResult(NamedTuple):
+    """How a trial ended.
+
+    Attributes:
+        history: every reported epoch.
+        best_epoch: the one with the best objective, None when each diverged.
+        checkpoint: its file.
+
+    """
+
+    history: tuple[EpochRecord, ...]
+    best_epoch: int | None
+    checkpoint: Path | None
+
+
+def _no_report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
+    """Keep nothing but the result's history."""
+
+
+def fit(
+    recipe: Recipe,
+    store: Store,
+    folder: Path,
+    *,
+    judge: Judge | None = None,
+    report: Report = _no_report,
+    history: Sequence[EpochRecord] = (),
+    trial: str = "fit",
+) -> FitResult:
+    """Train one recipe to its end, judging every epoch; continues where ``folder`` left off.
+
+    Args:
+        recipe: what to train and how to judge it.
+        store: with training and validation slices.
+        folder: for the checkpoints of this trial alone. Of the judged epochs, the best one's
+            checkpoint stays.
+        judge: None: in this process.
+        report: called once for every epoch, in order, when its scores are there.
+        history: epochs reported before, when continuing.
+        trial: name in the records.
+
+    Raises:
+        UserError: a split that the store lacks.
+
+    """
+    run = Run(recipe, store, folder, judge=judge, report=report, history=history, trial=trial)
+    for _ in run.epochs():
+        pass
+    epoch = run.best.epoch
+    checkpoint = run.files.epoch(epoch) if epoch else None
+    return FitResult(tuple(run.history), epoch, checkpoint)
+
+
+class _Waiting(NamedTuple):
+    epoch: int
+    stats: EpochStats
+    outcome: Callable[[], Sequence[Predictions]]
+
+
+class Run:
+    """One call of ``fit``, an epoch at a time, for callers that decide when to go on.
+
+    Args:
+        recipe: and the rest: as in ``fit``.
+
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        store: Store,
+        folder: Path,
+        *,
+        judge: Judge | None = None,
+        report: Report = _no_report,
+        history: Sequence[EpochRecord] = (),
+        trial: str = "fit",
+    ) -> None:
+        self.recipe, self.store, self.files = recipe, store, CheckpointFolder(folder)
+        self.judge, self.report, self.trial = judge or LocalJudge(recipe, store), report, trial
+        self.truth = store.labels[store.indices(recipe.data.validation)].astype(bool)
+        self.history = list(history)
+        self.best = Best(recipe.objective, recipe.train.patience)
+        for record in history:
+            self.best.see(record)
+        self.waiting: deque[_Waiting] = deque()
+
+    def over(self, record: EpochRecord) -> bool:
+        """Whether this is the last record: all epochs done, diverged, or out of patience."""
+        return record.epoch >= self.recipe.train.epochs or self.best.hopeless(record)
+
+    def epochs(self) -> Iterator[EpochRecord]:
+        """Train, judge and report epoch after epoch, giving each record once it is reported."""
+        if self.history and self.over(self.history[-1]):
+            return
+        for record in self._records():
+            yield record
+            if self.over(record):
+                return
+
+    def _records(self) -> Iterator[EpochRecord]:
+        trainer = Trainer(self.recipe, self.store)
+        saved = trainer.resume(self.files)
+        reported = self.history[-1].epoch if self.history else 0
+        for epoch in range(reported + 1, saved + 1):
+            self._submit(epoch, Provenance.read(self.files.epoch(epoch)).stats)
+        for epoch in range(saved + 1, self.recipe.train.epochs + 1):
+            stats = trainer.train_epoch(epoch)
+            trainer.save(self.files, epoch, stats)
+            self._submit(epoch, stats)
+            yield from self._settle(self.judge.in_flight)
+        yield from self._settle(0)
+
+    def _submit(self, epoch: int, stats: EpochStats) -> None:
+        outcome = self.judge.submit(self.files.epoch(epoch))
+        self.waiting.append(_Waiting(epoch, stats, outcome))
+
+    def _settle(self, in_flight: int) -> Iterator[EpochRecord]:
+        """Report the oldest epochs until no more than ``in_flight`` are under judgement."""
+        while len(self.waiting) > in_flight:
+            latest = self.waiting[-1].epoch
+            waiting = self.waiting.popleft()
+            predictions = waiting.outcome()
+            record = self._record(waiting, predictions)
+            self.best.see(record)
+            self.history.append(record)
+            self.report(record, predictions)
+            unreported = (item.epoch for item in self.waiting)
+            self.files.keep((self.best.epoch, latest, *unreported))
+            yield record
+
+    def _record(self, waiting: _Waiting, predictions: Sequence[Predictions]) -> EpochRecord:
+        scores = score(predictions, self.truth, self.store.label_names)
+        return EpochRecord(
+            trial=self.trial,
+            epoch=waiting.epoch,
+            train_loss=waiting.stats.train_loss,
+            images_per_s=waiting.stats.images_per_s,
+            evaluated_at_ms=time.time_ns() // 1_000_000,
+            scores=scores,
+            metrics=summarize(scores),
+        )

@@ -1,0 +1,94 @@
+"""Scoring a checkpoint on clean and on corrupted slices, keeping every probability."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import mrimodels
+from sweep.data.store import Store
+from sweep.learn.inputs import corrupt, gather, normalize
+from sweep.learn.provenance import Provenance
+from sweep.records import CLEAN, Cell, Predictions
+from sweep.settings import Normalize, StressSettings
+
+
+def cells_of(settings: StressSettings) -> tuple[Cell, ...]:
+    """The clean images, then every artifact at every level."""
+    stressed = (Cell(name, level) for name in settings.artifacts for level in settings.levels)
+    return (CLEAN, *stressed)
+
+
+def default_device() -> torch.device:
+    """The GPU this process may use, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@torch.inference_mode()
+def predict(
+    model: torch.nn.Module,
+    store: Store,
+    indices: NDArray[np.int64],
+    cell: Cell,
+    scaling: Normalize,
+    settings: StressSettings,
+    device: torch.device,
+) -> Predictions:
+    """Probabilities of a model for the slices of one cell.
+
+    Args:
+        model: in evaluation mode, on ``device``.
+        store: of the slices.
+        indices: (N,) slices.
+        cell: which corruption.
+        scaling: intensity scaling.
+        settings: seed of the draws and batch size.
+        device: where to compute.
+
+    """
+    keys = store.keys[indices].tolist()
+    parts = []
+    for start in range(0, len(indices), settings.batch_size):
+        rows = slice(start, start + settings.batch_size)
+        images = gather(store, indices[rows], device)
+        corrupted = corrupt(images, cell, keys[rows], settings.seed)
+        parts.append(_probability(model(normalize(corrupted, scaling)), store.task).cpu())
+    return Predictions(cell, torch.cat(parts).numpy())
+
+
+def _probability(logits: torch.Tensor, task: str) -> torch.Tensor:
+    # The probability, not the logit: a logit shifted by an artifact in all classes alike must not
+    # change the score.
+    logits = logits.float()
+    return logits.softmax(dim=1) if task == "multiclass" else logits.sigmoid()
+
+
+def stress(
+    checkpoint: Path,
+    store: Store,
+    cells: Iterable[Cell],
+    indices: NDArray[np.int64],
+    settings: StressSettings,
+    device: torch.device | None = None,
+) -> Iterator[Predictions]:
+    """Stress-test one checkpoint, cell by cell.
+
+    The outcome of a cell depends on the checkpoint, the slices and the settings alone: not on
+    which cells came before, nor on which process computes it.
+
+    Args:
+        checkpoint: a file that ``fit`` or a sweep wrote.
+        store: its slices need not be those it was trained on.
+        cells: what to score.
+        indices: (N,) slices.
+        settings: seed of the draws and batch size.
+        device: None: a GPU where there is one.
+
+    """
+    device = device or default_device()
+    scaling = Provenance.read(checkpoint).recipe.data.normalize
+    model, _ = mrimodels.load(checkpoint, device=str(device))
+    for cell in cells:
+        yield predict(model, store, indices, cell, scaling, settings, device)

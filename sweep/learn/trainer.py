@@ -1,0 +1,137 @@
+"""One model in training: weights, optimizer and the epochs between them."""
+
+import math
+import time
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+import mrimodels
+from sweep.data.store import Store
+from sweep.errors import WorkError
+from sweep.files import replacing
+from sweep.learn.batches import augment, epoch_batches, steps_per_epoch
+from sweep.learn.checkpoints import CheckpointFolder
+from sweep.learn.inputs import gather, normalize
+from sweep.learn.keys import generator_of
+from sweep.learn.provenance import EpochStats, Provenance
+from sweep.learn.stress import default_device
+from sweep.settings import Recipe, TrainSettings
+
+
+def loss_of(logits: Tensor, labels: Tensor, task: str) -> Tensor:
+    """Cross-entropy of a multi-class task; sum over labels of binary ones of a multi-label task.
+
+    Args:
+        logits: (B, L).
+        labels: (B, L) multi-hot.
+        task: ``multiclass`` or ``multilabel``.
+
+    Returns:
+        () mean over the batch.
+
+    """
+    if task == "multiclass":
+        return functional.cross_entropy(logits, labels.argmax(dim=1))
+    targets = labels.to(logits.dtype)
+    return functional.binary_cross_entropy_with_logits(logits, targets) * labels.shape[1]
+
+
+def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
+    """AdamW that decays convolution and linear weights only, so that no norm is favoured."""
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=settings.lr)
+
+
+def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
+    """The rate of ``step`` (from 0) of ``steps``; cosine annealing after arXiv 1608.03983."""
+    if settings.schedule == "constant":
+        return settings.lr
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+class Trainer:
+    """Trains one recipe on one store, an epoch at a time.
+
+    Every epoch follows from the recipe's seed and its number alone, so training that was
+    interrupted between two epochs ends with the same weights as training that was not.
+
+    Args:
+        recipe: what to train.
+        store: with the slices.
+        device: None: a GPU where there is one.
+
+    """
+
+    def __init__(self, recipe: Recipe, store: Store, device: torch.device | None = None) -> None:
+        self.recipe = recipe
+        self.store = store
+        self.device = device or default_device()
+        self.indices = store.indices(recipe.data.train)
+        self.spec = recipe.model.spec(n_outputs=len(store.label_names))
+        self.model = mrimodels.build(self.spec, seed=recipe.seed).to(self.device)
+        if self.device.type == "cuda":
+            self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+        self.optimizer = make_optimizer(self.model, recipe.train)
+
+    def train_epoch(self, epoch: int) -> EpochStats:
+        """Train one pass (epoch 1 is the first) and say how it went."""
+        recipe, started = self.recipe, time.perf_counter()
+        self.model.train()
+        mrimodels.key_dropout(self.model, generator_of("dropout", recipe.seed, epoch))
+        steps = steps_per_epoch(len(self.indices), recipe.train)
+        first = (epoch - 1) * steps
+        total = torch.zeros((), device=self.device)
+        seen = 0
+        batches = epoch_batches(self.store, self.indices, recipe.train, recipe.seed, epoch)
+        for step, batch in enumerate(batches):
+            rate = learning_rate(recipe.train, first + step, steps * recipe.train.epochs)
+            total += self.step(batch, epoch, rate) * len(batch)
+            seen += len(batch)
+        train_loss = float(total) / seen
+        return EpochStats(train_loss, seen / (time.perf_counter() - started))
+
+    def step(self, batch: NDArray[np.int64], epoch: int, rate: float) -> Tensor:
+        """Train on one batch (B,) of store indices; the mean loss, ()."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        settings, keys = self.recipe.train, self.store.keys[batch].tolist()
+        images = gather(self.store, batch, self.device)
+        images = augment(images, keys, settings.augment, self.recipe.seed, epoch)
+        inputs = normalize(images, self.recipe.data.normalize)
+        labels = torch.from_numpy(self.store.labels[batch]).to(self.device)
+        use_amp = settings.amp and self.device.type == "cuda"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=use_amp):
+            logits = self.model(inputs)
+        loss = loss_of(logits.float(), labels, self.store.task)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        self.optimizer.step()
+        return loss.detach()
+
+    def save(self, files: CheckpointFolder, epoch: int, stats: EpochStats) -> None:
+        """Write the model as a checkpoint of its own, then the rest of the state beside it."""
+        files.path.mkdir(parents=True, exist_ok=True)
+        provenance = Provenance.of(self.recipe, self.store, epoch, stats)
+        mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=provenance.to_plain())
+        with replacing(files.state) as temporary:
+            torch.save({"epoch": epoch, "optimizer": self.optimizer.state_dict()}, temporary)
+
+    def resume(self, files: CheckpointFolder) -> int:
+        """Go back to the last saved epoch; its number, 0 where there is none."""
+        if not files.state.exists():
+            return 0
+        saved = torch.load(files.state, map_location=self.device, weights_only=True)
+        model, spec = mrimodels.load(files.epoch(saved["epoch"]), device=self.device)
+        if spec != self.spec:
+            raise WorkError(f"{files.path} holds {spec}, which is not this trial's {self.spec}")
+        self.model.load_state_dict(model.state_dict())
+        self.optimizer.load_state_dict(saved["optimizer"])
+        return int(saved["epoch"])

@@ -1,0 +1,87 @@
+"""Where Optuna meets Tune: a searcher over the sweep's own study.
+
+Ray's own wrapper leaves a trial RUNNING for ever when its objective is NaN or missing, tells an
+early-stopped trial as COMPLETE with an immature value, and orphans trials in a crash. Here each
+trial ends as COMPLETE (with its best epoch's objective), PRUNED or FAIL, and a trial that was
+interrupted goes on under its old number.
+"""
+
+import math
+from collections import deque
+from typing import Any
+
+from optuna.trial import TrialState
+from ray.tune.search import Searcher
+
+from sweep.search.scheduler import StratifiedASHA
+from sweep.search.study import Study, Suggestion
+
+
+class StudySearcher(Searcher):
+    """Hands unfinished trials out first, then new ones up to a total.
+
+    Args:
+        study: of the sweep.
+        objective: the metric to maximise.
+        total: of trials, those of earlier runs of the driver included.
+        scheduler: asked whether it was the one to end a trial; None: nothing is stopped early.
+
+    """
+
+    def __init__(
+        self, study: Study, objective: str, total: int, scheduler: StratifiedASHA | None
+    ) -> None:
+        super().__init__(metric=objective, mode="max")
+        self.study = study
+        self.scheduler = scheduler
+        self.unfinished = deque(study.unfinished())
+        self.new = max(0, total - study.asked())
+        self.running: dict[str, Suggestion] = {}
+        self.best: dict[str, float] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing: Tune pickles its searcher to restore it, and a resume builds it anew."""
+        return {}
+
+    @property
+    def remaining(self) -> int:
+        """How many trials are still to be handed out."""
+        return len(self.unfinished) + self.new
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        """The next configuration, the fields of a ``Suggestion``."""
+        if self.unfinished:
+            suggestion = self.study.suggestion(self.unfinished.popleft())
+        elif self.new:
+            self.new -= 1
+            suggestion = self.study.ask()
+        else:
+            return str(Searcher.FINISHED)
+        self.running[trial_id] = suggestion
+        return suggestion._asdict()
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """Record the objective of one epoch; a non-finite one is recorded nowhere."""
+        value = result[self.metric]
+        if math.isfinite(value):
+            self.study.report(self.running[trial_id].number, result["epoch"], value)
+            self.best[trial_id] = max(value, result["best"], self.best.get(trial_id, -math.inf))
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """End the trial in the study."""
+        suggestion = self.running.pop(trial_id)
+        best = self.best.pop(trial_id, None)
+        if error or best is None:
+            self.study.tell(suggestion.number, TrialState.FAIL)
+        elif self.scheduler is not None and self.scheduler.stopped(suggestion.trial):
+            self.study.tell(suggestion.number, TrialState.PRUNED)
+        else:
+            self.study.tell(suggestion.number, TrialState.COMPLETE, best)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the journal holds every answer already."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore."""

@@ -1,0 +1,150 @@
+"""The Optuna study in the sweep's folder: what was asked, what came of it."""
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import optuna
+from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from sweep.config import SearchSettings
+from sweep.space import Dimension
+
+optuna.logging.set_verbosity(logging.WARNING)
+
+PRIMITIVE = (bool, int, float, str, type(None))
+
+
+class Suggestion(NamedTuple):
+    """A configuration to try.
+
+    Attributes:
+        trial: its name in the folder, in MLflow and in tables.
+        number: of the Optuna trial.
+        params: by dotted name.
+        stratum: the trials it is compared with for early stopping.
+
+    """
+
+    trial: str
+    number: int
+    params: dict[str, Any]
+    stratum: str
+
+
+class Study:
+    """Ask for configurations, tell how they did; every answer is in the journal at once.
+
+    Args:
+        path: of the journal; continued where it exists.
+        name: of the study.
+        settings: space, sampler, stratification.
+        seed: of the sampler. Each trial is drawn from (seed, its number) and what was told
+            before, so that a resumed sweep asks what an uninterrupted one would have asked.
+
+    """
+
+    def __init__(self, path: Path, name: str, settings: SearchSettings, seed: int) -> None:
+        self.settings = settings
+        self.seed = seed
+        self.dimensions = settings.dimensions()
+        self.study = optuna.create_study(
+            storage=JournalStorage(JournalFileBackend(str(path))),
+            study_name=name,
+            direction="maximize",
+            load_if_exists=True,
+        )
+
+    def unfinished(self) -> list[int]:
+        """Numbers of the trials that an interruption left without an end.
+
+        One that was interrupted while it was being drawn is ended as failed: it never ran.
+        """
+        running = self.study.get_trials(states=(TrialState.RUNNING,))
+        for trial in running:
+            if set(trial.params) != set(self.dimensions):
+                self.study.tell(trial.number, state=TrialState.FAIL)
+        return [trial.number for trial in running if set(trial.params) == set(self.dimensions)]
+
+    def asked(self) -> int:
+        """How many trials were asked for that have, or will have, a result."""
+        return sum(set(trial.params) == set(self.dimensions) for trial in self._trials())
+
+    def ask(self) -> Suggestion:
+        """A new trial."""
+        number = len(self.study.get_trials(deepcopy=False, states=_DRAWN))
+        self.study.sampler = self._sampler(number)
+        self._take_turns(number)
+        trial = self.study.ask()
+        for name, dimension in self.dimensions.items():
+            _suggest(trial, name, dimension)
+        return self.suggestion(trial.number)
+
+    def suggestion(self, number: int) -> Suggestion:
+        """A trial asked for before."""
+        drawn = self._trials()[number].params
+        params = {name: _decode(item, drawn[name]) for name, item in self.dimensions.items()}
+        stratum = str(params.get(self.settings.stratify or ""))
+        return Suggestion(f"trial-{number:04d}", number, params, stratum)
+
+    def state(self, number: int) -> TrialState:
+        """How far a trial is."""
+        return self._trials()[number].state
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
+    def report(self, number: int, epoch: int, value: float) -> None:
+        """Record the objective of one epoch; a second report of an epoch is ignored."""
+        frozen = self._trials()[number]
+        if epoch not in frozen.intermediate_values:
+            # Optuna gives a live trial only to the process that asked for it.
+            Trial(self.study, frozen._trial_id).report(value, epoch)
+
+    def tell(self, number: int, state: TrialState, value: float | None = None) -> None:
+        """End a trial: COMPLETE with its value, PRUNED or FAIL without."""
+        self.study.tell(number, value, state=state, skip_if_finished=True)
+
+    def _sampler(self, number: int) -> BaseSampler:
+        seed = self.seed * 1_000_003 + number
+        if self.settings.sampler == "random":
+            return RandomSampler(seed=seed)
+        return TPESampler(seed=seed)
+
+    def _take_turns(self, number: int) -> None:
+        strata, waiting = (
+            self.settings.strata(),
+            self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)),
+        )
+        if strata and not waiting:
+            name = str(self.settings.stratify)
+            value = _encode(strata[number % len(strata)])
+            self.study.enqueue_trial({name: value})
+
+
+_DRAWN = tuple(state for state in TrialState if state != TrialState.WAITING)
+
+
+def _encode(value: Any) -> Any:
+    """Optuna stores plain values only; a list stands as its JSON."""
+    return value if isinstance(value, PRIMITIVE) else json.dumps(value)
+
+
+def _decode(dimension: Dimension, value: Any) -> Any:
+    if dimension.kind != "choice":
+        return value
+    return next(choice for choice in dimension.values if _encode(choice) == value)
+
+
+def _suggest(trial: Trial, name: str, dimension: Dimension) -> None:
+    kind, values = dimension.kind, dimension.values
+    if kind == "choice":
+        trial.suggest_categorical(name, [_encode(value) for value in values])
+    elif kind.startswith("int"):
+        trial.suggest_int(name, *values, log=kind == "int_log")
+    else:
+        trial.suggest_float(name, *values, log=kind == "log")

@@ -1,0 +1,83 @@
+import dataclasses
+
+import pytest
+
+from mrimodels import ModelError, ModelSpec
+
+
+def test_the_defaults_are_those_of_the_study_but_for_the_head():
+    spec = ModelSpec(arch="preact_resnet18", norm="batch", n_outputs=4)
+    assert (spec.in_channels, spec.width, spec.stem_stride) == (1, 64, 1)
+    assert (spec.head, spec.dropout, spec.norm_eps) == ("gap", 0.0, 1e-5)
+
+
+def test_equal_specs_are_equal_and_hash_alike(make_spec):
+    assert make_spec(dropout=0) == make_spec(dropout=0.0)
+    assert hash(make_spec(norm_eps=1)) == hash(make_spec(norm_eps=1.0))
+    assert make_spec(norm="layer") != make_spec(norm="group")
+
+
+def test_a_spec_is_frozen(make_spec):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_spec().width = 8
+
+
+@pytest.mark.parametrize(
+    ("field", "name", "nearest"),
+    [
+        ("arch", "preact_resnet-18", "preact_resnet18"),
+        ("arch", "resnet50", "preact_resnet50"),
+        ("norm", "Group", "group"),
+        ("norm", "batchnorm", "batch"),
+        ("head", "pool", "pool10"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_known_ones_and_the_nearest(
+    make_spec, field, name, nearest
+):
+    with pytest.raises(ModelError, match=f"{field} must be one of .*{nearest}.* '{nearest}'"):
+        make_spec(**{field: name})
+
+
+@pytest.mark.parametrize("name", [None, 3, ["group"]])
+def test_a_name_must_be_a_string(make_spec, name):
+    with pytest.raises(ModelError, match="norm must be one of batch, group, instance, layer"):
+        make_spec(norm=name)
+
+
+@pytest.mark.parametrize("field", ["in_channels", "n_outputs", "width", "stem_stride"])
+@pytest.mark.parametrize("value", [0, -1, 2.0, True, "2", None])
+def test_counts_are_plain_positive_integers(make_spec, field, value):
+    with pytest.raises(ModelError, match=f"{field} must be an integer.*received {value!r}"):
+        make_spec(**{field: value})
+
+
+def test_a_width_leaves_two_channels_for_a_group(make_spec):
+    assert make_spec(width=2).width == 2
+    with pytest.raises(ModelError, match="2 channels a group"):
+        make_spec(width=1)
+
+
+def test_a_stride_past_the_stem_kernel_is_refused(make_spec):
+    assert make_spec(stem_stride=3).stem_stride == 3
+    with pytest.raises(ModelError, match="skips pixels: received 4"):
+        make_spec(stem_stride=4)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.0, float("nan")])
+def test_dropout_is_a_probability_below_one(make_spec, value):
+    with pytest.raises(ModelError, match="0 <= dropout < 1"):
+        make_spec(dropout=value)
+
+
+@pytest.mark.parametrize("value", [0, -1e-5, float("inf"), float("nan")])
+def test_norm_eps_is_positive_and_finite(make_spec, value):
+    with pytest.raises(ModelError, match="norm_eps must be positive and finite"):
+        make_spec(norm_eps=value)
+
+
+@pytest.mark.parametrize("field", ["dropout", "norm_eps"])
+@pytest.mark.parametrize("value", ["1e-5", None, True])
+def test_rates_are_numbers(make_spec, field, value):
+    with pytest.raises(ModelError, match=f"{field} must be a number"):
+        make_spec(**{field: value})
