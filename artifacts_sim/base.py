@@ -15,6 +15,7 @@ from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, Params
 
 _CPU_CHUNK_PIXELS = 2 * 320 * 320  # intermediates of more pixels fall out of a core's cache
+_GPU_CHUNK_PIXELS = 2**24  # fills a GPU, and bounds the memory of the intermediates
 
 
 class Artifact(ABC):
@@ -26,6 +27,7 @@ class Artifact(ABC):
         name: the registry's name.
         knob: the physical scale of its severity.
         n_words: how many random 64-bit words a slice needs.
+
     """
 
     name: ClassVar[str]
@@ -53,6 +55,7 @@ class Artifact(ABC):
 
         Raises:
             ArtifactError: not exactly one of level and knob, either out of range, or bad keys.
+
         """
         check_keys(keys)
         severity = self.knob.resolve(level, knob)
@@ -76,19 +79,20 @@ class Artifact(ABC):
 
         Raises:
             ArtifactError: x or params are not as above.
+
         """
         check_image(x)
         check_params(self.name, params, batch=len(x))
-        if params.knob == 0:
-            return x.abs() if x.is_complex() else x.detach().clone()
+        knob = self.knob.resolve(level=None, knob=params.knob)
         with torch.no_grad():
-            return self._apply_in_parts(x.contiguous(), params)
+            return self._apply_in_parts(x, params.draws, knob) if knob else _magnitude(x)
 
-    def _apply_in_parts(self, x: Tensor, params: Params) -> Tensor:
+    def _apply_in_parts(self, x: Tensor, draws: Draws, knob: float) -> Tensor:
+        x = x.contiguous()
         y = torch.empty(x.shape, dtype=torch.float32, device=x.device)
         for part in _parts(x):
-            draws = {name: array[part] for name, array in params.draws.items()}
-            y[part] = self._render(x[part], draws, params.knob)
+            of_part = {name: array[part] for name, array in draws.items()}
+            y[part] = self._render(x[part], of_part, knob)
         return y
 
     @abstractmethod
@@ -103,8 +107,16 @@ class Artifact(ABC):
         """
 
 
+def _magnitude(x: Tensor) -> Tensor:
+    return x.abs() if x.is_complex() else x.clone()
+
+
 def _parts(x: Tensor) -> Iterator[slice]:
-    """Ranges of slices to process at once: as many as fit a CPU's cache; elsewhere, all."""
-    per_slice = x.shape[1] * x.shape[2]
-    step = max(1, _CPU_CHUNK_PIXELS // per_slice) if x.device.type == "cpu" else len(x)
-    return (slice(start, start + step) for start in range(0, len(x), step))
+    """Ranges of slices to process at once.
+
+    Slices of one row go alone: a kernel would run on across their ends, and round differently.
+    """
+    B, H, W = x.shape
+    pixels = _CPU_CHUNK_PIXELS if x.is_cpu else _GPU_CHUNK_PIXELS
+    step = max(1, pixels // (H * W)) if H > 1 else 1
+    return (slice(start, start + step) for start in range(0, B, step))

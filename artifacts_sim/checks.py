@@ -16,8 +16,10 @@ def check_keys(keys: Sequence[str]) -> None:
 
     Raises:
         ArtifactError: a bare string, an empty sequence, or a key that is not a string.
+
     """
-    if isinstance(keys, str) or not keys or not all(isinstance(key, str) for key in keys):
+    is_list = isinstance(keys, Sequence) and not isinstance(keys, str)
+    if not is_list or not keys or not all(isinstance(key, str) for key in keys):
         raise ArtifactError(
             f"keys are one string per slice, at least one: received {keys!r:.100}; "
             "pass for example keys=['patient-17/slice-4']"
@@ -29,6 +31,7 @@ def check_image(x: Tensor) -> None:
 
     Raises:
         ArtifactError: any of these fails.
+
     """
     if not isinstance(x, Tensor) or x.ndim != 3 or x.numel() == 0:
         received = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
@@ -61,6 +64,7 @@ def check_params(name: str, params: Params, batch: int) -> None:
 
     Raises:
         ArtifactError: they are another artifact's, or for another number of slices.
+
     """
     if params.name != name:
         raise ArtifactError(

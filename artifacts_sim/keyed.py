@@ -22,6 +22,7 @@ def words(name: str, seed: int, keys: Sequence[str], count: int) -> NDArray[np.u
         seed: the study's seed.
         keys: B slice keys.
         count: words per slice.
+
     """
     blocks = range(-(-count // _WORDS_PER_DIGEST))
     prefixes = [f"{name}\0{seed}\0{block}\0".encode() for block in blocks]
@@ -32,7 +33,7 @@ def words(name: str, seed: int, keys: Sequence[str], count: int) -> NDArray[np.u
 
 def uniform(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
     """Map words to numbers in [0, 1), of the same shape, with the full 53 bits of a float64."""
-    return (bits >> np.uint64(11)) * 2.0**-53
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def signed(u: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -37,8 +37,10 @@ def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Weight]]) -> Tensor:
     if x.is_complex():
         return _add_complex(x, errors)
     spectra = (torch.fft.rfft(image) * _hermitian_parts(weight, x) for image, weight in errors)
-    re, im = (torch.fft.irfft(part, n=x.shape[-1]) for part in reduce(iadd, spectra))
-    return re.add_(x).square_().addcmul_(im, im).sqrt_()
+    real, imag = reduce(iadd, spectra)
+    re: Tensor = torch.fft.irfft(real, n=x.shape[-1]).add_(x)
+    im = torch.fft.irfft(imag, n=x.shape[-1])
+    return re.square_().addcmul_(im, im).sqrt_()
 
 
 def _add_complex(x: Tensor, errors: Iterable[tuple[Tensor, Weight]]) -> Tensor:
@@ -62,4 +64,5 @@ def _hermitian_parts(weight: Weight, x: Tensor) -> Tensor:
 
 def _on_device(weight: Weight, x: Tensor) -> Tensor:
     """As complex64 on x's device, with a readout axis to broadcast over."""
-    return torch.from_numpy(weight.astype(np.complex64)).to(x.device)[..., None, :]
+    contiguous = np.ascontiguousarray(weight, dtype=np.complex64)
+    return torch.from_numpy(contiguous).to(x.device)[..., None, :]

@@ -16,7 +16,7 @@ from artifacts_sim.lines import add_lines, line_offsets
 from artifacts_sim.params import Draws
 
 FOV_FRACTION_PER_DEGREE = 0.0025  # 0.4 mm in 160 mm: the 2 mm per 5 degrees of a knee study
-_EVENT_OFFSETS = (0.03, 0.35)  # of the scan: near enough to DC to hurt, not on it
+_EVENT_OFFSETS = (0.01, 0.10)  # of the scan: where movement shows most, DC line excluded
 _POSES = (0.5, 1.0)  # of the knob
 
 
@@ -47,6 +47,7 @@ class Motion(Artifact):
 
     def _render(self, x: Tensor, draws: Draws, knob: float) -> Tensor:
         weights = _moved_lines(draws["event_offset"], x.shape[-1])
+        x = x.clone()  # gathering from memory that no cache holds yet would take thrice as long
         return add_lines(x, zip(_differences(x, draws, knob), weights, strict=True))
 
 
@@ -78,6 +79,7 @@ def rigid(x: Tensor, rotation_rad: NDArray[np.float64], shift: NDArray[np.float6
 
     Returns:
         (B, H, W) of x's dtype; a new tensor.
+
     """
     planes = torch.view_as_real(x).movedim(-1, 1) if x.is_complex() else x[:, None]
     along_h, along_w = _sources(rotation_rad, shift, (x.shape[1], x.shape[2]))

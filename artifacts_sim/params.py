@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -21,7 +20,8 @@ class Params:
     Attributes:
         name: the artifact.
         knob: its severity in the knob's physical unit; 0 = identity.
-        draws: the nuisance draws, which do not depend on the knob. Held read-only.
+        draws: the nuisance draws, which do not depend on the knob; read-only arrays.
+
     """
 
     name: str
@@ -36,7 +36,7 @@ class Params:
                 f"received {lengths}; pass what `sample` or `to_dict` gave, unaltered"
             )
         frozen = {name: _read_only(array) for name, array in self.draws.items()}
-        object.__setattr__(self, "draws", MappingProxyType(frozen))
+        object.__setattr__(self, "draws", frozen)
 
     def __len__(self) -> int:
         """Count the slices, B."""
@@ -53,6 +53,7 @@ class Params:
 
         Raises:
             ArtifactError: a field is missing or unknown, or the draws differ in length.
+
         """
         if set(record) != {"name", "knob", "draws"}:
             raise ArtifactError(

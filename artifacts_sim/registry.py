@@ -18,6 +18,7 @@ def register(artifact: Artifact) -> None:
 
     Raises:
         ArtifactError: the name is taken.
+
     """
     if artifact.name in _artifacts:
         raise ArtifactError(
@@ -37,6 +38,7 @@ def get(name: str) -> Artifact:
 
     Raises:
         ArtifactError: it is unknown; the message names the nearest and lists the known.
+
     """
     if name not in _artifacts:
         near = difflib.get_close_matches(name, _artifacts, n=1)

@@ -33,7 +33,8 @@ class Rician(Artifact):
         a = x.abs() if x.is_complex() else x
         noise = _noise(draws["field_seed"], (x.shape[1], x.shape[2])).to(x.device)
         sigma = a.amax(dim=(1, 2), keepdim=True) * knob
-        return magnitude_with_phasor(a, noise[0].mul_(sigma), noise[1])
+        radius, two_cos_half = noise[0].mul_(sigma), noise[1]
+        return magnitude_with_phasor(a, radius, two_cos_half.square_().mul_(radius))
 
 
 def _noise(seeds: NDArray[np.int64], shape: tuple[int, int]) -> Tensor:
@@ -55,7 +56,7 @@ def _fill(radius: NDArray[np.float32], two_cos_half: NDArray[np.float32], seed: 
     """
     raw = np.random.SFC64(seed % 2**64).random_raw(radius.size).view(np.int32)
     bits = raw.reshape(2, *radius.shape)
-    np.copyto(radius, bits[0] & 0x7FFFFFFF)
+    np.abs(bits[0], out=radius, dtype=np.float32)
     radius += 0.5  # u in (0, 1], so that its logarithm is finite
     radius *= 2.0**-31
     np.log(radius, out=radius)

@@ -45,7 +45,8 @@ class Spike(Artifact):
         if x.is_complex():
             return _add_wave(x, along_ro, along_pe, knob)
         amplitude = x.mean(dim=(1, 2), keepdim=True).mul_(knob)
-        return magnitude_with_phasor(x, amplitude, _two_cos_half(along_ro, along_pe, x.device))
+        overlap = _two_cos_half(along_ro, along_pe, amplitude.sqrt()).square_()
+        return magnitude_with_phasor(x, amplitude, overlap)
 
 
 def _phase(frequency: NDArray[np.float64], size: int) -> NDArray[np.float64]:
@@ -55,19 +56,19 @@ def _phase(frequency: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 
 
 def _two_cos_half(
-    along_ro: NDArray[np.float64], along_pe: NDArray[np.float64], device: torch.device
+    along_ro: NDArray[np.float64], along_pe: NDArray[np.float64], scale: Tensor
 ) -> Tensor:
-    """2 cos((a_i + b_j) / 2), by the addition theorem from H + W cosines: (B, H, W)."""
+    """2 cos((a_i + b_j) / 2) times scale, (B, H, W); the addition theorem needs H + W cosines."""
     rows = 2 * np.exp(0.5j * along_ro)
     columns = np.exp(0.5j * along_pe)
     rows, columns = rows[:, :, None], columns[:, None, :]
-    cosines = _on_device(rows.real, device) * _on_device(columns.real, device)
-    sines = _on_device(rows.imag, device) * _on_device(columns.imag, device)
+    cosines = _like(scale, rows.real).mul_(scale) * _like(scale, columns.real)
+    sines = _like(scale, rows.imag).mul_(scale) * _like(scale, columns.imag)
     return cosines.sub_(sines)
 
 
-def _on_device(vector: NDArray[np.float64], device: torch.device) -> Tensor:
-    return torch.from_numpy(vector.astype(np.float32)).to(device)
+def _like(x: Tensor, vector: NDArray[np.float64]) -> Tensor:
+    return torch.from_numpy(vector.astype(np.float32)).to(x.device)
 
 
 def _add_wave(

@@ -4,17 +4,10 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from sweep.cluster.session import cluster_resources, session, trials_at_a_time
-
-from optuna.trial import TrialState  # isort: skip  # after session, which sets Ray up to be quiet
-from ray import tune
-
-from sweep.cluster.pool import start_pool
-from sweep.cluster.trial import SweepTrial
-from sweep.cluster.watch import Watch
+from sweep.cluster.tuning import run_trials
 from sweep.config import SweepConfig
 from sweep.errors import UserError, WorkError
 from sweep.ledger.chronicle import Chronicle
@@ -23,16 +16,10 @@ from sweep.ledger.mirror import Mirror, sync
 from sweep.ledger.tracking import resolve_uri
 from sweep.preflight import bind, open_data
 from sweep.progress import Progress
-from sweep.records import EpochRecord, Status, TrialRecord
+from sweep.records import EpochRecord, TrialRecord
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study
-
-ENDED: dict[TrialState, Status] = {
-    TrialState.COMPLETE: "finished",
-    TrialState.PRUNED: "pruned",
-    TrialState.FAIL: "failed",
-}
 
 
 @dataclass(frozen=True)
@@ -141,7 +128,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
         scheduler.replay(_reports(folder, study))
     with _observed(folder, config, searcher) as chronicle:
         if searcher.remaining:
-            _tune(folder, config, concurrent, searcher, scheduler, chronicle)
+            run_trials(folder, config, concurrent, searcher, scheduler, chronicle)
     return _result(folder, config)
 
 
@@ -157,9 +144,11 @@ def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig) -> None:
     """End the records of trials that ended in the study as the driver died."""
     chronicle = Chronicle(folder, config.search.objective)
     for record in folder.trials():
-        state = study.state(record.number)
-        if record.status == "running" and state.is_finished():
-            chronicle.ended(record.trial, ENDED[state])
+        status = study.status(record.number)
+        if record.status == "running" and status != "running":
+            for epoch in folder.epochs(record.trial):
+                chronicle.reported(record.trial, epoch.epoch)
+            chronicle.ended(record.trial, status)
 
 
 def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochRecord]]:
@@ -183,47 +172,6 @@ def _observed(
     finally:
         progress.close()
         mirror.close(finished)
-
-
-def _tune(
-    folder: SweepFolder,
-    config: SweepConfig,
-    concurrent: int,
-    searcher: StudySearcher,
-    scheduler: StratifiedASHA | None,
-    chronicle: Chronicle,
-) -> None:
-    pool = start_pool(config.data, config.stress, config.cluster)
-    share = config.cluster.trial
-    trainable = tune.with_resources(
-        tune.with_parameters(SweepTrial, sweep=config, folder=folder.path, pool=pool),
-        {"cpu": share.cpu, "gpu": share.gpu},
-    )
-    tuner = tune.Tuner(
-        trainable,
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=scheduler,
-            num_samples=searcher.remaining,
-            max_concurrent_trials=concurrent,
-            reuse_actors=True,
-            trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
-        ),
-        run_config=tune.RunConfig(
-            name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
-            storage_path=str(folder.path / "tune"),
-            callbacks=[Watch(chronicle, config, scheduler)],
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
-            verbose=0,
-        ),
-    )
-    tuner.fit()
-
-
-def _trial_name(trial: "tune.experiment.Trial") -> str:
-    return str(trial.config["trial"])
 
 
 def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:

@@ -2,15 +2,10 @@
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-
-# Before Ray is imported, which reads them then.
-os.environ.setdefault("TUNE_DISABLE_SIGINT_HANDLER", "1")  # Ctrl-C is the command line's to handle
-os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")  # the ledger keeps the results
-os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
-os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the default to be; warns unset
-os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
 import torch
@@ -18,6 +13,13 @@ import torch
 from sweep.config import ClusterSettings
 from sweep.errors import UserError, WorkError
 
+QUIET = {
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the command line's to handle
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger keeps the results
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default to be; Ray warns while it is unset
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 # glibc gives large blocks back to the system at each free, and a torch step in a Ray worker then
 # spends more time in page faults than in arithmetic: 2 to 3 times slower, measured.
 WORKER_ENV = {
@@ -37,9 +39,12 @@ def session(settings: ClusterSettings) -> Iterator[None]:
         WorkError: a cluster could not be started here.
 
     """
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.train"):
         # Tune logs the whole traceback at every retry; the cause stands in the trial's record.
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    on_terminate = signal.getsignal(signal.SIGTERM)
     address = settings.address or os.environ.get("RAY_ADDRESS")
     local = (
         {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
@@ -56,6 +61,9 @@ def session(settings: ClusterSettings) -> Iterator[None]:
         raise UserError(f"no Ray cluster answers at {address!r}: {error}") from None
     except (RuntimeError, OSError) as error:
         raise WorkError(f"Ray could not be started: {error}") from error
+    if threading.current_thread() is threading.main_thread():
+        # Ray takes SIGTERM for itself and would end the driver with a dump of its stack.
+        signal.signal(signal.SIGTERM, on_terminate)
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ Coordinates: u to the right and v down, -1..1 across the reconstructed square; v
 where the readout is oversampled. z goes through the slices, -1..1.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,11 +15,12 @@ from numpy.typing import NDArray
 Plane = NDArray[np.float64]
 
 ACQUISITIONS = ("CORPD_FBK", "CORPDFS_FBK")  # proton density without and with fat suppression
+# Rough looks of a knee at 1.5 T, brightest = 1: for each tissue, in the order of ACQUISITIONS.
 BRIGHTNESS: Mapping[str, tuple[float, float]] = {
     "fat": (0.80, 0.20),
-    "muscle": (0.38, 0.40),
+    "muscle": (0.30, 0.38),
     "marrow": (0.46, 0.24),
-    "scar": (0.30, 0.16),
+    "scar": (0.32, 0.16),
     "cortex": (0.06, 0.05),
     "cartilage": (0.52, 0.66),
     "fluid": (0.62, 0.95),
@@ -49,7 +51,7 @@ class Lesion:
         u: centre.
         v: centre.
         radius: where it is largest.
-        contrast: of its middle against the marrow, in units of brightness; the sign counts.
+        brightness: of its middle, 0..1: that of fat or fluid, which a slice shows elsewhere too.
         first: its first slice.
         last: its last slice.
 
@@ -58,7 +60,7 @@ class Lesion:
     u: float
     v: float
     radius: float
-    contrast: float
+    brightness: float
     first: int
     last: int
 
@@ -89,9 +91,8 @@ class Knee:
     lesion: Lesion | None
 
 
-def draw_knee(rng: np.random.Generator, slices: int, *, with_lesion: bool) -> Knee:
-    """Draw one patient's knee for a volume of so many slices."""
-    fat_suppressed = int(rng.integers(2))
+def draw_knee(rng: np.random.Generator, *, fat_suppressed: bool, lesion: Lesion | None) -> Knee:
+    """Draw one patient's knee; what is drawn does not depend on the lesion."""
     return Knee(
         acquisition=ACQUISITIONS[fat_suppressed],
         scale=rng.uniform(0.9, 1.08),
@@ -103,7 +104,22 @@ def draw_knee(rng: np.random.Generator, slices: int, *, with_lesion: bool) -> Kn
             for tissue, levels in BRIGHTNESS.items()
         },
         vessels=tuple(_vessel(rng) for _ in range(rng.integers(3, 7))),
-        lesion=_lesion(rng, slices, 1) if with_lesion else None,
+        lesion=lesion,
+    )
+
+
+def draw_lesion(rng: np.random.Generator, slices: int) -> Lesion:
+    """Draw a lesion of the femur or the tibia for a volume of so many slices."""
+    extent = max(1, round(slices * rng.uniform(0.35, 0.75)))
+    first = int(rng.integers(0, slices - extent + 1))
+    in_femur = rng.random() < 0.5
+    return Lesion(
+        u=rng.choice([-1.0, 1.0]) * rng.uniform(0.18, 0.40),
+        v=rng.uniform(-0.40, -0.26) if in_femur else rng.uniform(0.30, 0.42),
+        radius=rng.uniform(0.14, 0.20),
+        brightness=rng.uniform(0.8, 1.0),
+        first=first,
+        last=first + extent - 1,
     )
 
 
@@ -127,17 +143,19 @@ def grid(knee: Knee, rows: int, columns: int, size: int, warp: Plane) -> tuple[P
     return (-u if knee.mirrored else u) / knee.scale, v / knee.scale
 
 
-def paint(knee: Knee, z: float, u: Plane, v: Plane) -> Plane:
-    """Brightness (rows, columns) of one slice without texture, coil, noise or lesion."""
+def paint(knee: Knee, place: int, slices: int, u: Plane, v: Plane) -> Plane:
+    """Brightness (rows, columns) of slice ``place`` of so many, before texture, coil and noise."""
     image = np.zeros(u.shape)
-    for region in _regions(knee, z):
+    for region in _regions(knee, z=(2 * place + 1) / slices - 1):
         inside = _soft_inside(region, u, v)
         image += inside * (knee.brightness[region.tissue] - image)
+    if knee.lesion is not None:
+        image += lesion_share(knee.lesion, place, u, v) * (knee.lesion.brightness - image)
     return image
 
 
-def lesion_weight(lesion: Lesion, place: int, u: Plane, v: Plane) -> Plane:
-    """Share (rows, columns) of the lesion's contrast, 1 in its middle, in slice ``place``.
+def lesion_share(lesion: Lesion, place: int, u: Plane, v: Plane) -> Plane:
+    """Share (rows, columns) of the lesion in each pixel of slice ``place``: 1 in its middle.
 
     All zeros where the slice lies outside the lesion.
     """
@@ -145,7 +163,7 @@ def lesion_weight(lesion: Lesion, place: int, u: Plane, v: Plane) -> Plane:
         return np.zeros(u.shape)
     half = (lesion.last - lesion.first + 1) / 2
     off = (place - (lesion.first + lesion.last) / 2) / half
-    radius = lesion.radius * np.sqrt(1 - 0.6 * off**2)
+    radius = lesion.radius * math.sqrt(1 - 0.6 * off**2)
     distance = np.hypot(u - lesion.u, v - lesion.v) / radius
     return np.exp(-(distance**4))
 
@@ -162,23 +180,9 @@ def _vessel(rng: np.random.Generator) -> Region:
     )
 
 
-def _lesion(rng: np.random.Generator, slices: int, sign: int) -> Lesion:
-    extent = max(1, round(slices * rng.uniform(0.35, 0.75)))
-    first = int(rng.integers(0, slices - extent + 1))
-    in_femur = rng.random() < 0.5
-    return Lesion(
-        u=rng.uniform(-0.42, 0.42),
-        v=rng.uniform(-0.42, -0.28) if in_femur else rng.uniform(0.24, 0.44),
-        radius=rng.uniform(0.11, 0.18),
-        contrast=sign * rng.uniform(0.3, 0.5),
-        first=first,
-        last=first + extent - 1,
-    )
-
-
 def _regions(knee: Knee, z: float) -> Iterator[Region]:
-    """The tissues of a slice, each painted over those before it."""
-    bulge = np.sqrt(1 - 0.45 * z**2)  # bones are widest in the middle of the volume
+    """Give the tissues of a slice, each to be painted over those before it."""
+    bulge = math.sqrt(1 - 0.45 * z**2)  # bones are widest in the middle of the volume
     condyle = 0.31 * bulge
     yield Region("fat", 0.0, 0.0, 0.92 * (0.94 + 0.06 * bulge), 3.0, power=4)
     yield Region("muscle", 0.0, 0.0, 0.78, 3.0, power=4)
@@ -191,10 +195,10 @@ def _regions(knee: Knee, z: float) -> Iterator[Region]:
     yield from _bone(0.0, -1.35, 0.25, 0.95, power=6)
     for side in (-1, 1):
         yield from _bone(side * 0.30, -0.30, condyle, 0.30, power=2.4)
-    yield from _marrow(0.0, -0.58, 0.30 * bulge, 0.18)
+    yield Region("marrow", 0.0, -0.58, 0.30 * bulge, 0.18, power=3)
     yield from _bone(0.0, 1.35, 0.27, 0.95, power=6)
     yield from _bone(0.0, 0.36, 0.60 * bulge, 0.24, power=4)
-    yield from _marrow(0.0, 0.62, 0.24, 0.16)
+    yield Region("marrow", 0.0, 0.62, 0.24, 0.16, power=3)
     yield Region("scar", 0.0, 0.50, 0.42 * bulge, 0.012)
     yield Region("scar", 0.0, -0.48, 0.40 * bulge, 0.012)
     yield from _bone(0.60, 0.80, 0.085, 0.42, power=4)
@@ -210,10 +214,6 @@ def _bone(u: float, v: float, a: float, b: float, power: float) -> Iterator[Regi
     yield Region("marrow", u, v, a - 0.03, b - 0.03, power=power)
 
 
-def _marrow(u: float, v: float, a: float, b: float) -> Iterator[Region]:
-    yield Region("marrow", u, v, a, b, power=3)
-
-
 def _soft_inside(region: Region, u: Plane, v: Plane) -> Plane:
     x, y = _turned(u - region.u, v - region.v, region.tilt_deg)
     power = region.power
@@ -223,5 +223,5 @@ def _soft_inside(region: Region, u: Plane, v: Plane) -> Plane:
 
 
 def _turned(u: Plane, v: Plane, tilt_deg: float) -> tuple[Plane, Plane]:
-    cos, sin = np.cos(np.deg2rad(tilt_deg)), np.sin(np.deg2rad(tilt_deg))
+    cos, sin = math.cos(math.radians(tilt_deg)), math.sin(math.radians(tilt_deg))
     return cos * u + sin * v, cos * v - sin * u

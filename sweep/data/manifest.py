@@ -2,7 +2,7 @@
 
 import csv
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,17 +109,13 @@ def _check_rows(rows: list[Row], path: Path) -> None:
         first.setdefault(row.file, row)
 
     def check(rule: str, breaks: Callable[[Row], bool], remedy: str) -> None:
-        refuse(f"{rule} ({path})", _named(filter(breaks, rows)), remedy)
+        refuse(f"{rule} ({path})", [str(row) for row in rows if breaks(row)], remedy)
 
     check("Each row names a file", lambda row: not row.file, "Fill the column 'file'.")
     check("Each row names a patient", lambda row: not row.patient, "Fill the column 'patient'.")
     check("Each row has a split", lambda row: row.split == "", "Fill 'fold' or 'split'.")
     check("Files lie inside the image folder", _leaves, "Move them there.")
     check("A file has one row", lambda row: first[row.file] is not row, "Remove the repeats.")
-
-
-def _named(rows: Iterable[Row]) -> list[str]:
-    return [str(row) for row in rows]
 
 
 def _leaves(row: Row) -> bool:

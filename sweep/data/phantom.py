@@ -17,41 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from PIL import Image
 
 from sweep.data.scan import Boxes, Matrix, Volume, scan
+from sweep.data.volume_file import write_volume
 from sweep.errors import UserError
 
 FINDING = "Bone - Lesion"  # a name of fastMRI+'s vocabulary
 LABEL = "lesion"
-FULL_SCALE = 1e-3  # the intensity that a PNG writes as 65535; one for all, so that slices compare
-SMALLEST = 48  # pixels; in a smaller image the smallest lesion may cover none
-HEADER = """<?xml version="1.0" encoding="utf-8"?>
-<ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD">
-  <experimentalConditions>
-    <H1resonanceFrequency_Hz>63500000</H1resonanceFrequency_Hz>
-  </experimentalConditions>
-  <encoding>
-    <encodedSpace>
-      <matrixSize><x>{rows}</x><y>{columns}</y><z>1</z></matrixSize>
-      <fieldOfView_mm><x>{rows_mm:g}</x><y>{columns_mm:g}</y><z>4.5</z></fieldOfView_mm>
-    </encodedSpace>
-    <reconSpace>
-      <matrixSize><x>{size}</x><y>{size}</y><z>1</z></matrixSize>
-      <fieldOfView_mm><x>{size_mm:g}</x><y>{size_mm:g}</y><z>3</z></fieldOfView_mm>
-    </reconSpace>
-    <encodingLimits>
-      <kspace_encoding_step_1>
-        <minimum>0</minimum><maximum>{last}</maximum><center>{center}</center>
-      </kspace_encoding_step_1>
-    </encodingLimits>
-    <trajectory>cartesian</trajectory>
-  </encoding>
-</ismrmrdHeader>
-"""
-SIZE_MM = 140.0  # side of the reconstructed square, as in fastMRI's knees
+FULL_SCALE = 2e-3  # the intensity that a PNG writes as 65535; one for all, so that slices compare
+SMALLEST = 48  # pixels; in a smaller image the smallest lesion may fill none
 
 
 @dataclass(frozen=True)
@@ -77,9 +53,8 @@ def make_phantom(
 ) -> Phantom:
     """Make knee-like volumes with complex k-space; every second patient has a lesion.
 
-    Patient k depends on the seed, on k and on the sizes, not on the number of patients. One
-    volume is one patient. ``reconstruction_rss`` and ``reconstruction_esc`` are both the
-    magnitude of the single coil's image.
+    One volume is one patient. Patient k depends on the seed, on k and on the sizes, not on the
+    number of patients. Every second pair of patients is scanned with fat suppression.
 
     Args:
         out: the new folder; it appears complete or not at all.
@@ -100,15 +75,25 @@ def make_phantom(
     boxes: dict[str, Boxes] = {}
     with _building(Path(out)) as folder:
         for number in range(patients):
-            patient = f"phantom-{number:04d}"
-            volume = scan(patient, seed, matrix, with_lesion=number % 2 == 1)
-            _write_volume(folder / "volumes" / f"{patient}.h5", volume, matrix)
+            volume = _patient(number, seed, matrix)
+            write_volume(folder / "volumes" / f"{volume.patient}.h5", volume, matrix)
             _write_pictures(folder / "images", volume)
-            boxes[patient] = volume.boxes
+            boxes[volume.patient] = volume.boxes
             if progress is not None:
                 progress(number + 1, patients)
         _write_tables(folder, boxes, slices)
     return Phantom(Path(out), patients, patients * slices, sum(map(len, boxes.values())))
+
+
+def _patient(number: int, seed: int, matrix: Matrix) -> Volume:
+    """Scan patient ``number``; sequence and lesion go by the number, so neither tells the other."""
+    return scan(
+        f"phantom-{number:04d}",
+        seed,
+        matrix,
+        with_lesion=number % 2 == 1,
+        fat_suppressed=number // 2 % 2 == 1,
+    )
 
 
 def _check_numbers(patients: int, matrix: Matrix) -> None:
@@ -137,32 +122,6 @@ def _building(out: Path) -> Iterator[Path]:
         folder.replace(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_volume(path: Path, volume: Volume, matrix: Matrix) -> None:
-    with h5py.File(path, "w") as file:
-        file["kspace"] = volume.kspace
-        file["reconstruction_rss"] = volume.image
-        file["reconstruction_esc"] = volume.image
-        file["ismrmrd_header"] = _header(matrix)
-        file.attrs["acquisition"] = volume.acquisition
-        file.attrs["max"] = float(volume.image.max())
-        file.attrs["norm"] = float(np.linalg.norm(volume.image))
-        file.attrs["patient_id"] = volume.patient
-
-
-def _header(matrix: Matrix) -> bytes:
-    pixel_mm = SIZE_MM / matrix.size
-    return HEADER.format(
-        rows=matrix.rows,
-        columns=matrix.columns,
-        size=matrix.size,
-        rows_mm=matrix.rows * pixel_mm,
-        columns_mm=matrix.columns * pixel_mm,
-        size_mm=SIZE_MM,
-        last=matrix.columns - 1,
-        center=matrix.columns // 2,
-    ).encode()
 
 
 def _write_pictures(folder: Path, volume: Volume) -> None:

@@ -86,7 +86,7 @@ def _one_channel(values: NDArray[np.generic], origin: str) -> NDArray[np.floatin
             f"An MR image is grey; {origin} is in colour, its channels differ by up to "
             f"{difference} of 255. Save it as grey."
         )
-    return values.mean(axis=-1)
+    return np.asarray(values.mean(axis=-1))
 
 
 def _padded(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,24 +1,34 @@
 """Scanning a drawn knee: complex k-space of a volume, and its reconstruction."""
 
+import math
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.data.anatomy import Knee, Plane, draw_knee, grid, lesion_weight, paint
+from sweep.data.anatomy import Knee, Plane, draw_knee, draw_lesion, grid, lesion_share, paint
 from sweep.data.keys import generator
 
 Boxes = dict[int, tuple[int, int, int, int]]
+Spectrum = NDArray[np.floating]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-PEAK = (1.5e-4, 5e-4)  # of the brightest tissue; the scale of fastMRI's reconstructions
-NOISE = (0.02, 0.045)  # standard deviation of each channel, in units of the peak
-GRAIN = (0.04, 1.0)  # unevenness of tissue: relative standard deviation, width in pixels
-MOTTLE = (0.06, 0.05)  # the same, as wide as a lesion: width in units of the image's side
-WARP = (0.02, 0.12)  # irregularity of outlines: in half sides; width in sides
-COIL = (0.12, 0.35)  # sensitivity: of its logarithm; width in sides
-PHASE_RAD = (0.8, 0.25)  # width in sides
+
+class Unevenness(NamedTuple):
+    """A band-limited noise field: standard deviation, and width in units of the image's side."""
+
+    strength: float
+    width: float
+
+
+PEAK = (1.5e-4, 5e-4)  # intensity of brightness 1; the scale of fastMRI's reconstructions
+NOISE = (0.02, 0.045)  # standard deviation of the real and of the imaginary part, peak = 1
+GRAIN = Unevenness(0.04, 0.01)  # of the tissue, relative
+MOTTLE = Unevenness(0.06, 0.05)  # the same, as wide as a lesion
+WARP = Unevenness(0.02, 0.12)  # of outlines, in half sides
+COIL = Unevenness(0.12, 0.35)  # of the sensitivity's logarithm
+PHASE_RAD = Unevenness(0.8, 0.25)
 AXES = (-2, -1)
 
 
@@ -53,13 +63,20 @@ class Volume:
     boxes: Boxes
 
 
-def scan(patient: str, seed: int, matrix: Matrix, *, with_lesion: bool) -> Volume:
-    """Draw a patient and scan the knee; depends on the arguments and on nothing else."""
+def scan(
+    patient: str, seed: int, matrix: Matrix, *, with_lesion: bool, fat_suppressed: bool
+) -> Volume:
+    """Draw a patient and scan the knee; depends on the arguments and on nothing else.
+
+    With or without a lesion, all else about the patient, the noise included, is the same.
+    """
     rng = generator(seed, "phantom", patient)
-    knee = draw_knee(rng, matrix.slices, with_lesion=with_lesion)
+    lesion = draw_lesion(generator(seed, "phantom", patient, "lesion"), matrix.slices)
+    knee = draw_knee(rng, fat_suppressed=fat_suppressed, lesion=lesion if with_lesion else None)
     warp = np.stack([_field(rng, WARP, matrix, slices=1)[0] for _ in ("u", "v")])
     u, v = grid(knee, matrix.rows, matrix.columns, matrix.size, warp)
-    kspace = _acquire(rng, _body(knee, u, v, matrix), matrix)
+    body = np.stack([paint(knee, n, matrix.slices, u, v) for n in range(matrix.slices)])
+    kspace = _acquire(rng, body, matrix)
     return Volume(
         patient=patient,
         acquisition=knee.acquisition,
@@ -89,24 +106,13 @@ def _crop(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     return image[..., top : top + size, left : left + size]
 
 
-def _body(knee: Knee, u: Plane, v: Plane, matrix: Matrix) -> Plane:
-    """Brightness (slices, rows, columns), the lesion included."""
-    planes = []
-    for place in range(matrix.slices):
-        plane = paint(knee, (2 * place + 1) / matrix.slices - 1, u, v)
-        if knee.lesion is not None:
-            plane += knee.lesion.contrast * lesion_weight(knee.lesion, place, u, v)
-        planes.append(plane)
-    return np.stack(planes)
-
-
 def _boxes(knee: Knee, u: Plane, v: Plane, matrix: Matrix) -> Boxes:
     if knee.lesion is None:
         return {}
-    return {
-        place: _bounds(_crop(lesion_weight(knee.lesion, place, u, v), matrix.size) >= 0.5)
-        for place in range(knee.lesion.first, knee.lesion.last + 1)
-    }
+    lesion = range(knee.lesion.first, knee.lesion.last + 1)
+    shares = (lesion_share(knee.lesion, place, u, v) for place in lesion)
+    masks = (_crop(share, matrix.size) >= 0.5 for share in shares)
+    return dict(zip(lesion, map(_bounds, masks), strict=True))
 
 
 def _bounds(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -117,12 +123,12 @@ def _bounds(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 def _acquire(rng: np.random.Generator, body: Plane, matrix: Matrix) -> NDArray[np.complex64]:
     """K-space of the body as a noisy receiver with a smooth coil and a smooth phase sees it."""
-    grain = _field(rng, (GRAIN[0], GRAIN[1] / matrix.size), matrix, matrix.slices)
-    tissue = body * (1 + grain + _field(rng, MOTTLE, matrix, matrix.slices))
-    coil = np.exp(_field(rng, COIL, matrix, matrix.slices)) * _reach(matrix)
-    phase = _field(rng, PHASE_RAD, matrix, matrix.slices)
-    peak = np.exp(rng.uniform(*np.log(PEAK)))
-    signal = peak * tissue * coil * np.exp(1j * phase)
+    grain, mottle, coil, phase = (
+        _field(rng, what, matrix, matrix.slices) for what in (GRAIN, MOTTLE, COIL, PHASE_RAD)
+    )
+    tissue = body * (1 + grain + mottle)
+    peak = math.exp(rng.uniform(math.log(PEAK[0]), math.log(PEAK[1])))
+    signal = peak * tissue * _reach(matrix) * np.exp(coil + 1j * phase)
     noise = peak * rng.uniform(*NOISE) * _complex_normal(rng, body.shape)
     centred = np.fft.fft2(np.fft.ifftshift(signal, axes=AXES), norm="ortho")
     return (np.fft.fftshift(centred, axes=AXES) + noise).astype(np.complex64)
@@ -138,19 +144,25 @@ def _complex_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray
     return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
 
 
-def _field(
-    rng: np.random.Generator, strength_and_width: tuple[float, float], matrix: Matrix, slices: int
-) -> Plane:
-    """Band-limited noise (slices, rows, columns) that goes on smoothly from slice to slice.
+def _field(rng: np.random.Generator, what: Unevenness, matrix: Matrix, slices: int) -> Plane:
+    """Noise (slices, rows, columns) that goes on smoothly from slice to slice.
 
-    White noise times a Gaussian in the frequency domain; width in units of the image's side.
+    White noise times a Gaussian in the frequency domain.
     """
-    strength, width = strength_and_width
     shape = (slices, matrix.rows, matrix.columns)
-    spread = (1.0, width * matrix.size, width * matrix.size)
-    spectrum = np.fft.fftn(rng.standard_normal(shape))
-    for axis, (length, pixels) in enumerate(zip(shape, spread, strict=True)):
-        response = np.exp(-2 * (np.pi * pixels * np.fft.fftfreq(length)) ** 2)
-        spectrum *= np.expand_dims(response, tuple(set(range(3)) - {axis}))
-    field = np.fft.ifftn(spectrum).real
-    return strength * field / field.std()
+    width = what.width * matrix.size
+    responses = (
+        _gaussian_response(np.fft.fftfreq(slices), 1.0),
+        _gaussian_response(np.fft.fftfreq(matrix.rows), width),
+        _gaussian_response(np.fft.rfftfreq(matrix.columns), width),
+    )
+    spectrum = np.fft.rfftn(rng.standard_normal(shape))
+    for response in np.ix_(*responses):
+        spectrum *= response
+    field = np.fft.irfftn(spectrum, shape, axes=(0, 1, 2))
+    return field * (what.strength / float(field.std()))
+
+
+def _gaussian_response(cycles_per_sample: Spectrum, width: float) -> Spectrum:
+    """Fourier transform of a Gaussian whose standard deviation is ``width`` samples."""
+    return np.asarray(np.exp(-2 * (np.pi * width * cycles_per_sample) ** 2))

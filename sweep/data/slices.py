@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,43 +38,23 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
     """Hold all slices of a store to its laws.
 
     Raises:
-        UserError: no slice; no label name; an empty or repeated key; an empty patient or split; a
-            label outside ``label_names``; a multiclass slice without exactly one label; a patient
-            in two splits.
+        UserError: no slice; an unknown task; no label name, or one twice; an empty or repeated
+            key; an empty patient or split; a label outside ``label_names``; a multiclass slice
+            without exactly one label; a patient in two splits.
 
     """
     if not slices:
         raise UserError("A store holds at least one slice, and none was given. Add slices.")
+    if task not in get_args(Task):
+        raise UserError(f"A task is one of {', '.join(get_args(Task))}; received {task!r}.")
     if not label_names or len(set(label_names)) < len(label_names):
         received = ", ".join(label_names) or "none"
-        raise UserError(f"Label names are unique and at least one; received: {received}. Name one.")
+        raise UserError(
+            f"A store has at least one label, each named once; received: {received}. Correct them."
+        )
     _check_names(slices)
     _check_labels(slices, frozenset(label_names), task)
-    check_one_split_each(slices)
-
-
-def check_one_split_each(slices: Sequence[Slice]) -> None:
-    """Refuse a patient whose slices lie in two splits.
-
-    Raises:
-        UserError: names each such patient, both splits and a slice of each.
-
-    """
-    first: dict[str, Slice] = {}
-    clashes: dict[str, str] = {}
-    for one in slices:
-        other = first.setdefault(one.patient, one)
-        if other.split != one.split:
-            clashes.setdefault(
-                one.patient,
-                f"patient {one.patient!r} is in split {other.split!r} at {other.origin} "
-                f"and in split {one.split!r} at {one.origin}",
-            )
-    refuse(
-        "All slices of a patient belong to one split, or the test score is flattered",
-        list(clashes.values()),
-        "Give each patient one split.",
-    )
+    _check_splits(slices)
 
 
 def multi_hot(slices: Sequence[Slice], label_names: Sequence[str]) -> NDArray[np.uint8]:
@@ -106,3 +86,21 @@ def _check_labels(slices: Sequence[Slice], known: frozenset[str], task: Task) ->
             [f"{sorted(one.labels)} at {one.origin}" for one in slices if len(one.labels) != 1],
             "Give one label each, or take task 'multilabel'.",
         )
+
+
+def _check_splits(slices: Sequence[Slice]) -> None:
+    first: dict[str, Slice] = {}
+    clashes: dict[str, str] = {}
+    for one in slices:
+        other = first.setdefault(one.patient, one)
+        if other.split != one.split:
+            clashes.setdefault(
+                one.patient,
+                f"patient {one.patient!r} is in split {other.split!r} at {other.origin} "
+                f"and in split {one.split!r} at {one.origin}",
+            )
+    refuse(
+        "All slices of a patient belong to one split, or the test score is flattered",
+        list(clashes.values()),
+        "Give each patient one split.",
+    )

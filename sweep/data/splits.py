@@ -27,8 +27,8 @@ def deal_folds(findings: Mapping[str, frozenset[str]], folds: int, seed: int) ->
     """
     if not 2 <= folds <= len(findings):
         raise UserError(
-            f"Patients are dealt to at least 2 folds with a patient in each; received {folds} folds "
-            f"for {len(findings)} patients. Choose another number of folds."
+            f"Patients are dealt to at least 2 folds with a patient in each; received "
+            f"{folds} folds for {len(findings)} patients. Choose another number of folds."
         )
     order = sorted(findings, key=lambda name: (sorted(findings[name]), digest(seed, "fold", name)))
     return {patient: str(place % folds + 1) for place, patient in enumerate(order)}

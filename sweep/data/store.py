@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import h5py
 import numpy as np
@@ -33,6 +33,7 @@ PIXEL = np.dtype("<f4")
 ALIGNMENT = 64  # bytes; without it HDF5 puts the pixels at any offset, even an odd one
 DATASETS = ("images", "labels", "patient", "slice_key", "split")
 ATTRIBUTES = ("label_names", "task", "source", "fingerprint")
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,7 @@ class Store:
             return cls(
                 path=path,
                 images=_mapped(file["images"], path),
-                labels=file["labels"][...],
+                labels=_read_only(file["labels"][...]),
                 patients=_strings(file["patient"]),
                 keys=_strings(file["slice_key"]),
                 splits=_strings(file["split"]),
@@ -95,7 +96,7 @@ class Store:
         return len(self.keys)
 
     def split_counts(self) -> dict[str, int]:
-        """Number of slices in each split, by name of the split."""
+        """Count the slices of each split, by name of the split."""
         return dict(sorted(Counter(self.splits.tolist()).items()))
 
     def indices(self, splits: Sequence[str | int]) -> NDArray[np.intp]:
@@ -170,7 +171,7 @@ def write_store(
         pixels = file.create_dataset("images", (len(slices), *shape), PIXEL)
         for place, (one, image) in enumerate(zip(slices, images, strict=True)):
             pixels[place] = _checked(image, shape, one)
-            digest.update(np.ascontiguousarray(image, PIXEL))
+            digest.update(np.ascontiguousarray(image, PIXEL).data)
         for axis, name in zip(pixels.dims, ("slice", "row", "column"), strict=True):
             axis.label = name
         file.attrs["format_version"] = FORMAT_VERSION
@@ -182,11 +183,11 @@ def write_store(
     return Store.open(path)
 
 
-def _creating(path: Path) -> Any:
+def _creating(path: Path) -> h5py.File:
     return h5py.File(path, "w", alignment_threshold=1, alignment_interval=ALIGNMENT)
 
 
-def _write_slices(file: Any, slices: Sequence[Slice], label_names: Sequence[str]) -> None:
+def _write_slices(file: h5py.File, slices: Sequence[Slice], label_names: Sequence[str]) -> None:
     text = h5py.string_dtype("utf-8")
     file.create_dataset("labels", data=multi_hot(slices, label_names))
     file.create_dataset("patient", data=[one.patient for one in slices], dtype=text)
@@ -217,7 +218,7 @@ def _tool() -> str:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Any]:
+def _reading(path: Path) -> Iterator[h5py.File]:
     if not path.is_file():
         raise UserError(f"A store is a file, and there is none at {path}. Run 'mrisweep ingest'.")
     kind = "truncated or damaged" if h5py.is_hdf5(path) else "not an HDF5 file"
@@ -231,7 +232,7 @@ def _reading(path: Path) -> Iterator[Any]:
         ) from error
 
 
-def _check_format(file: Any, path: Path) -> None:
+def _check_format(file: h5py.File, path: Path) -> None:
     found = file.attrs.get("format_version")
     if found != FORMAT_VERSION:
         is_store = "has no format version" if found is None else f"has version {found}"
@@ -248,7 +249,7 @@ def _check_format(file: Any, path: Path) -> None:
         )
 
 
-def _mapped(dataset: Any, path: Path) -> NDArray[np.float32]:
+def _mapped(dataset: h5py.Dataset, path: Path) -> NDArray[np.float32]:
     offset = dataset.id.get_offset()
     if dataset.ndim != 3 or dataset.dtype != PIXEL or offset is None:
         raise UserError(
@@ -259,8 +260,13 @@ def _mapped(dataset: Any, path: Path) -> NDArray[np.float32]:
     return np.memmap(path, PIXEL, "r", offset, dataset.shape)
 
 
-def _strings(dataset: Any) -> NDArray[np.str_]:
-    return np.array(dataset.asstr()[...], np.str_)
+def _strings(dataset: h5py.Dataset) -> NDArray[np.str_]:
+    return _read_only(np.array(dataset.asstr()[...], np.str_))
+
+
+def _read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
+    array.flags.writeable = False
+    return array
 
 
 def _reopen(path: Path, fingerprint: str) -> Store:

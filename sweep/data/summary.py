@@ -45,7 +45,7 @@ class Summary:
     total: SplitSummary
 
     def text(self) -> str:
-        """A table with a row for each split and, last, one for all of them."""
+        """Lay out a table with a row for each split and, last, one for all of them."""
         head = ["split", "patients", "slices", *self.label_names]
         rows = [head, *(_cells(split) for split in (*self.splits, self.total))]
         height, width = self.shape

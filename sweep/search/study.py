@@ -12,10 +12,18 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sweep.config import SearchSettings
+from sweep.learn.keys import seed_of
+from sweep.records import Status
 from sweep.space import Dimension
 
 optuna.logging.set_verbosity(logging.WARNING)
 
+STATUS: dict[TrialState, Status] = {
+    TrialState.RUNNING: "running",
+    TrialState.COMPLETE: "finished",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+}
 PRIMITIVE = (bool, int, float, str, type(None))
 
 
@@ -91,9 +99,9 @@ class Study:
         stratum = str(params.get(self.settings.stratify or ""))
         return Suggestion(f"trial-{number:04d}", number, params, stratum)
 
-    def state(self, number: int) -> TrialState:
+    def status(self, number: int) -> Status:
         """How far a trial is."""
-        return self._trials()[number].state
+        return STATUS[self._trials()[number].state]
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
@@ -110,7 +118,7 @@ class Study:
         self.study.tell(number, value, state=state, skip_if_finished=True)
 
     def _sampler(self, number: int) -> BaseSampler:
-        seed = self.seed * 1_000_003 + number
+        seed = seed_of("sampler", self.seed, number) % 2**32
         if self.settings.sampler == "random":
             return RandomSampler(seed=seed)
         return TPESampler(seed=seed)

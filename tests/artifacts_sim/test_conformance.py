@@ -1,0 +1,326 @@
+"""The contract, held over every registered artifact."""
+
+import json
+import math
+import pickle
+import random
+import re
+from dataclasses import FrozenInstanceError
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import artifacts_sim
+from artifacts_sim import Artifact, ArtifactError, Params
+
+every_artifact = pytest.mark.parametrize(
+    "art", [artifacts_sim.get(name) for name in artifacts_sim.names()], ids=artifacts_sim.names()
+)
+SHAPES = [
+    (1, 1),
+    (1, 6),
+    (6, 1),
+    (2, 3),
+    (7, 7),
+    (12, 8),
+    (33, 20),
+    (64, 64),
+    (131, 140),
+    (300, 257),
+]
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+KEYS = [f"patient-{i}/slice-{i % 3}" for i in range(8)]
+
+
+def as_complex(x):
+    """An image of the same magnitude with a smooth phase."""
+    phase = torch.linspace(-2, 3, x.numel()).reshape(x.shape)
+    return torch.polar(x, phase)
+
+
+@every_artifact
+@every_shape
+def test_zero_severity_returns_the_input_bit_for_bit(art, shape, phantoms):
+    x = phantoms(2, *shape)
+    for params in (
+        art.sample(knob=0, keys=KEYS[:2], seed=1),
+        art.sample(level=0, keys=KEYS[:2], seed=1),
+    ):
+        assert torch.equal(art.apply(x, params), x)
+        z = as_complex(x)
+        assert torch.equal(art.apply(z, params), z.abs())
+
+
+@every_artifact
+@every_shape
+@pytest.mark.parametrize("kind", [torch.clone, as_complex], ids=["real", "complex"])
+def test_output_is_a_new_finite_magnitude(art, shape, kind, phantoms):
+    for batch in range(1, 6):
+        x = kind(phantoms(batch, *shape))
+        before = x.clone()
+        y = art.apply(x, art.sample(level=5, keys=KEYS[:batch], seed=2))
+        assert (y.shape, y.dtype, y.device) == (x.shape, torch.float32, x.device)
+        assert y.is_contiguous()
+        assert y.isfinite().all()
+        assert (y >= 0).all()
+        assert torch.equal(x, before)
+
+
+@every_artifact
+@pytest.mark.parametrize("shape", [*SHAPES, (320, 320)], ids=str)
+@pytest.mark.parametrize("kind", [torch.clone, as_complex], ids=["real", "complex"])
+def test_a_batch_equals_its_slices_one_by_one(art, shape, kind, phantoms):
+    x = kind(phantoms(5, *shape))
+    together = art.apply(x, art.sample(level=4, keys=KEYS[:5], seed=3))
+    for i, key in enumerate(KEYS[:5]):
+        alone = art.apply(x[i : i + 1], art.sample(level=4, keys=[key], seed=3))
+        assert torch.equal(alone[0], together[i])
+
+
+@every_artifact
+def test_the_order_of_the_slices_is_irrelevant(art, phantoms):
+    x = phantoms(5, 40, 36)
+    order = [3, 0, 4, 2, 1]
+    straight = art.apply(x, art.sample(level=3, keys=KEYS[:5], seed=4))
+    shuffled = art.apply(x[order], art.sample(level=3, keys=[KEYS[i] for i in order], seed=4))
+    assert torch.equal(shuffled, straight[order])
+
+
+@every_artifact
+def test_memory_layout_is_irrelevant(art, phantoms):
+    x = phantoms(3, 24, 30)
+    params = art.sample(level=3, keys=KEYS[:3], seed=4)
+    transposed = x.transpose(1, 2).contiguous().transpose(1, 2)
+    assert torch.equal(art.apply(transposed, params), art.apply(x, params))
+
+
+@every_artifact
+@pytest.mark.parametrize(
+    "through",
+    [
+        lambda params: Params.from_dict(json.loads(json.dumps(params.to_dict()))),
+        lambda params: pickle.loads(pickle.dumps(params)),
+    ],
+    ids=["json", "pickle"],
+)
+def test_recorded_params_replay_the_same_pixels(art, through, phantoms):
+    x = phantoms(4, 31, 42)
+    params = art.sample(level=3, keys=KEYS[:4], seed=5)
+    replayed = through(params)
+    assert replayed.to_dict() == params.to_dict()
+    assert torch.equal(art.apply(x, replayed), art.apply(x, params))
+
+
+@every_artifact
+def test_the_draws_do_not_depend_on_the_severity(art):
+    draws = [art.sample(level=level, keys=KEYS, seed=6).to_dict()["draws"] for level in range(6)]
+    assert all(other == draws[0] for other in draws)
+
+
+@every_artifact
+def test_seed_key_and_artifact_each_change_the_pixels(art, phantoms):
+    x = phantoms(1, 40, 40)
+    variants = [("a", 0), ("b", 0), ("a", 1)]
+    outputs = [art.apply(x, art.sample(level=3, keys=[key], seed=seed)) for key, seed in variants]
+    assert not any(torch.equal(outputs[i], outputs[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+@every_artifact
+def test_damage_grows_with_the_level(art, phantoms):
+    x = phantoms(8, 72, 64)
+    outputs = [art.apply(x, art.sample(level=level, keys=KEYS, seed=7)) for level in range(6)]
+    damage = [float((y - x).square().mean().sqrt()) for y in outputs]
+    assert damage[0] == 0
+    assert all(more > 1.1 * less for less, more in pairwise(damage[1:]))
+
+
+@every_artifact
+def test_a_level_is_its_knob_value(art):
+    for level, knob in enumerate(art.knob.levels, start=1):
+        by_level = art.sample(level=level, keys=KEYS, seed=0)
+        assert by_level.to_dict() == art.sample(knob=knob, keys=KEYS, seed=0).to_dict()
+
+
+@every_artifact
+def test_five_rising_levels_within_the_limit(art):
+    assert art.knob == artifacts_sim.LEVELS[art.name]
+    assert len(art.knob.levels) == 5
+    ladder = (0, *art.knob.levels, art.knob.limit)
+    assert all(low < high for low, high in pairwise(ladder))
+
+
+@every_artifact
+@settings(max_examples=15, deadline=None)
+@given(
+    batch=st.integers(1, 5),
+    shape=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    exponent=st.integers(-20, 20),
+    seed=st.integers(-(2**70), 2**70),
+    severity=st.floats(0, 1),
+)
+def test_the_unit_of_intensity_is_irrelevant(art, batch, shape, exponent, seed, severity):
+    pixels = np.random.default_rng(abs(seed)).random((batch, *shape), dtype=np.float32)
+    x = torch.from_numpy(pixels) * (torch.from_numpy(pixels) > 0.4)
+    params = art.sample(knob=severity * art.knob.limit, keys=KEYS[:batch], seed=seed)
+    y = art.apply(x, params)
+    assert y.isfinite().all()
+    assert (y >= 0).all()
+    unit = 2.0**exponent
+    torch.testing.assert_close(art.apply(x * unit, params) / unit, y, rtol=1e-6, atol=1e-9)
+
+
+@every_artifact
+def test_extreme_pixels_stay_finite(art):
+    x = torch.zeros(3, 9, 8)
+    x[0] = 1e15
+    x[1, 4, 3] = 1e15  # one hot pixel; the third slice is empty
+    params = art.sample(knob=art.knob.limit, keys=KEYS[:3], seed=8)
+    y = art.apply(x, params)
+    assert y.isfinite().all()
+    torch.testing.assert_close(y[2], x[2])
+
+
+@every_artifact
+def test_a_complex_image_of_no_phase_is_its_magnitude(art, phantoms):
+    """The real path's shortcuts against plain complex arithmetic."""
+    for shape in ((31, 24), (24, 31)):
+        x = phantoms(3, *shape)
+        params = art.sample(level=4, keys=KEYS[:3], seed=9)
+        through_complex = art.apply(x.to(torch.complex64), params)
+        torch.testing.assert_close(art.apply(x, params), through_complex, rtol=0, atol=2e-6)
+
+
+@every_artifact
+def test_global_random_states_are_left_alone(art, phantoms):
+    def states():
+        legacy = np.random.get_state(legacy=False)  # noqa: NPY002 - the global state is the point
+        return torch.get_rng_state().tolist(), repr(legacy), random.getstate()
+
+    before = states()
+    art.apply(phantoms(2, 20, 20), art.sample(level=3, keys=KEYS[:2], seed=10))
+    assert states() == before
+
+
+@every_artifact
+def test_no_gradient_is_recorded(art, phantoms):
+    x = phantoms(1, 16, 16).requires_grad_()
+    for level in (0, 3):
+        assert not art.apply(x, art.sample(level=level, keys=KEYS[:1], seed=0)).requires_grad
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@every_artifact
+@pytest.mark.parametrize("kind", [torch.clone, as_complex], ids=["real", "complex"])
+def test_cuda_equals_cpu(art, kind, phantoms):
+    x = kind(phantoms(4, 96, 80))
+    for level in (0, 1, 5):
+        params = art.sample(level=level, keys=KEYS[:4], seed=11)
+        on_gpu = art.apply(x.cuda(), params)
+        assert on_gpu.is_cuda
+        torch.testing.assert_close(on_gpu.cpu(), art.apply(x, params), rtol=0, atol=5e-5)
+
+
+@every_artifact
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.ones((1, 4, 4), np.float32), r"\(B, H, W\): received ndarray"),
+        (torch.ones(4, 4), r"\(B, H, W\): received \(4, 4\)"),
+        (torch.ones(1, 0, 4), r"non-empty tensor .* received \(1, 0, 4\)"),
+        (torch.ones(1, 4, 4, dtype=torch.float64), r"received torch.float64; convert"),
+        (torch.full((1, 4, 4), -0.1), r"received -0.1 to -0.1; apply artifacts to magnitudes"),
+        (torch.full((1, 4, 4), math.nan), r"pixels are finite, .* received nan"),
+        (torch.full((1, 4, 4), math.inf), r"pixels are finite, .* received inf"),
+        (torch.full((1, 4, 4), math.inf, dtype=torch.complex64), r"pixels are finite"),
+    ],
+    ids=["ndarray", "rank", "empty", "dtype", "negative", "nan", "inf", "complex inf"],
+)
+def test_bad_images_are_refused(art, x, message):
+    with pytest.raises(ArtifactError, match=message):
+        art.apply(x, art.sample(level=0, keys=KEYS[:1], seed=0))
+
+
+@every_artifact
+@pytest.mark.parametrize(
+    ("severity", "message"),
+    [
+        ({}, r"either a level or a knob value: received level=None and knob=None"),
+        ({"level": 1, "knob": 0.1}, r"pass exactly one of them"),
+        ({"level": 6}, r"integers 0 \(identity\) to 5: received 6"),
+        ({"level": -1}, r"received -1"),
+        ({"level": 2.5}, r"received 2.5; for a severity in between pass knob="),
+        ({"knob": -0.1}, r"received -0.1; levels 1 to 5 are"),
+        ({"knob": math.nan}, r"finite number .* received nan"),
+        ({"knob": 1e9}, r"from 0 \(identity\) to .* received 1000000000.0"),
+    ],
+    ids=str,
+)
+def test_bad_severities_are_refused(art, severity, message):
+    with pytest.raises(ArtifactError, match=message):
+        art.sample(keys=KEYS[:1], seed=0, **severity)
+
+
+@every_artifact
+@pytest.mark.parametrize("keys", ["patient-1", [], [1, 2], ["a", None], {"a": 0}], ids=str)
+def test_bad_keys_are_refused(art, keys):
+    with pytest.raises(ArtifactError, match=r"one string per slice, .* received"):
+        art.sample(level=1, keys=keys, seed=0)
+
+
+@every_artifact
+def test_foreign_params_are_refused(art, phantoms):
+    params = art.sample(level=1, keys=KEYS[:2], seed=0)
+    with pytest.raises(ArtifactError, match="received 2 for a batch of 3; sample with one key"):
+        art.apply(phantoms(3, 8, 8), params)
+    foreign = Params("other", params.knob, params.draws)
+    with pytest.raises(ArtifactError, match=f"'{art.name}' received those of 'other'"):
+        art.apply(phantoms(2, 8, 8), foreign)
+    too_far = Params(art.name, -1.0, params.draws)
+    with pytest.raises(ArtifactError, match=r"received -1.0"):
+        art.apply(phantoms(2, 8, 8), too_far)
+
+
+@every_artifact
+def test_params_are_frozen(art):
+    params = art.sample(level=1, keys=KEYS[:2], seed=0)
+    with pytest.raises(FrozenInstanceError):
+        params.knob = 2.0
+    for array in params.draws.values():
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_altered_records_are_refused():
+    record = artifacts_sim.get("bias").sample(level=1, keys=KEYS[:2], seed=0).to_dict()
+    with pytest.raises(ArtifactError, match=r"received \['knob', 'name'\]; pass what `to_dict`"):
+        Params.from_dict({key: value for key, value in record.items() if key != "draws"})
+    with pytest.raises(ArtifactError, match=r"the same number under every name: received"):
+        Params("bias", 1.0, {"a": np.zeros(2), "b": np.zeros(3)})
+    with pytest.raises(ArtifactError, match=r"the same number under every name: received {}"):
+        Params("bias", 1.0, {})
+
+
+def test_the_contracted_artifacts_are_known():
+    assert artifacts_sim.names()[:5] == ("rician", "motion", "ghosting", "spike", "bias")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_all():
+    expected = "received 'moton'; did you mean 'motion'? known: " + ", ".join(artifacts_sim.names())
+    with pytest.raises(ArtifactError, match=re.escape(expected)):
+        artifacts_sim.get("moton")
+
+
+def test_a_name_is_registered_once():
+    before = artifacts_sim.names()
+    with pytest.raises(ArtifactError, match="unique: received 'bias' again, from Bias"):
+        artifacts_sim.register(artifacts_sim.get("bias"))
+    assert artifacts_sim.names() == before
+
+
+def test_an_artifact_must_draw_and_render():
+    with pytest.raises(TypeError, match="abstract"):
+        Artifact()

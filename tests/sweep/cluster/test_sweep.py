@@ -1,0 +1,215 @@
+"""Whole sweeps on a local Ray cluster: fair, repeatable, never losing a result."""
+
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+import torch
+from optuna.trial import TrialState
+
+import mrimodels
+from sweep.data.store import Store
+from sweep.learn.fit import fit
+from sweep.ledger.folder import SweepFolder
+from sweep.search.study import Study
+from sweep.stresstest import stress_checkpoint
+from tests.sweep.cluster.conftest import Sweep
+
+pytestmark = [
+    pytest.mark.cluster,
+    # MLflow's own, see tests/sweep/ledger/test_tracking.py.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+Finished = tuple[Sweep, subprocess.CompletedProcess[str]]
+
+
+def study_states(folder: SweepFolder) -> list[TrialState]:
+    config = folder.config()
+    study = Study(folder.journal, config.name, config.search, config.seed)
+    return [trial.state for trial in study.study.trials]
+
+
+def mlflow_runs(sweep: Sweep, role: str) -> list[mlflow.entities.Run]:
+    client = mlflow.MlflowClient(tracking_uri=sweep.uri)
+    experiment = client.get_experiment_by_name("tiny").experiment_id
+    return client.search_runs([experiment], f"tags.role = '{role}'")
+
+
+def assert_whole(sweep: Sweep, trials: int) -> None:
+    """Every trial once, everywhere, and none left running."""
+    folder = SweepFolder.open(sweep.folder)
+    records = folder.trials()
+    assert len(records) == trials
+    assert {record.status for record in records} <= {"finished", "pruned"}
+    states = study_states(folder)
+    assert len(states) == trials
+    assert set(states) <= {TrialState.COMPLETE, TrialState.PRUNED}
+    runs = mlflow_runs(sweep, "trial")
+    assert Counter(run.data.tags["trial"] for run in runs) == Counter(r.trial for r in records)
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert [run.info.status for run in mlflow_runs(sweep, "sweep")] == ["FINISHED"]
+    for record in records:
+        epochs = [epoch.epoch for epoch in folder.epochs(record.trial)]
+        assert epochs == list(range(1, len(epochs) + 1))
+
+
+def test_a_sweep_runs_quietly_to_its_table(finished: Finished) -> None:
+    sweep, done = finished
+    assert done.returncode == 0, done.stderr
+    assert_whole(sweep, 3)
+    lines = [line for line in done.stderr.splitlines() if line.strip()]
+    assert len(lines) == 3, f"a line for each trial and no noise of libraries:\n{done.stderr}"
+    assert "robust/auroc_cvar" in done.stdout
+    assert f"mlflow ui --backend-store-uri {sweep.uri}" in done.stdout
+
+
+def test_a_trial_of_the_cluster_ends_with_the_weights_of_a_plain_fit(
+    finished: Finished, store: Store, tmp_path: Path
+) -> None:
+    folder = SweepFolder.open(finished[0].folder)
+    for record in folder.trials():
+        reported = folder.epochs(record.trial)
+        recipe = folder.config().recipe(record.params)
+        plain = fit(recipe, store, tmp_path / record.trial)
+        assert plain.best_epoch == record.best_epoch or len(reported) < recipe.train.epochs
+        for mine, theirs in zip(plain.history, reported, strict=False):
+            assert mine.metrics == theirs.metrics
+            assert mine.train_loss == theirs.train_loss
+        if plain.best_epoch == record.best_epoch:
+            cluster = mrimodels.load(folder.checkpoint(record.trial, record.best_epoch))[0]
+            ours = mrimodels.load(plain.checkpoint)[0].state_dict()
+            assert all(torch.equal(v, ours[k]) for k, v in cluster.state_dict().items())
+
+
+def test_stress_repeats_the_recorded_scores(finished: Finished, store: Store) -> None:
+    for row in finished[0].best():
+        again = stress_checkpoint(Path(row["checkpoint"]), store.path)
+        assert again.metrics == pytest.approx(row["metrics"], abs=1e-6)
+
+
+def test_the_folder_and_the_server_answer_alike(finished: Finished) -> None:
+    sweep = finished[0]
+    assert sweep.best() == sweep.best("--mlflow", sweep.uri, "--experiment", "tiny")
+
+
+def without_place(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k != "checkpoint"} for row in rows]
+
+
+def test_the_same_seed_gives_the_same_table_and_more_trials_extend_it(
+    finished: Finished, make_sweep: Callable[..., Sweep]
+) -> None:
+    sweep = make_sweep()
+    done = sweep.run()
+    table = done.stdout.split("\n\n")[0]
+    assert table == finished[1].stdout.split("\n\n")[0]
+    first = without_place(sweep.best())
+    assert first == without_place(finished[0].best())
+    extended = sweep.command("resume", str(sweep.folder), "--trials", "1")
+    assert extended.returncode == 0, extended.stderr
+    assert_whole(sweep, 4)
+    after = without_place(sweep.best())
+    assert [row for row in after if row["trial"] != "trial-0003"] == first
+
+
+def reports(sweep: Sweep) -> int:
+    return len(list((sweep.folder / "results").glob("*/*.parquet")))
+
+
+def test_a_killed_driver_loses_nothing(
+    finished: Finished, make_sweep: Callable[..., Sweep]
+) -> None:
+    sweep = make_sweep()
+    status, _ = sweep.interrupt(signal.SIGKILL, lambda: reports(sweep) >= 4)
+    assert status == -signal.SIGKILL
+    kept = {path: path.stat().st_mtime_ns for path in (sweep.folder / "results").glob("*/*")}
+    assert len(kept) >= 4
+    done = sweep.command("resume", str(sweep.folder))
+    assert done.returncode == 0, done.stderr
+    assert_whole(sweep, 3)
+    assert all(path.stat().st_mtime_ns == at for path, at in kept.items()), "nothing done twice"
+    assert without_place(sweep.best()) == without_place(finished[0].best())
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sweep_says_how_to_go_on(
+    make_sweep: Callable[..., Sweep], how: signal.Signals
+) -> None:
+    sweep = make_sweep()
+    status, err = sweep.interrupt(how, lambda: reports(sweep) >= 1)
+    assert status == 130, err
+    assert f"continue with: mrisweep resume {sweep.folder}" in err
+    assert "Traceback" not in err
+    assert {run.info.status for run in mlflow_runs(sweep, "sweep")} == {"KILLED"}
+    done = sweep.command("resume", str(sweep.folder))
+    assert done.returncode == 0, done.stderr
+    assert_whole(sweep, 3)
+
+
+def test_trials_side_by_side_with_two_evaluators_score_as_alone(
+    finished: Finished, make_sweep: Callable[..., Sweep]
+) -> None:
+    share = {"cpu": 0.5}
+    sweep = make_sweep(
+        cluster={"trial": share, "evaluators": 2, "evaluator": share},
+        search={
+            "trials": 3,
+            "scheduler": "none",
+            "sampler": "random",
+            "space": {
+                "model.norm": {"choice": ["batch", "group", "layer"]},
+                "train.lr": {"log": [1e-3, 1e-2]},
+            },
+        },
+    )
+    assert sweep.run().returncode == 0
+    assert_whole(sweep, 3)
+    one_by_one = {(row["trial"], row["epoch"]): row for row in finished[0].best()}
+    together = {(row["trial"], row["epoch"]): row for row in sweep.best()}
+    shared = one_by_one.keys() & together.keys()
+    assert shared
+    for key in shared:
+        assert together[key]["params"] == one_by_one[key]["params"]
+        assert together[key]["metrics"] == one_by_one[key]["metrics"]
+
+
+def test_a_diverging_trial_fails_alone(make_sweep: Callable[..., Sweep]) -> None:
+    sweep = make_sweep(
+        search={
+            "trials": 2,
+            "stratify": "train.lr",
+            "space": {"train.lr": {"choice": [1e30, 0.005]}},
+        }
+    )
+    done = sweep.run("train.schedule=constant")
+    assert done.returncode == 0, done.stderr
+    assert "trial-0000 (batch) failed: robust/auroc_cvar was never finite" in done.stderr
+    folder = SweepFolder.open(sweep.folder)
+    assert [record.status for record in folder.trials()] == ["failed", "finished"]
+    assert study_states(folder) == [TrialState.FAIL, TrialState.COMPLETE]
+    status = {run.data.tags["trial"]: run.info.status for run in mlflow_runs(sweep, "trial")}
+    assert status == {"trial-0000": "FAILED", "trial-0001": "FINISHED"}
+
+
+def test_more_than_the_cluster_has_is_refused_before_anything_is_made(
+    make_sweep: Callable[..., Sweep],
+) -> None:
+    sweep = make_sweep()
+    done = sweep.run("cluster.trial.cpu=400")
+    assert done.returncode == 2
+    assert "they take 401 CPU (trial 400, evaluators 1 x 1)" in done.stderr
+    assert not sweep.folder.exists()
+
+
+def test_a_tracking_server_that_is_down_fails_no_trial(make_sweep: Callable[..., Sweep]) -> None:
+    sweep = make_sweep(tracking={"uri": "sqlite:////proc/none/mlflow.db"})
+    done = sweep.run("search.trials=1")
+    assert done.returncode == 0, done.stderr
+    assert "MLflow does not take the results" in done.stderr
+    assert f"mrisweep sync {sweep.folder}" in done.stderr
+    assert len(sweep.best()) == 1

@@ -1,0 +1,66 @@
+"""Batches and augmentation: from keys alone, balanced, full."""
+
+import numpy as np
+import pytest
+import torch
+
+from sweep.data.store import Store
+from sweep.learn.batches import augment, balanced_weights, epoch_batches
+from sweep.settings import AugmentSettings, TrainSettings
+
+
+def order(store: Store, settings: TrainSettings, seed: int = 0, epoch: int = 1) -> np.ndarray:
+    batches = epoch_batches(store, store.indices([1, 2]), settings, seed, epoch)
+    return np.concatenate(list(batches))
+
+
+def test_balanced_weights_give_every_label_combination_the_same_share() -> None:
+    labels = np.array([[0, 0]] * 6 + [[1, 0]] * 3 + [[1, 1]], np.uint8)
+    weights = balanced_weights(labels)
+    assert [weights[:6].sum(), weights[6:9].sum(), weights[9:].sum()] == pytest.approx([1, 1, 1])
+
+
+@pytest.mark.parametrize("sampler", ["balanced", "uniform"])
+def test_an_epoch_follows_from_its_key(store: Store, sampler: str) -> None:
+    settings = TrainSettings(batch_size=8, sampler=sampler)
+    assert (order(store, settings) == order(store, settings)).all()
+    assert (order(store, settings, epoch=2) != order(store, settings)).any()
+    assert (order(store, settings, seed=1) != order(store, settings)).any()
+
+
+def test_a_uniform_epoch_visits_every_slice_of_a_full_batch_once(store: Store) -> None:
+    visited = order(store, TrainSettings(batch_size=8, sampler="uniform"))
+    assert len(set(visited)) == len(visited) == len(store.indices([1, 2])) // 8 * 8
+
+
+def test_batches_are_full_and_stay_in_the_training_splits(store: Store) -> None:
+    indices = store.indices([1, 2])
+    batches = list(epoch_batches(store, indices, TrainSettings(batch_size=7), 0, 1))
+    assert {len(batch) for batch in batches} == {7}
+    assert set(np.concatenate(batches)) <= set(indices)
+
+
+def test_less_data_than_a_batch_still_make_one(store: Store) -> None:
+    indices = store.indices([1])[:5]
+    batches = list(epoch_batches(store, indices, TrainSettings(batch_size=64), 0, 1))
+    assert [len(batch) for batch in batches] == [5]
+
+
+def test_augmentation_follows_the_slice_s_key_not_its_batch() -> None:
+    images = torch.rand(6, 16, 16, generator=torch.Generator().manual_seed(0))
+    keys = [f"s{n}" for n in range(6)]
+    settings = AugmentSettings(artifacts=("rician", "bias"), probability=0.7)
+    whole = augment(images, keys, settings, seed=0, epoch=1)
+    turned = augment(images.flip(0), keys[::-1], settings, seed=0, epoch=1).flip(0)
+    torch.testing.assert_close(whole, turned, atol=0, rtol=0)
+    changed = [not torch.equal(a, b) for a, b in zip(images, whole, strict=True)]
+    assert 0 < sum(changed) < 6
+    assert not torch.equal(whole, augment(images, keys, settings, seed=0, epoch=2))
+
+
+def test_augmentation_happens_as_often_as_asked() -> None:
+    images = torch.rand(400, 8, 8, generator=torch.Generator().manual_seed(0)) + 0.5
+    settings = AugmentSettings(artifacts=("bias",), levels=(5,), probability=0.25)
+    changed = augment(images, [f"s{n}" for n in range(400)], settings, 0, 1) != images
+    assert changed.any(dim=2).any(dim=1).float().mean() == pytest.approx(0.25, abs=0.07)
+    assert augment(images, ["k"] * 400, AugmentSettings(), 0, 1) is images

@@ -1,0 +1,61 @@
+"""From slices to network input: scaling laws, and corruption before scaling."""
+
+import pytest
+import torch
+
+from sweep.data.store import Store
+from sweep.learn.inputs import NORMALIZERS, corrupt, gather, normalize
+from sweep.records import CLEAN, Cell
+
+CPU = torch.device("cpu")
+
+
+def images(count: int = 3, height: int = 100, width: int = 70) -> torch.Tensor:
+    return torch.rand(count, height, width, generator=torch.Generator().manual_seed(0)) * 500
+
+
+@pytest.mark.parametrize("how", ["robust", "zscore"])
+def test_gain_and_offset_of_the_scanner_do_not_matter(how: str) -> None:
+    x = images()
+    torch.testing.assert_close(
+        normalize(3.7 * x + 40, how), normalize(x, how), atol=2e-5, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("how", sorted(NORMALIZERS))
+def test_every_slice_is_scaled_on_its_own(how: str) -> None:
+    x = images()
+    torch.testing.assert_close(normalize(x, how)[1:2], normalize(x[1:2], how), atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("how", sorted(NORMALIZERS))
+def test_shape_and_finiteness_hold_for_a_constant_slice(how: str) -> None:
+    y = normalize(torch.zeros(2, 9, 11), how)
+    assert y.shape == (2, 1, 9, 11)
+    assert (y == 0).all()
+
+
+def test_tiny_intensities_reach_the_network_at_full_scale() -> None:
+    """Raw fastMRI values of 1e-4 would vanish beside a norm layer's eps."""
+    x = images() / 500 * 1e-4
+    assert normalize(x, "robust").std() > 0.2
+    assert normalize(x, "zscore").std() == pytest.approx(1, abs=1e-3)
+
+
+def test_robust_means_robust() -> None:
+    x = images(1)
+    spiked = x.clone()
+    spiked[0, 0, :20] = 1e6
+    clean, hit = (normalize(item, "robust")[0, 0, 50:] for item in (x, spiked))
+    torch.testing.assert_close(clean, hit, atol=0.02, rtol=0.02)
+
+
+def test_clean_images_pass_and_artifacts_follow_the_key_alone(store: Store) -> None:
+    x = gather(store, store.indices([1])[:4], CPU)
+    keys = ["a", "b", "c", "d"]
+    assert corrupt(x, CLEAN, keys, seed=0) is x
+    cell = Cell("rician", 3)
+    whole = corrupt(x, cell, keys, seed=0)
+    alone = corrupt(x[2:3], cell, ["c"], seed=0)
+    torch.testing.assert_close(whole[2:3], alone, atol=0, rtol=0)
+    assert not torch.equal(whole, corrupt(x, cell, keys, seed=1))

@@ -1,0 +1,136 @@
+"""The searcher: every trial ends in the study as what it was."""
+
+import math
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+from ray.tune.search import Searcher
+
+from sweep.config import SearchSettings
+from sweep.records import EpochRecord
+from sweep.search.scheduler import StratifiedASHA
+from sweep.search.searcher import StudySearcher
+from sweep.search.study import Study
+
+SETTINGS = SearchSettings(
+    trials=4,
+    space={"model.norm": {"choice": ["batch", "group"]}, "train.lr": {"log": [1e-4, 1e-2]}},
+)
+METRIC = SETTINGS.objective
+
+
+def searcher(
+    folder: Path, scheduler: StratifiedASHA | None = None, total: int = 4
+) -> StudySearcher:
+    return StudySearcher(Study(folder / "journal", "test", SETTINGS, 0), METRIC, total, scheduler)
+
+
+def report(asking: StudySearcher, trial_id: str, epoch: int, value: float) -> None:
+    best = value if math.isfinite(value) else -math.inf
+    asking.on_trial_result(trial_id, {"epoch": epoch, METRIC: value, "best": best})
+
+
+def states(asking: StudySearcher) -> list[TrialState]:
+    return [trial.state for trial in asking.study.study.trials]
+
+
+def test_a_trial_that_ends_by_itself_is_complete_with_its_best_epoch(tmp_path: Path) -> None:
+    asking = searcher(tmp_path)
+    asking.suggest("x")
+    for epoch, value in enumerate([0.6, 0.8, 0.7], start=1):
+        report(asking, "x", epoch, value)
+    asking.on_trial_complete("x", {})
+    trial = asking.study.study.trials[0]
+    assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.8)
+    assert trial.intermediate_values == {1: 0.6, 2: 0.8, 3: 0.7}
+
+
+@pytest.mark.parametrize("values", [[], [math.nan], [math.nan, math.inf]])
+def test_without_a_finite_objective_a_trial_has_failed(tmp_path: Path, values: list[float]) -> None:
+    asking = searcher(tmp_path)
+    asking.suggest("x")
+    for epoch, value in enumerate(values, start=1):
+        report(asking, "x", epoch, value)
+    asking.on_trial_complete("x", {})
+    assert states(asking) == [TrialState.FAIL]
+
+
+def test_an_error_is_a_failure_whatever_was_reported(tmp_path: Path) -> None:
+    asking = searcher(tmp_path)
+    asking.suggest("x")
+    report(asking, "x", 1, 0.8)
+    asking.on_trial_complete("x", error=True)
+    assert states(asking) == [TrialState.FAIL]
+
+
+def test_an_early_stop_is_pruned(tmp_path: Path) -> None:
+    scheduler = StratifiedASHA(METRIC, epochs=4, grace_epochs=1, reduction=2)
+    asking = searcher(tmp_path, scheduler)
+    suggestion = asking.suggest("x")
+    for number in range(3):
+        scheduler.observe(f"other-{number}", "batch", 1, 0.9)
+    scheduler.observe(suggestion["trial"], "batch", 1, 0.1)
+    report(asking, "x", 1, 0.1)
+    asking.on_trial_complete("x", {})
+    assert states(asking) == [TrialState.PRUNED]
+
+
+def test_no_trial_beyond_the_total_is_handed_out(tmp_path: Path) -> None:
+    asking = searcher(tmp_path, total=2)
+    keys = [asking.suggest(name)["trial"] for name in "xy"]
+    assert keys == ["trial-0000", "trial-0001"]
+    assert asking.suggest("z") == Searcher.FINISHED
+
+
+def test_after_a_crash_the_lost_trial_comes_first_then_the_missing_ones(tmp_path: Path) -> None:
+    before = searcher(tmp_path)
+    first, lost = before.suggest("x"), before.suggest("y")
+    report(before, "x", 1, 0.7)
+    before.on_trial_complete("x", {})
+    after = searcher(tmp_path)
+    assert after.remaining == 3
+    handed = [after.suggest(name) for name in "abc"]
+    assert handed[0] == lost
+    assert first["trial"] not in [suggestion["trial"] for suggestion in handed]
+    for name in "abc":
+        report(after, name, 1, 0.5)
+        after.on_trial_complete(name, {})
+    assert states(after) == [TrialState.COMPLETE] * 4
+
+
+def epoch_record(trial: str, epoch: int, value: float, at: int) -> EpochRecord:
+    return EpochRecord(trial, epoch, 1.0, 1.0, at, (), {METRIC: value})
+
+
+def test_norms_do_not_stop_each_other() -> None:
+    scheduler = StratifiedASHA(METRIC, epochs=8, grace_epochs=1, reduction=2)
+    for number in range(4):
+        assert scheduler.observe(f"fast-{number}", "batch", 1, 0.9) == "CONTINUE"
+    assert scheduler.observe("slow-0", "layer", 1, 0.6) == "CONTINUE"
+    assert scheduler.observe("slow-1", "layer", 1, 0.5) == "STOP"
+    assert scheduler.stopped("slow-1")
+    assert not scheduler.stopped("slow-0")
+
+
+def test_replayed_records_decide_as_the_live_reports_did() -> None:
+    values = [0.9, 0.5, 0.7, 0.3, 0.8, 0.6, 0.85, 0.4]
+    live = StratifiedASHA(METRIC, epochs=8, grace_epochs=1, reduction=2)
+    decisions = [live.observe(f"t{n}", "s", 1, value) for n, value in enumerate(values)]
+    assert {"STOP", "CONTINUE"} == set(decisions)
+    replayed = StratifiedASHA(METRIC, epochs=8, grace_epochs=1, reduction=2)
+    records = [("s", epoch_record(f"t{n}", 1, v, at=n)) for n, v in enumerate(values[:5])]
+    replayed.replay(reversed(records))
+    rest = [replayed.observe(f"t{n}", "s", 1, v) for n, v in enumerate(values) if n >= 5]
+    assert rest == decisions[5:]
+    assert replayed.ended_early == {f"t{n}" for n, d in enumerate(decisions[:5]) if d == "STOP"} | {
+        f"t{n}" for n, d in enumerate(decisions) if n >= 5 and d == "STOP"
+    }
+
+
+@pytest.mark.parametrize(("epoch", "value"), [(1, math.nan), (8, 0.0)])
+def test_a_missing_value_and_a_last_epoch_stop_nothing(epoch: int, value: float) -> None:
+    scheduler = StratifiedASHA(METRIC, epochs=8, grace_epochs=1, reduction=2)
+    for number in range(4):
+        scheduler.observe(f"good-{number}", "s", epoch, 0.9)
+    assert scheduler.observe("t", "s", epoch, value) == "CONTINUE"
