@@ -88,7 +88,7 @@ class Artifact(ABC):
             return self._apply_in_parts(x, params.draws, knob) if knob else _magnitude(x)
 
     def _apply_in_parts(self, x: Tensor, draws: Draws, knob: float) -> Tensor:
-        x = x.contiguous()
+        x = x.resolve_conj().contiguous()
         y = torch.empty(x.shape, dtype=torch.float32, device=x.device)
         for part in _parts(x):
             of_part = {name: array[part] for name, array in draws.items()}

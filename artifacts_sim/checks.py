@@ -48,7 +48,7 @@ def check_image(x: Tensor) -> None:
 
 
 def _check_pixels(x: Tensor) -> None:
-    parts = torch.view_as_real(x) if x.is_complex() else x
+    parts = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
     low, high = (float(value) for value in torch.stack(parts.aminmax()).tolist())
     floor = -MAX_PIXEL if x.is_complex() else 0.0
     if not (floor <= low and high <= MAX_PIXEL):  # false for NaN, too

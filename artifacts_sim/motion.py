@@ -85,9 +85,9 @@ def rigid(x: Tensor, rotation_rad: NDArray[np.float64], shift: NDArray[np.float6
     along_h, along_w = _sources(rotation_rad, shift, (x.shape[1], x.shape[2]))
     grid = torch.view_as_real(along_h.to(x.device) + along_w.to(x.device))
     moved = grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    return (
-        torch.view_as_complex(moved.movedim(1, -1).contiguous()) if x.is_complex() else moved[:, 0]
-    )
+    if x.is_complex():
+        return torch.view_as_complex(moved.movedim(1, -1).contiguous())
+    return moved[:, 0]
 
 
 def _sources(

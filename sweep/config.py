@@ -211,9 +211,13 @@ class SweepConfig(Settings):
             set_dotted(raw, name, value)
         return SweepConfig.from_dict(raw)
 
+    def fixed(self, params: Mapping[str, Any]) -> "SweepConfig":
+        """The sweep with these searched values set and nothing left to search."""
+        return self.replace({**params, "search.space": {}, "search.stratify": None})
+
     def recipe(self, params: Mapping[str, Any]) -> Recipe:
         """What the trial with these searched ``params`` is made of."""
-        trial = self.replace({**params, "search.space": {}})
+        trial = self.fixed(params)
         return Recipe(
             data=trial.data,
             model=trial.model,
@@ -233,7 +237,7 @@ class SweepConfig(Settings):
                 )
             for value in dimension.values:
                 try:
-                    self.replace({name: value, "search.space": {}})
+                    self.fixed({name: value})
                 except UserError as error:
                     raise UserError(f"search.space.{name} offers {value!r}: {error}") from None
         if self.search.stratify not in (None, "model.norm", *dimensions):

@@ -138,10 +138,7 @@ class Tracker:
         return self.runs[trial.trial]
 
     def _create(self, trial: TrialRecord) -> str:
-        identity, config = (
-            self.folder.identity,
-            self.config.replace({**trial.params, "search.space": {}}),
-        )
+        identity, config = self.folder.identity, self.config.fixed(trial.params)
         tags = {
             "mlflow.parentRunId": self.parent,
             "mlflow.runName": f"{trial.trial}-{trial.norm}",

@@ -96,6 +96,8 @@ def test_memory_layout_is_irrelevant(art, phantoms):
     params = art.sample(level=3, keys=KEYS[:3], seed=4)
     transposed = x.transpose(1, 2).contiguous().transpose(1, 2)
     assert torch.equal(art.apply(transposed, params), art.apply(x, params))
+    lazy = as_complex(x).conj()
+    assert torch.equal(art.apply(lazy, params), art.apply(lazy.resolve_conj(), params))
 
 
 @every_artifact
@@ -170,7 +172,7 @@ def test_the_unit_of_intensity_is_irrelevant(art, batch, shape, exponent, seed, 
     assert y.isfinite().all()
     assert (y >= 0).all()
     unit = 2.0**exponent
-    torch.testing.assert_close(art.apply(x * unit, params) / unit, y, rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(art.apply(x * unit, params) / unit, y, rtol=1e-5, atol=5e-6)
 
 
 @every_artifact

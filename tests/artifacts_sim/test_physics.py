@@ -125,7 +125,9 @@ def posed(x, degrees, shift):
 class TestMotion:
     @every_size
     @pytest.mark.parametrize(
-        "event_offset", [(-0.2, 0.1), (0.05, 0.3), (-0.3, -0.1)], ids=["around", "after", "before"]
+        "event_offset",
+        [(-0.2, 0.1), (0.05, 0.3), (-0.3, -0.1), (-0.125, 0.25)],
+        ids=["around DC", "after", "before", "on lines"],
     )
     def test_lines_are_spliced_from_the_poses(self, size, event_offset):
         x, knob = object_in(size), 10.0

@@ -98,7 +98,6 @@ def sweep_file(folder: Path, store: Store, **changes: object) -> str:
         ("data.store=none.h5", "none.h5"),
         ("data.validation=[9]", "'9'"),
         ("data.fingerprint=abc", "bound to data with fingerprint abc"),
-        ("cluster.evaluators=400", "evaluators 400 x 1"),
     ],
 )
 @pytest.mark.parametrize("command", ["check", "run"])
@@ -111,12 +110,18 @@ def test_a_sweep_that_cannot_run_is_refused_before_it_starts(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if command == "run" and assignment.startswith("cluster"):
-        pytest.skip("needs a cluster; tests/sweep/cluster has it")
     monkeypatch.chdir(tmp_path)
     file = sweep_file(tmp_path, store)
     assert message in complaint(capsys, command, file, "--set", assignment)
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+def test_check_compares_with_the_machine(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = sweep_file(tmp_path, store)
+    text = complaint(capsys, "check", file, "--set", "cluster.evaluators=400")
+    assert "evaluators 400 x 1" in text
 
 
 def test_an_existing_folder_is_refused_and_kept(
@@ -161,10 +166,8 @@ def checkpoint(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_stress_prints_its_cells_as_json(
     checkpoint: str, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status = main(
-        ["stress", checkpoint, "--data", str(store.path), "--json"]
-        + ["--artifacts", "motion", "--levels", "2", "4", "--split", "1", "2"]
-    )
+    cells = ["--artifacts", "motion", "--levels", "2", "4", "--split", "1", "2"]
+    status = main(["stress", checkpoint, "--data", str(store.path), "--json", *cells])
     assert status == 0
     answer = json.loads(capsys.readouterr().out)
     cells = {(cell["artifact"], cell["level"]) for cell in answer["cells"]}

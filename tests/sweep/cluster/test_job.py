@@ -62,8 +62,8 @@ def dashboard() -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         # By process group: `ray stop` would end every Ray process of this machine.
-        os.killpg(head.pid, signal.SIGTERM)
-        head.wait(timeout=30)
+        os.killpg(head.pid, signal.SIGKILL)
+        head.wait()
         shutil.rmtree(scratch, ignore_errors=True)
 
 
