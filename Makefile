@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table (under 5 minutes)
 	rm -rf demo
-	$(BIN)/mrisweep phantom --out demo/phantom --patients 60
+	$(BIN)/mrisweep phantom --out demo/phantom --patients 80
 	$(BIN)/mrisweep ingest images demo/phantom/manifest.csv --images demo/phantom/images --out demo/knee.h5
 	$(BIN)/mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
 

@@ -13,7 +13,7 @@ hand-set and physical. As guidance, the mean SSIM they reach (Gaussian window of
     motion     .97 .91 .80 .68 .60    .93 .84 .74 .70 .67
     ghosting   .97 .92 .84 .74 .61    .97 .93 .86 .77 .65
     spike      .95 .86 .77 .66 .55    .92 .79 .67 .54 .43
-    bias       .98 .92 .85 .75 .67    .98 .93 .87 .79 .72
+    bias       .98 .92 .85 .75 .67    .98 .93 .87 .79 .71
     =========  =====================  =====================
 
 SSIM depends on the anatomy and on the matrix, and equal SSIM is not equal diagnostic damage: a

@@ -1,0 +1,74 @@
+"""The command line ``mrisweep``: reads arguments, calls the parts, prints what they return.
+
+Results go to stdout, messages and progress to stderr. Exit status: 0 done, 1 the work failed,
+2 bad input, 130 interrupted. The parts are imported by the commands that use them, as Ray and
+MLflow take seconds.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from sweep.cli.base import Parser, say
+from sweep.cli.data import add_ingest, add_phantom
+from sweep.cli.queries import add_best, add_stress
+from sweep.cli.sweeps import add_check, add_resume, add_run, add_sync
+from sweep.errors import UserError, WorkError
+
+EPILOG = """\
+first steps:
+  mrisweep phantom --out demo/phantom
+  mrisweep ingest images demo/phantom/manifest.csv --images demo/phantom/images --out demo/knee.h5
+  mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
+  mrisweep best demo/sweep
+
+exit status: 0 done, 1 the work failed, 2 bad input, 130 interrupted.
+`mrisweep COMMAND --help` explains each command."""
+
+COMMANDS = (
+    add_ingest,
+    add_phantom,
+    add_check,
+    add_run,
+    add_resume,
+    add_stress,
+    add_best,
+    add_sync,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    try:
+        options = parser().parse_args(arguments)
+        options.command(options)
+    except UserError as error:
+        return _complain(error, 2)
+    except WorkError as error:
+        return _complain(error, 1)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stderr.close()
+        return 0
+    return 0
+
+
+def _complain(error: Exception, status: int) -> int:
+    say(f"mrisweep: {error}")
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    top = Parser(
+        prog="mrisweep",
+        description="Find the MR image classifier that survives the scanner: sweep norms and "
+        "hyperparameters on Ray, stress-test every epoch under MR artifacts, keep it in MLflow.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in COMMANDS:
+        add(commands)
+    return top
