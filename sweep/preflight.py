@@ -43,7 +43,9 @@ def bind(config: SweepConfig, store: Store) -> SweepConfig:
 
 
 def _refuse_shared_patients(store: Store, used: dict[str, tuple[Split, ...]]) -> None:
-    patients = {role: set(store.patients[store.indices(split)]) for role, split in used.items()}
+    patients = {
+        role: set(store.patients[store.indices(split)].tolist()) for role, split in used.items()
+    }
     for one, other in combinations(patients, 2):
         shared = sorted(patients[one] & patients[other])
         if shared:

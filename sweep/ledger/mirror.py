@@ -111,15 +111,18 @@ class Mirror:
 
     def _work(self) -> None:
         while (event := self.events.get()) is not None:
-            event()
+            try:
+                event()
+            except Exception as error:
+                self._failed(error)
 
     def _mirror(self, write: Callable[[Tracker], None]) -> None:
-        if self.broken:
-            return
-        try:
+        if not self.broken:
             self.tracker = self.tracker or Tracker(self.folder, self.config)
             write(self.tracker)
-        except Exception as error:
+
+    def _failed(self, error: Exception) -> None:
+        if not self.broken:
             self.broken = True
             self.warn(
                 f"MLflow does not take the results ({_first_line(error)}); the sweep goes on and "
