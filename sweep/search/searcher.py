@@ -70,7 +70,12 @@ class StudySearcher(Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """End the trial in the study."""
+        """End the trial in the study.
+
+        The last result comes here only: Tune does not report a result that ends its trial.
+        """
+        if result and self.metric in result:
+            self.on_trial_result(trial_id, result)
         suggestion = self.running.pop(trial_id)
         best = self.best.pop(trial_id, None)
         if error or best is None:

@@ -26,9 +26,18 @@ def searcher(
     return StudySearcher(Study(folder / "journal", "test", SETTINGS, 0), METRIC, total, scheduler)
 
 
-def report(asking: StudySearcher, trial_id: str, epoch: int, value: float) -> None:
-    best = value if math.isfinite(value) else -math.inf
-    asking.on_trial_result(trial_id, {"epoch": epoch, METRIC: value, "best": best})
+def run(asking: StudySearcher, trial_id: str, values: list[float]) -> None:
+    """Report as Tune does: the last result comes with the trial's end and not before."""
+    best = -math.inf
+    for epoch, value in enumerate(values, start=1):
+        best = max(best, value) if math.isfinite(value) else best
+        result = {"epoch": epoch, METRIC: value, "best": best}
+        if epoch < len(values):
+            asking.on_trial_result(trial_id, result)
+        else:
+            asking.on_trial_complete(trial_id, result)
+    if not values:
+        asking.on_trial_complete(trial_id, {})
 
 
 def states(asking: StudySearcher) -> list[TrialState]:
@@ -38,9 +47,7 @@ def states(asking: StudySearcher) -> list[TrialState]:
 def test_a_trial_that_ends_by_itself_is_complete_with_its_best_epoch(tmp_path: Path) -> None:
     asking = searcher(tmp_path)
     asking.suggest("x")
-    for epoch, value in enumerate([0.6, 0.8, 0.7], start=1):
-        report(asking, "x", epoch, value)
-    asking.on_trial_complete("x", {})
+    run(asking, "x", [0.6, 0.8, 0.7])
     trial = asking.study.study.trials[0]
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.8)
     assert trial.intermediate_values == {1: 0.6, 2: 0.8, 3: 0.7}
@@ -50,16 +57,21 @@ def test_a_trial_that_ends_by_itself_is_complete_with_its_best_epoch(tmp_path: P
 def test_without_a_finite_objective_a_trial_has_failed(tmp_path: Path, values: list[float]) -> None:
     asking = searcher(tmp_path)
     asking.suggest("x")
-    for epoch, value in enumerate(values, start=1):
-        report(asking, "x", epoch, value)
-    asking.on_trial_complete("x", {})
+    run(asking, "x", values)
     assert states(asking) == [TrialState.FAIL]
+
+
+def test_the_epoch_that_ends_a_trial_counts(tmp_path: Path) -> None:
+    asking = searcher(tmp_path)
+    asking.suggest("x")
+    run(asking, "x", [0.6, 0.7, 0.9])
+    assert asking.study.study.trials[0].value == 0.9
 
 
 def test_an_error_is_a_failure_whatever_was_reported(tmp_path: Path) -> None:
     asking = searcher(tmp_path)
     asking.suggest("x")
-    report(asking, "x", 1, 0.8)
+    asking.on_trial_result("x", {"epoch": 1, METRIC: 0.8, "best": 0.8})
     asking.on_trial_complete("x", error=True)
     assert states(asking) == [TrialState.FAIL]
 
@@ -71,9 +83,9 @@ def test_an_early_stop_is_pruned(tmp_path: Path) -> None:
     for number in range(3):
         scheduler.observe(f"other-{number}", "batch", 1, 0.9)
     scheduler.observe(suggestion["trial"], "batch", 1, 0.1)
-    report(asking, "x", 1, 0.1)
-    asking.on_trial_complete("x", {})
+    run(asking, "x", [0.1])
     assert states(asking) == [TrialState.PRUNED]
+    assert asking.study.study.trials[0].value == 0.1, "what it had reached is known to the sampler"
 
 
 def test_no_trial_beyond_the_total_is_handed_out(tmp_path: Path) -> None:
@@ -86,16 +98,14 @@ def test_no_trial_beyond_the_total_is_handed_out(tmp_path: Path) -> None:
 def test_after_a_crash_the_lost_trial_comes_first_then_the_missing_ones(tmp_path: Path) -> None:
     before = searcher(tmp_path)
     first, lost = before.suggest("x"), before.suggest("y")
-    report(before, "x", 1, 0.7)
-    before.on_trial_complete("x", {})
+    run(before, "x", [0.7])
     after = searcher(tmp_path)
     assert after.remaining == 3
     handed = [after.suggest(name) for name in "abc"]
     assert handed[0] == lost
     assert first["trial"] not in [suggestion["trial"] for suggestion in handed]
     for name in "abc":
-        report(after, name, 1, 0.5)
-        after.on_trial_complete(name, {})
+        run(after, name, [0.5])
     assert states(after) == [TrialState.COMPLETE] * 4
 
 
