@@ -35,7 +35,9 @@ def sync(folder: SweepFolder, config: SweepConfig, *, running: bool = False) -> 
 
 def replay(tracker: Tracker, trial: TrialRecord, *, running: bool) -> None:
     """Write one trial from its records."""
-    for record in tracker.folder.epochs(trial.trial):
+    # The best epoch first, as its metrics are then the first that MLflow's pages offer.
+    epochs = tracker.folder.epochs(trial.trial)
+    for record in sorted(epochs, key=lambda record: record.epoch != trial.best_epoch):
         tracker.epoch(trial, record)
     if trial.status != "running":
         tracker.ended(close_trial(tracker.folder, trial))

@@ -20,7 +20,7 @@ mpl.use("Agg")  # before mlflow chooses a window system
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 import mlflow
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import LoggedModelOutput, Metric, Param, Run, RunTag
 
 import mrimodels
 from sweep.config import SweepConfig
@@ -35,6 +35,14 @@ RUN_STATUS = {
     "finished": "FINISHED",
     "pruned": "FINISHED",  # stopped early by design; the tag `status` tells it apart
     "failed": "FAILED",
+}
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # else the pages are those for chat models
+    "mlflow.note.content": (
+        "A run for each sweep, its trials below it. `best/...` is a trial at its best epoch: sort "
+        "by `best/robust/auroc_cvar`. Metrics without that prefix are the course over epochs; "
+        "`stress/<artifact>/auroc` has the level as step, 0 = clean."
+    ),
 }
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.ERROR)
@@ -69,13 +77,16 @@ class Tracker:
     def epoch(self, trial: TrialRecord, record: EpochRecord) -> None:
         """Log one reported epoch of a trial in one call."""
         values = {
+            **record.metrics,
             "train/loss": record.train_loss,
             "train/images_per_s": record.images_per_s,
-            **record.metrics,
         }
         if record.epoch == trial.best_epoch:
             values |= {"best/epoch": record.epoch}
             values |= {f"best/{name}": value for name, value in record.metrics.items()}
+        # The pages that compare runs show the first metric: let it be the one that decides.
+        objective = f"best/{self.config.search.objective}"
+        values = {name: values[name] for name in sorted(values, key=lambda n: n != objective)}
         metrics = _metrics(values, record.evaluated_at_ms, record.epoch)
         self.client.log_batch(self._run(trial), metrics=metrics)
 
@@ -94,11 +105,15 @@ class Tracker:
 
     def sweep_ended(self, finished: bool) -> None:
         """Close the parent run: all trials done, or interrupted."""
-        self.client.set_terminated(self.parent, "FINISHED" if finished else "KILLED")
+        times = [trial.ended_at_ms or trial.started_at_ms for trial in self.folder.trials()]
+        end = max([*times, self.folder.identity.started_at_ms])
+        self.client.set_terminated(self.parent, "FINISHED" if finished else "KILLED", end)
 
     def interrupted(self, trial: TrialRecord) -> None:
         """Mark a trial that a resume will continue."""
-        self.client.set_terminated(self._run(trial), "KILLED")
+        epochs = self.folder.epochs(trial.trial)
+        end = epochs[-1].evaluated_at_ms if epochs else trial.started_at_ms
+        self.client.set_terminated(self._run(trial), "KILLED", end)
 
     def _experiment(self) -> str:
         found = self.client.get_experiment_by_name(self.config.name)
@@ -106,7 +121,10 @@ class Tracker:
             return str(found.experiment_id)
         root = self.folder.path.parent / "mlartifacts"
         local = root.as_uri() if self.config.tracking.uri == "sqlite" else None
-        return str(self.client.create_experiment(self.config.name, artifact_location=local))
+        made = self.client.create_experiment(
+            self.config.name, artifact_location=local, tags=EXPERIMENT_TAGS
+        )
+        return str(made)
 
     def _parent(self) -> str:
         identity = self.folder.identity
@@ -200,6 +218,7 @@ class Tracker:
             )
             self.client.log_model_artifacts(logged.model_id, content)
         self.client.finalize_logged_model(logged.model_id, "READY")
+        self.client.log_outputs(run, [LoggedModelOutput(logged.model_id, trial.best_epoch)])
 
 
 def as_param(value: Any) -> str:
