@@ -126,7 +126,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     _reconcile(folder, study, config)
     if scheduler is not None:
         scheduler.replay(_reports(folder, study))
-    with _observed(folder, config, searcher) as chronicle:
+    with _observed(folder, config) as chronicle:
         if searcher.remaining:
             run_trials(folder, config, concurrent, searcher, scheduler, chronicle)
     return _result(folder, config)
@@ -158,9 +158,7 @@ def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochReco
 
 
 @contextlib.contextmanager
-def _observed(
-    folder: SweepFolder, config: SweepConfig, searcher: StudySearcher
-) -> Iterator[Chronicle]:
+def _observed(folder: SweepFolder, config: SweepConfig) -> Iterator[Chronicle]:
     """Progress and MLflow for the time of the trials."""
     search = config.search
     progress = Progress(search.trials, config.train.epochs, search.objective, folder.trials())

@@ -1,5 +1,6 @@
 """Whole sweeps on a local Ray cluster: fair, repeatable, never losing a result."""
 
+import os
 import signal
 import subprocess
 from collections import Counter
@@ -17,7 +18,7 @@ from sweep.learn.fit import fit
 from sweep.ledger.folder import SweepFolder
 from sweep.search.study import Study
 from sweep.stresstest import stress_checkpoint
-from tests.sweep.cluster.conftest import Sweep
+from tests.sweep.cluster.conftest import PATIENCE_S, Sweep, wait_until
 
 pytestmark = [
     pytest.mark.cluster,
@@ -130,6 +131,45 @@ def test_a_killed_driver_loses_nothing(
     assert done.returncode == 0, done.stderr
     assert_whole(sweep, 3)
     assert all(path.stat().st_mtime_ns == at for path, at in kept.items()), "nothing done twice"
+    assert without_place(sweep.best()) == without_place(finished[0].best())
+
+
+def parent(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def workers(driver: int, name: str) -> list[int]:
+    """Workers of the driver's own cluster (their parent is its raylet) whose title has a name."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            title = (entry / "cmdline").read_text()
+            ours = title.startswith("ray::") and parent(parent(int(entry.name))) == driver
+        except OSError:  # it ended meanwhile
+            continue
+        if ours and name in title:
+            found.append(int(entry.name))
+    return found
+
+
+def test_workers_that_die_cost_no_result(
+    finished: Finished, make_sweep: Callable[..., Sweep]
+) -> None:
+    sweep = make_sweep()
+    process = sweep.start(*sweep.run_arguments())
+    try:
+        wait_until(lambda: reports(sweep) >= 1, process)
+        for name in ("Evaluator", "Trainable"):
+            before = reports(sweep)
+            (victim,) = workers(process.pid, name)
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda before=before: reports(sweep) > before, process)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert_whole(sweep, 3)
     assert without_place(sweep.best()) == without_place(finished[0].best())
 
 
