@@ -39,6 +39,17 @@ def answers(url: str) -> bool:
     return True
 
 
+def submit(dashboard: str, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [RAY, "job", "submit", "--address", dashboard, "--", *command],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+        check=False,
+    )
+
+
 @pytest.fixture
 def dashboard() -> Iterator[str]:
     """The address of a head node on loopback, which ends with the test."""
@@ -58,24 +69,16 @@ def dashboard() -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{port}/api/version"))
-        yield f"http://127.0.0.1:{port}"
+        address = f"http://127.0.0.1:{port}"
+        wait_until(lambda: answers(f"{address}/api/version"))
+        # The dashboard answers before the node's agent takes jobs.
+        wait_until(lambda: submit(address, "true").returncode == 0)
+        yield address
     finally:
         # By process group: `ray stop` would end every Ray process of this machine.
         os.killpg(head.pid, signal.SIGKILL)
         head.wait()
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def submit(dashboard: str, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [RAY, "job", "submit", "--address", dashboard, "--", *command],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
-        check=False,
-    )
 
 
 def test_a_submitted_sweep_is_found_in_mlflow(
