@@ -38,7 +38,7 @@ def command(
     """A command whose help explains it, then every option with its default."""
     added: argparse.ArgumentParser = commands.add_parser(
         name,
-        help=summary,
+        help=summary.replace("%", "%%"),  # argparse formats it, and the description not
         description=f"{summary[0].upper()}{summary[1:]}. {more}".strip(),
         formatter_class=Defaults,
     )

@@ -8,7 +8,11 @@ from sweep.cli.base import Commands, command, counter
 
 def add_ingest(commands: Commands) -> None:
     """``mrisweep ingest``."""
-    ingest = commands.add_parser("ingest", help="make a store from labelled images")
+    ingest = commands.add_parser(
+        "ingest",
+        help="make a store from labelled images",
+        description="Make a store: the one HDF5 file that sweeps train and score on.",
+    )
     kinds = ingest.add_subparsers(title="kinds", metavar="KIND", required=True)
     images = command(
         kinds,

@@ -57,7 +57,7 @@ def add_best(commands: Commands) -> None:
         commands,
         "best",
         _do_best,
-        "rank the configurations of a sweep, with 95 %% patient-bootstrap intervals",
+        "rank the configurations of a sweep, with 95 % patient-bootstrap intervals",
         "Each trial stands at its best epoch by the sweep's objective.",
     )
     best.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="of the sweep")

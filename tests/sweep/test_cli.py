@@ -35,6 +35,7 @@ def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixtu
     assert ended.value.code == 0
     text = capsys.readouterr().out
     assert f"usage: mrisweep {command}" in text
+    assert "%%" not in text
     for line in text.splitlines():
         assert "None)" not in line, f"a default that says nothing: {line}"
 
