@@ -81,14 +81,15 @@ class Progress:
         """Trials done and running, the best so far, the time left."""
         done = sum(record.status != "running" for record in self.trials.values())
         parts = [f"{done}/{self.total} done", f"{len(self.running)} running"]
-        scored = [r for r in self.trials.values() if r.best_epoch is not None]
-        if scored:
-            best = max(scored, key=lambda record: record.metrics[self.objective])
-            value = best.metrics[self.objective]
-            parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
         left = self._seconds_left(done)
         if left is not None and done < self.total:
             parts.append(f"about {clock(left)} left")
+        scored = [r for r in self.trials.values() if r.best_epoch is not None]
+        if scored:
+            # Last, as a narrow terminal cuts the line.
+            best = max(scored, key=lambda record: record.metrics[self.objective])
+            value = best.metrics[self.objective]
+            parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
         return ", ".join(parts)
 
     def _seconds_left(self, done: int) -> float | None:

@@ -47,8 +47,8 @@ def test_a_log_gets_a_line_for_each_ended_trial() -> None:
     lines = out.getvalue().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("[1:00] trial-0000 group    finished")
-    assert "1/4 done, 0 running, best robust/auroc_cvar 0.800 (trial-0000 group)" in lines[0]
-    assert lines[0].endswith("about 3:00 left")
+    assert "1/4 done, 0 running, about 3:00 left, best" in lines[0]
+    assert lines[0].endswith("best robust/auroc_cvar 0.800 (trial-0000 group)")
 
 
 def test_a_terminal_sees_every_report_on_one_line() -> None:
@@ -71,8 +71,7 @@ def test_the_time_left_counts_running_trials_by_their_epochs_and_no_earlier_run(
     progress.began(trial(3))
     progress.reported(trial(3, 0.4), epoch(5))
     # 1.5 trials in 100 s; 2.5 to go.
-    assert progress.summary().startswith("3/6 done, 1 running")
-    assert progress.summary().endswith("about 2:46 left")
+    assert progress.summary().startswith("3/6 done, 1 running, about 2:46 left")
 
 
 def test_a_failed_trial_says_why() -> None:
