@@ -67,17 +67,17 @@ class Sweep:
 
     def interrupt(self, how: signal.Signals, when: Callable[[], bool]) -> tuple[int, str]:
         """Run, send a signal once ``when`` holds; exit status and messages."""
-        process = self.start(*self.run_arguments())
-        try:
-            wait_until(when, process)
-            process.send_signal(how)
-            _, err = process.communicate(timeout=PATIENCE_S)
-        finally:
-            process.kill()
+        with self.start(*self.run_arguments()) as process:
+            try:
+                wait_until(when, process)
+                process.send_signal(how)
+                _, err = process.communicate(timeout=PATIENCE_S)
+            finally:
+                process.kill()
         return process.returncode, err
 
 
-def wait_until(when: Callable[[], bool], process: subprocess.Popen[str] | None = None) -> None:
+def wait_until(when: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
     """Poll; fails when the process ends first or patience does."""
     until = time.monotonic() + PATIENCE_S
     while not when():

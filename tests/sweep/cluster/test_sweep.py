@@ -157,17 +157,17 @@ def test_workers_that_die_cost_no_result(
     finished: Finished, make_sweep: Callable[..., Sweep]
 ) -> None:
     sweep = make_sweep()
-    process = sweep.start(*sweep.run_arguments())
-    try:
-        wait_until(lambda: reports(sweep) >= 1, process)
-        for name in ("Evaluator", "Trainable"):
-            before = reports(sweep)
-            (victim,) = workers(process.pid, name)
-            os.kill(victim, signal.SIGKILL)
-            wait_until(lambda before=before: reports(sweep) > before, process)
-        _, err = process.communicate(timeout=PATIENCE_S)
-    finally:
-        process.kill()
+    with sweep.start(*sweep.run_arguments()) as process:
+        try:
+            for name in ("Evaluator", "Trainable"):
+                # A report between the two: the sweep goes on after each.
+                before = reports(sweep)
+                wait_until(lambda before=before: reports(sweep) > before, process)
+                wait_until(lambda name=name: workers(process.pid, name), process)
+                os.kill(workers(process.pid, name)[0], signal.SIGKILL)
+            _, err = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
     assert process.returncode == 0, err
     assert_whole(sweep, 3)
     assert without_place(sweep.best()) == without_place(finished[0].best())
