@@ -11,13 +11,12 @@ from sweep.ledger.tracking import Tracker
 from sweep.records import EpochRecord, TrialRecord
 
 
-def sync(folder: SweepFolder, config: SweepConfig, *, running: bool = False) -> int:
+def sync(folder: SweepFolder, config: SweepConfig) -> int:
     """Write a whole sweep to MLflow; what is there already is not written twice.
 
     Args:
         folder: of the sweep.
         config: as resolved.
-        running: whether the sweep goes on after this.
 
     Returns:
         How many trials there are.
@@ -26,15 +25,14 @@ def sync(folder: SweepFolder, config: SweepConfig, *, running: bool = False) -> 
     tracker = Tracker(folder, config)
     trials = folder.trials()
     for trial in trials:
-        replay(tracker, trial, running=running)
-    if not running:
-        unfinished = any(trial.status == "running" for trial in trials)
-        tracker.sweep_ended(finished=not unfinished and len(trials) >= config.search.trials)
+        replay(tracker, trial, running=False)
+    unfinished = any(trial.status == "running" for trial in trials)
+    tracker.sweep_ended(finished=not unfinished and len(trials) >= config.search.trials)
     return len(trials)
 
 
 def replay(tracker: Tracker, trial: TrialRecord, *, running: bool) -> None:
-    """Write one trial from its records."""
+    """Write one trial from its records; ``running``: the sweep goes on after this."""
     # The best epoch first, as its metrics are then the first that MLflow's pages offer.
     epochs = tracker.folder.epochs(trial.trial)
     for record in sorted(epochs, key=lambda record: record.epoch != trial.best_epoch):
