@@ -1,38 +1,39 @@
-"""What an artifact is: draw plain parameters, then apply them."""
+"""What an artifact is: draw plain parameters, then make an operator of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim.checks import check_image, check_keys, check_params
-from artifacts_sim.keyed import words
-from artifacts_sim.levels import Knob
+from artifacts_sim import pipeline
+from artifacts_sim.checks import check_keys, check_params, check_severity
+from artifacts_sim.geometry import Frame, Geometry
+from artifacts_sim.keyed import Source
+from artifacts_sim.kspace import KSpace
+from artifacts_sim.levels import Grid, Knob, named_grid
+from artifacts_sim.operators import Operator, Stage
 from artifacts_sim.params import Draws, Params
 
-_CPU_CHUNK_PIXELS = 2 * 320 * 320  # intermediates of more pixels fall out of a core's cache
-_GPU_CHUNK_PIXELS = 2**24  # fills a GPU, and bounds the memory of the intermediates
 
-
+@dataclass(frozen=True)
 class Artifact(ABC):
     """One MR artifact with one physical severity knob.
 
-    A subclass sets three class attributes and writes two methods; `artifacts_sim` tells how.
+    A subclass is a frozen dataclass whose fields are its options, each with a default. It sets
+    three class attributes and writes two methods; `artifacts_sim` tells how.
 
     Attributes:
         name: the registry's name.
         knob: the physical scale of its severity.
-        n_words: how many random 64-bit words a slice needs.
+        stage: where in the scanner it happens.
 
     """
 
     name: ClassVar[str]
     knob: ClassVar[Knob]
-    n_words: ClassVar[int]
+    stage: ClassVar[Stage]
 
     def sample(
         self,
@@ -41,6 +42,7 @@ class Artifact(ABC):
         seed: int,
         level: int | None = None,
         knob: float | None = None,
+        grid: Grid | str = "calibrated",
     ) -> Params:
         """All the randomness: draw the parameters of B slices.
 
@@ -50,73 +52,79 @@ class Artifact(ABC):
         Args:
             keys: B names, one per slice.
             seed: the study's seed.
-            level: 1 to 5, as `artifacts_sim.levels` has it; 0 = identity. Or else:
+            level: 1 to 5; 0 = identity. Or else:
             knob: the severity in the knob's physical unit; 0 = identity.
+            grid: what a level means: 'calibrated', 'physical', or a grid of one's own.
 
         Raises:
-            ArtifactError: not exactly one of level and knob, either out of range, or bad keys.
+            ArtifactError: not exactly one of level and knob, either out of range, a level that
+                the artifact does not reach, or bad keys.
 
         """
         check_keys(keys)
-        severity = self.knob.resolve(level, knob)
-        draws = self._draw(words(self.name, seed, keys, self.n_words))
-        return Params(self.name, severity, draws)
+        check_severity(level, knob)
+        value = self.at(level, grid) if knob is None else knob
+        draws = self.draw(Source(self.name, seed, keys))
+        return Params(self.name, asdict(self), self.knob.checked(value), draws)
 
-    def apply(self, x: Tensor, params: Params) -> Tensor:
+    def at(self, level: int | None, grid: Grid | str = "calibrated") -> float:
+        """Return the knob value of a level, 0 for level 0.
+
+        Raises:
+            ArtifactError: no such level or grid, or the artifact does not reach the level.
+
+        """
+        if grid == "physical":
+            grid = Grid("physical", {self.name: self.knob.physical})
+        return named_grid(grid).value(self.name, level)
+
+    def apply(self, x: Tensor | KSpace, params: Params, geometry: Geometry | None = None) -> Tensor:
         """All the work: the same x and params give the same y, whatever the batch.
 
         On one CPU thread the batch equals its slices one by one, bit for bit. No gradient is
         recorded, and x is left as it is.
 
         Args:
-            x: (B, H, W) with H = readout and W = phase encode; float32 magnitude, or a complex64
-                image. On any device.
+            x: (B, H, W) with W = phase encode, unless the geometry says H; float32 magnitude, or
+                a complex64 image. Or k-space. On any device.
             params: of this artifact, for B slices.
+            geometry: of an image; by default it is all of its encoded matrix.
 
         Returns:
             (B, H, W) float32 magnitude on x's device: finite, non-negative. With knob 0 the
-            magnitude of x, bit for bit.
+            magnitude of x, bit for bit. Of k-space, the reconstruction: root sum of squares over
+            the coils, cropped.
 
         Raises:
-            ArtifactError: x or params are not as above.
+            ArtifactError: x, params or geometry are not as above.
 
         """
-        check_image(x)
-        check_params(self.name, params, batch=len(x))
-        knob = self.knob.resolve(level=None, knob=params.knob)
-        with torch.no_grad():
-            return self._apply_in_parts(x, params.draws, knob) if knob else _magnitude(x)
+        return pipeline.render(x, [(self, params)], geometry)
 
-    def _apply_in_parts(self, x: Tensor, draws: Draws, knob: float) -> Tensor:
-        x = x.resolve_conj().contiguous()
-        y = torch.empty(x.shape, dtype=torch.float32, device=x.device)
-        for part in _parts(x):
-            of_part = {name: array[part] for name, array in draws.items()}
-            y[part] = self._render(x[part], of_part, knob)
-        return y
+    def corrupt(self, kspace: KSpace, params: Params) -> KSpace:
+        """Return the k-space that would have been measured; with knob 0 the same, bit for bit.
 
-    @abstractmethod
-    def _draw(self, bits: NDArray[np.uint64]) -> Draws:
-        """Turn (B, n_words) random words into nuisance draws: named arrays, (B, ...) each."""
+        Raises:
+            ArtifactError: params are not of this artifact or batch, or it acts on the displayed
+                magnitude, which has no k-space.
 
-    @abstractmethod
-    def _render(self, x: Tensor, draws: Draws, knob: float) -> Tensor:
-        """Damage a valid, contiguous x at a knob above 0; return (B, H, W) float32, non-negative.
-
-        Every slice is treated alone, and x is not written to.
         """
+        return pipeline.corrupt(kspace, [(self, params)])
 
+    def check(self, params: Params, batch: int) -> None:
+        """Check that parameters are of this artifact and for this batch.
 
-def _magnitude(x: Tensor) -> Tensor:
-    return x.abs() if x.is_complex() else x.clone()
+        Raises:
+            ArtifactError: they are not.
 
+        """
+        check_params(self.name, asdict(self), params, batch)
+        self.knob.checked(params.knob)
 
-def _parts(x: Tensor) -> Iterator[slice]:
-    """Ranges of slices to process at once.
+    @abstractmethod
+    def draw(self, source: Source) -> Draws:
+        """Draw what varies from slice to slice: named arrays, (B, ...) each, never the knob."""
 
-    Slices of one row go alone: a kernel would run on across their ends, and round differently.
-    """
-    B, H, W = x.shape
-    pixels = _CPU_CHUNK_PIXELS if x.is_cpu else _GPU_CHUNK_PIXELS
-    step = max(1, pixels // (H * W)) if H > 1 else 1
-    return (slice(start, start + step) for start in range(0, B, step))
+    @abstractmethod
+    def operator(self, draws: Draws, knob: float, frame: Frame) -> Operator:
+        """Make the operator of some slices' draws, at a knob above 0."""

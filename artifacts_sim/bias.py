@@ -1,6 +1,7 @@
 """Bias field: the receive coil's sensitivity shades the image smoothly."""
 
 import math
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim.base import Artifact
-from artifacts_sim.keyed import uniform
-from artifacts_sim.levels import LEVELS, Knob
+from artifacts_sim.geometry import Frame
+from artifacts_sim.keyed import Source
+from artifacts_sim.levels import Knob
+from artifacts_sim.operators import PixelOperator, Stage
 from artifacts_sim.params import Draws
 
 _POWERS = tuple((a, b) for a in range(4) for b in range(4) if 1 <= a + b <= 3)
@@ -19,10 +22,11 @@ _FOREGROUND_FRACTION = 0.2
 _LEAST_RANGE = 1e-6  # of a one-pixel foreground
 
 
+@dataclass(frozen=True)
 class Bias(Artifact):
     """y = |x| exp(g p(u, v)), p a polynomial of order 3 without constant term.
 
-    u and v run over the pixel centres from -1 to 1 along H and W, so the gain is 1 at the image
+    u and v run over the pixel centres from -1 to 1 along RO and PE, so the gain is 1 at the image
     centre: shading, no global gain. g makes the peak-to-peak log gain over the foreground equal
     to the knob. A polynomial log gain: Van Leemput et al., IEEE Trans Med Imaging 18:885 (1999).
 
@@ -34,21 +38,36 @@ class Bias(Artifact):
     """
 
     name: ClassVar[str] = "bias"
-    knob: ClassVar[Knob] = LEVELS["bias"]
-    n_words: ClassVar[int] = len(_POWERS)
+    knob: ClassVar[Knob] = Knob(
+        name="log_gain_range",
+        meaning="peak-to-peak natural logarithm of the gain over the foreground",
+        physical=(0.7, 1.3, 2.0, 2.8, 3.6),
+        limit=6.0,
+    )
+    stage: ClassVar[Stage] = Stage.FIELD
 
-    def _draw(self, bits: NDArray[np.uint64]) -> Draws:
+    def draw(self, source: Source) -> Draws:
         """Coefficients of u^a v^b, (B, 9), in the order of `_POWERS`, uniform in [-1, 1)."""
-        return {"coefficient": 2 * uniform(bits) - 1}
+        return {"coefficient": 2 * source.uniform(len(_POWERS)) - 1}
 
-    def _render(self, x: Tensor, draws: Draws, knob: float) -> Tensor:
-        a = x.abs() if x.is_complex() else x
-        rows = _row_polynomials(draws["coefficient"], a.shape[1]).to(a.device)
+    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Gain":
+        """Shade every coil alike."""
+        return _Gain(draws["coefficient"], knob)
+
+
+@dataclass(frozen=True, eq=False)
+class _Gain(PixelOperator):
+    coefficient: NDArray[np.float64]
+    log_gain: float
+
+    def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
+        a = planes[:, 0] if planes.shape[1] == 1 else planes.square().sum(dim=1).sqrt_()
+        rows = _row_polynomials(self.coefficient, a.shape[1]).to(a.device)
         v = torch.from_numpy(_pixel_centres(a.shape[2]).astype(np.float32)).to(a.device)
-        log2_knob = knob * math.log2(math.e)
+        log2_knob = self.log_gain * math.log2(math.e)
         slope = log2_knob / _foreground_range(a, rows, v)
         log2_gain = _polynomial(rows * slope, v).clamp_(-log2_knob, log2_knob)
-        return _exp2(log2_gain).mul_(a)
+        return planes * _exp2(log2_gain)[:, None]
 
 
 def _exp2(log2_gain: Tensor) -> Tensor:
@@ -67,7 +86,7 @@ def _pixel_centres(size: int) -> NDArray[np.float64]:
 
 
 def _row_polynomials(coefficient: NDArray[np.float64], height: int) -> Tensor:
-    """Row by row, the coefficients of v^3, v^2, v, 1: (4, B, H, 1) float32."""
+    """Row by row, the coefficients of v^3, v^2, v, 1: (4, B, RO, 1) float32."""
     u = _pixel_centres(height)
     rows = np.zeros((4, len(coefficient), height, 1), dtype=np.float32)
     for (a, b), c in zip(_POWERS, coefficient.T, strict=True):
@@ -76,7 +95,7 @@ def _row_polynomials(coefficient: NDArray[np.float64], height: int) -> Tensor:
 
 
 def _polynomial(rows: Tensor, v: Tensor) -> Tensor:
-    """Horner's rule along W, (B, H, W); no matrix product, whose precision users may lower."""
+    """Horner's rule along PE, (B, RO, PE); no matrix product, whose precision users may lower."""
     cubic, quadratic, linear, constant = rows
     p: Tensor = cubic[:, :1] * v + quadratic  # v^3 has one coefficient for all rows
     return p.mul_(v).add_(linear).mul_(v).add_(constant)

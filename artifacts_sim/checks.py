@@ -1,12 +1,12 @@
 """What the public functions refuse, each with the rule, what came, and the remedy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from artifacts_sim.errors import ArtifactError
-from artifacts_sim.params import Params
+from artifacts_sim.params import Options, Params
 
 MAX_PIXEL = 1e15  # squares of sums of such pixels still fit float32
 
@@ -23,6 +23,20 @@ def check_keys(keys: Sequence[str]) -> None:
         raise ArtifactError(
             f"keys are one string per slice, at least one: received {keys!r:.100}; "
             "pass for example keys=['patient-17/slice-4']"
+        )
+
+
+def check_severity(level: int | None, knob: float | None) -> None:
+    """Check that exactly one of a level and a knob value is given.
+
+    Raises:
+        ArtifactError: both or neither.
+
+    """
+    if (level is None) == (knob is None):
+        raise ArtifactError(
+            "a severity is either a level or a knob value: "
+            f"received level={level!r} and knob={knob!r}; pass exactly one of them"
         )
 
 
@@ -44,35 +58,96 @@ def check_image(x: Tensor) -> None:
             f"x is float32 (magnitude) or complex64 (image): received {x.dtype}; "
             "convert it with x.float() or x.to(torch.complex64)"
         )
-    _check_pixels(x)
+    _check_finite(
+        x, "apply artifacts to magnitudes, before any standardisation, or to a complex64 image"
+    )
 
 
-def _check_pixels(x: Tensor) -> None:
+def check_kspace(samples: Tensor) -> None:
+    """Check that samples are (B, [coil,] RO, PE) complex64, non-empty, finite.
+
+    Raises:
+        ArtifactError: any of these fails.
+
+    """
+    is_tensor = isinstance(samples, Tensor)
+    if not is_tensor or samples.ndim not in (3, 4) or samples.numel() == 0:
+        received = tuple(samples.shape) if is_tensor else type(samples).__name__
+        raise ArtifactError(
+            "k-space is a non-empty tensor of shape (B, RO, PE) or (B, coil, RO, PE): "
+            f"received {received}; add an axis, for example k[None]"
+        )
+    if samples.dtype != torch.complex64:
+        raise ArtifactError(
+            f"k-space is complex64: received {samples.dtype}; convert it with "
+            "k.to(torch.complex64), or torch.view_as_complex where the last axis holds both parts"
+        )
+    _check_finite(samples, "repair or drop the slice")
+
+
+def check_no_display(acts_on_display: Iterable[bool]) -> None:
+    """Check that no artifact of a chain needs the displayed magnitude.
+
+    Raises:
+        ArtifactError: one does.
+
+    """
+    if any(acts_on_display):
+        raise ArtifactError(
+            "k-space is corrupted by what happens in a scanner: received an artifact of the "
+            "displayed magnitude; use `apply`, which returns the magnitude"
+        )
+
+
+def check_no_geometry(geometry: object) -> None:
+    """Check that k-space, which has its own geometry, does not come with another.
+
+    Raises:
+        ArtifactError: it does.
+
+    """
+    if geometry is not None:
+        raise ArtifactError(
+            f"k-space has its own geometry: received another, {geometry}; pass it to KSpace"
+        )
+
+
+def _check_finite(x: Tensor, remedy: str) -> None:
     parts = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
     low, high = (float(value) for value in torch.stack(parts.aminmax()).tolist())
     floor = -MAX_PIXEL if x.is_complex() else 0.0
     if not (floor <= low and high <= MAX_PIXEL):  # false for NaN, too
         raise ArtifactError(
-            f"pixels are finite, from {floor:g} to {MAX_PIXEL:g}: "
-            f"received {low:g} to {high:g}; apply artifacts to magnitudes, before any "
-            "standardisation, or to a complex64 image"
+            f"values are finite, from {floor:g} to {MAX_PIXEL:g}: "
+            f"received {low:g} to {high:g}; {remedy}"
         )
 
 
-def check_params(name: str, params: Params, batch: int) -> None:
+def check_params(name: str, options: Options, params: Params, batch: int) -> None:
     """Check that params belong to this artifact and to this batch.
 
     Raises:
         ArtifactError: they are another artifact's, or for another number of slices.
 
     """
-    if params.name != name:
+    if (params.name, params.options) != (name, options):
         raise ArtifactError(
-            f"params go to the artifact that drew them: {name!r} received those of "
-            f"{params.name!r}; use artifacts_sim.get({params.name!r})"
+            f"params go to the artifact that drew them: {name!r} with {options} received those "
+            f"of {params.name!r} with {params.options}; use artifacts_sim.drawn_by(params)"
         )
     if len(params) != batch:
         raise ArtifactError(
             f"params hold one draw per slice: received {len(params)} for a batch of {batch}; "
             "sample with one key per slice"
         )
+
+
+def check_option(name: str, value: object, law: str, holds: bool) -> None:
+    """Check that an option of an artifact is what it must be.
+
+    Raises:
+        ArtifactError: it is not.
+
+    """
+    if not holds:
+        raise ArtifactError(f"the option {name} is {law}: received {value!r}")

@@ -14,26 +14,31 @@ from numpy.typing import NDArray
 _WORDS_PER_DIGEST = 8  # 64 bytes
 
 
-def words(name: str, seed: int, keys: Sequence[str], count: int) -> NDArray[np.uint64]:
-    """Return independent uniform 64-bit words, (B, count), one row per key.
+class Source:
+    """An endless row of random numbers for each of B keys; every call takes the next ones."""
 
-    Args:
-        name: the artifact, so that two artifacts on one slice draw independently.
-        seed: the study's seed.
-        keys: B slice keys.
-        count: words per slice.
+    def __init__(self, name: str, seed: int, keys: Sequence[str]) -> None:
+        """Args: name of the artifact, so that two on one slice draw independently; seed; keys."""
+        self._name, self._seed, self._keys = name, seed, keys
+        self._table = np.empty((len(keys), 0), dtype=np.uint64)
+        self._blocks = 0
 
-    """
-    blocks = range(-(-count // _WORDS_PER_DIGEST))
-    prefixes = [f"{name}\0{seed}\0{block}\0".encode() for block in blocks]
-    digests = (blake2b(prefix + key.encode()).digest() for key in keys for prefix in prefixes)
-    table = np.frombuffer(b"".join(digests), dtype="<u8").reshape(len(keys), -1)
-    return table[:, :count].astype(np.uint64)
+    def words(self, count: int) -> NDArray[np.uint64]:
+        """Return the next independent uniform 64-bit words, (B, count), one row per key."""
+        while self._table.shape[1] < count:
+            self._table = np.hstack([self._table, self._next_block()])
+        taken, self._table = self._table[:, :count], self._table[:, count:]
+        return taken
 
+    def uniform(self, count: int) -> NDArray[np.float64]:
+        """Return the next numbers in [0, 1), (B, count), with the full 53 bits of a float64."""
+        return (self.words(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
-def uniform(bits: NDArray[np.uint64]) -> NDArray[np.float64]:
-    """Map words to numbers in [0, 1), of the same shape, with the full 53 bits of a float64."""
-    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    def _next_block(self) -> NDArray[np.uint64]:
+        prefix = f"{self._name}\0{self._seed}\0{self._blocks}\0".encode()
+        self._blocks += 1
+        digests = b"".join(blake2b(prefix + key.encode()).digest() for key in self._keys)
+        return np.frombuffer(digests, dtype="<u8").reshape(-1, _WORDS_PER_DIGEST).astype(np.uint64)
 
 
 def signed(u: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -1,115 +1,160 @@
-"""Severity: every artifact's one physical knob, its unit, and the values of levels 1 to 5.
+"""Severity: every artifact's one physical knob, and the grids that give its values at levels.
 
-Level 1 is barely visible, level 5 severe with the anatomy still recognisable. The values are
-hand-set and physical. As guidance, the mean SSIM they reach (Gaussian window of 1.5 pixels,
-11 x 11, data range = the slice's maximum, averaged over the foreground: pixels above 0.1 of the
-99th percentile) was measured on 48 T1-weighted brain slices, resampled to 96 x 96 and to
-256 x 256 pixels, averaged over three seeds:
-
-    =========  =====================  =====================
-    artifact   96 x 96, levels 1-5    256 x 256, levels 1-5
-    =========  =====================  =====================
-    rician     .97 .90 .80 .71 .59    .94 .82 .67 .56 .43
-    motion     .97 .91 .80 .68 .60    .93 .84 .74 .70 .67
-    ghosting   .97 .92 .84 .74 .61    .97 .93 .86 .77 .65
-    spike      .95 .86 .77 .66 .55    .92 .79 .67 .54 .43
-    bias       .98 .92 .85 .75 .67    .98 .93 .87 .79 .71
-    =========  =====================  =====================
-
-SSIM depends on the anatomy and on the matrix, and equal SSIM is not equal diagnostic damage: a
-level is a point of one artifact's physical scale, not a currency between artifacts.
+A level is a name for a knob value. Two grids ship: `calibrated`, at whose levels all artifacts
+reach the same mean SSIM on a reference set, and `physical`, round values of each artifact's own
+scale. Equal SSIM is not equal diagnostic damage: a level is no currency between artifacts.
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import cache
+from importlib.resources import files
+from typing import Any, Self
 
 from artifacts_sim.errors import ArtifactError
+
+LEVELS = (1, 2, 3, 4, 5)
+Ladder = tuple[float | None, ...]
+"""Knob values at levels 1, 2, ...; rising; None where the artifact does not reach the level."""
 
 
 @dataclass(frozen=True)
 class Knob:
-    """The physical scale of one artifact.
+    """The physical scale of one artifact; 0 = identity.
 
     Attributes:
-        name: what the number is.
-        unit: its unit, in words.
-        levels: its values at levels 1, 2, ...; rising.
+        name: what the number is, with its unit.
+        meaning: the same in words.
+        physical: round values for levels 1 to 5, rising.
         limit: the largest value accepted; beyond it the artifact has no physical meaning.
 
     """
 
     name: str
-    unit: str
-    levels: tuple[float, ...]
+    meaning: str
+    physical: tuple[float, float, float, float, float]
     limit: float
 
-    def resolve(self, level: int | None, knob: float | None) -> float:
-        """Return the knob value meant by exactly one of a level (0 = identity) and a knob value.
+    def checked(self, value: float) -> float:
+        """Return a knob value.
 
         Raises:
-            ArtifactError: both or neither given, an unknown level, a value outside [0, limit].
+            ArtifactError: it is outside [0, limit].
 
         """
-        if (level is None) == (knob is None):
-            raise ArtifactError(
-                "a severity is either a level or a knob value: "
-                f"received level={level!r} and knob={knob!r}; pass exactly one of them"
-            )
-        return self._at_level(level) if knob is None else self._checked(knob)
-
-    def _at_level(self, level: int | None) -> float:
-        values = dict(enumerate((0.0, *self.levels)))
-        if level is None or level not in values:
-            raise ArtifactError(
-                f"levels are the integers 0 (identity) to {len(self.levels)}: received {level!r}; "
-                f"for a severity in between pass knob={self.name} ({self.unit})"
-            )
-        return values[level]
-
-    def _checked(self, knob: float) -> float:
-        if not (math.isfinite(knob) and 0 <= knob <= self.limit):
+        if not (math.isfinite(value) and 0 <= value <= self.limit):
             raise ArtifactError(
                 f"the knob {self.name} is a finite number from 0 (identity) to {self.limit:g} "
-                f"({self.unit}): received {knob!r}; levels 1 to {len(self.levels)} are "
-                + ", ".join(f"{value:g}" for value in self.levels)
+                f"({self.meaning}): received {value!r}; its physical levels 1 to 5 are "
+                + ", ".join(f"{level:g}" for level in self.physical)
             )
-        return float(knob)
+        return float(value)
 
 
-LEVELS: Mapping[str, Knob] = MappingProxyType(
-    {
-        "rician": Knob(
-            name="sigma",
-            unit="noise sigma as a fraction of the slice's maximum; 1 / sigma is the peak SNR",
-            levels=(0.015, 0.03, 0.05, 0.07, 0.1),
-            limit=1.0,
-        ),
-        "motion": Knob(
-            name="degrees",
-            unit="largest rotation in degrees; each degree brings up to 0.25 % of the field of "
-            "view of translation",
-            levels=(1.0, 2.0, 4.0, 7.0, 12.0),
-            limit=45.0,
-        ),
-        "ghosting": Knob(
-            name="amplitude",
-            unit="modulation of the k-space lines; the two replicas have half of it each",
-            levels=(0.25, 0.45, 0.7, 1.0, 1.4),
-            limit=2.0,
-        ),
-        "spike": Knob(
-            name="ratio",
-            unit="spike magnitude as a fraction of the largest k-space magnitude",
-            levels=(0.15, 0.3, 0.45, 0.65, 0.9),
-            limit=10.0,
-        ),
-        "bias": Knob(
-            name="log_gain",
-            unit="peak-to-peak natural logarithm of the gain over the foreground",
-            levels=(0.7, 1.3, 2.0, 2.8, 3.6),
-            limit=6.0,
-        ),
-    }
-)
+@dataclass(frozen=True)
+class Grid:
+    """Knob values of levels, by artifact.
+
+    Attributes:
+        name: to speak of it.
+        ladders: by artifact.
+
+    """
+
+    name: str
+    ladders: Mapping[str, Ladder]
+
+    def value(self, artifact: str, level: int | None) -> float:
+        """Return the knob value of a level; 0 for level 0.
+
+        Raises:
+            ArtifactError: no such level, an artifact that the grid does not have, or a level
+                that the artifact does not reach.
+
+        """
+        if level not in (0, *LEVELS):
+            raise ArtifactError(
+                f"levels are the integers 0 (identity) to 5: received {level!r}; "
+                "for a severity in between pass knob= in the knob's unit"
+            )
+        if not level:
+            return 0.0
+        value = self.ladder(artifact)[level - 1]
+        if value is None:
+            raise ArtifactError(
+                f"a level is used where the artifact reaches it: {artifact!r} does not reach "
+                f"level {level} of the {self.name} grid within its knob's limit; "
+                "use a lower level, or pass knob="
+            )
+        return value
+
+    def ladder(self, artifact: str) -> Ladder:
+        """Return an artifact's values of levels 1 to 5, None where it does not reach one.
+
+        Raises:
+            ArtifactError: the grid does not have the artifact.
+
+        """
+        if artifact not in self.ladders:
+            raise ArtifactError(
+                f"a level needs a grid that has the artifact: the {self.name} grid has none for "
+                f"{artifact!r}; pass knob=, take grid='physical', or calibrate one"
+            )
+        return self.ladders[artifact]
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], name: str) -> Self:
+        """Read what `mrisweep calibrate` writes.
+
+        Raises:
+            ArtifactError: another format, or ladders that do not rise.
+
+        """
+        if (record.get("format"), record.get("version")) != ("mrisweep-levels", 1):
+            raise ArtifactError(
+                "levels come from a file that `mrisweep calibrate` wrote, version 1: received "
+                f"format {record.get('format')!r}, version {record.get('version')!r}"
+            )
+        ladders = {key: tuple(row["values"]) for key, row in record["artifacts"].items()}
+        for artifact, ladder in ladders.items():
+            _check_ladder(artifact, ladder)
+        return cls(name, ladders)
+
+
+def _check_ladder(artifact: str, ladder: Ladder) -> None:
+    reached = [0.0, *(value for value in ladder if value is not None)]
+    if len(ladder) != len(LEVELS) or sorted(set(reached)) != reached:
+        raise ArtifactError(
+            f"a ladder has five values, rising from above 0, null where a level is not reached: "
+            f"received {list(ladder)} for {artifact!r}; calibrate anew"
+        )
+
+
+def calibrated_record() -> dict[str, Any]:
+    """Return the table that ships: how it was made, the values, and what they reach."""
+    record: dict[str, Any] = json.loads((files(__package__) / "levels.json").read_text("utf-8"))
+    return record
+
+
+def named_grid(grid: Grid | str) -> Grid:
+    """Return a grid as it is, or the one that ships by its name.
+
+    Raises:
+        ArtifactError: another name.
+
+    """
+    if isinstance(grid, Grid):
+        return grid
+    if grid != "calibrated":
+        raise ArtifactError(
+            f"a grid is 'calibrated', 'physical' or a Grid: received {grid!r}; "
+            "read a file of `mrisweep calibrate` with Grid.from_record"
+        )
+    return _calibrated()
+
+
+@cache
+def _calibrated() -> Grid:
+    return Grid.from_record(calibrated_record(), "calibrated")

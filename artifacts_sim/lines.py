@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Weight = NDArray[Any]
-"""A factor of every centred k-space line, (B, W), real or complex; DC at W // 2."""
+Factor = NDArray[Any]
+"""A number for every sample of a k-space axis, (B, N), real or complex, centred: DC at N // 2."""
 
 
 def line_offsets(n_lines: int) -> NDArray[np.int64]:
@@ -19,7 +19,7 @@ def line_offsets(n_lines: int) -> NDArray[np.int64]:
     return np.arange(n_lines) - n_lines // 2
 
 
-def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Weight]]) -> Tensor:
+def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
     """Return |x + sum_s F^-1[w_s(k) F d_s]|: to every line, weighted lines of other images.
 
     The readout axis needs no transform, as a weight is the same along a line. A real image has a
@@ -27,11 +27,12 @@ def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Weight]]) -> Tensor:
     part; they cost less than one complex FFT of all lines.
 
     Args:
-        x: (B, H, W), real or complex, contiguous.
-        errors: pairs d_s, w_s; d_s is (B, H, W) of x's dtype. Taken one at a time, to save memory.
+        x: (B, RO, PE), real or complex, contiguous.
+        errors: pairs d_s, w_s; d_s is (B, RO, PE) of x's dtype. Taken one at a time, to save
+            memory.
 
     Returns:
-        (B, H, W) float32.
+        (B, RO, PE) float32.
 
     """
     if x.is_complex():
@@ -43,26 +44,39 @@ def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Weight]]) -> Tensor:
     return re.square_().addcmul_(im, im).sqrt_()
 
 
-def _add_complex(x: Tensor, errors: Iterable[tuple[Tensor, Weight]]) -> Tensor:
+def in_fft_order(factor: Factor) -> Factor:
+    """Put DC first: (B, N)."""
+    return np.fft.ifftshift(factor, axes=-1)
+
+
+def is_hermitian(factor: Factor) -> bool:
+    """Whether factor(-k) is the conjugate of factor(k), so that a real image stays real."""
+    ordered = in_fft_order(factor)
+    mirrored = np.roll(ordered[:, ::-1], 1, axis=-1)
+    return bool(np.array_equal(ordered, np.conj(mirrored)))
+
+
+def on_device(factor: Factor, like: Tensor) -> Tensor:
+    """Return the factor in single precision on a tensor's device."""
+    dtype = np.complex64 if np.iscomplexobj(factor) else np.float32
+    return torch.from_numpy(np.ascontiguousarray(factor, dtype=dtype)).to(like.device)
+
+
+def _add_complex(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
     y = x.clone()
     for image, weight in errors:
-        factor = _on_device(np.fft.ifftshift(weight, axes=-1), x)
+        factor = on_device(in_fft_order(weight), x)[:, None, :]
         y += torch.fft.ifft(torch.fft.fft(image).mul_(factor))
     return y.abs()
 
 
-def _hermitian_parts(weight: Weight, x: Tensor) -> Tensor:
-    """Split w into P + iQ, both Hermitian in k: (2, B, 1, W // 2 + 1), lines k = 0 .. W // 2.
+def _hermitian_parts(weight: Factor, x: Tensor) -> Tensor:
+    """Split w into P + iQ, both Hermitian in k: (2, B, 1, PE // 2 + 1), lines k = 0 .. PE // 2.
 
     On the spectrum of a real image, P makes the real part and Q the imaginary one.
     """
-    in_fft_order = np.fft.ifftshift(weight, axes=-1)
-    k = np.arange(in_fft_order.shape[-1] // 2 + 1)
-    ahead, behind = in_fft_order[:, k], np.conj(in_fft_order[:, -k])
-    return _on_device(np.stack([(ahead + behind) / 2, (ahead - behind) / 2j]), x)
-
-
-def _on_device(weight: Weight, x: Tensor) -> Tensor:
-    """As complex64 on x's device, with a readout axis to broadcast over."""
-    contiguous = np.ascontiguousarray(weight, dtype=np.complex64)
-    return torch.from_numpy(contiguous).to(x.device)[..., None, :]
+    ordered = in_fft_order(weight)
+    k = np.arange(ordered.shape[-1] // 2 + 1)
+    ahead, behind = ordered[:, k], np.conj(ordered[:, -k])
+    parts = np.stack([(ahead + behind) / 2, (ahead - behind) / 2j])
+    return on_device(parts, x)[:, :, None, :]

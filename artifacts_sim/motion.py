@@ -1,6 +1,7 @@
 """Rigid motion: the head or knee moves between k-space lines."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -10,98 +11,153 @@ from torch import Tensor
 from torch.nn.functional import grid_sample
 
 from artifacts_sim.base import Artifact
-from artifacts_sim.keyed import signed, uniform
-from artifacts_sim.levels import LEVELS, Knob
-from artifacts_sim.lines import add_lines, line_offsets
+from artifacts_sim.checks import check_option
+from artifacts_sim.fourier import PE, to_kspace
+from artifacts_sim.geometry import Frame
+from artifacts_sim.keyed import Source, signed
+from artifacts_sim.levels import Knob
+from artifacts_sim.lines import Factor, add_lines, line_offsets, on_device
+from artifacts_sim.operators import Operator, Stage, as_planes, from_planes
 from artifacts_sim.params import Draws
+from artifacts_sim.signal import Signal
 
-FOV_FRACTION_PER_DEGREE = 0.0025  # 0.4 mm in 160 mm: the 2 mm per 5 degrees of a knee study
 _EVENT_OFFSETS = (0.01, 0.10)  # of the scan: where movement shows most, DC line excluded
 _POSES = (0.5, 1.0)  # of the knob
 
 
+@dataclass(frozen=True)
 class Motion(Artifact):
-    """Two sudden movements cut the scan in three; each segment's lines see one rigid pose.
+    """Sudden movements cut the scan into segments; each segment's lines see one rigid pose.
 
     Lines are acquired one after the other along the phase encode axis, and an event at offset e
     lies before the first line with k / N >= e. Poses are relative to that of the segment that
     holds DC, so the object stays put; a line of segment s is F[T_s x](k), and y is the magnitude.
 
-    T_s: rotation about the image centre by up to `degrees` (square pixels assumed), and, with
-    it, a translation on each axis by up to 0.25 % of the field of view per degree; the API does
-    not know the pixel size. Bilinear interpolation, zeros from outside. Segments between sudden
-    movements: Shaw et al., MIDL 2019.
+    T_s: rotation about the image centre by up to `rotation_deg`, and, with it, a translation on
+    each axis by up to `mm_per_degree` times that. Bilinear interpolation, zeros from outside.
+    Segments between sudden movements: Shaw et al., MIDL 2019. Of several coils, each coil's image
+    moves, its sensitivity with it: exact for one coil, and for small movements.
+
+    Attributes:
+        movements: how often the object moves; there is one segment more.
+        mm_per_degree: translation that comes with rotation.
+
     """
 
     name: ClassVar[str] = "motion"
-    knob: ClassVar[Knob] = LEVELS["motion"]
-    n_words: ClassVar[int] = 8
+    knob: ClassVar[Knob] = Knob(
+        name="rotation_deg",
+        meaning="largest rotation in degrees; each brings up to 0.4 mm of translation by default",
+        physical=(1.0, 2.0, 5.0, 10.0, 15.0),
+        limit=45.0,
+    )
+    stage: ClassVar[Stage] = Stage.OBJECT
 
-    def _draw(self, bits: NDArray[np.uint64]) -> Draws:
-        u = uniform(bits)
+    movements: int = 2
+    mm_per_degree: float = 0.4  # the 2 mm per 5 degrees of a knee study
+
+    def __post_init__(self) -> None:
+        check_option("movements", self.movements, "a whole number from 1", self.movements >= 1)
+        check_option("mm_per_degree", self.mm_per_degree, "0 or more", self.mm_per_degree >= 0)
+
+    def draw(self, source: Source) -> Draws:
+        """When it moves, as offsets from DC in scans, and where to, in units of the knob."""
+        n = self.movements
         return {
-            "event_offset": np.sort(signed(u[:, :2], *_EVENT_OFFSETS), axis=1),
-            "unit_rotation": signed(u[:, 2:4], *_POSES),
-            "unit_shift": signed(u[:, 4:8], *_POSES).reshape(-1, 2, 2),
+            "event_offset": np.sort(signed(source.uniform(n), *_EVENT_OFFSETS), axis=1),
+            "unit_rotation": signed(source.uniform(n), *_POSES),
+            "unit_shift": signed(source.uniform(2 * n), *_POSES).reshape(-1, n, 2),
         }
 
-    def _render(self, x: Tensor, draws: Draws, knob: float) -> Tensor:
-        weights = _moved_lines(draws["event_offset"], x.shape[-1])
+    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Splice":
+        """Splice the lines of the moved object into those of the resting one."""
+        return _Splice(
+            rotation_rad=np.deg2rad(knob * draws["unit_rotation"]),
+            shift_mm=self.mm_per_degree * knob * draws["unit_shift"],
+            moved_lines=_moved_lines(draws["event_offset"], frame.encoded[1]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _Splice(Operator):
+    rotation_rad: NDArray[np.float64]  # (B, S), S the number of moved segments
+    shift_mm: NDArray[np.float64]  # (B, S, 2)
+    moved_lines: Factor  # (S, B, PE), 1 = seen in this pose
+
+    def act(self, signal: Signal) -> Signal:
+        image = signal.image()
+        lines = to_kspace(image, PE)
+        for difference, moved in self._errors(as_planes(image), signal.frame):
+            error = to_kspace(from_planes(difference, like=image), PE)
+            lines += error.mul_(on_device(moved, lines)[:, None, None, :])
+        return signal.with_lines(lines)
+
+    def render(self, x: Tensor, frame: Frame) -> Tensor:
+        if x.is_complex():
+            return super().render(x, frame)
         x = x.clone()  # gathering from memory that no cache holds yet would take thrice as long
-        return add_lines(x, zip(_differences(x, draws, knob), weights, strict=True))
+        errors = self._errors(x[:, None], frame)
+        return add_lines(x, ((difference[:, 0], moved) for difference, moved in errors))
+
+    def _errors(self, planes: Tensor, frame: Frame) -> Iterator[tuple[Tensor, Factor]]:
+        """T_s x - x of the moved segments, (B, planes, RO, PE), and the lines that see it."""
+        for s, moved in enumerate(self.moved_lines):
+            rotation, shift = self.rotation_rad[:, s], self.shift_mm[:, s]
+            yield rigid(planes, rotation, shift, frame.pixel_mm).sub_(planes), moved
 
 
 def _moved_lines(event_offset: NDArray[np.float64], n_lines: int) -> NDArray[np.float64]:
-    """Mark with 1 the centred lines of either moved segment: (2, B, N)."""
+    """Mark with 1 the centred lines of each moved segment: (S, B, N)."""
     time = line_offsets(n_lines) / n_lines
     segment = (event_offset[:, :, None] <= time).sum(axis=1)
-    reference = (event_offset <= 0).sum(axis=1, keepdims=True)
-    first = np.where(reference == 0, 1, 0)
-    second = np.where(reference == 2, 1, 2)
-    return np.stack([segment == first, segment == second]).astype(np.float64)
+    reference = (event_offset <= 0).sum(axis=1)
+    numbers = np.arange(event_offset.shape[1])[:, None]
+    moved = numbers + (numbers >= reference)  # all segments but the one that holds DC
+    seen: NDArray[np.bool_] = segment == moved[:, :, None]
+    return seen.astype(np.float64)
 
 
-def _differences(x: Tensor, draws: Draws, knob: float) -> Iterator[Tensor]:
-    """T_s x - x of the two moved segments, each (B, H, W)."""
-    for s in range(2):
-        rotation = np.deg2rad(knob * draws["unit_rotation"][:, s])
-        shift = FOV_FRACTION_PER_DEGREE * knob * draws["unit_shift"][:, s]
-        yield rigid(x, rotation, shift).sub_(x)
-
-
-def rigid(x: Tensor, rotation_rad: NDArray[np.float64], shift: NDArray[np.float64]) -> Tensor:
+def rigid(
+    planes: Tensor,
+    rotation_rad: NDArray[np.float64],
+    shift_mm: NDArray[np.float64],
+    pixel_mm: tuple[float, float],
+) -> Tensor:
     """Rotate every slice about its centre, then translate it.
 
     Args:
-        x: (B, H, W), real or complex.
-        rotation_rad: (B,), positive from the H axis towards the W axis.
-        shift: (B, 2), along H and W, as fractions of the field of view.
+        planes: (B, planes, RO, PE) float32.
+        rotation_rad: (B,), positive from the RO axis towards the PE axis.
+        shift_mm: (B, 2), along RO and PE.
+        pixel_mm: (RO, PE).
 
     Returns:
-        (B, H, W) of x's dtype; a new tensor.
+        (B, planes, RO, PE); a new tensor.
 
     """
-    planes = torch.view_as_real(x).movedim(-1, 1) if x.is_complex() else x[:, None]
-    along_h, along_w = _sources(rotation_rad, shift, (x.shape[1], x.shape[2]))
-    grid = torch.view_as_real(along_h.to(x.device) + along_w.to(x.device))
-    moved = grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    if x.is_complex():
-        return torch.view_as_complex(moved.movedim(1, -1).contiguous())
-    return moved[:, 0]
+    shape = (planes.shape[-2], planes.shape[-1])
+    along_ro, along_pe = _sources(rotation_rad, shift_mm, shape, pixel_mm)
+    grid = torch.view_as_real(along_ro.to(planes.device) + along_pe.to(planes.device))
+    return grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def _sources(
-    rotation_rad: NDArray[np.float64], shift: NDArray[np.float64], shape: tuple[int, int]
+    rotation_rad: NDArray[np.float64],
+    shift_mm: NDArray[np.float64],
+    shape: tuple[int, int],
+    pixel_mm: tuple[float, float],
 ) -> tuple[Tensor, Tensor]:
-    """Where each pixel comes from, in grid_sample's coordinates: (B, H, 1) plus (B, 1, W).
+    """Where each pixel comes from, in grid_sample's coordinates: (B, RO, 1) plus (B, 1, PE).
 
     The map is affine, so a term of the row plus a term of the column; one complex number holds
-    a position (real part along W, imaginary along H), so that their sum is a single broadcast.
+    a position (real part along PE, imaginary along RO), so that their sum is a single broadcast.
     """
-    H, W = shape
     cos, sin = np.cos(rotation_rad)[:, None], np.sin(rotation_rad)[:, None]
-    rows = np.arange(H) - (H - 1) / 2 - shift[:, :1] * H
-    columns = np.arange(W) - (W - 1) / 2 - shift[:, 1:] * W
-    along_h = (rows * (-2 * sin / W + 2j * cos / H)).astype(np.complex64)
-    along_w = (columns * (2 * cos / W + 2j * sin / H)).astype(np.complex64)
-    return torch.from_numpy(along_h)[:, :, None], torch.from_numpy(along_w)[:, None, :]
+    half_ro, half_pe = np.multiply(shape, pixel_mm) / 2
+    rows, columns = (
+        (np.arange(n) - (n - 1) / 2) * mm - shift_mm[:, axis : axis + 1]
+        for axis, (n, mm) in enumerate(zip(shape, pixel_mm, strict=True))
+    )
+    along_ro = (rows * (-sin / half_pe + 1j * cos / half_ro)).astype(np.complex64)
+    along_pe = (columns * (cos / half_pe + 1j * sin / half_ro)).astype(np.complex64)
+    return torch.from_numpy(along_ro)[:, :, None], torch.from_numpy(along_pe)[:, None, :]

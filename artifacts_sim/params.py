@@ -11,6 +11,9 @@ from artifacts_sim.errors import ArtifactError
 
 Draws = Mapping[str, NDArray[Any]]
 """Named nuisance draws; every array is (B, ...), one entry per slice, float64 or int64."""
+Options = Mapping[str, Any]
+"""What kind of the artifact it is, by option name: numbers, strings, truth values."""
+_FIELDS = ("name", "options", "knob", "draws")
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,12 +22,14 @@ class Params:
 
     Attributes:
         name: the artifact.
+        options: its options, all of them.
         knob: its severity in the knob's physical unit; 0 = identity.
         draws: the nuisance draws, which do not depend on the knob; read-only arrays.
 
     """
 
     name: str
+    options: Options
     knob: float
     draws: Draws
 
@@ -42,10 +47,20 @@ class Params:
         """Count the slices, B."""
         return len(next(iter(self.draws.values())))
 
+    def __getitem__(self, part: slice | NDArray[np.int64]) -> Self:
+        """Take the parameters of some of the slices."""
+        draws = {name: array[part] for name, array in self.draws.items()}
+        return type(self)(self.name, self.options, self.knob, draws)
+
     def to_dict(self) -> dict[str, Any]:
         """Write as names, numbers and nested lists only, so that JSON keeps every bit."""
         draws = {name: array.tolist() for name, array in self.draws.items()}
-        return {"name": self.name, "knob": self.knob, "draws": draws}
+        return {
+            "name": self.name,
+            "options": dict(self.options),
+            "knob": self.knob,
+            "draws": draws,
+        }
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
@@ -55,13 +70,13 @@ class Params:
             ArtifactError: a field is missing or unknown, or the draws differ in length.
 
         """
-        if set(record) != {"name", "knob", "draws"}:
+        if set(record) != set(_FIELDS):
             raise ArtifactError(
-                "a record of params has the fields name, knob and draws: "
+                f"a record of params has the fields {', '.join(_FIELDS)}: "
                 f"received {sorted(record)}; pass what `to_dict` gave"
             )
         draws = {name: np.asarray(values) for name, values in record["draws"].items()}
-        return cls(name=record["name"], knob=record["knob"], draws=draws)
+        return cls(record["name"], dict(record["options"]), record["knob"], draws)
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -1,12 +1,15 @@
 """Every artifact by name."""
 
 import difflib
+from dataclasses import fields, replace
+from typing import Any
 
 from artifacts_sim.base import Artifact
 from artifacts_sim.bias import Bias
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.ghosting import Ghosting
 from artifacts_sim.motion import Motion
+from artifacts_sim.params import Params
 from artifacts_sim.rician import Rician
 from artifacts_sim.spike import Spike
 
@@ -14,7 +17,7 @@ _artifacts: dict[str, Artifact] = {}
 
 
 def register(artifact: Artifact) -> None:
-    """Make an artifact known under its name.
+    """Make an artifact known under its name, with its default options.
 
     Raises:
         ArtifactError: the name is taken.
@@ -33,24 +36,42 @@ def names() -> tuple[str, ...]:
     return tuple(_artifacts)
 
 
-def get(name: str) -> Artifact:
-    """Return the artifact of this name.
+def get(name: str, **options: Any) -> Artifact:
+    """Return the artifact of this name; by default, of its default kind.
+
+    Args:
+        name: one of `names()`.
+        options: what kind of it: the fields of its class.
 
     Raises:
-        ArtifactError: it is unknown; the message names the nearest and lists the known.
+        ArtifactError: it is unknown; the message names the nearest and lists the known. Or an
+            option is unknown, or has a value that the artifact refuses.
 
     """
     if name not in _artifacts:
-        near = difflib.get_close_matches(name, _artifacts, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         raise ArtifactError(
-            f"artifacts are asked for by name: received {name!r}; {hint}known: {', '.join(names())}"
+            f"artifacts are asked for by name: received {name!r}; {_nearest(name, names())}"
         )
-    return _artifacts[name]
+    artifact = _artifacts[name]
+    known = [field.name for field in fields(artifact)]
+    for option in options:
+        if option not in known:
+            raise ArtifactError(
+                f"{name} takes the options it has: received {option!r}; {_nearest(option, known)}"
+            )
+    return replace(artifact, **options)
 
 
-register(Rician())
-register(Motion())
-register(Ghosting())
-register(Spike())
-register(Bias())
+def drawn_by(params: Params) -> Artifact:
+    """Return the artifact that drew these parameters, options and all."""
+    return get(params.name, **params.options)
+
+
+def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {', '.join(known) or 'none'}"
+
+
+for _artifact in (Rician(), Motion(), Ghosting(), Spike(), Bias()):
+    register(_artifact)

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import artifacts_sim
-from artifacts_sim import Artifact, ArtifactError, Params
+from artifacts_sim import Artifact, ArtifactError, Params, levels
+from artifacts_sim.levels import LEVELS
 
 every_artifact = pytest.mark.parametrize(
     "art", [artifacts_sim.get(name) for name in artifacts_sim.names()], ids=artifacts_sim.names()
@@ -34,6 +35,15 @@ SHAPES = [
 ]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 KEYS = [f"patient-{i}/slice-{i % 3}" for i in range(8)]
+
+
+def physical(art, level, keys, seed=0):
+    """Parameters of a level of the artifact's own scale, which every artifact has."""
+    return art.sample(level=level, keys=keys, seed=seed, grid="physical")
+
+
+def harshest(art, keys, seed=0):
+    return physical(art, 5, keys, seed)
 
 
 def as_complex(x):
@@ -62,7 +72,7 @@ def test_output_is_a_new_finite_magnitude(art, shape, kind, phantoms):
     for batch in range(1, 6):
         x = kind(phantoms(batch, *shape))
         before = x.clone()
-        y = art.apply(x, art.sample(level=5, keys=KEYS[:batch], seed=2))
+        y = art.apply(x, harshest(art, KEYS[:batch], seed=2))
         assert (y.shape, y.dtype, y.device) == (x.shape, torch.float32, x.device)
         assert y.is_contiguous()
         assert y.isfinite().all()
@@ -75,9 +85,9 @@ def test_output_is_a_new_finite_magnitude(art, shape, kind, phantoms):
 @pytest.mark.parametrize("kind", [torch.clone, as_complex], ids=["real", "complex"])
 def test_a_batch_equals_its_slices_one_by_one(art, shape, kind, phantoms):
     x = kind(phantoms(5, *shape))
-    together = art.apply(x, art.sample(level=4, keys=KEYS[:5], seed=3))
+    together = art.apply(x, physical(art, 4, KEYS[:5], seed=3))
     for i, key in enumerate(KEYS[:5]):
-        alone = art.apply(x[i : i + 1], art.sample(level=4, keys=[key], seed=3))
+        alone = art.apply(x[i : i + 1], physical(art, 4, [key], seed=3))
         assert torch.equal(alone[0], together[i])
 
 
@@ -85,15 +95,15 @@ def test_a_batch_equals_its_slices_one_by_one(art, shape, kind, phantoms):
 def test_the_order_of_the_slices_is_irrelevant(art, phantoms):
     x = phantoms(5, 40, 36)
     order = [3, 0, 4, 2, 1]
-    straight = art.apply(x, art.sample(level=3, keys=KEYS[:5], seed=4))
-    shuffled = art.apply(x[order], art.sample(level=3, keys=[KEYS[i] for i in order], seed=4))
+    straight = art.apply(x, physical(art, 3, KEYS[:5], seed=4))
+    shuffled = art.apply(x[order], physical(art, 3, [KEYS[i] for i in order], seed=4))
     assert torch.equal(shuffled, straight[order])
 
 
 @every_artifact
 def test_memory_layout_is_irrelevant(art, phantoms):
     x = phantoms(3, 24, 30)
-    params = art.sample(level=3, keys=KEYS[:3], seed=4)
+    params = physical(art, 3, KEYS[:3], seed=4)
     transposed = x.transpose(1, 2).contiguous().transpose(1, 2)
     assert torch.equal(art.apply(transposed, params), art.apply(x, params))
     lazy = as_complex(x).conj()
@@ -111,7 +121,7 @@ def test_memory_layout_is_irrelevant(art, phantoms):
 )
 def test_recorded_params_replay_the_same_pixels(art, through, phantoms):
     x = phantoms(4, 31, 42)
-    params = art.sample(level=3, keys=KEYS[:4], seed=5)
+    params = physical(art, 3, KEYS[:4], seed=5)
     replayed = through(params)
     assert replayed.to_dict() == params.to_dict()
     assert torch.equal(art.apply(x, replayed), art.apply(x, params))
@@ -119,7 +129,7 @@ def test_recorded_params_replay_the_same_pixels(art, through, phantoms):
 
 @every_artifact
 def test_the_draws_do_not_depend_on_the_severity(art):
-    draws = [art.sample(level=level, keys=KEYS, seed=6).to_dict()["draws"] for level in range(6)]
+    draws = [physical(art, level, KEYS, seed=6).to_dict()["draws"] for level in range(6)]
     assert all(other == draws[0] for other in draws)
 
 
@@ -127,32 +137,41 @@ def test_the_draws_do_not_depend_on_the_severity(art):
 def test_seed_key_and_artifact_each_change_the_pixels(art, phantoms):
     x = phantoms(1, 40, 40)
     variants = [("a", 0), ("b", 0), ("a", 1)]
-    outputs = [art.apply(x, art.sample(level=3, keys=[key], seed=seed)) for key, seed in variants]
+    outputs = [art.apply(x, physical(art, 3, [key], seed=seed)) for key, seed in variants]
     assert not any(torch.equal(outputs[i], outputs[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
 @every_artifact
 def test_damage_grows_with_the_level(art, phantoms):
     x = phantoms(8, 72, 64)
-    outputs = [art.apply(x, art.sample(level=level, keys=KEYS, seed=7)) for level in range(6)]
+    outputs = [art.apply(x, physical(art, level, KEYS, seed=7)) for level in range(6)]
     damage = [float((y - x).square().mean().sqrt()) for y in outputs]
     assert damage[0] == 0
     assert all(more > 1.1 * less for less, more in pairwise(damage[1:]))
 
 
 @every_artifact
-def test_a_level_is_its_knob_value(art):
-    for level, knob in enumerate(art.knob.levels, start=1):
-        by_level = art.sample(level=level, keys=KEYS, seed=0)
+@pytest.mark.parametrize("grid", ["calibrated", "physical"])
+def test_a_level_is_its_knob_value(art, grid):
+    for level in (0, *LEVELS):
+        try:
+            knob = art.at(level, grid)
+        except ArtifactError as error:
+            assert f"does not reach level {level} of the calibrated grid" in str(error)  # noqa: PT017
+            continue
+        by_level = art.sample(level=level, keys=KEYS, seed=0, grid=grid)
         assert by_level.to_dict() == art.sample(knob=knob, keys=KEYS, seed=0).to_dict()
 
 
 @every_artifact
-def test_five_rising_levels_within_the_limit(art):
-    assert art.knob == artifacts_sim.LEVELS[art.name]
-    assert len(art.knob.levels) == 5
-    ladder = (0, *art.knob.levels, art.knob.limit)
-    assert all(low < high for low, high in pairwise(ladder))
+def test_levels_rise_within_the_limit(art):
+    assert len(art.knob.physical) == 5
+    physical_ladder = (0, *art.knob.physical)
+    assert all(low < high for low, high in pairwise(physical_ladder))
+    calibrated_ladder = levels.named_grid("calibrated").ladder(art.name)
+    assert any(value is not None for value in calibrated_ladder)
+    for value in (*art.knob.physical, *calibrated_ladder):
+        assert value is None or value <= art.knob.limit
 
 
 @every_artifact
@@ -191,7 +210,7 @@ def test_a_complex_image_of_no_phase_is_its_magnitude(art, phantoms):
     """The real path's shortcuts against plain complex arithmetic."""
     for shape in ((31, 24), (24, 31)):
         x = phantoms(3, *shape)
-        params = art.sample(level=4, keys=KEYS[:3], seed=9)
+        params = physical(art, 4, KEYS[:3], seed=9)
         through_complex = art.apply(x.to(torch.complex64), params)
         torch.testing.assert_close(art.apply(x, params), through_complex, rtol=0, atol=2e-6)
 
@@ -203,7 +222,7 @@ def test_global_random_states_are_left_alone(art, phantoms):
         return torch.get_rng_state().tolist(), repr(legacy), random.getstate()
 
     before = states()
-    art.apply(phantoms(2, 20, 20), art.sample(level=3, keys=KEYS[:2], seed=10))
+    art.apply(phantoms(2, 20, 20), physical(art, 3, KEYS[:2], seed=10))
     assert states() == before
 
 
@@ -211,7 +230,7 @@ def test_global_random_states_are_left_alone(art, phantoms):
 def test_no_gradient_is_recorded(art, phantoms):
     x = phantoms(1, 16, 16).requires_grad_()
     for level in (0, 3):
-        assert not art.apply(x, art.sample(level=level, keys=KEYS[:1], seed=0)).requires_grad
+        assert not art.apply(x, physical(art, level, KEYS[:1])).requires_grad
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -220,7 +239,7 @@ def test_no_gradient_is_recorded(art, phantoms):
 def test_cuda_equals_cpu(art, kind, phantoms):
     x = kind(phantoms(4, 96, 80))
     for level in (0, 1, 5):
-        params = art.sample(level=level, keys=KEYS[:4], seed=11)
+        params = physical(art, level, KEYS[:4], seed=11)
         on_gpu = art.apply(x.cuda(), params)
         assert on_gpu.is_cuda
         torch.testing.assert_close(on_gpu.cpu(), art.apply(x, params), rtol=0, atol=5e-5)
@@ -235,9 +254,9 @@ def test_cuda_equals_cpu(art, kind, phantoms):
         (torch.ones(1, 0, 4), r"non-empty tensor .* received \(1, 0, 4\)"),
         (torch.ones(1, 4, 4, dtype=torch.float64), r"received torch.float64; convert"),
         (torch.full((1, 4, 4), -0.1), r"received -0.1 to -0.1; apply artifacts to magnitudes"),
-        (torch.full((1, 4, 4), math.nan), r"pixels are finite, .* received nan"),
-        (torch.full((1, 4, 4), math.inf), r"pixels are finite, .* received inf"),
-        (torch.full((1, 4, 4), math.inf, dtype=torch.complex64), r"pixels are finite"),
+        (torch.full((1, 4, 4), math.nan), r"values are finite, .* received nan"),
+        (torch.full((1, 4, 4), math.inf), r"values are finite, .* received inf"),
+        (torch.full((1, 4, 4), math.inf, dtype=torch.complex64), r"values are finite"),
     ],
     ids=["ndarray", "rank", "empty", "dtype", "negative", "nan", "inf", "complex inf"],
 )
@@ -255,7 +274,8 @@ def test_bad_images_are_refused(art, x, message):
         ({"level": 6}, r"integers 0 \(identity\) to 5: received 6"),
         ({"level": -1}, r"received -1"),
         ({"level": 2.5}, r"received 2.5; for a severity in between pass knob="),
-        ({"knob": -0.1}, r"received -0.1; levels 1 to 5 are"),
+        ({"level": 1, "grid": "clinical"}, r"'calibrated', 'physical' or a Grid: received 'clin"),
+        ({"knob": -0.1}, r"received -0.1; its physical levels 1 to 5 are"),
         ({"knob": math.nan}, r"finite number .* received nan"),
         ({"knob": 1e9}, r"from 0 \(identity\) to .* received 1000000000.0"),
     ],
@@ -275,20 +295,23 @@ def test_bad_keys_are_refused(art, keys):
 
 @every_artifact
 def test_foreign_params_are_refused(art, phantoms):
-    params = art.sample(level=1, keys=KEYS[:2], seed=0)
+    params = physical(art, 1, KEYS[:2])
     with pytest.raises(ArtifactError, match="received 2 for a batch of 3; sample with one key"):
         art.apply(phantoms(3, 8, 8), params)
-    foreign = Params("other", params.knob, params.draws)
-    with pytest.raises(ArtifactError, match=f"'{art.name}' received those of 'other'"):
+    foreign = Params("other", params.options, params.knob, params.draws)
+    with pytest.raises(ArtifactError, match=rf"'{art.name}' with .* received those of 'other'"):
         art.apply(phantoms(2, 8, 8), foreign)
-    too_far = Params(art.name, -1.0, params.draws)
+    of_another_kind = Params(art.name, {"kind": "other"}, params.knob, params.draws)
+    with pytest.raises(ArtifactError, match=r"with {'kind': 'other'}; use .*drawn_by"):
+        art.apply(phantoms(2, 8, 8), of_another_kind)
+    too_far = Params(art.name, params.options, -1.0, params.draws)
     with pytest.raises(ArtifactError, match=r"received -1.0"):
         art.apply(phantoms(2, 8, 8), too_far)
 
 
 @every_artifact
 def test_params_are_frozen(art):
-    params = art.sample(level=1, keys=KEYS[:2], seed=0)
+    params = physical(art, 1, KEYS[:2])
     with pytest.raises(FrozenInstanceError):
         params.knob = 2.0
     for array in params.draws.values():
@@ -298,12 +321,12 @@ def test_params_are_frozen(art):
 
 def test_altered_records_are_refused():
     record = artifacts_sim.get("bias").sample(level=1, keys=KEYS[:2], seed=0).to_dict()
-    with pytest.raises(ArtifactError, match=r"received \['knob', 'name'\]; pass what `to_dict`"):
+    with pytest.raises(ArtifactError, match=r"received \['knob', 'name', 'options'\]; pass"):
         Params.from_dict({key: value for key, value in record.items() if key != "draws"})
     with pytest.raises(ArtifactError, match=r"the same number under every name: received"):
-        Params("bias", 1.0, {"a": np.zeros(2), "b": np.zeros(3)})
+        Params("bias", {}, 1.0, {"a": np.zeros(2), "b": np.zeros(3)})
     with pytest.raises(ArtifactError, match=r"the same number under every name: received {}"):
-        Params("bias", 1.0, {})
+        Params("bias", {}, 1.0, {})
 
 
 def test_the_contracted_artifacts_are_known():

@@ -2,13 +2,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from artifacts_sim.keyed import signed, uniform, words
+from artifacts_sim.keyed import Source, signed
 
 KEYS = [f"slice-{i}" for i in range(4000)]
 
 
+def words(name, seed, keys, count):
+    return Source(name, seed, keys).words(count)
+
+
 def test_words_are_uniform_and_uncorrelated():
-    u = uniform(words("motion", 0, KEYS, 11))
+    u = Source("motion", 0, KEYS).uniform(11)
     assert u.shape == (4000, 11)
     assert all(stats.kstest(column, "uniform").pvalue > 1e-4 for column in u.T)
     correlation = np.corrcoef(u.T) - np.eye(11)
@@ -21,8 +25,10 @@ def test_a_row_depends_on_its_own_key_only():
     assert np.array_equal(words("bias", 3, KEYS[9::-1], 9), table[::-1])
 
 
-def test_fewer_words_are_the_first_ones():
-    assert np.array_equal(words("bias", 3, KEYS[:4], 2), words("bias", 3, KEYS[:4], 20)[:, :2])
+def test_calls_take_one_row_of_words_piece_by_piece():
+    whole, source = words("bias", 3, KEYS[:4], 30), Source("bias", 3, KEYS[:4])
+    pieces = [source.words(count) for count in (2, 0, 7, 21)]
+    assert np.array_equal(np.hstack(pieces), whole)
 
 
 @pytest.mark.parametrize(

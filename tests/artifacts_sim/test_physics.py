@@ -1,6 +1,7 @@
 """Each artifact against its law, its limits and a plain NumPy reference in float64."""
 
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -8,24 +9,28 @@ import torch
 from scipy import stats
 
 import artifacts_sim
-from artifacts_sim import Params
-from artifacts_sim.motion import FOV_FRACTION_PER_DEGREE, rigid
+from artifacts_sim import ArtifactError, Params
+from artifacts_sim.geometry import FIELD_OF_VIEW_MM
+from artifacts_sim.motion import rigid
 
 SIZES = [(24, 32), (25, 31)]  # even and odd
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)
 Z_LIMIT = 4.5
+MM_PER_DEGREE = artifacts_sim.get("motion").mm_per_degree
 
 
-def apply(name, x, knob, **draws):
+def apply(art, x, knob, **draws):
     """Apply an artifact to one slice, float64 in and out, with these draws for it."""
-    params = Params(name, knob, {key: np.asarray([value]) for key, value in draws.items()})
+    art = artifacts_sim.get(art) if isinstance(art, str) else art
+    columns = {key: np.asarray([value]) for key, value in draws.items()}
     batch = torch.from_numpy(np.asarray(x, dtype=np.float32))[None]
-    return artifacts_sim.get(name).apply(batch, params)[0].double().numpy()
+    params = Params(art.name, asdict(art), knob, columns)
+    return art.apply(batch, params)[0].double().numpy()
 
 
-def sampled(name, x, knob, key="slice", seed=0):
+def sampled(art, x, knob, key="slice", seed=0):
     """Apply an artifact to one slice as it is drawn; also return its draws."""
-    art = artifacts_sim.get(name)
+    art = artifacts_sim.get(art) if isinstance(art, str) else art
     params = art.sample(knob=knob, keys=[key], seed=seed)
     y = art.apply(torch.from_numpy(np.asarray(x, dtype=np.float32))[None], params)
     return y[0].double().numpy(), {name: array[0] for name, array in params.draws.items()}
@@ -117,9 +122,15 @@ def spliced(x, event_offset, poses):
     return np.stack([spectra[s][:, line] for line, s in enumerate(segment_of)], axis=1)
 
 
-def posed(x, degrees, shift):
-    batch = torch.from_numpy(x.astype(np.float32))[None]
-    return rigid(batch, np.deg2rad([degrees]), np.array([shift]))[0].double().numpy()
+def posed(x, degrees, shift_mm, pixel_mm=(1.0, 1.0)):
+    planes = torch.from_numpy(x.astype(np.float32))[None, None]
+    moved = rigid(planes, np.deg2rad([degrees]), np.array([shift_mm]), pixel_mm)
+    return moved[0, 0].double().numpy()
+
+
+def default_pixel(size):
+    """Of an image that comes without a geometry."""
+    return (FIELD_OF_VIEW_MM / max(size),) * 2
 
 
 class TestMotion:
@@ -136,7 +147,7 @@ class TestMotion:
             "motion", x, knob, event_offset=event_offset, unit_rotation=rotation, unit_shift=shift
         )
         poses = [
-            posed(x, knob * r, FOV_FRACTION_PER_DEGREE * knob * s)
+            posed(x, knob * r, MM_PER_DEGREE * knob * s, default_pixel(size))
             for r, s in zip(rotation, shift, strict=True)
         ]
         F = spliced(x, event_offset, poses)
@@ -149,7 +160,8 @@ class TestMotion:
         """Whole pixels along both axes, so that bilinear interpolation is exact."""
         x, (H, W), event_offset = object_in(size), size, (-0.1, 0.2)
         rows, columns = np.array([2, -3]), np.array([-1, 4])
-        unit_shift = np.stack([rows / H, columns / W], axis=1) / (FOV_FRACTION_PER_DEGREE * 40)
+        pixels = np.stack([rows, columns], axis=1)
+        unit_shift = pixels * default_pixel(size) / (MM_PER_DEGREE * 40)
         y = apply(
             "motion",
             x,
@@ -197,13 +209,40 @@ class TestMotion:
         turned = posed(x, 90.0, (0.0, 0.0))
         np.testing.assert_allclose(turned, np.rot90(x), atol=1e-5)
 
-    def test_the_centre_is_fixed_and_the_fov_is_the_unit(self):
+    def test_the_centre_is_fixed_and_shifts_are_in_mm(self):
         x = np.zeros((41, 41))
         x[19:22, 19:22] = 1
         np.testing.assert_allclose(posed(x, 30.0, (0, 0))[20, 20], 1, atol=1e-6)
-        np.testing.assert_allclose(
-            posed(x, 0.0, (2 / 41, -5 / 41)), np.roll(x, (2, -5), axis=(0, 1)), atol=1e-4
-        )
+        moved = posed(x, 0.0, (1.0, -5.0), pixel_mm=(0.5, 1.0))
+        np.testing.assert_allclose(moved, np.roll(x, (2, -5), axis=(0, 1)), atol=1e-4)
+
+    def test_a_quarter_turn_of_oblong_pixels_keeps_the_object_in_mm(self):
+        """A bar of 20 x 4 mm is one of 4 x 20 mm afterwards, whatever the pixels."""
+        x = np.zeros((60, 120))  # 1 x 0.5 mm
+        x[20:40, 56:64] = 1
+        turned = posed(x, 90.0, (0, 0), pixel_mm=(1.0, 0.5))
+        expected = np.zeros((60, 120))
+        expected[28:32, 40:80] = 1
+        assert np.abs(turned - expected).mean() < 0.005
+
+    @pytest.mark.parametrize("movements", [1, 2, 5])
+    def test_every_segment_has_a_pose_of_its_own(self, movements):
+        """Only the segment that holds DC rests: the energy of the errors is in the others."""
+        x = object_in((32, 64))
+        art = artifacts_sim.get("motion", movements=movements, mm_per_degree=0.0)
+        events = np.linspace(-0.3, 0.4, movements)
+        turns = np.ones(movements)
+        still = np.zeros((movements, 2))
+        y = apply(art, x, 9.0, event_offset=events, unit_rotation=turns, unit_shift=still)
+        k = (np.arange(64) - 32) / 64
+        segment = (events[:, None] <= k).sum(axis=0)
+        turned = spectrum(posed(x, 9.0, (0, 0)))
+        F = np.where(segment == segment[32], spectrum(x), turned)
+        np.testing.assert_allclose(y, np.abs(image(F)), atol=3e-6)
+
+    def test_a_movement_needs_to_happen(self):
+        with pytest.raises(ArtifactError, match="movements is a whole number from 1: received 0"):
+            artifacts_sim.get("motion", movements=0)
 
 
 class TestGhosting:
@@ -244,7 +283,8 @@ class TestSpike:
     def test_one_sample_of_k_space_is_added(self, size, ratio):
         x, alpha, (H, W) = object_in(size), 0.7, size
         k1, k2 = 5, -3
-        y = apply("spike", x, ratio, frequency_of_nyquist=(2 * k1 / H, 2 * k2 / W), phase_rad=alpha)
+        place = (2 * k1 / H, 2 * k2 / W)
+        y = apply("spike", x, ratio, frequency_of_nyquist=[place], phase_rad=[alpha])
         F = spectrum(x)
         F[H // 2 + k1, W // 2 + k2] += ratio * np.abs(F).max() * np.exp(1j * alpha)
         np.testing.assert_allclose(y, np.abs(image(F)), atol=2e-6 * max(1, ratio))
@@ -255,10 +295,40 @@ class TestSpike:
         H, W = size
         x = np.random.default_rng(1).uniform(0.8, 1, size)
         ratio, k1, k2 = 1e-2, -4, 7
-        y = apply("spike", x, ratio, frequency_of_nyquist=(2 * k1 / H, 2 * k2 / W), phase_rad=0.0)
+        place = (2 * k1 / H, 2 * k2 / W)
+        y = apply("spike", x, ratio, frequency_of_nyquist=[place], phase_rad=[0.0])
         i, j = np.arange(H)[:, None] - H // 2, np.arange(W) - W // 2
         wave = np.cos(2 * np.pi * (k1 * i / H + k2 * j / W))
         np.testing.assert_allclose((y - x) / (ratio * x.mean()), wave, atol=0.01)
+
+    @every_size
+    @pytest.mark.parametrize("ratio", [0.3, 2.0])
+    def test_a_two_sided_spike_is_a_cosine(self, size, ratio):
+        """The law y - x = r mean(x) cos(...), whatever r; then the magnitude."""
+        x, (H, W), k1, k2 = object_in(size), size, 3, 6
+        art = artifacts_sim.get("spike", two_sided=True)
+        place = (2 * k1 / H, 2 * k2 / W)
+        y = apply(art, x, ratio, frequency_of_nyquist=[place], phase_rad=[0.4])
+        i, j = np.arange(H)[:, None] - H // 2, np.arange(W) - W // 2
+        wave = np.cos(2 * np.pi * (k1 * i / H + k2 * j / W) + 0.4)
+        np.testing.assert_allclose(
+            y, np.abs(x + ratio * x.mean() * wave), atol=2e-6 * max(1, ratio)
+        )
+
+    @every_size
+    @pytest.mark.parametrize("two_sided", [False, True])
+    def test_the_maximum_is_taken_once_for_all_spikes(self, size, two_sided):
+        x, ratio, (H, W) = object_in(size), 3.0, size
+        art = artifacts_sim.get("spike", spikes=3, two_sided=two_sided)
+        y, draws = sampled(art, x, ratio)
+        F = spectrum(x)
+        height = ratio * np.abs(F).max() / (2 if two_sided else 1)
+        for (f1, f2), alpha in zip(draws["frequency_of_nyquist"], draws["phase_rad"], strict=True):
+            k1, k2 = round(f1 * H / 2), round(f2 * W / 2)
+            F[H // 2 + k1, W // 2 + k2] += height * np.exp(1j * alpha)
+            if two_sided:
+                F[H // 2 - k1, W // 2 - k2] += height * np.exp(-1j * alpha)
+        np.testing.assert_allclose(y, np.abs(image(F)), atol=1e-5)
 
     def test_the_background_is_lifted_by_the_amplitude(self):
         x = object_in((30, 30))
