@@ -74,9 +74,21 @@ class Artifact(ABC):
             ArtifactError: no such level or grid, or the artifact does not reach the level.
 
         """
+        return self._grid(grid).value(self.name, level)
+
+    def reaches(self, level: int, grid: Grid | str = "calibrated") -> bool:
+        """Whether the grid has a knob value of this level.
+
+        Raises:
+            ArtifactError: no such level or grid, or the grid does not have the artifact.
+
+        """
+        return self._grid(grid).reaches(self.name, level)
+
+    def _grid(self, grid: Grid | str) -> Grid:
         if grid == "physical":
-            grid = Grid("physical", {self.name: self.knob.physical})
-        return named_grid(grid).value(self.name, level)
+            return Grid("physical", {self.name: self.knob.physical})
+        return named_grid(grid)
 
     def apply(self, x: Tensor | KSpace, params: Params, geometry: Geometry | None = None) -> Tensor:
         """All the work: the same x and params give the same y, whatever the batch.

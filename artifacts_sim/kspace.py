@@ -32,6 +32,10 @@ class KSpace:
         """Count the slices, B."""
         return len(self.samples)
 
+    def __getitem__(self, slices: Tensor) -> "KSpace":
+        """Take some of the slices, by number."""
+        return KSpace(self.samples[slices], self.geometry)
+
     def frame(self) -> Frame:
         """Complete the geometry."""
         RO, PE = self.samples.shape[-2:]

@@ -74,14 +74,7 @@ class Grid:
                 that the artifact does not reach.
 
         """
-        if level not in (0, *LEVELS):
-            raise ArtifactError(
-                f"levels are the integers 0 (identity) to 5: received {level!r}; "
-                "for a severity in between pass knob= in the knob's unit"
-            )
-        if not level:
-            return 0.0
-        value = self.ladder(artifact)[level - 1]
+        value = self._at(artifact, level)
         if value is None:
             raise ArtifactError(
                 f"a level is used where the artifact reaches it: {artifact!r} does not reach "
@@ -89,6 +82,23 @@ class Grid:
                 "use a lower level, or pass knob="
             )
         return value
+
+    def reaches(self, artifact: str, level: int) -> bool:
+        """Whether the artifact has this level.
+
+        Raises:
+            ArtifactError: no such level, or an artifact that the grid does not have.
+
+        """
+        return self._at(artifact, level) is not None
+
+    def _at(self, artifact: str, level: int | None) -> float | None:
+        if level not in (0, *LEVELS):
+            raise ArtifactError(
+                f"levels are the integers 0 (identity) to 5: received {level!r}; "
+                "for a severity in between pass knob= in the knob's unit"
+            )
+        return self.ladder(artifact)[level - 1] if level else 0.0
 
     def ladder(self, artifact: str) -> Ladder:
         """Return an artifact's values of levels 1 to 5, None where it does not reach one.

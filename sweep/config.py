@@ -1,5 +1,6 @@
 """A whole sweep as configured: read, checked, resolved, written."""
 
+import copy
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
@@ -189,7 +190,7 @@ class SweepConfig(Settings):
 
         """
         try:
-            config = TypeAdapter(cls).validate_python(dict(raw))
+            config = TypeAdapter(cls).validate_python(_with_families_expanded(raw))
         except ValidationError as error:
             raise UserError(_explain(error)) from None
         config._check_space()
@@ -245,6 +246,19 @@ class SweepConfig(Settings):
                 f"search.stratify must name a choice of search.space; received "
                 f"{self.search.stratify!r}, {nearest(str(self.search.stratify), dimensions)}"
             )
+
+
+def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy in which the name of a family of artifacts has given way to its members."""
+    expanded = copy.deepcopy(dict(raw))
+    for section in (("stress",), ("train", "augment")):
+        node: Any = expanded
+        for name in section:
+            node = node.get(name) if isinstance(node, dict) else None
+        wanted = node.get("artifacts") if isinstance(node, dict) else None
+        if isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted):
+            node["artifacts"] = list(artifacts_sim.expand(wanted))
+    return expanded
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

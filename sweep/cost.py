@@ -15,6 +15,7 @@ from sweep.learn.provenance import EpochStats
 from sweep.learn.stress import cells_of, predict
 from sweep.learn.trainer import Trainer
 from sweep.progress import clock
+from sweep.severity import unreached
 
 STEPS = 3
 
@@ -30,6 +31,7 @@ class Cost:
         checkpoint_bytes: of one epoch.
         slices: training and validation slices.
         cells: distributions that an epoch is scored on.
+        unreached: distributions that were asked for and that no severity makes.
 
     """
 
@@ -39,6 +41,7 @@ class Cost:
     checkpoint_bytes: int
     slices: tuple[int, int]
     cells: int
+    unreached: tuple[str, ...]
 
     def text(self) -> str:
         """For people."""
@@ -47,10 +50,15 @@ class Cost:
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.judge_s:.1f} s an epoch on one evaluator\n"
+            f"{self._left_out()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one; early "
             f"stopping makes it shorter"
         )
+
+    def _left_out(self) -> str:
+        named = ", ".join(self.unreached)
+        return f"left out     {named}: no severity reaches that level\n" if named else ""
 
 
 def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
@@ -77,6 +85,7 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         checkpoint_bytes=_checkpoint_bytes(trainer),
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
+        unreached=unreached(config.stress),
     )
 
 

@@ -11,6 +11,7 @@ from sweep.config import SweepConfig
 from sweep.data.store import Store
 from sweep.errors import UserError
 from sweep.settings import Split
+from sweep.severity import ladders, reached
 
 
 def open_data(config: SweepConfig) -> Store:
@@ -37,9 +38,22 @@ def open_data(config: SweepConfig) -> Store:
 
 
 def bind(config: SweepConfig, store: Store) -> SweepConfig:
-    """The sweep with the store's absolute path and fingerprint written into it."""
+    """The sweep with all that it takes from elsewhere written into it.
+
+    That is the store's absolute path and fingerprint, and the knob values of the levels.
+
+    Raises:
+        UserError: an artifact reaches none of its levels, or the settings do not say what a
+            level means.
+
+    """
     data = dataclasses.replace(config.data, store=str(store.path), fingerprint=store.fingerprint)
-    return dataclasses.replace(config, data=data)
+    for asked in (config.stress, config.train.augment):
+        for artifact in asked.artifacts:
+            reached(config.stress, artifact, asked.levels)
+    used = (*config.stress.artifacts, *config.train.augment.artifacts)
+    stress = dataclasses.replace(config.stress, knobs=ladders(config.stress, used))
+    return dataclasses.replace(config, data=data, stress=stress)
 
 
 def _refuse_shared_patients(store: Store, used: dict[str, tuple[Split, ...]]) -> None:

@@ -12,6 +12,7 @@ from sweep.errors import UserError, nearest
 
 Split = str | int
 Normalize = Literal["robust", "zscore", "max", "none"]
+Ladder = tuple[float | None, ...]  # knob values of levels 1 to 5
 
 
 def require(ok: bool, name: str, rule: str, received: object) -> None:
@@ -55,6 +56,8 @@ def _plain(value: Any) -> Any:
 def _settled(kind: Any, value: Any) -> Any:
     if isinstance(kind, type) and issubclass(kind, Settings):
         return kind.from_plain(value)
+    if isinstance(value, dict):
+        return {key: _settled(None, item) for key, item in value.items()}
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -130,7 +133,8 @@ class AugmentSettings(Settings):
 
     Attributes:
         artifacts: names to draw from, with equal weight.
-        levels: levels to draw from, with equal weight.
+        levels: levels to draw from, with equal weight; as of the stress test, those alone that
+            the artifact reaches.
         probability: chance of a slice to get one artifact.
 
     """
@@ -186,8 +190,12 @@ class StressSettings(Settings):
     """The shifted distributions: every artifact at every level, and the clean images.
 
     Attributes:
-        artifacts: names from ``artifacts_sim.names()``.
-        levels: severity levels 1 to 5.
+        artifacts: names from ``artifacts_sim.names()``, or of a family: ``search``, ``holdout``.
+        levels: severity levels 1 to 5; a level that an artifact does not reach is left out.
+        grid: what a level means: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
+        knobs: artifact -> knob values of levels 1 to 5, null where one is not reached; goes
+            before the grid, and is written when a sweep begins, so that its levels keep their
+            meaning whatever is calibrated later.
         batch_size: slices per forward pass. Predictions may differ in the last bit between batch
             sizes, so it is part of the record.
         seed: key of the artifact draws; the same for every trial, so that all see the same pixels.
@@ -196,6 +204,8 @@ class StressSettings(Settings):
 
     artifacts: tuple[str, ...] = ("rician", "motion", "ghosting", "spike", "bias")
     levels: tuple[int, ...] = (1, 3, 5)
+    grid: str = "calibrated"
+    knobs: dict[str, Ladder] = field(default_factory=dict)
     batch_size: int = 64
     seed: int = 0
 
@@ -205,6 +215,8 @@ class StressSettings(Settings):
         require(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
         for name, values in (("artifacts", self.artifacts), ("levels", self.levels)):
             require(len(set(values)) == len(values), name, "free of duplicates", values)
+        for artifact, ladder in self.knobs.items():
+            require(len(ladder) == 5, f"knobs.{artifact}", "five values or nulls", ladder)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,7 +44,7 @@ def stress_checkpoint(
     recipe = provenance.recipe
     settings = dataclasses.replace(
         recipe.stress,
-        artifacts=tuple(artifacts or recipe.stress.artifacts),
+        artifacts=artifacts_sim.expand(artifacts or recipe.stress.artifacts),
         levels=tuple(levels or recipe.stress.levels),
     )
     require_known("--artifacts", settings.artifacts, artifacts_sim.names())

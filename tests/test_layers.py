@@ -18,6 +18,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
     "sweep.records": (set(), set()),
     "sweep.space": ({"sweep.errors"}, set()),
     "sweep.settings": ({"sweep.errors", "mrimodels"}, set()),
+    "sweep.severity": ({"sweep.errors", "sweep.settings", "artifacts_sim"}, set()),
     "sweep.config": (
         {"sweep.errors", "sweep.settings", "sweep.space", "artifacts_sim"},
         {"pydantic"},
@@ -31,6 +32,7 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
             "sweep.files",
             "sweep.records",
             "sweep.settings",
+            "sweep.severity",
             "artifacts_sim",
             "mrimodels",
         },
@@ -73,6 +75,7 @@ ONE_FILE = {
     "sweep.ledger.tables": {"pyarrow"},
     "sweep.ledger.tracking": {"mlflow", "matplotlib"},
     "sweep.ledger.figures": {"matplotlib"},
+    "sweep.preview": {"matplotlib"},
     "sweep.search.study": {"optuna"},
     "sweep.search.searcher": {"optuna", "ray"},
     "sweep.search.scheduler": {"ray"},

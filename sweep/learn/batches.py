@@ -11,7 +11,8 @@ from sweep.data.store import Store
 from sweep.learn.inputs import corrupt
 from sweep.learn.keys import generator_of, seed_of
 from sweep.records import Cell
-from sweep.settings import AugmentSettings, TrainSettings
+from sweep.settings import Recipe, TrainSettings
+from sweep.severity import reached
 
 
 def balanced_weights(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -63,34 +64,34 @@ def epoch_batches(
         yield shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
 
 
-def augment(
-    images: Tensor, keys: list[str], settings: AugmentSettings, seed: int, epoch: int
-) -> Tensor:
+def augment(images: Tensor, keys: list[str], recipe: Recipe, epoch: int) -> Tensor:
     """Artifacts on a part of the slices, drawn from (seed, epoch, slice key) alone.
 
     Args:
         images: (B, H, W) magnitude.
         keys: of each slice.
-        settings: which artifacts, levels, how often.
-        seed: of the trial.
+        recipe: which artifacts, levels, how often, what a level means; the seed of the trial.
         epoch: 1 for the first.
 
     Returns:
         (B, H, W) magnitude.
 
     """
+    settings, seed = recipe.train.augment, recipe.seed
     if not settings.artifacts:
         return images
+    levels = {name: reached(recipe.stress, name, settings.levels) for name in settings.artifacts}
     drawn: dict[Cell, list[int]] = {}
     for row, key in enumerate(keys):
         generator = np.random.default_rng(seed_of("augment", seed, epoch, key))
         if generator.random() < settings.probability:
             artifact = settings.artifacts[generator.integers(len(settings.artifacts))]
-            level = settings.levels[generator.integers(len(settings.levels))]
+            level = levels[artifact][generator.integers(len(levels[artifact]))]
             drawn.setdefault(Cell(artifact, level), []).append(row)
     augmented = images.clone()
     for cell, rows in drawn.items():
         # The draws differ from every stress test's: its seeds are never of this form.
         cell_seed = seed_of("augment", seed, epoch)
-        augmented[rows] = corrupt(images[rows], cell, [keys[row] for row in rows], cell_seed)
+        of_rows = [keys[row] for row in rows]
+        augmented[rows] = corrupt(images[rows], cell, of_rows, cell_seed, recipe.stress)
     return augmented

@@ -15,7 +15,8 @@ from torch import Tensor
 import artifacts_sim
 from sweep.data.store import Store
 from sweep.records import CLEAN, Cell
-from sweep.settings import Normalize
+from sweep.settings import Normalize, StressSettings
+from sweep.severity import knob_of
 
 # Percentiles are read on a regular subgrid of at most this many pixels a side: sorting every
 # pixel of a slice would cost as much as a small network's forward pass.
@@ -34,14 +35,17 @@ def gather(store: Store, indices: NDArray[np.int64], device: torch.device) -> Te
     return images.to(device, non_blocking=True)
 
 
-def corrupt(images: Tensor, cell: Cell, keys: Sequence[str], seed: int) -> Tensor:
+def corrupt(
+    images: Tensor, cell: Cell, keys: Sequence[str], seed: int, settings: StressSettings
+) -> Tensor:
     """The slices as an artifact of one level would show them.
 
     Args:
         images: (B, H, W) magnitude.
-        cell: artifact and level; clean images pass unchanged.
+        cell: artifact and a level that it reaches; clean images pass unchanged.
         keys: one for each slice; the same key, cell and seed give the same pixels.
         seed: of the artifact draws.
+        settings: what the level means.
 
     Returns:
         (B, H, W) magnitude.
@@ -50,7 +54,8 @@ def corrupt(images: Tensor, cell: Cell, keys: Sequence[str], seed: int) -> Tenso
     if cell == CLEAN:
         return images
     artifact = artifacts_sim.get(cell.artifact)
-    return artifact.apply(images, artifact.sample(level=cell.level, keys=keys, seed=seed))
+    knob = knob_of(settings, cell.artifact, cell.level)
+    return artifact.apply(images, artifact.sample(knob=knob, keys=keys, seed=seed))
 
 
 def _robust(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -13,11 +13,21 @@ from sweep.learn.inputs import corrupt, gather, normalize
 from sweep.learn.provenance import Provenance
 from sweep.records import CLEAN, Cell, Predictions
 from sweep.settings import Normalize, StressSettings
+from sweep.severity import reached
 
 
 def cells_of(settings: StressSettings) -> tuple[Cell, ...]:
-    """The clean images, then every artifact at every level."""
-    stressed = (Cell(name, level) for name in settings.artifacts for level in settings.levels)
+    """The clean images, then every artifact at every level that it reaches.
+
+    Raises:
+        UserError: an artifact reaches none, or the settings do not say what a level means.
+
+    """
+    stressed = (
+        Cell(artifact, level)
+        for artifact in settings.artifacts
+        for level in reached(settings, artifact, settings.levels)
+    )
     return (CLEAN, *stressed)
 
 
@@ -53,7 +63,7 @@ def predict(
     for start in range(0, len(indices), settings.batch_size):
         rows = slice(start, start + settings.batch_size)
         images = gather(store, indices[rows], device)
-        corrupted = corrupt(images, cell, keys[rows], settings.seed)
+        corrupted = corrupt(images, cell, keys[rows], settings.seed, settings)
         parts.append(_probability(model(normalize(corrupted, scaling)), store.task).cpu())
     return Predictions(cell, torch.cat(parts).numpy())
 

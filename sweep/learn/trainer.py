@@ -104,7 +104,7 @@ class Trainer:
             group["lr"] = rate
         settings, keys = self.recipe.train, self.store.keys[batch].tolist()
         images = gather(self.store, batch, self.device)
-        images = augment(images, keys, settings.augment, self.recipe.seed, epoch)
+        images = augment(images, keys, self.recipe, epoch)
         inputs = normalize(images, self.recipe.data.normalize)
         labels = torch.from_numpy(self.store.labels[batch]).to(self.device)
         use_amp = settings.amp and self.device.type == "cuda"

@@ -6,6 +6,7 @@ import torch
 from sweep.data.store import Store
 from sweep.learn.inputs import NORMALIZERS, corrupt, gather, normalize
 from sweep.records import CLEAN, Cell
+from sweep.settings import StressSettings
 
 CPU = torch.device("cpu")
 
@@ -52,10 +53,10 @@ def test_robust_means_robust() -> None:
 
 def test_clean_images_pass_and_artifacts_follow_the_key_alone(store: Store) -> None:
     x = gather(store, store.indices([1])[:4], CPU)
-    keys = ["a", "b", "c", "d"]
-    assert corrupt(x, CLEAN, keys, seed=0) is x
+    keys, settings = ["a", "b", "c", "d"], StressSettings()
+    assert corrupt(x, CLEAN, keys, 0, settings) is x
     cell = Cell("rician", 3)
-    whole = corrupt(x, cell, keys, seed=0)
-    alone = corrupt(x[2:3], cell, ["c"], seed=0)
+    whole = corrupt(x, cell, keys, 0, settings)
+    alone = corrupt(x[2:3], cell, ["c"], 0, settings)
     torch.testing.assert_close(whole[2:3], alone, atol=0, rtol=0)
-    assert not torch.equal(whole, corrupt(x, cell, keys, seed=1))
+    assert not torch.equal(whole, corrupt(x, cell, keys, 1, settings))

@@ -1,0 +1,42 @@
+"""Named families of artifacts: those to search with, and those to hold out."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from artifacts_sim.errors import ArtifactError
+from artifacts_sim.levels import Grid
+from artifacts_sim.registry import get, names
+from artifacts_sim.shifts import Shift
+
+SEARCH = ("rician", "motion", "ghosting", "spike", "bias")
+
+
+def families() -> Mapping[str, tuple[str, ...]]:
+    """Return the families by name.
+
+    `search` are the five of Madaan et al. (MIDL 2023), on which configurations are compared;
+    `holdout` are all others: a configuration that was chosen by the first has not met them.
+    """
+    holdout = tuple(name for name in names() if name not in SEARCH)
+    return MappingProxyType({"search": SEARCH, "holdout": holdout})
+
+
+def expand(wanted: Sequence[str]) -> tuple[str, ...]:
+    """Put the artifacts of a family in the place of its name; other names stay."""
+    known = families()
+    return tuple(name for item in wanted for name in known.get(item, (item,)))
+
+
+def family(name: str, *, level: int, grid: Grid | str = "calibrated") -> Shift:
+    """Return an equal mixture of a family's artifacts at a level, those that reach it.
+
+    Raises:
+        ArtifactError: no such family, or no artifact of it reaches the level.
+
+    """
+    if name not in families():
+        raise ArtifactError(
+            f"families are asked for by name: received {name!r}; known: {', '.join(families())}"
+        )
+    members = [member for member in families()[name] if get(member).reaches(level, grid)]
+    return Shift.mixture(*((Shift.of(member, level=level, grid=grid), 1.0) for member in members))
