@@ -1,4 +1,28 @@
-"""MR artifacts: keyed draws, one physical severity knob each, images or k-space, CPU or GPU."""
+"""MR artifacts: keyed draws, one physical severity knob each, images or k-space, CPU or GPU.
+
+    art = artifacts_sim.get("motion")
+    params = art.sample(level=3, keys=["patient-17/slice-4"], seed=0)
+    y = art.apply(x, params)  # x: (1, H, W) magnitude or complex image -> y: (1, H, W) magnitude
+
+`sample` holds all the randomness and `apply` all the work. Params are plain numbers: they pass
+through JSON, processes and devices, and replay the same pixels. The same key and seed draw the
+same whatever the order, the batch or the worker, and the same at every severity.
+
+Measured data go in as `KSpace(samples, Geometry(...))`, (B, [coil,] RO, PE), and come out as a
+magnitude (`apply`) or as k-space (`corrupt`). Several artifacts at once are a `Shift`.
+
+Conventions: RO = readout, PE = phase encode = last axis; an image is (B, H, W) with W = PE unless
+its geometry says H. Spectra are centred, DC at N // 2, and orthonormal. Nothing here needs
+anything but torch and numpy.
+
+How it is built: an `Artifact` draws numbers (`draw`) and makes an `Operator` of them (`operator`);
+operators act on a `Signal`, which changes its domain only when one asks; `pipeline` is the one
+way through the scanner for images, k-space and chains.
+
+To add an artifact, write one file with a subclass of `Artifact` (formula, source, knob with its
+unit) and add it to `registry.py`. The conformance kit, `tests/artifacts_sim/test_conformance.py`
+and `test_domains.py`, then holds it to the contract; `mrisweep calibrate` gives it levels.
+"""
 
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError

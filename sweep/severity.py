@@ -32,12 +32,26 @@ def ladder_of(settings: StressSettings, artifact: str) -> Ladder:
     """
     if artifact in settings.knobs:
         return tuple(settings.knobs[artifact])
-    if settings.grid == "physical":
+    return grid_ladder(settings.grid, artifact)
+
+
+def grid_ladder(grid: str, artifact: str) -> Ladder:
+    """The knob values of levels 1 to 5 in a grid.
+
+    Args:
+        grid: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
+        artifact: its name.
+
+    Raises:
+        UserError: a grid that is not there, or that does not have the artifact.
+
+    """
+    if grid == "physical":
         return artifacts_sim.get(artifact).knob.physical
     try:
-        return _grid(settings.grid).ladder(artifact)
+        return _grid(grid).ladder(artifact)
     except ArtifactError as error:
-        raise UserError(f"stress.grid: {error}") from None
+        raise UserError(str(error)) from None
 
 
 def ladders(settings: StressSettings, artifacts: Iterable[str]) -> dict[str, Ladder]:
@@ -48,6 +62,16 @@ def ladders(settings: StressSettings, artifacts: Iterable[str]) -> dict[str, Lad
 
     """
     return {artifact: ladder_of(settings, artifact) for artifact in artifacts}
+
+
+def in_grid(grid: str) -> tuple[str, ...]:
+    """The artifacts that a grid has.
+
+    Raises:
+        UserError: a grid that is not there.
+
+    """
+    return artifacts_sim.names() if grid == "physical" else tuple(_grid(grid).ladders)
 
 
 def reached(settings: StressSettings, artifact: str, levels: Sequence[int]) -> tuple[int, ...]:
@@ -91,10 +115,11 @@ def _grid(name: str) -> Grid:
         return Grid.from_record(record, name)
     except FileNotFoundError:
         raise UserError(
-            f"stress.grid must be {', '.join(map(repr, GRIDS))} or a file that `mrisweep "
+            f"a grid of levels must be {', '.join(map(repr, GRIDS))} or a file that `mrisweep "
             f"calibrate` wrote, and there is no file {name!r}"
         ) from None
     except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
         raise UserError(
-            f"stress.grid must be a file that `mrisweep calibrate` wrote; {name!r} is none: {error}"
+            f"a grid of levels must be a file that `mrisweep calibrate` wrote; {name!r} is none: "
+            f"{error}"
         ) from None

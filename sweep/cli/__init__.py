@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from sweep.cli.base import Parser, say
 from sweep.cli.data import add_ingest, add_phantom
+from sweep.cli.levels import add_calibrate, add_preview
 from sweep.cli.queries import add_best, add_stress
 from sweep.cli.sweeps import add_check, add_resume, add_run, add_sync
 from sweep.errors import UserError, WorkError
@@ -28,6 +29,8 @@ exit status: 0 done, 1 the work failed, 2 bad input, 130 interrupted.
 COMMANDS = (
     add_ingest,
     add_phantom,
+    add_calibrate,
+    add_preview,
     add_check,
     add_run,
     add_resume,

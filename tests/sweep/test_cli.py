@@ -15,7 +15,18 @@ from sweep.settings import Recipe
 from tests.conftest import make_store
 from tests.sweep.cluster.conftest import settings
 
-COMMANDS = ("ingest images", "phantom", "check", "run", "resume", "stress", "best", "sync")
+COMMANDS = (
+    "ingest images",
+    "phantom",
+    "calibrate",
+    "preview",
+    "check",
+    "run",
+    "resume",
+    "stress",
+    "best",
+    "sync",
+)
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
