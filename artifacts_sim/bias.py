@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -19,6 +20,7 @@ from artifacts_sim.params import Draws
 _POWERS = tuple((a, b) for a in range(4) for b in range(4) if 1 <= a + b <= 3)
 _SAMPLES_PER_AXIS = 96
 _FOREGROUND_FRACTION = 0.2
+_FAR = 1e3  # beyond any value of the polynomial
 _LEAST_RANGE = 1e-6  # of a one-pixel foreground
 
 
@@ -62,12 +64,35 @@ class _Gain(PixelOperator):
 
     def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
         a = planes[:, 0] if planes.shape[1] == 1 else planes.square().sum(dim=1).sqrt_()
-        rows = _row_polynomials(self.coefficient, a.shape[1]).to(a.device)
-        v = torch.from_numpy(_pixel_centres(a.shape[2]).astype(np.float32)).to(a.device)
+        rows = torch.from_numpy(self._rows(a.shape[1])).to(a.device)
+        powers = torch.from_numpy(_powers(a.shape[2]).astype(np.float32)).to(a.device)
         log2_knob = self.log_gain * math.log2(math.e)
-        slope = log2_knob / _foreground_range(a, rows, v)
-        log2_gain = _polynomial(rows * slope, v).clamp_(-log2_knob, log2_knob)
-        return planes * _exp2(log2_gain)[:, None]
+        rows *= log2_knob / _foreground_range(a, rows, powers)
+        gain = _exp2(_polynomial(rows, powers).clamp_(-log2_knob, log2_knob))[:, None]
+        return gain.mul_(planes) if planes.shape[1] == 1 else gain * planes
+
+    def _rows(self, height: int) -> NDArray[np.float32]:
+        """Row by row, the coefficients of 1, v, v^2, v^3: (4, B, RO, 1)."""
+        table = np.zeros((4, len(self.coefficient), 4))  # powers of v, slices, powers of u
+        of_u, of_v = np.transpose(_POWERS)
+        table[of_v, :, of_u] = self.coefficient.T
+        return (table @ _powers(height)).astype(np.float32)[..., None]
+
+
+@lru_cache(maxsize=16)
+def _powers(size: int) -> NDArray[np.float64]:
+    """1, u, u^2, u^3 of the pixel centres, u from -1 to 1 at the edges: (4, N)."""
+    u = (2 * np.arange(size) + 1) / size - 1
+    return np.stack([np.ones(size), u, u * u, u * u * u])
+
+
+def _polynomial(rows: Tensor, powers: Tensor) -> Tensor:
+    """Sum the rows' coefficients times the powers of v: (B, RO, PE).
+
+    No matrix product, whose precision users may lower.
+    """
+    p: Tensor = rows[0] + rows[3, :, :1] * powers[3]  # v^3 has one coefficient for all rows
+    return p.addcmul_(rows[1], powers[1]).addcmul_(rows[2], powers[2])
 
 
 def _exp2(log2_gain: Tensor) -> Tensor:
@@ -80,38 +105,20 @@ def _exp2(log2_gain: Tensor) -> Tensor:
     return log2_gain
 
 
-def _pixel_centres(size: int) -> NDArray[np.float64]:
-    """From -1 to 1 at the edges, 0 at the image centre: (N,)."""
-    return (2 * np.arange(size) + 1) / size - 1
-
-
-def _row_polynomials(coefficient: NDArray[np.float64], height: int) -> Tensor:
-    """Row by row, the coefficients of v^3, v^2, v, 1: (4, B, RO, 1) float32."""
-    u = _pixel_centres(height)
-    rows = np.zeros((4, len(coefficient), height, 1), dtype=np.float32)
-    for (a, b), c in zip(_POWERS, coefficient.T, strict=True):
-        rows[3 - b, :, :, 0] += np.outer(c, u**a).astype(np.float32)
-    return torch.from_numpy(rows)
-
-
-def _polynomial(rows: Tensor, v: Tensor) -> Tensor:
-    """Horner's rule along PE, (B, RO, PE); no matrix product, whose precision users may lower."""
-    cubic, quadratic, linear, constant = rows
-    p: Tensor = cubic[:, :1] * v + quadratic  # v^3 has one coefficient for all rows
-    return p.mul_(v).add_(linear).mul_(v).add_(constant)
-
-
-def _foreground_range(a: Tensor, rows: Tensor, v: Tensor) -> Tensor:
+def _foreground_range(a: Tensor, rows: Tensor, powers: Tensor) -> Tensor:
     """Peak to peak of the unscaled polynomial over each slice's foreground: (B, 1, 1)."""
     down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in a.shape[1:])
-    p = _polynomial(rows[:, :, ::down], v[::across])
-    foreground = _foreground(a[:, ::down, ::across].contiguous())
-    high = torch.where(foreground, p, -math.inf).amax(dim=(1, 2), keepdim=True)
-    low = torch.where(foreground, p, math.inf).amin(dim=(1, 2), keepdim=True)
+    p = _polynomial(rows[:, :, ::down], powers[:, ::across].contiguous())
+    background = _background(a[:, ::down, ::across].contiguous())
+    high = p.sub(background, alpha=_FAR).amax(dim=(1, 2), keepdim=True)
+    low = p.add_(background, alpha=_FAR).amin(dim=(1, 2), keepdim=True)
     return (high - low).clamp_min_(_LEAST_RANGE)
 
 
-def _foreground(a: Tensor) -> Tensor:
-    """Mark the pixels above a fraction of the slice's typical intensity; all of an empty slice."""
+def _background(a: Tensor) -> Tensor:
+    """Mark with 1. what is not above a fraction of the slice's typical intensity.
+
+    Of an empty slice, whose typical intensity is 0 / 0, that is nothing.
+    """
     typical = a.square().sum(dim=(1, 2), keepdim=True) / a.sum(dim=(1, 2), keepdim=True)
-    return a > typical.mul_(_FOREGROUND_FRACTION).nan_to_num_(nan=-1.0)
+    return torch.le(a, typical.mul_(_FOREGROUND_FRACTION), out=torch.empty_like(a))

@@ -1,4 +1,4 @@
-"""Errors of whole phase-encode lines, by one-dimensional FFTs along the last axis."""
+"""Weights of whole phase-encode lines, by one-dimensional FFTs along the last axis."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -27,21 +27,42 @@ def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
     part; they cost less than one complex FFT of all lines.
 
     Args:
-        x: (B, RO, PE), real or complex, contiguous.
-        errors: pairs d_s, w_s; d_s is (B, RO, PE) of x's dtype. Taken one at a time, to save
-            memory.
+        x: (B, RO, PE) float32.
+        errors: pairs d_s, w_s; d_s is like x. Taken one at a time, to save memory.
 
     Returns:
         (B, RO, PE) float32.
 
     """
-    if x.is_complex():
-        return _add_complex(x, errors)
-    spectra = (torch.fft.rfft(image) * _hermitian_parts(weight, x) for image, weight in errors)
+    spectra = (_weighted(torch.fft.rfft(image), weight) for image, weight in errors)
     real, imag = reduce(iadd, spectra)
     re: Tensor = torch.fft.irfft(real, n=x.shape[-1]).add_(x)
     im = torch.fft.irfft(imag, n=x.shape[-1])
     return re.square_().addcmul_(im, im).sqrt_()
+
+
+def weigh_lines(half: Tensor, weight: Factor) -> Tensor:
+    """Return |F^-1[w(k) F x]| of a real image x, as `add_lines` does.
+
+    Args:
+        half: (B, RO, PE // 2 + 1) complex64: `torch.fft.rfft` of x along its lines; overwritten.
+        weight: (B, PE). Where it is Hermitian, the image stays real; if it is in every slice,
+            one of the two inverse FFTs is spared.
+
+    Returns:
+        (B, RO, PE) float32.
+
+    """
+    real, imag = hermitian_parts(weight)
+    re: Tensor = torch.fft.irfft(half * _on_lines(real, half), n=weight.shape[-1])
+    stays_real = np.logical_not(imag.any(axis=1))
+    if stays_real.all():
+        return re.abs_()
+    im = torch.fft.irfft(half.mul_(_on_lines(imag, half)), n=weight.shape[-1])
+    if not stays_real.any():
+        return re.square_().addcmul_(im, im).sqrt_()
+    y = re.square().addcmul_(im, im).sqrt_()  # may underflow; a slice that stays real must not
+    return torch.where(torch.from_numpy(stays_real).to(re.device)[:, None, None], re.abs_(), y)
 
 
 def in_fft_order(factor: Factor) -> Factor:
@@ -49,11 +70,17 @@ def in_fft_order(factor: Factor) -> Factor:
     return np.fft.ifftshift(factor, axes=-1)
 
 
-def is_hermitian(factor: Factor) -> bool:
-    """Whether factor(-k) is the conjugate of factor(k), so that a real image stays real."""
-    ordered = in_fft_order(factor)
-    mirrored = np.roll(ordered[:, ::-1], 1, axis=-1)
-    return bool(np.array_equal(ordered, np.conj(mirrored)))
+def hermitian_parts(weight: Factor) -> tuple[Factor, Factor]:
+    """Split w into P + iQ, both Hermitian in k: (B, N // 2 + 1) each, of k = 0 .. N // 2.
+
+    On the spectrum of a real image, P makes the real part and Q the imaginary one. Q is zero
+    where w is Hermitian itself.
+    """
+    n_lines = weight.shape[1]
+    dc = n_lines // 2
+    ahead = np.concatenate([weight[:, dc:], weight[:, :1]], axis=1)[:, : dc + 1]
+    behind = np.conj(weight[:, dc::-1])
+    return (ahead + behind) / 2, (ahead - behind) / 2j
 
 
 def on_device(factor: Factor, like: Tensor) -> Tensor:
@@ -62,21 +89,11 @@ def on_device(factor: Factor, like: Tensor) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(factor, dtype=dtype)).to(like.device)
 
 
-def _add_complex(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
-    y = x.clone()
-    for image, weight in errors:
-        factor = on_device(in_fft_order(weight), x)[:, None, :]
-        y += torch.fft.ifft(torch.fft.fft(image).mul_(factor))
-    return y.abs()
+def _weighted(half: Tensor, weight: Factor) -> Tensor:
+    """Half spectra of the real and the imaginary part: (2, B, RO, PE // 2 + 1)."""
+    return half * _on_lines(np.stack(hermitian_parts(weight)), half)
 
 
-def _hermitian_parts(weight: Factor, x: Tensor) -> Tensor:
-    """Split w into P + iQ, both Hermitian in k: (2, B, 1, PE // 2 + 1), lines k = 0 .. PE // 2.
-
-    On the spectrum of a real image, P makes the real part and Q the imaginary one.
-    """
-    ordered = in_fft_order(weight)
-    k = np.arange(ordered.shape[-1] // 2 + 1)
-    ahead, behind = ordered[:, k], np.conj(ordered[:, -k])
-    parts = np.stack([(ahead + behind) / 2, (ahead - behind) / 2j])
-    return on_device(parts, x)[:, :, None, :]
+def _on_lines(factor: Factor, like: Tensor) -> Tensor:
+    """Put a factor of lines, (..., PE), beside the images' rows."""
+    return on_device(factor, like)[..., None, :]

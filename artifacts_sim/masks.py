@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from artifacts_sim.fourier import RO
 from artifacts_sim.geometry import Frame
-from artifacts_sim.lines import Factor, add_lines, in_fft_order, is_hermitian, on_device
+from artifacts_sim.lines import Factor, hermitian_parts, in_fft_order, on_device, weigh_lines
 from artifacts_sim.operators import Operator
 from artifacts_sim.signal import Signal
 
@@ -31,22 +32,27 @@ class Mask(Operator):
         return Mask(self.pe * other.pe, self.ro * other.ro)
 
     def act(self, signal: Signal) -> Signal:
-        """Multiply, in the domains that the factors need, and leave the signal there."""
-        if self.ro is None:
-            lines = signal.lines()
-            return signal.with_lines(lines * on_device(self.pe, lines)[:, None, None, :])
-        samples = signal.kspace()
-        samples = samples * on_device(self.ro, samples)[:, None, :, None]
-        return signal.with_kspace(samples.mul_(on_device(self.pe, samples)[:, None, None, :]))
+        """Multiply, in the domain that the factors need, and leave the signal there.
+
+        Samples of the readout stay samples, so that what is multiplied by 1 keeps every bit.
+        """
+        in_kspace = signal.ro_in_kspace or self.ro is not None
+        data = signal.kspace() if in_kspace else signal.lines()
+        data = data * on_device(self.pe, data)[:, None, None, :]
+        if self.ro is not None:
+            data.mul_(on_device(self.ro, data)[:, None, :, None])
+        return signal.with_kspace(data) if in_kspace else signal.with_lines(data)
 
     def render(self, x: Tensor, frame: Frame) -> Tensor:
-        """Multiply half spectra only, where x is real; see `Operator.render`."""
-        if self.ro is None:
-            return add_lines(x, [(x, self.pe - 1)])
-        if x.is_complex() or not (is_hermitian(self.ro) and is_hermitian(self.pe)):
-            return super().render(x, frame)
-        ro, pe = in_fft_order(self.ro), in_fft_order(self.pe)[:, : x.shape[-1] // 2 + 1]
-        half = torch.fft.rfft2(x)
-        half.mul_(on_device(ro, x)[:, :, None]).mul_(on_device(pe, x)[:, None, :])
-        y: Tensor = torch.fft.irfft2(half, s=x.shape[-2:])
-        return y.abs_()
+        """Neither axis is shifted, and of a real image half of the lines is enough."""
+        if self.ro is not None and hermitian_parts(self.ro)[1].any():
+            x = x.to(torch.complex64)
+        lines = torch.fft.fft(x) if x.is_complex() else torch.fft.rfft(x)
+        if self.ro is not None:
+            ro = on_device(in_fft_order(self.ro), x)[:, :, None]
+            lines = torch.fft.ifft(torch.fft.fft(lines, dim=RO).mul_(ro), dim=RO).contiguous()
+        if not x.is_complex():
+            return weigh_lines(lines, self.pe)
+        lines.mul_(on_device(in_fft_order(self.pe), x)[:, None, :])
+        y: Tensor = torch.fft.ifft(lines).abs()
+        return y

@@ -53,7 +53,7 @@ class Motion(Artifact):
     )
     stage: ClassVar[Stage] = Stage.OBJECT
 
-    movements: int = 2
+    movements: int = 4
     mm_per_degree: float = 0.4  # the 2 mm per 5 degrees of a knee study
 
     def __post_init__(self) -> None:
@@ -101,19 +101,24 @@ class _Splice(Operator):
 
     def _errors(self, planes: Tensor, frame: Frame) -> Iterator[tuple[Tensor, Factor]]:
         """T_s x - x of the moved segments, (B, planes, RO, PE), and the lines that see it."""
-        for s, moved in enumerate(self.moved_lines):
-            rotation, shift = self.rotation_rad[:, s], self.shift_mm[:, s]
-            yield rigid(planes, rotation, shift, frame.pixel_mm).sub_(planes), moved
+        shape = (planes.shape[-2], planes.shape[-1])
+        poses = _sources(self.rotation_rad.T, self.shift_mm.swapaxes(0, 1), shape, frame.pixel_mm)
+        for along_ro, along_pe, moved in zip(*poses, self.moved_lines, strict=True):
+            yield _gathered(planes, along_ro, along_pe).sub_(planes), moved
 
 
 def _moved_lines(event_offset: NDArray[np.float64], n_lines: int) -> NDArray[np.float64]:
-    """Mark with 1 the centred lines of each moved segment: (S, B, N)."""
+    """Mark with 1 the centred lines of each moved segment, not that of DC: (S, B, N).
+
+    An event before DC ends a moved segment, one after DC begins one.
+    """
+    never = np.full((1, len(event_offset)), np.inf)
+    events = np.concatenate([-never, event_offset.T, never])
+    before_dc = events[1:-1] <= 0
+    first = np.where(before_dc, events[:-2], events[1:-1])[..., None]
+    end = np.where(before_dc, events[1:-1], events[2:])[..., None]
     time = line_offsets(n_lines) / n_lines
-    segment = (event_offset[:, :, None] <= time).sum(axis=1)
-    reference = (event_offset <= 0).sum(axis=1)
-    numbers = np.arange(event_offset.shape[1])[:, None]
-    moved = numbers + (numbers >= reference)  # all segments but the one that holds DC
-    seen: NDArray[np.bool_] = segment == moved[:, :, None]
+    seen: NDArray[np.bool_] = (first <= time) & (time < end)
     return seen.astype(np.float64)
 
 
@@ -136,7 +141,11 @@ def rigid(
 
     """
     shape = (planes.shape[-2], planes.shape[-1])
-    along_ro, along_pe = _sources(rotation_rad, shift_mm, shape, pixel_mm)
+    return _gathered(planes, *_sources(rotation_rad, shift_mm, shape, pixel_mm))
+
+
+def _gathered(planes: Tensor, along_ro: Tensor, along_pe: Tensor) -> Tensor:
+    """Interpolate where `_sources` says."""
     grid = torch.view_as_real(along_ro.to(planes.device) + along_pe.to(planes.device))
     return grid_sample(planes, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
@@ -147,17 +156,21 @@ def _sources(
     shape: tuple[int, int],
     pixel_mm: tuple[float, float],
 ) -> tuple[Tensor, Tensor]:
-    """Where each pixel comes from, in grid_sample's coordinates: (B, RO, 1) plus (B, 1, PE).
+    """Where each pixel comes from, in grid_sample's coordinates: (..., RO, 1) plus (..., 1, PE).
 
     The map is affine, so a term of the row plus a term of the column; one complex number holds
     a position (real part along PE, imaginary along RO), so that their sum is a single broadcast.
     """
-    cos, sin = np.cos(rotation_rad)[:, None], np.sin(rotation_rad)[:, None]
     half_ro, half_pe = np.multiply(shape, pixel_mm) / 2
+    cos, sin = np.cos(rotation_rad), np.sin(rotation_rad)
     rows, columns = (
-        (np.arange(n) - (n - 1) / 2) * mm - shift_mm[:, axis : axis + 1]
+        (np.arange(n) - (n - 1) / 2) * mm - shift_mm[..., axis, None]
         for axis, (n, mm) in enumerate(zip(shape, pixel_mm, strict=True))
     )
-    along_ro = (rows * (-sin / half_pe + 1j * cos / half_ro)).astype(np.complex64)
-    along_pe = (columns * (cos / half_pe + 1j * sin / half_ro)).astype(np.complex64)
-    return torch.from_numpy(along_ro)[:, :, None], torch.from_numpy(along_pe)[:, None, :]
+    along_ro = rows * (1j * cos / half_ro - sin / half_pe)[..., None]
+    along_pe = columns * (1j * sin / half_ro + cos / half_pe)[..., None]
+    return _on_grid(along_ro)[..., :, None], _on_grid(along_pe)[..., None, :]
+
+
+def _on_grid(along: NDArray[np.complex128]) -> Tensor:
+    return torch.from_numpy(along.astype(np.complex64))

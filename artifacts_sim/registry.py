@@ -4,14 +4,25 @@ import difflib
 from dataclasses import fields, replace
 from typing import Any
 
+from artifacts_sim.anisotropy import Anisotropy
 from artifacts_sim.base import Artifact
 from artifacts_sim.bias import Bias
+from artifacts_sim.blur import Blur
+from artifacts_sim.contrast import Contrast
+from artifacts_sim.elastic import Elastic
 from artifacts_sim.errors import ArtifactError
+from artifacts_sim.fat_shift import FatShift
 from artifacts_sim.ghosting import Ghosting
+from artifacts_sim.gibbs import Gibbs
 from artifacts_sim.motion import Motion
+from artifacts_sim.nyquist_ghost import NyquistGhost
 from artifacts_sim.params import Params
+from artifacts_sim.partial_fourier import PartialFourier
 from artifacts_sim.rician import Rician
 from artifacts_sim.spike import Spike
+from artifacts_sim.undersampling import Undersampling
+from artifacts_sim.wrap import Wrap
+from artifacts_sim.zipper import Zipper
 
 _artifacts: dict[str, Artifact] = {}
 
@@ -73,5 +84,22 @@ def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
     return f"{hint}known: {', '.join(known) or 'none'}"
 
 
-for _artifact in (Rician(), Motion(), Ghosting(), Spike(), Bias()):
+for _artifact in (
+    Rician(),
+    Motion(),
+    Ghosting(),
+    Spike(),
+    Bias(),
+    NyquistGhost(),
+    Gibbs(),
+    Undersampling(),
+    PartialFourier(),
+    Zipper(),
+    Elastic(),
+    Anisotropy(),
+    Blur(),
+    Contrast(),
+    FatShift(),
+    Wrap(),
+):
     register(_artifact)

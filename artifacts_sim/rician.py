@@ -15,7 +15,6 @@ from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Knob
 from artifacts_sim.operators import Operator, Stage
 from artifacts_sim.params import Draws
-from artifacts_sim.phasors import magnitude_with_phasor
 from artifacts_sim.signal import Signal
 
 
@@ -66,19 +65,38 @@ class _Noise(Operator):
     def _field(self, image: Tensor) -> Tensor:
         """White complex noise, (B, coil, RO, PE) complex64."""
         sigma = self.sigma_of_max * image.abs().square().sum(dim=1).amax(dim=(1, 2)).sqrt()
-        radius, half_angle = _noise(self.seeds, image.shape[1:]).to(image.device)
+        noise = torch.from_numpy(_noise(self.seeds, image.shape[1:]))
+        radius, half_angle = noise.to(image.device)
         return torch.polar(radius * sigma[:, None, None, None], 2 * half_angle)
 
     def render(self, x: Tensor, frame: Frame) -> Tensor:
         """Without phase, the noise's radius and angle give the magnitude by themselves."""
         if x.is_complex() or not frame.acquired.all():
             return super().render(x, frame)
-        radius, half_angle = _noise(self.seeds, x.shape[1:]).to(x.device)
+        noise = _noise(self.seeds, x.shape[1:])
+        np.cos(noise[1], out=noise[1])
+        radius, cosine = torch.from_numpy(noise).to(x.device)
         radius.mul_(x.amax(dim=(1, 2), keepdim=True) * self.sigma_of_max)
-        return magnitude_with_phasor(x, radius, half_angle.cos_().mul_(2).square_().mul_(radius))
+        return _magnitude(x, radius, cosine)
 
 
-def _noise(seeds: NDArray[np.int64], shape: tuple[int, ...]) -> Tensor:
+def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
+    """Return |x + t e^{i theta}| = sqrt((x - t)^2 + 4 x t cos(theta / 2)^2).
+
+    Both terms are non-negative, so nothing cancels where the sum is near 0, as it would in
+    x^2 + t^2 + 2 x t cos(theta); and there is one cosine, where real and imaginary part need two.
+
+    Args:
+        x: signal >= 0, (B, RO, PE) float32.
+        t: phasor's length >= 0, like x.
+        cosine: cos(theta / 2), like x; overwritten.
+
+    """
+    overlap = cosine.square_().mul_(t)
+    return (x - t).square_().addcmul_(x, overlap, value=4).sqrt_()
+
+
+def _noise(seeds: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Circular complex normal noise as radius and half its angle: (2, B, *shape) float32.
 
     Drawn on the CPU whatever the device, so that every device sees the same noise.
@@ -86,7 +104,7 @@ def _noise(seeds: NDArray[np.int64], shape: tuple[int, ...]) -> Tensor:
     noise = np.empty((2, len(seeds), *shape), dtype=np.float32)
     for index, seed in enumerate(seeds):
         _fill(noise[0, index], noise[1, index], int(seed))
-    return torch.from_numpy(noise)
+    return noise
 
 
 def _fill(radius: NDArray[np.float32], half_angle: NDArray[np.float32], seed: int) -> None:

@@ -1,6 +1,7 @@
 """Spike (herringbone): corrupted k-space samples become waves over the whole image."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +16,6 @@ from artifacts_sim.keyed import Source, signed
 from artifacts_sim.levels import Knob
 from artifacts_sim.operators import Operator, Stage
 from artifacts_sim.params import Draws
-from artifacts_sim.phasors import magnitude_with_phasor
 from artifacts_sim.signal import Signal
 
 _FREQUENCIES = (0.1, 0.8)  # of Nyquist: stripes, neither shading nor a checkerboard
@@ -65,59 +65,77 @@ class Spike(Artifact):
         nyquist = np.array(frame.encoded) / 2
         frequency = draws["frequency_of_nyquist"]
         places = np.copysign(np.maximum(1, np.rint(np.abs(frequency) * nyquist)), frequency)
-        weights = np.exp(1j * draws["phase_rad"])
-        if self.two_sided:
-            places = np.concatenate([places, -places], axis=1)
-            weights = np.concatenate([weights, weights.conj()], axis=1) / 2
-        return _Spikes(places.astype(np.int64), weights, knob)
+        return _Spikes(places.astype(np.int64), draws["phase_rad"], knob, self.two_sided)
 
 
 @dataclass(frozen=True, eq=False)
 class _Spikes(Operator):
     places: NDArray[np.int64]  # (B, S, 2) samples from DC along RO and PE
-    weights: NDArray[np.complex128]  # (B, S)
+    phase_rad: NDArray[np.float64]  # (B, S)
     magnitude_of_max: float
+    two_sided: bool
 
     def act(self, signal: Signal) -> Signal:
         samples = signal.kspace().clone()
         height = samples.abs().amax(dim=(2, 3)) * self.magnitude_of_max
+        places, weights = self._samples()
         shape = np.array(samples.shape[2:])
-        at = torch.from_numpy((self.places + shape // 2) % shape).to(samples.device)
-        weights = torch.from_numpy(self.weights).to(samples)
+        at = torch.from_numpy((places + shape // 2) % shape).to(samples.device)
+        heights = height[:, :, None] * torch.from_numpy(weights).to(samples)[:, None]
+        slices = torch.arange(len(samples), device=samples.device)
         for s in range(weights.shape[1]):
-            slices = torch.arange(len(samples), device=samples.device)
-            samples[slices, :, at[:, s, 0], at[:, s, 1]] += height * weights[:, s, None]
+            samples[slices, :, at[:, s, 0], at[:, s, 1]] += heights[:, :, s]
         return signal.with_kspace(samples)
 
+    def _samples(self) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+        """Where k-space changes, (B, S or 2S, 2), and by which complex part of the height."""
+        weights: NDArray[np.complex128] = np.exp(1j * self.phase_rad)
+        if not self.two_sided:
+            return self.places, weights
+        weights = np.concatenate([weights, np.conj(weights)], axis=1, dtype=np.complex128) / 2
+        return np.concatenate([self.places, -self.places], axis=1), weights
+
     def render(self, x: Tensor, frame: Frame) -> Tensor:
-        """Without phase, one wave needs neither FFT nor complex numbers."""
-        if x.is_complex() or self.weights.shape[1] > 1:
+        """Of a magnitude, max|F| is its sum, so that waves are added without any FFT."""
+        if x.is_complex():
             return super().render(x, frame)
-        amplitude = x.mean(dim=(1, 2), keepdim=True).mul_(self.magnitude_of_max)
-        along_ro, along_pe = (
-            _phase(self.places[:, 0, axis], size) for axis, size in enumerate(x.shape[1:])
-        )
-        along_pe = along_pe + np.angle(self.weights)
-        overlap = _two_cos_half(along_ro, along_pe, amplitude.sqrt()).square_()
-        return magnitude_with_phasor(x, amplitude, overlap)
+        ro, pe = (_phasor(self.places[:, :, axis], n) for axis, n in enumerate(x.shape[1:]))
+        ro *= np.exp(1j * self.phase_rad.T)[..., None]
+        rows = _on_device([ro.real, -ro.imag, ro.imag, ro.real], x)[..., None]
+        columns = _on_device([pe.real, pe.imag], x)[..., None, :]
+        columns *= x.mean(dim=(1, 2))[:, None, None] * self.magnitude_of_max
+        for_re, for_im = rows.chunk(2)
+        re = _products(for_re, columns).add_(x)
+        if self.two_sided:
+            return re.abs_()
+        im = _products(for_im, columns)
+        return re.square_().addcmul_(im, im).sqrt_()
 
 
-def _phase(k: NDArray[np.int64], size: int) -> NDArray[np.float64]:
-    """2 pi k (i - N//2) / N over i: (B, N) radians."""
-    return np.outer(2 * np.pi * k / size, np.arange(size) - size // 2)
+def _phasor(k: NDArray[np.int64], size: int) -> NDArray[np.complex128]:
+    """e^{2 pi i k n / N} over the pixels n from the centre, (S, B, N), for k of (B, S)."""
+    turns = k.T[..., None] * (np.arange(size) - size // 2)  # of 1 / N each
+    phasor: NDArray[np.complex128] = _roots_of_unity(size)[turns % size]
+    return phasor
 
 
-def _two_cos_half(
-    along_ro: NDArray[np.float64], along_pe: NDArray[np.float64], scale: Tensor
-) -> Tensor:
-    """2 cos((a_i + b_j) / 2) times scale, (B, RO, PE), by the addition theorem."""
-    rows = 2 * np.exp(0.5j * along_ro)
-    columns = np.exp(0.5j * along_pe)
-    rows, columns = rows[:, :, None], columns[:, None, :]
-    cosines = _like(scale, rows.real).mul_(scale) * _like(scale, columns.real)
-    sines = _like(scale, rows.imag).mul_(scale) * _like(scale, columns.imag)
-    return cosines.sub_(sines)
+@lru_cache(maxsize=16)
+def _roots_of_unity(size: int) -> NDArray[np.complex128]:
+    roots: NDArray[np.complex128] = np.exp(2j * np.pi / size * np.arange(size))
+    return roots
 
 
-def _like(x: Tensor, vector: NDArray[np.float64]) -> Tensor:
-    return torch.from_numpy(vector.astype(np.float32)).to(x.device)
+def _on_device(parts: list[NDArray[np.float64]], like: Tensor) -> Tensor:
+    """Put arrays (S, B, N) one after the other: (P S, B, N) float32."""
+    return torch.from_numpy(np.concatenate(parts, dtype=np.float32)).to(like.device)
+
+
+def _products(rows: Tensor, columns: Tensor) -> Tensor:
+    """Sum_j r_j(i) c_j(k) of (J, B, RO, 1) and (J, B, 1, PE): (B, RO, PE).
+
+    No matrix product, whose precision users may lower.
+    """
+    total = rows[0] * columns[0]
+    for row, column in zip(rows[1:], columns[1:], strict=True):
+        total.addcmul_(row, column)
+    return total

@@ -1,102 +1,146 @@
-"""Milliseconds per 320 x 320 slice of every artifact, on one thread, beside its floor.
+"""Speed and memory of every artifact on 320 x 320 slices, beside TorchIO, MONAI and its floor.
 
-Run: ``python benchmarks/artifacts.py``. A floor is the work that the artifact's formula cannot do
-without, as plain torch calls on warm buffers. An artifact and its floor are timed in turn, so that
-a busy machine slows both; the ratio of their medians is the number to watch.
+    python benchmarks/artifacts.py [--threads N] [--batch B] [--rounds R] [--device cuda]
+
+On a CPU, milliseconds per slice: `sample` draws, and `apply` damages, a batch of magnitude images
+at physical level 3. TorchIO and MONAI damage one slice per call, with fixed parameters, by what
+they have of the same kind; the speed-up is over the faster one. `floor` is the work that the
+formula cannot do without. All of a row are timed in turn, round by round, so that a busy machine
+slows all of them; medians are shown, and their ratios are what to watch. `memory` is the peak that
+a batch of 32 takes, the result included, in units of that batch.
+
+What surrounds a floor costs about 0.1 ms per slice, whatever the artifact: the image is read from
+memory twice, to be checked and to be damaged, and written once, as no cache holds a batch; and
+some 0.1 to 0.2 ms of calls and parameters come with each chunk of two slices. That is more than
+the arithmetic of spike, bias, Nyquist ghost, zipper, anisotropy, fat shift and wrap, whose ratios
+are therefore above 1.6. (Chunks of four would halve the calls, but slow down grid_sample.)
+Bias also finds the foreground, elastic sums splines, contrast and fat shift look at the intensities
+before they act, and zipper draws a phase per line.
+
+On a GPU, slices per second, and the share of the copy bandwidth at which the bytes move that a
+kernel of its own would read and write.
 """
 
+import argparse
 import statistics
-import time
-from collections.abc import Callable
+import sys
+from collections.abc import Sequence
 
 import torch
-from torch.nn.functional import grid_sample
+from artifact_floors import floors
+from artifact_libraries import library_calls
+from artifact_measurements import CHUNK, SIZE, OnCpu, OnGpu, copy_bytes_per_s, on_cpu, on_gpu
 
 import artifacts_sim
 
-SIZE, BATCH, CHUNK, REPEATS = 320, 16, 2, 15
+RATIO_GOAL, MEMORY_GOAL = 1.6, 6.0
+LIBRARIES = ("TorchIO", "MONAI")
 
 
-def floors() -> dict[str, tuple[str, Callable[[], object]]]:
-    """By artifact: what bounds it, and a function that does just that for CHUNK slices."""
-    x = torch.rand(CHUNK, SIZE, SIZE)
-    half_spectrum = torch.fft.rfft(x)
-    centres = torch.linspace(-0.97, 0.97, SIZE)
-    h, w = torch.meshgrid(centres, centres, indexing="ij")
-    grid = torch.stack([w + 0.05 * h, h - 0.05 * w], dim=-1).expand(CHUNK, -1, -1, -1).contiguous()
-    y = torch.empty_like(x)
-    generator = torch.Generator()
-
-    def normals():
-        for key in range(2 * CHUNK):
-            torch.randn(SIZE, SIZE, generator=generator.manual_seed(key))
-
-    def inverse():
-        torch.fft.irfft(half_spectrum, n=SIZE)
-
-    def splice():
-        for _ in range(2):
-            grid_sample(x[:, None], grid, align_corners=False)
-            torch.fft.rfft(x)
-            inverse()
-
-    def modulate():
-        torch.fft.rfft(x)
-        inverse()
-        inverse()
-
-    def wave():
-        torch.outer(centres, centres)
-        torch.addcmul(x, x, x, out=y).sqrt_()
-
-    def gain():
-        torch.exp2(x, out=y).mul_(x)
-
-    return {
-        "rician": ("2 torch.randn", normals),
-        "motion": ("2 grid_sample, 2 rfft, 2 irfft", splice),
-        "ghosting": ("1 rfft, 2 irfft", modulate),
-        "spike": ("1 multiply-add, 1 sqrt", wave),
-        "bias": ("1 exp2, 1 multiply", gain),
-    }
+def cell(value: float | None, width: int, digits: int) -> str:
+    """Right-align a number, or a dash."""
+    return f"{'-' if value is None else format(value, f'.{digits}f'):>{width}}"
 
 
-def milliseconds(work: Callable[[], object], slices: int) -> float:
-    """Wall time of one call, per slice."""
-    start = time.perf_counter()
-    work()
-    return (time.perf_counter() - start) * 1e3 / slices
+def cpu_line(row: OnCpu, floor_is: str) -> str:
+    """Write a row of the CPU's table."""
+    times = cell(row.sample, 8, 4) + cell(row.apply, 8, 3)
+    libraries = "".join(cell(row.libraries.get(library), 9, 2) for library in LIBRARIES)
+    ratios = cell(row.speed_up, 10, 1) + cell(row.floor, 8, 3) + cell(row.ratio, 7, 2)
+    return f"{row.name:<16}{times}{libraries}{ratios}{cell(row.memory, 8, 2)}  {floor_is}"
 
 
-def compare(name: str, floor: Callable[[], object]) -> tuple[float, float, float]:
-    """Median ms per slice of sampling, of applying and of the floor."""
-    artifact = artifacts_sim.get(name)
-    x = torch.rand(BATCH, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
-    keys = [f"slice-{i}" for i in range(BATCH)]
-    params = artifact.sample(level=3, keys=keys, seed=0)
-    rounds = [
-        (
-            milliseconds(lambda: artifact.sample(level=3, keys=keys, seed=0), BATCH),
-            milliseconds(lambda: artifact.apply(x, params), BATCH),
-            statistics.median(milliseconds(floor, CHUNK) for _ in range(BATCH // CHUNK)),
+def gpu_line(row: OnGpu, copy: float) -> str:
+    """Write a row of the GPU's table."""
+    share = 100 * row.bytes_per_s / copy
+    return f"{row.name:<16}{row.slices_per_s:>12.0f}{share:>9.1f}{cell(row.memory, 8, 2)}"
+
+
+def summary(rows: Sequence[OnCpu]) -> str:
+    """Say how it compares as a whole, and what misses a goal."""
+    lines = [
+        mean_line(
+            library,
+            [row.libraries[library] / row.apply for row in rows if library in row.libraries],
         )
-        for _ in range(REPEATS + 2)
-    ][2:]
-    sample, apply, least = (statistics.median(column) for column in zip(*rounds, strict=True))
-    return sample, apply, least
+        for library in LIBRARIES
+    ]
+    over = {row.name: row.speed_up for row in rows if row.speed_up is not None}
+    lines.append(mean_line("the faster of both", list(over.values())))
+    missed = {
+        "slower than a library": {name: x for name, x in over.items() if x < 1},
+        f"above {RATIO_GOAL} x floor": {r.name: r.ratio for r in rows if r.ratio > RATIO_GOAL},
+        f"above {MEMORY_GOAL:g} x batch": {
+            row.name: row.memory for row in rows if (row.memory or 0) > MEMORY_GOAL
+        },
+    }
+    for what, which in missed.items():
+        lines.append(f"{what}: {', '.join(f'{n} ({x:.1f})' for n, x in which.items()) or 'none'}")
+    return "\n".join(lines)
 
 
-def main() -> None:
-    """Print the table."""
-    torch.set_num_threads(1)
+def mean_line(other: str, speed_ups: Sequence[float]) -> str:
+    """Write a geometric mean."""
+    mean = statistics.geometric_mean(speed_ups) if speed_ups else None
+    return f"speed-up over {other}, geometric mean of {len(speed_ups)}:{cell(mean, 5, 1)}"
+
+
+def print_cpu_table(args: argparse.Namespace) -> None:
+    """Measure every registered artifact on the CPU."""
+    torch.set_num_threads(args.threads)
+    least, calls = floors(CHUNK, SIZE), library_calls(SIZE, args.threads)
     print(
-        f"torch {torch.__version__}, {SIZE} x {SIZE} float32, batch {BATCH}, one thread, ms/slice"
+        f"torch {torch.__version__}, {args.threads} thread(s), {SIZE} x {SIZE} float32, batch "
+        f"{args.batch}, ms per slice, medians of {args.rounds} rounds"
     )
-    print(f"{'artifact':<10}{'sample':>8}{'apply':>8}{'floor':>8}{'ratio':>7}  floor is")
-    for name, (what, floor) in floors().items():
-        sample, apply, least = compare(name, floor)
-        print(f"{name:<10}{sample:8.4f}{apply:8.3f}{least:8.3f}{apply / least:7.2f}  {what}")
+    heads = f"{'sample':>8}{'apply':>8}{'TorchIO':>9}{'MONAI':>9}{'speed-up':>10}{'floor':>8}"
+    print(f"{'artifact':<16}{heads}{'ratio':>7}{'memory':>8}  floor is")
+    rows = []
+    for name in artifacts_sim.names():
+        rows.append(on_cpu(name, least[name], calls.get(name, {}), args.batch, args.rounds))
+        print(cpu_line(rows[-1], least[name].what), flush=True)
+    print(summary(rows))
+
+
+def print_gpu_table(args: argparse.Namespace, device: torch.device) -> None:
+    """Measure every registered artifact on a device."""
+    least, copy = floors(CHUNK, SIZE), copy_bytes_per_s(device, args.rounds)
+    print(
+        f"torch {torch.__version__}, {device}, {SIZE} x {SIZE} float32, batch {args.batch}, "
+        f"copy {copy / 1e9:.0f} GB/s, medians of {args.rounds} rounds"
+    )
+    print(f"{'artifact':<16}{'slices/s':>12}{'share %':>9}{'memory':>8}")
+    for name in artifacts_sim.names():
+        row = on_gpu(name, least[name], args.batch, args.rounds, device)
+        print(gpu_line(row, copy), flush=True)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    parser.add_argument("--batch", type=int, help="slices: 16, or 256 on a GPU")
+    parser.add_argument("--rounds", type=int, default=15, help="measurements of each number")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    args = parser.parse_args(arguments)
+    args.batch = args.batch or (16 if args.device == "cpu" else 256)
+    return args
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table; 2 without the device that is asked for."""
+    args = parse(arguments)
+    if args.device == "cpu":
+        print_cpu_table(args)
+        return 0
+    if not torch.cuda.is_available():
+        print("no CUDA device: leave out --device cuda to measure the CPU", file=sys.stderr)
+        return 2
+    print_gpu_table(args, torch.device("cuda"))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

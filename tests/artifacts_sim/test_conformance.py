@@ -134,11 +134,16 @@ def test_the_draws_do_not_depend_on_the_severity(art):
 
 
 @every_artifact
-def test_seed_key_and_artifact_each_change_the_pixels(art, phantoms):
-    x = phantoms(1, 40, 40)
-    variants = [("a", 0), ("b", 0), ("a", 1)]
-    outputs = [art.apply(x, physical(art, 3, [key], seed=seed)) for key, seed in variants]
-    assert not any(torch.equal(outputs[i], outputs[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+def test_seed_and_key_each_change_the_pixels(art, phantoms):
+    """Of many slices, as a draw may be one of two sides; with phase, in which that shows."""
+    keys = [f"slice-{i}" for i in range(40)]
+    x = as_complex(phantoms(1, 30, 30)).expand(len(keys), 30, 30)
+    one, other = (art.apply(x, physical(art, 3, keys, seed=seed)) for seed in (0, 1))
+    if all(array.size == 0 for array in physical(art, 3, keys).draws.values()):
+        assert torch.equal(one, other)  # it has nothing to draw
+        return
+    assert not torch.equal(one, other)
+    assert not all(torch.equal(y, one[0]) for y in one)
 
 
 @every_artifact
@@ -147,7 +152,7 @@ def test_damage_grows_with_the_level(art, phantoms):
     outputs = [art.apply(x, physical(art, level, KEYS, seed=7)) for level in range(6)]
     damage = [float((y - x).square().mean().sqrt()) for y in outputs]
     assert damage[0] == 0
-    assert all(more > 1.1 * less for less, more in pairwise(damage[1:]))
+    assert all(more > 1.02 * less for less, more in pairwise(damage[1:]))
 
 
 @every_artifact

@@ -27,6 +27,14 @@ def one_by_one(x, seed, *steps):
     return x
 
 
+def counted(function, calls):
+    def count(*args, **kwargs):
+        calls.append(function.__name__)
+        return function(*args, **kwargs)
+
+    return count
+
+
 def damage(shift, x, keys=KEYS, seed=0):
     return shift.apply(x, shift.sample(keys=keys, seed=seed))
 
