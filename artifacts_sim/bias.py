@@ -35,8 +35,9 @@ class Bias(Artifact):
     Foreground: pixels above 0.2 sum(x^2) / sum(x), a fraction of an intensity that neither empty
     background nor a few hot pixels move; all pixels of an empty slice. It is looked at on every
     m-th pixel of an axis, m the least that leaves at most 96 of them, so that on larger matrices
-    the peak-to-peak is met to about 2 %. The log gain is limited to +-knob, which binds in the
-    background only, or where the foreground lies off the centre.
+    the peak-to-peak is met to about 1 %, and to some per cent where the foreground is small. The
+    log gain is limited to +-knob, which binds in the background only, or where the foreground lies
+    off the centre.
     """
 
     name: ClassVar[str] = "bias"

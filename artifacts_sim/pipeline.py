@@ -15,7 +15,7 @@ from artifacts_sim.operators import Operator, Stage
 from artifacts_sim.params import Draws, Params
 from artifacts_sim.signal import Signal
 
-_CPU_CHUNK_PIXELS = 2 * 320 * 320  # intermediates of more pixels fall out of a core's cache
+_CPU_CHUNK_PIXELS = 4 * 320 * 320  # of fewer the calls show, of more the caches run over
 _GPU_CHUNK_PIXELS = 2**24  # fills a GPU, and bounds the memory of the intermediates
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import grid_sample
 
+import artifacts_sim
+
 Work = Callable[[], object]
 _MAGNITUDE = "magnitude (1 square, 1 multiply-add, 1 sqrt)"
 
@@ -121,15 +123,17 @@ def _gather_floors(chunk: int, size: int) -> dict[str, Floor]:
     h, w = torch.meshgrid(centres, centres, indexing="ij")
     grid = torch.stack([w + 0.05 * h, h - 0.05 * w], dim=-1).expand(chunk, -1, -1, -1).contiguous()
     thick, below = torch.rand(chunk, size // 4, size), torch.arange(size) // 4
+    poses = artifacts_sim.get("motion").movements
 
     def warp() -> None:
         grid_sample(x[:, None], grid, align_corners=False)
 
     def splice() -> None:
-        for _ in range(2):
+        for _ in range(poses):
             warp()
             torch.fft.rfft(x)
-            torch.fft.irfft(lines, n=size)
+        torch.fft.irfft(lines, n=size)
+        torch.fft.irfft(lines, n=size)
         torch.square(x, out=y).addcmul_(x, x).sqrt_()
 
     def thicken() -> None:
@@ -137,7 +141,7 @@ def _gather_floors(chunk: int, size: int) -> dict[str, Floor]:
         thick.index_select(1, below).lerp_(thick.index_select(1, below), 0.5)
 
     return {
-        "motion": Floor(f"2 grid_sample, 2 rfft, 2 irfft, {_MAGNITUDE}", splice),
+        "motion": Floor(f"{poses} grid_sample, {poses} rfft, 2 irfft, {_MAGNITUDE}", splice),
         "elastic": Floor("1 grid_sample", warp),
         "anisotropy": Floor("1 mean of rows, 2 gathers of rows, 1 lerp", thicken),
     }

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
+import artifacts_sim
+
 Call = Callable[[], object]
 
 
@@ -43,12 +45,12 @@ def _torchio(size: int, threads: int) -> dict[str, Call]:
 
     SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     x = torch.rand(1, 1, size, size)
-    generator = np.random.default_rng(0)
+    generator, poses = np.random.default_rng(0), artifacts_sim.get("motion").movements
     transforms: dict[str, Any] = {
         "motion": torchio.Motion(
-            degrees=np.array([[5.0, 0, 0], [-4.0, 0, 0]]),
-            translation=np.array([[0, 1.0, -2.0], [0, -1.5, 0.5]]),
-            times=np.array([0.45, 0.55]),
+            degrees=generator.uniform(-5, 5, (poses, 3)) * [1, 0, 0],
+            translation=generator.uniform(-2, 2, (poses, 3)) * [0, 1, 1],
+            times=np.linspace(0.4, 0.6, poses),
             image_interpolation="linear",
         ),
         "ghosting": torchio.Ghosting(num_ghosts=5, axis=2, intensity=0.7, restore=None),

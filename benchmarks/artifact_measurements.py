@@ -13,7 +13,7 @@ from torch import Tensor
 
 import artifacts_sim
 
-SIZE, CHUNK = 320, 2
+SIZE, CHUNK = 320, 4
 SLICE_BYTES = 4 * SIZE**2
 MEMORY_BATCH = 32
 WARM_UP = 2  # rounds

@@ -9,13 +9,13 @@ formula cannot do without. All of a row are timed in turn, round by round, so th
 slows all of them; medians are shown, and their ratios are what to watch. `memory` is the peak that
 a batch of 32 takes, the result included, in units of that batch.
 
-What surrounds a floor costs about 0.1 ms per slice, whatever the artifact: the image is read from
-memory twice, to be checked and to be damaged, and written once, as no cache holds a batch; and
-some 0.1 to 0.2 ms of calls and parameters come with each chunk of two slices. That is more than
-the arithmetic of spike, bias, Nyquist ghost, zipper, anisotropy, fat shift and wrap, whose ratios
-are therefore above 1.6. (Chunks of four would halve the calls, but slow down grid_sample.)
-Bias also finds the foreground, elastic sums splines, contrast and fat shift look at the intensities
-before they act, and zipper draws a phase per line.
+Around its floor every artifact has costs that are not its own, some 0.1 ms per slice: no cache
+holds a batch, so that the image comes from memory twice, to be checked and to be damaged, and goes
+there once; and calls and parameters take 0.2 ms or more per chunk of four slices. That exceeds the
+arithmetic of spike, bias, Nyquist ghost, zipper, anisotropy, fat shift and wrap, whose ratios are
+above 1.6 for it. Some have more to do: bias finds the foreground, elastic sums splines, anisotropy
+may go across columns, contrast and fat shift look at the slice's intensities, and zipper draws a
+phase for every line.
 
 On a GPU, slices per second, and the share of the copy bandwidth at which the bytes move that a
 kernel of its own would read and write.

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import artifacts_sim
-from artifacts_sim import Artifact, ArtifactError, Params, levels
+from artifacts_sim import Artifact, ArtifactError, Params, named_grid
 from artifacts_sim.levels import LEVELS
 
 every_artifact = pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_levels_rise_within_the_limit(art):
     assert len(art.knob.physical) == 5
     physical_ladder = (0, *art.knob.physical)
     assert all(low < high for low, high in pairwise(physical_ladder))
-    calibrated_ladder = levels.named_grid("calibrated").ladder(art.name)
+    calibrated_ladder = named_grid("calibrated").ladder(art.name)
     assert any(value is not None for value in calibrated_ladder)
     for value in (*art.knob.physical, *calibrated_ladder):
         assert value is None or value <= art.knob.limit
