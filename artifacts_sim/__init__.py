@@ -24,14 +24,14 @@ unit) and add it to `registry.py`. The conformance kit, `tests/artifacts_sim/tes
 and `test_domains.py`, then holds it to the contract; `mrisweep calibrate` gives it levels.
 """
 
+from artifacts_sim.acquisition.geometry import Geometry
+from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.families import expand, families, family
-from artifacts_sim.geometry import Geometry
-from artifacts_sim.kspace import KSpace
-from artifacts_sim.levels import Grid, Knob, named_grid
 from artifacts_sim.params import Params
 from artifacts_sim.registry import drawn_by, get, names, register
+from artifacts_sim.severity.levels import Grid, Knob, named_grid
 from artifacts_sim.shifts import Shift, ShiftParams
 
 __all__ = [

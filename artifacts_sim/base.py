@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from artifacts_sim import pipeline
+from artifacts_sim.acquisition import pipeline
+from artifacts_sim.acquisition.geometry import Frame, Geometry
+from artifacts_sim.acquisition.kspace import KSpace
+from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.checks import check_keys, check_params, check_severity
-from artifacts_sim.geometry import Frame, Geometry
 from artifacts_sim.keyed import Source
-from artifacts_sim.kspace import KSpace
-from artifacts_sim.levels import Grid, Knob, named_grid
-from artifacts_sim.operators import Operator, Stage
 from artifacts_sim.params import Draws, Params
+from artifacts_sim.severity.levels import Grid, Knob, named_grid
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,25 @@ class Source:
         """Return the next numbers in [0, 1), (B, count), with the full 53 bits of a float64."""
         return (self.words(count) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
+    def seed(self) -> NDArray[np.int64]:
+        """Return a seed for each key, (B,): for `stream`, where params must stay small."""
+        return self.words(1)[:, 0].view(np.int64)
+
     def _next_block(self) -> NDArray[np.uint64]:
         prefix = f"{self._name}\0{self._seed}\0{self._blocks}\0".encode()
         self._blocks += 1
         digests = b"".join(blake2b(prefix + key.encode()).digest() for key in self._keys)
         return np.frombuffer(digests, dtype="<u8").reshape(-1, _WORDS_PER_DIGEST).astype(np.uint64)
+
+
+def stream(seed: int, count: int) -> NDArray[np.uint64]:
+    """Return uniform 64-bit words, (count,): the first of the seed's own endless stream.
+
+    SFC64's raw output, which NumPy guarantees (NEP 19); keyed by all 64 bits of the seed, of
+    which the CPU generator of torch uses 32.
+    """
+    words: NDArray[np.uint64] = np.random.SFC64(int(seed) % 2**64).random_raw(count)
+    return words
 
 
 def signed(u: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -4,25 +4,25 @@ import difflib
 from dataclasses import fields, replace
 from typing import Any
 
-from artifacts_sim.anisotropy import Anisotropy
 from artifacts_sim.base import Artifact
-from artifacts_sim.bias import Bias
-from artifacts_sim.blur import Blur
-from artifacts_sim.contrast import Contrast
-from artifacts_sim.elastic import Elastic
 from artifacts_sim.errors import ArtifactError
-from artifacts_sim.fat_shift import FatShift
-from artifacts_sim.ghosting import Ghosting
-from artifacts_sim.gibbs import Gibbs
-from artifacts_sim.motion import Motion
-from artifacts_sim.nyquist_ghost import NyquistGhost
+from artifacts_sim.kinds.anisotropy import Anisotropy
+from artifacts_sim.kinds.bias import Bias
+from artifacts_sim.kinds.blur import Blur
+from artifacts_sim.kinds.contrast import Contrast
+from artifacts_sim.kinds.elastic import Elastic
+from artifacts_sim.kinds.fat_shift import FatShift
+from artifacts_sim.kinds.ghosting import Ghosting
+from artifacts_sim.kinds.gibbs import Gibbs
+from artifacts_sim.kinds.motion import Motion
+from artifacts_sim.kinds.nyquist_ghost import NyquistGhost
+from artifacts_sim.kinds.partial_fourier import PartialFourier
+from artifacts_sim.kinds.rician import Rician
+from artifacts_sim.kinds.spike import Spike
+from artifacts_sim.kinds.undersampling import Undersampling
+from artifacts_sim.kinds.wrap import Wrap
+from artifacts_sim.kinds.zipper import Zipper
 from artifacts_sim.params import Params
-from artifacts_sim.partial_fourier import PartialFourier
-from artifacts_sim.rician import Rician
-from artifacts_sim.spike import Spike
-from artifacts_sim.undersampling import Undersampling
-from artifacts_sim.wrap import Wrap
-from artifacts_sim.zipper import Zipper
 
 _artifacts: dict[str, Artifact] = {}
 

@@ -13,16 +13,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim import pipeline
+from artifacts_sim.acquisition import pipeline
+from artifacts_sim.acquisition.geometry import Geometry
+from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_keys, check_severity
 from artifacts_sim.errors import ArtifactError
-from artifacts_sim.geometry import Geometry
 from artifacts_sim.keyed import Source
-from artifacts_sim.kspace import KSpace
-from artifacts_sim.levels import Grid
 from artifacts_sim.params import Params
 from artifacts_sim.registry import drawn_by, get
+from artifacts_sim.severity.levels import Grid
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError, Params, named_grid
-from artifacts_sim.levels import LEVELS
+from artifacts_sim.severity.levels import LEVELS
 
 every_artifact = pytest.mark.parametrize(
     "art", [artifacts_sim.get(name) for name in artifacts_sim.names()], ids=artifacts_sim.names()

@@ -10,7 +10,7 @@ from scipy import stats
 
 import artifacts_sim
 from artifacts_sim import ArtifactError, Geometry, KSpace, Shift, ShiftParams
-from artifacts_sim.fourier import PE, RO, to_kspace
+from artifacts_sim.acquisition.fourier import PE, RO, to_kspace
 
 KEYS = [f"patient-{i}/slice-0" for i in range(6)]
 GHOST = Shift.of("ghosting", knob=0.8)

@@ -1,0 +1,1 @@
+"""The artifacts, one file each: what they draw, and the operator that it makes."""

@@ -1,0 +1,120 @@
+"""Rician noise: complex Gaussian noise of the receiver, seen in the magnitude."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from artifacts_sim.acquisition.fourier import PE, to_kspace
+from artifacts_sim.acquisition.geometry import Frame
+from artifacts_sim.acquisition.operators import Operator, Stage
+from artifacts_sim.acquisition.signal import Signal
+from artifacts_sim.base import Artifact
+from artifacts_sim.keyed import Source, stream
+from artifacts_sim.params import Draws
+from artifacts_sim.severity.levels import Knob
+
+
+@dataclass(frozen=True)
+class Rician(Artifact):
+    """y = |x + s (n1 + i n2)|, n1 and n2 standard normal, s = sigma * max|x| of the slice.
+
+    White over the acquired lines, and absent from the others: of 372 lines in 400, the noise has
+    0.93 of the variance, and neighbours along phase encode are correlated. Independent from coil
+    to coil, of the same s, the maximum being that of the root sum of squares. Source: Gudbjartsson
+    and Patz, Magn Reson Med 34:910 (1995).
+
+    The field cannot be recorded, so `params` hold one 64-bit seed per slice.
+    """
+
+    name: ClassVar[str] = "rician"
+    knob: ClassVar[Knob] = Knob(
+        name="sigma_of_max",
+        meaning="noise sigma as a fraction of the slice's maximum; 1 / sigma is the peak SNR",
+        physical=(0.01, 0.02, 0.05, 0.1, 0.2),
+        limit=1.0,
+    )
+    stage: ClassVar[Stage] = Stage.ADDED
+
+    def draw(self, source: Source) -> Draws:
+        """Seed of the noise field."""
+        return {"field_seed": source.seed()}
+
+    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Noise":
+        """Add noise to the acquired lines."""
+        return _Noise(draws["field_seed"], knob)
+
+
+@dataclass(frozen=True, eq=False)
+class _Noise(Operator):
+    seeds: NDArray[np.int64]
+    sigma_of_max: float
+
+    def act(self, signal: Signal) -> Signal:
+        """Noise is as white in the image as in k-space: it is added where it costs least."""
+        image = signal.image()
+        noise = self._field(image)
+        if signal.frame.acquired.all():
+            return signal.with_image(image + noise)
+        acquired = torch.from_numpy(signal.frame.acquired).to(noise.device)
+        return signal.with_lines(signal.lines() + to_kspace(noise, PE).mul_(acquired))
+
+    def _field(self, image: Tensor) -> Tensor:
+        """White complex noise, (B, coil, RO, PE) complex64."""
+        sigma = self.sigma_of_max * image.abs().square().sum(dim=1).amax(dim=(1, 2)).sqrt()
+        noise = torch.from_numpy(_noise(self.seeds, image.shape[1:]))
+        radius, half_angle = noise.to(image.device)
+        return torch.polar(radius * sigma[:, None, None, None], 2 * half_angle)
+
+    def render(self, x: Tensor, frame: Frame) -> Tensor:
+        """Without phase, the noise's radius and angle give the magnitude by themselves."""
+        if x.is_complex() or not frame.acquired.all():
+            return super().render(x, frame)
+        noise = _noise(self.seeds, x.shape[1:])
+        np.cos(noise[1], out=noise[1])
+        radius, cosine = torch.from_numpy(noise).to(x.device)
+        radius.mul_(x.amax(dim=(1, 2), keepdim=True) * self.sigma_of_max)
+        return _magnitude(x, radius, cosine)
+
+
+def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
+    """Return |x + t e^{i theta}| = sqrt((x - t)^2 + 4 x t cos(theta / 2)^2).
+
+    Both terms are non-negative, so nothing cancels where the sum is near 0, as it would in
+    x^2 + t^2 + 2 x t cos(theta); and there is one cosine, where real and imaginary part need two.
+
+    Args:
+        x: signal >= 0, (B, RO, PE) float32.
+        t: phasor's length >= 0, like x.
+        cosine: cos(theta / 2), like x; overwritten.
+
+    """
+    overlap = cosine.square_().mul_(t)
+    return (x - t).square_().addcmul_(x, overlap, value=4).sqrt_()
+
+
+def _noise(seeds: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Circular complex normal noise as radius and half its angle: (2, B, *shape) float32.
+
+    Drawn on the CPU whatever the device, so that every device sees the same noise.
+    """
+    noise = np.empty((2, len(seeds), *shape), dtype=np.float32)
+    for index, seed in enumerate(seeds):
+        _fill(noise[0, index], noise[1, index], int(seed))
+    return noise
+
+
+def _fill(radius: NDArray[np.float32], half_angle: NDArray[np.float32], seed: int) -> None:
+    """Box and Muller's transform, one random word per pixel: cheaper than two normal fields."""
+    bits = stream(seed, radius.size).view(np.int32).reshape(2, *radius.shape)
+    np.abs(bits[0], out=radius, dtype=np.float32)
+    radius += 0.5  # u in (0, 1], so that its logarithm is finite
+    radius *= 2.0**-31
+    np.log(radius, out=radius)
+    radius *= -2
+    np.sqrt(radius, out=radius)
+    np.copyto(half_angle, bits[1])
+    half_angle *= np.pi * 2.0**-32  # in [-pi / 2, pi / 2)

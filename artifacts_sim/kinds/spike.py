@@ -1,0 +1,141 @@
+"""Spike (herringbone): corrupted k-space samples become waves over the whole image."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from artifacts_sim.acquisition.geometry import Frame
+from artifacts_sim.acquisition.operators import Operator, Stage
+from artifacts_sim.acquisition.signal import Signal
+from artifacts_sim.base import Artifact
+from artifacts_sim.checks import check_option
+from artifacts_sim.keyed import Source, signed
+from artifacts_sim.params import Draws
+from artifacts_sim.severity.levels import Knob
+
+_FREQUENCIES = (0.1, 0.8)  # of Nyquist: stripes, neither shading nor a checkerboard
+
+
+@dataclass(frozen=True)
+class Spike(Artifact):
+    """F(k0) += r max|F| e^{i alpha} at places k0, off DC on both axes; max|F| is taken once.
+
+    In the image a wave, x + A e^{i theta}, A = r max|F| / sqrt(RO PE) with the orthonormal F,
+    theta = 2 pi (k1 (i - RO//2) / RO + k2 (j - PE//2) / PE) + alpha. For a non-negative x, max|F|
+    is F(0), so that A = r mean(x). A spike is one-sided, as in the raw data of a scanner, where
+    nothing ties F(k0) to F(-k0). Each coil has its own maximum and the same spikes.
+
+    Attributes:
+        spikes: how many, each of magnitude r max|F|.
+        two_sided: whether each is divided between k0 and -k0, so that a real image stays real:
+            x + A cos(theta).
+
+    """
+
+    name: ClassVar[str] = "spike"
+    knob: ClassVar[Knob] = Knob(
+        name="magnitude_of_max",
+        meaning="spike magnitude as a fraction of the largest k-space magnitude",
+        physical=(0.1, 0.2, 0.5, 1.0, 2.0),
+        limit=10.0,
+    )
+    stage: ClassVar[Stage] = Stage.ADDED
+
+    spikes: int = 1
+    two_sided: bool = False
+
+    def __post_init__(self) -> None:
+        check_option("spikes", self.spikes, "a whole number from 1", self.spikes >= 1)
+
+    def draw(self, source: Source) -> Draws:
+        """Place and phase of each spike."""
+        frequency = signed(source.uniform(2 * self.spikes), *_FREQUENCIES)
+        return {
+            "frequency_of_nyquist": frequency.reshape(-1, self.spikes, 2),
+            "phase_rad": 2 * np.pi * source.uniform(self.spikes),
+        }
+
+    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Spikes":
+        """Add to the nearest samples."""
+        nyquist = np.array(frame.encoded) / 2
+        frequency = draws["frequency_of_nyquist"]
+        places = np.copysign(np.maximum(1, np.rint(np.abs(frequency) * nyquist)), frequency)
+        return _Spikes(places.astype(np.int64), draws["phase_rad"], knob, self.two_sided)
+
+
+@dataclass(frozen=True, eq=False)
+class _Spikes(Operator):
+    places: NDArray[np.int64]  # (B, S, 2) samples from DC along RO and PE
+    phase_rad: NDArray[np.float64]  # (B, S)
+    magnitude_of_max: float
+    two_sided: bool
+
+    def act(self, signal: Signal) -> Signal:
+        samples = signal.kspace().clone()
+        height = samples.abs().amax(dim=(2, 3)) * self.magnitude_of_max
+        places, weights = self._samples()
+        shape = np.array(samples.shape[2:])
+        at = torch.from_numpy((places + shape // 2) % shape).to(samples.device)
+        heights = height[:, :, None] * torch.from_numpy(weights).to(samples)[:, None]
+        slices = torch.arange(len(samples), device=samples.device)
+        for s in range(weights.shape[1]):
+            samples[slices, :, at[:, s, 0], at[:, s, 1]] += heights[:, :, s]
+        return signal.with_kspace(samples)
+
+    def _samples(self) -> tuple[NDArray[np.int64], NDArray[np.complex128]]:
+        """Where k-space changes, (B, S or 2S, 2), and by which complex part of the height."""
+        weights: NDArray[np.complex128] = np.exp(1j * self.phase_rad)
+        if not self.two_sided:
+            return self.places, weights
+        weights = np.concatenate([weights, np.conj(weights)], axis=1, dtype=np.complex128) / 2
+        return np.concatenate([self.places, -self.places], axis=1), weights
+
+    def render(self, x: Tensor, frame: Frame) -> Tensor:
+        """Of a magnitude, max|F| is its sum, so that waves are added without any FFT."""
+        if x.is_complex():
+            return super().render(x, frame)
+        ro, pe = (_phasor(self.places[:, :, axis], n) for axis, n in enumerate(x.shape[1:]))
+        ro *= np.exp(1j * self.phase_rad.T)[..., None]
+        rows = _on_device([ro.real, -ro.imag, ro.imag, ro.real], x)[..., None]
+        columns = _on_device([pe.real, pe.imag], x)[..., None, :]
+        columns *= x.mean(dim=(1, 2))[:, None, None] * self.magnitude_of_max
+        for_re, for_im = rows.chunk(2)
+        re = _products(for_re, columns).add_(x)
+        if self.two_sided:
+            return re.abs_()
+        im = _products(for_im, columns)
+        return re.square_().addcmul_(im, im).sqrt_()
+
+
+def _phasor(k: NDArray[np.int64], size: int) -> NDArray[np.complex128]:
+    """e^{2 pi i k n / N} over the pixels n from the centre, (S, B, N), for k of (B, S)."""
+    turns = k.T[..., None] * (np.arange(size) - size // 2)  # of 1 / N each
+    phasor: NDArray[np.complex128] = _roots_of_unity(size)[turns % size]
+    return phasor
+
+
+@lru_cache(maxsize=16)
+def _roots_of_unity(size: int) -> NDArray[np.complex128]:
+    roots: NDArray[np.complex128] = np.exp(2j * np.pi / size * np.arange(size))
+    return roots
+
+
+def _on_device(parts: list[NDArray[np.float64]], like: Tensor) -> Tensor:
+    """Put arrays (S, B, N) one after the other: (P S, B, N) float32."""
+    return torch.from_numpy(np.concatenate(parts, dtype=np.float32)).to(like.device)
+
+
+def _products(rows: Tensor, columns: Tensor) -> Tensor:
+    """Sum_j r_j(i) c_j(k) of (J, B, RO, 1) and (J, B, 1, PE): (B, RO, PE).
+
+    No matrix product, whose precision users may lower.
+    """
+    total = rows[0] * columns[0]
+    for row, column in zip(rows[1:], columns[1:], strict=True):
+        total.addcmul_(row, column)
+    return total

@@ -1,0 +1,1 @@
+"""Levels: what they mean, and how they are found."""
