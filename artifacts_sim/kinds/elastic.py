@@ -79,13 +79,9 @@ class _Warp(PixelOperator):
     cells: int
 
     def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
-        return grid_sample(
-            planes.clone(),  # gathering from memory that no cache holds yet would take longer
-            self._sources(frame.encoded, planes.device).movedim(1, -1),
-            mode="bilinear",
-            padding_mode="border",
-            align_corners=False,
-        )
+        grid = self._sources(frame.encoded, planes.device).movedim(1, -1)
+        near = planes.clone()  # gathering from what the grid drove out of the cache takes longer
+        return grid_sample(near, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
     def _sources(self, shape: tuple[int, int], device: torch.device) -> Tensor:
         """Where each pixel comes from, in grid_sample's coordinates: (B, 2, RO, PE), PE first.
