@@ -29,9 +29,9 @@ from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.families import expand, families, family
+from artifacts_sim.levels import Grid, Knob, named_grid
 from artifacts_sim.params import Params
 from artifacts_sim.registry import drawn_by, get, names, register
-from artifacts_sim.severity.levels import Grid, Knob, named_grid
 from artifacts_sim.shifts import Shift, ShiftParams
 
 __all__ = [

@@ -13,8 +13,8 @@ from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.checks import check_keys, check_params, check_severity
 from artifacts_sim.keyed import Source
+from artifacts_sim.levels import Grid, Knob, named_grid
 from artifacts_sim.params import Draws, Params
-from artifacts_sim.severity.levels import Grid, Knob, named_grid
 
 
 @dataclass(frozen=True)

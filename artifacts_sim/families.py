@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from artifacts_sim.errors import ArtifactError
+from artifacts_sim.levels import Grid
 from artifacts_sim.registry import get, names
-from artifacts_sim.severity.levels import Grid
 from artifacts_sim.shifts import Shift
 
 SEARCH = ("rician", "motion", "ghosting", "spike", "bias")

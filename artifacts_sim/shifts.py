@@ -20,9 +20,9 @@ from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_keys, check_severity
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.keyed import Source
+from artifacts_sim.levels import Grid
 from artifacts_sim.params import Params
 from artifacts_sim.registry import drawn_by, get
-from artifacts_sim.severity.levels import Grid
 
 
 @dataclass(frozen=True)

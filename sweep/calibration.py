@@ -10,8 +10,8 @@ from typing import Any
 
 import artifacts_sim
 from artifacts_sim import ArtifactError
-from artifacts_sim.severity.calibration import Calibration, calibrate, record
-from artifacts_sim.severity.curve import Slices
+from artifacts_sim.calibration.calibrate import Calibration, calibrate, record
+from artifacts_sim.calibration.curve import Slices
 from sweep.data.store import Store
 from sweep.errors import UserError
 from sweep.files import write_text

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError
-from artifacts_sim.severity.ssim import foreground, mean_ssim
+from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from sweep.data.keys import digest
 from sweep.data.store import Store
 from sweep.errors import UserError

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from artifacts_sim.severity.curve import Slices
+from artifacts_sim.calibration.curve import Slices
 from sweep.data.keys import digest
 from sweep.data.store import Store
 from sweep.errors import UserError

@@ -15,8 +15,8 @@ from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.rows import weighted_rows
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 _Sums = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Sums of weighted rows, as `weighted_rows` takes them: index and weight, (B, N, K) each."""

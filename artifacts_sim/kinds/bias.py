@@ -14,8 +14,8 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 _POWERS = tuple((a, b) for a in range(4) for b in range(4) if 1 <= a + b <= 3)
 _SAMPLES_PER_AXIS = 96

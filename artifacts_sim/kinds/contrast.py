@@ -12,8 +12,8 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import DisplayOperator, Stage
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source, signed
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 _TOE = 2.0**-10  # of the maximum: one grey value of ten bits
 

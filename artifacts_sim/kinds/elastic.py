@@ -15,8 +15,8 @@ from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_option
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.rows import weighted_rows
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 _ORDER = 3  # of the spline
 _LOCKED = 2  # outermost rings of control points that stay put

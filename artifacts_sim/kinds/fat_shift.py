@@ -17,8 +17,8 @@ from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.keyed import Source, signed
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, Params
-from artifacts_sim.severity.levels import Knob
 
 _FAT_PPM = 3.5  # of methylene below water
 _GAMMA_BAR_MHZ_PER_T = 42.577

@@ -11,8 +11,8 @@ from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 _PERIODS = (2.5, 7.5)  # lines per cycle: replicas 0.40 to 0.13 of the field of view away
 

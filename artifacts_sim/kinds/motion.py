@@ -18,8 +18,8 @@ from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_option
 from artifacts_sim.keyed import Source, signed
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 _EVENT_OFFSETS = (0.01, 0.10)  # of the scan: where movement shows most, DC line excluded
 _POSES = (0.5, 1.0)  # of the knob

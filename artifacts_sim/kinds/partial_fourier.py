@@ -12,8 +12,8 @@ from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source, stream
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 
 @dataclass(frozen=True)

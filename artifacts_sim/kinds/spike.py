@@ -15,8 +15,8 @@ from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_option
 from artifacts_sim.keyed import Source, signed
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 _FREQUENCIES = (0.1, 0.8)  # of Nyquist: stripes, neither shading nor a checkerboard
 

@@ -15,8 +15,8 @@ from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_option
 from artifacts_sim.keyed import Source, signed, stream
+from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
-from artifacts_sim.severity.levels import Knob
 
 # Of the way from the centre, where DC offsets show, to the edge: in sight even where the readout
 # is encoded twice as wide as it is shown.

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError, Params, named_grid
-from artifacts_sim.severity.levels import LEVELS
+from artifacts_sim.calibration.ssim import foreground, mean_ssim
+from artifacts_sim.levels import LEVELS
 
 every_artifact = pytest.mark.parametrize(
     "art", [artifacts_sim.get(name) for name in artifacts_sim.names()], ids=artifacts_sim.names()
@@ -153,6 +154,36 @@ def test_damage_grows_with_the_level(art, phantoms):
     damage = [float((y - x).square().mean().sqrt()) for y in outputs]
     assert damage[0] == 0
     assert all(more > 1.02 * less for less, more in pairwise(damage[1:]))
+
+
+@every_artifact
+def test_similarity_falls_with_the_level(art, phantoms):
+    x = phantoms(8, 72, 64)
+    levels = [physical(art, level, KEYS, seed=7) for level in range(6)]
+    inside = foreground(x)
+    similarity = [float(mean_ssim(x, art.apply(x, params), inside).mean()) for params in levels]
+    assert similarity[0] == pytest.approx(1, abs=1e-6)
+    assert all(less < more for more, less in pairwise(similarity))
+
+
+@every_artifact
+@settings(max_examples=15, deadline=None)
+@given(
+    batch=st.integers(2, 5),
+    shape=st.tuples(st.integers(1, 70), st.integers(1, 70)),
+    phase=st.booleans(),
+    seed=st.integers(0, 2**32),
+    severity=st.floats(0, 1),
+)
+def test_any_batch_of_any_shape_equals_its_slices(art, batch, shape, phase, seed, severity):
+    pixels = np.random.default_rng(seed).random((batch, *shape), dtype=np.float32)
+    x = torch.from_numpy(pixels)
+    x = as_complex(x) if phase else x
+    knob = severity * art.knob.limit
+    together = art.apply(x, art.sample(knob=knob, keys=KEYS[:batch], seed=seed))
+    for i in range(batch):
+        alone = art.apply(x[i : i + 1], art.sample(knob=knob, keys=[KEYS[i]], seed=seed))
+        assert torch.equal(alone[0], together[i])
 
 
 @every_artifact

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from artifacts_sim.severity.calibration import Calibration, Level
+from artifacts_sim.calibration.calibrate import Calibration, Level
 from sweep.calibration import calibrate_store, levels_table
 from sweep.cli import main
 from sweep.data.slices import Slice

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
 
 import artifacts_sim
-from artifacts_sim.severity.ssim import foreground, mean_ssim
+from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from sweep.cli import main
 from sweep.data.slices import Slice
 from sweep.data.store import Store, write_store

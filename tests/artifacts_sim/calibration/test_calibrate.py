@@ -13,11 +13,11 @@ from sklearn.isotonic import IsotonicRegression
 
 import artifacts_sim
 from artifacts_sim import ArtifactError
-from artifacts_sim.severity.bootstrap import resampled_weights
-from artifacts_sim.severity.calibration import TARGETS, calibrate, record
-from artifacts_sim.severity.curve import Slices, measure
-from artifacts_sim.severity.isotonic import falling_fit
-from artifacts_sim.severity.ssim import foreground, mean_ssim
+from artifacts_sim.calibration.bootstrap import resampled_weights
+from artifacts_sim.calibration.calibrate import TARGETS, calibrate, record
+from artifacts_sim.calibration.curve import Slices, measure
+from artifacts_sim.calibration.isotonic import falling_fit
+from artifacts_sim.calibration.ssim import foreground, mean_ssim
 
 
 class Gain:

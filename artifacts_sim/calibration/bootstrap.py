@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts_sim.severity.isotonic import falling_fit
+from artifacts_sim.calibration.isotonic import falling_fit
 
 RESAMPLES = 1000
 COVERAGE = 0.95

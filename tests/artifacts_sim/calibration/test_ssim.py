@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from artifacts_sim import ArtifactError
-from artifacts_sim.severity.ssim import foreground, mean_squared_error, mean_ssim, ssim_map
+from artifacts_sim.calibration.ssim import foreground, mean_squared_error, mean_ssim, ssim_map
 
 SHAPES = [(1, 1), (1, 9), (3, 4), (11, 11), (64, 40), (97, 130)]
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim.base import Artifact
+from artifacts_sim.calibration.isotonic import falling_fit
+from artifacts_sim.calibration.ssim import foreground, mean_squared_error, mean_ssim
 from artifacts_sim.errors import ArtifactError
-from artifacts_sim.severity.isotonic import falling_fit
-from artifacts_sim.severity.ssim import foreground, mean_squared_error, mean_ssim
 
 _PIXELS_AT_ONCE = 2 * 256 * 256  # intermediates of more pixels fall out of a core's cache
 _DIGITS = 4  # of a knob value; whatever is measured is measured at the rounded value

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifacts_sim.base import Artifact
+from artifacts_sim.calibration.bootstrap import knob_intervals
+from artifacts_sim.calibration.curve import Curve, Slices, measure
+from artifacts_sim.calibration.ssim import MEASURE
 from artifacts_sim.errors import ArtifactError
-from artifacts_sim.severity.bootstrap import knob_intervals
-from artifacts_sim.severity.curve import Curve, Slices, measure
-from artifacts_sim.severity.ssim import MEASURE
 
 TARGETS = (0.95, 0.90, 0.80, 0.70, 0.60)
 """Mean foreground SSIM of levels 1 to 5."""

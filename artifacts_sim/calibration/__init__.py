@@ -1,0 +1,1 @@
+"""How the knob values of levels are found: similarity, its fall with the knob, its inverse."""

@@ -1,1 +1,0 @@
-"""Levels: what they mean, and how they are found."""
