@@ -33,7 +33,7 @@ def calibrate_store(
         path: of the store.
         plan: which slices.
         out: new file of levels; it appears complete or not at all.
-        artifacts: names; None: all of them.
+        artifacts: names, or of a family; None: all of them.
         say: told of every artifact that is done.
 
     Raises:
@@ -41,7 +41,7 @@ def calibrate_store(
             an artifact does not accept, or an ``out`` that exists.
 
     """
-    names = list(dict.fromkeys(artifacts or artifacts_sim.names()))
+    names = list(dict.fromkeys(artifacts_sim.expand(artifacts or artifacts_sim.names())))
     require_known("--artifacts", names, artifacts_sim.names())
     _refuse_existing(out)
     store = Store.open(path)

@@ -44,7 +44,7 @@ def preview_store(
         path: of the store.
         out: PNG file; replaced, atomically, if it exists.
         key: of the slice; None: one drawn by the seed.
-        artifacts: names; None: all that the grid has.
+        artifacts: names, or of a family; None: all that the grid has.
         levels: 1 to 5.
         grid: what they mean: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
         seed: of the artifacts' draws.
@@ -57,7 +57,7 @@ def preview_store(
             an unknown artifact, level or grid, or an ``out`` that is no PNG.
 
     """
-    names = list(dict.fromkeys(artifacts or in_grid(grid)))
+    names = list(dict.fromkeys(artifacts_sim.expand(artifacts or in_grid(grid))))
     require_known("--artifacts", names, artifacts_sim.names())
     require_known("--levels", [str(level) for level in levels], [str(level) for level in LEVELS])
     if out.suffix.lower() != ".png":

@@ -28,7 +28,7 @@ def stress_checkpoint(
     Args:
         checkpoint: that a sweep or ``fit`` wrote.
         data: a store with the same labels.
-        artifacts: names; None: those of its sweep.
+        artifacts: names, or of a family; None: those of its sweep.
         levels: 1 to 5; None: those of its sweep.
         splits: None: the validation splits of its sweep.
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from sweep.cli.base import Commands, command, say
 
+ARTIFACTS = "artifacts, or a family: search, holdout (default: all)"
+
 
 def add_calibrate(commands: Commands) -> None:
     """``mrisweep calibrate``."""
@@ -26,7 +28,7 @@ def add_calibrate(commands: Commands) -> None:
         help="folds or splits to choose slices from: those you train on, never the test split, "
         "on which levels must not rest",
     )
-    calibrate.add_argument("--artifacts", nargs="+", metavar="NAME", help="default: all")
+    calibrate.add_argument("--artifacts", nargs="+", metavar="NAME", help=ARTIFACTS)
     calibrate.add_argument("--slices", type=int, default=64, help="of the reference")
     calibrate.add_argument("--held-out", type=int, default=32, help="slices of other patients")
     calibrate.add_argument("--seed", type=int, default=0, help="of the choice and of the draws")
@@ -61,7 +63,7 @@ def add_preview(commands: Commands) -> None:
     )
     preview.add_argument("store", type=Path, metavar="STORE.h5")
     preview.add_argument("--slice", metavar="KEY", help="default: one drawn by the seed")
-    preview.add_argument("--artifacts", nargs="+", metavar="NAME", help="default: all")
+    preview.add_argument("--artifacts", nargs="+", metavar="NAME", help=ARTIFACTS)
     preview.add_argument(
         "--levels", nargs="+", type=int, default=[1, 2, 3, 4, 5], metavar="LEVEL", help="1 to 5"
     )

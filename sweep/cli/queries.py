@@ -20,7 +20,9 @@ def add_stress(commands: Commands) -> None:
     )
     stress.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
     stress.add_argument("--data", type=Path, required=True, metavar="STORE.h5")
-    stress.add_argument("--artifacts", nargs="+", metavar="NAME", help="artifacts to apply")
+    stress.add_argument(
+        "--artifacts", nargs="+", metavar="NAME", help="artifacts, or a family: search, holdout"
+    )
     stress.add_argument("--levels", nargs="+", type=int, metavar="LEVEL", help="1 to 5")
     stress.add_argument("--split", nargs="+", metavar="SPLIT", help="folds or splits to score on")
     stress.add_argument(

@@ -122,11 +122,11 @@ def test_a_sheet_is_replaced_whole(store: Store, tmp_path: Path) -> None:
 def test_every_artifact_has_a_row_by_default(store: Store, tmp_path: Path) -> None:
     out = tmp_path / "sheet.png"
     heights = []
-    for artifacts in (["bias"], ["bias", "spike"], None):
+    for artifacts in (["bias"], ["bias", "spike"], ["holdout", "search"], None):
         preview_store(store.path, out, artifacts=artifacts, levels=[1])
         heights.append(grey(out).shape[0])
-    one, two, every = heights
-    assert every == one + (len(artifacts_sim.names()) - 1) * (two - one)
+    one, two, families, every = heights
+    assert every == families == one + (len(artifacts_sim.names()) - 1) * (two - one)
 
 
 @pytest.mark.parametrize(
@@ -134,10 +134,11 @@ def test_every_artifact_has_a_row_by_default(store: Store, tmp_path: Path) -> No
     [
         (["--slice", "p0/s99"], "its keys look like 'p0/s0'"),
         (["--artifacts", "bais"], "did you mean 'bias'?"),
+        (["--artifacts", "serch"], "'serch' does not exist"),
         (["--levels", "6"], "--levels: '6' does not exist"),
         (["--out", "sheet.jpg"], "let it end in .png"),
     ],
-    ids=["slice", "artifact", "level", "suffix"],
+    ids=["slice", "artifact", "family", "level", "suffix"],
 )
 def test_bad_input_is_explained(
     store: Store, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
