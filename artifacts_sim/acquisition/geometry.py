@@ -90,9 +90,15 @@ def frame_of_kspace(geometry: Geometry, shape: tuple[int, int]) -> Frame:
     """Complete the geometry of k-space of (RO, PE) samples.
 
     Raises:
-        ArtifactError: another matrix, a crop larger than it, or a line outside of it.
+        ArtifactError: another matrix, a crop larger than it, a line outside of it, or a phase
+            axis other than the last.
 
     """
+    if geometry.phase_axis != "W":
+        raise ArtifactError(
+            "the last axis of k-space is phase encoding: received phase_axis="
+            f"{geometry.phase_axis!r}; transpose the samples to (RO, PE)"
+        )
     crop = geometry.crop or shape
     if geometry.encoded not in (None, shape) or any(map(int.__gt__, crop, shape)):
         raise ArtifactError(

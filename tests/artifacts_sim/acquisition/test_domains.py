@@ -235,6 +235,7 @@ def test_bad_k_space_is_refused(samples, message):
         ({"acquired": []}, r"at least one: received \[\]"),
         ({"pixel_mm": (1, 0)}, r"above 0 mm, \(RO, PE\): received \(1, 0\)"),
         ({"phase_axis": "x"}, r"'H' or 'W': received 'x'"),
+        ({"phase_axis": "H"}, r"last axis of k-space .* received phase_axis='H'; transpose"),
     ],
     ids=str,
 )
