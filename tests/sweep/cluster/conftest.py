@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,6 +104,17 @@ def settings(store: Store, **changes: Any) -> dict[str, Any]:
         "stress": {"artifacts": ["rician", "bias"], "levels": [1, 5], "batch_size": 16},
         **changes,
     }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> Iterator[None]:
+    """Sweeps hear SIGINT even where the tests run in a shell's background, which ignores it.
+
+    A signal that is ignored is so in every process that is started; one with a handler is not.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
