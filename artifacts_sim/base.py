@@ -22,7 +22,7 @@ class Artifact(ABC):
     """One MR artifact with one physical severity knob.
 
     A subclass is a frozen dataclass whose fields are its options, each with a default. It sets
-    three class attributes and writes two methods; `artifacts_sim` tells how.
+    three class attributes and writes `operator`, and `draw` where slices differ.
 
     Attributes:
         name: the registry's name.
@@ -133,9 +133,12 @@ class Artifact(ABC):
         check_params(self.name, asdict(self), params, batch)
         self.knob.checked(params.knob)
 
-    @abstractmethod
     def draw(self, source: Source) -> Draws:
-        """Draw what varies from slice to slice: named arrays, (B, ...) each, never the knob."""
+        """Draw what varies from slice to slice: named arrays, (B, ...) each, never the knob.
+
+        By default that is nothing: an array without columns counts the slices.
+        """
+        return {"nothing": source.uniform(0)}
 
     @abstractmethod
     def operator(self, draws: Draws, knob: float, frame: Frame) -> Operator:

@@ -1,6 +1,7 @@
 """What the public functions refuse, each with the rule, what came, and the remedy."""
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -154,6 +155,17 @@ def check_params(name: str, options: Options, params: Params, batch: int) -> Non
             f"params hold one draw per slice: received {len(params)} for a batch of {batch}; "
             "sample with one key per slice"
         )
+
+
+def check_count(name: str, value: object, least: int) -> None:
+    """Check that an option of an artifact counts something.
+
+    Raises:
+        ArtifactError: it is not whole, or too small.
+
+    """
+    holds = isinstance(value, Integral) and int(value) >= least
+    check_option(name, value, f"a whole number from {least}", holds)
 
 
 def check_option(name: str, value: object, law: str, holds: bool) -> None:

@@ -10,14 +10,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import artifacts_sim
+from artifacts_sim.levels import LEVELS
 from sweep.data.store import Store
 from sweep.errors import UserError
 from sweep.files import replacing
 from sweep.panels import Image, Panel, Row, find_slice, row_of
 from sweep.settings import require_known
 from sweep.severity import in_grid
-
-LEVELS = (1, 2, 3, 4, 5)
 
 # Lengths in pixels of the sheet.
 DPI = 128  # a power of two: from pixels to inches and back without rounding

@@ -46,8 +46,6 @@ def grid_ladder(grid: str, artifact: str) -> Ladder:
         UserError: a grid that is not there, or that does not have the artifact.
 
     """
-    if grid == "physical":
-        return artifacts_sim.get(artifact).knob.physical
     try:
         return _grid(grid).ladder(artifact)
     except ArtifactError as error:
@@ -71,7 +69,7 @@ def in_grid(grid: str) -> tuple[str, ...]:
         UserError: a grid that is not there.
 
     """
-    return artifacts_sim.names() if grid == "physical" else tuple(_grid(grid).ladders)
+    return tuple(_grid(grid).ladders)
 
 
 def reached(settings: StressSettings, artifact: str, levels: Sequence[int]) -> tuple[int, ...]:
@@ -106,10 +104,15 @@ def unreached(settings: StressSettings) -> tuple[str, ...]:
     )
 
 
-@cache
 def _grid(name: str) -> Grid:
-    if name == "calibrated":
-        return artifacts_sim.named_grid(name)
+    if name == "physical":
+        knobs = {artifact: artifacts_sim.get(artifact).knob for artifact in artifacts_sim.names()}
+        return Grid(name, {artifact: knob.physical for artifact, knob in knobs.items()})
+    return artifacts_sim.named_grid(name) if name == "calibrated" else _from_file(name)
+
+
+@cache
+def _from_file(name: str) -> Grid:
     try:
         record = json.loads(Path(name).read_text(encoding="utf-8"))
         return Grid.from_record(record, name)

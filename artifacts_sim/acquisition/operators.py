@@ -76,6 +76,11 @@ def as_planes(image: Tensor) -> Tensor:
     return torch.view_as_real(image.resolve_conj()).movedim(-1, 2).flatten(1, 2)
 
 
+def magnitude_of(planes: Tensor) -> Tensor:
+    """Return the root sum of squares of planes that are >= 0, or parts: (B, RO, PE)."""
+    return planes[:, 0] if planes.shape[1] == 1 else planes.square().sum(dim=1).sqrt_()
+
+
 def from_planes(planes: Tensor, like: Tensor) -> Tensor:
     """Undo `as_planes` for an image of this kind, (B, coil, RO, PE)."""
     if not like.is_complex():

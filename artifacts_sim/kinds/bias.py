@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.operators import PixelOperator, Stage, magnitude_of
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Knob
@@ -64,7 +64,7 @@ class _Gain(PixelOperator):
     log_gain: float
 
     def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
-        a = planes[:, 0] if planes.shape[1] == 1 else planes.square().sum(dim=1).sqrt_()
+        a = magnitude_of(planes)
         rows = torch.from_numpy(self._rows(a.shape[1])).to(a.device)
         powers = torch.from_numpy(_powers(a.shape[2]).astype(np.float32)).to(a.device)
         log2_knob = self.log_gain * math.log2(math.e)

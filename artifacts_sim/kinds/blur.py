@@ -11,7 +11,6 @@ from artifacts_sim.acquisition.lines import line_offsets
 from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
 from artifacts_sim.base import Artifact
-from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
 
@@ -37,10 +36,6 @@ class Blur(Artifact):
         limit=10.0,
     )
     stage: ClassVar[Stage] = Stage.LINES
-
-    def draw(self, source: Source) -> Draws:
-        """Draw nothing: an array without columns counts the slices."""
-        return {"nothing": source.uniform(0)}
 
     def operator(self, draws: Draws, knob: float, frame: Frame) -> Mask:
         """Attenuate the encoded samples on both axes."""

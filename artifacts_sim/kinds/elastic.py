@@ -12,7 +12,7 @@ from torch.nn.functional import grid_sample
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option
+from artifacts_sim.checks import check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.rows import weighted_rows
 from artifacts_sim.levels import Knob
@@ -56,8 +56,7 @@ class Elastic(Artifact):
     control_points: int = 7
 
     def __post_init__(self) -> None:
-        n = self.control_points
-        check_option("control_points", n, "a whole number from 5", n > 2 * _LOCKED)
+        check_count("control_points", self.control_points, least=2 * _LOCKED + 1)
 
     def draw(self, source: Source) -> Draws:
         """Displacements along RO and PE of the free control points, in units of the knob."""

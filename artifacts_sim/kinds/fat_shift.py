@@ -13,7 +13,7 @@ from torch import Tensor
 from artifacts_sim.acquisition import pipeline
 from artifacts_sim.acquisition.geometry import Frame, Geometry
 from artifacts_sim.acquisition.kspace import KSpace
-from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.operators import PixelOperator, Stage, magnitude_of
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.keyed import Source, signed
@@ -170,7 +170,7 @@ def _overlap(shift: int, size: int) -> tuple[slice, slice]:
 
 def _guess(planes: Tensor) -> Tensor:
     """Guess the fat fraction from the brightness: (B, RO, PE)."""
-    a = planes[:, 0] if planes.shape[1] == 1 else planes.square().sum(dim=1).sqrt_()
+    a = magnitude_of(planes)
     down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in a.shape[1:])
     samples = a[:, ::down, ::across].flatten(1)
     above = math.floor(samples.shape[1] * (1 - _BRIGHT)) + 1

@@ -11,7 +11,6 @@ from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_option
-from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
 
@@ -46,10 +45,6 @@ class Gibbs(Artifact):
     def __post_init__(self) -> None:
         known = ("both", "ro", "pe")
         check_option("axes", self.axes, "'both', 'ro' or 'pe'", self.axes in known)
-
-    def draw(self, source: Source) -> Draws:
-        """Nothing, once for every slice: (B, 0)."""
-        return {"nothing": source.uniform(0)}
 
     def operator(self, draws: Draws, knob: float, frame: Frame) -> Mask:
         """Truncate the encoded matrix."""

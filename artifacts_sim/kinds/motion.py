@@ -16,7 +16,7 @@ from artifacts_sim.acquisition.lines import Factor, add_lines, line_offsets, on_
 from artifacts_sim.acquisition.operators import Operator, Stage, as_planes, from_planes
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option
+from artifacts_sim.checks import check_count, check_option
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
@@ -57,7 +57,7 @@ class Motion(Artifact):
     mm_per_degree: float = 0.4  # the 2 mm per 5 degrees of a knee study
 
     def __post_init__(self) -> None:
-        check_option("movements", self.movements, "a whole number from 1", self.movements >= 1)
+        check_count("movements", self.movements, least=1)
         check_option("mm_per_degree", self.mm_per_degree, "0 or more", self.mm_per_degree >= 0)
 
     def draw(self, source: Source) -> Draws:

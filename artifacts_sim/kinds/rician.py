@@ -56,17 +56,17 @@ class _Noise(Operator):
     def act(self, signal: Signal) -> Signal:
         """Noise is as white in the image as in k-space: it is added where it costs least."""
         image = signal.image()
-        noise = self._field(image)
+        noise = self._field(signal.with_image(image))
         if signal.frame.acquired.all():
             return signal.with_image(image + noise)
         acquired = torch.from_numpy(signal.frame.acquired).to(noise.device)
         return signal.with_lines(signal.lines() + to_kspace(noise, PE).mul_(acquired))
 
-    def _field(self, image: Tensor) -> Tensor:
+    def _field(self, image: Signal) -> Tensor:
         """White complex noise, (B, coil, RO, PE) complex64."""
-        sigma = self.sigma_of_max * image.abs().square().sum(dim=1).amax(dim=(1, 2)).sqrt()
-        noise = torch.from_numpy(_noise(self.seeds, image.shape[1:]))
-        radius, half_angle = noise.to(image.device)
+        sigma = self.sigma_of_max * image.magnitude().amax(dim=(1, 2))
+        noise = torch.from_numpy(_noise(self.seeds, image.data.shape[1:]))
+        radius, half_angle = noise.to(sigma.device)
         return torch.polar(radius * sigma[:, None, None, None], 2 * half_angle)
 
     def render(self, x: Tensor, frame: Frame) -> Tensor:

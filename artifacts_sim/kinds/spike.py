@@ -13,7 +13,7 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option
+from artifacts_sim.checks import check_count
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
@@ -50,7 +50,7 @@ class Spike(Artifact):
     two_sided: bool = False
 
     def __post_init__(self) -> None:
-        check_option("spikes", self.spikes, "a whole number from 1", self.spikes >= 1)
+        check_count("spikes", self.spikes, least=1)
 
     def draw(self, source: Source) -> Draws:
         """Place and phase of each spike."""

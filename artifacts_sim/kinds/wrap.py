@@ -9,7 +9,6 @@ from torch import Tensor
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.base import Artifact
-from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
 
@@ -36,10 +35,6 @@ class Wrap(Artifact):
         limit=0.75,
     )
     stage: ClassVar[Stage] = Stage.LINES
-
-    def draw(self, source: Source) -> Draws:
-        """Draw nothing: an array without columns counts the slices."""
-        return {"nothing": source.uniform(0)}
 
     def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Fold":
         """Fold at the reduced field of view."""

@@ -13,7 +13,7 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option
+from artifacts_sim.checks import check_count
 from artifacts_sim.keyed import Source, signed, stream
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
@@ -54,8 +54,8 @@ class Zipper(Artifact):
     width_px: int = 1
 
     def __post_init__(self) -> None:
-        check_option("zippers", self.zippers, "a whole number from 1", self.zippers >= 1)
-        check_option("width_px", self.width_px, "a whole number from 1", self.width_px >= 1)
+        check_count("zippers", self.zippers, least=1)
+        check_count("width_px", self.width_px, least=1)
 
     def draw(self, source: Source) -> Draws:
         """Where each is, and the seed of the phases."""

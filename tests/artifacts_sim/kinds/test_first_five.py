@@ -244,6 +244,21 @@ class TestMotion:
         with pytest.raises(ArtifactError, match="movements is a whole number from 1: received 0"):
             artifacts_sim.get("motion", movements=0)
 
+    @pytest.mark.parametrize(
+        ("name", "option"),
+        [
+            ("motion", "movements"),
+            ("spike", "spikes"),
+            ("zipper", "zippers"),
+            ("zipper", "width_px"),
+            ("elastic", "control_points"),
+        ],
+    )
+    def test_counts_are_whole(self, name, option):
+        for value in (7.5, "7", None):
+            with pytest.raises(ArtifactError, match=rf"{option} is a whole number from \d: rec"):
+                artifacts_sim.get(name, **{option: value})
+
 
 class TestGhosting:
     @every_size
