@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = {"ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib", "h5py", "PIL", "torch"}
+HEAVY = {
+    *("ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib"),
+    *("h5py", "PIL", "nibabel", "pydicom", "torch"),
+}
 
 # Layer by layer from the bottom. A file belongs to its longest matching prefix, and may import
 # the project's modules named for it and those of HEAVY named for it; the rest is free.
@@ -47,6 +50,10 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"pydantic"},
     ),
     "sweep.data": ({"sweep.data", "sweep.errors", "sweep.files"}, {"h5py", "PIL"}),
+    "sweep.data.formats": (
+        {"sweep.data.formats", "sweep.data.geometry", "sweep.data.problems", "sweep.errors"},
+        {"h5py", "PIL"},
+    ),
     "sweep.learn": (
         {
             "sweep.learn",
@@ -99,6 +106,8 @@ ONE_FILE = {
     "sweep.ledger.tracking": {"mlflow", "matplotlib"},
     "sweep.ledger.figures": {"matplotlib"},
     "sweep.preview": {"matplotlib"},
+    "sweep.data.formats.nifti": {"nibabel"},
+    "sweep.data.formats.dicom": {"pydicom"},
     "sweep.search.study": {"optuna"},
     "sweep.search.searcher": {"optuna", "ray"},
     "sweep.search.scheduler": {"ray"},

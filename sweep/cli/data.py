@@ -39,7 +39,7 @@ def add_ingest(commands: Commands) -> None:
 
 
 def _do_ingest_images(options: argparse.Namespace) -> None:
-    from sweep.data.images import ingest_images
+    from sweep.data.ingest.images import ingest_images
 
     summary = ingest_images(
         options.manifest,
@@ -71,7 +71,7 @@ def add_phantom(commands: Commands) -> None:
 
 
 def _do_phantom(options: argparse.Namespace) -> None:
-    from sweep.data.phantom import make_phantom
+    from sweep.data.phantom.folder import make_phantom
 
     made = make_phantom(
         options.out,

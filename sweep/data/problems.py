@@ -1,10 +1,14 @@
-"""Many problems of one kind as one message."""
+"""Problems of data: many of one kind as one message, and those that spoil one file only."""
 
 from collections.abc import Sequence
 
 from sweep.errors import UserError
 
 SHOWN = 10
+
+
+class UnusableError(UserError):
+    """A file that cannot be used, though others can: it is skipped, named and counted."""
 
 
 def refuse(rule: str, problems: Sequence[str], remedy: str) -> None:

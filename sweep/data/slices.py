@@ -8,6 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.data.geometry import UNKNOWN, Geometry
 from sweep.data.problems import refuse
 from sweep.errors import UserError
 
@@ -24,6 +25,8 @@ class Slice:
         split: a fold or a named split.
         labels: the findings; empty = none.
         origin: where it was read, for messages; not stored.
+        sequence: the source's name of the pulse sequence or series; empty = it does not say.
+        geometry: where its pixels lie.
 
     """
 
@@ -32,6 +35,8 @@ class Slice:
     split: str
     labels: frozenset[str]
     origin: str
+    sequence: str = ""
+    geometry: Geometry = UNKNOWN
 
 
 def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task) -> None:

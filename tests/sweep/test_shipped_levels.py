@@ -8,7 +8,7 @@ import artifacts_sim
 from artifacts_sim.calibration.curve import measure
 from artifacts_sim.levels import calibrated_record
 from sweep.calibration import describe
-from sweep.data.images import ingest_images
+from sweep.data.ingest.images import ingest_images
 from sweep.data.store import Store
 from sweep.reference import Chosen, Plan, choose
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweep.data.splits import deal_folds
+from sweep.data.splits import Dealing, equal_folds
 from sweep.errors import UserError
 
 patients = st.dictionaries(
@@ -14,6 +14,10 @@ patients = st.dictionaries(
     max_size=60,
 )
 laws = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+def deal_folds(findings, folds, seed):
+    return Dealing(equal_folds(folds), seed).deal(findings)
 
 
 def spread(folds, names):
@@ -58,8 +62,13 @@ def test_global_random_state_is_left_alone():
     deal_folds({"a": frozenset(), "b": frozenset()}, 2, 0)
 
 
-@pytest.mark.parametrize("folds", [1, 0, 4])
-def test_more_folds_than_patients_or_fewer_than_two(folds):
+@pytest.mark.parametrize("folds", [1, 0])
+def test_fewer_than_two_folds(folds):
+    with pytest.raises(UserError, match=f"at least 2 folds; received {folds}"):
+        equal_folds(folds)
+
+
+def test_more_folds_than_patients():
     findings = {"a": frozenset(), "b": frozenset(), "c": frozenset()}
-    with pytest.raises(UserError, match=f"received {folds} folds for 3 patients"):
-        deal_folds(findings, folds, 0)
+    with pytest.raises(UserError, match=r"3 patients leave '4' of 4 splits empty"):
+        deal_folds(findings, 4, 0)

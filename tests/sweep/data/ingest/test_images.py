@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweep.data.images import ingest_images
-from sweep.data.pixels import fit, read_grey
+from sweep.data.formats.pixels import fit, read_grey
+from sweep.data.ingest.images import ingest_images
 from sweep.data.store import Store
 from sweep.errors import UserError
 
-BRAIN = Path(__file__).resolve().parents[4] / "shared" / "data" / "brain_tumor_mri"
+BRAIN = Path(__file__).resolve().parents[5] / "shared" / "data" / "brain_tumor_mri"
 
 
 def ingest(collection, **options):

@@ -1,6 +1,6 @@
 import pytest
 
-from sweep.data.manifest import read_manifest
+from sweep.data.formats.manifest import read_manifest
 from sweep.errors import UserError
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.data.manifest import Row, read_manifest
-from sweep.data.pixels import fit, read_grey
+from sweep.data.formats.manifest import Row, read_manifest
+from sweep.data.formats.pixels import fit, read_grey
+from sweep.data.inspect.summary import Summary, summarize
 from sweep.data.problems import refuse
 from sweep.data.slices import Slice, Task
-from sweep.data.splits import deal_folds
+from sweep.data.splits import Dealing, equal_folds
 from sweep.data.store import refuse_existing, write_store
-from sweep.data.summary import Summary, summarize
 from sweep.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -87,7 +87,7 @@ def _task(rows: Sequence[Row], label_names: Sequence[str]) -> Task:
 
 
 def _slices(rows: Sequence[Row], folds: int, seed: int) -> list[Slice]:
-    dealt = {} if _has_splits(rows) else deal_folds(_findings(rows), folds, seed)
+    dealt = {} if _has_splits(rows) else Dealing(equal_folds(folds), seed).deal(_findings(rows))
     return [
         Slice(
             key=f"{row.patient}/{row.file}",

@@ -5,7 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from sweep.data.scan import Matrix, Volume
+from sweep.data.phantom.scan import Matrix, Volume
 
 SIZE_MM = 140.0  # side of the reconstructed square, as in fastMRI's knees
 # The elements that ISMRMRD's schema requires, and the encoding limits that fastMRI's readers use.

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from sweep.data.summary import SplitSummary, summarize
+from sweep.data.inspect.summary import SplitSummary, summarize
 
 
 def test_counts_are_by_split(content, tmp_path):

@@ -7,8 +7,16 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.data.anatomy import Knee, Plane, draw_knee, draw_lesion, grid, lesion_share, paint
 from sweep.data.keys import generator
+from sweep.data.phantom.anatomy import (
+    Knee,
+    Plane,
+    draw_knee,
+    draw_lesion,
+    grid,
+    lesion_share,
+    paint,
+)
 
 Boxes = dict[int, tuple[int, int, int, int]]
 Spectrum = NDArray[np.floating]

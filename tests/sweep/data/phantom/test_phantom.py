@@ -8,9 +8,9 @@ import scipy.fft
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from sweep.data.images import ingest_images
-from sweep.data.phantom import FULL_SCALE, make_phantom
-from sweep.data.scan import Matrix, scan
+from sweep.data.ingest.images import ingest_images
+from sweep.data.phantom.folder import FULL_SCALE, make_phantom
+from sweep.data.phantom.scan import Matrix, scan
 from sweep.data.store import Store
 from sweep.errors import UserError
 

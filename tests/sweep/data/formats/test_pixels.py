@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweep.data.pixels import fit, read_grey
+from sweep.data.formats.pixels import fit, read_grey
 from sweep.errors import UserError
 
 GREY8 = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5

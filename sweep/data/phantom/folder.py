@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sweep.data.scan import Boxes, Matrix, Volume, scan
-from sweep.data.volume_file import write_volume
+from sweep.data.phantom.scan import Boxes, Matrix, Volume, scan
+from sweep.data.phantom.volume_file import write_volume
 from sweep.errors import UserError
 
 FINDING = "Bone - Lesion"  # a name of fastMRI+'s vocabulary

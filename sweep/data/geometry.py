@@ -1,0 +1,51 @@
+"""Where the pixels of a slice lie, and how its k-space was sampled."""
+
+import math
+from dataclasses import dataclass
+
+Direction = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the k-space of a slice was sampled; DC at N // 2 of rows and columns.
+
+    Attributes:
+        coils: receive coils.
+        rows: samples along the readout.
+        columns: phase-encode lines of the encoded matrix, zero-filled ones included.
+        acquired: first measured line, and the one after the last.
+
+    """
+
+    coils: int
+    rows: int
+    columns: int
+    acquired: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What the source says of a slice's place; None = it does not say.
+
+    Attributes:
+        pixel_mm: distance between the centres of neighbouring rows, and of neighbouring columns.
+        thickness_mm: of the slice.
+        orientation: unit vectors, in DICOM's patient coordinates (x to the patient's left, y to
+            the back, z to the head), along a row (column number rising), then down a column.
+        sampling: of the k-space kept beside the image.
+
+    """
+
+    pixel_mm: tuple[float, float] | None = None
+    thickness_mm: float | None = None
+    orientation: tuple[Direction, Direction] | None = None
+    sampling: Sampling | None = None
+
+    def __post_init__(self) -> None:
+        lengths = [*(self.pixel_mm or ()), *([self.thickness_mm] if self.thickness_mm else [])]
+        if not all(0 < length < math.inf for length in lengths):
+            raise ValueError(f"lengths are above 0 mm; received {self}")
+
+
+UNKNOWN = Geometry()

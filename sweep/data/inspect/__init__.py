@@ -1,0 +1,1 @@
+"""What a store holds, told to a user: counts, near-duplicates, a contact sheet."""
