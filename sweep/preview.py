@@ -63,7 +63,7 @@ def preview_store(
         raise UserError(f"--out must be a PNG file; received {str(out)!r}; let it end in .png")
     store = Store.open(path)
     number = find_slice(store, key, seed)
-    clean, key = np.array(store.images[number]), str(store.keys[number])
+    clean, key = store.read([number])[0], str(store.keys[number])
     rows = [row_of(name, clean, key, levels, grid, seed) for name in names]
     white = float(np.quantile(clean, WHITE)) or float(clean.max())
     origin = f"slice {key} of {store.path.name}, {grid} levels, seed {seed}"

@@ -92,7 +92,7 @@ class _InTurns:
                 f"have {len(taken)} that are not empty; ask for fewer, or name more splits"
             )
         return Slices(
-            images=torch.from_numpy(np.ascontiguousarray(store.images[taken])),
+            images=torch.from_numpy(store.read(taken)),
             keys=tuple(store.keys[taken].tolist()),
             patients=tuple(store.patients[taken].tolist()),
         )

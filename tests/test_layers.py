@@ -54,6 +54,17 @@ LAYERS: dict[str, tuple[set[str], set[str]]] = {
         {"sweep.data.formats", "sweep.data.geometry", "sweep.data.problems", "sweep.errors"},
         {"h5py", "PIL"},
     ),
+    "sweep.data.store": (
+        {
+            "sweep.data.store",
+            "sweep.data.geometry",
+            "sweep.data.problems",
+            "sweep.data.slices",
+            "sweep.errors",
+            "sweep.files",
+        },
+        {"h5py", "PIL"},
+    ),
     "sweep.learn": (
         {
             "sweep.learn",

@@ -2,8 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Direction = tuple[float, float, float]
+
+
+class Frame(NamedTuple):
+    """The sizes that all k-space of a store is zero-filled to, DC at N // 2 of rows and columns."""
+
+    coils: int
+    rows: int
+    columns: int
 
 
 @dataclass(frozen=True)

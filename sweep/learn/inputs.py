@@ -31,8 +31,7 @@ def gather(store: Store, indices: NDArray[np.int64], device: torch.device) -> Te
         (B, H, W) float32 in the store's intensity units, on ``device``.
 
     """
-    images = torch.from_numpy(np.ascontiguousarray(store.images[indices]))
-    return images.to(device, non_blocking=True)
+    return torch.from_numpy(store.read(indices)).to(device)
 
 
 def corrupt(

@@ -28,18 +28,18 @@ def test_data_that_changed_under_a_sweep_are_refused(config: SweepConfig) -> Non
         preflight.open_data(config.replace({"data.fingerprint": "0123"}))
 
 
-def with_changed(monkeypatch: pytest.MonkeyPatch, store: Store, **arrays: np.ndarray) -> None:
+def with_changed(monkeypatch: pytest.MonkeyPatch, store: Store, **columns: np.ndarray) -> None:
     """Stand in for a store that another program wrote: our own writer refuses such data."""
-    changed = dataclasses.replace(store, **arrays)
+    changed = dataclasses.replace(store, columns={**store.columns, **columns})
     monkeypatch.setattr(preflight.Store, "open", lambda path: changed)
 
 
 def test_a_patient_in_two_splits_is_refused(
     config: SweepConfig, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patients = store.patients.copy()
+    patients = store.columns["patient"].copy()
     patients[store.indices([3])[0]] = patients[store.indices([1])[0]]
-    with_changed(monkeypatch, store, patients=patients)
+    with_changed(monkeypatch, store, patient=patients)
     with pytest.raises(UserError, match=r"1 are in train and in validation, 'p0' the first"):
         preflight.open_data(config)
 

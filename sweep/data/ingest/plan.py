@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.data.geometry import Frame
 from sweep.data.slices import Slice, Task
 
 
@@ -61,14 +62,6 @@ class Skipped(NamedTuple):
     reason: str
 
 
-class FrameShape(NamedTuple):
-    """The sizes that all k-space of a store is zero-filled to."""
-
-    coils: int
-    rows: int
-    columns: int
-
-
 @dataclass(frozen=True)
 class Plan:
     """An ingest before the first pixel is read.
@@ -92,7 +85,7 @@ class Plan:
     label_names: tuple[str, ...]
     task: Task
     source: Mapping[str, object]
-    kspace: FrameShape | None = None
+    kspace: Frame | None = None
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
 

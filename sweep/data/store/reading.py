@@ -1,77 +1,64 @@
-"""The store: labelled slices in one HDF5 file that every process of a node maps.
+"""An open store: one map of the file, which all processes of a node share."""
 
-Layout, version 1::
-
-    images     float32 (slice, row, column), contiguous and uncompressed, in the source's units
-    labels     uint8   (slice, label), 1 = shown
-    patient    string  (slice,)
-    slice_key  string  (slice,), unique
-    split      string  (slice,), a fold or a named split; one for each patient
-    attributes format_version, tool, label_names, task, source (JSON), fingerprint
-"""
-
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.data.slices import Slice, Task, check_slices, multi_hot
+from sweep.data.geometry import Direction, Frame, Geometry, Sampling
+from sweep.data.slices import Task
+from sweep.data.store.layout import (
+    ATTRIBUTES,
+    DATASETS,
+    FORMAT_VERSION,
+    KSPACE,
+    chunk_offsets,
+    inside,
+    offset_of,
+)
 from sweep.errors import UserError, nearest
-from sweep.files import replacing
 
-FORMAT_VERSION = 1
-PIXEL = np.dtype("<f4")
-ALIGNMENT = 64  # bytes; without it HDF5 puts the pixels at any offset, even an odd one
-DATASETS = ("images", "labels", "patient", "slice_key", "split")
-ATTRIBUTES = ("label_names", "task", "source", "fingerprint")
-Scalar = TypeVar("Scalar", bound=np.generic)
+PIXELS = (np.dtype("<f4"), np.dtype("<f2"))
 
 
 @dataclass(frozen=True, eq=False)
 class Store:
-    """An open store; all but the pixels is in memory.
+    """An open store of N slices with L labels; nothing is read before it is used.
 
     Pickling sends the path and the fingerprint: whoever receives it maps the file anew.
 
     Attributes:
         path: absolute path of the file.
-        images: (N, H, W) float32, a read-only memory map; all processes of a node share its pages.
-        labels: (N, L) uint8, 1 = shown.
-        patients: (N,) strings.
-        keys: (N,) strings, unique; every random draw for a slice starts from its key.
-        splits: (N,) strings.
         label_names: the L labels in the order of the columns of ``labels``.
         task: 'multiclass' = exactly one label for each slice; 'multilabel' = independent labels.
-        fingerprint: SHA-256 of all of the above except the path.
+        source: where the slices come from and how they were prepared.
+        fingerprint: SHA-256 of the description of all slices and of their pixels.
+        columns: every contiguous dataset by its name, read-only, mapped; see ``layout``.
 
     """
 
     path: Path
-    images: NDArray[np.float32]
-    labels: NDArray[np.uint8]
-    patients: NDArray[np.str_]
-    keys: NDArray[np.str_]
-    splits: NDArray[np.str_]
     label_names: tuple[str, ...]
     task: Task
+    source: Mapping[str, Any]
     fingerprint: str
+    columns: Mapping[str, NDArray[Any]]
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
-        """Map a store; reads no pixel.
+        """Map a store; takes milliseconds, whatever its size.
 
         Raises:
             UserError: no such file; not HDF5, truncated or damaged; not a store; another format
-                version; pixels that cannot be mapped.
+                version; pixels that cannot be mapped; a store that was never finished.
 
         """
         path = Path(path).resolve()
@@ -79,21 +66,98 @@ class Store:
             _check_format(file, path)
             return cls(
                 path=path,
-                images=_mapped(file["images"], path),
-                labels=_read_only(file["labels"][...]),
-                patients=_strings(file["patient"]),
-                keys=_strings(file["slice_key"]),
-                splits=_strings(file["split"]),
                 label_names=tuple(file.attrs["label_names"]),
                 task=file.attrs["task"],
-                fingerprint=file.attrs["fingerprint"],
+                source=json.loads(file.attrs["source"]),
+                fingerprint=_fingerprint(file, path),
+                columns=_columns(file, path),
             )
 
     def __reduce__(self) -> tuple[Callable[[Path, str], "Store"], tuple[Path, str]]:
         return _reopen, (self.path, self.fingerprint)
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.images)
+
+    @property
+    def images(self) -> NDArray[np.float32 | np.float16]:
+        """(N, H, W) as stored; times ``scale`` they are in the source's units, as by ``read``."""
+        return self.columns["images"]
+
+    @property
+    def scale(self) -> NDArray[np.float32]:
+        """(N,) powers of two, 1 in a store of float32."""
+        return self.columns["scale"]
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """(N, L), 1 = shown."""
+        return self.columns["labels"]
+
+    @cached_property
+    def keys(self) -> NDArray[np.str_]:
+        """(N,) unique; every random draw for a slice starts from its key."""
+        return _text(self.columns["slice_key"])
+
+    @cached_property
+    def patients(self) -> NDArray[np.str_]:
+        """(N,)."""
+        return _text(self.columns["patient"])
+
+    @cached_property
+    def splits(self) -> NDArray[np.str_]:
+        """(N,) folds or named splits."""
+        return _text(self.columns["split"])
+
+    @cached_property
+    def sequences(self) -> NDArray[np.str_]:
+        """(N,) names of pulse sequences or series; empty = unknown."""
+        return _text(self.columns["sequence"])
+
+    @property
+    def has_kspace(self) -> bool:
+        """Whether k-space was kept beside the images."""
+        return "sampling" in self.columns
+
+    def read(self, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.float32]:
+        """Copy slices out of the map.
+
+        Returns:
+            (B, H, W) in the source's intensity units.
+
+        """
+        taken = self.images[rows]
+        if taken.dtype == np.float32:
+            return np.ascontiguousarray(taken)
+        return taken.astype(np.float32) * self.scale[rows][:, None, None]
+
+    def kspace(self, row: int) -> NDArray[np.complex64]:
+        """Show the k-space of one slice, mapped.
+
+        Returns:
+            (coil, RO, PE) in the slice's own sizes, DC at N // 2.
+
+        Raises:
+            UserError: no k-space was kept.
+
+        """
+        if not self.has_kspace:
+            raise UserError(f"{self.path} keeps no k-space: ingest the data with --kspace.")
+        whole, offsets, frame = self._kspace
+        coils, rows, columns, *_ = self.columns["sampling"][row].tolist()
+        slices = _view(whole, int(offsets[row]), KSPACE, frame)
+        return slices[inside(frame, coils, rows, columns)]
+
+    def geometry(self, row: int) -> Geometry:
+        """What the source said of the place and the sampling of one slice."""
+        pixel, orientation = self.columns["pixel_mm"][row], self.columns["orientation"][row]
+        thickness = float(self.columns["thickness_mm"][row])
+        return Geometry(
+            pixel_mm=None if np.isnan(pixel).any() else (float(pixel[0]), float(pixel[1])),
+            thickness_mm=None if np.isnan(thickness) else thickness,
+            orientation=None if np.isnan(orientation).any() else _directions(orientation),
+            sampling=self._sampling(row),
+        )
 
     def split_counts(self) -> dict[str, int]:
         """Count the slices of each split, by name of the split."""
@@ -117,104 +181,17 @@ class Store:
                 )
         return np.flatnonzero(np.isin(self.splits, names))
 
+    @cached_property
+    def _kspace(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], Frame]:
+        with _reading(self.path) as file:
+            kspace = file["kspace"]
+            return _mapped(self.path), chunk_offsets(kspace), Frame(*kspace.shape[1:])
 
-def refuse_existing(path: Path) -> None:
-    """Refuse to write over something.
-
-    Raises:
-        UserError: ``path`` exists.
-
-    """
-    if path.exists():
-        raise UserError(
-            f"A store is never overwritten, and {path} exists. Remove it or choose another name."
-        )
-
-
-def write_store(
-    path: Path,
-    slices: Sequence[Slice],
-    images: Iterable[NDArray[np.float32]],
-    *,
-    shape: tuple[int, int],
-    label_names: Sequence[str],
-    task: Task,
-    source: Mapping[str, object],
-) -> Store:
-    """Write a store atomically: ``path`` appears complete or not at all.
-
-    The laws are checked before the first image is asked for, and one image is held at a time.
-
-    Args:
-        path: the new file.
-        slices: N descriptions, in the order of the images.
-        images: N arrays (H, W), in the source's units.
-        shape: (H, W).
-        label_names: all labels, in the order of the columns to be.
-        task: 'multiclass' or 'multilabel'.
-        source: where the slices come from and how they were prepared; anything JSON can say.
-
-    Returns:
-        The new store, open.
-
-    Raises:
-        UserError: the file exists, or a law of ``check_slices`` is broken.
-        ValueError: an image of another shape, with a value that is not finite, or images of
-            another number than the slices.
-
-    """
-    refuse_existing(path)
-    check_slices(slices, label_names, task)
-    with replacing(path) as temporary, _creating(temporary) as file:
-        _write_slices(file, slices, label_names)
-        digest = _metadata_digest(slices, shape, label_names, task)
-        pixels = file.create_dataset("images", (len(slices), *shape), PIXEL)
-        for place, (one, image) in enumerate(zip(slices, images, strict=True)):
-            pixels[place] = _checked(image, shape, one)
-            digest.update(np.ascontiguousarray(image, PIXEL).data)
-        for axis, name in zip(pixels.dims, ("slice", "row", "column"), strict=True):
-            axis.label = name
-        file.attrs["format_version"] = FORMAT_VERSION
-        file.attrs["tool"] = _tool()
-        file.attrs["label_names"] = list(label_names)
-        file.attrs["task"] = task
-        file.attrs["source"] = json.dumps(source, sort_keys=True)
-        file.attrs["fingerprint"] = digest.hexdigest()
-    return Store.open(path)
-
-
-def _creating(path: Path) -> h5py.File:
-    return h5py.File(path, "w", alignment_threshold=1, alignment_interval=ALIGNMENT)
-
-
-def _write_slices(file: h5py.File, slices: Sequence[Slice], label_names: Sequence[str]) -> None:
-    text = h5py.string_dtype("utf-8")
-    file.create_dataset("labels", data=multi_hot(slices, label_names))
-    file.create_dataset("patient", data=[one.patient for one in slices], dtype=text)
-    file.create_dataset("slice_key", data=[one.key for one in slices], dtype=text)
-    file.create_dataset("split", data=[one.split for one in slices], dtype=text)
-
-
-def _metadata_digest(
-    slices: Sequence[Slice], shape: tuple[int, int], label_names: Sequence[str], task: Task
-) -> "hashlib._Hash":
-    rows = [[one.key, one.patient, one.split, *sorted(one.labels)] for one in slices]
-    return hashlib.sha256(json.dumps([task, list(label_names), list(shape), rows]).encode())
-
-
-def _checked(image: NDArray[np.float32], shape: tuple[int, int], one: Slice) -> NDArray[np.float32]:
-    if image.shape != shape:
-        raise ValueError(f"images are {shape}; received {image.shape} at {one.origin}")
-    if not np.isfinite(image).all():
-        raise ValueError(f"pixels are finite; received nan or infinity at {one.origin}")
-    return image
-
-
-def _tool() -> str:
-    try:
-        return f"mrisweep {version('mrisweep')}"
-    except PackageNotFoundError:
-        return "mrisweep, run from source"
+    def _sampling(self, row: int) -> Sampling | None:
+        if not self.has_kspace:
+            return None
+        coils, rows, columns, first, stop = self.columns["sampling"][row].tolist()
+        return Sampling(coils, rows, columns, (first, stop))
 
 
 @contextmanager
@@ -226,7 +203,7 @@ def _reading(path: Path) -> Iterator[h5py.File]:
         # The file never changes once it has its name, and locks fail on some shared file systems.
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except OSError as error:
+    except (OSError, KeyError, RuntimeError) as error:  # what h5py makes of damage
         raise UserError(
             f"A store is a readable HDF5 file; {path} is {kind} ({error}). Ingest the data again."
         ) from error
@@ -244,29 +221,58 @@ def _check_format(file: h5py.File, path: Path) -> None:
     missing += [name for name in ATTRIBUTES if name not in file.attrs]
     if missing:
         raise UserError(
-            f"A store has {', '.join(DATASETS + ATTRIBUTES)}; {path} lacks {', '.join(missing)}. "
-            "Ingest the data again."
+            f"A store has {', '.join((*DATASETS, *ATTRIBUTES))}; {path} lacks "
+            f"{', '.join(missing)}. Ingest the data again."
         )
-
-
-def _mapped(dataset: h5py.Dataset, path: Path) -> NDArray[np.float32]:
-    offset = dataset.id.get_offset()
-    if dataset.ndim != 3 or dataset.dtype != PIXEL or offset is None:
+    images = file["images"]
+    if images.ndim != 3 or images.dtype not in PIXELS or images.id.get_offset() is None:
         raise UserError(
-            "The images of a store are float32 (slice, row, column), contiguous and uncompressed; "
-            f"{path} holds {dataset.dtype} {dataset.shape}, chunks {dataset.chunks}. "
+            "The images of a store are float32 or float16 (slice, row, column), contiguous and "
+            f"uncompressed; {path} holds {images.dtype} {images.shape}, chunks {images.chunks}. "
             "Ingest the data again."
         )
-    return np.memmap(path, PIXEL, "r", offset, dataset.shape)
 
 
-def _strings(dataset: h5py.Dataset) -> NDArray[np.str_]:
-    return _read_only(np.array(dataset.asstr()[...], np.str_))
+def _fingerprint(file: h5py.File, path: Path) -> str:
+    fingerprint = bytes(file["fingerprint"][()]).decode("ascii", "replace")
+    if len(fingerprint) != 64:
+        raise UserError(
+            f"A store has a fingerprint, and {path} was left without one. "
+            "Run the same `mrisweep ingest` again: it goes on where it stopped."
+        )
+    return fingerprint
 
 
-def _read_only(array: NDArray[Scalar]) -> NDArray[Scalar]:
-    array.flags.writeable = False
-    return array
+def _columns(file: h5py.File, path: Path) -> dict[str, NDArray[Any]]:
+    whole = _mapped(path)
+    names = [*DATASETS[:-1], *(["sampling"] if "sampling" in file else [])]
+    return {
+        name: _view(whole, offset_of(file[name]), file[name].dtype, file[name].shape)
+        for name in names
+    }
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    # A plain array over the map: np.memmap's own class makes every slice of it cost more.
+    return np.asarray(np.memmap(path, np.uint8, "r"))
+
+
+def _view(
+    whole: NDArray[np.uint8], offset: int, kind: np.dtype[Any], shape: Sequence[int]
+) -> NDArray[Any]:
+    size = kind.itemsize * int(np.prod(shape, dtype=np.int64))
+    return whole[offset : offset + size].view(kind).reshape(shape)
+
+
+def _text(encoded: NDArray[np.bytes_]) -> NDArray[np.str_]:
+    text: NDArray[np.str_] = np.char.decode(encoded, "utf-8")
+    text.flags.writeable = False
+    return text
+
+
+def _directions(orientation: NDArray[np.float32]) -> tuple[Direction, Direction]:
+    (a, b, c), (d, e, f) = orientation.tolist()
+    return (a, b, c), (d, e, f)
 
 
 def _reopen(path: Path, fingerprint: str) -> Store:

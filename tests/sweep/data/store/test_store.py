@@ -60,7 +60,7 @@ def test_the_file_says_what_it_is_to_any_hdf5_reader(content, tmp_path):
         assert file["images"].chunks is None
         assert file["images"].compression is None
         assert file.attrs["source"] == '{"kind": "test", "size": null}'
-        assert file.attrs["format_version"] == 1
+        assert file.attrs["format_version"] == 2
         assert file.attrs["tool"].startswith("mrisweep")
 
 
@@ -72,10 +72,10 @@ def test_images_are_aligned_whatever_stands_before_them(content, tmp_path):
 
 def test_all_who_open_a_store_map_the_same_pages_of_the_file(content, tmp_path):
     one, other = content.write(tmp_path / "s.h5"), Store.open(tmp_path / "s.h5")
-    assert isinstance(one.images, np.memmap)
-    assert one.images.offset == other.images.offset
+    with h5py.File(tmp_path / "s.h5") as file:
+        offset = file["images"].id.get_offset()
     with open(tmp_path / "s.h5", "r+b") as file:
-        os.pwrite(file.fileno(), np.float32(42).tobytes(), one.images.offset)
+        os.pwrite(file.fileno(), np.float32(42).tobytes(), offset)
     assert one.images[0, 0, 0] == other.images[0, 0, 0] == 42
 
 
@@ -95,7 +95,6 @@ def test_pickling_sends_no_pixels_and_the_copy_maps_the_file(content, tmp_path):
     assert store.images[0].tobytes() not in sent
     assert b"ann/0" not in sent
     copy = pickle.loads(sent)
-    assert isinstance(copy.images, np.memmap)
     np.testing.assert_array_equal(copy.images, store.images)
     assert copy.fingerprint == store.fingerprint
 
@@ -170,7 +169,7 @@ def test_another_format_version_is_named(content, tmp_path):
     path = content.write(tmp_path / "s.h5").path
     with h5py.File(path, "r+") as file:
         file.attrs["format_version"] = 99
-    with pytest.raises(UserError, match=r"version 1; .* has version 99\. Ingest .* again"):
+    with pytest.raises(UserError, match=r"version 2; .* has version 99\. Ingest .* again"):
         Store.open(path)
 
 
@@ -227,8 +226,8 @@ def failing_after_two(images):
         (failing_after_two, RuntimeError, "the disk went away"),
         (lambda images: images[:-1], ValueError, "shorter"),
         (lambda images: (*images, images[0]), ValueError, "longer"),
-        (lambda images: (images[0], images[1].T, *images[2:]), ValueError, r"\(6, 4\) at line 1"),
-        (lambda images: (images[0] * np.nan, *images[1:]), ValueError, "finite.*at line 0"),
+        (lambda images: (images[0], images[1].T, *images[2:]), ValueError, r"\(6, 4\).*at line 1"),
+        (lambda images: (images[0] * np.nan, *images[1:]), UserError, "finite.*line 0 has NaN"),
     ],
 )
 def test_nothing_half_written_is_left(content, tmp_path, spoil, error, message):

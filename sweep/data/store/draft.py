@@ -1,0 +1,196 @@
+"""A store in the making: each slice goes to its own place, from any process, in any order."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.data.geometry import Frame
+from sweep.data.problems import UnusableError
+from sweep.data.slices import Slice
+from sweep.data.store.hashing import perceptual_hash
+from sweep.data.store.layout import (
+    FORMAT_VERSION,
+    KSPACE,
+    MEASURED,
+    Form,
+    chunk_offsets,
+    inside,
+    offset_of,
+)
+
+HALF_PEAK = 15  # a float16 slice is scaled to a peak of 2^14 to 2^15, far from either end
+
+
+class Draft:
+    """An open draft; HDF5 says once where everything lies, and is not asked again.
+
+    Attributes:
+        shape: (H, W) of every image.
+        frame: the sizes that k-space is zero-filled to, None where none is kept.
+
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._descriptor = descriptor
+        with h5py.File(path, "r", locking=False) as file:
+            self._pixels = file["images"].dtype
+            self.shape: tuple[int, int] = file["images"].shape[1:]
+            self._places = {name: offset_of(file[name]) for name in ("images", *MEASURED)}
+            self._fingerprint = offset_of(file["fingerprint"])
+            kept = "kspace" in file
+            self.frame = Frame(*file["kspace"].shape[1:]) if kept else None
+            self._chunks = chunk_offsets(file["kspace"]) if kept else np.empty(0, np.int64)
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path) -> Iterator[Self]:
+        """Open a draft for writing."""
+        descriptor = os.open(path, os.O_RDWR)
+        try:
+            yield cls(path, descriptor)
+        finally:
+            os.close(descriptor)
+
+    def put(
+        self,
+        row: int,
+        image: NDArray[np.float32],
+        kspace: NDArray[np.complex64] | None,
+        origin: str,
+    ) -> bytes:
+        """Write one slice; the digest of what is stored.
+
+        Args:
+            row: number of the slice.
+            image: (H, W).
+            kspace: (coil, RO, PE) in the slice's own sizes; None where the store keeps none.
+            origin: how to name the slice in messages.
+
+        Raises:
+            UnusableError: a value that is not finite.
+            ValueError: sizes that do not fit the store.
+
+        """
+        self._check(image, kspace, origin)
+        scale = np.float32(1) if self._pixels.itemsize == 4 else half_scale(image)
+        stored = np.ascontiguousarray(image / scale, self._pixels)
+        self._write("images", row, stored)
+        self._write("scale", row, scale)
+        if kspace is not None:
+            self._write_kspace(row, kspace)
+        return self.measure(row)
+
+    def measure(self, row: int) -> bytes:
+        """Write what follows from a stored slice; its digest."""
+        stored = self._read("images", row, self._pixels, self.shape)
+        scale = self._read("scale", row, np.dtype("<f4"), ())
+        digest = hashlib.sha256(scale.tobytes())
+        digest.update(stored.data)
+        if self.frame is not None:
+            digest.update(self._read_at(int(self._chunks[row]), KSPACE, self.frame).data)
+        image = stored.astype(np.float32) * np.float32(scale)
+        self._write("value_range", row, np.array([image.min(), image.max()]))
+        self._write("perceptual_hash", row, perceptual_hash(image))
+        self._write("digest", row, np.frombuffer(digest.digest(), np.uint8))
+        return digest.digest()
+
+    def copy(self, row: int, other: "Draft", from_row: int) -> bytes:
+        """Take a slice of another draft of the same form as it is stored; its digest."""
+        self._write("images", row, other._read("images", from_row, self._pixels, self.shape))
+        self._write("scale", row, other._read("scale", from_row, np.dtype("<f4"), ()))
+        if self.frame is not None:
+            source = int(other._chunks[from_row])
+            kspace = other._read_at(source, KSPACE, self.frame)
+            self._write_at(int(self._chunks[row]), kspace)
+        return self.measure(row)
+
+    def seal(self, fingerprint: str) -> None:
+        """Write the fingerprint, last of all, and wait for the disk."""
+        os.pwrite(self._descriptor, fingerprint.encode(), self._fingerprint)
+        os.fsync(self._descriptor)
+
+    def _check(
+        self, image: NDArray[np.float32], kspace: NDArray[np.complex64] | None, origin: str
+    ) -> None:
+        if image.shape != self.shape or (kspace is None) != (self.frame is None):
+            raise ValueError(
+                f"slices are {self.shape} with k-space in {self.frame}; received {image.shape} "
+                f"with {None if kspace is None else kspace.shape} at {origin}"
+            )
+        for values in (image, kspace):
+            if values is not None and not np.isfinite(values).all():
+                raise UnusableError(
+                    f"Pixels and samples are finite numbers; {origin} has NaN or infinity. "
+                    "Repair the file."
+                )
+
+    def _write_kspace(self, row: int, kspace: NDArray[np.complex64]) -> None:
+        assert self.frame is not None  # _check
+        framed = np.zeros(self.frame, KSPACE)
+        coils, rows, columns = kspace.shape
+        framed[inside(self.frame, coils, rows, columns)] = kspace
+        self._write_at(int(self._chunks[row]), framed)
+
+    def _write(self, name: str, row: int, value: NDArray[np.generic] | np.generic) -> None:
+        kind = self._pixels if name == "images" else np.dtype(MEASURED[name][1])
+        values = np.ascontiguousarray(value, kind)
+        self._write_at(self._places[name] + row * values.nbytes, values)
+
+    def _write_at(self, offset: int, values: NDArray[np.generic]) -> None:
+        left = _bytes(values)
+        while left:
+            written = os.pwrite(self._descriptor, left, offset)
+            offset, left = offset + written, left[written:]
+
+    def _read(self, name: str, row: int, kind: np.dtype[Any], shape: Sequence[int]) -> NDArray[Any]:
+        size = kind.itemsize * int(np.prod(shape, dtype=np.int64))
+        return self._read_at(self._places[name] + row * size, kind, shape)
+
+    def _read_at(self, offset: int, kind: np.dtype[Any], shape: Sequence[int]) -> NDArray[Any]:
+        values = np.empty(shape, kind)
+        buffer = _bytes(values)
+        while buffer:
+            read = os.preadv(self._descriptor, [buffer], offset)
+            if not read:
+                raise OSError("the draft of the store ends before its last value")
+            offset, buffer = offset + read, buffer[read:]
+        return values
+
+
+def _bytes(values: NDArray[Any]) -> memoryview:
+    return memoryview(values.reshape(-1).view(np.uint8).data)
+
+
+def half_scale(image: NDArray[np.float32]) -> np.float32:
+    """The power of two that brings the peak of a slice near the top of float16.
+
+    Then every pixel above 2^-29 of the peak keeps float16's 11 bits, whatever the source's units.
+
+    Args:
+        image: (H, W), finite.
+
+    """
+    _, exponent = np.frexp(np.abs(image).max())
+    return np.float32(np.ldexp(np.float32(1), int(exponent) - HALF_PEAK))
+
+
+def fingerprint(slices: Sequence[Slice], form: Form, digests: Sequence[bytes]) -> str:
+    """SHA-256, in hexadecimal, of all that a store says and of the digests of its slices."""
+    said = [
+        [one.key, one.patient, one.split, sorted(one.labels), one.sequence, astuple(one.geometry)]
+        for one in slices
+    ]
+    common = [FORMAT_VERSION, form.task, form.label_names, form.shape, form.pixels, form.kspace]
+    hashed = hashlib.sha256(json.dumps([common, said]).encode())
+    for digest in digests:
+        hashed.update(digest)
+    return hashed.hexdigest()
