@@ -33,6 +33,10 @@ class Dealing:
                 f"received {dict(self.shares)}. Correct the shares."
             )
 
+    def to_plain(self) -> dict[str, object]:
+        """As JSON can say it."""
+        return {"shares": dict(self.shares), "seed": self.seed}
+
     def deal(self, findings: Mapping[str, frozenset[str]]) -> dict[str, str]:
         """Deal every patient to a split, stratified by what the patient shows.
 

@@ -8,7 +8,9 @@ import artifacts_sim
 from artifacts_sim.calibration.curve import measure
 from artifacts_sim.levels import calibrated_record
 from sweep.calibration import describe
-from sweep.data.ingest.images import ingest_images
+from sweep.data.ingest.engine import ingest
+from sweep.data.ingest.images import plan_images
+from sweep.data.splits import Dealing
 from sweep.data.store import Store
 from sweep.reference import Chosen, Plan, choose
 
@@ -27,8 +29,8 @@ def plan() -> Plan:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     path = tmp_path_factory.mktemp("levels") / RECORD["reference"]["source"]
     height = RECORD["reference"]["height"]
-    ingest_images(DATA / "manifest.csv", DATA / "images", path, size=height)
-    return Store.open(path)
+    plan = plan_images(DATA / "manifest.csv", DATA / "images", size=height, dealing=Dealing())
+    return ingest(plan, path).store
 
 
 @pytest.fixture(scope="module")

@@ -1,184 +1,123 @@
-"""From picture files with a manifest to a store."""
+"""Picture files with a manifest: one picture, one slice."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sweep.data.formats.manifest import Row, read_manifest
-from sweep.data.formats.pixels import fit, read_grey
-from sweep.data.inspect.summary import Summary, summarize
-from sweep.data.problems import refuse
+from sweep.data.formats.manifest import Row, located, read_manifest
+from sweep.data.formats.pixels import check_size, fit, read_grey, size_of
+from sweep.data.ingest.labels import label_names, task_of
+from sweep.data.ingest.plan import Item, Plan, Plane, Skipped
+from sweep.data.problems import UnusableError
 from sweep.data.slices import Slice, Task
-from sweep.data.splits import Dealing, equal_folds
-from sweep.data.store import refuse_existing, write_store
+from sweep.data.splits import Dealing, deal_slices
 from sweep.errors import UserError
 
-Progress = Callable[[int, int], None]
-WORKERS = 4  # decoding releases the interpreter's lock and waits for the disk
+
+@dataclass(frozen=True)
+class PictureReader:
+    """Reads one picture, in the file's own units.
+
+    Attributes:
+        size: pad to a square and resize to (size, size); None = as it is.
+
+    """
+
+    size: int | None
+
+    def __call__(self, item: Item) -> Iterator[Plane]:
+        """Give the picture's one plane."""
+        image = read_grey(item.paths[0], item.slices[0].origin)
+        yield Plane(image if self.size is None else fit(image, self.size))
 
 
-def ingest_images(
-    manifest: str | Path,
-    images_dir: str | Path,
-    out: str | Path,
+def plan_images(
+    manifest: Path,
+    folder: Path,
     *,
     size: int | None = None,
-    folds: int = 5,
-    seed: int = 0,
     task: Task | None = None,
-    progress: Progress | None = None,
-) -> Summary:
-    """Write a store from grey picture files; slices in the manifest's order, in the files' units.
+    dealing: Dealing,
+) -> Plan:
+    """Plan a store of grey pictures, in the manifest's order.
 
     Args:
         manifest: CSV file, see ``read_manifest``.
-        images_dir: folder that the manifest's files are in.
-        out: the new store.
-        size: pad to a square and resize to (size, size), see ``fit``; None = all images must have
-            one size, and keep it.
-        folds: without a column ``fold`` or ``split``, the number of folds patients are dealt to.
-        seed: of that dealing.
+        folder: that the manifest's files are in.
+        size: pad to a square and resize to (size, size), see ``fit``; None = all pictures must
+            have one size, and keep it.
         task: None = 'multiclass' if every row has exactly one label and there are several labels,
             else 'multilabel'.
-        progress: called with the number of slices written and the number of all slices.
+        dealing: of patients to splits, where the manifest has no column ``fold`` or ``split``.
 
     Raises:
-        UserError: an unusable manifest or image, a patient in two splits, an existing ``out``.
-            Nothing is written then.
+        UserError: an unusable manifest, no such folder, no usable picture, pictures of two sizes.
 
     """
-    manifest, images_dir, out = Path(manifest), Path(images_dir), Path(out)
-    refuse_existing(out)
+    check_size(size)
+    if not folder.is_dir():
+        raise UserError(f"Images lie in a folder; there is none at {folder}. Correct the path.")
     rows = read_manifest(manifest)
-    label_names = _label_names(rows, manifest)
-    _check_files(rows, images_dir)
-    shape = _shape(rows[0], images_dir, size)
-    read = partial(_read, images_dir=images_dir, size=size, shape=shape, first=rows[0])
-    store = write_store(
-        out,
-        _slices(rows, folds, seed),
-        _counted(_in_order(read, rows), len(rows), progress),
+    names = label_names(rows, manifest)
+    shape, skipped = _shape(rows, folder, size)
+    unusable = {one.name for one in skipped}
+    slices = deal_slices([_slice(row) for row in rows], dealing)
+    return Plan(
+        items=tuple(
+            Item(row.file, (folder / row.file,), (one,))
+            for row, one in zip(rows, slices, strict=True)
+            if row.file not in unusable
+        ),
+        reader=PictureReader(size),
         shape=shape,
-        label_names=label_names,
-        task=task or _task(rows, label_names),
-        source=_source(manifest, images_dir, size, rows, folds, seed),
+        label_names=names,
+        task=task or task_of(rows, names),
+        source={
+            "kind": "images",
+            "manifest": str(manifest),
+            "images": str(folder),
+            "size": size,
+            "splits": "manifest" if rows[0].split is not None else dealing.to_plain(),
+        },
+        skipped=skipped,
     )
-    return summarize(store)
 
 
-def _label_names(rows: Sequence[Row], manifest: Path) -> list[str]:
-    names = sorted(frozenset[str]().union(*(row.labels for row in rows)))
-    if not names:
-        raise UserError(
-            f"A manifest names at least one finding; the column 'label' of {manifest} is empty. "
-            "Fill it where there is a finding."
-        )
-    return names
+def _slice(row: Row) -> Slice:
+    return Slice(
+        key=f"{row.patient}/{row.file}",
+        patient=row.patient,
+        split=row.split or "",
+        labels=row.labels,
+        origin=str(row),
+    )
 
 
-def _task(rows: Sequence[Row], label_names: Sequence[str]) -> Task:
-    one_each = all(len(row.labels) == 1 for row in rows)
-    return "multiclass" if one_each and len(label_names) > 1 else "multilabel"
-
-
-def _slices(rows: Sequence[Row], folds: int, seed: int) -> list[Slice]:
-    dealt = {} if _has_splits(rows) else Dealing(equal_folds(folds), seed).deal(_findings(rows))
-    return [
-        Slice(
-            key=f"{row.patient}/{row.file}",
-            patient=row.patient,
-            split=row.split or dealt[row.patient],
-            labels=row.labels,
-            origin=str(row),
-        )
-        for row in rows
-    ]
-
-
-def _has_splits(rows: Sequence[Row]) -> bool:
-    return rows[0].split is not None
-
-
-def _findings(rows: Sequence[Row]) -> dict[str, frozenset[str]]:
-    findings: dict[str, frozenset[str]] = {}
+def _shape(
+    rows: Sequence[Row], folder: Path, size: int | None
+) -> tuple[tuple[int, int], tuple[Skipped, ...]]:
+    """(H, W) of the slices to be, and the pictures that are not there or do not say their size."""
+    found: dict[tuple[int, int], Row] = {}
+    skipped = []
     for row in rows:
-        findings[row.patient] = findings.get(row.patient, frozenset()) | row.labels
-    return findings
-
-
-def _check_files(rows: Sequence[Row], images_dir: Path) -> None:
-    if not images_dir.is_dir():
-        raise UserError(f"Images lie in a folder; there is none at {images_dir}. Correct the path.")
-    refuse(
-        f"Each file of the manifest is in {images_dir}",
-        [f"no {row}" for row in rows if not (images_dir / row.file).is_file()],
-        "Add the files or remove the rows.",
-    )
-
-
-def _shape(first: Row, images_dir: Path, size: int | None) -> tuple[int, int]:
-    if size is None:
-        height, width = read_grey(images_dir / first.file, str(first)).shape
-        return height, width
-    if size < 1:
-        raise UserError(f"A size is a number of pixels, at least 1; received {size}.")
-    return size, size
-
-
-def _read(
-    row: Row, *, images_dir: Path, size: int | None, shape: tuple[int, int], first: Row
-) -> NDArray[np.float32]:
-    image = read_grey(images_dir / row.file, str(row))
-    if size is not None:
-        return fit(image, size)
-    if image.shape != shape:
+        try:
+            path = located(row, folder)
+            found.setdefault((size, size) if size else size_of(path, str(row)), row)
+        except UnusableError as error:
+            skipped.append(Skipped(row.file, str(error)))
+    if not found:
         raise UserError(
-            f"All images have one size; {row} is {_times(image.shape)} and {first} is "
-            f"{_times(shape)}. Pass --size to bring all to one size."
+            f"At least one picture can be used, and none of {len(skipped)} can. {skipped[0].reason}"
         )
-    return image
+    (shape, first), *others = found.items()
+    if others:
+        (other, row), *_ = others
+        raise UserError(
+            f"All images have one size; {row} is {_times(other)} and {first} is {_times(shape)}. "
+            "Pass --size to bring all to one size."
+        )
+    return shape, tuple(skipped)
 
 
 def _times(shape: tuple[int, ...]) -> str:
     return " x ".join(map(str, shape))
-
-
-def _in_order(
-    read: Callable[[Row], NDArray[np.float32]], rows: Iterable[Row]
-) -> Iterator[NDArray[np.float32]]:
-    """Read in threads, give in order; few images wait at a time, however slow the taker is."""
-    waiting: deque[Future[NDArray[np.float32]]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for row in rows:
-            waiting.append(pool.submit(read, row))
-            if len(waiting) > 2 * WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-
-
-def _counted(
-    images: Iterable[NDArray[np.float32]], total: int, progress: Progress | None
-) -> Iterator[NDArray[np.float32]]:
-    for done, image in enumerate(images, start=1):
-        yield image
-        if progress is not None:
-            progress(done, total)
-
-
-def _source(
-    manifest: Path, images_dir: Path, size: int | None, rows: Sequence[Row], folds: int, seed: int
-) -> dict[str, object]:
-    splits = "manifest" if _has_splits(rows) else {"folds": folds, "seed": seed}
-    return {
-        "kind": "images",
-        "manifest": str(manifest),
-        "images": str(images_dir),
-        "size": size,
-        "splits": splits,
-    }

@@ -1,6 +1,6 @@
 """The seam between formats and the store: what is to be read, in which order, and how."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from sweep.data.geometry import Frame
 from sweep.data.slices import Slice, Task
+
+Progress = Callable[[int, int], None]  # called with what is done, and with all
 
 
 class Plane(NamedTuple):

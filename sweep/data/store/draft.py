@@ -135,9 +135,10 @@ class Draft:
 
     def _write_kspace(self, row: int, kspace: NDArray[np.complex64]) -> None:
         assert self.frame is not None  # _check
-        framed = np.zeros(self.frame, KSPACE)
-        coils, rows, columns = kspace.shape
-        framed[inside(self.frame, coils, rows, columns)] = kspace
+        framed = np.ascontiguousarray(kspace, KSPACE)
+        if framed.shape != self.frame:
+            framed = np.zeros(self.frame, KSPACE)
+            framed[inside(self.frame, *kspace.shape)] = kspace
         self._write_at(int(self._chunks[row]), framed)
 
     def _write(self, name: str, row: int, value: NDArray[np.generic] | np.generic) -> None:

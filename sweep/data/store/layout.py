@@ -29,6 +29,7 @@ structure can be left behind, whenever a process dies.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -81,6 +82,12 @@ class Form:
     source: Mapping[str, object]
     pixels: PixelType = "float32"
     kspace: Frame | None = None
+
+    @property
+    def bytes_of_slice(self) -> int:
+        """What the pixels and the k-space of a slice take on disk."""
+        pixels = math.prod(self.shape) * np.dtype(self.pixels).itemsize
+        return pixels + (math.prod(self.kspace) * KSPACE.itemsize if self.kspace else 0)
 
 
 def create(path: Path, slices: Sequence[Slice], form: Form) -> None:
@@ -182,6 +189,7 @@ def _reserve(
     plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
     plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    plan.set_obj_track_times(False)  # the same data give the same bytes
     if chunk is not None:
         plan.set_chunk(chunk)
     space = h5py.h5s.create_simple(shape) if shape else h5py.h5s.create(h5py.h5s.SCALAR)

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweep.data.formats.pixels import fit, read_grey
+from sweep.data.formats.pixels import (
+    check_size,
+    fit,
+    fit_square,
+    fitted_mm,
+    one_channel,
+    read_grey,
+)
+from sweep.data.problems import UnusableError
 from sweep.errors import UserError
 
 GREY8 = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -130,3 +138,75 @@ def test_padding_keeps_the_aspect_ratio_in_the_middle(shape, size):
 
 def test_an_odd_margin_gives_its_last_pixel_to_the_end():
     assert fit(np.ones((2, 5), np.float32), 5).sum(axis=1).tolist() == [0, 5, 5, 0, 0]
+
+
+@pytest.mark.parametrize("size", [0, -3])
+def test_a_size_is_positive(size):
+    with pytest.raises(UserError, match=f"at least 1; received {size}"):
+        check_size(size)
+
+
+@pytest.mark.parametrize("size", [None, 1])
+def test_no_size_is_a_size(size):
+    check_size(size)
+
+
+def test_channels_may_differ_by_the_same_share_whatever_their_range():
+    for white in (255, 4095, 65535):
+        unit = white / 255
+        passes, fails = (np.array([[[100.0, 100, 100 + off]]]) * unit for off in (8, 9))
+        assert one_channel(passes, "a", white).shape == (1, 1)
+        with pytest.raises(UnusableError, match=r"a is in colour.*by up to 9 of 255"):
+            one_channel(fails, "a", white)
+
+
+@pytest.mark.parametrize("pixel_mm", [None, (2.0, 2.0), (2.0, 2.02), (2.02, 2.0)])
+@pytest.mark.parametrize("shape", [(23, 23), (12, 30)])
+def test_square_pixels_are_fitted_only(pixel_mm, shape):
+    image = random_image(*shape)
+    np.testing.assert_array_equal(fit_square(image, pixel_mm, 16), fit(image, 16))
+
+
+def extents_mm(image, pixel_mm):
+    """Length of the bright part down and along."""
+    bright = image > image.max() / 2
+    return [
+        np.count_nonzero(bright.any(axis=1)) * pixel_mm[0],
+        np.count_nonzero(bright.any(axis=0)) * pixel_mm[1],
+    ]
+
+
+@pytest.mark.parametrize("pixel_mm", [(3.0, 1.0), (1.0, 3.0), (2.0, 0.7), (1.0, 1.0)])
+@pytest.mark.parametrize("size", [60, 120])
+def test_lengths_in_mm_stay_and_pixels_become_square(pixel_mm, size):
+    image = np.zeros((60, 60), np.float32)
+    image[20:40, 12:48] = 100
+    fitted = fit_square(image, pixel_mm, size)
+    fitted_pixel_mm = fitted_mm(image.shape, pixel_mm, size)
+    assert fitted.shape == (size, size)
+    assert fitted_pixel_mm[0] == pytest.approx(fitted_pixel_mm[1], rel=0.01)
+    before, after = extents_mm(image, pixel_mm), extents_mm(fitted, fitted_pixel_mm)
+    # An edge is found to one pixel of the coarser grid.
+    np.testing.assert_allclose(after, before, atol=2 * max(*fitted_pixel_mm, *pixel_mm))
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (60, 40), (7, 300)])
+@pytest.mark.parametrize("pixel_mm", [(3.0, 1.0), (1.0, 1.7), (0.5, 0.5)])
+def test_the_new_field_of_view_is_the_longer_side_of_the_old(shape, pixel_mm):
+    rows, columns = fitted_mm(shape, pixel_mm, 32)
+    field = max(length * mm for length, mm in zip(shape, pixel_mm, strict=True))
+    # The number of pixels is rounded when they are made square: half of one of the shorter side.
+    assert max(rows, columns) * 32 == pytest.approx(field, rel=0.5 / min(shape))
+
+
+def test_the_longer_pixels_are_resampled_and_the_others_kept():
+    ramp = np.repeat(np.arange(1.0, 11.0, dtype=np.float32)[:, None], 30, axis=1)
+    fitted = fit_square(ramp, (3.0, 1.0), 30)
+    np.testing.assert_allclose(fitted, np.repeat(fitted[:, :1], 30, axis=1), rtol=1e-6)
+    steps = np.diff(fitted[2:-2, 0])
+    np.testing.assert_allclose(steps, 1 / 3, rtol=1e-4)
+
+
+def test_pixels_of_a_hundred_times_their_width_are_refused():
+    with pytest.raises(UnusableError, match="at most 100 times as long as wide; these are 1 x 101"):
+        fitted_mm((4, 4), (1.0, 101.0), 8)

@@ -1,5 +1,6 @@
 import csv
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,17 +8,24 @@ import pytest
 from PIL import Image
 
 from sweep.data.formats.pixels import fit, read_grey
-from sweep.data.ingest.images import ingest_images
-from sweep.data.store import Store
+from sweep.data.ingest import engine
+from sweep.data.ingest.images import plan_images
+from sweep.data.inspect.summary import summarize
+from sweep.data.splits import Dealing, equal_folds
 from sweep.errors import UserError
 
 BRAIN = Path(__file__).resolve().parents[5] / "shared" / "data" / "brain_tumor_mri"
 
 
-def ingest(collection, **options):
-    out = collection.folder / "out" / "s.h5"
-    summary = ingest_images(collection.manifest, collection.images, out, **options)
-    return Store.open(summary.path)
+def ingest(collection, out=None, strict=False, progress=None, **options):
+    plan = plan_of(collection, **options)
+    out = out or collection.folder / "out" / "s.h5"
+    return engine.ingest(plan, out, strict=strict, progress=progress).store
+
+
+def plan_of(collection, folds=2, seed=0, **options):
+    dealing = Dealing(equal_folds(folds), seed)
+    return plan_images(collection.manifest, collection.images, dealing=dealing, **options)
 
 
 def folds_by_patient(store):
@@ -32,17 +40,6 @@ def test_slices_stand_in_the_order_of_the_manifest(collection):
     assert store.keys.tolist() == [f"p{number // 2}/{number}.png" for number in range(6)]
     assert store.label_names == ("cyst", "tear")
     assert store.labels[:, 1].tolist() == [1, 0, 1, 0, 1, 0]
-
-
-def test_many_images_keep_their_order_through_the_threads(collection):
-    rows = []
-    for number in range(100):
-        pixels = np.zeros((4, 4), np.uint8)
-        pixels[0, 0] = 1 + number
-        collection.add(f"n{number}.png", pixels)
-        rows.append((f"n{number}.png", "x" if number % 2 else "y", f"p{number}"))
-    collection.describe(*rows)
-    assert ingest(collection).images[:, 0, 0].tolist() == list(range(1, 101))
 
 
 def test_every_slice_of_a_patient_has_one_fold(collection):
@@ -120,8 +117,8 @@ def test_global_random_state_is_left_alone(collection):
 
 
 def test_the_same_input_gives_the_same_fingerprint(collection, tmp_path):
-    first = ingest_images(collection.manifest, collection.images, tmp_path / "a.h5", folds=3)
-    second = ingest_images(collection.manifest, collection.images, tmp_path / "b.h5", folds=3)
+    first = ingest(collection, tmp_path / "a.h5", folds=3)
+    second = ingest(collection, tmp_path / "b.h5", folds=3)
     assert first.fingerprint == second.fingerprint
 
 
@@ -165,11 +162,6 @@ def spoil_images_dir(collection):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_colour, r"row 6 \(4\.png\) is in colour"),
-        (spoil_file, r"readable file .* row 6 \(4\.png\)"),
-        (spoil_by_emptying, r"row 6 \(4\.png\) is empty"),
-        (spoil_by_removing, r"is in .*images: no row 6 \(4\.png\)\. Add the files"),
-        (spoil_by_a_folder, r"no row 6 \(4\.png\)"),
         (spoil_split, r"'p0' is in split '1' at row 2 \(0\.png\) and in split '2' at row 3 \(1"),
         (spoil_labels, "names at least one finding"),
         (spoil_images_dir, "Images lie in a folder; there is none at"),
@@ -183,15 +175,64 @@ def test_bad_input_is_named_and_leaves_nothing(collection, spoil, message):
     assert not out.exists() or list(out.iterdir()) == []
 
 
-def test_missing_files_are_counted_after_ten(collection):
-    collection.describe(*((f"gone{number}.png", "x", "p") for number in range(14)))
-    with pytest.raises(UserError, match=r"no row 11 \(gone9\.png\); and 4 more"):
-        ingest(collection)
+UNUSABLE = [
+    (spoil_colour, r"row 6 \(4\.png\) is in colour"),
+    (spoil_file, r"readable file .* row 6 \(4\.png\)"),
+    (spoil_by_emptying, r"row 6 \(4\.png\) is empty"),
+    (spoil_by_removing, r"row 6 \(4\.png\) cannot be found"),
+    (spoil_by_a_folder, r"row 6 \(4\.png\).*Is a directory"),
+]
 
 
-def test_an_existing_store_is_found_before_any_work(collection):
+@pytest.mark.parametrize("size", [None, 5])
+@pytest.mark.parametrize(("spoil", "message"), UNUSABLE)
+def test_a_picture_that_cannot_be_used_is_left_out_and_named(
+    collection, tmp_path, spoil, message, size
+):
+    spoil(collection)
+    report = engine.ingest(plan_of(collection, folds=3, size=size), tmp_path / "s.h5")
+    (skipped,) = report.skipped
+    assert skipped.name == "4.png"
+    assert re.search(message, skipped.reason)
+    assert report.store.keys.tolist() == [
+        "p0/0.png",
+        "p0/1.png",
+        "p1/2.png",
+        "p1/3.png",
+        "p2/5.png",
+    ]
+    assert report.store.source["skipped"] == [skipped._asdict()]
+    for row, name in enumerate(["0", "1", "2", "3", "5"]):
+        path = collection.images / f"{name}.png"
+        expected = read_grey(path, "") if size is None else fit(read_grey(path, ""), size)
+        np.testing.assert_array_equal(report.store.images[row], expected)
+
+
+@pytest.mark.parametrize(("spoil", "message"), UNUSABLE)
+def test_strict_stops_there_and_leaves_nothing(collection, spoil, message):
+    spoil(collection)
+    collection.describe(("4.png", "x", "p0"), ("5.png", "y", "p1"))
+    message = message.replace("row 6", "row 2")
+    with pytest.raises(
+        UserError, match=f"With --strict every file can be used: 4.png: .*{message}"
+    ):
+        ingest(collection, strict=True)
+    assert not (collection.folder / "out").exists() or not list(
+        (collection.folder / "out").iterdir()
+    )
+
+
+def test_nothing_usable_is_an_error(collection):
+    spoil_file(collection)
+    collection.describe(("4.png", "x", "p0"), ("4.png", "y", "p1"))
+    collection.add("3.png", np.zeros((8, 8), np.uint8))
+    collection.describe(("3.png", "x", "p0"), ("4.png", "y", "p1"))
+    with pytest.raises(UserError, match=r"none of 2 files could be used\. .*3\.png\) is empty"):
+        ingest(collection, size=4)
+
+
+def test_an_existing_store_is_never_overwritten(collection):
     ingest(collection, folds=3)
-    collection.manifest.unlink()
     with pytest.raises(UserError, match=r"never overwritten, and .*s\.h5 exists"):
         ingest(collection, folds=3)
 
@@ -211,8 +252,9 @@ def test_real_slices_by_folds_of_people(tmp_path):
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    summary = ingest_images(manifest, BRAIN / "images", tmp_path / "brain.h5", size=32)
-    store = Store.open(tmp_path / "brain.h5")
+    plan = plan_images(manifest, BRAIN / "images", size=32, dealing=Dealing())
+    store = engine.ingest(plan, tmp_path / "brain.h5").store
+    summary = summarize(store)
     assert store.images.shape == (len(rows), 32, 32)
     assert store.task == "multiclass"
     assert store.label_names == ("glioma", "meningioma", "pituitary")
