@@ -2,9 +2,10 @@
 
 ::
 
-    volumes/phantom-0000.h5      one patient, as a fastMRI single-coil knee file
+    volumes/phantom-0000.h5      one patient, as a fastMRI knee file
     labels.csv                   fastMRI+ layout: a box for each slice with a lesion
     file_list.csv                fastMRI+ layout: the labelled volumes, one name to a line
+    rule.yaml                    the label rule of these: a finding is a lesion
     images/phantom-0000_00.png   the same slices with 16 bits
     manifest.csv                 file, label, patient of those
 """
@@ -49,6 +50,8 @@ def make_phantom(
     rows: int = 192,
     columns: int = 108,
     size: int = 96,
+    coils: int = 1,
+    reconstruction: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> Phantom:
     """Make knee-like volumes with complex k-space; every second patient has a lesion.
@@ -64,19 +67,22 @@ def make_phantom(
         rows: k-space samples along the readout, twice ``size`` in fastMRI.
         columns: phase-encoding lines.
         size: side of the reconstructed square in pixels, at least 48.
+        coils: receivers; of more than one, volumes have fastMRI's multi-coil layout.
+        reconstruction: volumes hold the images too, not k-space alone.
         progress: called with the number of patients made and the number of all patients.
 
     Raises:
         UserError: a number out of its range, or something in ``out``.
 
     """
-    matrix = Matrix(slices, rows, columns, size)
+    matrix = Matrix(slices, rows, columns, size, coils)
     _check_numbers(patients, matrix)
     boxes: dict[str, Boxes] = {}
     with _building(Path(out)) as folder:
         for number in range(patients):
             volume = _patient(number, seed, matrix)
-            write_volume(folder / "volumes" / f"{volume.patient}.h5", volume, matrix)
+            path = folder / "volumes" / f"{volume.patient}.h5"
+            write_volume(path, volume, matrix, reconstruction=reconstruction)
             _write_pictures(folder / "images", volume)
             boxes[volume.patient] = volume.boxes
             if progress is not None:
@@ -99,10 +105,11 @@ def _patient(number: int, seed: int, matrix: Matrix) -> Volume:
 def _check_numbers(patients: int, matrix: Matrix) -> None:
     if patients < 2:
         raise UserError(f"A phantom has at least 2 patients, every second one ill; got {patients}.")
-    if matrix.slices < 1 or not SMALLEST <= matrix.size <= min(matrix.rows, matrix.columns):
+    fits = SMALLEST <= matrix.size <= min(matrix.rows, matrix.columns)
+    if min(matrix.slices, matrix.coils) < 1 or not fits:
         raise UserError(
-            f"A phantom has at least 1 slice and an image of at least {SMALLEST} pixels that fits "
-            f"into its k-space; got {matrix}. Choose other sizes."
+            f"A phantom has at least 1 slice and 1 coil, and an image of at least {SMALLEST} "
+            f"pixels that fits into its k-space; got {matrix}. Choose other sizes."
         )
 
 
@@ -154,6 +161,7 @@ def _write_tables(folder: Path, boxes: Mapping[str, Boxes], slices: int) -> None
         ),
     )
     (folder / "file_list.csv").write_text("".join(f"{patient}\n" for patient in boxes))
+    (folder / "rule.yaml").write_text(f'labels: {{{LABEL}: ["{FINDING}"]}}\n')
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:

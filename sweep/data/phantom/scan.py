@@ -37,17 +37,22 @@ MOTTLE = Unevenness(0.06, 0.05)  # the same, as wide as a lesion
 WARP = Unevenness(0.02, 0.12)  # of outlines, in half sides
 COIL = Unevenness(0.12, 0.35)  # of the sensitivity's logarithm
 PHASE_RAD = Unevenness(0.8, 0.25)
+RING_REACH = 1.2  # distance at which a coil of several sees 1 / e, in half sides
 AXES = (-2, -1)
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Sizes of a volume: slices, k-space rows (readout) and columns, side of the square image."""
+    """Sizes of a volume: slices, k-space rows (readout) and columns, side of the square image.
+
+    With more than one coil the k-space has an axis for them.
+    """
 
     slices: int
     rows: int
     columns: int
     size: int
+    coils: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ class Volume:
     Attributes:
         patient: the patient's id.
         acquisition: fastMRI's name of the sequence.
-        kspace: (slices, rows, columns) complex64, DC at [rows // 2, columns // 2].
+        kspace: (slices, rows, columns) or, of several coils, (slices, coils, rows, columns)
+            complex64, DC at [rows // 2, columns // 2].
         image: (slices, size, size) float32, the reconstruction of ``kspace``.
         boxes: for each slice with a lesion, by its number, (x, y, width, height) in pixels of
             ``image``: left column, top row.
@@ -84,29 +90,32 @@ def scan(
     warp = np.stack([_field(rng, WARP, matrix, slices=1)[0] for _ in ("u", "v")])
     u, v = grid(knee, matrix.rows, matrix.columns, matrix.size, warp)
     body = np.stack([paint(knee, n, matrix.slices, u, v) for n in range(matrix.slices)])
-    kspace = _acquire(rng, body, matrix)
+    kspace = _acquire(rng, body, matrix)  # (slices, coils, rows, columns)
     return Volume(
         patient=patient,
         acquisition=knee.acquisition,
-        kspace=kspace,
+        kspace=kspace if matrix.coils > 1 else kspace[:, 0],
         image=reconstruct(kspace, matrix.size),
         boxes=_boxes(knee, u, v, matrix),
     )
 
 
 def reconstruct(kspace: NDArray[np.complex64], size: int) -> NDArray[np.float32]:
-    """Centred orthonormal inverse FFT, centre crop, magnitude.
+    """Centred orthonormal inverse FFT, centre crop, root-sum-of-squares of the coils' magnitudes.
+
+    The textbook's way, apart from the one that reads volumes: the two check each other.
 
     Args:
-        kspace: (..., rows, columns), DC in the middle.
+        kspace: (slices, coils, rows, columns), DC in the middle.
         size: side of the square to keep.
 
     Returns:
-        (..., size, size).
+        (slices, size, size).
 
     """
     image = np.fft.ifft2(np.fft.ifftshift(kspace, axes=AXES), norm="ortho")
-    return np.abs(_crop(np.fft.fftshift(image, axes=AXES), size)).astype(np.float32)
+    magnitude = np.abs(_crop(np.fft.fftshift(image, axes=AXES), size))
+    return np.asarray(np.hypot.reduce(magnitude, axis=1), np.float32)
 
 
 def _crop(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
@@ -130,16 +139,31 @@ def _bounds(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
 
 
 def _acquire(rng: np.random.Generator, body: Plane, matrix: Matrix) -> NDArray[np.complex64]:
-    """K-space of the body as a noisy receiver with a smooth coil and a smooth phase sees it."""
+    """K-space (slices, coils, rows, columns) as noisy receivers see the body.
+
+    Smooth sensitivities, a smooth phase, and noise of each receiver's own.
+    """
     grain, mottle, coil, phase = (
         _field(rng, what, matrix, matrix.slices) for what in (GRAIN, MOTTLE, COIL, PHASE_RAD)
     )
     tissue = body * (1 + grain + mottle)
     peak = math.exp(rng.uniform(math.log(PEAK[0]), math.log(PEAK[1])))
     signal = peak * tissue * _reach(matrix) * np.exp(coil + 1j * phase)
-    noise = peak * rng.uniform(*NOISE) * _complex_normal(rng, body.shape)
-    centred = np.fft.fft2(np.fft.ifftshift(signal, axes=AXES), norm="ortho")
+    received = signal[:, None] * _sensitivities(matrix)
+    noise = peak * rng.uniform(*NOISE) * _complex_normal(rng, received.shape)
+    centred = np.fft.fft2(np.fft.ifftshift(received, axes=AXES), norm="ortho")
     return (np.fft.fftshift(centred, axes=AXES) + noise).astype(np.complex64)
+
+
+def _sensitivities(matrix: Matrix) -> NDArray[np.number]:
+    """(coils, rows, columns) of a ring of coils around the leg; a single one sees all alike."""
+    if matrix.coils == 1:
+        return np.ones((1, 1, 1))
+    angle = (2 * np.pi / matrix.coils * np.arange(matrix.coils))[:, None, None]
+    u = (np.arange(matrix.columns) - matrix.columns // 2) / (matrix.size / 2)
+    v = (np.arange(matrix.rows) - matrix.rows // 2)[:, None] / (matrix.size / 2)
+    distance = np.hypot(u - np.cos(angle), v - np.sin(angle))
+    return np.asarray(np.exp(1j * angle - (distance / RING_REACH) ** 2))
 
 
 def _reach(matrix: Matrix) -> Plane:

@@ -1,4 +1,4 @@
-"""A volume as a file of fastMRI's single-coil knee layout."""
+"""A volume as a file of fastMRI's knee layout, single-coil or multi-coil."""
 
 from pathlib import Path
 
@@ -34,15 +34,18 @@ HEADER = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
-def write_volume(path: Path, volume: Volume, matrix: Matrix) -> None:
-    """Write k-space, reconstruction, header and attributes.
+def write_volume(path: Path, volume: Volume, matrix: Matrix, *, reconstruction: bool) -> None:
+    """Write k-space, header and attributes, and the reconstruction if asked for.
 
-    With one coil the root-sum-of-squares and the single-coil reconstruction are the same.
+    With one coil the root-sum-of-squares and the single-coil reconstruction are the same; of
+    several coils only the former exists.
     """
     with h5py.File(path, "w") as file:
         file["kspace"] = volume.kspace
-        file["reconstruction_rss"] = volume.image
-        file["reconstruction_esc"] = volume.image
+        if reconstruction:
+            file["reconstruction_rss"] = volume.image
+        if reconstruction and matrix.coils == 1:
+            file["reconstruction_esc"] = volume.image
         file["ismrmrd_header"] = _header(matrix)
         file.attrs["acquisition"] = volume.acquisition
         file.attrs["max"] = float(volume.image.max())

@@ -8,10 +8,11 @@ import scipy.fft
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from sweep.data.ingest.images import ingest_images
+from sweep.data.ingest.fastmri import plan_fastmri
+from sweep.data.ingest.images import plan_images
 from sweep.data.phantom.folder import FULL_SCALE, make_phantom
 from sweep.data.phantom.scan import Matrix, scan
-from sweep.data.store import Store
+from sweep.data.splits import Dealing, equal_folds
 from sweep.errors import UserError
 
 SMALL = {"slices": 4, "rows": 112, "columns": 60, "size": 48}
@@ -85,6 +86,57 @@ def test_the_kspace_reconstructs_to_the_stored_images(phantom):
             image = file["reconstruction_rss"][...]
             reference = reference_reconstruction(file["kspace"][...], 48)
         np.testing.assert_allclose(image, reference, atol=1e-5 * image.max())
+
+
+@pytest.fixture(scope="module")
+def multicoil(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("multicoil")
+    return make_phantom(folder / "p", patients=2, coils=4, **SMALL).folder
+
+
+def test_several_coils_have_fastmris_multi_coil_layout(multicoil):
+    for path in volume_paths(multicoil):
+        with h5py.File(path) as file:
+            assert set(file) == set(DATASETS) - {"reconstruction_esc"}
+            assert file["kspace"].shape == (4, 4, 112, 60)
+            assert file["kspace"].dtype == np.complex64
+            assert file["reconstruction_rss"].shape == (4, 48, 48)
+
+
+def test_several_coils_add_as_the_root_of_their_squares(multicoil):
+    for path in volume_paths(multicoil):
+        with h5py.File(path) as file:
+            image = file["reconstruction_rss"][...]
+            coils = np.moveaxis(file["kspace"][...], 1, 0)
+        squares = sum(reference_reconstruction(kspace, 48) ** 2 for kspace in coils)
+        np.testing.assert_allclose(image, np.sqrt(squares), atol=1e-5 * image.max())
+
+
+def test_each_of_several_coils_sees_its_own_side_and_has_its_own_noise():
+    matrix = Matrix(12, 192, 108, 48, coils=2)  # one coil to the right, one to the left
+    kspace = scan("p", 0, matrix, with_lesion=False, fat_suppressed=False).kspace
+    image = scipy.fft.ifft2(scipy.fft.ifftshift(kspace.astype(complex), (2, 3)), norm="ortho")
+    image = scipy.fft.fftshift(image, (2, 3))
+    right, left = np.abs(image[:, :, 72:120]).mean(axis=(0, 2)).reshape(2, 2, 54).mean(axis=2)
+    assert right[1] > 1.5 * right[0]
+    assert left[0] > 1.5 * left[1]
+    noise = image[:, :, :24]
+    assert abs(np.vdot(noise[:, 0], noise[:, 1])) < 0.05 * np.vdot(noise[:, 0], noise[:, 0]).real
+
+
+def test_one_patient_has_the_same_boxes_whatever_the_coils():
+    one, several = (
+        scan("p", 0, Matrix(**SMALL, coils=coils), with_lesion=True, fat_suppressed=False)
+        for coils in (1, 3)
+    )
+    assert one.boxes == several.boxes != {}
+
+
+def test_volumes_without_reconstruction(tmp_path):
+    folder = make_phantom(tmp_path / "p", 2, reconstruction=False, **SMALL).folder
+    for path in volume_paths(folder):
+        with h5py.File(path) as file:
+            assert set(file) == {"kspace", "ismrmrd_header"}
 
 
 def test_the_kspace_is_centred_and_its_phase_is_not_trivial(phantom):
@@ -182,15 +234,29 @@ def test_pictures_are_the_reconstructions_at_16_bits(phantom):
             np.testing.assert_allclose(levels * step, image, atol=0.51 * step)
 
 
-def test_the_pictures_ingest_as_they_are(phantom, tmp_path):
-    summary = ingest_images(
-        phantom / "manifest.csv", phantom / "images", tmp_path / "s.h5", folds=3
+def test_the_pictures_ingest_as_they_are(phantom):
+    dealing = Dealing(equal_folds(3))
+    plan = plan_images(phantom / "manifest.csv", phantom / "images", dealing=dealing)
+    assert (plan.shape, plan.label_names, plan.task) == ((48, 48), ("lesion",), "multilabel")
+    assert (len(plan.slices), plan.skipped) == (24, ())
+    patients = {(one.split, one.patient) for one in plan.slices}
+    assert sorted(split for split, _ in patients) == ["1", "1", "2", "2", "3", "3"]
+
+
+def test_pictures_and_volumes_ingest_with_the_same_findings(phantom):
+    dealing = Dealing(equal_folds(3))
+    pictures = plan_images(phantom / "manifest.csv", phantom / "images", dealing=dealing)
+    volumes = plan_fastmri(
+        [phantom / "volumes"],
+        labels=phantom / "labels.csv",
+        reviewed=phantom / "file_list.csv",
+        dealing=dealing,
     )
-    store = Store.open(summary.path)
-    assert store.images.shape == (24, 48, 48)
-    assert store.label_names == ("lesion",)
-    assert store.task == "multilabel"
-    assert [split.patients for split in summary.splits] == [2, 2, 2]
+    one, other = (
+        [(found.patient, found.split, bool(found.labels)) for found in plan.slices]
+        for plan in (pictures, volumes)
+    )
+    assert one == other
 
 
 def test_a_patient_is_the_same_whatever_the_number_of_patients(phantom, tmp_path):
@@ -268,6 +334,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path):
     [
         ({"patients": 1}, "at least 2 patients, every second one ill; got 1"),
         ({"slices": 0}, r"at least 1 slice.*got Matrix\(slices=0"),
+        ({"coils": 0}, r"1 coil, .*got Matrix\(.*coils=0"),
         ({"size": 40}, "at least 48 pixels.*size=40"),
         ({"size": 61}, "fits into its k-space.*size=61"),
     ],
