@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table (under 5 minutes)
 	rm -rf demo
 	$(BIN)/mrisweep phantom --out demo/phantom --patients 80
-	$(BIN)/mrisweep ingest images demo/phantom/manifest.csv --images demo/phantom/images --out demo/knee.h5
+	$(BIN)/mrisweep ingest fastmri demo/phantom/volumes --labels demo/phantom/labels.csv \
+		--reviewed demo/phantom/file_list.csv --rule demo/phantom/rule.yaml --out demo/knee.h5
 	$(BIN)/mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
 
 test: $(VENV)/.installed-test lint  ## lint, types and every test (under 15 minutes on 2 cores)

@@ -10,8 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from sweep.cli.base import Parser, say
-from sweep.cli.data import add_ingest, add_phantom
+from sweep.cli.ingest import add_ingest
+from sweep.cli.inspect import add_data
 from sweep.cli.levels import add_calibrate, add_preview
+from sweep.cli.phantom import add_phantom
 from sweep.cli.queries import add_best, add_stress
 from sweep.cli.sweeps import add_check, add_resume, add_run, add_sync
 from sweep.errors import UserError, WorkError
@@ -19,7 +21,8 @@ from sweep.errors import UserError, WorkError
 EPILOG = """\
 first steps:
   mrisweep phantom --out demo/phantom
-  mrisweep ingest images demo/phantom/manifest.csv --images demo/phantom/images --out demo/knee.h5
+  mrisweep ingest fastmri demo/phantom/volumes --labels demo/phantom/labels.csv \\
+    --reviewed demo/phantom/file_list.csv --rule demo/phantom/rule.yaml --out demo/knee.h5
   mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
   mrisweep best demo/sweep
 
@@ -28,6 +31,7 @@ exit status: 0 done, 1 the work failed, 2 bad input, 130 interrupted.
 
 COMMANDS = (
     add_ingest,
+    add_data,
     add_phantom,
     add_calibrate,
     add_preview,

@@ -1,9 +1,29 @@
-"""Commands that make data: ``ingest`` and ``phantom``."""
+"""``ingest``: stores from pictures, fastMRI volumes, NIfTI and DICOM."""
 
 import argparse
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from sweep.cli.base import Commands, command, counter
+from sweep.cli.base import Commands, command, counter, say
+from sweep.errors import UserError
+
+if TYPE_CHECKING:
+    from sweep.data.ingest.engine import Report
+    from sweep.data.ingest.plan import Plan
+    from sweep.data.splits import Dealing
+
+SHOWN = 10
+MANIFEST = (
+    "The manifest is a CSV file with the columns file, label, patient, and optionally fold or "
+    "split. Several labels are separated by '|'; an empty label is no finding. Without fold or "
+    "split, patients (never slices) are dealt to folds, stratified by label."
+)
+VOLUMES = (
+    " An optional column slice, counted from 0, names single slices of a file: then these are "
+    "taken, otherwise all of them, with the labels of their file."
+)
 
 
 def add_ingest(commands: Commands) -> None:
@@ -11,80 +31,281 @@ def add_ingest(commands: Commands) -> None:
     ingest = commands.add_parser(
         "ingest",
         help="make a store from labelled images",
-        description="Make a store: the one HDF5 file that sweeps train and score on.",
+        description="Make a store: the one HDF5 file that sweeps train and score on. Killed at any "
+        "moment, the same command goes on where it stopped.",
     )
     kinds = ingest.add_subparsers(title="kinds", metavar="KIND", required=True)
+    _add_images(kinds)
+    _add_fastmri(kinds)
+    _add_nifti(kinds)
+    _add_dicom(kinds)
+
+
+def _add_images(kinds: Commands) -> None:
     images = command(
         kinds,
         "images",
-        _do_ingest_images,
+        _ingesting(_plan_images),
         "make a store from picture files (PNG, JPEG, TIFF, BMP; grey, 8 or 16 bit)",
-        "The manifest is a CSV file with the columns file, label, patient, and optionally fold or "
-        "split. Several labels of a slice are separated by '|'; an empty label is no finding. "
-        "Without fold or split, patients (never slices) are dealt to folds, stratified by label.",
+        MANIFEST,
     )
     images.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
     images.add_argument("--images", type=Path, required=True, metavar="DIR", help="of the files")
-    images.add_argument("--out", type=Path, required=True, metavar="STORE.h5", help="new store")
-    images.add_argument(
-        "--size", type=int, metavar="N", help="pad to a square, resize to N x N pixels"
+    _add_task(images)
+    _add_common(images)
+
+
+def _plan_images(options: argparse.Namespace) -> "Plan":
+    from sweep.data.ingest.images import plan_images
+
+    return plan_images(
+        options.manifest,
+        options.images,
+        size=options.size,
+        task=options.task,
+        dealing=_dealing(options),
     )
-    images.add_argument("--folds", type=int, default=5, help="folds where the manifest has none")
-    images.add_argument("--seed", type=int, default=0, help="of dealing patients to folds")
-    images.add_argument(
+
+
+def _add_fastmri(kinds: Commands) -> None:
+    fastmri = command(
+        kinds,
+        "fastmri",
+        _ingesting(_plan_fastmri),
+        "make a store from fastMRI volumes with fastMRI+ labels",
+        "Takes every *.h5 file below the folders, single-coil or multi-coil, with reconstructions "
+        "or with k-space alone. Without a column of splits, patients (never slices) are dealt to "
+        "folds, stratified by label.",
+    )
+    fastmri.add_argument("folders", type=Path, nargs="+", metavar="DIR")
+    fastmri.add_argument(
+        "--labels", type=Path, required=True, metavar="knee.csv", help="fastMRI+ annotations"
+    )
+    fastmri.add_argument(
+        "--reviewed",
+        metavar="LIST.csv",
+        help="files that were reviewed, one name a line, or 'all': a slice of these without an "
+        "annotation has no finding; without it, files without an annotation are left out",
+    )
+    fastmri.add_argument(
+        "--rule",
+        default="madaan2023",
+        metavar="NAME|RULE.yaml",
+        help="which annotation means which label",
+    )
+    fastmri.add_argument(
+        "--patients",
+        type=Path,
+        metavar="TABLE.csv",
+        help="patient of each file, columns file (or fname) and patient (or patient_id); goes "
+        "before the attribute patient_id of the file",
+    )
+    fastmri.add_argument(
+        "--split-column", metavar="NAME", help="column of TABLE.csv with each file's split"
+    )
+    fastmri.add_argument(
+        "--reconstruction",
+        choices=("auto", "rss", "esc", "kspace"),
+        default="auto",
+        help="which image: reconstruction_rss, reconstruction_esc, or made of the k-space; auto: "
+        "rss where the file has it, and with --kspace always made of the k-space that is kept",
+    )
+    fastmri.add_argument(
+        "--kspace", action="store_true", help="keep the complex k-space, to simulate artifacts in"
+    )
+    fastmri.add_argument(
+        "--max-columns", type=int, default=400, help="phase-encode lines of an ordinary volume"
+    )
+    fastmri.add_argument(
+        "--wide",
+        choices=("drop", "keep"),
+        default="drop",
+        help="what happens to volumes with more lines",
+    )
+    _add_common(fastmri)
+
+
+def _plan_fastmri(options: argparse.Namespace) -> "Plan":
+    from sweep.data.ingest.fastmri import plan_fastmri
+
+    reviewed = options.reviewed
+    return plan_fastmri(
+        options.folders,
+        labels=options.labels,
+        reviewed=reviewed if reviewed in (None, "all") else Path(reviewed),
+        patients=options.patients,
+        split_column=options.split_column,
+        rule=options.rule,
+        reconstruction=options.reconstruction,
+        kspace=options.kspace,
+        max_columns=options.max_columns,
+        wide=options.wide,
+        size=options.size,
+        dealing=_dealing(options),
+        progress=counter("volumes looked at"),
+    )
+
+
+def _add_nifti(kinds: Commands) -> None:
+    _add_volumes(
+        command(
+            kinds,
+            "nifti",
+            _ingesting(_plan_nifti),
+            "make a store from NIfTI volumes (.nii, .nii.gz)",
+            MANIFEST + VOLUMES,
+        )
+    )
+
+
+def _add_dicom(kinds: Commands) -> None:
+    _add_volumes(
+        command(
+            kinds,
+            "dicom",
+            _ingesting(_plan_dicom),
+            "make a store from DICOM files, or folders of one series each",
+            MANIFEST + VOLUMES + " Where the manifest names no patient, the file's PatientID is "
+            "taken, and stands in the store.",
+        )
+    )
+
+
+def _add_volumes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
+    parser.add_argument("--volumes", type=Path, required=True, metavar="DIR", help="of the files")
+    parser.add_argument(
+        "--axis",
+        choices=("acquired", "axial", "coronal", "sagittal"),
+        default="acquired",
+        help="which slices: as they were acquired, or along the axis nearest to an anatomical one",
+    )
+    _add_task(parser)
+    _add_common(parser)
+
+
+def _plan_nifti(options: argparse.Namespace) -> "Plan":
+    from sweep.data.ingest.nifti import plan_nifti
+
+    return plan_nifti(options.manifest, options.volumes, **_of_volumes(options))
+
+
+def _plan_dicom(options: argparse.Namespace) -> "Plan":
+    from sweep.data.ingest.dicom import plan_dicom
+
+    return plan_dicom(options.manifest, options.volumes, **_of_volumes(options))
+
+
+def _of_volumes(options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "axis": options.axis,
+        "size": options.size,
+        "task": options.task,
+        "dealing": _dealing(options),
+        "progress": counter("volumes looked at"),
+    }
+
+
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--task",
         choices=("multiclass", "multilabel"),
         help="multiclass: exactly one label a slice; by default as the labels are",
     )
 
 
-def _do_ingest_images(options: argparse.Namespace) -> None:
-    from sweep.data.ingest.images import ingest_images
-
-    summary = ingest_images(
-        options.manifest,
-        options.images,
-        options.out,
-        size=options.size,
-        folds=options.folds,
-        seed=options.seed,
-        task=options.task,
-        progress=counter("slices"),
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, metavar="STORE.h5", help="new store")
+    parser.add_argument(
+        "--size", type=int, metavar="N", help="pad to a square, resize to N x N pixels"
     )
-    print(summary.text())
-
-
-def add_phantom(commands: Commands) -> None:
-    """``mrisweep phantom``."""
-    phantom = command(
-        commands,
-        "phantom",
-        _do_phantom,
-        "make knee-like volumes of the fastMRI layout, with lesions as labels",
-        "Writes volumes/*.h5 with complex k-space, a fastMRI+ style labels.csv, and the same "
-        "slices as images/*.png with a manifest.csv for `mrisweep ingest images`.",
+    parser.add_argument(
+        "--pixels",
+        choices=("float32", "float16"),
+        default="float32",
+        help="type of the stored pixels; float16 halves the store and keeps 11 bits of each",
     )
-    phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
-    phantom.add_argument("--patients", type=int, default=40, help="volumes, one for each patient")
-    phantom.add_argument("--slices", type=int, default=6, help="slices of a volume")
-    phantom.add_argument("--seed", type=int, default=0, help="another seed, other patients")
+    splits = parser.add_mutually_exclusive_group()
+    splits.add_argument(
+        "--folds", type=int, default=5, help="folds to deal patients to where no split is given"
+    )
+    splits.add_argument(
+        "--shares",
+        nargs="+",
+        metavar="NAME=SHARE",
+        help="splits to deal patients to instead, such as train=0.7 validation=0.15 test=0.15",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of dealing patients to splits")
+    parser.add_argument("--workers", type=int, default=_cores(), help="processes that read")
+    parser.add_argument(
+        "--strict", action="store_true", help="stop at a file that cannot be used, skip none"
+    )
 
 
-def _do_phantom(options: argparse.Namespace) -> None:
-    from sweep.data.phantom.folder import make_phantom
+def _cores() -> int:
+    has_affinity = hasattr(os, "sched_getaffinity")
+    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
-    made = make_phantom(
-        options.out,
-        options.patients,
-        options.seed,
-        slices=options.slices,
-        progress=counter("patients"),
-    )
-    print(
-        f"{made.folder}: {made.patients} patients, {made.slices} slices, "
-        f"{made.lesions} with a lesion"
-    )
-    print(
-        f"next: mrisweep ingest images {made.folder}/manifest.csv --images {made.folder}/images "
-        f"--out knee.h5"
-    )
+
+def _dealing(options: argparse.Namespace) -> "Dealing":
+    from sweep.data.splits import Dealing, equal_folds
+
+    shares = _shares(options.shares) if options.shares else equal_folds(options.folds)
+    return Dealing(shares, options.seed)
+
+
+def _shares(texts: Sequence[str]) -> dict[str, float]:
+    shares = {}
+    for text in texts:
+        name, _, share = text.partition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            raise UserError(
+                f"--shares are names with a number, such as train=0.7; received {text!r}"
+            ) from None
+    return shares
+
+
+def _ingesting(plan: Callable[[argparse.Namespace], "Plan"]) -> Callable[..., None]:
+    """The command that carries out what ``plan`` makes of its options."""
+
+    def ingest_kind(options: argparse.Namespace) -> None:
+        from sweep.data.ingest.engine import ingest
+        from sweep.data.store import refuse_existing
+
+        refuse_existing(options.out)  # before headers are read for minutes
+        planned = plan(options)
+        try:
+            report = ingest(
+                planned,
+                options.out,
+                pixels=options.pixels,
+                workers=options.workers,
+                strict=options.strict,
+                progress=counter("slices"),
+            )
+        except KeyboardInterrupt:
+            say("mrisweep: interrupted; the same command goes on where it stopped")
+            raise
+        _tell(report)
+
+    return ingest_kind
+
+
+def _tell(report: "Report") -> None:
+    from sweep.data.inspect.duplicates import near_duplicates
+    from sweep.data.inspect.summary import summarize
+
+    print(summarize(report.store).text())
+    print(near_duplicates(report.store).text())
+    if report.found:
+        say(f"{report.found} slices were found as an earlier, interrupted run had left them")
+    for note in report.notes:
+        say(note)
+    if report.skipped:
+        say(f"left out, as they cannot be used: {len(report.skipped)} files")
+        for one in report.skipped[:SHOWN]:
+            say(f"  {one.name}: {one.reason}")
+        if len(report.skipped) > SHOWN:
+            say(f"  and {len(report.skipped) - SHOWN} more: see `mrisweep data show`")

@@ -1,0 +1,193 @@
+"""How fast fastMRI volumes become a store, against h5py's reading and NumPy's FFTs alone.
+
+Volumes of noise in fastMRI's layout, all in the page cache. Each round runs every case once, as
+one process with one thread:
+
+- *recipe*: h5py reads each slice, then ``ifftshift``, ``ifft2``, ``fftshift``, crop, magnitude and
+  root-sum-of-squares as NumPy writes them: what a script of one's own does, writing nothing;
+- *ifft2*: h5py reads each slice, then ``ifft2`` of the whole matrix and nothing else;
+- *floor*: h5py reads each slice, then only the two transforms that an image cannot do without (all
+  columns along the readout, the kept rows along phase encoding);
+- *ingest*: all of ``plan_fastmri`` and ``ingest``: headers, labels, the same reading, images,
+  checks, digests, perceptual hashes, the store written and on disk.
+
+Printed are the medians, and their ratios to ingest: the share of the bandwidth that it reaches.
+Where stored reconstructions are copied there is nothing to transform, and the comparison is with
+reading alone. With ``--workers N`` the same ingest by N
+processes is timed, too.
+
+Run on an idle machine: ``python benchmarks/ingest.py``.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from sweep.data.ingest.engine import ingest
+from sweep.data.ingest.fastmri import plan_fastmri
+from sweep.data.splits import Dealing, equal_folds
+
+ROWS, COLUMNS, SIDE = 640, 368, 320
+AXES = (-2, -1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of ingest: what lies in the files, and what is kept."""
+
+    name: str
+    coils: int
+    stored: bool
+    kspace: bool
+
+
+CASES = (
+    Case("single-coil, images made", 1, stored=False, kspace=False),
+    Case("single-coil, images made, k-space kept", 1, stored=False, kspace=True),
+    Case("15 coils, images made", 15, stored=False, kspace=False),
+    Case("stored images copied", 1, stored=True, kspace=False),
+)
+
+
+def write_volumes(folder: Path, case: Case, volumes: int, slices: int) -> None:
+    """Noise, with the attributes and tables that an ingest asks for."""
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    coils = () if case.coils == 1 else (case.coils,)
+    names = [f"file{number}" for number in range(volumes)]
+    for name in names:
+        with h5py.File(folder / f"{name}.h5", "w") as file:
+            shape = (slices, *coils, ROWS, COLUMNS)
+            kspace = file.create_dataset("kspace", shape, np.complex64)
+            for place in range(slices):
+                parts = generator.standard_normal((2, *shape[1:]), np.float32)
+                kspace[place] = parts[0] + 1j * parts[1]
+            if case.stored:
+                image = generator.random((slices, SIDE, SIDE), np.float32)
+                file["reconstruction_rss"] = image
+            file["ismrmrd_header"] = HEADER
+            file.attrs["patient_id"] = name
+            file.attrs["acquisition"] = "CORPD_FBK"
+    (folder / "reviewed.csv").write_text("".join(f"{name}\n" for name in names))
+    rows = "".join(f"{name},0,No,1,1,9,9,Meniscus Tear\n" for name in names[::2])
+    (folder / "labels.csv").write_text(f"file,slice,study_level,x,y,width,height,label\n{rows}")
+
+
+HEADER = f"""<ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
+<encodedSpace><matrixSize><x>{ROWS}</x><y>{COLUMNS}</y><z>1</z></matrixSize>
+<fieldOfView_mm><x>280</x><y>161</y><z>4.5</z></fieldOfView_mm></encodedSpace>
+<reconSpace><matrixSize><x>{SIDE}</x><y>{SIDE}</y><z>1</z></matrixSize>
+<fieldOfView_mm><x>140</x><y>140</y><z>3</z></fieldOfView_mm></reconSpace>
+<encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>{COLUMNS - 1}</maximum>
+<center>{COLUMNS // 2}</center></kspace_encoding_step_1></encodingLimits>
+</encoding></ismrmrdHeader>""".encode()
+
+
+def recipe(kspace: np.ndarray) -> None:
+    """NumPy's way from (coil, RO, PE) to an image."""
+    image = np.fft.fftshift(
+        np.fft.ifft2(np.fft.ifftshift(kspace, axes=AXES), norm="ortho"), axes=AXES
+    )
+    top, left = (ROWS - SIDE) // 2, (COLUMNS - SIDE) // 2
+    shown = np.abs(image[:, top : top + SIDE, left : left + SIDE])
+    np.sqrt((shown**2).sum(axis=0))
+
+
+def ifft2(kspace: np.ndarray) -> None:
+    """The transform of the whole matrix, (coil, RO, PE)."""
+    np.fft.ifft2(kspace)
+
+
+def transforms(kspace: np.ndarray) -> None:
+    """The transforms alone, (coil, RO, PE)."""
+    for coil in kspace:
+        np.fft.ifft(np.fft.ifft(coil, axis=0)[:SIDE], axis=1)
+
+
+def read(folder: Path, dataset: str, use: Callable[[np.ndarray], None]) -> None:
+    """Read every slice with h5py and use it."""
+    for path in sorted(folder.glob("*.h5")):
+        with h5py.File(path) as file:
+            for place in range(len(file[dataset])):
+                one = file[dataset][place]
+                use(one if one.ndim == 3 else one[None])
+
+
+def ingest_all(folder: Path, case: Case, workers: int) -> None:
+    """The command's own work, and away with the store."""
+    out = folder / "out" / "store.h5"
+    plan = plan_fastmri(
+        [folder],
+        labels=folder / "labels.csv",
+        reviewed=folder / "reviewed.csv",
+        kspace=case.kspace,
+        dealing=Dealing(equal_folds(2)),
+    )
+    ingest(plan, out, workers=workers)
+    shutil.rmtree(out.parent)
+
+
+def seconds(run: Callable[[], None]) -> float:
+    """Wall-clock time of one call; what earlier calls left for the disk is written before."""
+    os.sync()
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def measure(folder: Path, case: Case, rounds: int, workers: int) -> None:
+    """Print one case."""
+    dataset = "reconstruction_rss" if case.stored else "kspace"
+    runs: dict[str, Callable[[], None]] = {"ingest": lambda: ingest_all(folder, case, 1)}
+    if case.stored:
+        runs["reading"] = lambda: read(folder, dataset, lambda image: None)
+    else:
+        runs["recipe"] = lambda: read(folder, dataset, recipe)
+        runs["ifft2"] = lambda: read(folder, dataset, ifft2)
+        runs["floor"] = lambda: read(folder, dataset, transforms)
+    if workers > 1:
+        runs[f"ingest by {workers}"] = lambda: ingest_all(folder, case, workers)
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            times[name].append(seconds(run))
+    median = {name: statistics.median(taken) for name, taken in times.items()}
+    size = sum(_bytes(path, dataset) for path in folder.glob("*.h5"))
+    print(f"{case.name}: {size / 1e6:.0f} MB read")
+    for name, taken in median.items():
+        ratio = f"  {taken / median['ingest']:5.2f} x ingest" if name != "ingest" else ""
+        print(f"  {name:14} {taken:7.3f} s  {size / taken / 1e6:7.0f} MB/s{ratio}")
+
+
+def _bytes(path: Path, dataset: str) -> int:
+    with h5py.File(path) as file:
+        return int(file[dataset].nbytes)
+
+
+def main() -> None:
+    """Run the cases and print them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--volumes", type=int, default=4)
+    parser.add_argument("--slices", type=int, default=24, help="of a single-coil volume")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    for case in CASES:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "volumes"
+            slices = options.slices if case.coils == 1 else max(1, options.slices // 6)
+            write_volumes(folder, case, options.volumes, slices)
+            measure(folder, case, options.rounds, options.workers)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The command that looks into a store: ``data show``."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweep.cli.base import Commands, command, counter, say
+from sweep.errors import WorkError
+
+if TYPE_CHECKING:
+    from sweep.data.store import Store
+
+
+def add_data(commands: Commands) -> None:
+    """``mrisweep data``."""
+    data = commands.add_parser(
+        "data", help="look into a store", description="Look into a store that ingest has made."
+    )
+    tasks = data.add_subparsers(title="tasks", metavar="TASK", required=True)
+    show = command(
+        tasks,
+        "show",
+        _do_show,
+        "say what a store holds, and whether slices of different splits are copies",
+        "Counts by split, label and patient, intensities, pixel sizes, sequences, k-space, where "
+        "it all comes from, and near-duplicates across splits, which flatter a test score.",
+    )
+    show.add_argument("store", type=Path, metavar="STORE.h5")
+    show.add_argument(
+        "--sheet", type=Path, metavar="FILE.png", help="draw slices of each split; replaced"
+    )
+    show.add_argument(
+        "--per-split", type=int, default=8, metavar="N", help="slices of each split on the sheet"
+    )
+    show.add_argument("--seed", type=int, default=0, help="of the choice of slices for the sheet")
+    show.add_argument(
+        "--verify", action="store_true", help="read every slice and compare it with its digest"
+    )
+    show.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _do_show(options: argparse.Namespace) -> None:
+    from sweep.data.inspect.duplicates import near_duplicates
+    from sweep.data.inspect.sheet import draw_sheet
+    from sweep.data.inspect.summary import summarize
+    from sweep.data.store import Store
+
+    store = Store.open(options.store)
+    if options.verify:
+        _verify(store)
+    if options.sheet is not None:
+        draw_sheet(store, options.sheet, per_split=options.per_split, seed=options.seed)
+        say(f"sheet {options.sheet}")
+    summary, duplicates = summarize(store), near_duplicates(store)
+    if options.json:
+        print(json.dumps({**summary.as_json(), "near_duplicates": duplicates.as_json()}))
+    else:
+        print(f"{summary.details()}\n\n{duplicates.text()}")
+
+
+def _verify(store: "Store") -> None:
+    from sweep.data.inspect.verify import verify
+    from sweep.data.problems import SHOWN
+
+    damaged = verify(store, counter("slices"))
+    if damaged:
+        named = ", ".join(map(repr, damaged[:SHOWN]))
+        more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
+        raise WorkError(
+            f"Slices are as they were written; {len(damaged)} of {len(store)} in {store.path} "
+            f"have changed: {named}{more}. Ingest the data again."
+        )
+    say(f"verified: all {len(store)} slices are as they were written")

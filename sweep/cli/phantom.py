@@ -1,0 +1,43 @@
+"""``phantom``: data to try everything on."""
+
+import argparse
+from pathlib import Path
+
+from sweep.cli.base import Commands, command, counter
+
+
+def add_phantom(commands: Commands) -> None:
+    """``mrisweep phantom``."""
+    phantom = command(
+        commands,
+        "phantom",
+        _do_phantom,
+        "make knee-like volumes of the fastMRI layout, with lesions as labels",
+        "Writes volumes/*.h5 with complex k-space, a fastMRI+ style labels.csv with its label "
+        "rule, and the same slices as images/*.png with a manifest.csv for `mrisweep ingest "
+        "images`.",
+    )
+    phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
+    phantom.add_argument("--patients", type=int, default=40, help="volumes, one for each patient")
+    phantom.add_argument("--slices", type=int, default=6, help="slices of a volume")
+    phantom.add_argument("--seed", type=int, default=0, help="another seed, other patients")
+
+
+def _do_phantom(options: argparse.Namespace) -> None:
+    from sweep.data.phantom.folder import make_phantom
+
+    made = make_phantom(
+        options.out,
+        options.patients,
+        options.seed,
+        slices=options.slices,
+        progress=counter("patients"),
+    )
+    print(
+        f"{made.folder}: {made.patients} patients, {made.slices} slices, "
+        f"{made.lesions} with a lesion"
+    )
+    print(
+        f"next: mrisweep ingest fastmri {made.folder}/volumes --labels {made.folder}/labels.csv "
+        f"--reviewed {made.folder}/file_list.csv --rule {made.folder}/rule.yaml --out knee.h5"
+    )

@@ -1,0 +1,46 @@
+import os
+
+import h5py
+import pytest
+
+from sweep.data.inspect.verify import verify
+from sweep.data.store import Store
+from sweep.data.store.layout import chunk_offsets
+from tests.sweep.data.inspect.conftest import store_with_kspace
+
+
+def place_of(path, name, row):
+    """The last byte that a slice has in a dataset."""
+    with h5py.File(path) as file:
+        dataset = file[name]
+        size = dataset.nbytes // len(dataset)
+        if dataset.chunks:
+            return int(chunk_offsets(dataset)[row]) + size - 1
+        return dataset.id.get_offset() + (row + 1) * size - 1
+
+
+def change(path, place):
+    with path.open("r+b") as file:
+        before = os.pread(file.fileno(), 1, place)
+        os.pwrite(file.fileno(), bytes([before[0] ^ 1]), place)
+
+
+@pytest.mark.parametrize("name", ["images", "scale", "kspace", "digest"])
+def test_a_bit_that_has_changed_is_found(name, tmp_path):
+    store = store_with_kspace(tmp_path / "s.h5")
+    assert verify(store) == []
+    change(store.path, place_of(store.path, name, 1))
+    assert verify(Store.open(store.path)) == ["k1"]
+
+
+def test_every_damaged_slice_is_named(content, tmp_path):
+    store = content.write(tmp_path / "s.h5")
+    for row in (4, 0):
+        change(store.path, place_of(store.path, "images", row))
+    assert verify(Store.open(store.path)) == ["ann/0", "zoë/0"]
+
+
+def test_progress_counts_slices(content, tmp_path):
+    told = []
+    verify(content.write(tmp_path / "s.h5"), lambda done, total: told.append((done, total)))
+    assert told == [(number, 5) for number in range(1, 6)]
