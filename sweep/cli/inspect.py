@@ -35,7 +35,7 @@ def add_data(commands: Commands) -> None:
     )
     show.add_argument("--seed", type=int, default=0, help="of the choice of slices for the sheet")
     show.add_argument(
-        "--verify", action="store_true", help="read every slice and compare it with its digest"
+        "--verify", action="store_true", help="read all and compare it with digests and fingerprint"
     )
     show.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -60,10 +60,15 @@ def _do_show(options: argparse.Namespace) -> None:
 
 
 def _verify(store: "Store") -> None:
-    from sweep.data.inspect.verify import verify
+    from sweep.data.inspect.verify import damaged_slices, description_is_whole
     from sweep.data.problems import SHOWN
 
-    damaged = verify(store, counter("slices"))
+    if not description_is_whole(store):
+        raise WorkError(
+            f"What a store says of its slices is as it was written; the labels, patients, splits "
+            f"or geometry in {store.path} have changed. Ingest the data again."
+        )
+    damaged = damaged_slices(store, counter("slices"))
     if damaged:
         named = ", ".join(map(repr, damaged[:SHOWN]))
         more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""

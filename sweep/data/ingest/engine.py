@@ -21,7 +21,8 @@ from sweep.data.ingest.workplace import Workplace, check_room, workplace
 from sweep.data.problems import refuse
 from sweep.data.slices import check_slices
 from sweep.data.store import Store, refuse_existing
-from sweep.data.store.draft import Draft, fingerprint
+from sweep.data.store.draft import Draft
+from sweep.data.store.fingerprint import fingerprint
 from sweep.data.store.layout import Form, PixelType, create
 from sweep.errors import UserError
 
@@ -101,7 +102,7 @@ def _digest(plan: Plan, form: Form) -> str:
     """What must be the same for an unfinished ingest to go on."""
     items = [[item.name, len(item.slices)] for item in plan.items]
     parts = [fingerprint(plan.slices, form, []), form.source, items]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _refuse_skipped(skipped: Sequence[Skipped]) -> None:

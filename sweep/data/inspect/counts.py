@@ -4,7 +4,6 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -96,9 +95,7 @@ def count_pixel_sizes(store: Store) -> tuple[tuple[tuple[float, float] | None, i
 
 def count_kspace(store: Store) -> KspaceSummary | None:
     """Count the sizes of the k-space; None where none is kept."""
-    if not store.has_kspace:
+    if store.frame is None:
         return None
     sampled = Counter(Frame(*sizes) for sizes in store.columns["sampling"][:, :3].tolist())
-    with h5py.File(store.path, "r", locking=False) as file:
-        frame = Frame(*file["kspace"].shape[1:])
-    return KspaceSummary(frame, tuple(sampled.most_common()))
+    return KspaceSummary(store.frame, tuple(sampled.most_common()))

@@ -42,7 +42,7 @@ def outlined(values: Mapping[str, object], indent: str = "  ") -> Iterator[str]:
         if isinstance(value, Mapping):
             yield f"{indent}{name}:"
             yield from outlined(value, f"{indent}  ")
-        elif isinstance(value, list):
+        elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
             yield f"{indent}{name}: {len(value) or 'none'}"
             yield from (f"{indent}  {_in_a_line(one)}" for one in islice(value, SHOWN))
             if len(value) > SHOWN:
@@ -55,5 +55,6 @@ def _in_a_line(value: object) -> str:
     if isinstance(value, Mapping):
         return ": ".join(_in_a_line(part) for part in value.values())
     if isinstance(value, list):
-        return ", ".join(map(_in_a_line, value))
+        more = [f"and {len(value) - SHOWN} more"] if len(value) > SHOWN else []
+        return ", ".join([*map(_in_a_line, value[:SHOWN]), *more]) or "none"
     return "none" if value is None else str(value)

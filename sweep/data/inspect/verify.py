@@ -1,4 +1,4 @@
-"""Whether the pixels of a store are still those that were written."""
+"""Whether a store is still as it was written."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -6,9 +6,15 @@ from hashlib import sha256
 import h5py
 
 from sweep.data.store import Store
+from sweep.data.store.fingerprint import recompute
 
 
-def verify(store: Store, progress: Callable[[int, int], None] | None = None) -> list[str]:
+def description_is_whole(store: Store) -> bool:
+    """Whether labels, patients, splits, geometry and digests are those of the fingerprint."""
+    return recompute(store) == store.fingerprint
+
+
+def damaged_slices(store: Store, progress: Callable[[int, int], None] | None = None) -> list[str]:
     """Compare every slice with its digest; reads the whole file.
 
     Args:

@@ -1,11 +1,9 @@
 """A store in the making: each slice goes to its own place, from any process, in any order."""
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,18 +13,16 @@ from numpy.typing import NDArray
 
 from sweep.data.geometry import Frame
 from sweep.data.problems import UnusableError
-from sweep.data.slices import Slice
 from sweep.data.store.hashing import perceptual_hash
 from sweep.data.store.layout import (
-    FORMAT_VERSION,
     KSPACE,
     MEASURED,
-    Form,
     chunk_offsets,
     inside,
     offset_of,
 )
 
+LEAST = -126  # exponent of the smallest normal float32
 HALF_PEAK = 15  # a float16 slice is scaled to a peak of 2^14 to 2^15, far from either end
 
 
@@ -174,24 +170,11 @@ def _bytes(values: NDArray[Any]) -> memoryview:
 def half_scale(image: NDArray[np.float32]) -> np.float32:
     """The power of two that brings the peak of a slice near the top of float16.
 
-    Then every pixel above 2^-29 of the peak keeps float16's 11 bits, whatever the source's units.
+    Then every pixel above 2^-28 of the peak keeps float16's 11 bits, whatever the source's units.
 
     Args:
         image: (H, W), finite.
 
     """
     _, exponent = np.frexp(np.abs(image).max())
-    return np.float32(np.ldexp(np.float32(1), int(exponent) - HALF_PEAK))
-
-
-def fingerprint(slices: Sequence[Slice], form: Form, digests: Sequence[bytes]) -> str:
-    """SHA-256, in hexadecimal, of all that a store says and of the digests of its slices."""
-    said = [
-        [one.key, one.patient, one.split, sorted(one.labels), one.sequence, astuple(one.geometry)]
-        for one in slices
-    ]
-    common = [FORMAT_VERSION, form.task, form.label_names, form.shape, form.pixels, form.kspace]
-    hashed = hashlib.sha256(json.dumps([common, said]).encode())
-    for digest in digests:
-        hashed.update(digest)
-    return hashed.hexdigest()
+    return np.float32(np.ldexp(1.0, max(int(exponent) - HALF_PEAK, LEAST)))

@@ -20,9 +20,7 @@ def perceptual_hash(image: NDArray[np.float32]) -> np.uint64:
         image: (H, W), finite.
 
     """
-    peak = float(np.abs(image).max())
-    scaled = image / peak if peak > 0 else image
-    small = np.asarray(Image.fromarray(scaled).resize((SIDE, SIDE), Image.Resampling.BOX))
+    small = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
     frequencies = (_COSINES @ small @ _COSINES.T).ravel()[1:]
     bits = frequencies > np.median(frequencies)
     return np.uint64(int.from_bytes(np.packbits(bits), "big"))

@@ -53,6 +53,7 @@ DESCRIBED = (
     *("labels", "slice_key", "patient", "split", "sequence"),
     *("pixel_mm", "thickness_mm", "orientation"),
 )
+SAMPLING = "sampling"  # described, too, where there is k-space
 MEASURED = {  # of each slice, as its pixels are stored: shape and type of one value
     "scale": ((), "<f4"),
     "value_range": ((2,), "<f4"),
@@ -96,7 +97,7 @@ def create(path: Path, slices: Sequence[Slice], form: Form) -> None:
         replacing(path) as temporary,
         h5py.File(temporary, "w", alignment_threshold=1, alignment_interval=ALIGNMENT) as file,
     ):
-        for name, values in _descriptions(slices, form).items():
+        for name, values in descriptions(slices, form).items():
             file.create_dataset(name, data=values)
         for name, (shape, kind) in MEASURED.items():
             _reserve(file, name, (len(slices), *shape), np.dtype(kind))
@@ -106,7 +107,7 @@ def create(path: Path, slices: Sequence[Slice], form: Form) -> None:
         file.attrs["tool"] = _tool()
         file.attrs["label_names"] = list(form.label_names)
         file.attrs["task"] = form.task
-        file.attrs["source"] = json.dumps(form.source, sort_keys=True)
+        file.attrs["source"] = json.dumps(form.source)
 
 
 def offset_of(dataset: h5py.Dataset) -> int:
@@ -134,7 +135,8 @@ def inside(frame: Frame, coils: int, rows: int, columns: int) -> tuple[slice, sl
     return slice(0, coils), slice(top, top + rows), slice(left, left + columns)
 
 
-def _descriptions(slices: Sequence[Slice], form: Form) -> dict[str, NDArray[np.generic]]:
+def descriptions(slices: Sequence[Slice], form: Form) -> dict[str, NDArray[np.generic]]:
+    """All that is said of the slices, by name of the dataset, as it is stored."""
     geometries = [one.geometry for one in slices]
     values: dict[str, NDArray[np.generic]] = {
         "labels": multi_hot(slices, form.label_names),
@@ -147,7 +149,7 @@ def _descriptions(slices: Sequence[Slice], form: Form) -> dict[str, NDArray[np.g
         "orientation": _numbers([one.orientation for one in geometries], (2, 3)),
     }
     if form.kspace is not None:
-        values["sampling"] = np.array([_sampling(one) for one in geometries], "<i4")
+        values[SAMPLING] = np.array([_sampling(one) for one in geometries], "<i4")
     return values
 
 

@@ -20,6 +20,7 @@ from sweep.data.store.layout import (
     DATASETS,
     FORMAT_VERSION,
     KSPACE,
+    SAMPLING,
     chunk_offsets,
     inside,
     offset_of,
@@ -41,6 +42,7 @@ class Store:
         task: 'multiclass' = exactly one label for each slice; 'multilabel' = independent labels.
         source: where the slices come from and how they were prepared.
         fingerprint: SHA-256 of the description of all slices and of their pixels.
+        frame: the sizes that all k-space is zero-filled to; None: none was kept.
         columns: every contiguous dataset by its name, read-only, mapped; see ``layout``.
 
     """
@@ -50,6 +52,7 @@ class Store:
     task: Task
     source: Mapping[str, Any]
     fingerprint: str
+    frame: Frame | None
     columns: Mapping[str, NDArray[Any]]
 
     @classmethod
@@ -70,6 +73,7 @@ class Store:
                 task=file.attrs["task"],
                 source=json.loads(file.attrs["source"]),
                 fingerprint=_fingerprint(file, path),
+                frame=Frame(*file["kspace"].shape[1:]) if "kspace" in file else None,
                 columns=_columns(file, path),
             )
 
@@ -117,7 +121,7 @@ class Store:
     @property
     def has_kspace(self) -> bool:
         """Whether k-space was kept beside the images."""
-        return "sampling" in self.columns
+        return self.frame is not None
 
     def read(self, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.float32]:
         """Copy slices out of the map.
@@ -141,12 +145,12 @@ class Store:
             UserError: no k-space was kept.
 
         """
-        if not self.has_kspace:
+        if self.frame is None:
             raise UserError(f"{self.path} keeps no k-space: ingest the data with --kspace.")
-        whole, offsets, frame = self._kspace
-        coils, rows, columns, *_ = self.columns["sampling"][row].tolist()
-        slices = _view(whole, int(offsets[row]), KSPACE, frame)
-        return slices[inside(frame, coils, rows, columns)]
+        whole, offsets = self._kspace
+        coils, rows, columns, *_ = self.columns[SAMPLING][row].tolist()
+        framed = _view(whole, int(offsets[row]), KSPACE, self.frame)
+        return framed[inside(self.frame, coils, rows, columns)]
 
     def geometry(self, row: int) -> Geometry:
         """What the source said of the place and the sampling of one slice."""
@@ -182,15 +186,15 @@ class Store:
         return np.flatnonzero(np.isin(self.splits, names))
 
     @cached_property
-    def _kspace(self) -> tuple[NDArray[np.uint8], NDArray[np.int64], Frame]:
+    def _kspace(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The whole file, and where the k-space of each slice begins."""
         with _reading(self.path) as file:
-            kspace = file["kspace"]
-            return _mapped(self.path), chunk_offsets(kspace), Frame(*kspace.shape[1:])
+            return _mapped(self.path), chunk_offsets(file["kspace"])
 
     def _sampling(self, row: int) -> Sampling | None:
         if not self.has_kspace:
             return None
-        coils, rows, columns, first, stop = self.columns["sampling"][row].tolist()
+        coils, rows, columns, first, stop = self.columns[SAMPLING][row].tolist()
         return Sampling(coils, rows, columns, (first, stop))
 
 
@@ -245,7 +249,7 @@ def _fingerprint(file: h5py.File, path: Path) -> str:
 
 def _columns(file: h5py.File, path: Path) -> dict[str, NDArray[Any]]:
     whole = _mapped(path)
-    names = [*DATASETS[:-1], *(["sampling"] if "sampling" in file else [])]
+    names = [*DATASETS[:-1], *([SAMPLING] if SAMPLING in file else [])]
     return {
         name: _view(whole, offset_of(file[name]), file[name].dtype, file[name].shape)
         for name in names

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.data.slices import Slice, Task, check_slices
-from sweep.data.store.draft import Draft, fingerprint
+from sweep.data.store.draft import Draft
+from sweep.data.store.fingerprint import fingerprint
 from sweep.data.store.layout import Form, PixelType, create
 from sweep.data.store.reading import Store
 from sweep.errors import UserError

@@ -8,7 +8,8 @@ import numpy as np
 from sweep.data.geometry import Frame, Geometry, Sampling
 from sweep.data.slices import Slice
 from sweep.data.store import Store, write_store
-from sweep.data.store.draft import Draft, fingerprint
+from sweep.data.store.draft import Draft
+from sweep.data.store.fingerprint import fingerprint
 from sweep.data.store.layout import Form, create
 
 SIZE = 128

@@ -3,7 +3,7 @@ import os
 import h5py
 import pytest
 
-from sweep.data.inspect.verify import verify
+from sweep.data.inspect.verify import damaged_slices, description_is_whole
 from sweep.data.store import Store
 from sweep.data.store.layout import chunk_offsets
 from tests.sweep.data.inspect.conftest import store_with_kspace
@@ -28,19 +28,29 @@ def change(path, place):
 @pytest.mark.parametrize("name", ["images", "scale", "kspace", "digest"])
 def test_a_bit_that_has_changed_is_found(name, tmp_path):
     store = store_with_kspace(tmp_path / "s.h5")
-    assert verify(store) == []
+    assert damaged_slices(store) == []
     change(store.path, place_of(store.path, name, 1))
-    assert verify(Store.open(store.path)) == ["k1"]
+    assert damaged_slices(Store.open(store.path)) == ["k1"]
+
+
+@pytest.mark.parametrize(
+    "name", ["labels", "patient", "split", "slice_key", "pixel_mm", "sampling", "digest"]
+)
+def test_a_description_that_has_changed_is_found(name, tmp_path):
+    store = store_with_kspace(tmp_path / "s.h5")
+    assert description_is_whole(store)
+    change(store.path, place_of(store.path, name, 1))
+    assert not description_is_whole(Store.open(store.path))
 
 
 def test_every_damaged_slice_is_named(content, tmp_path):
     store = content.write(tmp_path / "s.h5")
     for row in (4, 0):
         change(store.path, place_of(store.path, "images", row))
-    assert verify(Store.open(store.path)) == ["ann/0", "zoë/0"]
+    assert damaged_slices(Store.open(store.path)) == ["ann/0", "zoë/0"]
 
 
 def test_progress_counts_slices(content, tmp_path):
     told = []
-    verify(content.write(tmp_path / "s.h5"), lambda done, total: told.append((done, total)))
+    damaged_slices(content.write(tmp_path / "s.h5"), lambda done, total: told.append((done, total)))
     assert told == [(number, 5) for number in range(1, 6)]
