@@ -108,6 +108,9 @@ class ClusterSettings(Settings):
         evaluator: what one evaluator takes.
         concurrent: trials at a time at most; null: as many as fit beside the evaluators.
         retries: how often a trial whose worker died starts again from its last epoch.
+        stage: folder, by the same path on every node, to copy the store to and work on, such as
+            on a node's own fast disk; null: the store is used where it is, and copied to the
+            folder for temporary files of a node that does not see it.
 
     """
 
@@ -117,11 +120,18 @@ class ClusterSettings(Settings):
     evaluator: Share = field(default_factory=Share)
     concurrent: int | None = None
     retries: int = 3
+    stage: str | None = None
 
     def __post_init__(self) -> None:
         require(self.evaluators >= 1, "evaluators", "1 or more", self.evaluators)
         require(self.retries >= 0, "retries", "0 or more", self.retries)
         require(self.concurrent is None or self.concurrent >= 1, "concurrent", "1 or more", 0)
+        require(
+            self.stage is None or Path(self.stage).is_absolute(),
+            "stage",
+            "an absolute path",
+            self.stage,
+        )
         require(
             self.trial.cpu + self.trial.gpu > 0, "trial", "a share of a CPU or a GPU", self.trial
         )

@@ -98,7 +98,7 @@ def _train_seconds(trainer: Trainer) -> float:
     started = 0.0
     for number, batch in enumerate(steps):
         started = time.perf_counter() if number == min(1, len(steps) - 1) else started
-        float(trainer.step(batch, 1, settings.lr))
+        float(trainer.step(trainer.load(batch), 1, settings.lr))
     measured = max(1, len(steps) - 1)
     per_step = (time.perf_counter() - started) / measured
     return per_step * steps_per_epoch(len(trainer.indices), settings)
@@ -111,9 +111,7 @@ def _judge_seconds(trainer: Trainer) -> float:
     batch = indices[: recipe.stress.batch_size]
     started = time.perf_counter()
     for cell in cells_of(recipe.stress):
-        predict(
-            model, trainer.store, batch, cell, recipe.data.normalize, recipe.stress, trainer.device
-        )
+        predict(model, trainer.store, batch, cell, recipe.data, recipe.stress, trainer.device)
     return (time.perf_counter() - started) * len(indices) / len(batch)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError
@@ -14,6 +13,7 @@ from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from sweep.data.keys import digest
 from sweep.data.store import Store
 from sweep.errors import UserError
+from sweep.learn.signals import Images, PixelMm
 from sweep.severity import grid_ladder
 
 Image = NDArray[np.float32]
@@ -74,7 +74,15 @@ def _drawn(store: Store, seed: int) -> int:
     return next((row for row in shuffled if store.images[row].any()), shuffled[0])
 
 
-def row_of(name: str, clean: Image, key: str, levels: Sequence[int], grid: str, seed: int) -> Row:
+def row_of(
+    name: str,
+    clean: Image,
+    key: str,
+    levels: Sequence[int],
+    grid: str,
+    seed: int,
+    pixel_mm: PixelMm | None = None,
+) -> Row:
     """Damage a slice at every level of one artifact, and measure what is left of it.
 
     Args:
@@ -84,13 +92,14 @@ def row_of(name: str, clean: Image, key: str, levels: Sequence[int], grid: str, 
         levels: 1 to 5.
         grid: what they mean, see ``sweep.severity``.
         seed: of the artifact's draws.
+        pixel_mm: between rows, between columns; None = unknown.
 
     Raises:
         UserError: the artifact does not accept the slice, or no grid has it.
 
     """
     art, ladder = artifacts_sim.get(name), grid_ladder(grid, name)
-    x = torch.from_numpy(clean)[None]
+    x = Images(torch.from_numpy(clean)[None], (pixel_mm,))
     try:
         panels = [_panel(art, x, key, ladder[level - 1], seed) for level in levels]
     except ArtifactError as error:
@@ -98,10 +107,10 @@ def row_of(name: str, clean: Image, key: str, levels: Sequence[int], grid: str, 
     return Row(name, art.knob.name, (Panel(clean), *panels))
 
 
-def _panel(art: Artifact, x: Tensor, key: str, knob: float | None, seed: int) -> Panel:
+def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> Panel:
     if knob is None:
         return Panel(None)
-    y = art.apply(x, art.sample(knob=knob, keys=[key], seed=seed))
-    ssim = float(mean_ssim(x, y, foreground(x)))
+    y = x.apply(art, art.sample(knob=knob, keys=[key], seed=seed))
+    ssim = float(mean_ssim(x.images, y, foreground(x.images)))
     unit = UNITS.get(art.knob.name.rpartition("_")[2], "")
     return Panel(y[0].numpy(), f"{knob:.3g}{unit}", f"SSIM {ssim:.2f}")

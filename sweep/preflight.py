@@ -10,6 +10,7 @@ import numpy as np
 from sweep.config import SweepConfig
 from sweep.data.store import Store
 from sweep.errors import UserError
+from sweep.learn.signals import check_signal
 from sweep.settings import Split
 from sweep.severity import ladders, reached
 
@@ -18,8 +19,8 @@ def open_data(config: SweepConfig) -> Store:
     """Open the sweep's store and check that it can carry the sweep.
 
     Raises:
-        UserError: store missing or of another fingerprint, split missing, patient in two splits,
-            label with one class in training or validation.
+        UserError: store missing or of another fingerprint, k-space asked for and not kept, split
+            missing, patient in two splits, label with one class in training or validation.
 
     """
     data = config.data
@@ -29,6 +30,7 @@ def open_data(config: SweepConfig) -> Store:
             f"the sweep is bound to data with fingerprint {data.fingerprint}, and {data.store} has "
             f"{store.fingerprint}: put the data back, or start a new sweep on the new data"
         )
+    check_signal(store, data.signal)
     roles = {"train": data.train, "validation": data.validation, "test": data.test}
     used = {role: splits for role, splits in roles.items() if splits}
     _refuse_shared_patients(store, used)

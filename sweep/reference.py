@@ -12,6 +12,7 @@ from artifacts_sim.calibration.curve import Slices
 from sweep.data.keys import digest
 from sweep.data.store import Store
 from sweep.errors import UserError
+from sweep.learn.signals import pixel_sizes
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class _InTurns:
             images=torch.from_numpy(store.read(taken)),
             keys=tuple(store.keys[taken].tolist()),
             patients=tuple(store.patients[taken].tolist()),
+            pixel_mm=pixel_sizes(store, taken),
         )
 
     def _rows(self, patients: Sequence[str]) -> Iterator[int]:

@@ -12,6 +12,7 @@ from sweep.errors import UserError, nearest
 
 Split = str | int
 Normalize = Literal["robust", "zscore", "max", "none"]
+Signal = Literal["images", "kspace"]
 Ladder = tuple[float | None, ...]  # knob values of levels 1 to 5
 
 
@@ -70,6 +71,9 @@ class DataSettings(Settings):
         train: folds or split names to train on.
         validation: folds or split names on which every epoch is stress-tested.
         test: folds or split names that the sweep never touches.
+        signal: what the artifacts act on: ``images`` is the stored magnitude; ``kspace`` is the
+            complex k-space of all coils, in a store that keeps it, from which every input is
+            reconstructed, clean ones too.
         normalize: intensity scaling of a slice, after the artifacts: ``robust`` is
             (x - median) / (99th - 1st percentile), ``zscore`` (x - mean) / std, ``max`` x / max.
         fingerprint: the store must have this one; null: any. A sweep's folder records the one it
@@ -81,6 +85,7 @@ class DataSettings(Settings):
     train: tuple[Split, ...]
     validation: tuple[Split, ...]
     test: tuple[Split, ...] = ()
+    signal: Signal = "images"
     normalize: Normalize = "robust"
     fingerprint: str | None = None
 

@@ -11,6 +11,7 @@ from sweep.data.store import Store
 from sweep.errors import UserError
 from sweep.learn.metrics import score, summarize
 from sweep.learn.provenance import Provenance
+from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, stress
 from sweep.records import EpochRecord
 from sweep.settings import require_known
@@ -27,13 +28,14 @@ def stress_checkpoint(
 
     Args:
         checkpoint: that a sweep or ``fit`` wrote.
-        data: a store with the same labels.
+        data: a store with the same labels, and with k-space if it was trained on k-space.
         artifacts: names, or of a family; None: those of its sweep.
         levels: 1 to 5; None: those of its sweep.
         splits: None: the validation splits of its sweep.
 
     Raises:
-        UserError: no checkpoint, no store, other labels, or a name that does not exist.
+        UserError: no checkpoint, no store, other labels, no k-space where it is needed, or a name
+            that does not exist.
 
     """
     if not checkpoint.is_file():
@@ -42,6 +44,7 @@ def stress_checkpoint(
     store = Store.open(data)
     provenance.check_store(store)
     recipe = provenance.recipe
+    check_signal(store, recipe.data.signal)
     settings = dataclasses.replace(
         recipe.stress,
         artifacts=artifacts_sim.expand(artifacts or recipe.stress.artifacts),

@@ -1,5 +1,6 @@
 """How one artifact's similarity falls as its knob rises, measured on reference slices."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -9,10 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from artifacts_sim.acquisition.geometry import Geometry
 from artifacts_sim.base import Artifact
 from artifacts_sim.calibration.isotonic import falling_fit
 from artifacts_sim.calibration.ssim import foreground, mean_squared_error, mean_ssim
 from artifacts_sim.errors import ArtifactError
+from artifacts_sim.params import Params
 
 _PIXELS_AT_ONCE = 2 * 256 * 256  # intermediates of more pixels fall out of a core's cache
 _DIGITS = 4  # of a knob value; whatever is measured is measured at the rounded value
@@ -27,17 +30,24 @@ class Slices:
         images: (B, H, W) float32 magnitude, none of them empty.
         keys: B names, from which the artifacts' draws come.
         patients: B names; whose slice it is.
+        pixel_mm: B pixel sizes (RO, PE), None where unknown; by default all are.
 
     Raises:
-        ArtifactError: other numbers of keys or patients than of slices.
+        ArtifactError: other numbers of keys, patients or pixel sizes than of slices.
 
     """
 
     images: Tensor
     keys: tuple[str, ...]
     patients: tuple[str, ...]
+    pixel_mm: tuple[tuple[float, float] | None, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.pixel_mm and len(self.pixel_mm) != len(self.images):
+            raise ArtifactError(
+                f"each slice has one pixel size, or none has: received {len(self.pixel_mm)} for "
+                f"{len(self.images)} slices; pass as many of each"
+            )
         counts = (len(self.images), len(self.keys), len(self.patients))
         if len(set(counts)) != 1:
             raise ArtifactError(
@@ -88,10 +98,23 @@ def _measure_part(
 ) -> NDArray[np.float64]:
     clean, mask = slices.images[part], slices.foreground[part]
     params = art.sample(knob=knob, keys=list(slices.keys[part]), seed=seed)
-    damaged = art.apply(clean, params)
+    damaged = _damaged(art, clean, params, slices.pixel_mm[part] or (None,))
     compared = (mean_ssim(clean, damaged, mask), mean_squared_error(clean, damaged, mask))
     numbers: NDArray[np.float64] = torch.stack(compared).cpu().numpy()
     return numbers
+
+
+def _damaged(
+    art: Artifact, clean: Tensor, params: Params, pixel_mm: Sequence[tuple[float, float] | None]
+) -> Tensor:
+    """Apply to all slices at once where their pixels are alike, else one by one."""
+    if len(set(pixel_mm)) == 1:
+        return art.apply(clean, params, Geometry(pixel_mm=pixel_mm[0]))
+    one_by_one = (
+        art.apply(clean[i : i + 1], params[i : i + 1], Geometry(pixel_mm=size))
+        for i, size in enumerate(pixel_mm)
+    )
+    return torch.cat(list(one_by_one))
 
 
 class Curve:

@@ -2,10 +2,13 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 from sweep.errors import UserError
+
+LOG_EVERY_S = 30
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,14 +50,30 @@ def command(
 
 
 def counter(what: str) -> Callable[[int, int], None]:
-    """Progress of a loop, on a terminal only."""
+    """Progress of a loop: on a terminal one line that changes, in a log a line now and then."""
+    on_terminal = sys.stderr.isatty()
+    started = told = time.monotonic()
 
     def count(done: int, total: int) -> None:
-        if sys.stderr.isatty():
+        nonlocal told
+        now = time.monotonic()
+        text = f"{done}/{total} {what}"
+        if done < total:
+            text += f", {_duration((now - started) / done * (total - done))} left"
+        if on_terminal:
             end = "\n" if done == total else ""
-            print(f"\r{done}/{total} {what}", end=end, file=sys.stderr, flush=True)
+            print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
+        elif now - told > LOG_EVERY_S:
+            told = now
+            say(text)
 
     return count
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def say(text: str) -> None:

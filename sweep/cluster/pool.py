@@ -7,12 +7,16 @@ that dies is started again, and the call with it.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import ray
 import torch
+from numpy.typing import NDArray
 from ray.actor import ActorHandle
 
+from sweep.cluster.staging import Staging
 from sweep.config import ClusterSettings, Share
 from sweep.data.store import Store
 from sweep.errors import WorkError
@@ -33,15 +37,25 @@ def limit_torch(share: Share) -> None:
 class Evaluator:
     """Stress-tests checkpoints on the validation slices."""
 
-    def __init__(self, data: DataSettings, settings: StressSettings, share: Share) -> None:
+    def __init__(
+        self, staging: Staging, data: DataSettings, settings: StressSettings, share: Share
+    ) -> None:
         limit_torch(share)
-        self.settings = settings
-        self.store = Store.open(Path(data.store))
-        self.indices = self.store.indices(data.validation)
+        self.staging, self.data, self.settings = staging, data, settings
 
-    def ready(self) -> bool:
-        """Answer once the store is open."""
-        return True
+    @cached_property
+    def store(self) -> Store:
+        """Opened by the first call, not with the actor, whose end would hide why it cannot be."""
+        return self.staging.open()
+
+    @cached_property
+    def indices(self) -> NDArray[np.intp]:
+        """The validation slices."""
+        return self.store.indices(self.data.validation)
+
+    def ready(self) -> Path:
+        """Where the store is mapped, once it is."""
+        return self.store.path
 
     def evaluate(self, checkpoint: Path, cells: Sequence[Cell]) -> list[Predictions]:
         """Predictions for some cells; fewer when the checkpoint is withdrawn meanwhile.
@@ -59,9 +73,14 @@ class Evaluator:
 
 
 def start_pool(
-    data: DataSettings, settings: StressSettings, cluster: ClusterSettings
+    staging: Staging, data: DataSettings, settings: StressSettings, cluster: ClusterSettings
 ) -> list[ActorHandle]:
-    """Start the evaluators and wait until each has opened the store."""
+    """Start the evaluators and wait until each has opened the store.
+
+    Raises:
+        WorkError: one cannot come by the store.
+
+    """
     actor = ray.remote(Evaluator).options(
         num_cpus=cluster.evaluator.cpu,
         num_gpus=cluster.evaluator.gpu,
@@ -69,8 +88,12 @@ def start_pool(
         max_task_retries=CALL_RETRIES,
         scheduling_strategy="SPREAD",
     )
-    pool = [actor.remote(data, settings, cluster.evaluator) for _ in range(cluster.evaluators)]
-    ray.get([evaluator.ready.remote() for evaluator in pool])
+    share = cluster.evaluator
+    pool = [actor.remote(staging, data, settings, share) for _ in range(cluster.evaluators)]
+    try:
+        ray.get([evaluator.ready.remote() for evaluator in pool])
+    except ray.exceptions.RayTaskError as error:
+        raise WorkError(f"an evaluator cannot start: {error.cause}") from None
     return pool
 
 

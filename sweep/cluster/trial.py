@@ -10,6 +10,7 @@ from ray.actor import ActorHandle
 from ray.tune import Trainable
 
 from sweep.cluster.pool import PoolJudge, limit_torch
+from sweep.cluster.staging import Staging
 from sweep.config import SweepConfig
 from sweep.data.store import Store
 from sweep.learn.fit import Run
@@ -33,6 +34,7 @@ class SweepTrial(Trainable):
         sweep: SweepConfig,
         folder: Path,
         pool: Sequence[ActorHandle],
+        staging: Staging,
     ) -> None:
         """Begin a worker's first trial.
 
@@ -41,10 +43,11 @@ class SweepTrial(Trainable):
             sweep: the sweep's settings.
             folder: of the sweep, on a file system that all nodes see.
             pool: the evaluators.
+            staging: how to come by the store.
 
         """
         limit_torch(sweep.cluster.trial)
-        self.sweep, self.pool = sweep, pool
+        self.sweep, self.pool, self.staging = sweep, pool, staging
         self.folder = SweepFolder(folder)
         self._begin(Suggestion(**config))
 
@@ -71,7 +74,7 @@ class SweepTrial(Trainable):
 
     def _begin(self, suggestion: Suggestion) -> None:
         recipe = self.sweep.recipe(suggestion.params)
-        store = Store.open(Path(recipe.data.store))
+        store = self.staging.open()
         slices = validation_slices(store, recipe.data.validation)
         history = self.folder.epochs(suggestion.trial)
 

@@ -6,9 +6,11 @@ from ray import tune
 from ray.tune.experiment import Trial
 
 from sweep.cluster.pool import start_pool
+from sweep.cluster.staging import serving
 from sweep.cluster.trial import SweepTrial
 from sweep.cluster.watch import Watch
 from sweep.config import SweepConfig
+from sweep.data.store import Store
 from sweep.ledger.chronicle import Chronicle
 from sweep.ledger.folder import SweepFolder
 from sweep.search.scheduler import StratifiedASHA
@@ -33,34 +35,41 @@ def run_trials(
         scheduler: stops weak ones; None: none.
         chronicle: is told of everything.
 
+    Raises:
+        WorkError: a node cannot come by the store.
+
     """
-    pool = start_pool(config.data, config.stress, config.cluster)
-    share = config.cluster.trial
-    trainable = tune.with_resources(
-        tune.with_parameters(SweepTrial, sweep=config, folder=folder.path, pool=pool),
-        {"cpu": share.cpu, "gpu": share.gpu},
-    )
-    tuner = tune.Tuner(
-        trainable,
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=scheduler,
-            num_samples=searcher.remaining,
-            max_concurrent_trials=concurrent,
-            reuse_actors=True,
-            trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
-        ),
-        run_config=tune.RunConfig(
-            name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
-            storage_path=str(folder.path / "tune"),
-            callbacks=[Watch(chronicle, config, scheduler)],
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
-            verbose=0,
-        ),
-    )
-    tuner.fit()
+    store = Store.open(config.data.store)
+    with serving(store, config.cluster.stage) as staging:
+        pool = start_pool(staging, config.data, config.stress, config.cluster)
+        share = config.cluster.trial
+        trainable = tune.with_resources(
+            tune.with_parameters(
+                SweepTrial, sweep=config, folder=folder.path, pool=pool, staging=staging
+            ),
+            {"cpu": share.cpu, "gpu": share.gpu},
+        )
+        tuner = tune.Tuner(
+            trainable,
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=scheduler,
+                num_samples=searcher.remaining,
+                max_concurrent_trials=concurrent,
+                reuse_actors=True,
+                trial_name_creator=_trial_name,
+                trial_dirname_creator=_trial_name,
+            ),
+            run_config=tune.RunConfig(
+                name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
+                storage_path=str(folder.path / "tune"),
+                callbacks=[Watch(chronicle, config, scheduler)],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
+                verbose=0,
+            ),
+        )
+        tuner.fit()
 
 
 def _trial_name(trial: Trial) -> str:

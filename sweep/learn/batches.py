@@ -1,6 +1,6 @@
 """Which slices make a training batch, and which artifacts fall on them: keyed, never stateful."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,7 +10,8 @@ from torch import Tensor
 from sweep.data.store import Store
 from sweep.learn.inputs import corrupt
 from sweep.learn.keys import generator_of, seed_of
-from sweep.records import Cell
+from sweep.learn.signals import Signals, alike
+from sweep.records import CLEAN, Cell
 from sweep.settings import Recipe, TrainSettings
 from sweep.severity import reached
 
@@ -64,11 +65,11 @@ def epoch_batches(
         yield shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
 
 
-def augment(images: Tensor, keys: list[str], recipe: Recipe, epoch: int) -> Tensor:
+def augment(signals: Signals, keys: Sequence[str], recipe: Recipe, epoch: int) -> Tensor:
     """Artifacts on a part of the slices, drawn from (seed, epoch, slice key) alone.
 
     Args:
-        images: (B, H, W) magnitude.
+        signals: of B slices.
         keys: of each slice.
         recipe: which artifacts, levels, how often, what a level means; the seed of the trial.
         epoch: 1 for the first.
@@ -77,21 +78,27 @@ def augment(images: Tensor, keys: list[str], recipe: Recipe, epoch: int) -> Tens
         (B, H, W) magnitude.
 
     """
-    settings, seed = recipe.train.augment, recipe.seed
-    if not settings.artifacts:
-        return images
+    if not recipe.train.augment.artifacts:
+        return signals.clean()
+    groups = alike(_drawn_cells(keys, recipe, epoch))
+    # The draws differ from every stress test's: its seeds are never of this form.
+    seed = seed_of("augment", recipe.seed, epoch)
+    parts = [
+        corrupt(signals.take(places), cell, [keys[place] for place in places], seed, recipe.stress)
+        for cell, places in groups.items()
+    ]
+    order = np.argsort(np.concatenate(list(groups.values())))
+    return torch.cat(parts)[torch.from_numpy(order)]
+
+
+def _drawn_cells(keys: Sequence[str], recipe: Recipe, epoch: int) -> Iterator[Cell]:
+    """The cell of each slice: clean, or an artifact at a level."""
+    settings = recipe.train.augment
     levels = {name: reached(recipe.stress, name, settings.levels) for name in settings.artifacts}
-    drawn: dict[Cell, list[int]] = {}
-    for row, key in enumerate(keys):
-        generator = np.random.default_rng(seed_of("augment", seed, epoch, key))
+    for key in keys:
+        generator = np.random.default_rng(seed_of("augment", recipe.seed, epoch, key))
         if generator.random() < settings.probability:
             artifact = settings.artifacts[generator.integers(len(settings.artifacts))]
-            level = levels[artifact][generator.integers(len(levels[artifact]))]
-            drawn.setdefault(Cell(artifact, level), []).append(row)
-    augmented = images.clone()
-    for cell, rows in drawn.items():
-        # The draws differ from every stress test's: its seeds are never of this form.
-        cell_seed = seed_of("augment", seed, epoch)
-        of_rows = [keys[row] for row in rows]
-        augmented[rows] = corrupt(images[rows], cell, of_rows, cell_seed, recipe.stress)
-    return augmented
+            yield Cell(artifact, levels[artifact][generator.integers(len(levels[artifact]))])
+        else:
+            yield CLEAN

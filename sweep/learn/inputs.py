@@ -5,17 +5,17 @@ makes of a corrupted image.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 import artifacts_sim
 from sweep.data.store import Store
+from sweep.learn.signals import SIGNALS, Rows, Signals, sent
 from sweep.records import CLEAN, Cell
-from sweep.settings import Normalize, StressSettings
+from sweep.settings import Normalize, Signal, StressSettings
 from sweep.severity import knob_of
 
 # Percentiles are read on a regular subgrid of at most this many pixels a side: sorting every
@@ -24,23 +24,57 @@ SUBGRID = 48
 TINY = 1e-12
 
 
-def gather(store: Store, indices: NDArray[np.int64], device: torch.device) -> Tensor:
-    """Copy slices out of the store's map.
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B slices on a device.
 
-    Returns:
-        (B, H, W) float32 in the store's intensity units, on ``device``.
+    Attributes:
+        keys: of the slices.
+        labels: (B, L) uint8, 1 = shown.
+        signals: what artifacts act on.
 
     """
-    return torch.from_numpy(store.read(indices)).to(device)
+
+    keys: tuple[str, ...]
+    labels: Tensor
+    signals: Signals
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All that lies on the device."""
+        yield self.labels
+        yield from self.signals.tensors()
+
+
+def gather(store: Store, rows: Rows, device: torch.device, signal: Signal = "images") -> Batch:
+    """Bring slices to a device; to a GPU the copies run in the current stream.
+
+    Args:
+        store: with the slices.
+        rows: (B,) their numbers.
+        device: where to.
+        signal: their images, or their k-space.
+
+    Raises:
+        UserError: k-space of a store that keeps none.
+
+    """
+    return Batch(
+        keys=tuple(store.keys[rows].tolist()),
+        labels=sent(store.labels[rows], device),
+        signals=SIGNALS[signal].of(store, rows, device),
+    )
 
 
 def corrupt(
-    images: Tensor, cell: Cell, keys: Sequence[str], seed: int, settings: StressSettings
+    signals: Signals, cell: Cell, keys: Sequence[str], seed: int, settings: StressSettings
 ) -> Tensor:
     """The slices as an artifact of one level would show them.
 
     Args:
-        images: (B, H, W) magnitude.
+        signals: of B slices.
         cell: artifact and a level that it reaches; clean images pass unchanged.
         keys: one for each slice; the same key, cell and seed give the same pixels.
         seed: of the artifact draws.
@@ -51,10 +85,10 @@ def corrupt(
 
     """
     if cell == CLEAN:
-        return images
+        return signals.clean()
     artifact = artifacts_sim.get(cell.artifact)
     knob = knob_of(settings, cell.artifact, cell.level)
-    return artifact.apply(images, artifact.sample(knob=knob, keys=keys, seed=seed))
+    return signals.apply(artifact, artifact.sample(knob=knob, keys=keys, seed=seed))
 
 
 def _robust(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """Scoring a checkpoint on clean and on corrupted slices, keeping every probability."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ from numpy.typing import NDArray
 
 import mrimodels
 from sweep.data.store import Store
-from sweep.learn.inputs import corrupt, gather, normalize
+from sweep.learn.inputs import Batch, corrupt, gather, normalize
+from sweep.learn.loading import prefetched
 from sweep.learn.provenance import Provenance
 from sweep.records import CLEAN, Cell, Predictions
-from sweep.settings import Normalize, StressSettings
+from sweep.settings import DataSettings, StressSettings
 from sweep.severity import reached
 
 
@@ -42,7 +44,7 @@ def predict(
     store: Store,
     indices: NDArray[np.int64],
     cell: Cell,
-    scaling: Normalize,
+    data: DataSettings,
     settings: StressSettings,
     device: torch.device,
 ) -> Predictions:
@@ -53,19 +55,23 @@ def predict(
         store: of the slices.
         indices: (N,) slices.
         cell: which corruption.
-        scaling: intensity scaling.
+        data: which signal the artifacts act on, and the intensity scaling.
         settings: seed of the draws and batch size.
         device: where to compute.
 
     """
-    keys = store.keys[indices].tolist()
+
+    def load(rows: NDArray[np.int64]) -> Batch:
+        return gather(store, rows, device, data.signal)
+
+    starts = range(0, len(indices), settings.batch_size)
+    rows = (indices[start : start + settings.batch_size] for start in starts)
     parts = []
-    for start in range(0, len(indices), settings.batch_size):
-        rows = slice(start, start + settings.batch_size)
-        images = gather(store, indices[rows], device)
-        corrupted = corrupt(images, cell, keys[rows], settings.seed, settings)
-        parts.append(_probability(model(normalize(corrupted, scaling)), store.task).cpu())
-    return Predictions(cell, torch.cat(parts).numpy())
+    with closing(prefetched(load, rows, device)) as batches:
+        for batch in batches:
+            corrupted = corrupt(batch.signals, cell, batch.keys, settings.seed, settings)
+            parts.append(_probability(model(normalize(corrupted, data.normalize)), store.task))
+    return Predictions(cell, torch.cat(parts).cpu().numpy())
 
 
 def _probability(logits: torch.Tensor, task: str) -> torch.Tensor:
@@ -98,7 +104,7 @@ def stress(
 
     """
     device = device or default_device()
-    scaling = Provenance.read(checkpoint).recipe.data.normalize
+    data = Provenance.read(checkpoint).recipe.data
     model, _ = mrimodels.load(checkpoint, device=str(device))
     for cell in cells:
-        yield predict(model, store, indices, cell, scaling, settings, device)
+        yield predict(model, store, indices, cell, data, settings, device)

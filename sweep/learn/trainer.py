@@ -2,6 +2,7 @@
 
 import math
 import time
+from contextlib import closing
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from sweep.errors import WorkError
 from sweep.files import replacing
 from sweep.learn.batches import augment, epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder
-from sweep.learn.inputs import gather, normalize
+from sweep.learn.inputs import Batch, gather, normalize
 from sweep.learn.keys import generator_of
+from sweep.learn.loading import prefetched
 from sweep.learn.provenance import EpochStats, Provenance
 from sweep.learn.stress import default_device
 from sweep.settings import Recipe, TrainSettings
@@ -90,27 +92,29 @@ class Trainer:
         first = (epoch - 1) * steps
         total = torch.zeros((), device=self.device)
         seen = 0
-        batches = epoch_batches(self.store, self.indices, recipe.train, recipe.seed, epoch)
-        for step, batch in enumerate(batches):
-            rate = learning_rate(recipe.train, first + step, steps * recipe.train.epochs)
-            total += self.step(batch, epoch, rate) * len(batch)
-            seen += len(batch)
+        rows = epoch_batches(self.store, self.indices, recipe.train, recipe.seed, epoch)
+        with closing(prefetched(self.load, rows, self.device)) as batches:
+            for step, batch in enumerate(batches):
+                rate = learning_rate(recipe.train, first + step, steps * recipe.train.epochs)
+                total += self.step(batch, epoch, rate) * len(batch)
+                seen += len(batch)
         train_loss = float(total) / seen
         return EpochStats(train_loss, seen / (time.perf_counter() - started))
 
-    def step(self, batch: NDArray[np.int64], epoch: int, rate: float) -> Tensor:
-        """Train on one batch (B,) of store indices; the mean loss, ()."""
+    def load(self, rows: NDArray[np.int64]) -> Batch:
+        """Bring the slices (B,) of one batch to the device."""
+        return gather(self.store, rows, self.device, self.recipe.data.signal)
+
+    def step(self, batch: Batch, epoch: int, rate: float) -> Tensor:
+        """Train on one batch; the mean loss, ()."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        settings, keys = self.recipe.train, self.store.keys[batch].tolist()
-        images = gather(self.store, batch, self.device)
-        images = augment(images, keys, self.recipe, epoch)
+        images = augment(batch.signals, batch.keys, self.recipe, epoch)
         inputs = normalize(images, self.recipe.data.normalize)
-        labels = torch.from_numpy(self.store.labels[batch]).to(self.device)
-        use_amp = settings.amp and self.device.type == "cuda"
+        use_amp = self.recipe.train.amp and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_amp):
             logits = self.model(inputs)
-        loss = loss_of(logits.float(), labels, self.store.task)
+        loss = loss_of(logits.float(), batch.labels, self.store.task)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.optimizer.step()

@@ -1,5 +1,6 @@
 """`mrisweep calibrate`: the right slices, a file that says what it is, nothing overwritten."""
 
+import dataclasses
 import hashlib
 import json
 from collections import Counter
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+import artifacts_sim
 from artifacts_sim.calibration.calibrate import Calibration, Level
+from artifacts_sim.calibration.curve import measure
 from sweep.calibration import calibrate_store, levels_table
 from sweep.cli import main
 from sweep.data.slices import Slice
@@ -105,6 +108,39 @@ def test_empty_slices_are_passed_over(tmp_path: Path) -> None:
     chosen = choose(store_of(tmp_path / "s.h5", counts, empty), Plan(("train",), 8, 4))
     for side in (chosen.reference, chosen.held_out):
         assert not set(side.keys) & empty
+
+
+# What the knob's millimetres mean
+
+
+def with_pixels(store: Store, pixel_mm: float) -> Store:
+    sizes = np.full((len(store), 2), pixel_mm, np.float32)
+    return dataclasses.replace(store, columns={**store.columns, "pixel_mm": sizes})
+
+
+def test_a_knob_in_mm_is_found_in_the_pixels_of_the_store(store: Store) -> None:
+    art = artifacts_sim.get("blur")
+    likeness = [
+        measure(art, choose(one, SMALL).reference, knob, 0).ssim
+        for one, knob in (
+            (store, 10.0),
+            (with_pixels(store, 10.0), 10.0),  # 240 mm on 24 pixels, as where nothing is said
+            (with_pixels(store, 5.0), 5.0),
+            (with_pixels(store, 5.0), 10.0),
+        )
+    ]
+    np.testing.assert_array_equal(likeness[0], likeness[1])
+    np.testing.assert_allclose(likeness[0], likeness[2])
+    assert (likeness[0] > likeness[3]).all()
+
+
+def test_slices_of_several_pixel_sizes_are_measured_each_in_its_own(store: Store) -> None:
+    art, reference = artifacts_sim.get("blur"), choose(store, SMALL).reference
+    sizes = [(5.0, 5.0), None, (12.0, 8.0), (5.0, 5.0), None, (5.0, 5.0)]
+    mixed = measure(art, dataclasses.replace(reference, pixel_mm=tuple(sizes)), 9.0, 0).ssim
+    for place, size in enumerate(sizes):
+        alike = dataclasses.replace(reference, pixel_mm=(size,) * 6)
+        assert mixed[place] == measure(art, alike, 9.0, 0).ssim[place]
 
 
 # The file

@@ -59,3 +59,8 @@ def test_a_label_with_one_class_is_refused(
         UserError, match=rf"{how_many} of the 32 slices in validation \[3\] have 'a'"
     ):
         preflight.open_data(config)
+
+
+def test_k_space_that_was_not_kept_is_refused(config: SweepConfig) -> None:
+    with pytest.raises(UserError, match=r"keeps none: .*'mrisweep ingest fastmri --kspace'"):
+        preflight.open_data(config.replace({"data.signal": "kspace"}))

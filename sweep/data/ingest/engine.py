@@ -66,13 +66,15 @@ def ingest(
         progress: called with the number of slices done and of all slices.
 
     Raises:
-        UserError: ``out`` exists; a law of ``check_slices`` is broken; an unfinished ingest of
-            another plan lies there; the disk is too small; no item can be used, or, if
+        UserError: ``out`` exists; no worker; a law of ``check_slices`` is broken; an unfinished
+            ingest of another plan lies there; the disk is too small; no item can be used, or, if
             ``strict``, not every one.
         WorkError: the disk is full or fails. What was done is kept for the next run.
 
     """
     refuse_existing(out)
+    if workers < 1:
+        raise UserError(f"At least one worker reads; received {workers}. Take 1 or more.")
     if strict:
         _refuse_skipped(plan.skipped)
     check_slices(plan.slices, plan.label_names, plan.task)

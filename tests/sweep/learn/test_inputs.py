@@ -1,9 +1,13 @@
 """From slices to network input: scaling laws, and corruption before scaling."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
 
-from sweep.data.store import Store
+from sweep.data.slices import Slice
+from sweep.data.store import Store, write_store
 from sweep.learn.inputs import NORMALIZERS, corrupt, gather, normalize
 from sweep.records import CLEAN, Cell
 from sweep.settings import StressSettings
@@ -52,11 +56,41 @@ def test_robust_means_robust() -> None:
 
 
 def test_clean_images_pass_and_artifacts_follow_the_key_alone(store: Store) -> None:
-    x = gather(store, store.indices([1])[:4], CPU)
+    x = gather(store, store.indices([1])[:4], CPU).signals
     keys, settings = ["a", "b", "c", "d"], StressSettings()
-    assert corrupt(x, CLEAN, keys, 0, settings) is x
+    assert corrupt(x, CLEAN, keys, 0, settings) is x.images
     cell = Cell("rician", 3)
     whole = corrupt(x, cell, keys, 0, settings)
-    alone = corrupt(x[2:3], cell, ["c"], 0, settings)
+    alone = corrupt(x.take(np.array([2])), cell, ["c"], 0, settings)
     torch.testing.assert_close(whole[2:3], alone, atol=0, rtol=0)
     assert not torch.equal(whole, corrupt(x, cell, keys, 1, settings))
+
+
+def test_a_batch_holds_what_the_store_says_of_its_slices(store: Store) -> None:
+    rows = store.indices([2])[[5, 1, 5, 0]]
+    batch = gather(store, rows, CPU)
+    assert len(batch) == 4
+    assert list(batch.keys) == store.keys[rows].tolist()
+    np.testing.assert_array_equal(batch.labels.numpy(), store.labels[rows])
+    np.testing.assert_array_equal(batch.signals.clean().numpy(), store.read(rows))
+    assert [tensor.shape for tensor in batch.tensors()] == [(4, 2), (4, 24, 24)]
+
+
+def test_slices_stored_in_half_are_widened_to_what_the_store_reads(tmp_path: Path) -> None:
+    generator = np.random.default_rng(2)
+    tiny = [generator.random((5, 7), np.float32) * np.float32(10.0**-n) for n in range(6)]
+    slices = [Slice(f"s{n}", f"p{n}", "1", frozenset("a"), "test") for n in range(6)]
+    half = write_store(
+        tmp_path / "half.h5",
+        slices,
+        tiny,
+        shape=(5, 7),
+        label_names=("a",),
+        task="multiclass",
+        source={},
+        pixels="float16",
+    )
+    rows = np.array([4, 0, 5])
+    images = gather(half, rows, CPU).signals.clean()
+    assert images.dtype == torch.float32
+    np.testing.assert_array_equal(images.numpy(), half.read(rows))

@@ -106,6 +106,12 @@ def finish(pictures: Path, out: Path) -> int:
     return report.found
 
 
+def test_without_a_worker_nothing_begins(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="received 0"):
+        ingest(plan_of(pictures), tmp_path / "s.h5", workers=0)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_processes_write_the_same_file_as_one(pictures: Path, whole: bytes, tmp_path: Path) -> None:
     with start(pictures, tmp_path / "s.h5", workers=3) as child:
         child.communicate()

@@ -1,0 +1,213 @@
+"""The store on every node: mapped where its path leads to it, else copied there once.
+
+The driver's node serves the bytes of its store. A worker that does not find the store under its
+path, or is told to work on a local copy, takes a lock that its node's workers share; the first one
+copies, the others wait and map the same file. The copy gets its name when it is complete and has
+the right fingerprint: however a worker dies, no half copy is opened, and the next worker starts
+over.
+"""
+
+import fcntl
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from sweep.data.store import Store
+from sweep.errors import UserError, WorkError
+
+CHUNK_BYTES = 32 << 20
+IN_FLIGHT = 3  # chunks of one copy in memory at a time
+Chunk = NDArray[np.uint8]
+
+
+class Server:
+    """Serves the bytes of a file that it holds open: the path may vanish meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+        self._served = 0
+
+    def size(self) -> int:
+        """Bytes of the file."""
+        return os.fstat(self._file.fileno()).st_size
+
+    def read(self, start: int) -> Chunk:
+        """The bytes from ``start``, ``CHUNK_BYTES`` or what is left."""
+        chunk = np.frombuffer(os.pread(self._file.fileno(), CHUNK_BYTES, start), np.uint8)
+        self._served += chunk.nbytes
+        return chunk
+
+    def served(self) -> int:
+        """Bytes served so far."""
+        return self._served
+
+
+@dataclass(frozen=True)
+class Staging:
+    """How a worker comes by the store; small enough to travel to each.
+
+    Attributes:
+        path: where the driver has the store.
+        fingerprint: of the store.
+        size: of its file in bytes.
+        folder: for copies, on every node; None: in the node's folder for temporary files, where
+            the path does not lead to the store.
+        server: name of a ``Server`` on the driver's node; not its handle, which would keep an
+            evaluator from being started again.
+
+    """
+
+    path: Path
+    fingerprint: str
+    size: int
+    folder: Path | None
+    server: str
+
+    def open(self) -> Store:
+        """Open the store, or this node's copy of it, which is made first if need be.
+
+        Raises:
+            WorkError: no room for the copy, or it cannot be made.
+
+        """
+        shared = None if self.folder else self._at_path()
+        if shared:
+            return shared
+        folder = self.folder or Path(tempfile.gettempdir()) / "mrisweep-stores"
+        try:
+            return staged(folder, self.fingerprint, self.size, self._chunks)
+        except (OSError, ValueError, ray.exceptions.RayError) as error:
+            raise WorkError(
+                f"the store {self.path} could not be copied to {folder} on "
+                f"{socket.gethostname()}: {error}; set cluster.stage to a folder of local disks, "
+                "or keep the store where all nodes see it"
+            ) from error
+
+    def _at_path(self) -> Store | None:
+        try:
+            store = Store.open(self.path)
+        except (UserError, OSError):
+            return None
+        return store if store.fingerprint == self.fingerprint else None
+
+    def _chunks(self) -> Iterator[Chunk]:
+        server = ray.get_actor(self.server)
+        asked: deque[ray.ObjectRef] = deque()
+        for start in range(0, self.size, CHUNK_BYTES):
+            asked.append(server.read.remote(start))
+            if len(asked) == IN_FLIGHT:
+                yield ray.get(asked.popleft())
+        while asked:
+            yield ray.get(asked.popleft())
+
+
+@contextmanager
+def serving(store: Store, stage: str | None) -> Iterator[Staging]:
+    """Serve the driver's store from its node while inside; from the start, its file is open.
+
+    Args:
+        store: of the sweep.
+        stage: see ``ClusterSettings``.
+
+    """
+    here = ray.get_runtime_context().get_node_id()
+    name = f"mrisweep-store-{uuid.uuid4().hex}"
+    server = (
+        ray.remote(Server)
+        .options(
+            name=name,
+            num_cpus=0,
+            max_restarts=-1,
+            max_task_retries=-1,
+            scheduling_strategy=NodeAffinitySchedulingStrategy(here, soft=False),
+        )
+        .remote(store.path)
+    )
+    try:
+        size = ray.get(server.size.remote())
+        folder = Path(stage) if stage else None
+        yield Staging(store.path, store.fingerprint, size, folder, name)
+    finally:
+        ray.kill(server)
+
+
+def staged(
+    folder: Path, fingerprint: str, size: int, chunks: Callable[[], Iterable[Chunk]]
+) -> Store:
+    """Open this node's copy of a store; the first who asks makes it, all others wait for that.
+
+    Args:
+        folder: of the copies.
+        fingerprint: of the store, and its name there.
+        size: in bytes.
+        chunks: asked for the content, in order, if there is no copy.
+
+    Raises:
+        WorkError: no room, or the copy is not the store.
+        OSError: the folder cannot be written.
+
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / f"{fingerprint}.h5"
+    with _alone(folder / f"{fingerprint}.lock"):
+        if not copy.exists():
+            # One name for all: what a killed worker has left is written over, not added to.
+            part = folder / f"{fingerprint}.part"
+            part.unlink(missing_ok=True)
+            _refuse_small_disk(folder, size)
+            _write(part, chunks())
+            _opened(part, fingerprint)
+            part.rename(copy)
+        return _opened(copy, fingerprint)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait for the others; the system frees the lock on any death."""
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _write(path: Path, chunks: Iterable[Chunk]) -> None:
+    with path.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk.data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _opened(copy: Path, fingerprint: str) -> Store:
+    try:
+        store = Store.open(copy)
+        found = store.fingerprint
+    except UserError as error:
+        found = str(error)
+    if found != fingerprint:
+        raise WorkError(
+            f"the copy of a store must be the store, with fingerprint {fingerprint}; {copy} on "
+            f"{socket.gethostname()} is not ({found}): delete it and resume the sweep"
+        )
+    return store
+
+
+def _refuse_small_disk(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise WorkError(
+            f"a node that does not see the store needs room for a copy of {size / 1e9:.2f} GB; "
+            f"{folder} on {socket.gethostname()} has {free / 1e9:.2f} GB: set cluster.stage to a "
+            "folder with more, or keep the store where all nodes see it"
+        )

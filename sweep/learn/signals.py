@@ -1,0 +1,230 @@
+"""The signal of some slices on a device: stored images, or the k-space that they were made of.
+
+Artifacts act on either; what comes out is the magnitude, in the size of the store's images.
+Slices that differ in their geometry go through the scanner apart, each in its own millimetres and
+with its own lines, so that what a slice gets does not depend on the slices beside it.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from artifacts_sim import Artifact, Geometry, KSpace, Params
+from artifacts_sim.acquisition.pipeline import render
+from sweep.data.geometry import Frame
+from sweep.data.store import Store
+from sweep.data.store.layout import inside
+from sweep.errors import UserError
+from sweep.settings import Signal
+
+Rows = NDArray[np.integer[Any]]
+PixelMm = tuple[float, float]
+Kind = TypeVar("Kind", bound=Hashable)
+# The images of a store that was ingested with --kspace are made of that k-space: apart from
+# float16's digits, only a resize lies between them.
+SAME_IMAGE = 1e-2
+
+
+class Signals(ABC):
+    """B slices on one device."""
+
+    @abstractmethod
+    def clean(self) -> Tensor:
+        """(B, H, W) float32 magnitude without any artifact."""
+
+    @abstractmethod
+    def apply(self, artifact: Artifact, params: Params) -> Tensor:
+        """(B, H, W) float32 magnitude under an artifact, with parameters for B slices."""
+
+    @abstractmethod
+    def take(self, places: NDArray[np.int64]) -> "Signals":
+        """Some of the slices, by their places in the batch, each once."""
+
+    @abstractmethod
+    def tensors(self) -> Iterator[Tensor]:
+        """All that lies on the device."""
+
+
+@dataclass(frozen=True, eq=False)
+class Images(Signals):
+    """Magnitude images.
+
+    Attributes:
+        images: (B, H, W) float32 in the store's intensity units.
+        pixel_mm: of each slice: between rows, between columns; None = unknown.
+
+    """
+
+    images: Tensor
+    pixel_mm: tuple[PixelMm | None, ...]
+
+    @classmethod
+    def of(cls, store: Store, rows: Rows, device: torch.device) -> "Images":
+        """Slices of a store; float16 is sent as such and widened on the device."""
+        images = sent(store.images[rows], device)
+        if images.dtype != torch.float32:
+            scale = sent(store.scale[rows], device)
+            images = images.float().mul_(scale[:, None, None])
+        return cls(images, pixel_sizes(store, rows))
+
+    def clean(self) -> Tensor:
+        """The images themselves."""
+        return self.images
+
+    def apply(self, artifact: Artifact, params: Params) -> Tensor:
+        """See ``Signals.apply``."""
+        groups = alike(self.pixel_mm)
+        if len(groups) == 1:
+            return artifact.apply(self.images, params, Geometry(pixel_mm=self.pixel_mm[0]))
+        damaged = torch.empty_like(self.images)
+        for pixel_mm, places in groups.items():
+            at, geometry = torch.from_numpy(places), Geometry(pixel_mm=pixel_mm)
+            damaged[at] = artifact.apply(self.images[at], params[places], geometry)
+        return damaged
+
+    def take(self, places: NDArray[np.int64]) -> "Images":
+        """See ``Signals.take``."""
+        pixel_mm = tuple(self.pixel_mm[place] for place in places)
+        return Images(self.images[torch.from_numpy(places)], pixel_mm)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """See ``Signals.tensors``."""
+        yield self.images
+
+
+@dataclass(frozen=True, eq=False)
+class Measured(Signals):
+    """Measured k-space.
+
+    Attributes:
+        shape: (H, W) of the store's images: the centre of the reconstruction is shown, with zeros
+            around it where it is smaller.
+        groups: places in the batch of slices that were sampled alike, (n,), and their k-space.
+
+    """
+
+    shape: tuple[int, int]
+    groups: tuple[tuple[NDArray[np.int64], KSpace], ...]
+
+    @classmethod
+    def of(cls, store: Store, rows: Rows, device: torch.device) -> "Measured":
+        """Slices of a store, each in its own sizes.
+
+        Raises:
+            UserError: a store without k-space.
+
+        """
+        check_kept(store)
+        height, width = store.images.shape[1:]
+        samplings = map(tuple, store.columns["sampling"][rows].tolist())
+        groups = []
+        for (sampling, pixel_mm), places in alike(
+            zip(samplings, pixel_sizes(store, rows), strict=True)
+        ).items():
+            _, lines, columns, first, stop = sampling
+            geometry = Geometry(
+                acquired=range(first, stop),
+                crop=(min(height, lines), min(width, columns)),
+                pixel_mm=pixel_mm,
+            )
+            samples = sent(np.stack([store.kspace(int(row)) for row in rows[places]]), device)
+            groups.append((places, KSpace(samples, geometry)))
+        return cls((height, width), tuple(groups))
+
+    def clean(self) -> Tensor:
+        """Reconstruct, in the way of all artifacts."""
+        return self._shown(lambda kspace, places: render(kspace, [], None))
+
+    def apply(self, artifact: Artifact, params: Params) -> Tensor:
+        """See ``Signals.apply``."""
+        return self._shown(lambda kspace, places: artifact.apply(kspace, params[places]))
+
+    def take(self, places: NDArray[np.int64]) -> "Measured":
+        """See ``Signals.take``."""
+        taken = []
+        for old, kspace in self.groups:
+            _, chosen, new = np.intersect1d(old, places, return_indices=True)
+            if len(chosen):
+                taken.append((new, kspace[torch.from_numpy(chosen)]))
+        return Measured(self.shape, tuple(taken))
+
+    def tensors(self) -> Iterator[Tensor]:
+        """See ``Signals.tensors``."""
+        return (kspace.samples for _, kspace in self.groups)
+
+    def _shown(self, work: Callable[[KSpace, NDArray[np.int64]], Tensor]) -> Tensor:
+        count = sum(len(places) for places, _ in self.groups)
+        device = self.groups[0][1].samples.device
+        shown = torch.zeros((count, *self.shape), device=device)
+        for places, kspace in self.groups:
+            magnitude = work(kspace, places)
+            _, down, across = inside(Frame(count, *self.shape), *magnitude.shape)
+            shown[torch.from_numpy(places), down, across] = magnitude
+        return shown
+
+
+SIGNALS: dict[Signal, type[Images] | type[Measured]] = {"images": Images, "kspace": Measured}
+
+
+def alike(kinds: Iterable[Kind]) -> dict[Kind, NDArray[np.int64]]:
+    """The places of each kind, ascending; kinds in the order in which they first come."""
+    places: dict[Kind, list[int]] = {}
+    for place, kind in enumerate(kinds):
+        places.setdefault(kind, []).append(place)
+    return {kind: np.array(found, np.int64) for kind, found in places.items()}
+
+
+def pixel_sizes(store: Store, rows: Rows | Sequence[int]) -> tuple[PixelMm | None, ...]:
+    """Of each slice: mm between rows, between columns; None = unknown."""
+    pairs = store.columns["pixel_mm"][rows].tolist()
+    return tuple(None if math.isnan(y + x) else (y, x) for y, x in pairs)
+
+
+def sent(values: NDArray[Any], device: torch.device) -> Tensor:
+    """An array on a device; on the CPU it is used where it lies.
+
+    To a GPU it goes through pinned memory, and the copy runs behind the caller's back, in its
+    stream. The pinned block is given back at once: torch keeps it until the copy is done.
+    """
+    host = torch.from_numpy(values)
+    if device.type == "cuda":
+        host = host.pin_memory()
+    return host.to(device, non_blocking=True)
+
+
+def check_kept(store: Store) -> None:
+    """Raise ``UserError`` unless the store keeps k-space."""
+    if not store.has_kspace:
+        raise UserError(
+            f"data.signal kspace needs a store that keeps k-space, and {store.path} keeps none: "
+            "ingest the data with 'mrisweep ingest fastmri --kspace', or set data.signal to images"
+        )
+
+
+def check_signal(store: Store, signal: Signal) -> None:
+    """Refuse a store that cannot give the signal.
+
+    Raises:
+        UserError: k-space is asked for and the store keeps none, or keeps images that are not
+            its reconstruction, by the store's first slice.
+
+    """
+    if signal == "images":
+        return
+    check_kept(store)
+    first = np.zeros(1, np.int64)
+    made = Measured.of(store, first, torch.device("cpu")).clean().numpy()
+    kept = store.read(first)
+    if np.linalg.norm(made - kept) > SAME_IMAGE * np.linalg.norm(kept):
+        raise UserError(
+            f"data.signal kspace needs images that are the reconstruction of the k-space beside "
+            f"them, and those of {store.path} are not: ingest the data again with --kspace and "
+            "without --size, or set data.signal to images"
+        )

@@ -1,0 +1,256 @@
+"""The store on every node: found, or copied once, whole or not at all."""
+
+import dataclasses
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import namedtuple
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+
+from sweep.cluster import staging as staging_module
+from sweep.cluster.pool import start_pool
+from sweep.cluster.session import session
+from sweep.cluster.staging import Chunk, Staging, serving, staged
+from sweep.config import ClusterSettings, Share
+from sweep.data.store import Store
+from sweep.errors import UserError, WorkError
+from sweep.settings import DataSettings, StressSettings
+from tests.conftest import make_store
+from tests.sweep.cluster.conftest import Sweep, wait_until
+
+STEP = 5000  # bytes of a chunk, so that a tiny store has several
+
+
+class Counted:
+    """A store's bytes in chunks, and how many were taken."""
+
+    def __init__(self, path: Path) -> None:
+        self.content = path.read_bytes()
+        self.taken = 0
+
+    def __call__(self) -> Iterator[Chunk]:
+        for start in range(0, len(self.content), STEP):
+            chunk = np.frombuffer(self.content[start : start + STEP], np.uint8)
+            self.taken += chunk.nbytes
+            yield chunk
+
+
+def copied(store: Store, folder: Path, source: Callable[[], Iterator[Chunk]]) -> Store:
+    return staged(folder, store.fingerprint, store.path.stat().st_size, source)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.suffix for path in folder.iterdir()}
+
+
+def test_the_copy_is_the_store_and_is_made_once(store: Store, tmp_path: Path) -> None:
+    source = Counted(store.path)
+    for _ in range(3):
+        copy = copied(store, tmp_path / "deep" / "stage", source)
+        assert copy.path.parent == tmp_path / "deep" / "stage"
+        assert copy.path.read_bytes() == store.path.read_bytes()
+        assert copy.fingerprint == store.fingerprint
+    assert source.taken == store.path.stat().st_size
+    assert names(copy.path.parent) == {".h5", ".lock"}
+
+
+def test_workers_that_come_meanwhile_wait_and_open_the_same_file(
+    store: Store, tmp_path: Path
+) -> None:
+    source, opened = Counted(store.path), []
+    others = [
+        threading.Thread(target=lambda: opened.append(copied(store, tmp_path, source)))
+        for _ in range(3)
+    ]
+
+    def slow() -> Iterator[Chunk]:
+        for number, chunk in enumerate(source()):
+            if number == 1:
+                for other in others:
+                    other.start()
+                others[0].join(0.2)
+            assert not opened
+            assert ".h5" not in names(tmp_path), "no name before it is whole"
+            yield chunk
+
+    opened_first = copied(store, tmp_path, slow)
+    for other in others:
+        other.join()
+    assert [one.path for one in opened] == [opened_first.path] * 3
+    assert source.taken == store.path.stat().st_size
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import numpy as np
+from sweep.cluster.staging import staged
+def chunks():
+    yield np.frombuffer(Path(sys.argv[2]).read_bytes()[:7000], np.uint8)
+    os.kill(os.getpid(), signal.SIGKILL)
+staged(Path(sys.argv[1]), sys.argv[3], 7000, chunks)
+"""
+
+
+def test_after_a_kill_in_the_middle_the_next_one_starts_over(store: Store, tmp_path: Path) -> None:
+    arguments = [str(tmp_path), str(store.path), store.fingerprint]
+    done = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert names(tmp_path) == {".part", ".lock"}
+    copy = copied(store, tmp_path, Counted(store.path))
+    assert copy.path.read_bytes() == store.path.read_bytes()
+    assert names(tmp_path) == {".h5", ".lock"}
+
+
+def test_an_exception_in_the_middle_leaves_no_store(store: Store, tmp_path: Path) -> None:
+    def breaks_off() -> Iterator[Chunk]:
+        yield next(Counted(store.path)())
+        raise OSError("the driver's node is gone")
+
+    with pytest.raises(OSError, match="is gone"):
+        copied(store, tmp_path, breaks_off)
+    assert ".h5" not in names(tmp_path)
+    assert copied(store, tmp_path, Counted(store.path)).fingerprint == store.fingerprint
+
+
+@pytest.mark.parametrize("spoil", [lambda path: make_store(path, patients=6), None])
+def test_what_is_not_the_store_never_gets_its_name(
+    store: Store, tmp_path: Path, spoil: Callable[[Path], Store] | None
+) -> None:
+    wrong = tmp_path / "wrong.h5"
+    if spoil:
+        spoil(wrong)
+    else:
+        wrong.write_bytes(store.path.read_bytes()[:-4000])
+    with pytest.raises(
+        WorkError, match=rf"must be the store, with fingerprint {store.fingerprint}"
+    ):
+        copied(store, tmp_path / "stage", Counted(wrong))
+    assert ".h5" not in names(tmp_path / "stage")
+
+
+def test_a_disk_without_room_is_refused_before_a_byte_is_sent(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(staging_module.shutil, "disk_usage", lambda path: usage(9, 9, 1000))
+    source = Counted(store.path)
+    with pytest.raises(WorkError, match=r"room for a copy of 0\.00 GB; .* set cluster\.stage to a"):
+        copied(store, tmp_path, source)
+    assert source.taken == 0
+
+
+class FromFile(Staging):
+    """Its server is a file at hand."""
+
+    def _chunks(self) -> Iterator[Chunk]:
+        return Counted(Path(self.server))()
+
+
+def from_file(store: Store, path: Path, folder: Path | None) -> FromFile:
+    return FromFile(path, store.fingerprint, store.path.stat().st_size, folder, str(store.path))
+
+
+def test_a_store_that_the_node_sees_is_mapped_where_it_is(store: Store) -> None:
+    assert from_file(store, store.path, None).open().path == store.path
+
+
+@pytest.mark.parametrize("there", ["nothing", "another store"])
+def test_a_node_that_does_not_see_it_copies_it_to_its_temporary_folder(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    path = tmp_path / "store.h5"
+    if there == "another store":
+        make_store(path, patients=6)
+    opened = from_file(store, path, None).open()
+    assert opened.path == tmp_path / "tmp" / "mrisweep-stores" / f"{store.fingerprint}.h5"
+    assert opened.fingerprint == store.fingerprint
+
+
+def test_a_stage_that_is_asked_for_is_used_though_the_path_is_seen(
+    store: Store, tmp_path: Path
+) -> None:
+    opened = from_file(store, store.path, tmp_path).open()
+    assert opened.path == tmp_path / f"{store.fingerprint}.h5"
+
+
+def test_a_folder_that_cannot_be_written_is_explained(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkError, match=r"could not be copied to .*file.*set cluster\.stage"):
+        from_file(store, store.path, tmp_path / "file").open()
+
+
+def test_a_stage_is_an_absolute_path() -> None:
+    with pytest.raises(UserError, match=r"stage must be an absolute path; received 'scratch'"):
+        ClusterSettings(stage="scratch")
+
+
+def on_ray(test: Callable[..., None]) -> Callable[..., None]:
+    ignored = ("ignore::DeprecationWarning", "ignore::FutureWarning")  # Ray's and MLflow's own
+    return pytest.mark.cluster(pytest.mark.filterwarnings(*ignored)(test))
+
+
+@pytest.fixture
+def own(store: Store, tmp_path: Path) -> Store:
+    """A copy of the tiny store that a test may remove."""
+    return Store.open(shutil.copy(store.path, tmp_path / "own.h5"))
+
+
+@on_ray
+def test_two_evaluators_of_a_node_stage_a_vanished_store_once(
+    own: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    cluster = ClusterSettings(evaluators=2, evaluator=Share(cpu=0.5), stage=str(tmp_path / "s"))
+    data = DataSettings(store=str(own.path), train=(1, 2), validation=(3,))
+    size = own.path.stat().st_size
+    with session(cluster), serving(own, cluster.stage) as staging:
+        own.path.unlink()
+        pool = start_pool(staging, data, StressSettings(), cluster)
+        places = ray.get([evaluator.ready.remote() for evaluator in pool])
+        assert set(places) == {tmp_path / "s" / f"{own.fingerprint}.h5"}
+        assert (
+            ray.get(ray.get_actor(staging.server).served.remote())
+            == size
+            == places[0].stat().st_size
+        )
+        (tmp_path / "file").write_text("")
+        hopeless = dataclasses.replace(staging, folder=tmp_path / "file")
+        with pytest.raises(WorkError, match=r"evaluator cannot start: the store .* could not"):
+            start_pool(hopeless, data, StressSettings(), ClusterSettings())
+
+
+@on_ray
+def test_a_sweep_on_copies_outlives_its_store_and_scores_the_same(
+    finished: tuple[Sweep, object],
+    make_sweep: Callable[..., Sweep],
+    own: Store,
+    tmp_path: Path,
+) -> None:
+    copy = tmp_path / "stage" / f"{own.fingerprint}.h5"
+    data = {"store": str(own.path), "train": [1, 2], "validation": [3]}
+    sweep = make_sweep(data=data, cluster={"stage": str(copy.parent)})
+    with sweep.start(*sweep.run_arguments()) as process:
+        try:
+            wait_until(copy.exists, process)
+            own.path.unlink()
+            _, err = process.communicate(timeout=180)
+        finally:
+            process.kill()
+    assert process.returncode == 0, err
+    scores = [
+        [(row["trial"], row["epoch"], row["metrics"]) for row in one.best()]
+        for one in (sweep, finished[0])
+    ]
+    assert scores[0] == scores[1]
