@@ -45,7 +45,7 @@ def session(settings: ClusterSettings) -> Iterator[None]:
         # Tune logs the whole traceback at every retry; the cause stands in the trial's record.
         logging.getLogger(name).setLevel(logging.CRITICAL)
     on_terminate = signal.getsignal(signal.SIGTERM)
-    address = settings.address or os.environ.get("RAY_ADDRESS")
+    address = address_of(settings)
     local = (
         {} if address else {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
     )
@@ -70,6 +70,11 @@ def session(settings: ClusterSettings) -> Iterator[None]:
         ray.shutdown()
 
 
+def address_of(settings: ClusterSettings) -> str | None:
+    """Of the user's cluster; None: a session starts one on this machine."""
+    return settings.address or os.environ.get("RAY_ADDRESS")
+
+
 def cluster_resources() -> dict[str, float]:
     """CPUs and GPUs of the connected cluster."""
     total = ray.cluster_resources()
@@ -78,7 +83,7 @@ def cluster_resources() -> dict[str, float]:
 
 def resources_for(settings: ClusterSettings) -> dict[str, float]:
     """CPUs and GPUs that a sweep would have; asks a running cluster, starts none."""
-    if settings.address or os.environ.get("RAY_ADDRESS"):
+    if address_of(settings):
         with session(settings):
             return cluster_resources()
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -24,6 +24,8 @@ import ray
 from numpy.typing import NDArray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from sweep.cluster.session import address_of
+from sweep.config import ClusterSettings
 from sweep.data.store import Store
 from sweep.errors import UserError, WorkError
 
@@ -39,9 +41,8 @@ class Server:
         self._file = path.open("rb", buffering=0)
         self._served = 0
 
-    def size(self) -> int:
-        """Bytes of the file."""
-        return os.fstat(self._file.fileno()).st_size
+    def ready(self) -> None:
+        """Return once the file is open."""
 
     def read(self, start: int) -> Chunk:
         """The bytes from ``start``, ``CHUNK_BYTES`` or what is left."""
@@ -65,7 +66,7 @@ class Staging:
         folder: for copies, on every node; None: in the node's folder for temporary files, where
             the path does not lead to the store.
         server: name of a ``Server`` on the driver's node; not its handle, which would keep an
-            evaluator from being started again.
+            evaluator from being started again. None: there is no other node.
 
     """
 
@@ -73,7 +74,7 @@ class Staging:
     fingerprint: str
     size: int
     folder: Path | None
-    server: str
+    server: str | None
 
     def open(self) -> Store:
         """Open the store, or this node's copy of it, which is made first if need be.
@@ -103,6 +104,8 @@ class Staging:
         return store if store.fingerprint == self.fingerprint else None
 
     def _chunks(self) -> Iterator[Chunk]:
+        if self.server is None:
+            raise OSError("the store is gone, and nobody serves it")
         server = ray.get_actor(self.server)
         asked: deque[ray.ObjectRef] = deque()
         for start in range(0, self.size, CHUNK_BYTES):
@@ -114,14 +117,15 @@ class Staging:
 
 
 @contextmanager
-def serving(store: Store, stage: str | None) -> Iterator[Staging]:
+def serving(store: Store, settings: ClusterSettings) -> Iterator[Staging]:
     """Serve the driver's store from its node while inside; from the start, its file is open.
 
-    Args:
-        store: of the sweep.
-        stage: see ``ClusterSettings``.
-
+    On this machine alone all workers see the store, and a server is started only for copies.
     """
+    folder, size = Path(settings.stage) if settings.stage else None, store.path.stat().st_size
+    if folder is None and address_of(settings) is None:
+        yield Staging(store.path, store.fingerprint, size, folder, None)
+        return
     here = ray.get_runtime_context().get_node_id()
     name = f"mrisweep-store-{uuid.uuid4().hex}"
     server = (
@@ -136,8 +140,7 @@ def serving(store: Store, stage: str | None) -> Iterator[Staging]:
         .remote(store.path)
     )
     try:
-        size = ray.get(server.size.remote())
-        folder = Path(stage) if stage else None
+        ray.get(server.ready.remote())
         yield Staging(store.path, store.fingerprint, size, folder, name)
     finally:
         ray.kill(server)

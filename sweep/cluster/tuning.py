@@ -40,7 +40,7 @@ def run_trials(
 
     """
     store = Store.open(config.data.store)
-    with serving(store, config.cluster.stage) as staging:
+    with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster)
         share = config.cluster.trial
         trainable = tune.with_resources(

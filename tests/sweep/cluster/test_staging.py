@@ -153,7 +153,7 @@ class FromFile(Staging):
     """Its server is a file at hand."""
 
     def _chunks(self) -> Iterator[Chunk]:
-        return Counted(Path(self.server))()
+        return Counted(Path(str(self.server)))()
 
 
 def from_file(store: Store, path: Path, folder: Path | None) -> FromFile:
@@ -190,6 +190,19 @@ def test_a_folder_that_cannot_be_written_is_explained(store: Store, tmp_path: Pa
         from_file(store, store.path, tmp_path / "file").open()
 
 
+def test_alone_on_a_machine_nobody_serves(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with serving(store, ClusterSettings()) as staging:
+        assert staging.server is None
+        assert staging.open().path == store.path
+        gone = dataclasses.replace(staging, path=store.path / "gone")
+        with pytest.raises(WorkError, match=r"could not be copied .*the store is gone"):
+            gone.open()
+
+
 def test_a_stage_is_an_absolute_path() -> None:
     with pytest.raises(UserError, match=r"stage must be an absolute path; received 'scratch'"):
         ClusterSettings(stage="scratch")
@@ -215,7 +228,7 @@ def test_two_evaluators_of_a_node_stage_a_vanished_store_once(
     cluster = ClusterSettings(evaluators=2, evaluator=Share(cpu=0.5), stage=str(tmp_path / "s"))
     data = DataSettings(store=str(own.path), train=(1, 2), validation=(3,))
     size = own.path.stat().st_size
-    with session(cluster), serving(own, cluster.stage) as staging:
+    with session(cluster), serving(own, cluster) as staging:
         own.path.unlink()
         pool = start_pool(staging, data, StressSettings(), cluster)
         places = ray.get([evaluator.ready.remote() for evaluator in pool])
