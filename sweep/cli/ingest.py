@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, counter, say
 from sweep.errors import UserError
@@ -12,6 +12,7 @@ from sweep.errors import UserError
 if TYPE_CHECKING:
     from sweep.data.ingest.engine import Report
     from sweep.data.ingest.plan import Plan
+    from sweep.data.ingest.volumes_reader import Format
     from sweep.data.splits import Dealing
 
 SHOWN = 10
@@ -185,25 +186,30 @@ def _add_volumes(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan_nifti(options: argparse.Namespace) -> "Plan":
-    from sweep.data.ingest.nifti import plan_nifti
+    from sweep.data.ingest.nifti import NIFTI
 
-    return plan_nifti(options.manifest, options.volumes, **_of_volumes(options))
+    return _plan_volumes(options, NIFTI)
 
 
 def _plan_dicom(options: argparse.Namespace) -> "Plan":
-    from sweep.data.ingest.dicom import plan_dicom
+    from sweep.data.ingest.dicom import DICOM
 
-    return plan_dicom(options.manifest, options.volumes, **_of_volumes(options))
+    return _plan_volumes(options, DICOM)
 
 
-def _of_volumes(options: argparse.Namespace) -> dict[str, Any]:
-    return {
-        "axis": options.axis,
-        "size": options.size,
-        "task": options.task,
-        "dealing": _dealing(options),
-        "progress": counter("volumes looked at"),
-    }
+def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
+    from sweep.data.ingest.volumes import plan_volumes
+
+    return plan_volumes(
+        options.manifest,
+        options.volumes,
+        form,
+        axis=options.axis,
+        size=options.size,
+        task=options.task,
+        dealing=_dealing(options),
+        progress=counter("volumes looked at"),
+    )
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:

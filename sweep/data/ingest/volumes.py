@@ -32,11 +32,11 @@ def plan_volumes(
     folder: Path,
     form: Format,
     *,
-    axis: Axis,
-    size: int | None,
-    task: Task | None,
+    axis: Axis = "acquired",
+    size: int | None = None,
+    task: Task | None = None,
     dealing: Dealing,
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> Plan:
     """Plan a store of the planes of volumes; reads the manifest and headers, no pixel.
 

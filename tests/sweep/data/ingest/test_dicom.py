@@ -5,7 +5,8 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
-from sweep.data.ingest.dicom import plan_dicom
+from sweep.data.ingest.dicom import DICOM
+from sweep.data.ingest.volumes import plan_volumes
 from sweep.data.slices import check_slices
 from sweep.data.splits import Dealing, equal_folds
 
@@ -48,7 +49,7 @@ def folder(tmp_path):
 
 
 def plan(folder, **options):
-    return plan_dicom(folder / "manifest.csv", folder, dealing=DEALING, **options)
+    return plan_volumes(folder / "manifest.csv", folder, DICOM, dealing=DEALING, **options)
 
 
 def read(planned):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from sweep.data.formats.planes import Section
-from sweep.data.ingest.nifti import plan_nifti
+from sweep.data.ingest.nifti import NIFTI
+from sweep.data.ingest.volumes import plan_volumes
 from sweep.data.slices import check_slices
 from sweep.data.splits import Dealing, equal_folds
 
@@ -32,7 +33,7 @@ def folder(tmp_path):
 
 
 def plan(folder, **options):
-    return plan_nifti(folder / "manifest.csv", folder, dealing=DEALING, **options)
+    return plan_volumes(folder / "manifest.csv", folder, NIFTI, dealing=DEALING, **options)
 
 
 def read(planned):
