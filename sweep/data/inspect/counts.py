@@ -15,12 +15,24 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """Counts of one split: its patients, its slices, and the slices that show each label."""
+    """Counts of one split.
+
+    Attributes:
+        split: its name.
+        patients: how many.
+        slices: how many.
+        labels: slices that show each label.
+        patients_showing: patients with a slice that shows each label.
+        slices_of_patient: least, median and greatest number of slices of a patient.
+
+    """
 
     split: str
     patients: int
     slices: int
     labels: tuple[int, ...]
+    patients_showing: tuple[int, ...]
+    slices_of_patient: tuple[int, float, int]
 
 
 @dataclass(frozen=True)
@@ -57,11 +69,15 @@ class KspaceSummary:
 
 def count_split(store: Store, name: str, chosen: Rows) -> SplitSummary:
     """Count patients, slices and labels among the chosen slices."""
+    shown, patients = store.labels[chosen], store.columns["patient"][chosen]
+    each = np.unique(patients, return_counts=True)[1]
     return SplitSummary(
         split=name,
-        patients=len(np.unique(store.patients[chosen])),
+        patients=len(each),
         slices=len(chosen),
-        labels=tuple(store.labels[chosen].sum(axis=0, dtype=int).tolist()),
+        labels=tuple(shown.sum(axis=0, dtype=int).tolist()),
+        patients_showing=tuple(len(np.unique(patients[column > 0])) for column in shown.T),
+        slices_of_patient=(int(each.min()), float(np.median(each)), int(each.max())),
     )
 
 

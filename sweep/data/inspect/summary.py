@@ -76,6 +76,9 @@ class Summary:
         return "\n".join(
             [
                 *(self.text(), ""),
+                "patients with a slice that shows the label",
+                *aligned(self._patient_rows()),
+                "",
                 *self._properties(),
                 *("", "intensities, in the source's units"),
                 *aligned(self._intensity_rows()),
@@ -109,6 +112,18 @@ class Summary:
         sequences = [(name or "unknown", count) for name, count in self.sequences]
         yield f"sequences   {counted(sequences)}"
 
+    def _patient_rows(self) -> list[list[str]]:
+        head = ["split", "patients", "slices each", *self.label_names]
+        return [head] + [
+            [
+                one.split,
+                str(one.patients),
+                _spread(*one.slices_of_patient),
+                *map(str, one.patients_showing),
+            ]
+            for one in (*self.splits, self.total)
+        ]
+
     def _intensity_rows(self) -> list[list[str]]:
         head = ["split", "least", "greatest", "median of each slice's greatest"]
         return [head] + [
@@ -137,6 +152,10 @@ def summarize(store: Store) -> Summary:
         kspace=count_kspace(store),
         source=store.source,
     )
+
+
+def _spread(least: int, median: float, most: int) -> str:
+    return f"{least}" if least == most else f"{least} to {most}, median {median:g}"
 
 
 def _cells(split: SplitSummary) -> list[str]:

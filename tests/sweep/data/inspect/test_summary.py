@@ -13,10 +13,10 @@ from tests.sweep.data.inspect.conftest import store_with_kspace
 def test_counts_are_by_split(content, tmp_path):
     summary = summarize(content.write(tmp_path / "s.h5"))
     assert summary.splits == (
-        SplitSummary("2", patients=1, slices=2, labels=(1, 2)),
-        SplitSummary("train", patients=2, slices=3, labels=(1, 0)),
+        SplitSummary("2", 1, 2, (1, 2), patients_showing=(1, 1), slices_of_patient=(2, 2, 2)),
+        SplitSummary("train", 2, 3, (1, 0), patients_showing=(1, 0), slices_of_patient=(1, 1.5, 2)),
     )
-    assert summary.total == SplitSummary("all", patients=3, slices=5, labels=(2, 2))
+    assert summary.total == SplitSummary("all", 3, 5, (2, 2), (2, 1), (1, 2, 2))
     assert summary.shape == (4, 6)
 
 
