@@ -35,7 +35,7 @@ class Gain:
         self.asked.add(knob)
         return [1 + self.sensitivity(key, seed) * self.response(knob) for key in keys]
 
-    def apply(self, x, params):
+    def apply(self, x, params, geometry=None):
         return x * torch.tensor(params, dtype=torch.float32)[:, None, None]
 
 
