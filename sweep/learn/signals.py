@@ -71,7 +71,7 @@ class Images(Signals):
         images = sent(store.images[rows], device)
         if images.dtype != torch.float32:
             scale = sent(store.scale[rows], device)
-            images = images.float().mul_(scale[:, None, None])
+            images = widened(images).mul_(scale[:, None, None])
         return cls(images, pixel_sizes(store, rows))
 
     def clean(self) -> Tensor:
@@ -197,6 +197,15 @@ def sent(values: NDArray[Any], device: torch.device) -> Tensor:
     if device.type == "cuda":
         host = host.pin_memory()
     return host.to(device, non_blocking=True)
+
+
+def widened(images: Tensor) -> Tensor:
+    """A copy in float32, on the same device."""
+    if images.device.type != "cpu":
+        return images.float()
+    # NumPy asks the system for huge pages, torch does not: the page faults of a fresh batch would
+    # cost ten times the widening.
+    return torch.from_numpy(np.empty(images.shape, np.float32)).copy_(images)
 
 
 def check_kept(store: Store) -> None:
