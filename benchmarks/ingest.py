@@ -35,7 +35,7 @@ import h5py
 import numpy as np
 
 from sweep.data.ingest.engine import ingest
-from sweep.data.ingest.fastmri import plan_fastmri
+from sweep.data.ingest.fastmri.planning import plan_fastmri
 from sweep.data.splits import Dealing, equal_folds
 
 ROWS, COLUMNS, SIDE = 640, 368, 320

@@ -127,7 +127,7 @@ def _add_fastmri(kinds: Commands) -> None:
 
 
 def _plan_fastmri(options: argparse.Namespace) -> "Plan":
-    from sweep.data.ingest.fastmri import plan_fastmri
+    from sweep.data.ingest.fastmri.planning import plan_fastmri
 
     reviewed = options.reviewed
     return plan_fastmri(

@@ -3,7 +3,7 @@
 A file of the manifest is a file, of one frame or several, or the folder of one series.
 """
 
-from sweep.data.formats import dicom_volume
+from sweep.data.formats.dicom import volume
 from sweep.data.ingest.volumes_reader import Format
 
-DICOM = Format("dicom", dicom_volume.outline, dicom_volume.sections, names_patients=True)
+DICOM = Format("dicom", volume.outline, volume.sections, names_patients=True)

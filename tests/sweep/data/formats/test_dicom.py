@@ -16,7 +16,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from sweep.data.formats.dicom_volume import outline, sections
+from sweep.data.formats.dicom.volume import outline, sections
 from sweep.data.problems import UnusableError
 
 ALONG, DOWN = (0.8, 0.6, 0.0), (0.0, 0.0, -1.0)

@@ -8,7 +8,7 @@ import scipy.fft
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from sweep.data.ingest.fastmri import plan_fastmri
+from sweep.data.ingest.fastmri.planning import plan_fastmri
 from sweep.data.ingest.images import plan_images
 from sweep.data.phantom.folder import FULL_SCALE, make_phantom
 from sweep.data.phantom.scan import Matrix, scan

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sweep.data.formats.fastmri_header import Header, parse_header
+from sweep.data.formats.fastmri.header import Header, parse_header
 
-PLUS = Path(__file__).resolve().parents[5] / "shared" / "data" / "fastmri_plus"
+PLUS = Path(__file__).resolve().parents[6] / "shared" / "data" / "fastmri_plus"
 XML = """<ismrmrdHeader{namespace}><encoding>
 <encodedSpace><matrixSize><x>640</x><y>368</y><z>1</z></matrixSize></encodedSpace>
 <reconSpace>

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from sweep.data.formats.fastmri import Volume
-from sweep.data.formats.fastmri_patients import Patient, read_patients
-from sweep.data.formats.findings import Findings, Reviewed, read_findings, read_reviewed
-from sweep.data.formats.findings_rule import Labelled, LabelRule, apply_rule
+from sweep.data.formats.fastmri.findings import Findings, Reviewed, read_findings, read_reviewed
+from sweep.data.formats.fastmri.patients import Patient, read_patients
+from sweep.data.formats.fastmri.rule import Labelled, LabelRule, apply_rule
+from sweep.data.formats.fastmri.volume import Volume
 from sweep.errors import UserError
 
 

@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from sweep.data.formats.fastmri_patients import read_patients
+from sweep.data.formats.fastmri.patients import read_patients
 from sweep.errors import UserError
 
-PLUS = Path(__file__).resolve().parents[5] / "shared" / "data" / "fastmri_plus"
+PLUS = Path(__file__).resolve().parents[6] / "shared" / "data" / "fastmri_plus"
 
 
 def table(folder, text):

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep.data.formats.findings import Finding, read_findings
-from sweep.data.formats.findings_rule import apply_rule, load_rule
+from sweep.data.formats.fastmri.findings import Finding, read_findings
+from sweep.data.formats.fastmri.rule import apply_rule, load_rule
 from sweep.errors import UserError
 
-PLUS = Path(__file__).resolve().parents[5] / "shared" / "data" / "fastmri_plus"
+PLUS = Path(__file__).resolve().parents[6] / "shared" / "data" / "fastmri_plus"
 
 
 def rule(folder, text):

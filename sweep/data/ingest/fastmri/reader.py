@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sweep.data.formats.fastmri import (
+from sweep.data.formats.fastmri.reconstruction import reconstruct
+from sweep.data.formats.fastmri.volume import (
     Stored,
     Volume,
     read_kspace,
     read_stored,
     read_volume,
 )
-from sweep.data.formats.fastmri_reconstruction import reconstruct
 from sweep.data.formats.pixels import fit_square, fitted_mm
 from sweep.data.geometry import Geometry
 from sweep.data.ingest.plan import Item, Plane

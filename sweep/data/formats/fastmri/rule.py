@@ -10,13 +10,13 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from sweep.data.formats.findings import Finding
+from sweep.data.formats.fastmri.findings import Finding
 from sweep.data.problems import refuse
 from sweep.errors import UserError, nearest
 
 StudyLevel = Literal["slice", "drop"]
 KEYS = ("labels", "ignore", "study_level")
-PRESETS = files("sweep.data.formats") / "presets"
+PRESETS = files("sweep.data.formats.fastmri") / "presets"
 EXAMPLE = 'Such as: labels: {acl: ["*ACL*"], other: ["*"]}'
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sweep.data.formats.fastmri import Volume, read_volume
+from sweep.data.formats.fastmri.volume import Volume, read_volume
 from sweep.data.geometry import Frame, Geometry
-from sweep.data.ingest.fastmri_reader import FastmriReader, Source
+from sweep.data.ingest.fastmri.reader import FastmriReader, Source
 from sweep.data.ingest.plan import Progress, Skipped
 from sweep.data.problems import UnusableError
 from sweep.errors import UserError

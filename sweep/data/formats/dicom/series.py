@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.data.formats.dicom import read_header
-from sweep.data.formats.dicom_frames import Frame
-from sweep.data.formats.dicom_header import Header
+from sweep.data.formats.dicom.file import read_header
+from sweep.data.formats.dicom.frames import Frame
+from sweep.data.formats.dicom.header import Header
 from sweep.data.geometry import Direction
 from sweep.data.problems import UnusableError
 

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from sweep.data.formats.fastmri_files import find_volumes, volume_name
+from sweep.data.formats.fastmri.files import find_volumes, volume_name
 from sweep.errors import UserError
 
 

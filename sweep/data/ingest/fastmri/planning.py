@@ -5,13 +5,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from sweep.data.formats.fastmri_files import find_volumes
-from sweep.data.formats.findings_rule import load_rule
+from sweep.data.formats.fastmri.files import find_volumes
+from sweep.data.formats.fastmri.rule import load_rule
 from sweep.data.formats.pixels import check_size
-from sweep.data.ingest.fastmri_notes import count, label_notes, table_notes, volume_notes
-from sweep.data.ingest.fastmri_reader import FastmriReader, Reconstruction
-from sweep.data.ingest.fastmri_survey import Survey, Wide, survey
-from sweep.data.ingest.fastmri_tables import Owner, Tables, read_tables
+from sweep.data.ingest.fastmri.notes import count, label_notes, table_notes, volume_notes
+from sweep.data.ingest.fastmri.reader import FastmriReader, Reconstruction
+from sweep.data.ingest.fastmri.survey import Survey, Wide, survey
+from sweep.data.ingest.fastmri.tables import Owner, Tables, read_tables
 from sweep.data.ingest.plan import Item, Plan, Progress
 from sweep.data.slices import Slice
 from sweep.data.splits import Dealing, deal_slices

@@ -4,8 +4,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.data.formats.fastmri_files import volume_name
-from sweep.data.formats.findings_table import read_table
+from sweep.data.formats.fastmri.files import volume_name
+from sweep.data.formats.fastmri.table import read_table
 from sweep.data.problems import refuse
 
 COLUMNS = {"file": ("file", "fname"), "patient": ("patient", "patient_id")}

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.data.formats.fastmri_header import Header, parse_header
+from sweep.data.formats.fastmri.header import Header, parse_header
 from sweep.data.geometry import Sampling
 from sweep.data.problems import UnusableError
 from sweep.errors import UserError

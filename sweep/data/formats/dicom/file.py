@@ -1,4 +1,4 @@
-"""DICOM files: header and frames of one file. Series of files are in ``dicom_series``."""
+"""DICOM files: header and frames of one file. Series of files are in ``series``."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,8 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from sweep.data.formats.dicom_frames import Frame
-from sweep.data.formats.dicom_header import Header, header_of, pixel_bytes
+from sweep.data.formats.dicom.frames import Frame
+from sweep.data.formats.dicom.header import Header, header_of, pixel_bytes
 from sweep.data.formats.pixels import one_channel
 from sweep.data.problems import UnusableError
 

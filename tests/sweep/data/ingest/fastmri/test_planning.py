@@ -8,7 +8,7 @@ import pytest
 
 from sweep.data.formats.pixels import fit
 from sweep.data.geometry import Frame, Sampling
-from sweep.data.ingest.fastmri import plan_fastmri
+from sweep.data.ingest.fastmri.planning import plan_fastmri
 from sweep.data.phantom.folder import make_phantom
 from sweep.data.slices import check_slices
 from sweep.data.splits import Dealing, equal_folds
@@ -16,7 +16,7 @@ from sweep.errors import UserError
 
 SMALL = {"slices": 3, "rows": 112, "columns": 60, "size": 48}
 HEAD = "file,slice,study_level,x,y,width,height,label"
-PLUS = Path(__file__).resolve().parents[5] / "shared" / "data" / "fastmri_plus"
+PLUS = Path(__file__).resolve().parents[6] / "shared" / "data" / "fastmri_plus"
 
 
 class Data:

@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
-from sweep.data.formats.fastmri_patients import read_patients
-from sweep.data.formats.findings import Finding, read_findings, read_reviewed
+from sweep.data.formats.fastmri.findings import Finding, read_findings, read_reviewed
+from sweep.data.formats.fastmri.patients import read_patients
 from sweep.errors import UserError
 
-PLUS = Path(__file__).resolve().parents[5] / "shared" / "data" / "fastmri_plus"
+PLUS = Path(__file__).resolve().parents[6] / "shared" / "data" / "fastmri_plus"
 HEAD = "file,slice,study_level,x,y,width,height,label"
 real = pytest.mark.skipif(not PLUS.is_dir(), reason="needs ../shared/data/fastmri_plus")
 

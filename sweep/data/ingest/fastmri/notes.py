@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
-from sweep.data.formats.findings import Reviewed
-from sweep.data.ingest.fastmri_survey import Survey, Wide
-from sweep.data.ingest.fastmri_tables import Owner, Tables
+from sweep.data.formats.fastmri.findings import Reviewed
+from sweep.data.ingest.fastmri.survey import Survey, Wide
+from sweep.data.ingest.fastmri.tables import Owner, Tables
 from sweep.data.ingest.plan import Item
 from sweep.data.problems import SHOWN
 

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from sweep.data.formats.fastmri import read_kspace, read_stored, read_volume
+from sweep.data.formats.fastmri.volume import read_kspace, read_stored, read_volume
 from sweep.data.geometry import Sampling
 from sweep.data.problems import UnusableError
 

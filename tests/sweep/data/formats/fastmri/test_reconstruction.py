@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sweep.data.formats.fastmri_reconstruction import reconstruct
+from sweep.data.formats.fastmri.reconstruction import reconstruct
 
 WIDTHS = (300, 319, 320, 322, 368, 372, 400, 409)  # as fastMRI has them, odd ones, narrower ones
 

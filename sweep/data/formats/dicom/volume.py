@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.data.formats.dicom import read_frames
-from sweep.data.formats.dicom_series import Placed, Series, read_series
+from sweep.data.formats.dicom.file import read_frames
+from sweep.data.formats.dicom.series import Placed, Series, read_series
 from sweep.data.formats.planes import Axis, Grid, Outline, Section, sections_of, view_along
 from sweep.data.problems import UnusableError
 

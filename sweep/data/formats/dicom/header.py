@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweep.data.formats.dicom_frames import Frame, frames_of
+from sweep.data.formats.dicom.frames import Frame, frames_of
 from sweep.data.problems import UnusableError
 
 NEEDED = (

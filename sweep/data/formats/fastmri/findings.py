@@ -5,8 +5,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.data.formats.fastmri_files import volume_name
-from sweep.data.formats.findings_table import Row, read_table
+from sweep.data.formats.fastmri.files import volume_name
+from sweep.data.formats.fastmri.table import Row, read_table
 from sweep.data.problems import refuse
 from sweep.errors import UserError
 

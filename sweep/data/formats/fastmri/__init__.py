@@ -1,0 +1,1 @@
+"""fastMRI's volumes, and the tables of fastMRI+ that say what readers found in them."""

@@ -1,0 +1,1 @@
+"""From fastMRI volumes and their tables to the plan of a store."""
