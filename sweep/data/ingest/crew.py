@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, Protocol, TypeVar, cast
 
-from sweep.errors import UserError, WorkError
+from sweep.errors import UserError
 
 TaskT = TypeVar("TaskT")
 AnswerT = TypeVar("AnswerT")
@@ -52,7 +52,7 @@ def work(
     the loop early ends the workers in the middle of what they do.
 
     Raises:
-        UserError, WorkError: as the job raised it.
+        UserError, OSError: as the job raised it.
         RuntimeError: the job raised anything else; its traceback.
 
     """
@@ -156,7 +156,7 @@ def _serve(connection: Connection, job: Job[TaskT, AnswerT]) -> None:
 def _outcome(do: Callable[[TaskT], AnswerT], task: TaskT) -> tuple[str, AnswerT | Exception]:
     try:
         return "done", do(task)
-    except (UserError, WorkError) as error:
+    except (UserError, OSError) as error:
         return "raised", error
     except Exception:
         return "raised", RuntimeError(traceback.format_exc())

@@ -24,7 +24,7 @@ from sweep.data.store import Store, refuse_existing
 from sweep.data.store.draft import Draft
 from sweep.data.store.fingerprint import fingerprint
 from sweep.data.store.layout import Form, PixelType, create
-from sweep.errors import UserError
+from sweep.errors import UserError, WorkError
 
 
 @dataclass(frozen=True)
@@ -79,20 +79,40 @@ def ingest(
         _refuse_skipped(plan.skipped)
     check_slices(plan.slices, plan.label_names, plan.task)
     form = _form(plan, pixels, plan.skipped)
-    with workplace(out, _digest(plan, form)) as place:
-        check_room(out, place.draft, len(plan.slices), form)
-        if not place.draft.exists():
-            create(place.draft, plan.slices, form)
-        filled, failed = _fill(plan, place, workers, strict, progress)
-        skipped = (*plan.skipped, *failed)
-        if not filled:
-            raise UserError(
-                f"A store holds at least one slice, and none of {len(plan.items)} files could be "
-                f"used. {failed[0].reason}"
-            )
-        _publish(plan, _form(plan, pixels, skipped), place, filled, out)
+    try:
+        with workplace(out, _digest(plan, form)) as place:
+            filled, skipped = _make(plan, form, place, out, workers, strict, progress)
+    except OSError as error:
+        raise WorkError(
+            f"{out} could not be written: {error}. Make room or mend the disk, then run the same "
+            "command: it goes on where it stopped."
+        ) from error
     found = sum(len(one.entry.digests) for one in filled.values() if one.found)
     return Report(Store.open(out), skipped, plan.notes, found)
+
+
+def _make(
+    plan: Plan,
+    form: Form,
+    place: Workplace,
+    out: Path,
+    workers: int,
+    strict: bool,
+    progress: Progress | None,
+) -> tuple[dict[str, Filled], tuple[Skipped, ...]]:
+    """Fill the draft and publish it; what is in it, by name, and every item left out."""
+    check_room(out, place.draft, len(plan.slices), form)
+    if not place.draft.exists():
+        create(place.draft, plan.slices, form)
+    filled, failed = _fill(plan, place, workers, strict, progress)
+    skipped = (*plan.skipped, *failed)
+    if not filled:
+        raise UserError(
+            f"A store holds at least one slice, and none of {len(plan.items)} files could be "
+            f"used. {failed[0].reason}"
+        )
+    _publish(plan, _form(plan, form.pixels, skipped), place, filled, out)
+    return filled, skipped
 
 
 def _form(plan: Plan, pixels: PixelType, skipped: Sequence[Skipped]) -> Form:

@@ -11,7 +11,6 @@ from sweep.data.ingest.journal import Entry, stamp_of
 from sweep.data.ingest.plan import Item, Reader, Skipped
 from sweep.data.problems import UnusableError
 from sweep.data.store.draft import Draft
-from sweep.errors import WorkError
 
 
 class Task(NamedTuple):
@@ -56,11 +55,6 @@ class Fill:
             return Filled(Entry(stamp, self._read(draft, task)), found=False)
         except UnusableError as error:
             return Skipped(task.item.name, str(error))
-        except OSError as error:
-            raise WorkError(
-                f"The store could not be written while {task.item.name} was read: {error}. Make "
-                "room or mend the disk, then run the same command: it goes on where it stopped."
-            ) from error
 
     def _read(self, draft: Draft, task: Task) -> tuple[bytes, ...]:
         pairs = zip(task.item.slices, self.reader(task.item), strict=True)

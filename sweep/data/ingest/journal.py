@@ -42,7 +42,7 @@ class Journal:
             plan: digest of the plan that it is to belong to.
 
         Raises:
-            UserError: another process writes it, or it belongs to another plan.
+            UserError: another process writes it, it belongs to another plan, or it is damaged.
 
         """
         with path.open("a+b") as file:
@@ -51,14 +51,15 @@ class Journal:
             lines = file.read().splitlines(keepends=True)
             whole = [line for line in lines if line.endswith(b"\n")]
             file.truncate(sum(map(len, whole)))
-            if whole and json.loads(whole[0]) != {"plan": plan}:
+            head, entries = _parsed(whole, path)
+            if head not in (None, {"plan": plan}):
                 raise UserError(
                     f"An unfinished ingest is continued with the settings, labels and files that "
                     f"it began with, and {path.parent} was begun with others. Give those again, "
                     f"or remove that folder to start anew."
                 )
-            journal = cls(dict(map(_parsed, whole[1:])), file)
-            if not whole:
+            journal = cls(entries, file)
+            if head is None:
                 journal._append({"plan": plan})
             yield journal
 
@@ -87,9 +88,19 @@ def _stamp(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _parsed(line: bytes) -> tuple[str, Entry]:
-    read = json.loads(line)
-    return read["item"], Entry(read["stamp"], tuple(map(bytes.fromhex, read["digests"])))
+def _parsed(lines: Sequence[bytes], path: Path) -> tuple[object, dict[str, Entry]]:
+    """The first line, None if there is none, and the entries of the others."""
+    try:
+        head, *rest = map(json.loads, lines or [b"null"])
+        return head, {
+            one["item"]: Entry(one["stamp"], tuple(map(bytes.fromhex, one["digests"])))
+            for one in rest
+        }
+    except (ValueError, LookupError, TypeError) as error:
+        raise UserError(
+            f"A journal has one JSON object in each line; {path} is damaged ({error}). "
+            f"Remove {path.parent} to start anew."
+        ) from error
 
 
 def _lock(file: IO[bytes], path: Path) -> None:

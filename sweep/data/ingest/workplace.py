@@ -38,11 +38,12 @@ def workplace(out: Path, plan: str) -> Iterator[Workplace]:
         plan: digest of the plan.
 
     Raises:
-        UserError: another process works there, or it was begun by another plan.
+        UserError: the folder cannot be made, another process works there, or it was begun by
+            another plan.
 
     """
     folder = out.with_name(f"{out.name}.partial")
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     keep = True
     try:
         with Journal.open(folder / "journal.jsonl", plan) as journal:
@@ -57,6 +58,16 @@ def workplace(out: Path, plan: str) -> Iterator[Workplace]:
     finally:
         if not keep:  # closed before: some network file systems keep what is open
             shutil.rmtree(folder)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"A store lies in a folder that can be written; {folder} cannot be made: {error}. "
+            "Choose another place."
+        ) from error
 
 
 def check_room(out: Path, draft: Path, slices: int, form: Form) -> None:

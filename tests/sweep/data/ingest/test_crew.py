@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweep.data.ingest.crew import Death, Job, work
-from sweep.errors import UserError, WorkError
+from sweep.errors import UserError
 
 # A module of its own, as every worker imports it.
 JOB = """
@@ -16,7 +16,7 @@ import os, signal, time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from sweep.errors import UserError, WorkError
+from sweep.errors import UserError
 
 @dataclass(frozen=True)
 class Odd:
@@ -33,7 +33,7 @@ class Odd:
         if task == "refuse":
             raise UserError("the rule, what was received, the remedy")
         if task == "disk":
-            raise WorkError("the disk is full")
+            raise OSError(28, "the disk is full")
         if task == "bug":
             raise KeyError("what nobody thought of")
         if task == "sleep":
@@ -100,7 +100,7 @@ def test_a_task_during_which_a_process_was_killed_gets_another_chance(job: Job[s
     ("task", "error", "message"),
     [
         ("refuse", UserError, "the rule, what was received, the remedy"),
-        ("disk", WorkError, "the disk is full"),
+        ("disk", OSError, "the disk is full"),
         ("bug", RuntimeError, "odd_job.py.*KeyError: 'what nobody thought of'"),
     ],
 )

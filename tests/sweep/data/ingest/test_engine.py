@@ -201,6 +201,15 @@ def test_a_torn_line_of_the_journal_is_no_line(
     assert out.read_bytes() == whole
 
 
+@pytest.mark.parametrize("damage", [b"\0" * 40 + b"\n", b"[]\n", b'{"item": "x"}\n'])
+def test_a_damaged_journal_is_said_to_be(pictures: Path, tmp_path: Path, damage: bytes) -> None:
+    out = tmp_path / "s.h5"
+    journal = interrupted(pictures, out, after=10) / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes() + damage)
+    with pytest.raises(UserError, match=r"journal\.jsonl is damaged.*Remove .*s\.h5\.partial"):
+        ingest(plan_of(pictures), out)
+
+
 def test_other_settings_do_not_go_on_and_cost_nothing(
     pictures: Path, whole: bytes, tmp_path: Path
 ) -> None:
@@ -259,6 +268,12 @@ def test_a_full_disk_keeps_what_was_done(
             ingest(plan_of(pictures), out)
     assert finish(pictures, out) > 0
     assert out.read_bytes() == whole
+
+
+def test_a_folder_that_cannot_be_made_is_named(pictures: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"s\.h5\.partial cannot be made: .*Choose another place"):
+        ingest(plan_of(pictures), tmp_path / "file" / "s.h5")
 
 
 def test_the_write_may_take_less_than_it_was_given(
