@@ -1,6 +1,7 @@
 """What a worker does: read an item, and put its slices into the draft."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -57,11 +58,18 @@ class Fill:
             return Skipped(task.item.name, str(error))
 
     def _read(self, draft: Draft, task: Task) -> tuple[bytes, ...]:
+        """Put one slice while the next one is read: both wait for disks, and hold no lock."""
         pairs = zip(task.item.slices, self.reader(task.item), strict=True)
-        return tuple(
-            draft.put(task.first + place, plane.image, plane.kspace, one.origin)
-            for place, (one, plane) in enumerate(pairs)
-        )
+        digests = []
+        with ThreadPoolExecutor(1) as writer:
+            putting: Future[bytes] | None = None
+            for place, (one, plane) in enumerate(pairs, start=task.first):
+                if putting is not None:
+                    digests.append(putting.result())
+                putting = writer.submit(draft.put, place, plane.image, plane.kspace, one.origin)
+            if putting is not None:
+                digests.append(putting.result())
+        return tuple(digests)
 
 
 def _holds(draft: Draft, task: Task) -> bool:
