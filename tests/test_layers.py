@@ -125,7 +125,6 @@ ONE_FILE = {
     "sweep.ledger.figures": {"matplotlib"},
     "sweep.preview": {"matplotlib"},
     "sweep.data.formats.nifti": {"nibabel"},
-    "sweep.data.inspect.verify": {"h5py"},
     "sweep.search.study": {"optuna"},
     "sweep.search.searcher": {"optuna", "ray"},
     "sweep.search.scheduler": {"ray"},

@@ -1,11 +1,10 @@
 """A store in the making: each slice goes to its own place, from any process, in any order."""
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import h5py
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from sweep.data.geometry import Frame
 from sweep.data.problems import UnusableError
-from sweep.data.store.hashing import perceptual_hash
+from sweep.data.store.hashing import content_digest, perceptual_hash
 from sweep.data.store.layout import (
     KSPACE,
     MEASURED,
@@ -24,6 +23,14 @@ from sweep.data.store.layout import (
 
 LEAST = -126  # exponent of the smallest normal float32
 HALF_PEAK = 15  # a float16 slice is scaled to a peak of 2^14 to 2^15, far from either end
+
+
+class _Stored(NamedTuple):
+    """A slice as it stands in the file: pixels (H, W), scale (), k-space in the frame if kept."""
+
+    pixels: NDArray[Any]
+    scale: NDArray[Any] | np.float32
+    kspace: NDArray[np.complex64] | None
 
 
 class Draft:
@@ -79,35 +86,15 @@ class Draft:
         self._check(image, kspace, origin)
         scale = np.float32(1) if self._pixels.itemsize == 4 else half_scale(image)
         stored = np.ascontiguousarray(image / scale, self._pixels)
-        self._write("images", row, stored)
-        self._write("scale", row, scale)
-        if kspace is not None:
-            self._write_kspace(row, kspace)
-        return self.measure(row)
+        return self._store(row, _Stored(stored, scale, self._framed(kspace)))
 
     def measure(self, row: int) -> bytes:
-        """Write what follows from a stored slice; its digest."""
-        stored = self._read("images", row, self._pixels, self.shape)
-        scale = self._read("scale", row, np.dtype("<f4"), ())
-        digest = hashlib.sha256(scale.tobytes())
-        digest.update(stored.data)
-        if self.frame is not None:
-            digest.update(self._read_at(int(self._chunks[row]), KSPACE, self.frame).data)
-        image = stored.astype(np.float32) * np.float32(scale)
-        self._write("value_range", row, np.array([image.min(), image.max()]))
-        self._write("perceptual_hash", row, perceptual_hash(image))
-        self._write("digest", row, np.frombuffer(digest.digest(), np.uint8))
-        return digest.digest()
+        """Write what follows from a slice that is there; its digest."""
+        return self._measure(row, self._stored(row))
 
     def copy(self, row: int, other: "Draft", from_row: int) -> bytes:
         """Take a slice of another draft of the same form as it is stored; its digest."""
-        self._write("images", row, other._read("images", from_row, self._pixels, self.shape))
-        self._write("scale", row, other._read("scale", from_row, np.dtype("<f4"), ()))
-        if self.frame is not None:
-            source = int(other._chunks[from_row])
-            kspace = other._read_at(source, KSPACE, self.frame)
-            self._write_at(int(self._chunks[row]), kspace)
-        return self.measure(row)
+        return self._store(row, other._stored(from_row))
 
     def seal(self, fingerprint: str) -> None:
         """Write the fingerprint, last of all, and wait for the disk."""
@@ -129,13 +116,39 @@ class Draft:
                     "Repair the file."
                 )
 
-    def _write_kspace(self, row: int, kspace: NDArray[np.complex64]) -> None:
-        assert self.frame is not None  # _check
-        framed = np.ascontiguousarray(kspace, KSPACE)
-        if framed.shape != self.frame:
-            framed = np.zeros(self.frame, KSPACE)
-            framed[inside(self.frame, *kspace.shape)] = kspace
-        self._write_at(int(self._chunks[row]), framed)
+    def _store(self, row: int, one: "_Stored") -> bytes:
+        self._write("images", row, one.pixels)
+        self._write("scale", row, one.scale)
+        if one.kspace is not None:
+            self._write_at(int(self._chunks[row]), one.kspace)
+        return self._measure(row, one)
+
+    def _measure(self, row: int, one: "_Stored") -> bytes:
+        image = one.pixels.astype(np.float32) * np.float32(one.scale)
+        digest = content_digest(one.scale, one.pixels, one.kspace)
+        self._write("value_range", row, np.array([image.min(), image.max()]))
+        self._write("perceptual_hash", row, perceptual_hash(image))
+        self._write("digest", row, np.frombuffer(digest, np.uint8))
+        return digest
+
+    def _stored(self, row: int) -> "_Stored":
+        kspace = None
+        if self.frame is not None:
+            kspace = self._read_at(int(self._chunks[row]), KSPACE, self.frame)
+        return _Stored(
+            self._read("images", row, self._pixels, self.shape),
+            self._read("scale", row, np.dtype("<f4"), ()),
+            kspace,
+        )
+
+    def _framed(self, kspace: NDArray[np.complex64] | None) -> NDArray[np.complex64] | None:
+        if kspace is None or self.frame is None:
+            return None
+        if kspace.shape == self.frame:
+            return np.ascontiguousarray(kspace, KSPACE)
+        framed = np.zeros(self.frame, KSPACE)
+        framed[inside(self.frame, *kspace.shape)] = kspace
+        return framed
 
     def _write(self, name: str, row: int, value: NDArray[np.generic] | np.generic) -> None:
         kind = self._pixels if name == "images" else np.dtype(MEASURED[name][1])

@@ -1,4 +1,7 @@
-"""A slice's perceptual hash: alike for images that look alike, whatever their size or scale."""
+"""Two hashes of a slice: one that any change of it changes, one that is alike for like images."""
+
+import hashlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,6 +9,24 @@ from PIL import Image
 
 SIDE = 32  # pixels that the image is averaged to
 KEPT = 8  # lowest frequencies of each axis
+
+
+def content_digest(
+    scale: NDArray[Any] | np.float32, pixels: NDArray[Any], kspace: NDArray[np.complex64] | None
+) -> bytes:
+    """SHA-256 of a slice as it is stored.
+
+    Args:
+        scale: ().
+        pixels: (H, W), before scaling.
+        kspace: (coil, RO, PE) in the frame of the store; None where none is kept.
+
+    """
+    hashed = hashlib.sha256(scale.tobytes())
+    for values in (pixels, kspace):
+        if values is not None:
+            hashed.update(np.ascontiguousarray(values).data)
+    return hashed.digest()
 
 
 def perceptual_hash(image: NDArray[np.float32]) -> np.uint64:

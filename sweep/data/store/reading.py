@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from sweep.data.geometry import Direction, Frame, Geometry, Sampling
 from sweep.data.slices import Task
+from sweep.data.store.hashing import content_digest
 from sweep.data.store.layout import (
     ATTRIBUTES,
     DATASETS,
@@ -147,10 +148,13 @@ class Store:
         """
         if self.frame is None:
             raise UserError(f"{self.path} keeps no k-space: ingest the data with --kspace.")
-        whole, offsets = self._kspace
         coils, rows, columns, *_ = self.columns[SAMPLING][row].tolist()
-        framed = _view(whole, int(offsets[row]), KSPACE, self.frame)
-        return framed[inside(self.frame, coils, rows, columns)]
+        return self._framed(row, self.frame)[inside(self.frame, coils, rows, columns)]
+
+    def content_digest(self, row: int) -> bytes:
+        """SHA-256 of one slice as it stands in the file now, to compare with its ``digest``."""
+        kspace = None if self.frame is None else self._framed(row, self.frame)
+        return content_digest(self.scale[row], self.images[row], kspace)
 
     def geometry(self, row: int) -> Geometry:
         """What the source said of the place and the sampling of one slice."""
@@ -184,6 +188,10 @@ class Store:
                     f"which has {known}; {nearest(name, counts)}"
                 )
         return np.flatnonzero(np.isin(self.splits, names))
+
+    def _framed(self, row: int, frame: Frame) -> NDArray[np.complex64]:
+        whole, offsets = self._kspace
+        return _view(whole, int(offsets[row]), KSPACE, frame)
 
     @cached_property
     def _kspace(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
