@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
+from sweep.data.geometry import PixelMm
 from sweep.data.keys import digest
 from sweep.data.store import Store
 from sweep.errors import UserError
-from sweep.learn.signals import Images, PixelMm
+from sweep.learn.signals import Images
 from sweep.severity import grid_ladder
 
 Image = NDArray[np.float32]

@@ -14,7 +14,6 @@ from artifacts_sim.levels import LEVELS
 from sweep.data.store import Store
 from sweep.errors import UserError
 from sweep.files import replacing
-from sweep.learn.signals import pixel_sizes
 from sweep.panels import Image, Panel, Row, find_slice, row_of
 from sweep.settings import require_known
 from sweep.severity import in_grid
@@ -65,7 +64,7 @@ def preview_store(
     store = Store.open(path)
     number = find_slice(store, key, seed)
     clean, key = store.read([number])[0], str(store.keys[number])
-    (pixel_mm,) = pixel_sizes(store, [number])
+    (pixel_mm,) = store.pixel_mm([number])
     rows = [row_of(name, clean, key, levels, grid, seed, pixel_mm) for name in names]
     white = float(np.quantile(clean, WHITE)) or float(clean.max())
     origin = f"slice {key} of {store.path.name}, {grid} levels, seed {seed}"

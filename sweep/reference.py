@@ -12,7 +12,6 @@ from artifacts_sim.calibration.curve import Slices
 from sweep.data.keys import digest
 from sweep.data.store import Store
 from sweep.errors import UserError
-from sweep.learn.signals import pixel_sizes
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ class _InTurns:
             images=torch.from_numpy(store.read(taken)),
             keys=tuple(store.keys[taken].tolist()),
             patients=tuple(store.patients[taken].tolist()),
-            pixel_mm=pixel_sizes(store, taken),
+            pixel_mm=store.pixel_mm(taken),
         )
 
     def _rows(self, patients: Sequence[str]) -> Iterator[int]:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from sweep.data.ingest.volumes_reader import Format
     from sweep.data.splits import Dealing
 
-SHOWN = 10
 MANIFEST = (
     "The manifest is a CSV file with the columns file, label, patient, and optionally fold or "
     "split. Several labels are separated by '|'; an empty label is no finding. Without fold or "
@@ -302,6 +301,7 @@ def _ingesting(plan: Callable[[argparse.Namespace], "Plan"]) -> Callable[..., No
 def _tell(report: "Report") -> None:
     from sweep.data.inspect.duplicates import near_duplicates
     from sweep.data.inspect.summary import summarize
+    from sweep.data.problems import SHOWN
 
     print(summarize(report.store).text())
     print(near_duplicates(report.store).text())

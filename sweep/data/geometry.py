@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 Direction = tuple[float, float, float]
+PixelMm = tuple[float, float]  # between the centres of neighbouring rows, and of columns
 
 
 class Frame(NamedTuple):
@@ -46,7 +47,7 @@ class Geometry:
 
     """
 
-    pixel_mm: tuple[float, float] | None = None
+    pixel_mm: PixelMm | None = None
     thickness_mm: float | None = None
     orientation: tuple[Direction, Direction] | None = None
     sampling: Sampling | None = None

@@ -4,11 +4,16 @@ from collections.abc import Sequence
 
 from sweep.errors import UserError
 
-SHOWN = 10
+SHOWN = 10  # of a long list
 
 
 class UnusableError(UserError):
     """A file that cannot be used, though others can: it is skipped, named and counted."""
+
+
+def times(sizes: Sequence[float]) -> str:
+    """Sizes as in 320 x 320."""
+    return " x ".join(f"{size:g}" for size in sizes)
 
 
 def refuse(rule: str, problems: Sequence[str], remedy: str) -> None:

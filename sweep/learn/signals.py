@@ -5,9 +5,8 @@ Slices that differ in their geometry go through the scanner apart, each in its o
 with its own lines, so that what a slice gets does not depend on the slices beside it.
 """
 
-import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,14 +17,13 @@ from torch import Tensor
 
 from artifacts_sim import Artifact, Geometry, KSpace, Params
 from artifacts_sim.acquisition.pipeline import render
-from sweep.data.geometry import Frame
+from sweep.data.geometry import Frame, PixelMm
 from sweep.data.store import Store
 from sweep.data.store.layout import inside
 from sweep.errors import UserError
 from sweep.settings import Signal
 
 Rows = NDArray[np.integer[Any]]
-PixelMm = tuple[float, float]
 Kind = TypeVar("Kind", bound=Hashable)
 # The images of a store that was ingested with --kspace are made of that k-space: apart from
 # float16's digits, only a resize lies between them.
@@ -72,7 +70,7 @@ class Images(Signals):
         if images.dtype != torch.float32:
             scale = sent(store.scale[rows], device)
             images = widened(images).mul_(scale[:, None, None])
-        return cls(images, pixel_sizes(store, rows))
+        return cls(images, store.pixel_mm(rows))
 
     def clean(self) -> Tensor:
         """The images themselves."""
@@ -126,7 +124,7 @@ class Measured(Signals):
         samplings = map(tuple, store.columns["sampling"][rows].tolist())
         groups = []
         for (sampling, pixel_mm), places in alike(
-            zip(samplings, pixel_sizes(store, rows), strict=True)
+            zip(samplings, store.pixel_mm(rows), strict=True)
         ).items():
             _, lines, columns, first, stop = sampling
             geometry = Geometry(
@@ -179,12 +177,6 @@ def alike(kinds: Iterable[Kind]) -> dict[Kind, NDArray[np.int64]]:
     for place, kind in enumerate(kinds):
         places.setdefault(kind, []).append(place)
     return {kind: np.array(found, np.int64) for kind, found in places.items()}
-
-
-def pixel_sizes(store: Store, rows: Rows | Sequence[int]) -> tuple[PixelMm | None, ...]:
-    """Of each slice: mm between rows, between columns; None = unknown."""
-    pairs = store.columns["pixel_mm"][rows].tolist()
-    return tuple(None if math.isnan(y + x) else (y, x) for y, x in pairs)
 
 
 def sent(values: NDArray[Any], device: torch.device) -> Tensor:

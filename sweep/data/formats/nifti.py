@@ -13,7 +13,7 @@ from nibabel.nifti1 import Nifti1Pair
 from numpy.typing import NDArray
 
 from sweep.data.formats.planes import Axis, Grid, Outline, Section, View, sections_of, view_along
-from sweep.data.problems import UnusableError
+from sweep.data.problems import UnusableError, times
 
 LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MM = {1: 1000.0, 3: 0.001}  # of the header's codes for metre and micrometre; the rest means mm
@@ -91,7 +91,7 @@ def _open(path: Path) -> Nifti1Pair:
     if len(shape) < 2 or any(length != 1 for length in shape[3:]) or min(shape) < 1:
         raise UnusableError(
             f"A volume has three axes and at least one voxel; {path} is "
-            f"{' x '.join(map(str, shape))}. Save each volume alone."
+            f"{times(shape)}. Save each volume alone."
         )
     _check_length(image, path)
     return image

@@ -8,7 +8,7 @@ from sweep.data.formats.manifest import Row, located, read_manifest
 from sweep.data.formats.pixels import check_size, fit, read_grey, size_of
 from sweep.data.ingest.labels import label_names, task_of
 from sweep.data.ingest.plan import Item, Plan, Plane, Skipped
-from sweep.data.problems import UnusableError
+from sweep.data.problems import UnusableError, times
 from sweep.data.slices import Slice, Task
 from sweep.data.splits import Dealing, deal_slices
 from sweep.errors import UserError
@@ -113,11 +113,7 @@ def _shape(
     if others:
         (other, row), *_ = others
         raise UserError(
-            f"All images have one size; {row} is {_times(other)} and {first} is {_times(shape)}. "
+            f"All images have one size; {row} is {times(other)} and {first} is {times(shape)}. "
             "Pass --size to bring all to one size."
         )
     return shape, tuple(skipped)
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

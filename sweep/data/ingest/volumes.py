@@ -12,7 +12,7 @@ from sweep.data.geometry import Geometry
 from sweep.data.ingest.labels import label_names, task_of
 from sweep.data.ingest.plan import Item, Plan, Progress, Skipped
 from sweep.data.ingest.volumes_reader import Format, VolumeReader, slice_key
-from sweep.data.problems import UnusableError, refuse
+from sweep.data.problems import UnusableError, refuse, times
 from sweep.data.slices import Slice, Task
 from sweep.data.splits import Dealing, deal_slices
 from sweep.errors import UserError
@@ -161,14 +161,11 @@ def _shape(found: Sequence[Described]) -> tuple[int, int]:
     for volume in found:
         if volume.outline.shape != first.outline.shape:
             raise UserError(
-                f"All slices have one size; those of {volume.name} are {_times(volume)} and those "
-                f"of {first.name} {_times(first)}. Pass --size to bring all to one size."
+                f"All slices have one size; those of {volume.name} are "
+                f"{times(volume.outline.shape)} and those of {first.name} "
+                f"{times(first.outline.shape)}. Pass --size to bring all to one size."
             )
     return first.outline.shape
-
-
-def _times(volume: Described) -> str:
-    return " x ".join(map(str, volume.outline.shape))
 
 
 def _notes(

@@ -29,13 +29,13 @@ import numpy as np
 from sweep.data.inspect.hashes import Rows, like_hashes
 from sweep.data.inspect.likeness import Spectrum, detail, likeness
 from sweep.data.inspect.tables import aligned
+from sweep.data.problems import SHOWN
 from sweep.data.store import Store
 
 BITS = 8  # of 63, that the hashes may differ in
 LIKENESS = 0.88
 COMPARED = 20_000  # pairs whose pixels are compared at most, for 10 to 20 s
 HELD = 2048  # spectra in memory at a time, 80 MB
-SHOWN = 10
 
 
 class Named(NamedTuple):

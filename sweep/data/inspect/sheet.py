@@ -7,7 +7,7 @@ from PIL import Image
 
 from sweep.data.inspect.choosing import choose, windowed
 from sweep.data.inspect.strips import Panel, panel_strip, stacked, text_strip
-from sweep.data.inspect.tables import times
+from sweep.data.problems import times
 from sweep.data.store import Store
 from sweep.errors import UserError
 from sweep.files import replacing

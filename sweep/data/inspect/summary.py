@@ -17,7 +17,8 @@ from sweep.data.inspect.counts import (
     count_split,
     measure_intensities,
 )
-from sweep.data.inspect.tables import aligned, counted, outlined, times
+from sweep.data.inspect.tables import aligned, counted, outlined
+from sweep.data.problems import times
 from sweep.data.slices import Task
 from sweep.data.store import Store
 

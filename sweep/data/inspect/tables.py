@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-SHOWN = 10  # of a long list
+from sweep.data.problems import SHOWN
 
 
 def aligned(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
@@ -22,11 +22,6 @@ def aligned(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[s
         ).rstrip()
         for row in rows
     ]
-
-
-def times(sizes: Sequence[float]) -> str:
-    """Sizes as in 320 x 320."""
-    return " x ".join(f"{size:g}" for size in sizes)
 
 
 def counted(kinds: Sequence[tuple[str, int]]) -> str:

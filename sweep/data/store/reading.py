@@ -1,6 +1,7 @@
 """An open store: one map of the file, which all processes of a node share."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.data.geometry import Direction, Frame, Geometry, Sampling
+from sweep.data.geometry import Direction, Frame, Geometry, PixelMm, Sampling
 from sweep.data.slices import Task
 from sweep.data.store.hashing import content_digest
 from sweep.data.store.layout import (
@@ -156,12 +157,18 @@ class Store:
         kspace = None if self.frame is None else self._framed(row, self.frame)
         return content_digest(self.scale[row], self.images[row], kspace)
 
+    def pixel_mm(self, rows: NDArray[np.integer] | Sequence[int]) -> tuple[PixelMm | None, ...]:
+        """Of each slice: mm between rows, between columns; None = unknown."""
+        pairs = self.columns["pixel_mm"][rows].tolist()
+        return tuple(None if math.isnan(y + x) else (y, x) for y, x in pairs)
+
     def geometry(self, row: int) -> Geometry:
         """What the source said of the place and the sampling of one slice."""
-        pixel, orientation = self.columns["pixel_mm"][row], self.columns["orientation"][row]
+        (pixel_mm,) = self.pixel_mm([row])
+        orientation = self.columns["orientation"][row]
         thickness = float(self.columns["thickness_mm"][row])
         return Geometry(
-            pixel_mm=None if np.isnan(pixel).any() else (float(pixel[0]), float(pixel[1])),
+            pixel_mm=pixel_mm,
             thickness_mm=None if np.isnan(thickness) else thickness,
             orientation=None if np.isnan(orientation).any() else _directions(orientation),
             sampling=self._sampling(row),

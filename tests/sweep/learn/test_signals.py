@@ -15,7 +15,7 @@ from sweep.learn.batches import augment
 from sweep.learn.fit import fit
 from sweep.learn.inputs import Batch, corrupt, gather
 from sweep.learn.provenance import Provenance
-from sweep.learn.signals import check_signal, pixel_sizes
+from sweep.learn.signals import check_signal
 from sweep.records import CLEAN, Cell
 from sweep.settings import (
     AugmentSettings,
@@ -71,7 +71,7 @@ def test_motion_in_mm_is_in_the_pixels_of_the_store(kspace_store: Store) -> None
     batch = gather(kspace_store, rows, CPU)
     params = art.sample(knob=4.0, keys=batch.keys, seed=0)
     moved = batch.signals.apply(art, params)
-    sizes = pixel_sizes(kspace_store, rows)
+    sizes = kspace_store.pixel_mm(rows)
     assert set(sizes) == set(PIXELS_MM)
     images = batch.signals.clean()
     differing = 0
