@@ -1,6 +1,8 @@
 """Problems of data: many of one kind as one message, and those that spoil one file only."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from sweep.errors import UserError
 
@@ -9,6 +11,30 @@ SHOWN = 10  # of a long list
 
 class UnusableError(UserError):
     """A file that cannot be used, though others can: it is skipped, named and counted."""
+
+
+@contextmanager
+def broken_is_unusable(rule: str, path: Path, remedy: str) -> Iterator[None]:
+    """Turn whatever a library raises of a damaged file into one kind of error.
+
+    Damaged files make libraries raise errors of nearly every type.
+
+    Args:
+        rule: the law that was broken.
+        path: of the file.
+        remedy: what the user should do, as a sentence.
+
+    Raises:
+        UnusableError: anything was raised.
+
+    """
+    try:
+        yield
+    except UnusableError:
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())  # some libraries say it in several lines
+        raise UnusableError(f"{rule}; {path}: {type(error).__name__}: {said}. {remedy}") from error
 
 
 def times(sizes: Sequence[float]) -> str:

@@ -13,7 +13,7 @@ from nibabel.nifti1 import Nifti1Pair
 from numpy.typing import NDArray
 
 from sweep.data.formats.planes import Axis, Grid, Outline, Section, View, sections_of, view_along
-from sweep.data.problems import UnusableError, times
+from sweep.data.problems import UnusableError, broken_is_unusable, times
 
 LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MM = {1: 1000.0, 3: 0.001}  # of the header's codes for metre and micrometre; the rest means mm
@@ -63,15 +63,10 @@ def _reading(path: Path) -> Iterator[None]:
     """Turn nibabel's errors into ours, and keep its log of mended headers to itself."""
     level = LOG.level
     LOG.setLevel(logging.CRITICAL + 1)
+    rule, remedy = "A volume is a readable NIfTI file", "Repair the file or remove its rows."
     try:
-        yield
-    except UnusableError:
-        raise
-    except Exception as error:  # damaged files make nibabel raise errors of nearly every type
-        raise UnusableError(
-            f"A volume is a readable NIfTI file; {path}: {type(error).__name__}: {error}. "
-            "Repair the file or remove its rows."
-        ) from error
+        with broken_is_unusable(rule, path, remedy):
+            yield
     finally:
         LOG.setLevel(level)
 

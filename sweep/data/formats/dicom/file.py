@@ -20,7 +20,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 from sweep.data.formats.dicom.frames import Frame
 from sweep.data.formats.dicom.header import Header, header_of, pixel_bytes
 from sweep.data.formats.pixels import one_channel
-from sweep.data.problems import UnusableError
+from sweep.data.problems import UnusableError, broken_is_unusable
 
 PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # the elements that hold pixels
 SUFFIXES = (".dcm", ".ima", ".dicom")
@@ -82,22 +82,10 @@ def read_frames(path: Path, frames: Sequence[Frame]) -> Iterator[NDArray[np.floa
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Turn pydicom's errors into ours, and keep its warnings of sloppy files to itself."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except UnusableError:
-        raise
-    except Exception as error:  # damaged files make pydicom raise errors of nearly every type
-        raise UnusableError(
-            f"An image is a readable DICOM file; {path}: {type(error).__name__}: {_line(error)}. "
-            "Export it again or remove its rows."
-        ) from error
-
-
-def _line(error: Exception) -> str:
-    """What pydicom says in several lines."""
-    return " ".join(str(error).split())
+    rule, remedy = "An image is a readable DICOM file", "Export it again or remove its rows."
+    with broken_is_unusable(rule, path, remedy), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _before_pixels(path: Path) -> tuple[FileDataset, int | None, int]:
