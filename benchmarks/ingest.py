@@ -34,9 +34,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from sweep.data.ingest.engine import ingest
-from sweep.data.ingest.fastmri.planning import plan_fastmri
-from sweep.data.splits import Dealing, equal_folds
+from sweep.ingest.engine import ingest
+from sweep.ingest.fastmri.planning import plan_fastmri
+from sweep.store.splits import Dealing, equal_folds
 
 ROWS, COLUMNS, SIDE = 640, 368, 320
 AXES = (-2, -1)

@@ -33,13 +33,13 @@ import numpy as np
 import torch
 
 from sweep.cluster.session import WORKER_ENV
-from sweep.data.geometry import Frame, Geometry, Sampling
-from sweep.data.slices import Slice
-from sweep.data.store import Store
-from sweep.data.store.draft import Draft
-from sweep.data.store.layout import KSPACE, Form, PixelType, chunk_offsets, create, offset_of
 from sweep.learn.inputs import Batch, gather
 from sweep.learn.loading import DEPTH, ahead, prefetched
+from sweep.store import Store
+from sweep.store.geometry import Frame, Geometry, Sampling
+from sweep.store.layout import KSPACE, Form, PixelType, chunk_offsets, create, offset_of
+from sweep.store.slices import Slice
+from sweep.store.writer import Draft
 
 SIZE = 320
 FRAME = Frame(4, 640, 372)
@@ -47,7 +47,7 @@ SPARSE_BYTES = 10e9
 STEPS = 12  # batches of a loop
 READER = """
 import sys
-from sweep.data.store import Store
+from sweep.store import Store
 store = Store.open(sys.argv[1])
 print(int(store.images.reshape(-1)[:: 4096 // store.images.itemsize].sum(dtype="f8")), flush=True)
 sys.stdin.read()

@@ -28,14 +28,14 @@ import numpy as np
 import yaml
 
 from sweep.cluster.session import WORKER_ENV
-from sweep.data.slices import Slice
-from sweep.data.store import Store, write_store
-from sweep.ledger.folder import SweepFolder
+from sweep.results.folder import SweepFolder
+from sweep.store import Store, write_store
+from sweep.store.slices import Slice
 
 PLAIN = """
 import json, sys, torch
-from sweep.config import SweepConfig
-from sweep.data.store import Store
+from sweep.config.sweep import SweepConfig
+from sweep.store import Store
 from sweep.learn.trainer import Trainer
 torch.set_num_threads(1)
 config = SweepConfig.from_yaml(sys.argv[1])

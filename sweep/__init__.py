@@ -1,7 +1,7 @@
 """mrisweep: sweeps of norm-variant MR image classifiers, stress-tested under MR artifacts.
 
 ``SweepConfig.from_yaml``, ``run`` and ``best`` are all that a script needs. The names are imported
-when they are used, so that ``sweep.learn`` and ``sweep.data`` can be taken alone, on a machine
+when they are used, so that ``sweep.learn`` and ``sweep.store`` can be taken alone, on a machine
 that has neither Ray nor MLflow.
 """
 
@@ -9,21 +9,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweep.api import best
-    from sweep.app import SweepResult, resume, run
-    from sweep.config import SweepConfig
-    from sweep.errors import UserError, WorkError
+    from sweep.api.best import best
+    from sweep.api.run import SweepResult, resume, run
+    from sweep.config.sweep import SweepConfig
+    from sweep.core.errors import UserError, WorkError
     from sweep.learn.fit import fit
 
 _HOMES = {
-    "SweepConfig": "sweep.config",
-    "SweepResult": "sweep.app",
-    "UserError": "sweep.errors",
-    "WorkError": "sweep.errors",
-    "best": "sweep.api",
+    "SweepConfig": "sweep.config.sweep",
+    "SweepResult": "sweep.api.run",
+    "UserError": "sweep.core.errors",
+    "WorkError": "sweep.core.errors",
+    "best": "sweep.api.best",
     "fit": "sweep.learn.fit",
-    "resume": "sweep.app",
-    "run": "sweep.app",
+    "resume": "sweep.api.run",
+    "run": "sweep.api.run",
 }
 __all__ = [
     "SweepConfig",

@@ -15,8 +15,8 @@ from sweep.cli.inspect import add_data
 from sweep.cli.levels import add_calibrate, add_preview
 from sweep.cli.phantom import add_phantom
 from sweep.cli.queries import add_best, add_stress
-from sweep.cli.sweeps import add_check, add_resume, add_run, add_sync
-from sweep.errors import UserError, WorkError
+from sweep.cli.run import add_check, add_resume, add_run, add_sync
+from sweep.core.errors import UserError, WorkError
 
 EPILOG = """\
 first steps:

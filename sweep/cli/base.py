@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from sweep.errors import UserError
+from sweep.core.errors import UserError
 
 LOG_EVERY_S = 30
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, counter, say
-from sweep.errors import UserError
+from sweep.core.errors import UserError
 
 if TYPE_CHECKING:
-    from sweep.data.ingest.engine import Report
-    from sweep.data.ingest.plan import Plan
-    from sweep.data.ingest.volumes_reader import Format
-    from sweep.data.splits import Dealing
+    from sweep.ingest.engine import Report
+    from sweep.ingest.plan import Plan
+    from sweep.ingest.volumes_reader import Format
+    from sweep.store.splits import Dealing
 
 MANIFEST = (
     "The manifest is a CSV file with the columns file, label, patient, and optionally fold or "
@@ -56,7 +56,7 @@ def _add_images(kinds: Commands) -> None:
 
 
 def _plan_images(options: argparse.Namespace) -> "Plan":
-    from sweep.data.ingest.images import plan_images
+    from sweep.ingest.images import plan_images
 
     return plan_images(
         options.manifest,
@@ -126,7 +126,7 @@ def _add_fastmri(kinds: Commands) -> None:
 
 
 def _plan_fastmri(options: argparse.Namespace) -> "Plan":
-    from sweep.data.ingest.fastmri.planning import plan_fastmri
+    from sweep.ingest.fastmri.planning import plan_fastmri
 
     reviewed = options.reviewed
     return plan_fastmri(
@@ -185,19 +185,19 @@ def _add_volumes(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan_nifti(options: argparse.Namespace) -> "Plan":
-    from sweep.data.ingest.nifti import NIFTI
+    from sweep.ingest.nifti import NIFTI
 
     return _plan_volumes(options, NIFTI)
 
 
 def _plan_dicom(options: argparse.Namespace) -> "Plan":
-    from sweep.data.ingest.dicom import DICOM
+    from sweep.ingest.dicom import DICOM
 
     return _plan_volumes(options, DICOM)
 
 
 def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
-    from sweep.data.ingest.volumes import plan_volumes
+    from sweep.ingest.volumes import plan_volumes
 
     return plan_volumes(
         options.manifest,
@@ -253,7 +253,7 @@ def _cores() -> int:
 
 
 def _dealing(options: argparse.Namespace) -> "Dealing":
-    from sweep.data.splits import Dealing, equal_folds
+    from sweep.store.splits import Dealing, equal_folds
 
     shares = _shares(options.shares) if options.shares else equal_folds(options.folds)
     return Dealing(shares, options.seed)
@@ -276,8 +276,8 @@ def _ingesting(plan: Callable[[argparse.Namespace], "Plan"]) -> Callable[..., No
     """The command that carries out what ``plan`` makes of its options."""
 
     def ingest_kind(options: argparse.Namespace) -> None:
-        from sweep.data.ingest.engine import ingest
-        from sweep.data.store import refuse_existing
+        from sweep.ingest.engine import ingest
+        from sweep.store import refuse_existing
 
         refuse_existing(options.out)  # before headers are read for minutes
         planned = plan(options)
@@ -299,9 +299,9 @@ def _ingesting(plan: Callable[[argparse.Namespace], "Plan"]) -> Callable[..., No
 
 
 def _tell(report: "Report") -> None:
-    from sweep.data.inspect.duplicates import near_duplicates
-    from sweep.data.inspect.summary import summarize
-    from sweep.data.problems import SHOWN
+    from sweep.core.problems import SHOWN
+    from sweep.inspect.duplicates import near_duplicates
+    from sweep.inspect.summary import summarize
 
     print(summarize(report.store).text())
     print(near_duplicates(report.store).text())

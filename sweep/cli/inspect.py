@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, counter, say
-from sweep.errors import WorkError
+from sweep.core.errors import WorkError
 
 if TYPE_CHECKING:
-    from sweep.data.store import Store
+    from sweep.store import Store
 
 
 def add_data(commands: Commands) -> None:
@@ -41,10 +41,10 @@ def add_data(commands: Commands) -> None:
 
 
 def _do_show(options: argparse.Namespace) -> None:
-    from sweep.data.inspect.duplicates import near_duplicates
-    from sweep.data.inspect.sheet import draw_sheet
-    from sweep.data.inspect.summary import summarize
-    from sweep.data.store import Store
+    from sweep.inspect.duplicates import near_duplicates
+    from sweep.inspect.sheet import draw_sheet
+    from sweep.inspect.summary import summarize
+    from sweep.store import Store
 
     store = Store.open(options.store)
     if options.verify:
@@ -60,8 +60,8 @@ def _do_show(options: argparse.Namespace) -> None:
 
 
 def _verify(store: "Store") -> None:
-    from sweep.data.inspect.verify import damaged_slices, description_is_whole
-    from sweep.data.problems import SHOWN
+    from sweep.core.problems import SHOWN
+    from sweep.inspect.verify import damaged_slices, description_is_whole
 
     if not description_is_whole(store):
         raise WorkError(

@@ -41,8 +41,8 @@ def add_calibrate(commands: Commands) -> None:
 def _do_calibrate(options: argparse.Namespace) -> None:
     import torch
 
-    from sweep.calibration import calibrate_store, levels_table
-    from sweep.reference import Plan
+    from sweep.api.calibrate import calibrate_store, levels_table
+    from sweep.api.reference import Plan
 
     torch.set_num_threads(max(1, options.threads))
     plan = Plan(tuple(options.split), options.slices, options.held_out, options.seed)
@@ -84,7 +84,7 @@ def add_preview(commands: Commands) -> None:
 
 
 def _do_preview(options: argparse.Namespace) -> None:
-    from sweep.preview import preview_store
+    from sweep.inspect.preview import preview_store
 
     key = preview_store(
         options.store,

@@ -24,7 +24,7 @@ def add_phantom(commands: Commands) -> None:
 
 
 def _do_phantom(options: argparse.Namespace) -> None:
-    from sweep.data.phantom.folder import make_phantom
+    from sweep.phantom.folder import make_phantom
 
     made = make_phantom(
         options.out,

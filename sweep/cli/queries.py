@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sweep.cli.base import Commands, command, say
-from sweep.errors import UserError
+from sweep.core.errors import UserError
 
 
 def add_stress(commands: Commands) -> None:
@@ -37,8 +37,8 @@ def add_stress(commands: Commands) -> None:
 def _do_stress(options: argparse.Namespace) -> None:
     import torch
 
-    from sweep.render import stress_table
-    from sweep.stresstest import as_json, stress_checkpoint
+    from sweep.api.stress import as_json, stress_checkpoint
+    from sweep.results.render import stress_table
 
     torch.set_num_threads(max(1, options.threads))
     record = stress_checkpoint(
@@ -79,8 +79,8 @@ def add_best(commands: Commands) -> None:
 
 
 def _do_best(options: argparse.Namespace) -> None:
-    from sweep import ranking
-    from sweep.render import ranked_table
+    from sweep.results import ranking
+    from sweep.results.render import ranked_table
 
     if (options.folder is None) == (options.mlflow is None):
         raise UserError("best asks either a sweep's folder or, with --mlflow, a tracking server")

@@ -1,1 +1,1 @@
-"""The sweep on Ray: the session, the evaluation pool, the trial, and what the driver sees."""
+"""The sweep on Ray: the session, the pool of evaluators, the trial, and Tune's driver."""

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from ray.actor import ActorHandle
 
 from sweep.cluster.staging import Staging
-from sweep.config import ClusterSettings, Share
-from sweep.data.store import Store
-from sweep.errors import WorkError
+from sweep.config.settings import DataSettings, StressSettings
+from sweep.config.sweep import ClusterSettings, Share
+from sweep.core.errors import WorkError
+from sweep.core.records import Cell, Predictions
 from sweep.learn.stress import cells_of, stress
-from sweep.records import Cell, Predictions
-from sweep.settings import DataSettings, StressSettings
+from sweep.store import Store
 
 CALL_RETRIES = 3
 

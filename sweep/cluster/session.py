@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import ray
 import torch
 
-from sweep.config import ClusterSettings
-from sweep.errors import UserError, WorkError
+from sweep.config.sweep import ClusterSettings
+from sweep.core.errors import UserError, WorkError
 
 QUIET = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the command line's to handle

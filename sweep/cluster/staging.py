@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.cluster.session import address_of
-from sweep.config import ClusterSettings
-from sweep.data.store import Store
-from sweep.errors import UserError, WorkError
+from sweep.config.sweep import ClusterSettings
+from sweep.core.errors import UserError, WorkError
+from sweep.store import Store
 
 CHUNK_BYTES = 32 << 20
 IN_FLIGHT = 3  # chunks of one copy in memory at a time

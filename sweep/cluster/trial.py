@@ -11,13 +11,13 @@ from ray.tune import Trainable
 
 from sweep.cluster.pool import PoolJudge, limit_torch
 from sweep.cluster.staging import Staging
-from sweep.config import SweepConfig
-from sweep.data.store import Store
+from sweep.config.sweep import SweepConfig
+from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.fit import Run
-from sweep.ledger.folder import SweepFolder
-from sweep.ledger.tables import Slices
-from sweep.records import EpochRecord, Predictions
+from sweep.results.folder import SweepFolder
+from sweep.results.tables import Slices
 from sweep.search.study import Suggestion
+from sweep.store import Store
 
 
 class SweepTrial(Trainable):

@@ -5,8 +5,8 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from sweep.config import SweepConfig
-from sweep.ledger.chronicle import Chronicle
+from sweep.config.sweep import SweepConfig
+from sweep.results.trials import Chronicle
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.study import Suggestion
 

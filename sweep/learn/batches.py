@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sweep.data.store import Store
+from sweep.config.levels import reached
+from sweep.config.settings import Recipe, TrainSettings
+from sweep.core.records import CLEAN, Cell
 from sweep.learn.inputs import corrupt
 from sweep.learn.keys import generator_of, seed_of
 from sweep.learn.signals import Signals, alike
-from sweep.records import CLEAN, Cell
-from sweep.settings import Recipe, TrainSettings
-from sweep.severity import reached
+from sweep.store import Store
 
 
 def balanced_weights(labels: NDArray[np.uint8]) -> NDArray[np.float64]:

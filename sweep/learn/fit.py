@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from sweep.data.store import Store
+from sweep.config.settings import Recipe
+from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.checkpoints import CheckpointFolder
 from sweep.learn.metrics import score, summarize
 from sweep.learn.provenance import EpochStats, Provenance
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer
-from sweep.records import EpochRecord, Predictions
-from sweep.settings import Recipe
+from sweep.store import Store
 
 Report = Callable[[EpochRecord, Sequence[Predictions]], None]
 

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 import artifacts_sim
-from sweep.data.store import Store
+from sweep.config.levels import knob_of
+from sweep.config.settings import Normalize, Signal, StressSettings
+from sweep.core.records import CLEAN, Cell
 from sweep.learn.signals import SIGNALS, Rows, Signals, sent
-from sweep.records import CLEAN, Cell
-from sweep.settings import Normalize, Signal, StressSettings
-from sweep.severity import knob_of
+from sweep.store import Store
 
 # Percentiles are read on a regular subgrid of at most this many pixels a side: sorting every
 # pixel of a slice would cost as much as a small network's forward pass.

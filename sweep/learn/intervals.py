@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.core.records import CLEAN, Predictions
 from sweep.learn.metrics import auroc, robust
-from sweep.records import CLEAN, Predictions
 
 RESAMPLES = 1000
 COVERAGE = 0.95

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.records import CLEAN, Cell, Predictions, Score
+from sweep.core.records import CLEAN, Cell, Predictions, Score
 
 CVAR_FRACTION = 0.25
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import mrimodels
-from sweep.data.store import Store
-from sweep.errors import UserError
-from sweep.settings import Recipe
+from sweep.config.settings import Recipe
+from sweep.core.errors import UserError
+from sweep.store import Store
 
 
 class EpochStats(NamedTuple):

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from artifacts_sim import Artifact, Geometry, KSpace, Params
 from artifacts_sim.acquisition.pipeline import render
-from sweep.data.geometry import Frame, PixelMm
-from sweep.data.store import Store
-from sweep.data.store.layout import inside
-from sweep.errors import UserError
-from sweep.settings import Signal
+from sweep.config.settings import Signal
+from sweep.core.errors import UserError
+from sweep.store import Store
+from sweep.store.geometry import Frame, PixelMm
+from sweep.store.layout import inside
 
 Rows = NDArray[np.integer[Any]]
 Kind = TypeVar("Kind", bound=Hashable)

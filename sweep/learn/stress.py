@@ -9,13 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 import mrimodels
-from sweep.data.store import Store
+from sweep.config.levels import reached
+from sweep.config.settings import DataSettings, StressSettings
+from sweep.core.records import CLEAN, Cell, Predictions
 from sweep.learn.inputs import Batch, corrupt, gather, normalize
 from sweep.learn.loading import prefetched
 from sweep.learn.provenance import Provenance
-from sweep.records import CLEAN, Cell, Predictions
-from sweep.settings import DataSettings, StressSettings
-from sweep.severity import reached
+from sweep.store import Store
 
 
 def cells_of(settings: StressSettings) -> tuple[Cell, ...]:

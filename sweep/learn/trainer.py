@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 import mrimodels
-from sweep.data.store import Store
-from sweep.errors import WorkError
-from sweep.files import replacing
+from sweep.config.settings import Recipe, TrainSettings
+from sweep.core.errors import WorkError
+from sweep.core.files import replacing
 from sweep.learn.batches import augment, epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder
 from sweep.learn.inputs import Batch, gather, normalize
@@ -21,7 +21,7 @@ from sweep.learn.keys import generator_of
 from sweep.learn.loading import prefetched
 from sweep.learn.provenance import EpochStats, Provenance
 from sweep.learn.stress import default_device
-from sweep.settings import Recipe, TrainSettings
+from sweep.store import Store
 
 
 def loss_of(logits: Tensor, labels: Tensor, task: str) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
-from sweep.records import EpochRecord
+from sweep.core.records import EpochRecord
 from sweep.search.study import Suggestion
 
 

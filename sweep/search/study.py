@@ -11,10 +11,10 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from sweep.config import SearchSettings
+from sweep.config.space import Dimension
+from sweep.config.sweep import SearchSettings
+from sweep.core.records import Status
 from sweep.learn.keys import seed_of
-from sweep.records import Status
-from sweep.space import Dimension
 
 optuna.logging.set_verbosity(logging.WARNING)
 

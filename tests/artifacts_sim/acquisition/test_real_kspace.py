@@ -4,17 +4,15 @@ Data: `../shared/data/kspace`, a sagittal head (T1, one coil) and a head of eigh
 12 % of the samples were measured.
 """
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 import artifacts_sim
 from artifacts_sim import Geometry, KSpace
+from tests.support.data import KSPACE, needs
 
-DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "kspace"
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data/kspace")
+pytestmark = needs(KSPACE)
 KEY = ["head"]
 
 
@@ -28,7 +26,7 @@ def inverse(k):
 @pytest.fixture(scope="module")
 def head():
     """(1, 256, 256), scaled to an image of maximum 1; DC moved from sample 127 to 128."""
-    k = np.load(DATA / "head_t1_sagittal_256.npy")
+    k = np.load(KSPACE / "head_t1_sagittal_256.npy")
     assert np.unravel_index(np.abs(k).argmax(), k.shape) == (127, 127)
     k = np.roll(k, (1, 1), axis=(0, 1))[None]
     return (k / np.abs(inverse(k)).max()).astype(np.complex64)
@@ -37,7 +35,7 @@ def head():
 @pytest.fixture(scope="module")
 def coils():
     """(1, 8, 230, 180), scaled to a root sum of squares of maximum 1."""
-    k = np.load(DATA / "head_8coil_undersampled.npy")[None]
+    k = np.load(KSPACE / "head_8coil_undersampled.npy")[None]
     combined = np.sqrt((np.abs(inverse(k)) ** 2).sum(axis=1))
     return (k / combined.max()).astype(np.complex64)
 

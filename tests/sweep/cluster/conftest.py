@@ -1,109 +1,15 @@
-"""Sweeps as users run them: the command line, in a process of its own."""
+"""Sweeps that ran to their end, and sweeps to be run."""
 
-import json
-import os
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from sweep.data.store import Store
-
-PATIENCE_S = 180
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A sweep's file and folder."""
-
-    file: Path
-    folder: Path
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Begin a command; it gets no cluster from the environment."""
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
-        return subprocess.Popen(
-            [sys.executable, "-m", "sweep", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment,
-            cwd=self.file.parent,
-        )
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        process = self.start(*arguments)
-        out, err = process.communicate(timeout=PATIENCE_S)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
-
-    def run(self, *overrides: str) -> subprocess.CompletedProcess[str]:
-        """Run the sweep to its end."""
-        return self.command(*self.run_arguments(*overrides))
-
-    def run_arguments(self, *overrides: str) -> Sequence[str]:
-        """The arguments of ``run``."""
-        sets = [item for override in overrides for item in ("--set", override)]
-        return "run", str(self.file), "--out", str(self.folder), *sets
-
-    def best(self, *arguments: str) -> list[dict[str, Any]]:
-        """What ``best --json`` answers."""
-        done = self.command("best", *(arguments or (str(self.folder),)), "--json")
-        assert done.returncode == 0, done.stderr
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return rows
-
-    @property
-    def uri(self) -> str:
-        """Of the tracking database beside the folder."""
-        return f"sqlite:///{self.folder.parent / 'mlflow.db'}"
-
-    def interrupt(self, how: signal.Signals, when: Callable[[], bool]) -> tuple[int, str]:
-        """Run, send a signal once ``when`` holds; exit status and messages."""
-        with self.start(*self.run_arguments()) as process:
-            try:
-                wait_until(when, process)
-                process.send_signal(how)
-                _, err = process.communicate(timeout=PATIENCE_S)
-            finally:
-                process.kill()
-        return process.returncode, err
-
-
-def wait_until(when: Callable[[], object], process: subprocess.Popen[str] | None = None) -> None:
-    """Poll; fails when the process ends first or patience does."""
-    until = time.monotonic() + PATIENCE_S
-    while not when():
-        ended = process is not None and process.poll() is not None
-        assert not ended, process.communicate()[1] if process else ""
-        assert time.monotonic() < until
-        time.sleep(0.05)
-
-
-def settings(store: Store, **changes: Any) -> dict[str, Any]:
-    """A sweep of three trials that takes seconds."""
-    return {
-        "name": "tiny",
-        "data": {"store": str(store.path), "train": [1, 2], "validation": [3]},
-        "model": {"width": 4},
-        "search": {
-            "trials": 3,
-            "space": {
-                "model.norm": {"choice": ["batch", "group", "layer"]},
-                "train.lr": {"log": [1e-3, 1e-2]},
-            },
-        },
-        "train": {"epochs": 3, "batch_size": 16},
-        "stress": {"artifacts": ["rician", "bias"], "levels": [1, 5], "batch_size": 16},
-        **changes,
-    }
+from sweep.store import Store
+from tests.support.sweeps import Sweep, settings
 
 
 @pytest.fixture(scope="session", autouse=True)

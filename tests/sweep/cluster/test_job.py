@@ -16,7 +16,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from tests.sweep.cluster.conftest import PATIENCE_S, Sweep, wait_until
+from tests.support.sweeps import PATIENCE_S, Sweep, wait_until
 
 pytestmark = [
     pytest.mark.cluster,

@@ -3,8 +3,8 @@
 import pytest
 
 from sweep.cluster.session import trials_at_a_time
-from sweep.config import ClusterSettings, Share
-from sweep.errors import UserError
+from sweep.config.sweep import ClusterSettings, Share
+from sweep.core.errors import UserError
 
 
 @pytest.mark.parametrize(

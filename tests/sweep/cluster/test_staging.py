@@ -20,12 +20,12 @@ from sweep.cluster import staging as staging_module
 from sweep.cluster.pool import start_pool
 from sweep.cluster.session import session
 from sweep.cluster.staging import Chunk, Staging, serving, staged
-from sweep.config import ClusterSettings, Share
-from sweep.data.store import Store
-from sweep.errors import UserError, WorkError
-from sweep.settings import DataSettings, StressSettings
-from tests.conftest import make_store
-from tests.sweep.cluster.conftest import Sweep, wait_until
+from sweep.config.settings import DataSettings, StressSettings
+from sweep.config.sweep import ClusterSettings, Share
+from sweep.core.errors import UserError, WorkError
+from sweep.store import Store
+from tests.support.stores import make_store
+from tests.support.sweeps import Sweep, wait_until
 
 STEP = 5000  # bytes of a chunk, so that a tiny store has several
 

@@ -13,12 +13,12 @@ import pytest
 import torch
 
 import mrimodels
-from sweep.data.store import Store
+from sweep.api.stress import stress_checkpoint
 from sweep.learn.fit import fit
-from sweep.ledger.folder import SweepFolder
+from sweep.results.folder import SweepFolder
 from sweep.search.study import Study
-from sweep.stresstest import stress_checkpoint
-from tests.sweep.cluster.conftest import PATIENCE_S, Sweep, wait_until
+from sweep.store import Store
+from tests.support.sweeps import PATIENCE_S, Sweep, wait_until
 
 pytestmark = [
     pytest.mark.cluster,

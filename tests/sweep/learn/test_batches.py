@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.data.store import Store
+from sweep.config.settings import AugmentSettings, Recipe, TrainSettings
 from sweep.learn.batches import augment, balanced_weights, epoch_batches
 from sweep.learn.signals import Images
-from sweep.settings import AugmentSettings, Recipe, TrainSettings
+from sweep.store import Store
 
 
 def order(store: Store, settings: TrainSettings, seed: int = 0, epoch: int = 1) -> np.ndarray:

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 import mrimodels
-from sweep.data.store import Store
-from sweep.errors import UserError
+from sweep.config.settings import Recipe, TrainSettings
+from sweep.core.errors import UserError
+from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.fit import Best, FitResult, LocalJudge, fit
 from sweep.learn.provenance import Provenance
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer, learning_rate, loss_of
-from sweep.records import EpochRecord, Predictions
-from sweep.settings import Recipe, TrainSettings
+from sweep.store import Store
 
 
 def trained(recipe: Recipe, **settings: object) -> Recipe:

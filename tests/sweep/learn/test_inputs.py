@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.data.slices import Slice
-from sweep.data.store import Store, write_store
+from sweep.config.settings import StressSettings
+from sweep.core.records import CLEAN, Cell
 from sweep.learn.inputs import NORMALIZERS, corrupt, gather, normalize
-from sweep.records import CLEAN, Cell
-from sweep.settings import StressSettings
+from sweep.store import Store, write_store
+from sweep.store.slices import Slice
 
 CPU = torch.device("cpu")
 

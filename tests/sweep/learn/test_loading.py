@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.data.store import Store
 from sweep.learn.inputs import gather
 from sweep.learn.loading import DEPTH, ahead, prefetched
+from sweep.store import Store
 
 ON_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from sweep.core.records import CLEAN, Cell, Predictions, Score
 from sweep.learn.metrics import auroc, cvar, score, summarize
-from sweep.records import CLEAN, Cell, Predictions, Score
 
 SIZES = st.integers(4, 60)
 

@@ -9,15 +9,8 @@ import torch
 
 import artifacts_sim
 from artifacts_sim import Geometry, KSpace
-from sweep.data.store import Store
-from sweep.errors import UserError
-from sweep.learn.batches import augment
-from sweep.learn.fit import fit
-from sweep.learn.inputs import Batch, corrupt, gather
-from sweep.learn.provenance import Provenance
-from sweep.learn.signals import check_signal
-from sweep.records import CLEAN, Cell
-from sweep.settings import (
+from sweep.api.stress import stress_checkpoint
+from sweep.config.settings import (
     AugmentSettings,
     DataSettings,
     ModelSettings,
@@ -25,8 +18,15 @@ from sweep.settings import (
     StressSettings,
     TrainSettings,
 )
-from sweep.stresstest import stress_checkpoint
-from tests.sweep.learn.conftest import PIXELS_MM, SHAPE, make_kspace_store
+from sweep.core.errors import UserError
+from sweep.core.records import CLEAN, Cell
+from sweep.learn.batches import augment
+from sweep.learn.fit import fit
+from sweep.learn.inputs import Batch, corrupt, gather
+from sweep.learn.provenance import Provenance
+from sweep.learn.signals import check_signal
+from sweep.store import Store
+from tests.support.kspace import PIXELS_MM, SHAPE, make_kspace_store
 
 CPU = torch.device("cpu")
 SIGNALS = ("images", "kspace")

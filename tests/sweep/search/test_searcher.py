@@ -7,8 +7,8 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from sweep.config import SearchSettings
-from sweep.records import EpochRecord
+from sweep.config.sweep import SearchSettings
+from sweep.core.records import EpochRecord
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from sweep.config import SearchSettings
+from sweep.config.sweep import SearchSettings
 from sweep.search.study import Study
 
 SPACE: dict[str, Any] = {

@@ -1,0 +1,184 @@
+"""The composition root: builds every part of a sweep, runs it, brings it to an end."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sweep.api.preflight import bind, open_data
+from sweep.cluster.session import cluster_resources, session, trials_at_a_time
+from sweep.cluster.tune import run_trials
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError, WorkError
+from sweep.core.records import EpochRecord, TrialRecord
+from sweep.results.folder import SweepFolder
+from sweep.results.mlflow_callback import Mirror, sync
+from sweep.results.progress import Progress
+from sweep.results.tracking import resolve_uri
+from sweep.results.trials import Chronicle
+from sweep.search.scheduler import StratifiedASHA
+from sweep.search.searcher import StudySearcher
+from sweep.search.study import Study
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """Where a sweep is.
+
+    Attributes:
+        path: of its folder.
+        experiment: its name in MLflow.
+        tracking_uri: of MLflow.
+        objective: that the trials are ranked by.
+        failed: trials without a result, with their errors.
+
+    """
+
+    path: Path
+    experiment: str
+    tracking_uri: str
+    objective: str
+    failed: tuple[TrialRecord, ...]
+
+
+def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
+    """Run a new sweep to its end.
+
+    Args:
+        config: what to search.
+        out: folder to make; None: ``sweeps/<name>``.
+
+    Raises:
+        UserError: the folder exists, the data cannot carry the sweep, or the cluster is too small.
+        WorkError: no trial came to a result.
+        KeyboardInterrupt: after the folder was left in a state that ``resume`` continues.
+
+    """
+    path = out or Path("sweeps") / config.name
+    _refuse_vanishing(path)
+    SweepFolder.refuse_existing(path)
+    config = bind(config, open_data(config))
+    with session(config.cluster):
+        concurrent = trials_at_a_time(config.cluster, cluster_resources())
+        folder = SweepFolder.create(path, config)
+        with folder.lock():
+            return _drive(folder, config, concurrent)
+
+
+def resume(path: Path, more: int = 0) -> SweepResult:
+    """Continue an interrupted sweep where it stopped, or add trials to a finished one.
+
+    Args:
+        path: of the sweep's folder.
+        more: trials to add to those it was to have.
+
+    Raises:
+        UserError: not a sweep's folder, another process at work on it, or as in ``run``.
+        WorkError: no trial came to a result.
+        KeyboardInterrupt: see ``run``.
+
+    """
+    folder = SweepFolder.open(path)
+    with folder.lock():
+        config = folder.config()
+        open_data(config)
+        if more:
+            search = replace(config.search, trials=config.search.trials + more)
+            config = replace(config, search=search)
+        with session(config.cluster):
+            concurrent = trials_at_a_time(config.cluster, cluster_resources())
+            folder.write_config(config)
+            return _drive(folder, config, concurrent)
+
+
+def sync_folder(path: Path) -> int:
+    """Replay a sweep's folder into MLflow; how many trials it has.
+
+    Raises:
+        UserError: not a sweep's folder, or a sweep that is running.
+        WorkError: MLflow does not take it.
+
+    """
+    folder = SweepFolder.open(path)
+    with folder.lock():
+        try:
+            return sync(folder, folder.config())
+        except UserError:
+            raise
+        except Exception as error:
+            raise WorkError(f"MLflow does not take the sweep: {error}") from error
+
+
+def _refuse_vanishing(path: Path) -> None:
+    """In a Ray job a relative path lies in a cache that Ray deletes, and the results with it."""
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not path.is_absolute():
+        raise UserError(
+            f"in a Ray job the sweep's folder must be an absolute path on storage that all nodes "
+            f"see; {str(path)!r} would lie in a cache that Ray deletes: add --out /shared/..."
+        )
+
+
+def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:
+    study = Study(folder.journal, config.name, config.search, config.seed)
+    scheduler = _scheduler(config)
+    searcher = StudySearcher(study, config.search.objective, config.search.trials, scheduler)
+    _reconcile(folder, study, config)
+    if scheduler is not None:
+        scheduler.replay(_reports(folder, study))
+    with _observed(folder, config) as chronicle:
+        if searcher.remaining:
+            run_trials(folder, config, concurrent, searcher, scheduler, chronicle)
+    return _result(folder, config)
+
+
+def _scheduler(config: SweepConfig) -> StratifiedASHA | None:
+    search = config.search
+    if search.scheduler == "none":
+        return None
+    epochs = config.train.epochs
+    return StratifiedASHA(search.objective, epochs, search.grace_epochs, search.reduction)
+
+
+def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig) -> None:
+    """End the records of trials that ended in the study as the driver died."""
+    chronicle = Chronicle(folder, config.search.objective)
+    for record in folder.trials():
+        status = study.status(record.number)
+        if record.status == "running" and status != "running":
+            for epoch in folder.epochs(record.trial):
+                chronicle.reported(record.trial, epoch.epoch)
+            chronicle.ended(record.trial, status)
+
+
+def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochRecord]]:
+    for trial in folder.trials():
+        stratum = study.suggestion(trial.number).stratum
+        yield from ((stratum, record) for record in folder.epochs(trial.trial))
+
+
+@contextlib.contextmanager
+def _observed(folder: SweepFolder, config: SweepConfig) -> Iterator[Chronicle]:
+    """Progress and MLflow for the time of the trials."""
+    search = config.search
+    progress = Progress(search.trials, config.train.epochs, search.objective, folder.trials())
+    mirror = Mirror(folder, config, progress.say)
+    finished = False
+    try:
+        yield Chronicle(folder, search.objective, (mirror, progress))
+        finished = True
+    finally:
+        progress.close()
+        mirror.close(finished)
+
+
+def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:
+    trials = folder.trials()
+    failed = tuple(trial for trial in trials if trial.status == "failed")
+    if all(trial.best_epoch is None for trial in trials):
+        raise WorkError(
+            f"no trial came to a result; the first failed with: {failed[0].error}. The sweep is "
+            f"in {folder.path}"
+        )
+    uri = resolve_uri(config.tracking.uri, folder.path)
+    return SweepResult(folder.path, config.name, uri, config.search.objective, failed)

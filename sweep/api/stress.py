@@ -1,0 +1,86 @@
+"""One checkpoint under artifacts, as the sweep would have scored it."""
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import artifacts_sim
+from sweep.config.settings import require_known
+from sweep.core.errors import UserError
+from sweep.core.records import EpochRecord
+from sweep.learn.metrics import score, summarize
+from sweep.learn.provenance import Provenance
+from sweep.learn.signals import check_signal
+from sweep.learn.stress import cells_of, stress
+from sweep.store import Store
+
+
+def stress_checkpoint(
+    checkpoint: Path,
+    data: Path,
+    artifacts: Sequence[str] | None = None,
+    levels: Sequence[int] | None = None,
+    splits: Sequence[str] | None = None,
+) -> EpochRecord:
+    """Score a checkpoint; what is not said is as in its training.
+
+    Args:
+        checkpoint: that a sweep or ``fit`` wrote.
+        data: a store with the same labels, and with k-space if it was trained on k-space.
+        artifacts: names, or of a family; None: those of its sweep.
+        levels: 1 to 5; None: those of its sweep.
+        splits: None: the validation splits of its sweep.
+
+    Raises:
+        UserError: no checkpoint, no store, other labels, no k-space where it is needed, or a name
+            that does not exist.
+
+    """
+    if not checkpoint.is_file():
+        raise UserError(f"no checkpoint {str(checkpoint)!r}")
+    provenance = Provenance.read(checkpoint)
+    store = Store.open(data)
+    provenance.check_store(store)
+    recipe = provenance.recipe
+    check_signal(store, recipe.data.signal)
+    settings = dataclasses.replace(
+        recipe.stress,
+        artifacts=artifacts_sim.expand(artifacts or recipe.stress.artifacts),
+        levels=tuple(levels or recipe.stress.levels),
+    )
+    require_known("--artifacts", settings.artifacts, artifacts_sim.names())
+    require_known("--levels", [str(n) for n in settings.levels], [str(n) for n in range(1, 6)])
+    indices = store.indices(splits or recipe.data.validation)
+    predictions = list(stress(checkpoint, store, cells_of(settings), indices, settings))
+    scores = score(predictions, store.labels[indices].astype(bool), store.label_names)
+    return EpochRecord(
+        trial=checkpoint.parent.name,
+        epoch=provenance.epoch,
+        train_loss=provenance.stats.train_loss,
+        images_per_s=provenance.stats.images_per_s,
+        evaluated_at_ms=time.time_ns() // 1_000_000,
+        scores=scores,
+        metrics=summarize(scores),
+    )
+
+
+def as_json(record: EpochRecord) -> dict[str, Any]:
+    """Metrics and cells; a missing score is null."""
+    return {
+        "metrics": {name: _or_none(value) for name, value in record.metrics.items()},
+        "cells": [
+            {
+                "artifact": item.cell.artifact,
+                "level": item.cell.level,
+                "label": item.label,
+                "value": _or_none(item.auroc),
+            }
+            for item in record.scores
+        ],
+    }
+
+
+def _or_none(value: float) -> float | None:
+    return value if value == value else None  # NaN differs from itself

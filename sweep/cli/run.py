@@ -1,0 +1,138 @@
+"""Commands that work on a whole sweep: ``check``, ``run``, ``resume``, ``sync``."""
+
+import argparse
+import signal
+from pathlib import Path
+from typing import Any
+
+from sweep.cli.base import Commands, command, say
+from sweep.core.errors import UserError
+
+
+def _sweep_file(command: argparse.ArgumentParser) -> None:
+    command.add_argument("sweep", type=Path, metavar="SWEEP.yaml")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting by its dotted name, such as train.epochs=2; may be repeated",
+    )
+
+
+def add_check(commands: Commands) -> None:
+    """``mrisweep check``."""
+    _sweep_file(
+        command(
+            commands,
+            "check",
+            _do_check,
+            "validate a sweep (settings, data, cluster) and say what it will cost; runs nothing",
+        )
+    )
+
+
+def _do_check(options: argparse.Namespace) -> None:
+    from sweep.api.check import estimate
+    from sweep.api.preflight import open_data
+    from sweep.cluster.session import resources_for, trials_at_a_time
+    from sweep.config.sweep import SweepConfig
+
+    config = SweepConfig.from_yaml(options.sweep, options.set)
+    store = open_data(config)
+    concurrent = trials_at_a_time(config.cluster, resources_for(config.cluster))
+    print(f"sweep        {config.name}: {config.search.trials} trials of {config.train.epochs}")
+    searched = ", ".join(config.search.space) or "nothing"
+    print(f"             epochs at most, {concurrent} at a time, searching {searched}")
+    print(estimate(config, store, concurrent).text())
+
+
+def add_run(commands: Commands) -> None:
+    """``mrisweep run``."""
+    run = command(
+        commands,
+        "run",
+        _do_run,
+        "run a sweep: progress while it runs, then its folder, MLflow experiment and best table",
+        "Ctrl-C leaves a folder that `mrisweep resume` continues.",
+    )
+    _sweep_file(run)
+    run.add_argument("--out", type=Path, metavar="DIR", help="new folder; default sweeps/<name>")
+
+
+def _do_run(options: argparse.Namespace) -> None:
+    from sweep.config.sweep import SweepConfig
+
+    config = SweepConfig.from_yaml(options.sweep, options.set)
+    folder = options.out or Path("sweeps") / config.name
+    with _resumable(folder):
+        from sweep.api.run import run
+
+        _announce(run(config, folder))
+
+
+def add_resume(commands: Commands) -> None:
+    """``mrisweep resume``."""
+    resume = command(
+        commands,
+        "resume",
+        _do_resume,
+        "continue an interrupted sweep; with --trials N, add N trials to it",
+    )
+    resume.add_argument("folder", type=Path, metavar="DIR", help="of the sweep")
+    resume.add_argument("--trials", type=int, default=0, metavar="N", help="trials to add")
+
+
+def _do_resume(options: argparse.Namespace) -> None:
+    if options.trials < 0:
+        raise UserError(f"--trials must be 0 or more; received {options.trials}")
+    with _resumable(options.folder):
+        from sweep.api.run import resume
+
+        _announce(resume(options.folder, options.trials))
+
+
+def add_sync(commands: Commands) -> None:
+    """``mrisweep sync``."""
+    sync = command(
+        commands,
+        "sync",
+        _do_sync,
+        "replay a sweep's folder into MLflow; running it twice changes nothing",
+    )
+    sync.add_argument("folder", type=Path, metavar="DIR", help="of the sweep")
+
+
+def _do_sync(options: argparse.Namespace) -> None:
+    from sweep.api.run import sync_folder
+
+    print(f"{sync_folder(options.folder)} trials of {options.folder} are in MLflow")
+
+
+def _announce(result: Any) -> None:
+    """The best table, and where everything is."""
+    from sweep.results import ranking
+    from sweep.results.render import ranked_table
+
+    objective = result.objective
+    print(ranked_table(ranking.best(ranking.of_folder(result.path), objective), objective))
+    for trial in result.failed:
+        say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
+    print(f"\nfolder  {result.path}")
+    print(f"MLflow  experiment {result.experiment!r}; to look at it:")
+    print(f"        mlflow ui --backend-store-uri {result.tracking_uri}")
+
+
+class _resumable:  # noqa: N801 - reads as a keyword in `with`
+    """While inside, SIGTERM (a stopped job) is Ctrl-C, and either ends with how to resume."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __enter__(self) -> None:
+        self.before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self.before)
+        if kind is KeyboardInterrupt and (self.folder / "sweep.yaml").exists():
+            say(f"interrupted; continue with: mrisweep resume {self.folder}")

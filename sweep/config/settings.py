@@ -1,0 +1,237 @@
+"""What a user can set for one trial, as plain values: data, model, training, stress test.
+
+Frozen, and checked when made; ``sweep.config.sweep`` reads them from YAML and adds the search
+around them.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Literal, Self
+
+import mrimodels
+from sweep.core.errors import UserError, nearest
+
+Split = str | int
+Normalize = Literal["robust", "zscore", "max", "none"]
+Signal = Literal["images", "kspace"]
+Ladder = tuple[float | None, ...]  # knob values of levels 1 to 5
+
+
+def require(ok: bool, name: str, rule: str, received: object) -> None:
+    """Raise ``UserError`` unless ``ok``: the setting, its rule, what was received."""
+    if not ok:
+        raise UserError(f"{name} must be {rule}; received {received!r}")
+
+
+def require_known(name: str, values: Collection[str], known: Collection[str]) -> None:
+    """Raise ``UserError`` for a value outside ``known``, with the nearest known name."""
+    for value in values:
+        if value not in known:
+            raise UserError(f"{name}: {value!r} does not exist; {nearest(str(value), known)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base of every settings class: an unknown key is an error."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def to_plain(self) -> dict[str, Any]:
+        """Nested dictionaries, lists and plain values."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Back from ``to_plain``; checked anew, but not converted as from a user's YAML."""
+        types = {field.name: field.type for field in fields(cls)}
+        return cls(**{name: _settled(types[name], value) for name, value in plain.items()})
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.to_plain()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _settled(kind: Any, value: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        return kind.from_plain(value)
+    if isinstance(value, dict):
+        return {key: _settled(None, item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings(Settings):
+    """Which slices train, validate and test, and how their intensities are scaled.
+
+    Attributes:
+        store: path of the HDF5 store.
+        train: folds or split names to train on.
+        validation: folds or split names on which every epoch is stress-tested.
+        test: folds or split names that the sweep never touches.
+        signal: what the artifacts act on: ``images`` is the stored magnitude; ``kspace`` is the
+            complex k-space of all coils, in a store that keeps it, from which every input is
+            reconstructed, clean ones too.
+        normalize: intensity scaling of a slice, after the artifacts: ``robust`` is
+            (x - median) / (99th - 1st percentile), ``zscore`` (x - mean) / std, ``max`` x / max.
+        fingerprint: the store must have this one; null: any. A sweep's folder records the one it
+            ran on here, so that it is resumed on the same data or not at all.
+
+    """
+
+    store: str
+    train: tuple[Split, ...]
+    validation: tuple[Split, ...]
+    test: tuple[Split, ...] = ()
+    signal: Signal = "images"
+    normalize: Normalize = "robust"
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        roles = {"train": self.train, "validation": self.validation, "test": self.test}
+        require(bool(self.train), "train", "at least one fold or split name", self.train)
+        require(bool(self.validation), "validation", "at least one fold or split name", ())
+        seen: dict[str, str] = {}
+        for role, splits in roles.items():
+            for split in map(str, splits):
+                if split in seen:
+                    raise UserError(
+                        f"a split serves one purpose only; {split!r} is in {seen[split]} and in "
+                        f"{role}: take it out of one of them"
+                    )
+                seen[split] = role
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings(Settings):
+    """The network; ``mrimodels.ModelSpec`` explains and checks each value.
+
+    Inputs and outputs follow from the data and cannot be set.
+    """
+
+    arch: str = "preact_resnet18"
+    norm: str = "batch"
+    width: int = 64
+    stem_stride: int = 1
+    head: str = "gap"
+    dropout: float = 0.0
+    norm_eps: float = 1e-5
+
+    def __post_init__(self) -> None:
+        self.spec(n_outputs=1)
+
+    def spec(self, n_outputs: int) -> mrimodels.ModelSpec:
+        """The network for single-channel slices and ``n_outputs`` labels.
+
+        Raises:
+            mrimodels.ModelError: a setting that no network has.
+
+        """
+        return mrimodels.ModelSpec(in_channels=1, n_outputs=n_outputs, **asdict(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentSettings(Settings):
+    """MR artifacts drawn on training slices; none by default (the study trains on clean images).
+
+    Attributes:
+        artifacts: names to draw from, with equal weight.
+        levels: levels to draw from, with equal weight; as of the stress test, those alone that
+            the artifact reaches.
+        probability: chance of a slice to get one artifact.
+
+    """
+
+    artifacts: tuple[str, ...] = ()
+    levels: tuple[int, ...] = (1, 2, 3, 4, 5)
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        require(0 <= self.probability <= 1, "probability", "in [0, 1]", self.probability)
+        require(bool(self.levels), "levels", "at least one level", self.levels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings(Settings):
+    """Training of one model with AdamW.
+
+    Attributes:
+        epochs: passes over the training slices at most.
+        batch_size: slices per step.
+        lr: peak learning rate.
+        weight_decay: decoupled decay of convolution and linear weights; norm parameters and
+            biases are never decayed, whatever the norm.
+        schedule: ``constant``, or ``cosine`` from ``lr`` to 0 over ``epochs``.
+        sampler: ``balanced`` draws slices with weight 1 / (slices with the same labels);
+            ``uniform`` is a permutation.
+        patience: epochs without a better objective after which training ends; null: never.
+        amp: bfloat16 autocast on a GPU; no effect on a CPU.
+        augment: artifacts on the training slices.
+
+    """
+
+    epochs: int = 20
+    batch_size: int = 32
+    lr: float = 1e-3
+    weight_decay: float = 1e-2
+    schedule: Literal["constant", "cosine"] = "cosine"
+    sampler: Literal["balanced", "uniform"] = "balanced"
+    patience: int | None = None
+    amp: bool = True
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+
+    def __post_init__(self) -> None:
+        require(self.epochs >= 1, "epochs", "1 or more", self.epochs)
+        require(self.batch_size >= 2, "batch_size", "2 or more", self.batch_size)
+        require(self.lr > 0, "lr", "greater than 0", self.lr)
+        require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+        require(self.patience is None or self.patience >= 1, "patience", "1 or more", self.patience)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StressSettings(Settings):
+    """The shifted distributions: every artifact at every level, and the clean images.
+
+    Attributes:
+        artifacts: names from ``artifacts_sim.names()``, or of a family: ``search``, ``holdout``.
+        levels: severity levels 1 to 5; a level that an artifact does not reach is left out.
+        grid: what a level means: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
+        knobs: artifact -> knob values of levels 1 to 5, null where one is not reached; goes
+            before the grid, and is written when a sweep begins, so that its levels keep their
+            meaning whatever is calibrated later.
+        batch_size: slices per forward pass. Predictions may differ in the last bit between batch
+            sizes, so it is part of the record.
+        seed: key of the artifact draws; the same for every trial, so that all see the same pixels.
+
+    """
+
+    artifacts: tuple[str, ...] = ("rician", "motion", "ghosting", "spike", "bias")
+    levels: tuple[int, ...] = (1, 3, 5)
+    grid: str = "calibrated"
+    knobs: dict[str, Ladder] = field(default_factory=dict)
+    batch_size: int = 64
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(bool(self.artifacts), "artifacts", "at least one artifact", self.artifacts)
+        require(bool(self.levels), "levels", "at least one level", self.levels)
+        require(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
+        for name, values in (("artifacts", self.artifacts), ("levels", self.levels)):
+            require(len(set(values)) == len(values), name, "free of duplicates", values)
+        for artifact, ladder in self.knobs.items():
+            require(len(ladder) == 5, f"knobs.{artifact}", "five values or nulls", ladder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Settings):
+    """All that decides the outcome of one trial, and nothing else."""
+
+    data: DataSettings
+    model: ModelSettings = field(default_factory=ModelSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    stress: StressSettings = field(default_factory=StressSettings)
+    objective: str = "robust/auroc_cvar"
+    seed: int = 0

@@ -1,0 +1,61 @@
+"""The search space as a user writes it: ``train.lr: {log: [1.0e-4, 1.0e-2]}``."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+from sweep.core.errors import UserError, nearest
+
+Kind = Literal["choice", "uniform", "log", "int", "int_log"]
+KINDS = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One searched setting.
+
+    Attributes:
+        kind: ``choice`` of listed values; ``uniform`` or ``log``-uniform real number; ``int`` or
+            ``int_log``-uniform whole number, both ends included.
+        values: the choices, or the two ends.
+
+    """
+
+    kind: Kind
+    values: tuple[Any, ...]
+
+    @classmethod
+    def parse(cls, name: str, written: object) -> "Dimension":
+        """Read ``{kind: values}``.
+
+        Raises:
+            UserError: not one known kind, no values, ends that are not two ordered numbers.
+
+        """
+        if not isinstance(written, dict) or len(written) != 1:
+            raise UserError(
+                f"search.space.{name} must be one kind with its values, such as "
+                f"{{log: [1.0e-4, 1.0e-2]}}; received {written!r}"
+            )
+        kind, values = next(iter(written.items()))
+        if kind not in KINDS:
+            raise UserError(f"search.space.{name}: no kind {kind!r}; {nearest(str(kind), KINDS)}")
+        if not isinstance(values, list | tuple) or not values:
+            raise UserError(f"search.space.{name}.{kind} must list values; received {values!r}")
+        read = tuple(values) if kind == "choice" else _ends(name, kind, values)
+        if len(set(map(repr, read))) != len(read):
+            raise UserError(f"search.space.{name}.{kind} lists a value twice: {list(read)}")
+        return cls(cast(Kind, kind), read)
+
+
+def _ends(name: str, kind: str, values: list[Any] | tuple[Any, ...]) -> tuple[float | int, ...]:
+    cast_to = int if kind.startswith("int") else float
+    try:
+        low, high = (cast_to(value) for value in values)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"search.space.{name}.{kind} must be two numbers [low, high]; received {values!r}"
+        ) from None
+    if low >= high or ("log" in kind and low <= 0):
+        rule = "0 < low < high" if "log" in kind else "low < high"
+        raise UserError(f"search.space.{name}.{kind} must have {rule}; received [{low}, {high}]")
+    return low, high

@@ -1,0 +1,351 @@
+"""A whole sweep as configured: read, checked, resolved, written."""
+
+import copy
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+import artifacts_sim
+from sweep.config.settings import (
+    DataSettings,
+    ModelSettings,
+    Recipe,
+    Settings,
+    StressSettings,
+    TrainSettings,
+    require,
+    require_known,
+)
+from sweep.config.space import Dimension
+from sweep.core.errors import UserError, nearest
+
+OBJECTIVES = (
+    "robust/auroc_cvar",
+    "robust/auroc_mean",
+    "robust/auroc_worst",
+    "clean/auroc",
+)
+# A trial may differ from its neighbours in these alone: the data split and the stress test are
+# the yardstick, and a yardstick that is searched measures nothing.
+SEARCHABLE = ("model.", "train.", "data.normalize", "seed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchSettings(Settings):
+    """How configurations are chosen.
+
+    Attributes:
+        trials: how many.
+        space: dotted setting -> ``{kind: values}``, see ``sweep.config.space``.
+        sampler: Optuna's ``tpe`` or ``random``.
+        scheduler: ``asha`` stops weak trials early; ``none`` lets each run to its end.
+        objective: the score to maximise, on the validation patients.
+        stratify: a searched choice whose values take turns, so that each gets the same number of
+            trials and competes for epochs with its like only; null: the sampler decides.
+        grace_epochs: ASHA stops no trial before this epoch.
+        reduction: ASHA lets the best 1 / ``reduction`` of a rung go on.
+
+    """
+
+    trials: int = 20
+    space: dict[str, Any] = field(default_factory=dict)
+    sampler: Literal["tpe", "random"] = "tpe"
+    scheduler: Literal["asha", "none"] = "asha"
+    objective: str = "robust/auroc_cvar"
+    stratify: str | None = "model.norm"
+    grace_epochs: int = 1
+    reduction: float = 2.0
+
+    def __post_init__(self) -> None:
+        require(self.trials >= 1, "trials", "1 or more", self.trials)
+        require(self.grace_epochs >= 1, "grace_epochs", "1 or more", self.grace_epochs)
+        require(self.reduction > 1, "reduction", "greater than 1", self.reduction)
+        require_known("objective", (self.objective,), OBJECTIVES)
+
+    def dimensions(self) -> dict[str, Dimension]:
+        """The search space, read."""
+        return {name: Dimension.parse(name, written) for name, written in self.space.items()}
+
+    def strata(self) -> tuple[Any, ...]:
+        """The values that take turns; empty where nothing is stratified."""
+        dimension = self.dimensions().get(self.stratify or "")
+        return dimension.values if dimension and dimension.kind == "choice" else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share(Settings):
+    """What one Ray worker takes of a node; fractions are allowed."""
+
+    cpu: float = 1
+    gpu: float = 0
+
+    def __post_init__(self) -> None:
+        require(self.cpu >= 0, "cpu", "0 or more", self.cpu)
+        require(self.gpu >= 0, "gpu", "0 or more", self.gpu)
+
+    @property
+    def threads(self) -> int:
+        """CPU threads for torch: whole CPUs, at least one."""
+        return max(1, int(self.cpu))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterSettings(Settings):
+    """Where the sweep runs and what each part takes.
+
+    Attributes:
+        address: of a running Ray cluster, or ``auto``; null: ``RAY_ADDRESS`` if set (as it is in
+            a Ray job), else a cluster of this machine alone, for the time of the sweep.
+        trial: what one trial takes.
+        evaluators: actors that stress-test checkpoints.
+        evaluator: what one evaluator takes.
+        concurrent: trials at a time at most; null: as many as fit beside the evaluators.
+        retries: how often a trial whose worker died starts again from its last epoch.
+        stage: folder, by the same path on every node, to copy the store to and work on, such as
+            on a node's own fast disk; null: the store is used where it is, and copied to the
+            folder for temporary files of a node that does not see it.
+
+    """
+
+    address: str | None = None
+    trial: Share = field(default_factory=Share)
+    evaluators: int = 1
+    evaluator: Share = field(default_factory=Share)
+    concurrent: int | None = None
+    retries: int = 3
+    stage: str | None = None
+
+    def __post_init__(self) -> None:
+        require(self.evaluators >= 1, "evaluators", "1 or more", self.evaluators)
+        require(self.retries >= 0, "retries", "0 or more", self.retries)
+        require(self.concurrent is None or self.concurrent >= 1, "concurrent", "1 or more", 0)
+        require(
+            self.stage is None or Path(self.stage).is_absolute(),
+            "stage",
+            "an absolute path",
+            self.stage,
+        )
+        require(
+            self.trial.cpu + self.trial.gpu > 0, "trial", "a share of a CPU or a GPU", self.trial
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackingSettings(Settings):
+    """The MLflow server: ``sqlite`` is ``mlflow.db`` beside the sweep's folder, or any URI."""
+
+    uri: str = "sqlite"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepConfig(Settings):
+    """A sweep. Every key can be set by its dotted name.
+
+    Attributes:
+        name: of the sweep, and of its MLflow experiment.
+        seed: of initial weights, batches and the sampler.
+
+    """
+
+    name: str
+    data: DataSettings
+    model: ModelSettings = field(default_factory=ModelSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    stress: StressSettings = field(default_factory=StressSettings)
+    cluster: ClusterSettings = field(default_factory=ClusterSettings)
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            bool(self.name) and not set(self.name) & set('/\\:*?"<>|'),
+            "name",
+            "usable as a folder's name",
+            self.name,
+        )
+        known = artifacts_sim.names()
+        require_known("stress.artifacts", self.stress.artifacts, known)
+        require_known("train.augment.artifacts", self.train.augment.artifacts, known)
+        for where, levels in (
+            ("stress.levels", self.stress.levels),
+            ("train.augment.levels", self.train.augment.levels),
+        ):
+            require(set(levels) <= {1, 2, 3, 4, 5}, where, "levels of 1 to 5", levels)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> "SweepConfig":
+        """Read a sweep file, then ``key=value`` overrides by dotted name.
+
+        Raises:
+            UserError: no such file, not YAML, or any setting unknown, of a wrong type or out of
+                range; one message names each.
+
+        """
+        return cls.from_dict(override(_read_yaml(Path(path)), overrides))
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "SweepConfig":
+        """Check plain nested data, search space included.
+
+        Raises:
+            UserError: see ``from_yaml``.
+
+        """
+        try:
+            config = TypeAdapter(cls).validate_python(_with_families_expanded(raw))
+        except ValidationError as error:
+            raise UserError(_explain(error)) from None
+        config._check_space()
+        return config
+
+    def to_yaml(self) -> str:
+        """The resolved sweep, defaults included, as YAML."""
+        return yaml.safe_dump(self.to_plain(), sort_keys=False, allow_unicode=True)
+
+    def replace(self, values: Mapping[str, Any]) -> "SweepConfig":
+        """The same sweep with some settings, by dotted name, set to other values.
+
+        Raises:
+            UserError: an unknown name, or a value that its setting refuses.
+
+        """
+        raw = self.to_plain()
+        for name, value in values.items():
+            set_dotted(raw, name, value)
+        return SweepConfig.from_dict(raw)
+
+    def fixed(self, params: Mapping[str, Any]) -> "SweepConfig":
+        """The sweep with these searched values set and nothing left to search."""
+        return self.replace({**params, "search.space": {}, "search.stratify": None})
+
+    def recipe(self, params: Mapping[str, Any]) -> Recipe:
+        """What the trial with these searched ``params`` is made of."""
+        trial = self.fixed(params)
+        return Recipe(
+            data=trial.data,
+            model=trial.model,
+            train=trial.train,
+            stress=trial.stress,
+            objective=trial.search.objective,
+            seed=trial.seed,
+        )
+
+    def _check_space(self) -> None:
+        dimensions = self.search.dimensions()
+        for name, dimension in dimensions.items():
+            if not name.startswith(SEARCHABLE):
+                raise UserError(
+                    f"search.space: {name!r} cannot be searched, as it changes what trials are "
+                    f"compared on or where they run; searchable are {', '.join(SEARCHABLE)}"
+                )
+            for value in dimension.values:
+                try:
+                    self.fixed({name: value})
+                except UserError as error:
+                    raise UserError(f"search.space.{name} offers {value!r}: {error}") from None
+        if self.search.stratify not in (None, "model.norm", *dimensions):
+            raise UserError(
+                f"search.stratify must name a choice of search.space; received "
+                f"{self.search.stratify!r}, {nearest(str(self.search.stratify), dimensions)}"
+            )
+
+
+def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy in which the name of a family of artifacts has given way to its members."""
+    expanded = copy.deepcopy(dict(raw))
+    for section in (("stress",), ("train", "augment")):
+        node: Any = expanded
+        for name in section:
+            node = node.get(name) if isinstance(node, dict) else None
+        wanted = node.get("artifacts") if isinstance(node, dict) else None
+        if isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted):
+            node["artifacts"] = list(artifacts_sim.expand(wanted))
+    return expanded
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"no sweep file {str(path)!r}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the sweep file {str(path)!r} cannot be read: {error}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"the sweep file {str(path)!r} is not YAML: {error}") from None
+    if not isinstance(raw, dict):
+        raise UserError(f"the sweep file {str(path)!r} must hold keys with values")
+    return raw
+
+
+def override(raw: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+    """Apply ``key=value`` texts, values read as YAML, to nested data.
+
+    Raises:
+        UserError: no ``=``, or a value that is not YAML.
+
+    """
+    for text in assignments:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UserError(f"--set takes key=value, such as train.epochs=2; received {text!r}")
+        try:
+            set_dotted(raw, name.strip(), yaml.safe_load(value))
+        except yaml.YAMLError as error:
+            raise UserError(f"--set {name}: the value is not YAML: {error}") from None
+    return raw
+
+
+def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:
+    """Set one value in nested data by its dotted name.
+
+    ``search.space`` has dotted names for keys, so what follows it is one key.
+    """
+    if name.startswith("search.space."):
+        parents, last = ["search", "space"], name.removeprefix("search.space.")
+    else:
+        *parents, last = name.split(".")
+    node = raw
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise UserError(f"{name!r} cannot be set: {parent!r} is a value, not a section")
+        node = child
+    node[last] = value
+
+
+def _explain(error: ValidationError) -> str:
+    lines = [_line(details) for details in error.errors()]
+    return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
+
+
+def _line(details: ErrorDetails) -> str:
+    path = [str(part) for part in details["loc"]]
+    name = ".".join(path)
+    if details["type"] == "unexpected_keyword_argument":
+        return f"unknown setting {name!r}; {nearest(path[-1], _keys(path[:-1]))}"
+    if details["type"] == "missing":
+        return f"{name} is missing and has no default"
+    received = details["input"]
+    if isinstance(received, float) and not math.isfinite(received):
+        return f"{name} must be finite; received {received}"
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "value_error":
+        section = ".".join(path)
+        return f"{section}: {message}" if section else message
+    return f"{name}: {message[0].lower()}{message[1:]}; received {received!r}"
+
+
+def _keys(path: list[str]) -> list[str]:
+    """The names of the settings in the section at ``path``."""
+    section: Any = SweepConfig
+    for part in path:
+        section = next(field.type for field in dataclasses.fields(section) if field.name == part)
+    return [item.name for item in dataclasses.fields(section)]

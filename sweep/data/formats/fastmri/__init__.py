@@ -1,1 +1,0 @@
-"""fastMRI's volumes, and the tables of fastMRI+ that say what readers found in them."""

@@ -1,1 +1,0 @@
-"""From fastMRI volumes and their tables to the plan of a store."""

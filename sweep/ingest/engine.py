@@ -1,0 +1,204 @@
+"""Carrying a plan out: in parallel, restartable, and all or nothing in the end.
+
+What is being made lies in a folder beside the store to be, ``STORE.h5.partial``: the draft and a
+journal of the items that are in it. Whenever this ends before the store is whole, the next run
+with the same plan checks what is there by its digests and goes on. When all is done the draft gets
+its fingerprint and, by a rename, its name.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+
+from sweep.core.errors import UserError, WorkError
+from sweep.core.problems import refuse
+from sweep.ingest.partial import Workplace, check_room, workplace
+from sweep.ingest.plan import Item, Plan, Progress, Skipped
+from sweep.ingest.tasks import Fill, Filled, Task
+from sweep.ingest.workers import Death, work
+from sweep.store import Store, refuse_existing
+from sweep.store.fingerprint import fingerprint
+from sweep.store.layout import Form, PixelType, create
+from sweep.store.slices import check_slices
+from sweep.store.writer import Draft
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of an ingest.
+
+    Attributes:
+        store: the new store, open.
+        skipped: every item left out, and why.
+        notes: what the user should know of the choices made, one sentence each.
+        found: how many slices an earlier, interrupted run had left.
+
+    """
+
+    store: Store
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+    found: int
+
+
+def ingest(
+    plan: Plan,
+    out: Path,
+    *,
+    pixels: PixelType = "float32",
+    workers: int = 1,
+    strict: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Read all items of a plan into a new store.
+
+    Args:
+        plan: what to read.
+        out: the new store.
+        pixels: type of the stored pixels.
+        workers: processes that read; 1: this one. With more, the main module of the calling
+            program must be importable, as ``multiprocessing`` asks.
+        strict: an item that cannot be used is an error, where otherwise it is left out.
+        progress: called with the number of slices done and of all slices.
+
+    Raises:
+        UserError: ``out`` exists; no worker; a law of ``check_slices`` is broken; an unfinished
+            ingest of another plan lies there; the disk is too small; no item can be used, or, if
+            ``strict``, not every one.
+        WorkError: the disk is full or fails. What was done is kept for the next run.
+
+    """
+    refuse_existing(out)
+    if workers < 1:
+        raise UserError(f"At least one worker reads; received {workers}. Take 1 or more.")
+    if strict:
+        _refuse_skipped(plan.skipped)
+    check_slices(plan.slices, plan.label_names, plan.task)
+    form = _form(plan, pixels, plan.skipped)
+    try:
+        with workplace(out, _digest(plan, form)) as place:
+            filled, skipped = _make(plan, form, place, out, workers, strict, progress)
+    except OSError as error:
+        raise WorkError(
+            f"{out} could not be written: {error}. Make room or mend the disk, then run the same "
+            "command: it goes on where it stopped."
+        ) from error
+    found = sum(len(one.entry.digests) for one in filled.values() if one.found)
+    return Report(Store.open(out), skipped, plan.notes, found)
+
+
+def _make(
+    plan: Plan,
+    form: Form,
+    place: Workplace,
+    out: Path,
+    workers: int,
+    strict: bool,
+    progress: Progress | None,
+) -> tuple[dict[str, Filled], tuple[Skipped, ...]]:
+    """Fill the draft and publish it; what is in it, by name, and every item left out."""
+    check_room(out, place.draft, len(plan.slices), form)
+    if not place.draft.exists():
+        create(place.draft, plan.slices, form)
+    filled, failed = _fill(plan, place, workers, strict, progress)
+    skipped = (*plan.skipped, *failed)
+    if not filled:
+        raise UserError(
+            f"A store holds at least one slice, and none of {len(plan.items)} files could be "
+            f"used. {failed[0].reason}"
+        )
+    _publish(plan, _form(plan, form.pixels, skipped), place, filled, out)
+    return filled, skipped
+
+
+def _form(plan: Plan, pixels: PixelType, skipped: Sequence[Skipped]) -> Form:
+    source = {**plan.source, "skipped": [one._asdict() for one in skipped]}
+    return Form(plan.shape, plan.label_names, plan.task, source, pixels, plan.kspace)
+
+
+def _digest(plan: Plan, form: Form) -> str:
+    """What must be the same for an unfinished ingest to go on."""
+    items = [[item.name, len(item.slices)] for item in plan.items]
+    parts = [fingerprint(plan.slices, form, []), form.source, items]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _refuse_skipped(skipped: Sequence[Skipped]) -> None:
+    refuse(
+        "With --strict every file can be used",
+        [f"{one.name}: {one.reason}" for one in skipped],
+        "Repair or remove what is named, or leave --strict out.",
+    )
+
+
+def _fill(
+    plan: Plan, place: Workplace, workers: int, strict: bool, progress: Progress | None
+) -> tuple[dict[str, Filled], list[Skipped]]:
+    """Put every item into the draft; what is there, by name, and what could not be used."""
+    noted, done, total = place.journal.entries, 0, len(plan.slices)
+    tasks = [
+        Task(item, first, noted.get(item.name))
+        for item, first in zip(plan.items, _first_rows(plan.items), strict=True)
+    ]
+    filled: dict[str, Filled] = {}
+    failed: list[Skipped] = []
+    with closing(work(Fill(place.draft, plan.reader), tasks, workers)) as answers:
+        for task, answer in answers:
+            outcome = _crashed(task.item, answer) if isinstance(answer, Death) else answer
+            if isinstance(outcome, Skipped):
+                if strict:
+                    _refuse_skipped([outcome])
+                failed.append(outcome)
+            else:
+                place.journal.add(task.item.name, outcome.entry)
+                filled[task.item.name] = outcome
+            done += len(task.item.slices)
+            if progress is not None:
+                progress(done, total)
+    return filled, sorted(failed)
+
+
+def _first_rows(items: Sequence[Item]) -> list[int]:
+    counts = [len(item.slices) for item in items]
+    return list(accumulate(counts, initial=0))[:-1]
+
+
+def _crashed(item: Item, death: Death) -> Skipped:
+    return Skipped(
+        item.name,
+        f"Reading a file does not end the process that reads it; {item.name} did so twice, with "
+        f"exit code {death.exit_code}: it is damaged, or memory ran out. Repair or remove it, or "
+        "take fewer workers.",
+    )
+
+
+def _publish(
+    plan: Plan, form: Form, place: Workplace, filled: Mapping[str, Filled], out: Path
+) -> None:
+    """Give the finished draft its fingerprint and its name; without the items that failed."""
+    kept = [item for item in plan.items if item.name in filled]
+    slices = [one for item in kept for one in item.slices]
+    digests = [digest for item in kept for digest in filled[item.name].entry.digests]
+    finished = place.draft
+    if len(kept) < len(plan.items):
+        _copy_kept(plan, form, place, filled)
+        finished = place.whole
+    with Draft.open(finished) as draft:
+        draft.seal(fingerprint(slices, form, digests))
+    refuse_existing(out)
+    finished.replace(out)
+
+
+def _copy_kept(plan: Plan, form: Form, place: Workplace, filled: Mapping[str, Filled]) -> None:
+    """Copy the draft without the room of items that turned out unusable."""
+    starts = zip(plan.items, _first_rows(plan.items), strict=True)
+    kept = [(item, first) for item, first in starts if item.name in filled]
+    create(place.whole, [one for item, _ in kept for one in item.slices], form)
+    rows = [first + n for item, first in kept for n in range(len(item.slices))]
+    with Draft.open(place.draft) as old, Draft.open(place.whole) as new:
+        for row, old_row in enumerate(rows):
+            new.copy(row, old, old_row)

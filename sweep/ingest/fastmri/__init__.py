@@ -1,0 +1,1 @@
+"""fastMRI: its volumes and tables, the rules from fastMRI+ findings to labels, and their plan."""

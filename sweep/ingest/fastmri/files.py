@@ -1,0 +1,66 @@
+"""Finding the volumes of a data set in folders."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from sweep.core.errors import UserError
+from sweep.core.problems import refuse
+
+SUFFIX = ".h5"
+
+
+def volume_name(text: str) -> str:
+    """Name of a volume, which tables write with or without the suffix of its file."""
+    return text.strip().removesuffix(SUFFIX)
+
+
+def find_volumes(folders: Sequence[Path]) -> dict[str, Path]:
+    """All ``*.h5`` below the folders, by name, in the order of the names.
+
+    Links are followed; a folder that is reached twice, as by a loop of links, is read once.
+
+    Raises:
+        UserError: no such folder; a folder that cannot be read; a name twice; no file.
+
+    """
+    refuse(
+        "Volumes lie in folders",
+        [f"{folder} is not one" for folder in folders if not folder.is_dir()],
+        "Correct the path.",
+    )
+    found: dict[str, list[Path]] = {}
+    seen: set[tuple[int, int]] = set()
+    for folder in folders:
+        for path in _below(folder, seen):
+            found.setdefault(volume_name(path.name), []).append(path)
+    repeated = [" and ".join(map(str, paths)) for paths in found.values() if len(paths) > 1]
+    refuse(
+        "The name of a volume is unique, or labels could not tell which is meant",
+        repeated,
+        "Remove or rename the repeats.",
+    )
+    if not found:
+        raise UserError(
+            f"Volumes are files *{SUFFIX}; there is none below {', '.join(map(str, folders))}. "
+            "Name the folder that they are in."
+        )
+    return {name: found[name][0] for name in sorted(found)}
+
+
+def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    for root, subfolders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
+        subfolders.sort()
+        status = Path(root).stat()
+        identity = (status.st_dev, status.st_ino)
+        if identity in seen:
+            subfolders.clear()
+            continue
+        seen.add(identity)
+        yield from (Path(root) / name for name in sorted(names) if name.endswith(SUFFIX))
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise UserError(
+        f"The folders can be read; {error.filename}: {error.strerror}. Correct its permissions."
+    ) from error

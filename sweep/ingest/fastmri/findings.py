@@ -1,0 +1,117 @@
+"""What readers found in volumes: the label file of fastMRI+, and the list of what was reviewed."""
+
+import re
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+from sweep.core.errors import UserError
+from sweep.core.problems import refuse
+from sweep.ingest.fastmri.files import volume_name
+from sweep.ingest.fastmri.table import Row, read_table
+
+COLUMNS = {name: (name,) for name in ("file", "slice", "study_level", "label")}
+STUDY_LEVEL = {"no": False, "yes": True}
+NUMBER = re.compile("[0-9]{1,6}")
+
+
+class Finding(NamedTuple):
+    """A row of the label file.
+
+    Attributes:
+        file: name of the volume.
+        slice: number of the slice, the first is 0.
+        study_level: it concerns the whole volume, whatever slice the row names.
+        name: what was found.
+
+    """
+
+    file: str
+    slice: int
+    study_level: bool
+    name: str
+
+
+class Findings(NamedTuple):
+    """All rows of a label file but exact repeats, and how many of those there were."""
+
+    rows: tuple[Finding, ...]
+    duplicates: int
+
+
+class Reviewed(NamedTuple):
+    """Names of the volumes that a reader has looked at, and lines that name none."""
+
+    files: frozenset[str]
+    stray: tuple[str, ...]
+
+
+def read_findings(path: Path) -> Findings:
+    """Read a label file of fastMRI+.
+
+    CSV with the columns ``file`` (with or without ``.h5``), ``slice``, ``study_level`` (Yes or
+    No) and ``label``; those of the box are not used. Rows that agree in every cell count once.
+
+    Raises:
+        UserError: see ``read_table``; a slice that is not a whole number from 0; a study level
+            other than Yes or No.
+
+    """
+    rows = read_table(path, "A label file", COLUMNS)
+    refuse(
+        f"A label file has a slice from 0 and a study level Yes or No in each row ({path})",
+        [_shown(row) for row in rows if not _well_formed(row)],
+        "Correct the rows.",
+    )
+    unique = {row.whole: _finding(row) for row in rows}
+    return Findings(tuple(unique.values()), len(rows) - len(unique))
+
+
+def read_reviewed(path: Path, known: Collection[str]) -> Reviewed:
+    """Read the list of reviewed volumes, one name to a line, with or without ``.h5``.
+
+    A line with white space inside it is no name of a volume, unless it is a known one: the last
+    line of fastMRI+'s own list is the heading "Knee data".
+
+    Args:
+        path: text in UTF-8.
+        known: names of volumes from elsewhere: those that are there, those with findings.
+
+    Raises:
+        UserError: no such file, or not text; no name in it.
+
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"A list of reviewed volumes is a text file in UTF-8; {path}: {error}. "
+            "Give another file."
+        ) from error
+    names = [volume_name(line) for line in lines if line.strip()]
+    stray = tuple(name for name in names if len(name.split()) > 1 and name not in known)
+    files = frozenset(names).difference(stray)
+    if not files:
+        raise UserError(
+            f"A list of reviewed volumes has a name in each line; {path} has none. "
+            "Give another file, or 'all'."
+        )
+    return Reviewed(files, stray)
+
+
+def _well_formed(row: Row) -> bool:
+    is_number = NUMBER.fullmatch(row.cells["slice"]) is not None
+    return is_number and row.cells["study_level"].lower() in STUDY_LEVEL
+
+
+def _shown(row: Row) -> str:
+    return f"row {row.number} has {row.cells['slice']!r} and {row.cells['study_level']!r}"
+
+
+def _finding(row: Row) -> Finding:
+    return Finding(
+        file=volume_name(row.cells["file"]),
+        slice=int(row.cells["slice"]),
+        study_level=STUDY_LEVEL[row.cells["study_level"].lower()],
+        name=row.cells["label"],
+    )

@@ -1,0 +1,162 @@
+"""From fastMRI volumes with fastMRI+ findings to the plan of a store."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from sweep.core.errors import UserError
+from sweep.ingest.fastmri.files import find_volumes
+from sweep.ingest.fastmri.notes import count, label_notes, table_notes, volume_notes
+from sweep.ingest.fastmri.reader import FastmriReader, Reconstruction
+from sweep.ingest.fastmri.rule import load_rule
+from sweep.ingest.fastmri.survey import Survey, Wide, survey
+from sweep.ingest.fastmri.tables import Owner, Tables, read_tables
+from sweep.ingest.formats.pixels import check_size
+from sweep.ingest.plan import Item, Plan, Progress
+from sweep.store.slices import Slice
+from sweep.store.splits import Dealing, deal_slices
+
+
+def plan_fastmri(
+    folders: Sequence[Path],
+    *,
+    labels: Path,
+    reviewed: Path | Literal["all"] | None = None,
+    patients: Path | None = None,
+    split_column: str | None = None,
+    rule: str | Path = "madaan2023",
+    reconstruction: Reconstruction = "auto",
+    kspace: bool = False,
+    max_columns: int = 400,
+    wide: Wide = "drop",
+    size: int | None = None,
+    dealing: Dealing,
+    progress: Progress | None = None,
+) -> Plan:
+    """Plan a store of knee volumes; reads tables and headers, no pixel.
+
+    Args:
+        folders: ``*.h5`` below them are the volumes; one volume is one item.
+        labels: findings, see ``read_findings``.
+        reviewed: list of the volumes that a reader has looked at, see ``read_reviewed``; others
+            are left out. 'all' = every volume was reviewed; None = those with a finding were.
+        patients: table of patients, see ``read_patients``; a volume that it does not name belongs
+            to the patient that its attribute ``patient_id`` names, or else to one of its own.
+        split_column: of that table; None = patients are dealt to splits.
+        rule: from findings to labels, see ``load_rule``.
+        reconstruction: where images come from, see ``FastmriReader``.
+        kspace: keep k-space beside the images, which are then made of it.
+        max_columns: volumes with more columns of k-space are wide.
+        wide: 'drop' them or 'keep' them.
+        size: pad images to a square and resize to (size, size); None = they have one size.
+        dealing: of patients to splits.
+        progress: called with the number of headers read and the number of all.
+
+    Raises:
+        UserError: settings that contradict one another; an unusable table, rule or folder; images
+            of several sizes; a split for some volumes only; no volume left.
+
+    """
+    _check_settings(reconstruction, kspace, max_columns, size)
+    loaded = load_rule(rule)
+    found = find_volumes(folders)
+    tables = read_tables(
+        found,
+        loaded,
+        labels=labels,
+        reviewed=reviewed,
+        patients=patients,
+        split_column=split_column,
+    )
+    reader = FastmriReader(reconstruction, kspace, size)
+    taken = _taken(found, tables)
+    surveyed = survey(taken, reader, max_columns=max_columns, wide=wide, progress=progress)
+    owners = {name: tables.owner(name, volume) for name, volume in surveyed.volumes.items()}
+    items = _items(surveyed, tables, owners, dealing)
+    counts = count(found, tables, surveyed, owners)
+    return Plan(
+        items=items,
+        reader=reader,
+        shape=surveyed.shape,
+        label_names=tuple(loaded.labels),
+        task="multilabel",
+        kspace=surveyed.frame if kspace else None,
+        skipped=surveyed.skipped,
+        notes=(
+            *table_notes(tables, counts),
+            *volume_notes(surveyed, tables, counts, max_columns, wide),
+            *label_notes(loaded.labels, items),
+        ),
+        source={
+            "kind": "fastmri",
+            "folders": [str(folder) for folder in folders],
+            "labels": str(labels),
+            "reviewed": str(reviewed) if reviewed else None,
+            "patients": str(patients) if patients else None,
+            "splits": _splits(split_column, dealing),
+            "rule": loaded.to_plain(),
+            "reconstruction": reconstruction,
+            "kspace": kspace,
+            "max_columns": max_columns,
+            "wide": wide,
+            "size": size,
+            "counts": counts,
+        },
+    )
+
+
+def _splits(column: str | None, dealing: Dealing) -> dict[str, object]:
+    return {"column": column} if column else dealing.to_plain()
+
+
+def _check_settings(
+    reconstruction: Reconstruction, kspace: bool, max_columns: int, size: int | None
+) -> None:
+    if kspace and reconstruction in ("rss", "esc"):
+        raise UserError(
+            "With k-space kept, images are made of it, so that clean and corrupted ones are of one "
+            f"acquisition; received --reconstruction {reconstruction}. Leave one of the two out."
+        )
+    if kspace and size is not None:
+        raise UserError(
+            "With k-space kept, images keep the size of their acquisition; received --size "
+            f"{size}. Leave one of the two out."
+        )
+    check_size(size)
+    if max_columns < 1:
+        raise UserError(f"Columns are counted from 1; received at most {max_columns}.")
+
+
+def _taken(found: Mapping[str, Path], tables: Tables) -> dict[str, Path]:
+    taken = {name: path for name, path in found.items() if tables.takes(name)}
+    if not taken:
+        raise UserError(
+            f"At least one volume is reviewed; of the {len(found)} in the folders "
+            f"({next(iter(found))}, for one) the label file and the list of reviewed volumes name "
+            "none. Give those that belong to the volumes, or pass 'all' with --reviewed."
+        )
+    return taken
+
+
+def _items(
+    surveyed: Survey, tables: Tables, owners: Mapping[str, Owner], dealing: Dealing
+) -> tuple[Item, ...]:
+    slices = [
+        Slice(
+            key=f"{name}/{number:03d}",
+            patient=owners[name].patient,
+            split=owners[name].split,
+            labels=tables.labels(name, number),
+            origin=f"{volume.path}, slice {number}",
+            sequence=volume.acquisition,
+            geometry=surveyed.geometries[name],
+        )
+        for name, volume in surveyed.volumes.items()
+        for number in range(volume.slices)
+    ]
+    dealt = iter(deal_slices(slices, dealing))
+    return tuple(
+        Item(name, (volume.path,), tuple(islice(dealt, volume.slices)))
+        for name, volume in surveyed.volumes.items()
+    )

@@ -1,0 +1,146 @@
+"""Which label a finding counts for: a rule, read from a YAML file."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from sweep.core.errors import UserError, nearest
+from sweep.core.problems import refuse
+from sweep.ingest.fastmri.findings import Finding
+
+StudyLevel = Literal["slice", "drop"]
+KEYS = ("labels", "ignore", "study_level")
+PRESETS = files("sweep.ingest.fastmri") / "presets"
+EXAMPLE = 'Such as: labels: {acl: ["*ACL*"], other: ["*"]}'
+
+
+@dataclass(frozen=True)
+class LabelRule:
+    """Patterns are globs over the whole name of a finding, in upper or lower case alike.
+
+    Attributes:
+        labels: for each label its patterns; the first label with a match takes the finding.
+        ignore: findings that count for nothing.
+        study_level: a finding of the whole volume counts at the slice that its row names, or not
+            at all.
+
+    """
+
+    labels: Mapping[str, tuple[str, ...]]
+    ignore: tuple[str, ...] = ()
+    study_level: StudyLevel = "drop"
+
+    def label_of(self, finding: str) -> str | None:
+        """Give the label that takes a finding; None = no pattern does."""
+        return next((name for name, globs in self.labels.items() if _matches(finding, globs)), None)
+
+    def ignores(self, finding: str) -> bool:
+        """Whether a finding counts for nothing."""
+        return _matches(finding, self.ignore)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give what JSON can say of the rule."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Findings as labels.
+
+    Attributes:
+        slices: for each volume and slice the label of each row that names them.
+        ignored: rows that the rule ignores.
+        study_level: other rows about a whole volume, dropped or not.
+
+    """
+
+    slices: Mapping[str, Mapping[int, tuple[str, ...]]]
+    ignored: int
+    study_level: int
+
+
+def load_rule(rule: str | Path) -> LabelRule:
+    """Load a rule by the name of one that is shipped, or from a file.
+
+    Raises:
+        UserError: neither; not YAML in UTF-8; a key, a value or a pattern of the wrong kind.
+
+    """
+    presets = {entry.name.removesuffix(".yaml"): entry for entry in PRESETS.iterdir()}
+    try:
+        text = presets.get(str(rule), Path(rule)).read_text(encoding="utf-8")
+        # All scalars as text: a label may be called 'no', which YAML would take for false.
+        raw = yaml.load(text, Loader=yaml.BaseLoader)
+    except FileNotFoundError:
+        raise UserError(
+            f"A label rule is a YAML file or a name; there is no {str(rule)!r}, "
+            f"{nearest(str(rule), presets)}"
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(
+            f"A label rule is a YAML file in UTF-8; {rule}: {error}. Correct it."
+        ) from error
+    return _rule(raw, f"A label rule ({rule})")
+
+
+def apply_rule(findings: Iterable[Finding], rule: LabelRule) -> Labelled:
+    """Turn findings into labels.
+
+    Raises:
+        UserError: a finding that no pattern takes.
+
+    """
+    findings = list(findings)
+    heeded = [one for one in findings if not rule.ignores(one.name)]
+    local = [one for one in heeded if not one.study_level]
+    counted = heeded if rule.study_level == "slice" else local
+    unknown = Counter(one.name for one in counted if rule.label_of(one.name) is None)
+    refuse(
+        f"Each finding counts for a label of {', '.join(rule.labels)}, or is ignored",
+        [f"{name!r} ({count} rows)" for name, count in unknown.items()],
+        "Add patterns to the rule, under a label or under 'ignore'.",
+    )
+    slices: dict[str, dict[int, tuple[str, ...]]] = {}
+    for one in counted:
+        of_file = slices.setdefault(one.file, {})
+        of_file[one.slice] = (*of_file.get(one.slice, ()), str(rule.label_of(one.name)))
+    return Labelled(slices, len(findings) - len(heeded), len(heeded) - len(local))
+
+
+def _matches(finding: str, globs: Iterable[str]) -> bool:
+    return any(fnmatchcase(finding.casefold(), pattern.casefold()) for pattern in globs)
+
+
+def _rule(raw: Any, what: str) -> LabelRule:
+    if not isinstance(raw, dict) or not isinstance(raw.get("labels"), dict) or not raw["labels"]:
+        raise UserError(f"{what} has 'labels' with patterns. {EXAMPLE}")
+    refuse(
+        f"{what} has the keys {', '.join(KEYS)}",
+        [f"{key!r}, {nearest(str(key), KEYS)}" for key in raw if key not in KEYS],
+        "Correct the name.",
+    )
+    study_level = raw.get("study_level", "drop")
+    if study_level not in get_args(StudyLevel):
+        raise UserError(
+            f"{what} has a 'study_level' of {' or '.join(get_args(StudyLevel))}; "
+            f"received {study_level!r}. Choose one."
+        )
+    if "" in raw["labels"]:
+        raise UserError(f"{what} gives each label a name; one is empty. {EXAMPLE}")
+    labels = {
+        name: _globs(globs, f"{what}, label {name!r}") for name, globs in raw["labels"].items()
+    }
+    ignore = _globs(raw["ignore"], f"{what}, ignore") if "ignore" in raw else ()
+    return LabelRule(labels, ignore, study_level)
+
+
+def _globs(raw: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not raw or not all(isinstance(one, str) and one for one in raw):
+        raise UserError(f"{where} is a list of patterns; received {raw!r}. {EXAMPLE}")
+    return tuple(raw)

@@ -1,0 +1,128 @@
+"""Reading the headers of many fastMRI volumes, and judging which of them can go into one store."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from sweep.core.errors import UserError
+from sweep.core.problems import UnusableError
+from sweep.ingest.fastmri.reader import FastmriReader, Source
+from sweep.ingest.fastmri.volume import Volume, read_volume
+from sweep.ingest.plan import Progress, Skipped
+from sweep.store.geometry import Frame, Geometry
+
+Wide = Literal["drop", "keep"]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found of the volumes that the tables take.
+
+    Attributes:
+        volumes: by name, those to be read, at least one.
+        geometries: of the slices of each.
+        skipped: those that cannot be used.
+        wide: names of those with more columns than asked for, kept or not.
+        shape: (H, W) of all images.
+        sources: how many volumes take their images from where.
+
+    """
+
+    volumes: Mapping[str, Volume]
+    geometries: Mapping[str, Geometry]
+    skipped: tuple[Skipped, ...]
+    wide: tuple[str, ...]
+    shape: tuple[int, int]
+    sources: Counter[Source]
+
+    @property
+    def frame(self) -> Frame:
+        """The sizes that hold the k-space of every volume that has any."""
+        samplings = [one.sampling for one in self.volumes.values() if one.sampling is not None]
+        return Frame(
+            max(one.coils for one in samplings),
+            max(one.rows for one in samplings),
+            max(one.columns for one in samplings),
+        )
+
+
+def survey(
+    paths: Mapping[str, Path],
+    reader: FastmriReader,
+    *,
+    max_columns: int,
+    wide: Wide,
+    progress: Progress | None,
+) -> Survey:
+    """Read the header of every volume.
+
+    Args:
+        paths: by name.
+        reader: says where the images come from.
+        max_columns: of k-space; a volume with more is wide.
+        wide: whether wide volumes are dropped.
+        progress: called with the number of headers read and the number of all.
+
+    Raises:
+        UserError: no volume is left; images of several sizes without a size to bring them to.
+
+    """
+    volumes: dict[str, Volume] = {}
+    geometries: dict[str, Geometry] = {}
+    skipped: list[Skipped] = []
+    for done, (name, path) in enumerate(paths.items(), start=1):
+        try:
+            volume = read_volume(path)
+            geometries[name] = reader.geometry(volume)
+            volumes[name] = volume
+        except UnusableError as error:
+            skipped.append(Skipped(name, str(error)))
+        if progress is not None:
+            progress(done, len(paths))
+    over = tuple(
+        name
+        for name, one in volumes.items()
+        if one.sampling is not None and one.sampling.columns > max_columns
+    )
+    if wide == "drop":
+        volumes = {name: volume for name, volume in volumes.items() if name not in over}
+    if not volumes:
+        raise UserError(_nothing_left(skipped, over, max_columns))
+    return Survey(
+        volumes=volumes,
+        geometries=geometries,
+        skipped=tuple(skipped),
+        wide=over,
+        shape=_common_shape(volumes, reader),
+        sources=Counter(map(reader.source, volumes.values())),
+    )
+
+
+def _nothing_left(skipped: list[Skipped], wide: tuple[str, ...], max_columns: int) -> str:
+    reasons = [f"{one.name}: {one.reason}" for one in skipped[:3]]
+    if wide:
+        reasons.append(f"{len(wide)} have more than {max_columns} columns ({wide[0]}, for one)")
+    return (
+        f"At least one volume can be used; {len(skipped)} are unusable and {len(wide)} too wide. "
+        f"{'; '.join(reasons)}. Repair the files or raise the number of columns."
+    )
+
+
+def _common_shape(volumes: Mapping[str, Volume], reader: FastmriReader) -> tuple[int, int]:
+    sizes: dict[tuple[int, int], list[str]] = {}
+    for name, volume in volumes.items():
+        sizes.setdefault(reader.shape(volume), []).append(name)
+    if len(sizes) > 1:
+        shown = "; ".join(
+            f"{height} x {width} in {len(names)} volumes ({names[0]}, for one)"
+            for (height, width), names in sizes.items()
+        )
+        remedy = (
+            "Ingest those of each size apart: images with k-space keep their size."
+            if reader.kspace
+            else "Pass --size to bring all to one size."
+        )
+        raise UserError(f"All images have one size; found {shown}. {remedy}")
+    return next(iter(sizes))

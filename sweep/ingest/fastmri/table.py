@@ -1,0 +1,90 @@
+"""Tables beside the images: CSV files with named columns."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from sweep.core.errors import UserError, nearest
+from sweep.core.problems import refuse
+
+
+class Row(NamedTuple):
+    """One row.
+
+    Attributes:
+        number: its last line in the file; the header is line 1.
+        cells: by the name that the reader asked for, without white space around.
+        whole: all cells, as written.
+
+    """
+
+    number: int
+    cells: Mapping[str, str]
+    whole: tuple[str, ...]
+
+
+def read_table(path: Path, what: str, columns: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Read a CSV file; columns that are not asked for are ignored.
+
+    Args:
+        path: UTF-8, the first line names the columns.
+        what: the kind of table, for messages: "A table of patients".
+        columns: for each name the headings that it may have.
+
+    Raises:
+        UserError: no such file, not UTF-8 text or not CSV; a column missing or there twice; no
+            row; a row of another length than the header; an empty cell in a column asked for.
+
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            head = [name.strip() for name in next(reader, [])]
+            lines = [(reader.line_num, tuple(cells)) for cells in reader if cells]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{what} is a readable CSV file in UTF-8; {path}: {error}. Give another file."
+        ) from error
+    places = _places(head, columns, f"{what} ({path})")
+    _check_lines(lines, len(head), f"{what} ({path})")
+    rows = [
+        Row(number, {name: cells[place].strip() for name, place in places.items()}, cells)
+        for number, cells in lines
+    ]
+    empty = [
+        f"row {row.number} has no {name!r}"
+        for row in rows
+        for name in columns
+        if not row.cells[name]
+    ]
+    refuse(f"{what} ({path}) has no empty cell that matters", empty, "Fill them in.")
+    return rows
+
+
+def _places(head: list[str], columns: Mapping[str, Sequence[str]], what: str) -> dict[str, int]:
+    places = {
+        name: [place for place, heading in enumerate(head) if heading in accepted]
+        for name, accepted in columns.items()
+    }
+    refuse(
+        f"{what} has each column once",
+        [
+            f"{' or '.join(map(repr, columns[name]))} is there {len(found)} times, "
+            f"{nearest(columns[name][0], head)}"
+            for name, found in places.items()
+            if len(found) != 1
+        ],
+        "Correct the first line.",
+    )
+    return {name: found[0] for name, found in places.items()}
+
+
+def _check_lines(lines: list[tuple[int, tuple[str, ...]]], width: int, what: str) -> None:
+    if not lines:
+        raise UserError(f"{what} has at least one row; there is a header only. Add rows.")
+    refuse(
+        f"Each row has {width} cells, as many as the header ({what})",
+        [f"row {number} has {len(cells)}" for number, cells in lines if len(cells) != width],
+        "Quote cells that hold a comma.",
+    )

@@ -1,0 +1,4 @@
+"""File formats as users have them, read and checked: manifests, pictures, NIfTI, DICOM.
+
+A reader of a format belongs here: it knows files, and neither plans nor stores.
+"""

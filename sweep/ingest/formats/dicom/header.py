@@ -1,0 +1,104 @@
+"""What a DICOM header says of a file and its pixels; plain values from here on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweep.core.problems import UnusableError
+from sweep.ingest.formats.dicom.frames import Frame, frames_of
+
+NEEDED = (
+    *("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
+    *("BitsAllocated", "BitsStored", "PixelRepresentation"),
+)
+GREY, COLOUR = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"), ("RGB", "YBR_FULL", "YBR_FULL_422")
+SAMPLES = {**dict.fromkeys(GREY, 1), **dict.fromkeys((*COLOUR, "YBR_ICT", "YBR_RCT"), 3)}
+BITS = (8, 16)
+
+
+@dataclass(frozen=True)
+class Header:
+    """One file.
+
+    Attributes:
+        path: the file.
+        series: SeriesInstanceUID.
+        patient: PatientID.
+        sequence: SeriesDescription, else ProtocolName.
+        instance: InstanceNumber.
+        shape: rows, columns.
+        frames: in the file's order.
+
+    """
+
+    path: Path
+    series: str
+    patient: str
+    sequence: str
+    instance: int | None
+    shape: tuple[int, int]
+    frames: tuple[Frame, ...]
+
+
+def header_of(dataset: Any, path: Path) -> Header:
+    """Read the header of an image.
+
+    Args:
+        dataset: pydicom's, up to the pixels.
+        path: its file.
+
+    Raises:
+        UnusableError: an attribute that pixels need is missing; pixels of an unknown kind; a
+            table instead of slope and intercept; frames without description.
+        Exception: as pydicom raises on a damaged value.
+
+    """
+    missing = [name for name in NEEDED if dataset.get(name) in (None, "")]
+    if missing:
+        raise UnusableError(
+            f"A DICOM image has {', '.join(NEEDED)}; {path} lacks {', '.join(missing)}. "
+            "Export it again."
+        )
+    _check_pixels(dataset, path)
+    instance = dataset.get("InstanceNumber")
+    return Header(
+        path=path,
+        series=_text(dataset, "SeriesInstanceUID"),
+        patient=_text(dataset, "PatientID"),
+        sequence=_text(dataset, "SeriesDescription") or _text(dataset, "ProtocolName"),
+        instance=None if instance in (None, "") else int(instance),
+        shape=(int(dataset.Rows), int(dataset.Columns)),
+        frames=frames_of(dataset, frame_count(dataset), path),
+    )
+
+
+def pixel_bytes(dataset: Any) -> int:
+    """Bytes of all pixels without compression, DICOM PS3.5 section 8.1."""
+    pixels = frame_count(dataset) * dataset.Rows * dataset.Columns
+    samples = 2 if dataset.PhotometricInterpretation == "YBR_FULL_422" else dataset.SamplesPerPixel
+    return int(pixels * samples * dataset.BitsAllocated // 8)
+
+
+def frame_count(dataset: Any) -> int:
+    """Number of frames; a file that does not say has one."""
+    return int(dataset.get("NumberOfFrames") or 1)
+
+
+def _check_pixels(dataset: Any, path: Path) -> None:
+    kind, samples = dataset.PhotometricInterpretation, dataset.SamplesPerPixel
+    if SAMPLES.get(kind) != samples or dataset.BitsAllocated not in BITS:
+        raise UnusableError(
+            f"DICOM pixels are grey (or colour that is grey) with 8 or 16 bits; {path} has {kind} "
+            f"with {samples} samples of {dataset.BitsAllocated} bits. Export it as grey."
+        )
+    if min(dataset.Rows, dataset.Columns, frame_count(dataset)) < 1:
+        raise UnusableError(f"An image has pixels; {path} has none. Remove its rows.")
+    if dataset.get("ModalityLUTSequence"):
+        raise UnusableError(
+            f"Stored values become units by slope and intercept; {path} has a table for it "
+            "(ModalityLUTSequence). Export it without."
+        )
+
+
+def _text(dataset: Any, name: str) -> str:
+    return str(dataset.get(name) or "").strip()

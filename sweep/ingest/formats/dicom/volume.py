@@ -1,0 +1,109 @@
+"""A DICOM series as a volume: its slices as stored, or planes along another axis of the stack."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.core.problems import UnusableError
+from sweep.ingest.formats.dicom.file import read_frames
+from sweep.ingest.formats.dicom.series import Placed, Series, read_series
+from sweep.ingest.formats.planes import Axis, Grid, Outline, Section, sections_of, view_along
+
+EVEN = 0.01  # relative difference up to which steps or spacings count as equal
+
+
+def outline(path: Path, axis: Axis) -> Outline:
+    """Read the headers of a series: one file, or the files in a folder.
+
+    Raises:
+        UnusableError: see ``read_series``; for an anatomical axis, see ``stack_grid``.
+
+    """
+    series = read_series(path)
+    first = series.headers[0]
+    if axis == "acquired":
+        height, width = first.shape
+        geometries = tuple(one.frame.geometry for one in series.slices)
+    else:
+        grid = stack_grid(series, path)
+        seen = view_along(grid, axis, str(path)).grid(grid)
+        count, height, width = seen.shape
+        geometries = (seen.geometry,) * count
+    return Outline(
+        paths=tuple(header.path for header in series.headers),
+        shape=(height, width),
+        geometries=geometries,
+        patient=first.patient,
+        sequence=first.sequence,
+        ignored=series.ignored,
+    )
+
+
+def sections(path: Path, axis: Axis, numbers: Sequence[int]) -> Iterator[Section]:
+    """Give the numbered planes of a series, in the files' units, see ``read_frames``.
+
+    As acquired one slice is held at a time, otherwise the volume.
+
+    Raises:
+        UnusableError: see ``outline`` and ``read_frames``.
+
+    """
+    series = read_series(path)
+    if axis == "acquired":
+        slices = [series.slices[number] for number in numbers]
+        for one, image in zip(slices, _images(slices), strict=True):
+            yield Section(image, one.frame.geometry)
+    else:
+        grid = stack_grid(series, path)
+        view = view_along(grid, axis, str(path))
+        yield from sections_of(_volume(series, grid), grid, view, numbers)
+
+
+def stack_grid(series: Series, path: Path) -> Grid:
+    """Where the voxels of a stack of slices lie.
+
+    Raises:
+        UnusableError: a single slice; positions, orientation or pixel spacing unknown; steps from
+            slice to slice, or pixel spacings, that differ by more than 1 %.
+
+    """
+    frames = [one.frame for one in series.slices]
+    places = [one.position for one in frames if one.position]
+    orientation, pixel_mm = frames[0].orientation, frames[0].pixel_mm
+    if len(frames) < 2 or len(places) < len(frames) or not orientation or not pixel_mm:
+        raise UnusableError(
+            f"Other planes than the acquired ones need a stack of slices with position, "
+            f"orientation and pixel spacing; {path} has {len(frames)} slices, {len(places)} of "
+            "them with a position. Take the planes as acquired."
+        )
+    steps = np.diff(np.array(places), axis=0)
+    step = steps.mean(axis=0)
+    uneven = np.linalg.norm(steps - step, axis=1).max()
+    spacings = [one.pixel_mm or (0.0, 0.0) for one in frames]
+    alike = np.allclose(spacings, pixel_mm, rtol=EVEN, atol=0)
+    if not (alike and step.any() and uneven <= EVEN * np.linalg.norm(step)):
+        lengths = np.linalg.norm(steps, axis=1)
+        raise UnusableError(
+            "Other planes than the acquired ones need slices with one pixel spacing and, to 1 %, "
+            f"equal steps along a line; those of {path} step by {lengths.min():.4g} to "
+            f"{lengths.max():.4g} mm. Take the planes as acquired."
+        )
+    along, down = map(np.array, orientation)
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([step, down * pixel_mm[0], along * pixel_mm[1], places[0]])
+    return Grid((len(frames), *series.headers[0].shape), affine)
+
+
+def _images(slices: Sequence[Placed]) -> Iterator[NDArray[np.float32]]:
+    for path, run in groupby(slices, key=lambda one: one.header.path):
+        yield from read_frames(path, [one.frame for one in run])
+
+
+def _volume(series: Series, grid: Grid) -> NDArray[np.float32]:
+    volume = np.empty(grid.shape, np.float32)
+    for place, image in enumerate(_images(series.slices)):
+        volume[place] = image
+    return volume

@@ -1,0 +1,191 @@
+"""The manifest of an image collection: a CSV file with a row for each picture, volume or slice."""
+
+import csv
+import posixpath
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.core.errors import UserError, nearest
+from sweep.core.problems import UnusableError, refuse
+
+REQUIRED = ("file", "label")
+PATIENT = "patient"
+SPLITTING = ("fold", "split")
+SLICE = "slice"
+NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row.
+
+    Attributes:
+        number: line of the file; the header is line 1.
+        file: path inside the image folder, with forward slashes.
+        labels: the names in the label cell; empty = no finding.
+        patient: whose image it is; empty where the manifest may leave it to the file and does.
+        split: the cell of the column ``fold`` or ``split``; None without such a column.
+        slice: the slice of a volume that the row speaks of, from 0; None = of the whole file.
+
+    """
+
+    number: int
+    file: str
+    labels: frozenset[str]
+    patient: str
+    split: str | None
+    slice: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.slice is None else f", slice {self.slice}"
+        return f"row {self.number} ({self.file}{place})"
+
+
+def read_manifest(path: Path, *, volumes: bool = False, patients: bool = True) -> list[Row]:
+    """Read a manifest; columns ``file``, ``label``, ``patient``, and ``fold`` or ``split`` if any.
+
+    A label cell holds one name, several separated by ``|``, or nothing for no finding. Other
+    columns are ignored. Whether the images exist is not asked here.
+
+    Args:
+        path: the manifest.
+        volumes: a file holds several slices. Then the optional column ``slice`` numbers them from
+            0: a file has one row without a number, for all its slices, or a row for each of some.
+        patients: each row names its patient; otherwise the column may be missing or a cell empty.
+
+    Raises:
+        UserError: no such file, or not UTF-8 text; a missing column; ``fold`` and ``split`` both;
+            no row; a row of another length than the header; an empty file, patient or split cell;
+            a slice that is no number; a file, or a slice of it, twice; a file with two patients;
+            a file outside the image folder.
+
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            _check_columns(header, (*REQUIRED, PATIENT) if patients else REQUIRED, path)
+            slicing = volumes and SLICE in header
+            rows = [_row(cells, reader.line_num, slicing, path) for cells in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"A manifest is a readable CSV file in UTF-8; {path}: {error}. Give another file."
+        ) from error
+    _check_cells(rows, patients, path)
+    _check_files(rows, path)
+    return rows
+
+
+def located(row: Row, folder: Path) -> Path:
+    """Where the file of a row is; links may lead anywhere, as those of data managers do.
+
+    Raises:
+        UnusableError: there is nothing, or links that lead in a circle.
+
+    """
+    path = folder / row.file
+    try:
+        path.resolve(strict=True)
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a circle, before 3.13
+        raise UnusableError(
+            f"Each file of the manifest is in {folder}; {row} cannot be found: {error}. "
+            "Add the file or remove the row."
+        ) from error
+    return path
+
+
+def _check_columns(header: list[str], required: tuple[str, ...], path: Path) -> None:
+    refuse(
+        f"A manifest has the columns {', '.join(required)}",
+        [
+            f"{path} lacks {name!r}, {nearest(name, header)}"
+            for name in required
+            if name not in header
+        ],
+        "Name them in the first line.",
+    )
+    if all(name in header for name in SPLITTING):
+        raise UserError(
+            f"A manifest says once how to split; {path} has the columns 'fold' and 'split'. "
+            "Rename the one that you do not mean."
+        )
+
+
+def _row(cells: dict[str, str], number: int, slicing: bool, path: Path) -> Row:
+    if None in cells or None in cells.values():
+        raise UserError(
+            f"A row of a manifest has as many cells as the header; {path}, row {number} has "
+            f"{'more' if None in cells else 'fewer'}. Quote cells that hold a comma."
+        )
+    file = cells["file"].strip()
+    names = (name.strip() for name in cells["label"].split("|"))
+    return Row(
+        number=number,
+        file=posixpath.normpath(file) if file else "",
+        labels=frozenset(name for name in names if name),
+        patient=cells.get(PATIENT, "").strip(),
+        split=next((cells[name].strip() for name in SPLITTING if name in cells), None),
+        slice=_slice(cells[SLICE].strip(), number, path) if slicing else None,
+    )
+
+
+def _slice(cell: str, number: int, path: Path) -> int | None:
+    if not cell:
+        return None
+    found = NUMBER.fullmatch(cell)
+    if found is None:
+        raise UserError(
+            f"A slice is a number from 0, or empty for all slices of the file; {path}, row "
+            f"{number} has {cell!r}. Correct the column 'slice'."
+        )
+    return int(found[1])
+
+
+def _check_cells(rows: list[Row], patients: bool, path: Path) -> None:
+    if not rows:
+        raise UserError(f"A manifest has at least one row; {path} has a header only. Add rows.")
+    check = _checker(rows, path)
+    check("Each row names a file", lambda row: not row.file, "Fill the column 'file'.")
+    if patients:
+        check("Each row names a patient", lambda row: not row.patient, "Fill the column 'patient'.")
+    check("Each row has a split", lambda row: row.split == "", "Fill 'fold' or 'split'.")
+
+
+def _check_files(rows: list[Row], path: Path) -> None:
+    whole = {row.file for row in rows if row.slice is None}
+    patient: dict[str, str] = {}
+    first: dict[tuple[str, int | None], Row] = {}
+    for row in rows:
+        patient.setdefault(row.file, row.patient)
+        first.setdefault((row.file, row.slice), row)
+    check = _checker(rows, path)
+    check("Files lie inside the image folder", _leaves, "Move them there.")
+    check(
+        "A file, or a slice of it, has one row",
+        lambda row: first[row.file, row.slice] is not row,
+        "Remove the repeats.",
+    )
+    check(
+        "A file has one row without a slice, or rows that all name one",
+        lambda row: row.slice is not None and row.file in whole,
+        "Remove the row for the whole file, or those for its slices.",
+    )
+    check(
+        "A file shows one patient",
+        lambda row: row.patient != patient[row.file],
+        "Correct the column 'patient'.",
+    )
+
+
+def _checker(rows: list[Row], path: Path) -> Callable[[str, Callable[[Row], bool], str], None]:
+    def check(rule: str, breaks: Callable[[Row], bool], remedy: str) -> None:
+        refuse(f"{rule} ({path})", [str(row) for row in rows if breaks(row)], remedy)
+
+    return check
+
+
+def _leaves(row: Row) -> bool:
+    """Whether the path, as written, leads out of the folder."""
+    return row.file.startswith(("/", "../")) or row.file == ".."

@@ -1,0 +1,194 @@
+"""A grey picture file as an array, and an array at another size."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from sweep.core.errors import UserError
+from sweep.core.problems import UnusableError
+
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
+GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L")
+COLOUR_MODES = ("RGB", "P")
+MAX_VALUE = 65535
+SQUARE = 0.01  # relative difference of spacings up to which pixels count as square
+MAX_ASPECT = 100
+MAX_CHANNEL_DIFFERENCE = 8  # of 255; JPEG stores grey as colour with errors of a few levels
+
+
+def read_grey(path: Path, origin: str) -> NDArray[np.float32]:
+    """Read one grey picture of 8 or 16 bits; three channels pass when they are all but equal.
+
+    Args:
+        path: PNG, JPEG, TIFF or BMP.
+        origin: how to name the picture in messages.
+
+    Returns:
+        (H, W) in the file's own intensity units, 0..255 or 0..65535.
+
+    Raises:
+        UnusableError: the file cannot be read, holds several pictures, colour, another kind of
+            pixel, or one value only.
+
+    """
+    mode, values = _decode(path, origin)
+    pixels = one_channel(values, origin) if mode in COLOUR_MODES else values
+    if pixels.min() < 0 or pixels.max() > MAX_VALUE:
+        raise UnusableError(
+            f"Pixels lie in 0..{MAX_VALUE}; {origin} has {pixels.min():g}..{pixels.max():g}. "
+            "Save it with 8 or 16 bits."
+        )
+    if pixels.min() == pixels.max():
+        raise UnusableError(
+            f"An image shows something; {origin} is empty, every pixel is {pixels.flat[0]:g}. "
+            "Remove the row or repair the file."
+        )
+    return pixels.astype(np.float32)
+
+
+def size_of(path: Path, origin: str) -> tuple[int, int]:
+    """(H, W) of a picture, from its header.
+
+    Raises:
+        UnusableError: the file cannot be read.
+
+    """
+    with _opened(path, origin) as picture:
+        return picture.height, picture.width
+
+
+def one_channel(values: NDArray[np.generic], origin: str, white: int = 255) -> NDArray[np.floating]:
+    """The grey of a picture in colour whose channels are all but equal: their mean.
+
+    Args:
+        values: (..., C).
+        origin: how to name the picture in messages.
+        white: the largest value that a channel can have.
+
+    Returns:
+        (...), in the units of the channels.
+
+    Raises:
+        UnusableError: the channels differ.
+
+    """
+    difference = round(float(np.ptp(values, axis=-1).max()) * 255 / white)
+    if difference > MAX_CHANNEL_DIFFERENCE:
+        raise UnusableError(
+            f"An MR image is grey; {origin} is in colour, its channels differ by up to "
+            f"{difference} of 255. Save it as grey."
+        )
+    return np.asarray(values.mean(axis=-1))
+
+
+def check_size(size: int | None) -> None:
+    """Refuse a size that no image can have.
+
+    Raises:
+        UserError: it is below 1.
+
+    """
+    if size is not None and size < 1:
+        raise UserError(f"A size is a number of pixels, at least 1; received {size}.")
+
+
+def fit(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Pad with zeros to a square, the image in the middle, and resize to (size, size).
+
+    The padding keeps the aspect ratio. Reduction averages over the area of each new pixel, as a
+    larger voxel would: means are kept, and there is no ringing that would put values below zero.
+    Enlargement is bilinear.
+    """
+    square = _padded(image)
+    if square.shape[0] == size:
+        return square
+    method = Image.Resampling.BOX if size < square.shape[0] else Image.Resampling.BILINEAR
+    return np.array(Image.fromarray(square).resize((size, size), method))
+
+
+def fit_square(
+    image: NDArray[np.float32], pixel_mm: tuple[float, float] | None, size: int
+) -> NDArray[np.float32]:
+    """Bring (H, W) to (size, size) as ``fit`` does, its pixels made square before.
+
+    Pixels that are not square (more than 1 % apart) are first resampled, bilinear, along the axis
+    of the greater spacing. Unknown spacings count as equal.
+
+    Raises:
+        UnusableError: see ``fitted_mm``.
+
+    """
+    height, width = _square(image.shape, pixel_mm)
+    if (height, width) != image.shape:
+        method = Image.Resampling.BILINEAR
+        image = np.array(Image.fromarray(image).resize((width, height), method))
+    return fit(image, size)
+
+
+def fitted_mm(
+    shape: tuple[int, ...], pixel_mm: tuple[float, float], size: int
+) -> tuple[float, float]:
+    """Distances between rows and between columns after ``fit_square`` of an image (H, W).
+
+    Raises:
+        UnusableError: pixels more than a hundred times as long as wide.
+
+    """
+    square = _square(shape, pixel_mm)
+    rows, columns = (
+        spacing * before / after
+        for spacing, before, after in zip(pixel_mm, shape, square, strict=True)
+    )
+    return rows * max(square) / size, columns * max(square) / size
+
+
+def _square(shape: tuple[int, ...], pixel_mm: tuple[float, float] | None) -> tuple[int, int]:
+    """(H, W) of the image when its pixels are square; one of them stays as it is."""
+    height, width = shape
+    if pixel_mm is None or max(pixel_mm) <= (1 + SQUARE) * min(pixel_mm):
+        return height, width
+    if max(pixel_mm) > MAX_ASPECT * min(pixel_mm):
+        raise UnusableError(
+            f"Pixels are at most {MAX_ASPECT} times as long as wide; these are "
+            f"{pixel_mm[0]:g} x {pixel_mm[1]:g} mm. Correct the header."
+        )
+    side = min(pixel_mm)
+    return round(height * pixel_mm[0] / side), round(width * pixel_mm[1] / side)
+
+
+@contextmanager
+def _opened(path: Path, origin: str) -> Iterator[Image.Image]:
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            yield picture
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnusableError(
+            f"An image is a readable file of {', '.join(FORMATS)}; {origin}: {error}. "
+            "Repair the file or remove the row."
+        ) from error
+
+
+def _decode(path: Path, origin: str) -> tuple[str, NDArray[np.generic]]:
+    with _opened(path, origin) as picture:
+        mode, frames = picture.mode, getattr(picture, "n_frames", 1)
+        values = np.asarray(picture.convert("RGB") if mode == "P" else picture)
+    if frames > 1:
+        raise UnusableError(
+            f"An image file holds one slice; {origin} holds {frames}. Save each alone."
+        )
+    if mode not in GREY_MODES + COLOUR_MODES:
+        raise UnusableError(
+            f"An image is grey with 8 or 16 bits; {origin} has pixels of kind {mode!r}. "
+            "Save it as grey."
+        )
+    return mode, values
+
+
+def _padded(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    side = max(image.shape)
+    missing = [side - length for length in image.shape]
+    return np.pad(image, [(rest // 2, rest - rest // 2) for rest in missing])

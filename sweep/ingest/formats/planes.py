@@ -1,0 +1,180 @@
+"""Planes of an oriented volume: as it is stored, or along an anatomical axis as radiologists look.
+
+One convention for every format: a volume is (slice, row, column), and its affine takes that index
+to the centre of the voxel in DICOM's patient coordinates, LPS in mm (x to the patient's left, y to
+the back, z to the head).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.core.problems import UnusableError
+from sweep.store.geometry import UNKNOWN, Direction, Geometry
+
+Axis = Literal["acquired", "axial", "coronal", "sagittal"]
+Affine = NDArray[np.float64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+# Where slice, row and column number rise to, in LPS. As radiologists look: the patient's left at
+# the image's right, or the front at its left; the front or the head at its top. Slices rise along
+# (direction of a row) x (direction of a column), the order in which DICOM slices are sorted.
+DISPLAY: dict[str, tuple[Direction, Direction, Direction]] = {
+    "axial": ((0, 0, 1), (0, 1, 0), (1, 0, 0)),
+    "coronal": ((0, 1, 0), (0, 0, -1), (1, 0, 0)),
+    "sagittal": ((-1, 0, 0), (0, 0, -1), (0, 1, 0)),
+}
+FLAT = 1e-6  # volume of a voxel, relative to that of a brick with its edges
+
+
+class Section(NamedTuple):
+    """One plane: image (H, W) float32, finite, in the source's units; and where it lies."""
+
+    image: NDArray[np.float32]
+    geometry: Geometry
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What a format says of a volume, seen along an axis, before a pixel is read.
+
+    Attributes:
+        paths: the files that it is made of.
+        shape: (H, W) of every plane.
+        geometries: of each plane.
+        patient: whose it is; empty = the file does not say.
+        sequence: name of the pulse sequence or series; empty = the file does not say.
+        ignored: files beside it that are no part of it.
+
+    """
+
+    paths: tuple[Path, ...]
+    shape: tuple[int, int]
+    geometries: tuple[Geometry, ...]
+    patient: str = ""
+    sequence: str = ""
+    ignored: int = 0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the voxels of a volume lie.
+
+    Attributes:
+        shape: voxels along each axis of the array.
+        affine: (4, 4), index to mm in LPS; None = the source does not say.
+        oriented: False = only the lengths of the affine's columns mean something.
+
+    """
+
+    shape: tuple[int, int, int]
+    affine: Affine | None
+    oriented: bool = True
+
+    def __post_init__(self) -> None:
+        if self.affine is not None and not _spans(self.affine):
+            object.__setattr__(self, "affine", None)
+
+    @property
+    def geometry(self) -> Geometry:
+        """Of each plane, the grid being (slice, row, column); the thickness is the spacing."""
+        if self.affine is None:
+            return UNKNOWN
+        _, down, along = _directions(self.affine).T
+        thickness, height, width = map(float, _lengths(self.affine))
+        return Geometry(
+            pixel_mm=(height, width),
+            thickness_mm=thickness,
+            orientation=(_direction(along), _direction(down)) if self.oriented else None,
+        )
+
+
+@dataclass(frozen=True)
+class View:
+    """A volume with its axes in another order and direction; no voxel is computed.
+
+    Attributes:
+        order: for each axis of the view the axis of the array.
+        flipped: whether it is gone through from its end.
+
+    """
+
+    order: tuple[int, int, int] = (0, 1, 2)
+    flipped: tuple[bool, bool, bool] = (False, False, False)
+
+    def array(self, volume: NDArray[Scalar]) -> NDArray[Scalar]:
+        """The same memory, seen so."""
+        steps = tuple(slice(None, None, -1 if flip else 1) for flip in self.flipped)
+        return volume.transpose(self.order)[steps]
+
+    def grid(self, grid: Grid) -> Grid:
+        """Where the voxels lie, under their new index."""
+        shape = tuple(grid.shape[axis] for axis in self.order)
+        index = np.zeros((4, 4))
+        index[3, 3] = 1
+        for new, (old, flip) in enumerate(zip(self.order, self.flipped, strict=True)):
+            index[old, new] = -1 if flip else 1
+            index[old, 3] = grid.shape[old] - 1 if flip else 0
+        affine = None if grid.affine is None else grid.affine @ index
+        return Grid((shape[0], shape[1], shape[2]), affine, grid.oriented)
+
+
+def view_along(grid: Grid, axis: Axis, origin: str) -> View:
+    """How to look at a volume along an axis: its own axes that come closest, never resampled.
+
+    Args:
+        grid: (slice, row, column) as acquired.
+        axis: 'acquired', or the anatomical one.
+        origin: how to name the volume in messages.
+
+    Raises:
+        UnusableError: an anatomical axis, and the source does not say how the patient lies.
+
+    """
+    if axis == "acquired":
+        return View()
+    if grid.affine is None or not grid.oriented:
+        raise UnusableError(
+            f"{axis.capitalize()} planes need a header that says how the patient lies; {origin} "
+            "does not. Take the planes as acquired, or repair the header."
+        )
+    cosines = np.array(DISPLAY[axis]) @ _directions(grid.affine)
+    new = np.arange(3)
+    order = max(permutations(range(3)), key=lambda old: float(np.abs(cosines[new, old]).sum()))
+    first, second, third = (bool(cosine < 0) for cosine in cosines[new, order])
+    return View((order[0], order[1], order[2]), (first, second, third))
+
+
+def sections_of(
+    volume: NDArray[np.float32], grid: Grid, view: View, numbers: Sequence[int]
+) -> Iterator[Section]:
+    """The numbered planes of a volume (slice, row, column) in a view of it."""
+    planes, geometry = view.array(volume), view.grid(grid).geometry
+    for number in numbers:
+        yield Section(np.ascontiguousarray(planes[number]), geometry)
+
+
+def _lengths(affine: Affine) -> NDArray[np.float64]:
+    return np.asarray(np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def _directions(affine: Affine) -> NDArray[np.float64]:
+    """(3, 3): column n is the unit vector that index n rises along."""
+    return np.asarray(affine[:3, :3] / _lengths(affine))
+
+
+def _spans(affine: Affine) -> bool:
+    """Whether the affine is one of a space: finite, and its voxels not flat."""
+    if not np.isfinite(affine).all() or not _lengths(affine).all():
+        return False
+    return bool(abs(np.linalg.det(_directions(affine))) > FLAT)
+
+
+def _direction(vector: NDArray[np.float64]) -> Direction:
+    x, y, z = (float(part) + 0.0 for part in vector)  # without negative zeros
+    return x, y, z

@@ -1,0 +1,119 @@
+"""Picture files with a manifest: one picture, one slice."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.core.errors import UserError
+from sweep.core.problems import UnusableError, times
+from sweep.ingest.formats.manifest import Row, located, read_manifest
+from sweep.ingest.formats.pixels import check_size, fit, read_grey, size_of
+from sweep.ingest.labels import label_names, task_of
+from sweep.ingest.plan import Item, Plan, Plane, Skipped
+from sweep.store.slices import Slice, Task
+from sweep.store.splits import Dealing, deal_slices
+
+
+@dataclass(frozen=True)
+class PictureReader:
+    """Reads one picture, in the file's own units.
+
+    Attributes:
+        size: pad to a square and resize to (size, size); None = as it is.
+
+    """
+
+    size: int | None
+
+    def __call__(self, item: Item) -> Iterator[Plane]:
+        """Give the picture's one plane."""
+        image = read_grey(item.paths[0], item.slices[0].origin)
+        yield Plane(image if self.size is None else fit(image, self.size))
+
+
+def plan_images(
+    manifest: Path,
+    folder: Path,
+    *,
+    size: int | None = None,
+    task: Task | None = None,
+    dealing: Dealing,
+) -> Plan:
+    """Plan a store of grey pictures, in the manifest's order.
+
+    Args:
+        manifest: CSV file, see ``read_manifest``.
+        folder: that the manifest's files are in.
+        size: pad to a square and resize to (size, size), see ``fit``; None = all pictures must
+            have one size, and keep it.
+        task: None = 'multiclass' if every row has exactly one label and there are several labels,
+            else 'multilabel'.
+        dealing: of patients to splits, where the manifest has no column ``fold`` or ``split``.
+
+    Raises:
+        UserError: an unusable manifest, no such folder, no usable picture, pictures of two sizes.
+
+    """
+    check_size(size)
+    if not folder.is_dir():
+        raise UserError(f"Images lie in a folder; there is none at {folder}. Correct the path.")
+    rows = read_manifest(manifest)
+    names = label_names(rows, manifest)
+    shape, skipped = _shape(rows, folder, size)
+    unusable = {one.name for one in skipped}
+    slices = deal_slices([_slice(row) for row in rows], dealing)
+    return Plan(
+        items=tuple(
+            Item(row.file, (folder / row.file,), (one,))
+            for row, one in zip(rows, slices, strict=True)
+            if row.file not in unusable
+        ),
+        reader=PictureReader(size),
+        shape=shape,
+        label_names=names,
+        task=task or task_of(rows, names),
+        source={
+            "kind": "images",
+            "manifest": str(manifest),
+            "images": str(folder),
+            "size": size,
+            "splits": "manifest" if rows[0].split is not None else dealing.to_plain(),
+        },
+        skipped=skipped,
+    )
+
+
+def _slice(row: Row) -> Slice:
+    return Slice(
+        key=f"{row.patient}/{row.file}",
+        patient=row.patient,
+        split=row.split or "",
+        labels=row.labels,
+        origin=str(row),
+    )
+
+
+def _shape(
+    rows: Sequence[Row], folder: Path, size: int | None
+) -> tuple[tuple[int, int], tuple[Skipped, ...]]:
+    """(H, W) of the slices to be, and the pictures that are not there or do not say their size."""
+    found: dict[tuple[int, int], Row] = {}
+    skipped = []
+    for row in rows:
+        try:
+            path = located(row, folder)
+            found.setdefault((size, size) if size else size_of(path, str(row)), row)
+        except UnusableError as error:
+            skipped.append(Skipped(row.file, str(error)))
+    if not found:
+        raise UserError(
+            f"At least one picture can be used, and none of {len(skipped)} can. {skipped[0].reason}"
+        )
+    (shape, first), *others = found.items()
+    if others:
+        (other, row), *_ = others
+        raise UserError(
+            f"All images have one size; {row} is {times(other)} and {first} is {times(shape)}. "
+            "Pass --size to bring all to one size."
+        )
+    return shape, tuple(skipped)

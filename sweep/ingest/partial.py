@@ -1,0 +1,88 @@
+"""The folder beside a store to be, where it is made."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.core.errors import UserError
+from sweep.ingest.journal import Journal
+from sweep.store.layout import Form
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where an ingest is under way.
+
+    Attributes:
+        draft: the store in the making, with room for every slice of the plan.
+        whole: the same without the slices that could not be used, made at the end if any.
+        journal: which items are in the draft.
+
+    """
+
+    draft: Path
+    whole: Path
+    journal: Journal
+
+
+@contextmanager
+def workplace(out: Path, plan: str) -> Iterator[Workplace]:
+    """Open the folder of the store ``out``, new or as an earlier run left it.
+
+    It goes when the block ends well, and when it fails with nothing in it.
+
+    Args:
+        out: the new store.
+        plan: digest of the plan.
+
+    Raises:
+        UserError: the folder cannot be made, another process works there, or it was begun by
+            another plan.
+
+    """
+    folder = out.with_name(f"{out.name}.partial")
+    _make(folder)
+    keep = True
+    try:
+        with Journal.open(folder / "journal.jsonl", plan) as journal:
+            for torn in folder.glob(".*.tmp"):
+                torn.unlink()
+            try:
+                yield Workplace(folder / "draft.h5", folder / "whole.h5", journal)
+                keep = False
+            except BaseException:
+                keep = bool(journal.entries)
+                raise
+    finally:
+        if not keep:  # closed before: some network file systems keep what is open
+            shutil.rmtree(folder)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"A store lies in a folder that can be written; {folder} cannot be made: {error}. "
+            "Choose another place."
+        ) from error
+
+
+def check_room(out: Path, draft: Path, slices: int, form: Form) -> None:
+    """Refuse to begin what the disk cannot hold.
+
+    Raises:
+        UserError: less is free than the store takes.
+
+    """
+    there = draft.stat().st_blocks * 512 if draft.exists() else 0
+    free = shutil.disk_usage(out.parent).free + there
+    needed = slices * form.bytes_of_slice
+    if needed > free:
+        raise UserError(
+            f"A store lies on a disk that can hold it; {slices} slices take {needed / 1e9:.3g} GB "
+            f"and {out.parent.resolve()} has {free / 1e9:.3g} GB free. Make room, choose another "
+            "place, or take fewer pixels (--size) or smaller ones (--pixels float16)."
+        )

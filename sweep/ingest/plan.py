@@ -1,0 +1,97 @@
+"""The seam between formats and the store: what is to be read, in which order, and how."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.store.geometry import Frame
+from sweep.store.slices import Slice, Task
+
+Progress = Callable[[int, int], None]  # called with what is done, and with all
+
+
+class Plane(NamedTuple):
+    """One slice as read.
+
+    Attributes:
+        image: (H, W) float32 in the source's intensity units, finite.
+        kspace: (coil, RO, PE) complex64, DC at N // 2, in the sizes of the slice's ``Sampling``;
+            None where the plan keeps no k-space.
+
+    """
+
+    image: NDArray[np.float32]
+    kspace: NDArray[np.complex64] | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is read as a whole or skipped as a whole: a picture, a volume, a series.
+
+    Attributes:
+        name: for messages; unique in its plan.
+        paths: the files; that one changed between two runs is seen by size and time.
+        slices: in the order in which they are read.
+
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    slices: tuple[Slice, ...]
+
+
+class Reader(Protocol):
+    """Reads an item, in any process: an instance is pickled and sent to the workers."""
+
+    def __call__(self, item: Item) -> Iterator[Plane]:
+        """Give one plane for each slice of the item, in order, holding one at a time.
+
+        Raises:
+            UnusableError: the item cannot be used.
+
+        """
+        ...
+
+
+class Skipped(NamedTuple):
+    """An item that is left out, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An ingest before the first pixel is read.
+
+    Attributes:
+        items: in the order of the store.
+        reader: of the items.
+        shape: (H, W) of every image.
+        label_names: in the order of the columns of the labels.
+        task: 'multiclass' or 'multilabel'.
+        source: where the slices come from and how they are prepared; anything JSON can say.
+        kspace: None: no k-space is kept.
+        skipped: items already found unusable.
+        notes: what the user should know of the choices made, one sentence each.
+
+    """
+
+    items: tuple[Item, ...]
+    reader: Reader
+    shape: tuple[int, int]
+    label_names: tuple[str, ...]
+    task: Task
+    source: Mapping[str, object]
+    kspace: Frame | None = None
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def slices(self) -> list[Slice]:
+        """All slices, in the order of the store."""
+        return [one for item in self.items for one in item.slices]

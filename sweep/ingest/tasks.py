@@ -1,0 +1,79 @@
+"""What a worker does: read an item, and put its slices into the draft."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from sweep.core.problems import UnusableError
+from sweep.ingest.journal import Entry, stamp_of
+from sweep.ingest.plan import Item, Reader, Skipped
+from sweep.store.writer import Draft
+
+
+class Task(NamedTuple):
+    """An item, the number of its first slice in the draft, and what an earlier run noted."""
+
+    item: Item
+    first: int
+    noted: Entry | None
+
+
+class Filled(NamedTuple):
+    """An item that is in the draft; ``found``: an earlier run had put it there."""
+
+    entry: Entry
+    found: bool
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The job of every worker.
+
+    Attributes:
+        draft: the file that all write into.
+        reader: of the items.
+
+    """
+
+    draft: Path
+    reader: Reader
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[Task], Filled | Skipped]]:
+        """Open the draft; gives the function that does a task."""
+        with Draft.open(self.draft) as draft:
+            yield partial(self._do, draft)
+
+    def _do(self, draft: Draft, task: Task) -> Filled | Skipped:
+        stamp = stamp_of(task.item.paths)
+        try:
+            if task.noted is not None and task.noted.stamp == stamp and _holds(draft, task):
+                return Filled(task.noted, found=True)
+            return Filled(Entry(stamp, self._read(draft, task)), found=False)
+        except UnusableError as error:
+            return Skipped(task.item.name, str(error))
+
+    def _read(self, draft: Draft, task: Task) -> tuple[bytes, ...]:
+        """Put one slice while the next one is read: both wait for disks, and hold no lock."""
+        pairs = zip(task.item.slices, self.reader(task.item), strict=True)
+        digests = []
+        with ThreadPoolExecutor(1) as writer:
+            putting: Future[bytes] | None = None
+            for place, (one, plane) in enumerate(pairs, start=task.first):
+                if putting is not None:
+                    digests.append(putting.result())
+                putting = writer.submit(draft.put, place, plane.image, plane.kspace, one.origin)
+            if putting is not None:
+                digests.append(putting.result())
+        return tuple(digests)
+
+
+def _holds(draft: Draft, task: Task) -> bool:
+    """Whether the draft still has what was noted: a crash of the machine may have lost it."""
+    assert task.noted is not None  # the caller's
+    places = range(task.first, task.first + len(task.item.slices))
+    return tuple(map(draft.measure, places)) == task.noted.digests

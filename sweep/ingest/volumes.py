@@ -1,0 +1,187 @@
+"""From files of oriented volumes with a manifest to the plan of a store, whatever their format."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from sweep.core.errors import UserError
+from sweep.core.problems import UnusableError, refuse, times
+from sweep.ingest.formats.manifest import Row, located, read_manifest
+from sweep.ingest.formats.pixels import check_size, fitted_mm
+from sweep.ingest.formats.planes import Axis, Outline
+from sweep.ingest.labels import label_names, task_of
+from sweep.ingest.plan import Item, Plan, Progress, Skipped
+from sweep.ingest.volumes_reader import Format, VolumeReader, slice_key
+from sweep.store.geometry import Geometry
+from sweep.store.slices import Slice, Task
+from sweep.store.splits import Dealing, deal_slices
+
+
+@dataclass(frozen=True)
+class Described:
+    """A volume that can be used, as far as its header says."""
+
+    name: str
+    outline: Outline
+    slices: tuple[Slice, ...]
+
+
+def plan_volumes(
+    manifest: Path,
+    folder: Path,
+    form: Format,
+    *,
+    axis: Axis = "acquired",
+    size: int | None = None,
+    task: Task | None = None,
+    dealing: Dealing,
+    progress: Progress | None = None,
+) -> Plan:
+    """Plan a store of the planes of volumes; reads the manifest and headers, no pixel.
+
+    Args:
+        manifest: CSV file, see ``read_manifest``; its slices are counted along ``axis``.
+        folder: that the manifest's files are in.
+        form: of the files.
+        axis: that the planes lie along, see ``view_along``.
+        size: see ``fit_square``; None = all planes have one shape, and keep it.
+        task: None = as ``task_of`` finds.
+        dealing: of patients to splits, without a column ``fold`` or ``split``.
+        progress: called with the number of volumes surveyed and the number of all.
+
+    Raises:
+        UserError: an unusable manifest or folder; no volume that can be used; a slice of no known
+            patient; planes of several shapes; a split for some patients only.
+
+    """
+    check_size(size)
+    if not folder.is_dir():
+        raise UserError(f"Volumes lie in a folder; there is none at {folder}. Correct the path.")
+    rows = read_manifest(manifest, volumes=True, patients=not form.names_patients)
+    names = label_names(rows, manifest)
+    found, skipped = _surveyed(rows, folder, form, axis, size, progress)
+    items = _items(found, folder, dealing)
+    return Plan(
+        items=items,
+        reader=VolumeReader(form, folder, axis, size),
+        shape=_shape(found) if size is None else (size, size),
+        label_names=names,
+        task=task or task_of(rows, names),
+        source={
+            "kind": form.kind,
+            "manifest": str(manifest),
+            "folder": str(folder),
+            "axis": axis,
+            "size": size,
+            "splits": "manifest" if rows[0].split is not None else dealing.to_plain(),
+        },
+        skipped=skipped,
+        notes=tuple(_notes(found, skipped, rows)),
+    )
+
+
+def _surveyed(
+    rows: Sequence[Row],
+    folder: Path,
+    form: Format,
+    axis: Axis,
+    size: int | None,
+    progress: Progress | None,
+) -> tuple[list[Described], tuple[Skipped, ...]]:
+    """The volumes in the manifest's order, and those that cannot be used."""
+    volumes: dict[str, list[Row]] = {}
+    for row in rows:
+        volumes.setdefault(row.file, []).append(row)
+    found: list[Described] = []
+    skipped: list[Skipped] = []
+    for done, (name, its_rows) in enumerate(volumes.items(), start=1):
+        try:
+            outline = form.outline(located(its_rows[0], folder), axis)
+            found.append(Described(name, outline, tuple(_slices(its_rows, outline, size))))
+        except UnusableError as error:
+            skipped.append(Skipped(name, str(error)))
+        if progress is not None:
+            progress(done, len(volumes))
+    if not found:
+        raise UserError(
+            f"At least one volume can be used, and none of {len(skipped)} can. {skipped[0].reason}"
+        )
+    return found, tuple(skipped)
+
+
+def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator[Slice]:
+    count = len(outline.geometries)
+    if rows[0].slice is None:
+        rows = [replace(rows[0], slice=number) for number in range(count)]
+    for row in sorted(rows, key=lambda row: row.slice or 0):
+        number = row.slice or 0
+        if number >= count:
+            raise UnusableError(
+                f"A volume has the slices that the manifest names; {row} is beyond the {count} of "
+                "this one, which count from 0. Correct the column 'slice'."
+            )
+        patient = row.patient or outline.patient
+        yield Slice(
+            key=slice_key(patient, row.file, number),
+            patient=patient,
+            split=row.split or "",
+            labels=row.labels,
+            origin=str(row),
+            sequence=outline.sequence,
+            geometry=_fitted(outline.geometries[number], outline.shape, size),
+        )
+
+
+def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geometry:
+    if geometry.pixel_mm is None or size is None:
+        return geometry
+    return replace(geometry, pixel_mm=fitted_mm(shape, geometry.pixel_mm, size))
+
+
+def _items(found: Sequence[Described], folder: Path, dealing: Dealing) -> tuple[Item, ...]:
+    refuse(
+        "Each volume has a patient, of the manifest or its own header",
+        [volume.slices[0].origin for volume in found if not volume.slices[0].patient],
+        "Fill the column 'patient'.",
+    )
+    dealt = iter(deal_slices([one for volume in found for one in volume.slices], dealing))
+    return tuple(
+        Item(
+            name=volume.name,
+            paths=volume.outline.paths,
+            slices=tuple(islice(dealt, len(volume.slices))),
+        )
+        for volume in found
+    )
+
+
+def _shape(found: Sequence[Described]) -> tuple[int, int]:
+    first = found[0]
+    for volume in found:
+        if volume.outline.shape != first.outline.shape:
+            raise UserError(
+                f"All slices have one size; those of {volume.name} are "
+                f"{times(volume.outline.shape)} and those of {first.name} "
+                f"{times(first.outline.shape)}. Pass --size to bring all to one size."
+            )
+    return first.outline.shape
+
+
+def _notes(
+    found: Sequence[Described], skipped: Sequence[Skipped], rows: Sequence[Row]
+) -> Iterator[str]:
+    if skipped:
+        every = len(found) + len(skipped)
+        yield f"Volumes that cannot be used: {len(skipped)} of {every}; left out."
+    if ignored := sum(volume.outline.ignored for volume in found):
+        yield f"Files beside the volumes that are no image of them: {ignored}; ignored."
+    places = [one.geometry for volume in found for one in volume.slices]
+    if unknown := sum(one.pixel_mm is None or one.orientation is None for one in places):
+        yield f"Slices whose file does not say their pixel size or orientation: {unknown}."
+    unnamed = {row.file for row in rows if not row.patient}
+    if own := sum(volume.name in unnamed for volume in found):
+        yield (
+            f"Volumes whose patient is the PatientID of their file: {own}; it stands in the "
+            "store, and a store of identified data is itself identified."
+        )

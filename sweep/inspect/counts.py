@@ -1,0 +1,117 @@
+"""What is counted of a store: by split, of its intensities, its places and its k-space."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.store import Store
+from sweep.store.geometry import Frame
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """Counts of one split.
+
+    Attributes:
+        split: its name.
+        patients: how many.
+        slices: how many.
+        labels: slices that show each label.
+        patients_showing: patients with a slice that shows each label.
+        slices_of_patient: least, median and greatest number of slices of a patient.
+
+    """
+
+    split: str
+    patients: int
+    slices: int
+    labels: tuple[int, ...]
+    patients_showing: tuple[int, ...]
+    slices_of_patient: tuple[int, float, int]
+
+
+@dataclass(frozen=True)
+class Intensities:
+    """The pixels of one split, in the source's units.
+
+    Attributes:
+        split: its name.
+        least: of all pixels.
+        greatest: of all pixels.
+        typical: the median, over slices, of a slice's greatest pixel.
+
+    """
+
+    split: str
+    least: float
+    greatest: float
+    typical: float
+
+
+@dataclass(frozen=True)
+class KspaceSummary:
+    """The k-space kept beside the images.
+
+    Attributes:
+        frame: that all of it is zero-filled to.
+        sizes: for each (coils, rows, columns) as sampled the number of slices, the most first.
+
+    """
+
+    frame: Frame
+    sizes: tuple[tuple[Frame, int], ...]
+
+
+def count_split(store: Store, name: str, chosen: Rows) -> SplitSummary:
+    """Count patients, slices and labels among the chosen slices."""
+    shown, patients = store.labels[chosen], store.columns["patient"][chosen]
+    each = np.unique(patients, return_counts=True)[1]
+    return SplitSummary(
+        split=name,
+        patients=len(each),
+        slices=len(chosen),
+        labels=tuple(shown.sum(axis=0, dtype=int).tolist()),
+        patients_showing=tuple(len(np.unique(patients[column > 0])) for column in shown.T),
+        slices_of_patient=(int(each.min()), float(np.median(each)), int(each.max())),
+    )
+
+
+def measure_intensities(store: Store, name: str, chosen: Rows) -> Intensities:
+    """Gather what was measured of the chosen slices as they were written; no pixel is read."""
+    least, greatest = store.columns["value_range"][chosen].T
+    return Intensities(
+        split=name,
+        least=float(least.min()),
+        greatest=float(greatest.max()),
+        typical=float(np.median(greatest)),
+    )
+
+
+def count_sequences(store: Store) -> tuple[tuple[str, int], ...]:
+    """Count the slices of each pulse sequence, the most first; empty = unknown."""
+    return tuple(Counter(store.sequences.tolist()).most_common())
+
+
+def count_pixel_sizes(store: Store) -> tuple[tuple[tuple[float, float] | None, int], ...]:
+    """Count the slices of each (between rows, between columns) in mm, the most first.
+
+    Sizes are told apart at 0.0001 mm; None = unknown.
+    """
+    sizes = Counter(
+        None if math.isnan(rows + columns) else (rows, columns)
+        for rows, columns in store.columns["pixel_mm"].astype(float).round(4).tolist()
+    )
+    return tuple(sizes.most_common())
+
+
+def count_kspace(store: Store) -> KspaceSummary | None:
+    """Count the sizes of the k-space; None where none is kept."""
+    if store.frame is None:
+        return None
+    sampled = Counter(Frame(*sizes) for sizes in store.columns["sampling"][:, :3].tolist())
+    return KspaceSummary(store.frame, tuple(sampled.most_common()))

@@ -1,0 +1,117 @@
+"""One slice under every artifact and level, as the panels of a sheet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import artifacts_sim
+from artifacts_sim import Artifact, ArtifactError
+from artifacts_sim.calibration.ssim import foreground, mean_ssim
+from sweep.config.levels import grid_ladder
+from sweep.core.errors import UserError
+from sweep.core.keys import digest
+from sweep.learn.signals import Images
+from sweep.store import Store
+from sweep.store.geometry import PixelMm
+
+Image = NDArray[np.float32]
+"""A slice: (H, W), in the store's intensity units."""
+
+# By the last word of a knob's name.
+UNITS = {"deg": "°", "rad": " rad", "mm": " mm", "px": " px", "hz": " Hz"}
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One picture with its caption; ``image`` is None where the artifact has no such level."""
+
+    image: Image | None
+    value: str = ""
+    ssim: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One artifact: its name, the name of its knob, the clean slice and a panel for each level."""
+
+    artifact: str
+    knob: str
+    panels: tuple[Panel, ...]
+
+
+def find_slice(store: Store, key: str | None, seed: int) -> int:
+    """Number of the slice with this key; without a key, of one drawn by the seed.
+
+    Raises:
+        UserError: no such slice, or an empty one.
+
+    """
+    row = _drawn(store, seed) if key is None else _named(store, key)
+    if not store.images[row].any():
+        raise UserError(
+            f"a preview needs a slice with signal, and {str(store.keys[row])!r} is empty; "
+            "name another with --slice"
+        )
+    return row
+
+
+def _named(store: Store, key: str) -> int:
+    found = np.flatnonzero(store.keys == key)
+    if not len(found):
+        raise UserError(
+            f"--slice must be the key of a slice in {store.path}; received {key!r}; "
+            f"its keys look like {str(store.keys[0])!r}"
+        )
+    return int(found[0])
+
+
+def _drawn(store: Store, seed: int) -> int:
+    """The first of the shuffled slices that is not empty, if any."""
+    keys = store.keys.tolist()
+    shuffled = sorted(range(len(store)), key=lambda row: digest(seed, "preview", keys[row]))
+    return next((row for row in shuffled if store.images[row].any()), shuffled[0])
+
+
+def row_of(
+    name: str,
+    clean: Image,
+    key: str,
+    levels: Sequence[int],
+    grid: str,
+    seed: int,
+    pixel_mm: PixelMm | None = None,
+) -> Row:
+    """Damage a slice at every level of one artifact, and measure what is left of it.
+
+    Args:
+        name: of the artifact.
+        clean: (H, W).
+        key: of the slice.
+        levels: 1 to 5.
+        grid: what they mean, see ``sweep.config.levels``.
+        seed: of the artifact's draws.
+        pixel_mm: between rows, between columns; None = unknown.
+
+    Raises:
+        UserError: the artifact does not accept the slice, or no grid has it.
+
+    """
+    art, ladder = artifacts_sim.get(name), grid_ladder(grid, name)
+    x = Images(torch.from_numpy(clean)[None], (pixel_mm,))
+    try:
+        panels = [_panel(art, x, key, ladder[level - 1], seed) for level in levels]
+    except ArtifactError as error:
+        raise UserError(f"{name} cannot be drawn on slice {key!r}: {error}") from error
+    return Row(name, art.knob.name, (Panel(clean), *panels))
+
+
+def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> Panel:
+    if knob is None:
+        return Panel(None)
+    y = x.apply(art, art.sample(knob=knob, keys=[key], seed=seed))
+    ssim = float(mean_ssim(x.images, y, foreground(x.images)))
+    unit = UNITS.get(art.knob.name.rpartition("_")[2], "")
+    return Panel(y[0].numpy(), f"{knob:.3g}{unit}", f"SSIM {ssim:.2f}")

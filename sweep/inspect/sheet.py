@@ -1,0 +1,78 @@
+"""A contact sheet of a store: some slices of each split, with their keys and labels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from PIL import Image
+
+from sweep.core.errors import UserError
+from sweep.core.files import replacing
+from sweep.core.problems import times
+from sweep.inspect.choosing import choose, windowed
+from sweep.inspect.strips import Panel, panel_strip, stacked, text_strip
+from sweep.store import Store
+
+COLUMNS = (4, 8)  # at least and at most: pictures stay legible, and a few do not fill the screen
+SPLITS = 10
+MOST = 64  # slices of a split
+TITLE, TEXT = 20, 14  # pixels
+
+
+def draw_sheet(store: Store, out: Path, *, per_split: int = 8, seed: int = 0) -> None:
+    """Draw slices of each split, spread over labels and patients, in rows of up to eight.
+
+    Args:
+        store: to draw from.
+        out: PNG file; replaced, atomically, if it exists.
+        per_split: slices of each split, 1 to 64.
+        seed: of the choice.
+
+    Raises:
+        UserError: an ``out`` that is no PNG, or another number of slices.
+
+    """
+    if out.suffix.lower() != ".png":
+        raise UserError(f"A sheet is a PNG file; received {str(out)!r}. Let its name end in .png.")
+    if not 1 <= per_split <= MOST:
+        raise UserError(f"A sheet shows 1 to {MOST} slices of a split; received {per_split}.")
+    sheet = stacked([*_title(store, seed), *_splits(store, per_split, seed)])
+    with replacing(out) as temporary:
+        sheet.save(temporary, format="png")
+
+
+def _title(store: Store, seed: int) -> Iterator[Image.Image]:
+    size = times(store.images.shape[1:])
+    yield text_strip(f"{store.path.name}: {len(store)} slices, {size}", TITLE)
+    yield text_strip(
+        f"fingerprint {store.fingerprint[:12]}; slices drawn by seed {seed}, each in grey from 0 "
+        "to its own 99.5th percentile",
+        TEXT,
+    )
+    names = list(store.split_counts())
+    if len(names) > SPLITS:
+        left_out = ", ".join(names[SPLITS:])
+        yield text_strip(f"{len(names) - SPLITS} more splits are not shown: {left_out}", TEXT)
+
+
+def _splits(store: Store, per_split: int, seed: int) -> Iterator[Image.Image]:
+    columns = min(max(per_split, COLUMNS[0]), COLUMNS[1])
+    for name in list(store.split_counts())[:SPLITS]:
+        rows = store.indices([name])
+        patients = len(set(store.patients[rows].tolist()))
+        yield text_strip("", TEXT)
+        yield text_strip(f"split {name}: {len(rows)} slices of {patients} patients", TITLE)
+        chosen = choose(store, name, per_split, seed)
+        for start in range(0, len(chosen), columns):
+            panels = [_panel(store, row) for row in chosen[start : start + columns]]
+            yield panel_strip(panels, columns, TEXT)
+
+
+def _panel(store: Store, row: int) -> Panel:
+    shown = [
+        name
+        for name, is_shown in zip(store.label_names, store.labels[row], strict=True)
+        if is_shown
+    ]
+    return Panel(
+        windowed(store.read([row])[0]), (str(store.keys[row]), ", ".join(shown) or "no finding")
+    )

@@ -1,0 +1,194 @@
+"""A sweep's folder: all that is needed to resume it, to query it, to replay it into MLflow."""
+
+import dataclasses
+import fcntl
+import json
+import math
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.core.files import write_text
+from sweep.core.records import EpochRecord, Predictions, TrialRecord
+from sweep.learn.checkpoints import CheckpointFolder
+from sweep.results import tables
+from sweep.results.tables import Slices
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which sweep a folder holds.
+
+    Attributes:
+        sweep_id: unique, whatever the folder's name or place.
+        code_version: of mrisweep when the sweep began.
+        started_at_ms: Unix time.
+
+    """
+
+    sweep_id: str
+    code_version: str
+    started_at_ms: int
+
+
+@dataclass(frozen=True)
+class SweepFolder:
+    """Paths, records and tables of one sweep. Whatever is written appears whole or not at all.
+
+    Args:
+        path: absolute.
+
+    """
+
+    path: Path
+
+    @staticmethod
+    def refuse_existing(path: Path) -> None:
+        """Raise ``UserError`` if there is anything at ``path``."""
+        if path.exists():
+            raise UserError(
+                f"a sweep starts in a new folder, and {str(path)!r} exists: choose another with "
+                f"--out, or continue the sweep in it with `mrisweep resume {path}`"
+            )
+
+    @classmethod
+    def create(cls, path: Path, config: SweepConfig) -> "SweepFolder":
+        """Begin a sweep.
+
+        Raises:
+            UserError: the folder exists; nothing in it is touched.
+
+        """
+        cls.refuse_existing(path)
+        folder = cls(path.resolve())
+        folder.path.mkdir(parents=True)
+        identity = Identity(uuid.uuid4().hex, version("mrisweep"), time.time_ns() // 1_000_000)
+        write_text(folder.path / "sweep.json", json.dumps(dataclasses.asdict(identity), indent=1))
+        folder.write_config(config)
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> "SweepFolder":
+        """A sweep that was begun.
+
+        Raises:
+            UserError: no such folder, or not a sweep's.
+
+        """
+        folder = cls(path.resolve())
+        if not folder.path.is_dir():
+            raise UserError(f"no sweep folder {str(path)!r}")
+        if not folder._config_file.exists():
+            raise UserError(f"{str(path)!r} is not a sweep's folder: it has no sweep.yaml")
+        return folder
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Which sweep this is."""
+        return Identity(**json.loads((self.path / "sweep.json").read_text()))
+
+    def config(self) -> SweepConfig:
+        """The sweep as resolved."""
+        return SweepConfig.from_yaml(self._config_file)
+
+    def write_config(self, config: SweepConfig) -> None:
+        """Replace the resolved sweep."""
+        write_text(self._config_file, config.to_yaml())
+
+    @property
+    def _config_file(self) -> Path:
+        return self.path / "sweep.yaml"
+
+    @property
+    def journal(self) -> Path:
+        """Optuna's journal."""
+        return self.path / "optuna.journal"
+
+    def checkpoints(self, trial: str) -> Path:
+        """The folder of a trial's checkpoints."""
+        return self.path / "checkpoints" / trial
+
+    def checkpoint(self, trial: str, epoch: int) -> Path:
+        """The checkpoint of one epoch; of an ended trial, the best one's is kept."""
+        return CheckpointFolder(self.checkpoints(trial)).epoch(epoch)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only process that drives this sweep; the system frees the lock on any death.
+
+        Raises:
+            UserError: another process drives it.
+
+        """
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UserError(
+                    f"one process drives a sweep at a time, and another is at work on "
+                    f"{str(self.path)!r}: wait for it, or stop it first"
+                ) from None
+            yield
+
+    def write_trial(self, record: TrialRecord) -> None:
+        """Replace what is known of a trial."""
+        plain = _without_nan(dataclasses.asdict(record))
+        write_text(self.path / "trials" / f"{record.trial}.json", json.dumps(plain, indent=1))
+
+    def trials(self) -> list[TrialRecord]:
+        """Every trial, by number."""
+        records = [_trial(path) for path in (self.path / "trials").glob("trial-*.json")]
+        return sorted(records, key=lambda record: record.number)
+
+    def write_epoch(
+        self, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
+    ) -> None:
+        """Keep an epoch: predictions first, so that where there are scores there are both."""
+        tables.write_predictions(
+            self._predictions(record.trial, record.epoch),
+            record.trial,
+            record.epoch,
+            predictions,
+            slices,
+        )
+        path = self.path / "results" / record.trial / f"epoch-{record.epoch:04d}.parquet"
+        tables.write_scores(path, record)
+
+    def epochs(self, trial: str) -> list[EpochRecord]:
+        """The reported epochs of a trial, in order."""
+        paths = sorted((self.path / "results" / trial).glob("epoch-*.parquet"))
+        return [tables.read_scores(path) for path in paths]
+
+    def epoch(self, trial: str, epoch: int) -> EpochRecord:
+        """One reported epoch."""
+        return tables.read_scores(self.path / "results" / trial / f"epoch-{epoch:04d}.parquet")
+
+    def predictions(self, trial: str, epoch: int) -> tuple[list[Predictions], Slices]:
+        """Every slice's probability in one reported epoch."""
+        return tables.read_predictions(self._predictions(trial, epoch))
+
+    def _predictions(self, trial: str, epoch: int) -> Path:
+        return self.path / "predictions" / trial / f"epoch-{epoch:04d}.parquet"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _trial(path: Path) -> TrialRecord:
+    plain = json.loads(path.read_text())
+    plain["metrics"] = {
+        name: math.nan if value is None else value for name, value in plain["metrics"].items()
+    }
+    plain["intervals"] = {name: (low, high) for name, (low, high) in plain["intervals"].items()}
+    return TrialRecord(**plain)

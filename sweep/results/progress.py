@@ -1,0 +1,121 @@
+"""Live progress on a terminal, or a line for each ended trial in a log."""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import TextIO
+
+from sweep.core.records import EpochRecord, TrialRecord
+
+
+def clock(seconds: float) -> str:
+    """``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class Progress:
+    """An observer that says how far the sweep is.
+
+    On a terminal one line is rewritten at every report; elsewhere a line is written whenever a
+    trial ends.
+
+    Args:
+        total: trials of the sweep.
+        epochs: of a trial at most.
+        objective: named with the best trial so far.
+        known: trials of earlier runs of the driver.
+        stream: where to write.
+        now: seconds, monotonic.
+
+    """
+
+    def __init__(
+        self,
+        total: int,
+        epochs: int,
+        objective: str,
+        known: Iterable[TrialRecord] = (),
+        stream: TextIO = sys.stderr,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.total, self.epochs, self.objective = total, epochs, objective
+        self.stream, self.now = stream, now
+        self.live = stream.isatty()
+        self.trials = {record.trial: record for record in known}
+        self.before = sum(record.status != "running" for record in self.trials.values())
+        self.running: dict[str, int] = {}
+        self.started = now()
+
+    def began(self, trial: TrialRecord) -> None:
+        """Count it as running."""
+        self.trials[trial.trial] = trial
+        self.running.setdefault(trial.trial, 0)
+        self._rewrite()
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        """Count the epoch."""
+        self.trials[trial.trial] = trial
+        self.running[trial.trial] = epoch.epoch
+        self._rewrite()
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Say how it ended."""
+        self.trials[trial.trial] = trial
+        epochs = self.running.pop(trial.trial, 0)
+        self.say(f"{self._ended_line(trial, epochs)}  |  {self.summary()}")
+        self._rewrite()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._clear()
+        print(text, file=self.stream, flush=True)
+
+    def close(self) -> None:
+        """Leave the terminal's line empty."""
+        self._clear()
+
+    def summary(self) -> str:
+        """Trials done and running, the best so far, the time left."""
+        done = sum(record.status != "running" for record in self.trials.values())
+        parts = [f"{done}/{self.total} done", f"{len(self.running)} running"]
+        left = self._seconds_left(done)
+        if left is not None and done < self.total:
+            parts.append(f"about {clock(left)} left")
+        scored = [r for r in self.trials.values() if r.best_epoch is not None]
+        if scored:
+            # Last, as a narrow terminal cuts the line.
+            best = max(scored, key=lambda record: record.metrics[self.objective])
+            value = best.metrics[self.objective]
+            parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
+        return ", ".join(parts)
+
+    def _seconds_left(self, done: int) -> float | None:
+        """From the pace of this run; trials under way count by their epochs."""
+        fresh = done - self.before
+        if fresh == 0:
+            return None
+        partial = sum(epoch / self.epochs for epoch in self.running.values())
+        remaining = max(0.0, self.total - done - partial)
+        return (self.now() - self.started) / (fresh + partial) * remaining
+
+    def _ended_line(self, trial: TrialRecord, epochs: int) -> str:
+        head = (
+            f"[{clock(self.now() - self.started)}] {trial.trial} {trial.norm:<8} {trial.status:<8}"
+        )
+        if trial.best_epoch is None:
+            return f"{head} {trial.error}"
+        value = trial.metrics[self.objective]
+        return f"{head} {epochs:>2} epochs, {self.objective} {value:.3f}"
+
+    def _rewrite(self) -> None:
+        if self.live:
+            width = shutil.get_terminal_size().columns - 1
+            text = f"[{clock(self.now() - self.started)}] {self.summary()}"
+            print(f"\r\x1b[K{text[:width]}", end="", file=self.stream, flush=True)
+
+    def _clear(self) -> None:
+        if self.live:
+            print("\r\x1b[K", end="", file=self.stream, flush=True)

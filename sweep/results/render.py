@@ -1,0 +1,71 @@
+"""Tables for people: ranked configurations and the cells of a stress test."""
+
+from collections.abc import Sequence
+
+from sweep.core.records import EpochRecord
+from sweep.results.ranking import Ranked
+
+MISSING = "-"
+METRICS = ("clean/auroc", "robust/auroc_cvar", "robust/auroc_mean", "robust/auroc_worst")
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Left-aligned columns under a header."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def ranked_table(rows: Sequence[Ranked], by: str) -> str:
+    """Ranked trials, a line each: what was searched, and scores with their intervals."""
+    metrics = list(METRICS) if by in METRICS else [by, *METRICS]
+    searched = sorted({name for row in rows for name in row.params} - {"model.norm"})
+    header = ["#", "trial", "norm", *(_short(name) for name in searched), "epoch", *metrics]
+    body = [
+        [
+            str(place),
+            row.trial + ("" if row.status == "finished" else f" ({row.status})"),
+            row.norm,
+            *(_value(row.params.get(name)) for name in searched),
+            str(row.epoch),
+            *(_score(row, name) for name in metrics),
+        ]
+        for place, row in enumerate(rows, start=1)
+    ]
+    return columns(header, body)
+
+
+def stress_table(record: EpochRecord) -> str:
+    """The AUROC of each cell, a column for each label."""
+    labels = list(dict.fromkeys(item.label for item in record.scores))
+    cells = list(dict.fromkeys(item.cell for item in record.scores))
+    found = {(item.cell, item.label): item.auroc for item in record.scores}
+    body = []
+    for cell in cells:
+        values = [found[cell, label] for label in labels]
+        macro = sum(values) / len(values)
+        body.append([cell.artifact, str(cell.level), *(f"{v:.4f}" for v in (macro, *values))])
+    return columns(["artifact", "level", "macro", *labels], body)
+
+
+def _short(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _value(value: object) -> str:
+    if value is None:
+        return MISSING
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _score(row: Ranked, name: str) -> str:
+    if name not in row.metrics:
+        return MISSING
+    text = f"{row.metrics[name]:.3f}"
+    if name in row.intervals:
+        low, high = row.intervals[name]
+        text += f" [{low:.3f}, {high:.3f}]"
+    return text

@@ -1,0 +1,304 @@
+"""An open store: one map of the file, which all processes of a node share."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.core.errors import UserError, nearest
+from sweep.store.digests import content_digest
+from sweep.store.geometry import Direction, Frame, Geometry, PixelMm, Sampling
+from sweep.store.layout import (
+    ATTRIBUTES,
+    DATASETS,
+    FORMAT_VERSION,
+    KSPACE,
+    SAMPLING,
+    chunk_offsets,
+    inside,
+    offset_of,
+)
+from sweep.store.slices import Task
+
+PIXELS = (np.dtype("<f4"), np.dtype("<f2"))
+
+
+@dataclass(frozen=True, eq=False)
+class Store:
+    """An open store of N slices with L labels; nothing is read before it is used.
+
+    Pickling sends the path and the fingerprint: whoever receives it maps the file anew.
+
+    Attributes:
+        path: absolute path of the file.
+        label_names: the L labels in the order of the columns of ``labels``.
+        task: 'multiclass' = exactly one label for each slice; 'multilabel' = independent labels.
+        source: where the slices come from and how they were prepared.
+        fingerprint: SHA-256 of the description of all slices and of their pixels.
+        frame: the sizes that all k-space is zero-filled to; None: none was kept.
+        columns: every contiguous dataset by its name, read-only, mapped; see ``layout``.
+
+    """
+
+    path: Path
+    label_names: tuple[str, ...]
+    task: Task
+    source: Mapping[str, Any]
+    fingerprint: str
+    frame: Frame | None
+    columns: Mapping[str, NDArray[Any]]
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Map a store; takes milliseconds, whatever its size.
+
+        Raises:
+            UserError: no such file; not HDF5, truncated or damaged; not a store; another format
+                version; pixels that cannot be mapped; a store that was never finished.
+
+        """
+        path = Path(path).resolve()
+        with _reading(path) as file:
+            _check_format(file, path)
+            return cls(
+                path=path,
+                label_names=tuple(file.attrs["label_names"]),
+                task=file.attrs["task"],
+                source=json.loads(file.attrs["source"]),
+                fingerprint=_fingerprint(file, path),
+                frame=Frame(*file["kspace"].shape[1:]) if "kspace" in file else None,
+                columns=_columns(file, path),
+            )
+
+    def __reduce__(self) -> tuple[Callable[[Path, str], "Store"], tuple[Path, str]]:
+        return _reopen, (self.path, self.fingerprint)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def images(self) -> NDArray[np.float32 | np.float16]:
+        """(N, H, W) as stored; times ``scale`` they are in the source's units, as by ``read``."""
+        return self.columns["images"]
+
+    @property
+    def scale(self) -> NDArray[np.float32]:
+        """(N,) powers of two, 1 in a store of float32."""
+        return self.columns["scale"]
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """(N, L), 1 = shown."""
+        return self.columns["labels"]
+
+    @cached_property
+    def keys(self) -> NDArray[np.str_]:
+        """(N,) unique; every random draw for a slice starts from its key."""
+        return _text(self.columns["slice_key"])
+
+    @cached_property
+    def patients(self) -> NDArray[np.str_]:
+        """(N,)."""
+        return _text(self.columns["patient"])
+
+    @cached_property
+    def splits(self) -> NDArray[np.str_]:
+        """(N,) folds or named splits."""
+        return _text(self.columns["split"])
+
+    @cached_property
+    def sequences(self) -> NDArray[np.str_]:
+        """(N,) names of pulse sequences or series; empty = unknown."""
+        return _text(self.columns["sequence"])
+
+    @property
+    def has_kspace(self) -> bool:
+        """Whether k-space was kept beside the images."""
+        return self.frame is not None
+
+    def read(self, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.float32]:
+        """Copy slices out of the map.
+
+        Returns:
+            (B, H, W) in the source's intensity units.
+
+        """
+        taken = self.images[rows]
+        if taken.dtype == np.float32:
+            return np.ascontiguousarray(taken)
+        return taken.astype(np.float32) * self.scale[rows][:, None, None]
+
+    def kspace(self, row: int) -> NDArray[np.complex64]:
+        """Show the k-space of one slice, mapped.
+
+        Returns:
+            (coil, RO, PE) in the slice's own sizes, DC at N // 2.
+
+        Raises:
+            UserError: no k-space was kept.
+
+        """
+        if self.frame is None:
+            raise UserError(f"{self.path} keeps no k-space: ingest the data with --kspace.")
+        coils, rows, columns, *_ = self.columns[SAMPLING][row].tolist()
+        return self._framed(row, self.frame)[inside(self.frame, coils, rows, columns)]
+
+    def content_digest(self, row: int) -> bytes:
+        """SHA-256 of one slice as it stands in the file now, to compare with its ``digest``."""
+        kspace = None if self.frame is None else self._framed(row, self.frame)
+        return content_digest(self.scale[row], self.images[row], kspace)
+
+    def pixel_mm(self, rows: NDArray[np.integer] | Sequence[int]) -> tuple[PixelMm | None, ...]:
+        """Of each slice: mm between rows, between columns; None = unknown."""
+        pairs = self.columns["pixel_mm"][rows].tolist()
+        return tuple(None if math.isnan(y + x) else (y, x) for y, x in pairs)
+
+    def geometry(self, row: int) -> Geometry:
+        """What the source said of the place and the sampling of one slice."""
+        (pixel_mm,) = self.pixel_mm([row])
+        orientation = self.columns["orientation"][row]
+        thickness = float(self.columns["thickness_mm"][row])
+        return Geometry(
+            pixel_mm=pixel_mm,
+            thickness_mm=None if np.isnan(thickness) else thickness,
+            orientation=None if np.isnan(orientation).any() else _directions(orientation),
+            sampling=self._sampling(row),
+        )
+
+    def split_counts(self) -> dict[str, int]:
+        """Count the slices of each split, by name of the split."""
+        return dict(sorted(Counter(self.splits.tolist()).items()))
+
+    def indices(self, splits: Sequence[str | int]) -> NDArray[np.intp]:
+        """Numbers of the slices in the given splits, ascending.
+
+        Raises:
+            UserError: a split that is not in the store.
+
+        """
+        names = [str(split) for split in splits]
+        counts = self.split_counts()
+        for name in names:
+            if name not in counts:
+                known = ", ".join(f"{split!r} ({count} slices)" for split, count in counts.items())
+                raise UserError(
+                    f"A split must be in the store, and {name!r} is not in {self.path}, "
+                    f"which has {known}; {nearest(name, counts)}"
+                )
+        return np.flatnonzero(np.isin(self.splits, names))
+
+    def _framed(self, row: int, frame: Frame) -> NDArray[np.complex64]:
+        whole, offsets = self._kspace
+        return _view(whole, int(offsets[row]), KSPACE, frame)
+
+    @cached_property
+    def _kspace(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The whole file, and where the k-space of each slice begins."""
+        with _reading(self.path) as file:
+            return _mapped(self.path), chunk_offsets(file["kspace"])
+
+    def _sampling(self, row: int) -> Sampling | None:
+        if not self.has_kspace:
+            return None
+        coils, rows, columns, first, stop = self.columns[SAMPLING][row].tolist()
+        return Sampling(coils, rows, columns, (first, stop))
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[h5py.File]:
+    if not path.is_file():
+        raise UserError(f"A store is a file, and there is none at {path}. Run 'mrisweep ingest'.")
+    kind = "truncated or damaged" if h5py.is_hdf5(path) else "not an HDF5 file"
+    try:
+        # The file never changes once it has its name, and locks fail on some shared file systems.
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except (OSError, KeyError, RuntimeError) as error:  # what h5py makes of damage
+        raise UserError(
+            f"A store is a readable HDF5 file; {path} is {kind} ({error}). Ingest the data again."
+        ) from error
+
+
+def _check_format(file: h5py.File, path: Path) -> None:
+    found = file.attrs.get("format_version")
+    if found != FORMAT_VERSION:
+        is_store = "has no format version" if found is None else f"has version {found}"
+        raise UserError(
+            f"This program reads stores of format version {FORMAT_VERSION}; {path} {is_store}. "
+            "Ingest the data again with this program."
+        )
+    missing = [name for name in DATASETS if name not in file]
+    missing += [name for name in ATTRIBUTES if name not in file.attrs]
+    if missing:
+        raise UserError(
+            f"A store has {', '.join((*DATASETS, *ATTRIBUTES))}; {path} lacks "
+            f"{', '.join(missing)}. Ingest the data again."
+        )
+    images = file["images"]
+    if images.ndim != 3 or images.dtype not in PIXELS or images.id.get_offset() is None:
+        raise UserError(
+            "The images of a store are float32 or float16 (slice, row, column), contiguous and "
+            f"uncompressed; {path} holds {images.dtype} {images.shape}, chunks {images.chunks}. "
+            "Ingest the data again."
+        )
+
+
+def _fingerprint(file: h5py.File, path: Path) -> str:
+    fingerprint = bytes(file["fingerprint"][()]).decode("ascii", "replace")
+    if len(fingerprint) != 64:
+        raise UserError(
+            f"A store has a fingerprint, and {path} was left without one. "
+            "Run the same `mrisweep ingest` again: it goes on where it stopped."
+        )
+    return fingerprint
+
+
+def _columns(file: h5py.File, path: Path) -> dict[str, NDArray[Any]]:
+    whole = _mapped(path)
+    names = [*DATASETS[:-1], *([SAMPLING] if SAMPLING in file else [])]
+    return {
+        name: _view(whole, offset_of(file[name]), file[name].dtype, file[name].shape)
+        for name in names
+    }
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    # A plain array over the map: np.memmap's own class makes every slice of it cost more.
+    return np.asarray(np.memmap(path, np.uint8, "r"))
+
+
+def _view(
+    whole: NDArray[np.uint8], offset: int, kind: np.dtype[Any], shape: Sequence[int]
+) -> NDArray[Any]:
+    size = kind.itemsize * int(np.prod(shape, dtype=np.int64))
+    return whole[offset : offset + size].view(kind).reshape(shape)
+
+
+def _text(encoded: NDArray[np.bytes_]) -> NDArray[np.str_]:
+    text: NDArray[np.str_] = np.char.decode(encoded, "utf-8")
+    text.flags.writeable = False
+    return text
+
+
+def _directions(orientation: NDArray[np.float32]) -> tuple[Direction, Direction]:
+    (a, b, c), (d, e, f) = orientation.tolist()
+    return (a, b, c), (d, e, f)
+
+
+def _reopen(path: Path, fingerprint: str) -> Store:
+    store = Store.open(path)
+    if store.fingerprint != fingerprint:
+        raise UserError(
+            f"A store does not change under a running sweep; {path} had the fingerprint "
+            f"{fingerprint} and now has {store.fingerprint}. Put the first store back."
+        )
+    return store

@@ -1,0 +1,111 @@
+"""What a store says of one slice, and the laws that all slices of a store keep."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.core.errors import UserError
+from sweep.core.problems import refuse
+from sweep.store.geometry import UNKNOWN, Geometry
+
+Task = Literal["multiclass", "multilabel"]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice without its pixels.
+
+    Attributes:
+        key: unique in the store; every random draw for this slice starts from it.
+        patient: whose slice it is; a patient's slices all lie in one split.
+        split: a fold or a named split.
+        labels: the findings; empty = none.
+        origin: where it was read, for messages; not stored.
+        sequence: the source's name of the pulse sequence or series; empty = it does not say.
+        geometry: where its pixels lie.
+
+    """
+
+    key: str
+    patient: str
+    split: str
+    labels: frozenset[str]
+    origin: str
+    sequence: str = ""
+    geometry: Geometry = UNKNOWN
+
+
+def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task) -> None:
+    """Hold all slices of a store to its laws.
+
+    Raises:
+        UserError: no slice; an unknown task; no label name, or one twice; an empty or repeated
+            key; an empty patient or split; a label outside ``label_names``; a multiclass slice
+            without exactly one label; a patient in two splits.
+
+    """
+    if not slices:
+        raise UserError("A store holds at least one slice, and none was given. Add slices.")
+    if task not in get_args(Task):
+        raise UserError(f"A task is one of {', '.join(get_args(Task))}; received {task!r}.")
+    if not label_names or len(set(label_names)) < len(label_names):
+        received = ", ".join(label_names) or "none"
+        raise UserError(
+            f"A store has at least one label, each named once; received: {received}. Correct them."
+        )
+    _check_names(slices)
+    _check_labels(slices, frozenset(label_names), task)
+    _check_splits(slices)
+
+
+def multi_hot(slices: Sequence[Slice], label_names: Sequence[str]) -> NDArray[np.uint8]:
+    """Labels as numbers.
+
+    Returns:
+        (N, L) 0 or 1: slice n shows label l.
+
+    """
+    return np.array([[name in one.labels for name in label_names] for one in slices], np.uint8)
+
+
+def _check_names(slices: Sequence[Slice]) -> None:
+    empty = [one.origin for one in slices if not (one.key and one.patient and one.split)]
+    refuse("Key, patient and split of a slice are not empty", empty, "Fill them in.")
+    counts = Counter(one.key for one in slices)
+    repeated = [f"{one.key!r} at {one.origin}" for one in slices if counts[one.key] > 1]
+    refuse("The key of a slice is unique in its store", repeated, "Rename or drop the repeats.")
+
+
+def _check_labels(slices: Sequence[Slice], known: frozenset[str], task: Task) -> None:
+    unknown = [
+        f"{sorted(one.labels - known)} at {one.origin}" for one in slices if one.labels - known
+    ]
+    refuse(f"Labels are among {sorted(known)}", unknown, "Correct them or name them all.")
+    if task == "multiclass":
+        refuse(
+            "In a multiclass task each slice has exactly one label",
+            [f"{sorted(one.labels)} at {one.origin}" for one in slices if len(one.labels) != 1],
+            "Give one label each, or take task 'multilabel'.",
+        )
+
+
+def _check_splits(slices: Sequence[Slice]) -> None:
+    first: dict[str, Slice] = {}
+    clashes: dict[str, str] = {}
+    for one in slices:
+        other = first.setdefault(one.patient, one)
+        if other.split != one.split:
+            clashes.setdefault(
+                one.patient,
+                f"patient {one.patient!r} is in split {other.split!r} at {other.origin} "
+                f"and in split {one.split!r} at {one.origin}",
+            )
+    refuse(
+        "All slices of a patient belong to one split, or the test score is flattered",
+        list(clashes.values()),
+        "Give each patient one split.",
+    )

@@ -1,0 +1,109 @@
+"""Dealing patients, never slices, to splits."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sweep.core.errors import UserError
+from sweep.core.keys import digest
+from sweep.store.slices import Slice
+
+
+@dataclass(frozen=True)
+class Dealing:
+    """How patients are dealt to splits where the source does not say.
+
+    Attributes:
+        shares: for each split the part of the patients that it gets; they sum to 1.
+        seed: another seed, another dealing.
+
+    Raises:
+        UserError: fewer than two splits, a share not above 0, or shares that do not sum to 1.
+
+    """
+
+    shares: Mapping[str, float] = field(default_factory=lambda: equal_folds(5))
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        shares = self.shares.values()
+        if len(shares) < 2 or min(shares) <= 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
+            raise UserError(
+                "Patients are dealt to at least 2 splits whose shares are above 0 and sum to 1; "
+                f"received {dict(self.shares)}. Correct the shares."
+            )
+
+    def to_plain(self) -> dict[str, object]:
+        """As JSON can say it."""
+        return {"shares": dict(self.shares), "seed": self.seed}
+
+    def deal(self, findings: Mapping[str, frozenset[str]]) -> dict[str, str]:
+        """Deal every patient to a split, stratified by what the patient shows.
+
+        The patients of a stratum, shuffled by a hash of seed and name, take seats one after the
+        other by the method of Sainte-Lague (the next seat goes to the split with the greatest
+        share / (2 seats + 1)), and the next stratum goes on where the last one stopped. So every
+        stratum, and the whole, are divided as the shares say to about one patient; k equal shares
+        take turns. The order of ``findings`` does not matter.
+
+        Args:
+            findings: for each patient the labels seen on any of the patient's slices.
+
+        Returns:
+            The split of each patient.
+
+        Raises:
+            UserError: so few patients that a split gets none.
+
+        """
+        order = sorted(
+            findings, key=lambda name: (sorted(findings[name]), digest(self.seed, "fold", name))
+        )
+        seats = dict.fromkeys(self.shares, 0)
+        dealt = {}
+        for patient in order:
+            split = max(seats, key=lambda name: self.shares[name] / (2 * seats[name] + 1))
+            seats[split] += 1
+            dealt[patient] = split
+        empty = [split for split, taken in seats.items() if not taken]
+        if empty:
+            raise UserError(
+                f"Each split has at least one patient; {len(findings)} patients leave "
+                f"{', '.join(map(repr, empty))} of {len(seats)} splits empty. "
+                "Choose fewer splits or other shares."
+            )
+        return dealt
+
+
+def equal_folds(folds: int) -> dict[str, float]:
+    """Shares of the folds '1', '2', ..., each the same.
+
+    Raises:
+        UserError: fewer than two.
+
+    """
+    if folds < 2:
+        raise UserError(f"There are at least 2 folds; received {folds}. Choose another number.")
+    return {str(number): 1 / folds for number in range(1, folds + 1)}
+
+
+def deal_slices(slices: Sequence[Slice], dealing: Dealing) -> list[Slice]:
+    """The slices with a split each: those with an empty one get the split of their patient.
+
+    Raises:
+        UserError: see ``Dealing.deal``; or some slices have a split and others not.
+
+    """
+    open_ = [one for one in slices if not one.split]
+    if not open_:
+        return list(slices)
+    if len(open_) < len(slices):
+        raise UserError(
+            f"Either every slice comes with a split or none does; {len(open_)} of {len(slices)} "
+            f"have none, {open_[0].origin} the first. Fill them in or leave the column out."
+        )
+    findings: dict[str, frozenset[str]] = {}
+    for one in slices:
+        findings[one.patient] = findings.get(one.patient, frozenset()) | one.labels
+    dealt = dealing.deal(findings)
+    return [replace(one, split=dealt[one.patient]) for one in slices]

@@ -1,0 +1,75 @@
+"""Writing a store in one go, from images in memory or as they come."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.core.errors import UserError
+from sweep.core.files import replacing
+from sweep.store.fingerprint import fingerprint
+from sweep.store.layout import Form, PixelType, create
+from sweep.store.reader import Store
+from sweep.store.slices import Slice, Task, check_slices
+from sweep.store.writer import Draft
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse to write over something.
+
+    Raises:
+        UserError: ``path`` exists.
+
+    """
+    if path.exists():
+        raise UserError(
+            f"A store is never overwritten, and {path} exists. Remove it or choose another name."
+        )
+
+
+def write_store(
+    path: Path,
+    slices: Sequence[Slice],
+    images: Iterable[NDArray[np.float32]],
+    *,
+    shape: tuple[int, int],
+    label_names: Sequence[str],
+    task: Task,
+    source: Mapping[str, object],
+    pixels: PixelType = "float32",
+) -> Store:
+    """Write a store atomically: ``path`` appears complete or not at all.
+
+    The laws are checked before the first image is asked for, and one image is held at a time.
+
+    Args:
+        path: the new file.
+        slices: N descriptions, in the order of the images.
+        images: N arrays (H, W), in the source's units.
+        shape: (H, W).
+        label_names: all labels, in the order of the columns to be.
+        task: 'multiclass' or 'multilabel'.
+        source: where the slices come from and how they were prepared; anything JSON can say.
+        pixels: type of the stored pixels.
+
+    Returns:
+        The new store, open.
+
+    Raises:
+        UserError: the file exists, a law of ``check_slices`` is broken, or a value is not finite.
+        ValueError: an image of another shape, or images of another number than the slices.
+
+    """
+    refuse_existing(path)
+    check_slices(slices, label_names, task)
+    form = Form(shape, tuple(label_names), task, source, pixels)
+    with replacing(path) as temporary:
+        create(temporary, slices, form)
+        with Draft.open(temporary) as draft:
+            pairs = zip(slices, images, strict=True)
+            digests = [
+                draft.put(row, image, None, one.origin) for row, (one, image) in enumerate(pairs)
+            ]
+            draft.seal(fingerprint(slices, form, digests))
+    return Store.open(path)

@@ -1,0 +1,47 @@
+"""A tiny store whose labels can be learnt."""
+
+from pathlib import Path
+
+import numpy as np
+
+from sweep.store import Store, write_store
+from sweep.store.slices import Slice
+
+SIZE = 24
+
+
+def make_store(
+    path: Path, *, patients: int = 24, per_patient: int = 4, labels: tuple[str, ...] = ("a", "b")
+) -> Store:
+    """Slices whose label shows as the place of a bright disc, in noise, on a bright background.
+
+    Folds 1, 2 and 3 by patient; multiclass.
+    """
+    generator = np.random.default_rng(7)
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    slices, images = [], []
+    for number in range(patients):
+        label = number % len(labels)
+        for place in range(per_patient):
+            centre = 6 + 10 * label / max(1, len(labels) - 1)
+            disc = (rows - 12) ** 2 + (columns - centre) ** 2 < 16
+            noise = generator.normal(0, 12, (SIZE, SIZE))
+            images.append(np.abs(60 + 60 * disc + noise).astype(np.float32))
+            slices.append(
+                Slice(
+                    key=f"p{number}/s{place}",
+                    patient=f"p{number}",
+                    split=str(1 + number // len(labels) % 3),
+                    labels=frozenset({labels[label]}),
+                    origin="test",
+                )
+            )
+    return write_store(
+        path,
+        slices,
+        images,
+        shape=(SIZE, SIZE),
+        label_names=labels,
+        task="multiclass",
+        source={"test": True},
+    )

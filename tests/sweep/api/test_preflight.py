@@ -1,0 +1,66 @@
+"""What is refused before a sweep starts, so that nothing fails an hour later."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sweep.api import preflight
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.store import Store
+from tests.support.sweeps import settings
+
+
+@pytest.fixture
+def config(store: Store) -> SweepConfig:
+    return SweepConfig.from_dict(settings(store))
+
+
+def test_good_data_are_opened_and_bound(config: SweepConfig, store: Store) -> None:
+    bound = preflight.bind(config, preflight.open_data(config))
+    assert bound.data.fingerprint == store.fingerprint
+    assert preflight.open_data(bound).fingerprint == store.fingerprint
+
+
+def test_data_that_changed_under_a_sweep_are_refused(config: SweepConfig) -> None:
+    with pytest.raises(UserError, match="bound to data with fingerprint 0123"):
+        preflight.open_data(config.replace({"data.fingerprint": "0123"}))
+
+
+def with_changed(monkeypatch: pytest.MonkeyPatch, store: Store, **columns: np.ndarray) -> None:
+    """Stand in for a store that another program wrote: our own writer refuses such data."""
+    changed = dataclasses.replace(store, columns={**store.columns, **columns})
+    monkeypatch.setattr(preflight.Store, "open", lambda path: changed)
+
+
+def test_a_patient_in_two_splits_is_refused(
+    config: SweepConfig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patients = store.columns["patient"].copy()
+    patients[store.indices([3])[0]] = patients[store.indices([1])[0]]
+    with_changed(monkeypatch, store, patient=patients)
+    with pytest.raises(UserError, match=r"1 are in train and in validation, 'p0' the first"):
+        preflight.open_data(config)
+
+
+@pytest.mark.parametrize(("value", "how_many"), [(0, "none"), (1, "all")])
+def test_a_label_with_one_class_is_refused(
+    config: SweepConfig,
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    value: int,
+    how_many: str,
+) -> None:
+    labels = store.labels.copy()
+    labels[store.indices([3]), 0] = value
+    with_changed(monkeypatch, store, labels=labels)
+    with pytest.raises(
+        UserError, match=rf"{how_many} of the 32 slices in validation \[3\] have 'a'"
+    ):
+        preflight.open_data(config)
+
+
+def test_k_space_that_was_not_kept_is_refused(config: SweepConfig) -> None:
+    with pytest.raises(UserError, match=r"keeps none: .*'mrisweep ingest fastmri --kspace'"):
+        preflight.open_data(config.replace({"data.signal": "kspace"}))

@@ -1,0 +1,224 @@
+"""The command line as a person meets it: help to work from, one clear message, nothing lost."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sweep.cli import main
+from sweep.config.settings import Recipe
+from sweep.learn.fit import fit
+from sweep.store import Store
+from tests.support.stores import make_store
+from tests.support.sweeps import settings
+
+COMMANDS = (
+    "ingest images",
+    "phantom",
+    "calibrate",
+    "preview",
+    "check",
+    "run",
+    "resume",
+    "stress",
+    "best",
+    "sync",
+)
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The message of a command that is refused: exit 2, one message, nothing on stdout."""
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("mrisweep: ")
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command.split(), "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert f"usage: mrisweep {command}" in text
+    assert "%%" not in text
+    for line in text.splitlines():
+        assert "None)" not in line, f"a default that says nothing: {line}"
+
+
+def test_help_is_instant_and_names_every_command() -> None:
+    """It must not wait for torch, Ray or MLflow to be imported."""
+    script = (
+        "import sys; from sweep.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print(sorted({'ray', 'torch', 'mlflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.endswith("[]\n")
+    for command in COMMANDS:
+        assert command.split()[0] in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "required: COMMAND"),
+        (("rnu",), "invalid choice: 'rnu'"),
+        (("run",), "required: SWEEP.yaml"),
+        (("run", "none.yaml"), "no sweep file 'none.yaml'"),
+        (("resume", "none"), "no sweep folder 'none'"),
+        (("resume", "none", "--trials", "-1"), "--trials must be 0 or more"),
+        (("sync", "none"), "no sweep folder 'none'"),
+        (("best", "none"), "no sweep folder 'none'"),
+        (("best",), "either a sweep's folder or, with --mlflow"),
+        (("best", "x", "--mlflow", "sqlite:///x"), "either a sweep's folder or"),
+        (("best", "--mlflow", "sqlite:///x"), "--mlflow URI and --experiment NAME go together"),
+        (("stress", "none.pt", "--data", "none.h5"), "no checkpoint 'none.pt'"),
+        (("ingest", "images", "none.csv", "--images", ".", "--out", "o.h5"), "none.csv"),
+        (("phantom", "--out", "p", "--patients", "0"), "patients"),
+    ],
+)
+def test_bad_arguments_get_one_message(
+    arguments: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert message in complaint(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def sweep_file(folder: Path, store: Store, **changes: object) -> str:
+    path = folder / "sweep.yaml"
+    path.write_text(yaml.safe_dump(settings(store, **changes)))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("train.epoch=2", "unknown setting 'train.epoch'; did you mean 'epochs'?"),
+        ("data.store=none.h5", "none.h5"),
+        ("data.validation=[9]", "'9'"),
+        ("data.fingerprint=abc", "bound to data with fingerprint abc"),
+    ],
+)
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_sweep_that_cannot_run_is_refused_before_it_starts(
+    command: str,
+    assignment: str,
+    message: str,
+    store: Store,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = sweep_file(tmp_path, store)
+    assert message in complaint(capsys, command, file, "--set", assignment)
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+def test_check_compares_with_the_machine(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = sweep_file(tmp_path, store)
+    text = complaint(capsys, "check", file, "--set", "cluster.evaluators=400")
+    assert "evaluators 400 x 1" in text
+
+
+def test_an_existing_folder_is_refused_and_kept(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    text = complaint(capsys, "run", sweep_file(tmp_path, store), "--out", str(out))
+    assert "choose another with --out, or continue the sweep in it" in text
+    assert (out / "notes.txt").read_text() == "mine"
+
+
+def test_a_label_with_one_class_in_a_split_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # 9 patients of 3 labels, dealt to 3 folds by threes; of 6 only the first 2 folds have any.
+    lopsided = make_store(tmp_path / "s.h5", patients=7, labels=("a", "b", "c"))
+    text = complaint(capsys, "check", sweep_file(tmp_path, lopsided))
+    assert "AUROC needs slices with and without each label in validation" in text
+
+
+def test_check_says_what_the_sweep_costs_and_makes_nothing(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["check", sweep_file(tmp_path, store)]) == 0
+    text = capsys.readouterr().out
+    assert "3 trials of 3" in text
+    assert "64 slices" in text
+    assert "32 slices x 5 distributions" in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.yaml"]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
+    from sweep.config.sweep import SweepConfig
+
+    recipe: Recipe = SweepConfig.from_dict(settings(store)).recipe({"train.epochs": 1})
+    return str(fit(recipe, store, tmp_path_factory.mktemp("fit")).checkpoint)
+
+
+def test_stress_prints_its_cells_as_json(
+    checkpoint: str, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = ["--artifacts", "motion", "--levels", "2", "4", "--split", "1", "2"]
+    status = main(["stress", checkpoint, "--data", str(store.path), "--json", *cells])
+    assert status == 0
+    answer = json.loads(capsys.readouterr().out)
+    cells = {(cell["artifact"], cell["level"]) for cell in answer["cells"]}
+    assert cells == {("clean", 0), ("motion", 2), ("motion", 4)}
+    assert {cell["label"] for cell in answer["cells"]} == {"a", "b"}
+    assert "robust/auroc_cvar" in answer["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--artifacts", "moton"), "'moton' does not exist; did you mean 'motion'?"),
+        (("--levels", "7"), "--levels: '7' does not exist; known: 1, 2, 3, 4, 5"),
+        (("--levels", "two"), "invalid int value: 'two'"),
+        (("--split", "9"), "'9'"),
+    ],
+)
+def test_a_stress_test_that_cannot_be_is_refused(
+    checkpoint: str,
+    store: Store,
+    arguments: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = complaint(capsys, "stress", checkpoint, "--data", str(store.path), *arguments)
+    assert message in text
+
+
+def test_a_store_with_other_labels_is_refused(
+    checkpoint: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    other = make_store(tmp_path / "other.h5", labels=("x", "y", "z"))
+    text = complaint(capsys, "stress", checkpoint, "--data", str(other.path))
+    assert "the checkpoint has ['a', 'b'] (multiclass), the store ['x', 'y', 'z']" in text
+
+
+def test_a_damaged_checkpoint_is_named(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "broken.pt"
+    path.write_bytes(b"not a checkpoint")
+    assert "broken.pt" in complaint(capsys, "stress", str(path), "--data", str(store.path))

@@ -1,0 +1,112 @@
+"""What a level means: from a grid, from a user's table, or as a sweep recorded it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import artifacts_sim
+from sweep.api.preflight import bind
+from sweep.config.levels import knob_of, unreached
+from sweep.config.settings import StressSettings
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.core.records import CLEAN, Cell
+from sweep.learn.stress import cells_of
+from sweep.store import Store
+
+MINE = {"rician": [0.01, 0.02, 0.03, 0.04, None], "bias": [0.5, 1.0, 1.5, 2.0, 2.5]}
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    path = tmp_path / "levels.json"
+    artifacts = {name: {"values": values} for name, values in MINE.items()}
+    record = {"format": "mrisweep-levels", "version": 1, "artifacts": artifacts}
+    path.write_text(json.dumps(record))
+    return str(path)
+
+
+def config_of(store: Store, **stress: Any) -> SweepConfig:
+    data = {"store": str(store.path), "train": [1, 2], "validation": [3]}
+    return SweepConfig.from_dict({"name": "levels", "data": data, "stress": stress})
+
+
+def test_grids_have_their_own_values(table: str) -> None:
+    bias = artifacts_sim.get("bias")
+    assert knob_of(StressSettings(), "bias", 2) == bias.at(2)
+    assert knob_of(StressSettings(grid="physical"), "bias", 2) == bias.knob.physical[1]
+    assert knob_of(StressSettings(grid=table), "bias", 2) == 1.0
+
+
+def test_what_is_written_goes_before_the_grid() -> None:
+    written = StressSettings(grid="gone.json", knobs={"bias": (0.1, 0.2, 0.3, 0.4, None)})
+    assert knob_of(written, "bias", 3) == 0.3
+    assert knob_of(written, "bias", 5) is None
+
+
+def test_a_level_that_is_not_reached_is_left_out_and_said(table: str) -> None:
+    settings = StressSettings(artifacts=("rician", "bias"), levels=(1, 5), grid=table)
+    cells = (CLEAN, Cell("rician", 1), Cell("bias", 1), Cell("bias", 5))
+    assert cells_of(settings) == cells
+    assert unreached(settings) == ("rician 5",)
+
+
+def test_an_artifact_that_reaches_none_of_its_levels_is_refused(table: str, store: Store) -> None:
+    config = config_of(store, artifacts=["rician", "bias"], levels=[5], grid=table)
+    with pytest.raises(UserError, match=r"'rician' reaches none of \[5\] of the .*: ask for lower"):
+        bind(config, store)
+
+
+def test_a_sweep_keeps_its_levels_whatever_is_calibrated_later(table: str, store: Store) -> None:
+    bound = bind(config_of(store, artifacts=["rician", "bias"], grid=table), store)
+    Path(table).unlink()
+    again = SweepConfig.from_dict(bound.to_plain())
+    assert again == bound
+    assert again.stress.knobs == {name: tuple(values) for name, values in MINE.items()}
+    assert bind(again, store) == bound
+    recipe = again.recipe({})
+    assert type(recipe).from_plain(json.loads(json.dumps(recipe.to_plain()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("grid", "content", "message"),
+    [
+        ("none.json", None, "'calibrated', 'physical' or a file .* there is no file 'none.json'"),
+        ("bad.json", "{", "'bad.json' is none: Expecting"),
+        ("list.json", "[1]", "'list.json' is none"),
+        ("other.json", '{"format": "x"}', "received format 'x'"),
+        ("falls.json", "falls", r"rising .*: received \[2, 1, None, None, None\] for 'bias'"),
+        ("empty.json", "empty", "the empty.json grid has none for 'rician'"),
+    ],
+)
+def test_bad_grids_are_refused(
+    grid: str,
+    content: str | None,
+    message: str,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tables = {
+        "falls": {"bias": {"values": [2, 1, None, None, None]}},
+        "empty": {"bias": {"values": [1, 2, 3, 4, 5]}},
+    }
+    if content in tables:
+        record = {"format": "mrisweep-levels", "version": 1, "artifacts": tables[content]}
+        content = json.dumps(record)
+    if content is not None:
+        Path(grid).write_text(content)
+    with pytest.raises(UserError, match=message):
+        bind(config_of(store, grid=grid), store)
+
+
+def test_a_family_stands_for_its_members(store: Store) -> None:
+    config = config_of(store, artifacts=["search"])
+    assert config.stress.artifacts == artifacts_sim.families()["search"]
+    with pytest.raises(UserError, match="'serch' does not exist"):
+        config_of(store, artifacts=["serch"])
+    with pytest.raises(UserError, match="free of duplicates"):
+        config_of(store, artifacts=["search", "bias"])

@@ -1,0 +1,115 @@
+import pytest
+
+from sweep.core.errors import UserError
+from sweep.ingest.fastmri.findings import Finding, read_findings, read_reviewed
+from sweep.ingest.fastmri.patients import read_patients
+from tests.support.data import FASTMRI_PLUS, needs
+
+HEAD = "file,slice,study_level,x,y,width,height,label"
+real = needs(FASTMRI_PLUS)
+
+
+def labels(folder, *rows, head=HEAD):
+    path = folder / "knee.csv"
+    path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_rows_become_findings(tmp_path):
+    path = labels(tmp_path, "f1,3,No,1,2,3,4,Joint Effusion ", "f2.h5,0,yes,,,,,artifact")
+    assert read_findings(path).rows == (
+        Finding("f1", 3, False, "Joint Effusion"),
+        Finding("f2", 0, True, "artifact"),
+    )
+
+
+def test_rows_that_agree_in_every_cell_count_once(tmp_path):
+    row = "f1,3,No,1,2,3,4,Cyst"
+    found = read_findings(labels(tmp_path, row, "f1,3,No,9,2,3,4,Cyst", row, row))
+    assert (len(found.rows), found.duplicates) == (2, 2)
+
+
+def test_blank_lines_and_columns_of_ones_own_are_passed_over(tmp_path):
+    path = labels(tmp_path, "me,f1,3,No,Cyst", "", head="reader,file,slice,study_level,label")
+    assert read_findings(path).rows == (Finding("f1", 3, False, "Cyst"),)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("f1,3.5,No,1,2,3,4,Cyst", r"slice from 0.*row 3 has '3\.5' and 'No'"),
+        ("f1,-1,No,1,2,3,4,Cyst", "row 3 has '-1'"),
+        ("f1,three,No,1,2,3,4,Cyst", "row 3 has 'three'"),
+        ("f1,²,No,1,2,3,4,Cyst", "row 3 has '²'"),
+        ("f1," + "9" * 5000 + ",No,1,2,3,4,Cyst", "row 3 has '999"),
+        ("f1,3,Perhaps,1,2,3,4,Cyst", "Yes or No in each row.*row 3 has '3' and 'Perhaps'"),
+        ("f1,3,,1,2,3,4,Cyst", "row 3 has no 'study_level'"),
+        (",3,No,1,2,3,4,Cyst", "row 3 has no 'file'"),
+        ("f1,3,No,1,2,3,4,", "row 3 has no 'label'"),
+        ("f1,3,No,1,2,3,4,Cyst, large", "Each row has 8 cells.*row 3 has 9.*Quote"),
+        ("f1,3", "row 3 has 2"),
+    ],
+)
+def test_a_row_of_a_bad_shape(tmp_path, row, message):
+    with pytest.raises(UserError, match=message):
+        read_findings(labels(tmp_path, "f1,3,No,1,2,3,4,Cyst", row))
+
+
+def test_a_missing_column(tmp_path):
+    with pytest.raises(UserError, match="'slice' is there 0 times, did you mean 'slices'"):
+        read_findings(labels(tmp_path, "f,1,No,Cyst", head="file,slices,study_level,label"))
+
+
+def listed(folder, text):
+    path = folder / "list.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_list_of_what_was_reviewed(tmp_path):
+    found = read_reviewed(listed(tmp_path, "f1\n\nf2.h5 \nKnee data\n"), known=())
+    assert found.files == {"f1", "f2"}
+    assert found.stray == ("Knee data",)
+
+
+def test_white_space_belongs_to_the_name_of_a_known_volume(tmp_path):
+    path = listed(tmp_path, "my knee.h5\nother knee\n")
+    found = read_reviewed(path, known={"my knee"})
+    assert (found.files, found.stray) == ({"my knee"}, ("other knee",))
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "Knee data\n"])
+def test_a_list_without_a_name(tmp_path, text):
+    with pytest.raises(UserError, match=r"a name in each line.*has none.*or 'all'"):
+        read_reviewed(listed(tmp_path, text), known=())
+
+
+def test_a_list_that_cannot_be_read(tmp_path):
+    path = tmp_path / "list.csv"
+    with pytest.raises(UserError, match=r"text file in UTF-8; .*list\.csv"):
+        read_reviewed(path, known=())
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="text file in UTF-8"):
+        read_reviewed(path, known=())
+
+
+@real
+def test_the_real_label_file():
+    found = read_findings(FASTMRI_PLUS / "knee.csv")
+    assert len(found.rows) + found.duplicates == 16_167
+    assert found.duplicates == 5
+    assert len({row.file for row in found.rows}) == 974
+    assert len({(row.file, row.slice) for row in found.rows}) == 9_594
+    study_level = [row for row in found.rows if row.study_level]
+    assert len(study_level) == 13
+    assert {(row.name, row.slice) for row in study_level} == {("artifact", 0)}
+
+
+@real
+def test_the_real_list_of_reviewed_files():
+    found = read_reviewed(FASTMRI_PLUS / "knee_file_list.csv", known=())
+    assert len(found.files) == 1172
+    assert found.stray == ("Knee data",)
+    assert {row.file for row in read_findings(FASTMRI_PLUS / "knee.csv").rows} <= found.files
+    patients = read_patients(FASTMRI_PLUS / "knee_acquisitions.csv", None)
+    assert len({patients[name].name for name in found.files}) == 556

@@ -1,0 +1,62 @@
+import pytest
+
+from sweep.core.errors import UserError
+from sweep.ingest.fastmri.patients import read_patients
+from tests.support.data import FASTMRI_PLUS, needs
+
+
+def table(folder, text):
+    path = folder / "patients.csv"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("head", ["file,patient", "fname,patient_id", " fname , patient "])
+def test_both_styles_of_headings(tmp_path, head):
+    path = table(tmp_path, f"{head}\nf1.h5,ann\nf2,bob\n")
+    assert read_patients(path, None) == {"f1": ("ann", ""), "f2": ("bob", "")}
+
+
+def test_a_split_column_of_any_name(tmp_path):
+    path = table(tmp_path, "file,group,patient\nf1,train,ann\nf2,val,bob\n")
+    assert read_patients(path, "group") == {"f1": ("ann", "train"), "f2": ("bob", "val")}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("file,patients\nf1,ann\n", "'patient' or 'patient_id' is there 0 times.*'patients'"),
+        ("file,fname,patient\nf1,f1,ann\n", "'file' or 'fname' is there 2 times"),
+        ("file,patient,grop\nf1,ann,1\n", "'group' is there 0 times, did you mean 'grop'"),
+        ("file,patient,group\nf1,ann,1\nf1.h5,bob,1\n", "names a volume once.*f1 has 2 rows"),
+        ("file,patient,group\nf1,,1\n", "row 2 has no 'patient'.*Fill"),
+        ("file,patient,group\nf1,ann,\n", "row 2 has no 'split'"),
+        ("file,patient,group\nf1,ann,1,2\n", "3 cells.*row 2 has 4.*Quote"),
+        ("file,patient,group\n", "at least one row"),
+        ("", "'file' or 'fname' is there 0 times"),
+    ],
+)
+def test_a_table_that_cannot_be_used(tmp_path, text, message):
+    with pytest.raises(UserError, match=message):
+        read_patients(table(tmp_path, text), "group")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\xff", b"file,patient\n" + b"x" * 200_000 + b",a\n"])
+def test_no_text_or_no_csv(tmp_path, content):
+    path = tmp_path / "patients.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="A table of patients is a readable CSV file"):
+        read_patients(path, None)
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(UserError, match=r"readable CSV file.*none\.csv.*Give another file"):
+        read_patients(tmp_path / "none.csv", None)
+
+
+@needs(FASTMRI_PLUS)
+def test_the_real_table():
+    patients = read_patients(FASTMRI_PLUS / "knee_acquisitions.csv", "fastmri_split")
+    assert len(patients) == 1394
+    assert {one.split for one in patients.values()} == {"train", "val", "test_v2", "challenge"}
+    assert len({one.name for one in patients.values()}) == 660

@@ -1,0 +1,198 @@
+import pytest
+
+from sweep.core.errors import UserError
+from sweep.core.problems import UnusableError
+from sweep.ingest.formats.manifest import located, read_manifest
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    def write(text, encoding="utf-8"):
+        path = tmp_path / "manifest.csv"
+        path.write_bytes(text.encode(encoding))
+        return path
+
+    return write
+
+
+def test_cells_are_read_as_written_and_other_columns_ignored(manifest):
+    text = "patient,weight,file,label,fold\np1,70,a/b.png,tear,3\np2,80,c.png,,1\n"
+    first, second = read_manifest(manifest(text))
+    assert (first.file, first.labels, first.patient, first.split) == (
+        "a/b.png",
+        {"tear"},
+        "p1",
+        "3",
+    )
+    assert (second.file, second.labels, second.split) == ("c.png", frozenset(), "1")
+    assert str(second) == "row 3 (c.png)"
+
+
+@pytest.mark.parametrize(
+    ("cell", "labels"),
+    [
+        ("", set()),
+        ("tear", {"tear"}),
+        ("tear|cyst", {"tear", "cyst"}),
+        (" a b | c |", {"a b", "c"}),
+    ],
+)
+def test_labels_of_a_cell(manifest, cell, labels):
+    (row,) = read_manifest(manifest(f"file,label,patient\na.png,{cell},p\n"))
+    assert row.labels == labels
+
+
+def test_without_fold_and_split_there_is_no_split(manifest):
+    (row,) = read_manifest(manifest("file,label,patient\na.png,x,p\n"))
+    assert row.split is None
+
+
+def test_a_split_column_serves_like_a_fold_column(manifest):
+    (row,) = read_manifest(manifest("file,label,patient,split\na.png,x,p, train\n"))
+    assert row.split == "train"
+
+
+def test_spreadsheets_add_a_byte_order_mark_and_spaces(manifest):
+    (row,) = read_manifest(manifest("file , label, patient\r\na.png, x, p \r\n", "utf-8-sig"))
+    assert (row.file, row.labels, row.patient) == ("a.png", {"x"}, "p")
+
+
+def test_rows_are_numbered_as_an_editor_numbers_lines(manifest):
+    rows = read_manifest(manifest("file,label,patient\n\na.png,x,p\n\n\nb.png,y,p\n"))
+    assert [row.number for row in rows] == [3, 6]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"file, label, patient: .*manifest\.csv lacks 'file'"),
+        ("file,label,patient_id\na.png,x,p\n", "lacks 'patient', did you mean 'patient_id'"),
+        ("file;label;patient\na.png;x;p\n", "lacks 'file', known: file;label;patient"),
+        ("file,label,patient\n", "at least one row"),
+        ("file,label,patient,fold,split\na.png,x,p,1,test\n", "columns 'fold' and 'split'"),
+        ("file,label,patient\na.png,x\n", "row 2 has fewer"),
+        ("file,label,patient\na.png,x,p\nb.png,x,y,p\n", "row 3 has more"),
+        ("file,label,patient\n,x,p\n", r"names a file .*row 2 \(\)"),
+        ("file,label,patient\na.png,x, \n", r"names a patient .*row 2 \(a\.png\)"),
+        ("file,label,patient,fold\na.png,x,p,\n", r"has a split .*row 2 \(a\.png\)"),
+        (
+            "file,label,patient\na.png,x,p\nb.png,x,p\n./a.png,x,p\n",
+            r"one row .*row 4 \(a\.png\)\.",
+        ),
+        ("file,label,patient\nb/../../a.png,x,p\n", r"inside the image folder .*row 2 \(\.\./a"),
+        ("file,label,patient\n/etc/a.png,x,p\n", r"inside the image folder .*row 2 \(/etc/a"),
+        ("file,label,patient\n..,x,p\n", r"inside the image folder .*row 2 \(\.\.\)"),
+    ],
+)
+def test_bad_manifests(manifest, text, message):
+    with pytest.raises(UserError, match=message):
+        read_manifest(manifest(text))
+
+
+def test_a_manifest_in_another_encoding(manifest):
+    with pytest.raises(UserError, match=r"UTF-8; .*manifest\.csv"):
+        read_manifest(manifest("file,label,patient\nä.png,x,p\n", "latin-1"))
+
+
+def test_no_such_manifest(tmp_path):
+    with pytest.raises(UserError, match=r"readable CSV file.*nothing\.csv"):
+        read_manifest(tmp_path / "nothing.csv")
+
+
+def test_many_problems_come_in_one_message(manifest):
+    rows = "".join(f"{number}.png,x,\n" for number in range(12))
+    with pytest.raises(UserError, match=r"row 11 \(9\.png\); and 2 more"):
+        read_manifest(manifest("file,label,patient\n" + rows))
+
+
+def test_a_volume_may_have_a_row_for_each_of_some_slices(manifest):
+    text = "file,slice,label,patient\na.nii,3,tear,p\na.nii, 0,,p\nb.nii,,cyst,q\nc.nii,12.0,x,q\n"
+    rows = read_manifest(manifest(text), volumes=True)
+    assert [row.slice for row in rows] == [3, 0, None, 12]
+    assert [str(row) for row in rows[1:3]] == ["row 3 (a.nii, slice 0)", "row 4 (b.nii)"]
+
+
+def test_of_pictures_the_column_slice_says_nothing(manifest):
+    (row,) = read_manifest(manifest("file,slice,label,patient\na.png,middle,x,p\n"))
+    assert row.slice is None
+
+
+def test_without_a_column_slice_a_row_is_of_the_whole_volume(manifest):
+    (row,) = read_manifest(manifest("file,label,patient\na.nii,x,p\n"), volumes=True)
+    assert row.slice is None
+
+
+@pytest.mark.parametrize("text", ["file,label\na,x\n", "file,label,patient\na,x,\n"])
+def test_the_patient_may_be_left_to_the_file(manifest, text):
+    (row,) = read_manifest(manifest(text), patients=False)
+    assert row.patient == ""
+    with pytest.raises(UserError, match="patient"):
+        read_manifest(manifest(text))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["a,1,x,p", "a,1,y,p"], r"slice of it, has one row .*row 3 \(a, slice 1\)\."),
+        (["a,,x,p", "./a,,x,p"], r"has one row .*row 3 \(a\)\."),
+        (["a,,x,p", "a,1,y,p"], r"one row without a slice, .*row 3 \(a, slice 1\)\."),
+        (["a,0,x,p", "a,1,y,q"], r"shows one patient .*row 3 \(a, slice 1\)\."),
+        (["a,-1,x,p"], "number from 0, .*row 2 has '-1'"),
+        (["a,1.5,x,p"], "row 2 has '1.5'"),
+        (["a,first,x,p"], "row 2 has 'first'"),
+        (["a,٣,x,p"], "row 2 has '٣'"),
+    ],
+)
+def test_rows_of_volumes_that_contradict_one_another(manifest, rows, message):
+    text = "\n".join(["file,slice,label,patient", *rows])
+    with pytest.raises(UserError, match=message):
+        read_manifest(manifest(text), volumes=True)
+
+
+@pytest.fixture
+def locate(manifest, tmp_path):
+    (tmp_path / "images" / "inner").mkdir(parents=True)
+    (tmp_path / "images" / "inner" / "a.png").write_bytes(b"a")
+    (tmp_path / "outside.png").write_bytes(b"b")
+
+    def find(file):
+        (row,) = read_manifest(manifest(f"file,label,patient\n{file},x,p\n"))
+        return located(row, tmp_path / "images")
+
+    return find
+
+
+def test_a_file_is_found_where_it_is_also_through_links_inside(locate, tmp_path):
+    images = tmp_path / "images"
+    (images / "link.png").symlink_to(images / "inner" / "a.png")
+    (images / "folder").symlink_to("inner")
+    (tmp_path / "elsewhere").symlink_to(images)
+    for file in ("inner/a.png", "link.png", "folder/a.png", "inner"):
+        assert locate(file) == images / file
+
+
+def test_the_folder_itself_may_be_a_link(manifest, locate, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "images")
+    (row,) = read_manifest(manifest("file,label,patient\ninner/a.png,x,p\n"))
+    assert located(row, tmp_path / "link") == tmp_path / "link" / "inner" / "a.png"
+
+
+def test_a_link_may_lead_out_of_the_folder(locate, tmp_path):
+    (tmp_path / "outside.png").touch()
+    (tmp_path / "images" / "link.png").symlink_to(tmp_path / "outside.png")
+    assert locate("link.png").samefile(tmp_path / "outside.png")
+
+
+def test_links_in_a_circle_make_a_file_unusable(locate, tmp_path):
+    images = tmp_path / "images"
+    (images / "one").symlink_to(images / "two")
+    (images / "two").symlink_to(images / "one")
+    for file in ("one", "one/a.png"):
+        with pytest.raises(UnusableError, match=r"row 2 .*cannot be found"):
+            locate(file)
+
+
+@pytest.mark.parametrize("file", ["gone.png", "inner/a.png/b", "x" * 300])
+def test_a_missing_file_is_unusable(locate, file):
+    with pytest.raises(UnusableError, match=r"row 2 .*cannot be found.*Add the file"):
+        locate(file)

@@ -1,0 +1,122 @@
+import pickle
+
+import numpy as np
+import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
+
+from sweep.ingest.dicom import DICOM
+from sweep.ingest.volumes import plan_volumes
+from sweep.store.slices import check_slices
+from sweep.store.splits import Dealing, equal_folds
+
+DEALING = Dealing(equal_folds(2))
+
+
+def volume(number):
+    return np.random.default_rng(number).integers(0, 900, (4, 5, 6)).astype(np.uint16)
+
+
+def write(path, pixels, patient, place):
+    """One axial slice, the head's side at the greater places."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.SOPClassUID, made.SOPInstanceUID = MRImageStorage, f"1.2.{place}"
+    made.SeriesInstanceUID, made.SeriesDescription = "1.2", "T1 post"
+    made.PatientID = patient
+    made.Rows, made.Columns = pixels.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 0
+    made.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    made.ImagePositionPatient = [0, 0, 4 * place]
+    made.PixelSpacing, made.SliceThickness = [0.5, 1], 3
+    made.PixelData = pixels.tobytes()
+    made["PixelData"].VR = "OW"
+    made.save_as(path, enforce_file_format=True)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three series, each in a folder of its own, written from the head down."""
+    for number in range(3):
+        (tmp_path / f"s{number}").mkdir()
+        for place, pixels in enumerate(volume(number)):
+            write(tmp_path / f"s{number}" / f"IM{9 - place}", pixels, f"id-{number}", place)
+    (tmp_path / "s1" / "README").write_text("by hand")
+    (tmp_path / "manifest.csv").write_text("file,label\ns0,tear\ns1,cyst\ns2,tear\n")
+    return tmp_path
+
+
+def plan(folder, **options):
+    return plan_volumes(folder / "manifest.csv", folder, DICOM, dealing=DEALING, **options)
+
+
+def read(planned):
+    reader = pickle.loads(pickle.dumps(planned.reader))
+    return [np.stack([plane.image for plane in reader(item)]) for item in planned.items]
+
+
+def test_series_become_slices_from_feet_to_head(folder):
+    planned = plan(folder)
+    for number, images in enumerate(read(planned)):
+        np.testing.assert_array_equal(images, volume(number))
+    assert [one.key for one in planned.items[2].slices] == [f"id-2/s2/{n:03d}" for n in range(4)]
+    assert {one.sequence for one in planned.slices} == {"T1 post"}
+    assert planned.slices[0].geometry.pixel_mm == (0.5, 1.0)
+    assert planned.slices[0].geometry.thickness_mm == 3
+    assert planned.task == "multiclass"
+    assert len(planned.items[0].paths) == 4
+    check_slices(planned.slices, planned.label_names, planned.task)
+
+
+def test_the_notes_say_what_was_ignored_and_whose_names_are_kept(folder):
+    notes = plan(folder).notes
+    assert "Files beside the volumes that are no image of them: 1; ignored." in notes
+    assert any("PatientID of their file: 3;" in note and "identified" in note for note in notes)
+
+
+def test_the_manifest_may_name_the_patients(folder):
+    (folder / "manifest.csv").write_text("file,label,patient\ns0,x,a\ns1,y,b\ns2,x,b\n")
+    planned = plan(folder)
+    assert [item.slices[0].patient for item in planned.items] == ["a", "b", "b"]
+    assert not any("PatientID" in note for note in planned.notes)
+
+
+@pytest.mark.parametrize(
+    ("axis", "seen", "pixel_mm"),
+    [
+        ("axial", lambda stack: stack, (0.5, 1.0)),
+        ("coronal", lambda stack: stack[::-1].transpose(1, 0, 2), (4.0, 1.0)),
+        ("sagittal", lambda stack: stack[::-1, :, ::-1].transpose(2, 0, 1), (4.0, 0.5)),
+    ],
+)
+def test_planes_along_an_axis(folder, axis, seen, pixel_mm):
+    planned = plan(folder, axis=axis)
+    for number, images in enumerate(read(planned)):
+        np.testing.assert_array_equal(images, seen(volume(number)))
+    assert planned.slices[0].geometry.pixel_mm == pixel_mm
+
+
+def test_single_files_are_items_of_their_own(folder):
+    rows = [
+        f"s{number}/IM{name},{'x' if number else 'y'}" for number in range(2) for name in (6, 9)
+    ]
+    (folder / "manifest.csv").write_text("\n".join(["file,label", *rows]))
+    planned = plan(folder)
+    assert [one.key for one in planned.slices][:2] == ["id-0/s0/IM6/000", "id-0/s0/IM9/000"]
+    np.testing.assert_array_equal(read(planned)[0][0], volume(0)[3])
+
+
+def test_a_damaged_slice_spoils_its_series_only(folder):
+    path = folder / "s1" / "IM8"
+    path.write_bytes(path.read_bytes()[:-9])
+    planned = plan(folder)
+    assert [item.name for item in planned.items] == ["s0", "s2"]
+    assert [one.name for one in planned.skipped] == ["s1"]
+
+
+def test_with_size_every_plane_has_it(folder):
+    planned = plan(folder, axis="coronal", size=12)
+    assert planned.slices[0].geometry.pixel_mm == pytest.approx((16 / 12, 16 / 12))
+    assert {images.shape for images in read(planned)} == {(5, 12, 12)}

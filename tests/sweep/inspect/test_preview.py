@@ -1,0 +1,147 @@
+"""`mrisweep preview`: every panel is the slice itself, and says what it is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image
+
+import artifacts_sim
+from artifacts_sim.calibration.ssim import foreground, mean_ssim
+from sweep.cli import main
+from sweep.inspect.panels import find_slice, row_of
+from sweep.inspect.preview import preview_store, sheet
+from sweep.store import Store, write_store
+from sweep.store.slices import Slice
+
+
+def written(store: Store, out: Path, *more: str) -> list[str]:
+    return ["preview", str(store.path), "--out", str(out), *more]
+
+
+def grey(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L")).astype(int)
+
+
+def contains(sheet: np.ndarray, panel: np.ndarray) -> bool:
+    """Whether a picture stands somewhere on the sheet; greys may differ by the rounding."""
+    windows = sliding_window_view(sheet, panel.shape[1], axis=1)
+    starts = np.argwhere((np.abs(windows - panel[0]) <= 1).all(axis=2))
+    return any(
+        found.shape == panel.shape and (np.abs(found - panel) <= 1).all()
+        for found in (
+            sheet[y : y + panel.shape[0], x : x + panel.shape[1]] for y, x in starts.tolist()
+        )
+    )
+
+
+def test_panels_are_the_slice_pixel_for_pixel_in_the_window_of_the_clean_one(
+    store: Store, tmp_path: Path
+) -> None:
+    out = tmp_path / "sheet.png"
+    key = "p3/s2"
+    assert main(written(store, out, "--slice", key, "--artifacts", "bias", "--levels", "1")) == 0
+    drawn = grey(out)
+    clean = store.images[store.keys.tolist().index(key)]
+    white = np.quantile(clean, 0.995)
+    for panel in row_of("bias", np.array(clean), key, [1], "calibrated", 0).panels:
+        shown = np.floor(np.clip(panel.image / white, 0, 1) * 255.999)
+        assert contains(drawn, shown.repeat(9, axis=0).repeat(9, axis=1))
+
+
+def test_a_panel_says_its_knob_and_its_ssim(store: Store) -> None:
+    clean = torch.from_numpy(np.array(store.images[5]))[None]
+    art = artifacts_sim.get("motion")
+    params = art.sample(level=2, keys=["k"], seed=4, grid="physical")
+    y = art.apply(clean, params)
+    panel = row_of("motion", clean[0].numpy(), "k", [2], "physical", 4).panels[1]
+    assert panel.value.startswith(f"{params.knob:.3g}")
+    assert panel.ssim == f"SSIM {float(mean_ssim(clean, y, foreground(clean))):.2f}"
+    np.testing.assert_array_equal(panel.image, y[0])
+
+
+def test_a_level_out_of_reach_has_an_empty_panel_that_says_so(store: Store, tmp_path: Path) -> None:
+    grid = tmp_path / "levels.json"
+    artifacts = {"rician": {"values": [0.02, 0.04, 0.06, None, None]}}
+    record = {"format": "mrisweep-levels", "version": 1, "artifacts": artifacts}
+    grid.write_text(json.dumps(record))
+    row = row_of("rician", np.array(store.images[0]), "k", [1, 3, 4, 5], str(grid), 0)
+    assert [panel.image is None for panel in row.panels] == [False, False, False, True, True]
+    figure = sheet([row], ["clean", "level 1", "level 3", "level 4", "level 5"], "title", 1.0)
+    texts = [text.get_text() for text in figure.texts]
+    assert texts.count("not reached") == 2
+    assert {"title", "clean", "level 5", "rician"} <= set(texts)
+
+
+def test_the_slice_is_drawn_by_the_seed_and_named(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = []
+    for seed in ("0", "0", "1"):
+        out = tmp_path / "sheet.png"
+        assert (
+            main(written(store, out, "--artifacts", "bias", "--levels", "3", "--seed", seed)) == 0
+        )
+        printed = capsys.readouterr().out
+        keys += [key for key in store.keys.tolist() if repr(key) in printed]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_no_empty_slice_is_drawn_and_none_is_accepted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = [f"p{number}" for number in range(20)]
+    slices = [Slice(key, key, "1", frozenset("a"), "test") for key in keys]
+    images = [np.full((6, 6), float(key == "p7"), np.float32) for key in keys]
+    store = write_store(
+        tmp_path / "s.h5",
+        slices,
+        images,
+        shape=(6, 6),
+        label_names=("a",),
+        task="multiclass",
+        source={},
+    )
+    assert {find_slice(store, None, seed) for seed in range(10)} == {7}
+    assert main(written(store, tmp_path / "sheet.png", "--slice", "p3")) == 2
+    assert "'p3' is empty" in capsys.readouterr().err
+
+
+def test_a_sheet_is_replaced_whole(store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    out.write_text("old")
+    preview_store(store.path, out, artifacts=["bias"], levels=[1])
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_every_artifact_has_a_row_by_default(store: Store, tmp_path: Path) -> None:
+    out = tmp_path / "sheet.png"
+    heights = []
+    for artifacts in (["bias"], ["bias", "spike"], ["holdout", "search"], None):
+        preview_store(store.path, out, artifacts=artifacts, levels=[1])
+        heights.append(grey(out).shape[0])
+    one, two, families, every = heights
+    assert every == families == one + (len(artifacts_sim.names()) - 1) * (two - one)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--slice", "p0/s99"], "its keys look like 'p0/s0'"),
+        (["--artifacts", "bais"], "did you mean 'bias'?"),
+        (["--artifacts", "serch"], "'serch' does not exist"),
+        (["--levels", "6"], "--levels: '6' does not exist"),
+        (["--out", "sheet.jpg"], "let it end in .png"),
+    ],
+    ids=["slice", "artifact", "family", "level", "suffix"],
+)
+def test_bad_input_is_explained(
+    store: Store, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["preview", str(store.path), *arguments]) == 2
+    assert message in capsys.readouterr().err

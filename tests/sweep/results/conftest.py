@@ -1,0 +1,58 @@
+"""A sweep's folder as a finished sweep leaves it, made without a cluster."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from sweep.cluster.trial import validation_slices
+from sweep.config.settings import Recipe
+from sweep.config.sweep import SweepConfig
+from sweep.core.records import EpochRecord, Predictions
+from sweep.learn.fit import fit
+from sweep.results.closing import close_trial
+from sweep.results.folder import SweepFolder
+from sweep.results.trials import Chronicle
+from sweep.store import Store
+
+NORMS = ("batch", "group")
+
+
+@pytest.fixture(scope="session")
+def config(store: Store) -> SweepConfig:
+    return SweepConfig.from_dict(
+        {
+            "name": "ledger",
+            "data": {"store": str(store.path), "train": [1, 2], "validation": [3]},
+            "model": {"width": 4},
+            "search": {"trials": 2, "space": {"model.norm": {"choice": list(NORMS)}}},
+            "train": {"epochs": 2, "batch_size": 16},
+            "stress": {"artifacts": ["rician", "bias"], "levels": [1, 5], "batch_size": 16},
+        }
+    )
+
+
+def run_trial(folder: SweepFolder, config: SweepConfig, store: Store, number: int) -> None:
+    trial, params = f"trial-{number:04d}", {"model.norm": NORMS[number % 2]}
+    recipe: Recipe = dataclasses.replace(config.recipe(params), seed=number)
+    chronicle = Chronicle(folder, config.search.objective)
+    slices = validation_slices(store, recipe.data.validation)
+    chronicle.began(trial, number, params, recipe.model.norm, recipe.seed)
+
+    def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
+        folder.write_epoch(record, predictions, slices)
+        chronicle.reported(trial, record.epoch)
+
+    fit(recipe, store, folder.checkpoints(trial), report=report, trial=trial)
+    chronicle.ended(trial, "finished")
+    close_trial(folder, chronicle.records[trial])
+
+
+@pytest.fixture
+def folder(config: SweepConfig, store: Store, tmp_path: Path) -> SweepFolder:
+    """Two finished trials."""
+    made = SweepFolder.create(tmp_path / "sweep", config)
+    for number in range(2):
+        run_trial(made, config, store, number)
+    return made

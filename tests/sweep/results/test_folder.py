@@ -1,0 +1,110 @@
+"""The folder: what goes in comes out, whole, and once."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from sweep.cluster.trial import validation_slices
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError, WorkError
+from sweep.core.files import replacing
+from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions, Score, TrialRecord
+from sweep.results.closing import close_trial
+from sweep.results.folder import SweepFolder
+from sweep.store import Store
+
+
+def test_an_existing_folder_is_refused_and_not_touched(config: SweepConfig, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "thesis.txt").write_text("years of work")
+    with pytest.raises(UserError, match="exists: choose another with --out, or continue"):
+        SweepFolder.create(tmp_path / "there", config)
+    assert [path.name for path in (tmp_path / "there").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(("name", "message"), [("none", "no sweep folder"), (".", "no sweep.yaml")])
+def test_what_is_no_sweep_is_not_opened(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        SweepFolder.open(tmp_path / name)
+
+
+def test_one_process_drives_a_sweep(folder: SweepFolder) -> None:
+    with folder.lock(), pytest.raises(UserError, match="one process drives a sweep"), folder.lock():
+        pass
+    with folder.lock():
+        pass
+
+
+def test_the_settings_come_back(folder: SweepFolder, config: SweepConfig) -> None:
+    assert SweepFolder.open(folder.path).config() == config
+
+
+def test_an_epoch_comes_back_with_its_predictions(folder: SweepFolder, store: Store) -> None:
+    slices = validation_slices(store, [3])
+    rng = np.random.default_rng(0)
+    cells = [
+        Predictions(cell, rng.random((len(slices.keys), 2), np.float32))
+        for cell in (CLEAN, Cell("rician", 5))
+    ]
+    scores = (Score(CLEAN, "a", 0.25, 3, 9), Score(Cell("rician", 5), "a", math.nan, 3, 9))
+    record = EpochRecord("trial-0007", 3, 0.5, 12.5, 1700000000123, scores, {})
+    folder.write_epoch(record, cells, slices)
+    back = folder.epoch("trial-0007", 3)
+    assert dataclasses.replace(back, scores=(), metrics={}) == dataclasses.replace(
+        record, scores=()
+    )
+    assert back.scores[0] == scores[0]
+    assert math.isnan(back.scores[1].auroc), "missing stays missing"
+    assert math.isnan(back.metrics["robust/auroc_cvar"])
+    found, read = folder.predictions("trial-0007", 3)
+    for one, other in zip(found, cells, strict=True):
+        assert one.cell == other.cell
+        np.testing.assert_array_equal(one.probability, other.probability)
+    assert (read.keys, read.patients, read.labels) == (slices.keys, slices.patients, ["a", "b"])
+    np.testing.assert_array_equal(read.truth, slices.truth)
+
+
+def test_the_tables_are_what_a_reader_with_pandas_expects(folder: SweepFolder) -> None:
+    results = pq.read_table(folder.path / "results")
+    assert results.num_rows == 2 * 2 * 5 * 2, "trials x epochs x cells x labels"
+    assert {"trial", "epoch", "artifact", "level", "label", "auroc"} <= set(results.column_names)
+    predictions = pq.read_table(folder.path / "predictions")
+    assert predictions.num_rows == 2 * 2 * 5 * 32, "trials x epochs x cells x slices"
+    assert {"slice", "patient", "p_a", "y_a"} <= set(predictions.column_names)
+
+
+def test_a_damaged_table_is_named(folder: SweepFolder) -> None:
+    path = next((folder.path / "results").rglob("*.parquet"))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(WorkError, match=r"epoch-000\d.parquet' cannot be read"):
+        folder.epochs(path.parent.name)
+
+
+def test_closing_keeps_the_best_checkpoint_and_adds_intervals_once(folder: SweepFolder) -> None:
+    record = folder.trials()[0]
+    files = sorted(path.name for path in folder.checkpoints(record.trial).iterdir())
+    assert files == [f"epoch-{record.best_epoch:04d}.pt"]
+    low, high = record.intervals["robust/auroc_cvar"]
+    assert low <= record.metrics["robust/auroc_cvar"] <= high
+    assert close_trial(folder, record) is record
+
+
+def test_a_missing_metric_survives_json(folder: SweepFolder) -> None:
+    record = TrialRecord("trial-0009", 9, {}, "batch", 0, "running", 1, metrics={"m": math.nan})
+    folder.write_trial(record)
+    assert math.isnan(folder.trials()[-1].metrics["m"])
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "table"
+    target.write_text("old")
+    with pytest.raises(KeyboardInterrupt), replacing(target) as temporary:  # noqa: PT012
+        temporary.write_text("ha")
+        assert target.read_text() == "old"
+        raise KeyboardInterrupt
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]

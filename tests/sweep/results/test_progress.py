@@ -1,0 +1,85 @@
+"""Progress: one line rewritten on a terminal, a line for each ended trial elsewhere."""
+
+import dataclasses
+import io
+
+from sweep.core.records import EpochRecord, TrialRecord
+from sweep.results.progress import Progress, clock
+
+METRIC = "robust/auroc_cvar"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def trial(number: int, value: float | None = None, status: str = "running") -> TrialRecord:
+    record = TrialRecord(f"trial-{number:04d}", number, {}, "group", 0, status, 0)
+    if value is None:
+        return record
+    return dataclasses.replace(record, best_epoch=1, metrics={METRIC: value})
+
+
+def epoch(number: int) -> EpochRecord:
+    return EpochRecord("t", number, 1.0, 1.0, 0, (), {})
+
+
+def run_one(progress: Progress, now: Clock) -> None:
+    progress.began(trial(0))
+    now.time = 30.0
+    progress.reported(trial(0, 0.7), epoch(1))
+    now.time = 60.0
+    progress.reported(trial(0, 0.8), epoch(2))
+    progress.ended(trial(0, 0.8, "finished"))
+
+
+def test_a_log_gets_a_line_for_each_ended_trial() -> None:
+    out, now = io.StringIO(), Clock()
+    run_one(Progress(4, 2, METRIC, stream=out, now=now), now)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("[1:00] trial-0000 group    finished")
+    assert "1/4 done, 0 running, about 3:00 left, best" in lines[0]
+    assert lines[0].endswith("best robust/auroc_cvar 0.800 (trial-0000 group)")
+
+
+def test_a_terminal_sees_every_report_on_one_line() -> None:
+    out, now = Terminal(), Clock()
+    progress = Progress(4, 2, METRIC, stream=out, now=now)
+    run_one(progress, now)
+    text = out.getvalue()
+    assert text.count("\n") == 1, "only the ended trial's line stays"
+    assert "1 running, best robust/auroc_cvar 0.700" in text
+
+
+def test_the_time_left_counts_running_trials_by_their_epochs_and_no_earlier_run() -> None:
+    now = Clock()
+    known = [trial(0, 0.8, "finished"), trial(1, 0.7, "pruned")]
+    progress = Progress(6, 10, METRIC, known, io.StringIO(), now)
+    assert "left" not in progress.summary(), "nothing ended in this run yet"
+    progress.began(trial(2))
+    now.time = 100.0
+    progress.ended(trial(2, 0.5, "finished"))
+    progress.began(trial(3))
+    progress.reported(trial(3, 0.4), epoch(5))
+    # 1.5 trials in 100 s; 2.5 to go.
+    assert progress.summary().startswith("3/6 done, 1 running, about 2:46 left")
+
+
+def test_a_failed_trial_says_why() -> None:
+    out = io.StringIO()
+    failed = dataclasses.replace(trial(0, status="failed"), error="its worker died")
+    Progress(2, 2, METRIC, stream=out, now=Clock()).ended(failed)
+    assert "failed   its worker died" in out.getvalue()
+
+
+def test_the_clock_reads_like_one() -> None:
+    assert [clock(s) for s in (5, 65, 3600, 7325)] == ["0:05", "1:05", "1:00:00", "2:02:05"]

@@ -1,0 +1,81 @@
+"""Ranking: order, filters, ties, and what is missing."""
+
+import math
+
+import pytest
+
+from sweep.core.errors import UserError
+from sweep.results.ranking import Ranked, best
+from sweep.results.render import ranked_table
+
+
+def row(trial: str, robust: float, clean: float = 0.9, norm: str = "batch") -> Ranked:
+    metrics = {"robust/auroc_cvar": robust, "clean/auroc": clean}
+    return Ranked(
+        trial=trial,
+        norm=norm,
+        seed=0,
+        epoch=2,
+        params={"model.norm": norm, "train.lr": 0.00123456},
+        checkpoint=f"/s/{trial}.pt",
+        metrics={name: value for name, value in metrics.items() if not math.isnan(value)},
+        intervals={"clean/auroc": (0.8, 0.95)},
+        status="finished",
+    )
+
+
+ROWS = [row("t2", 0.7), row("t1", 0.7), row("t0", 0.6, 0.95, "group"), row("t3", math.nan)]
+
+
+def trials(rows: list[Ranked]) -> list[str]:
+    return [item.trial for item in rows]
+
+
+def test_best_first_ties_by_trial_missing_last() -> None:
+    assert trials(best(ROWS)) == ["t1", "t2", "t0", "t3"]
+    assert trials(best(ROWS, by="clean/auroc", top=1)) == ["t0"]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (["clean/auroc>=0.95"], ["t0"]),
+        (["clean/auroc > 0.95"], []),
+        (["robust/auroc_cvar<0.7"], ["t0"]),
+        (["robust/auroc_cvar<=7e-1", "clean/auroc<0.92"], ["t1", "t2"]),
+        (["robust/auroc_cvar==0.7"], ["t1", "t2"]),
+    ],
+)
+def test_conditions_hold_together_and_never_for_a_missing_value(
+    where: list[str], expected: list[str]
+) -> None:
+    assert trials(best(ROWS, where=where)) == expected
+
+
+def test_only_one_norm() -> None:
+    assert trials(best(ROWS, norm="group")) == ["t0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"by": "robust/auroc_cvr"}, "'robust/auroc_cvr'; did you mean 'robust/auroc_cvar'"),
+        ({"norm": "gruop"}, "no trial has norm 'gruop'; did you mean 'group'"),
+        ({"where": ["clean/auroc"]}, "--where takes METRIC>=NUMBER"),
+        ({"where": ["clean/auroc>=high"]}, "--where takes METRIC>=NUMBER"),
+        ({"where": ["clean/auroc>=1e"]}, "'1e' is not a number"),
+        ({"where": ["clean/roc>=1"]}, "no trial has a metric 'clean/roc'"),
+        ({"top": 0}, "--top must be 1 or more"),
+    ],
+)
+def test_a_wrong_question_is_answered_with_what_exists(arguments: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        best(ROWS, **arguments)
+
+
+def test_the_table_shows_intervals_and_says_what_is_missing() -> None:
+    lines = ranked_table(best(ROWS), "robust/auroc_cvar").splitlines()
+    assert lines[0].split()[:5] == ["#", "trial", "norm", "lr", "epoch"]
+    assert "0.900 [0.800, 0.950]" in lines[2]
+    assert "0.00123" in lines[2]
+    assert lines[-1].split()[-1] == "-"

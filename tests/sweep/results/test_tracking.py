@@ -1,0 +1,159 @@
+"""MLflow holds what the folder holds, once, however often it is written."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+import torch
+
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.core.records import TrialRecord
+from sweep.results import ranking
+from sweep.results.folder import SweepFolder
+from sweep.results.mlflow_callback import Mirror, sync
+from sweep.results.tracking import resolve_uri
+from sweep.results.trials import Chronicle
+from sweep.store import Store
+
+# MLflow's own: its mappers use a loader strategy that SQLAlchemy is about to drop, and its tracing
+# and signature helpers warn of each other.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+def client(folder: SweepFolder) -> mlflow.MlflowClient:
+    return mlflow.MlflowClient(tracking_uri=resolve_uri("sqlite", folder.path))
+
+
+def snapshot(folder: SweepFolder) -> dict[str, Any]:
+    """Everything a reader of the experiment sees, every metric's history included."""
+    reader = client(folder)
+    experiment = reader.get_experiment_by_name("ledger").experiment_id
+    runs = {}
+    for run in reader.search_runs([experiment]):
+        history = {
+            name: [
+                (m.step, m.timestamp, m.value)
+                for m in reader.get_metric_history(run.info.run_id, name)
+            ]
+            for name in run.data.metrics
+        }
+        files = sorted(item.path for item in reader.list_artifacts(run.info.run_id))
+        info = (run.info.status, run.info.start_time, run.info.end_time, run.info.run_name)
+        runs[run.info.run_id] = (info, run.data.params, run.data.tags, history, files)
+    models = [model.model_id for model in reader.search_logged_models([experiment])]
+    return {"runs": runs, "models": sorted(models)}
+
+
+def trial_runs(folder: SweepFolder) -> dict[str, mlflow.entities.Run]:
+    reader = client(folder)
+    experiment = reader.get_experiment_by_name("ledger").experiment_id
+    runs = reader.search_runs([experiment], "tags.role = 'trial'")
+    return {run.data.tags["trial"]: run for run in runs}
+
+
+def test_syncing_twice_changes_nothing(folder: SweepFolder, config: SweepConfig) -> None:
+    assert sync(folder, config) == 2
+    first = snapshot(folder)
+    assert sync(folder, config) == 2
+    assert snapshot(folder) == first
+    assert len(first["models"]) == 2
+
+
+def test_what_the_contract_names_is_there(folder: SweepFolder, config: SweepConfig) -> None:
+    sync(folder, config)
+    reader, runs = client(folder), trial_runs(folder)
+    parents = reader.search_runs([runs["trial-0000"].info.experiment_id], "tags.role = 'sweep'")
+    assert [run.info.status for run in parents] == ["FINISHED"]
+    for record in folder.trials():
+        run = runs[record.trial]
+        assert run.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
+        assert run.data.params == {"model.norm": record.norm}
+        for name, value in {"norm": record.norm, "arch": "preact_resnet18"}.items():
+            assert run.data.tags[name] == value
+        for epoch in folder.epochs(record.trial):
+            for name, value in {**epoch.metrics, "train/loss": epoch.train_loss}.items():
+                points = {m.step: m.value for m in reader.get_metric_history(run.info.run_id, name)}
+                assert points[epoch.epoch] == value
+        best = folder.epoch(record.trial, record.best_epoch)
+        curve = reader.get_metric_history(run.info.run_id, "stress/rician/auroc")
+        assert sorted(point.step for point in curve) == [0, 1, 5]
+        at_5 = [score.auroc for score in best.scores if score.cell == ("rician", 5)]
+        assert {p.step: p.value for p in curve}[5] == pytest.approx(sum(at_5) / 2)
+        files = {item.path for item in reader.list_artifacts(run.info.run_id)}
+        assert files >= {"config.yaml", "severity.png"}
+        assert [output.step for output in run.outputs.model_outputs] == [record.best_epoch]
+        assert run.data.metrics["best/robust/auroc_cvar"] == record.metrics["robust/auroc_cvar"]
+
+
+def test_the_logged_model_is_the_best_checkpoint(
+    folder: SweepFolder, config: SweepConfig, store: Store
+) -> None:
+    sync(folder, config)
+    record = folder.trials()[0]
+    run = trial_runs(folder)[record.trial]
+    logged = client(folder).search_logged_models(
+        [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
+    )
+    before = mlflow.get_tracking_uri()
+    mlflow.set_tracking_uri(resolve_uri("sqlite", folder.path))
+    try:
+        model = mlflow.pytorch.load_model(f"models:/{logged[0].model_id}")
+    finally:
+        mlflow.set_tracking_uri(before)
+    import mrimodels
+
+    ours, _ = mrimodels.load(folder.checkpoint(record.trial, record.best_epoch))
+    x = torch.from_numpy(store.images[:2].copy())[:, None]
+    torch.testing.assert_close(model(x), ours(x), atol=0, rtol=0)
+
+
+def test_folder_and_server_give_the_same_answer(folder: SweepFolder, config: SweepConfig) -> None:
+    sync(folder, config)
+    answers = [
+        ranking.best(ranking.of_folder(folder.path)),
+        ranking.best(ranking.of_server(resolve_uri("sqlite", folder.path), "ledger")),
+    ]
+    as_json = [json.dumps([dataclasses.asdict(row) for row in a], sort_keys=True) for a in answers]
+    assert as_json[0] == as_json[1]
+    assert len(answers[0]) == 2
+
+
+def test_an_experiment_that_is_not_there_is_named_with_those_that_are(
+    folder: SweepFolder, config: SweepConfig
+) -> None:
+    sync(folder, config)
+    with pytest.raises(UserError, match=r"no experiment 'leger' .* there are: .*ledger"):
+        ranking.of_server(resolve_uri("sqlite", folder.path), "leger")
+
+
+def test_a_live_mirror_writes_what_sync_writes(
+    folder: SweepFolder, config: SweepConfig, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    mirror = Mirror(folder, config, said.append)
+    mirror.close(finished=True)
+    live = snapshot(folder)
+    sync(folder, config)
+    assert snapshot(folder) == live
+    assert said == []
+
+
+def test_a_server_that_fails_costs_no_result_and_is_said_once(
+    folder: SweepFolder, config: SweepConfig
+) -> None:
+    broken = config.replace({"tracking.uri": "sqlite:////proc/no/such/place.db"})
+    said: list[str] = []
+    mirror = Mirror(folder, broken, said.append)
+    chronicle = Chronicle(folder, config.search.objective, [mirror])
+    record: TrialRecord = folder.trials()[0]
+    chronicle.reported(record.trial, 1)
+    chronicle.ended(record.trial, "finished")
+    mirror.close(finished=True)
+    assert len(said) == 2
+    assert "the sweep goes on" in said[0]
+    assert "mrisweep sync" in said[1]
+    assert folder.trials()[0].intervals

@@ -1,0 +1,84 @@
+from dataclasses import replace
+
+import pytest
+
+from sweep.core.errors import UserError
+from sweep.store.slices import check_slices, multi_hot
+
+
+def check(content):
+    check_slices(content.slices, content.label_names, content.task)
+
+
+def test_lawful_slices_pass(content):
+    check(content)
+
+
+def test_a_patient_in_two_splits_is_named_with_both_splits(content):
+    message = r"patient 'ann' is in split 'train' at line 0 and in split '2' at line 1\. Give each"
+    with pytest.raises(UserError, match=message):
+        check(content.with_slice(1, split="2"))
+
+
+def test_every_patient_in_two_splits_is_named_once(content):
+    twice = replace(content, slices=content.slices + content.slices[:1])
+    broken = twice.with_slice(1, split="2").with_slice(5, split="2", key="ann/2")
+    broken = broken.with_slice(2, split="train")
+    with pytest.raises(UserError, match="one split") as caught:
+        check(broken)
+    assert str(caught.value).count("'ann'") == 1
+    assert str(caught.value).count("'bob'") == 1
+
+
+@pytest.mark.parametrize("name", ["key", "patient", "split"])
+def test_an_empty_name_is_refused(content, name):
+    with pytest.raises(UserError, match=r"not empty: line 3\. Fill"):
+        check(content.with_slice(3, **{name: ""}))
+
+
+def test_a_repeated_key_is_refused(content):
+    with pytest.raises(UserError, match="unique in its store: 'ann/0' at line 0; 'ann/0' at line"):
+        check(content.with_slice(1, key="ann/0"))
+
+
+def test_an_unknown_label_is_refused(content):
+    with pytest.raises(UserError, match=r"among \['cyst', 'tear'\]: \['tare'\] at line 2"):
+        check(content.with_slice(2, labels=frozenset({"tare", "tear"})))
+
+
+def test_multiclass_wants_exactly_one_label(content):
+    message = r"exactly one label: \[\] at line 1; \['cyst', 'tear'\] at line 2; .*'multilabel'"
+    with pytest.raises(UserError, match=message):
+        check(replace(content, task="multiclass"))
+
+
+def test_an_unknown_task_is_refused(content):
+    with pytest.raises(UserError, match="one of multiclass, multilabel; received 'regression'"):
+        check(replace(content, task="regression"))
+
+
+@pytest.mark.parametrize(("names", "received"), [((), "none"), (("a", "a"), "a, a")])
+def test_label_names_are_some_and_unique(content, names, received):
+    with pytest.raises(UserError, match=f"each named once; received: {received}"):
+        check(replace(content, label_names=names))
+
+
+def test_a_store_without_slices_is_refused(content):
+    with pytest.raises(UserError, match="at least one slice"):
+        check(replace(content, slices=()))
+
+
+def test_long_lists_of_problems_are_cut_after_ten(content):
+    one = content.slices[0]
+    many = tuple(replace(one, key="", origin=f"line {place}") for place in range(13))
+    with pytest.raises(UserError, match=r"line 9; and 3 more\. Fill") as caught:
+        check(replace(content, slices=many))
+    assert "line 10" not in str(caught.value)
+
+
+def test_columns_of_the_labels_follow_the_names(content):
+    one = multi_hot(content.slices, ["tear", "cyst"])
+    other = multi_hot(content.slices, ["cyst", "tear"])
+    assert (one == other[:, ::-1]).all()
+    assert one[2].tolist() == [1, 1]
+    assert one[3].tolist() == [0, 1]

@@ -1,0 +1,177 @@
+from collections import Counter
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweep.core.errors import UserError
+from sweep.store.slices import Slice
+from sweep.store.splits import Dealing, deal_slices, equal_folds
+
+patients = st.dictionaries(
+    st.text(min_size=1, max_size=8),
+    st.frozensets(st.sampled_from(["tear", "cyst", "lesion"])),
+    min_size=5,
+    max_size=60,
+)
+laws = settings(max_examples=60, deadline=None, derandomize=True)
+
+
+def deal_folds(findings, folds, seed):
+    return Dealing(equal_folds(folds), seed).deal(findings)
+
+
+def spread(folds, names):
+    """Difference between the largest and the smallest number of patients in a fold."""
+    counts = Counter(folds)
+    return max(counts[name] for name in names) - min(counts[name] for name in names)
+
+
+@laws
+@given(findings=patients, folds=st.integers(2, 5), seed=st.integers(0, 5))
+def test_folds_are_balanced_as_a_whole_and_in_each_stratum(findings, folds, seed):
+    dealt = deal_folds(findings, folds, seed)
+    names = [str(fold) for fold in range(1, folds + 1)]
+    assert dealt.keys() == findings.keys()
+    assert set(dealt.values()) == set(names)
+    assert spread(dealt.values(), names) <= 1
+    for stratum in set(findings.values()):
+        members = [dealt[patient] for patient in findings if findings[patient] == stratum]
+        assert spread(members, names) <= 1
+
+
+@laws
+@given(findings=patients, order=st.randoms(use_true_random=False))
+def test_the_order_of_the_patients_does_not_matter(findings, order):
+    shuffled = list(findings.items())
+    order.shuffle(shuffled)
+    assert deal_folds(dict(shuffled), 3, 0) == deal_folds(findings, 3, 0)
+
+
+def test_another_seed_deals_otherwise():
+    findings = {f"p{number}": frozenset() for number in range(40)}
+    assert deal_folds(findings, 5, 0) != deal_folds(findings, 5, 1)
+
+
+def test_neighbours_by_name_are_not_neighbours_in_the_dealing():
+    dealt = deal_folds({f"p{number:02}": frozenset() for number in range(40)}, 2, 0)
+    assert [dealt[patient] for patient in sorted(dealt)] != ["1", "2"] * 20
+
+
+@pytest.mark.usefixtures("global_random_state")
+def test_global_random_state_is_left_alone():
+    deal_folds({"a": frozenset(), "b": frozenset()}, 2, 0)
+
+
+@pytest.mark.parametrize("folds", [1, 0])
+def test_fewer_than_two_folds(folds):
+    with pytest.raises(UserError, match=f"at least 2 folds; received {folds}"):
+        equal_folds(folds)
+
+
+def test_more_folds_than_patients():
+    findings = {"a": frozenset(), "b": frozenset(), "c": frozenset()}
+    with pytest.raises(UserError, match=r"3 patients leave '4' of 4 splits empty"):
+        deal_folds(findings, 4, 0)
+
+
+parts = st.lists(st.integers(1, 20), min_size=2, max_size=3)
+many = st.dictionaries(
+    st.text(min_size=1, max_size=8),
+    st.frozensets(st.sampled_from(["tear", "cyst"])),
+    min_size=60,
+    max_size=120,
+)
+
+
+def shares_of(numbers):
+    return {f"s{place}": number / sum(numbers) for place, number in enumerate(numbers)}
+
+
+@laws
+@given(findings=many, numbers=parts)
+def test_unequal_shares_are_kept_to_a_patient(findings, numbers):
+    """Of up to three splits none is a whole patient off (Balinski and Young, Fair Representation).
+
+    A stratum takes the seats between two such states, so it may be off by the sum of both.
+    """
+    dealing = Dealing(shares_of(numbers))
+    dealt = dealing.deal(findings)
+    for split, share in dealing.shares.items():
+        assert abs(list(dealt.values()).count(split) - share * len(findings)) < 1
+        for stratum in set(findings.values()):
+            members = [dealt[patient] for patient in findings if findings[patient] == stratum]
+            assert abs(members.count(split) - share * len(members)) < 2
+
+
+@laws
+@given(findings=many, numbers=st.lists(st.integers(1, 9), min_size=2, max_size=6))
+def test_seats_are_those_of_sainte_lague(findings, numbers):
+    """No seat would be better placed with another split: the method's min-max inequality."""
+    shares = shares_of(numbers)
+    seats = Counter(Dealing(shares).deal(findings).values())
+    for one, other in permutations(shares, 2):
+        assert (2 * seats[one] - 1) / shares[one] <= (2 * seats[other] + 1) / shares[other] + 1e-9
+
+
+def test_a_rare_split_gets_its_patient_in_its_turn():
+    findings = {f"p{number}": frozenset() for number in range(20)}
+    counts = Counter(Dealing({"train": 0.9, "test": 0.1}).deal(findings).values())
+    assert counts == {"train": 18, "test": 2}
+
+
+@pytest.mark.parametrize(
+    "shares",
+    [
+        {},
+        {"all": 1.0},
+        {"train": 0.5, "test": 0.4},
+        {"train": 1.0, "test": 0.0},
+        {"train": 1.5, "test": -0.5},
+        {"train": 0.5, "test": float("nan")},
+    ],
+)
+def test_shares_that_cannot_be_are_refused(shares):
+    with pytest.raises(UserError, match=r"above 0 and sum to 1; received .*Correct the shares"):
+        Dealing(shares)
+
+
+def undealt(per_patient):
+    """Slices of patients, with the labels of each slice."""
+    return [
+        Slice(f"{patient}/{number}", patient, "", frozenset(labels), f"line {number}", "PD")
+        for patient, slices in per_patient.items()
+        for number, labels in enumerate(slices)
+    ]
+
+
+PATIENTS = {f"p{number:02}": [set(), {"tear"} if number % 3 else set()] for number in range(30)}
+
+
+def test_slices_get_the_split_of_their_patient_and_keep_all_else():
+    slices = undealt(PATIENTS)
+    dealt = deal_slices(slices, Dealing())
+    assert [replace(one, split="") for one in dealt] == slices
+    findings = {patient: frozenset[str]().union(*labels) for patient, labels in PATIENTS.items()}
+    expected = Dealing().deal(findings)
+    assert [one.split for one in dealt] == [expected[one.patient] for one in slices]
+
+
+def test_a_patient_who_shows_a_label_on_one_slice_is_of_its_stratum():
+    dealt = deal_slices(undealt(PATIENTS), Dealing(equal_folds(2)))
+    ill = Counter(one.split for one in dealt if one.labels)
+    assert ill == {"1": 10, "2": 10}
+
+
+def test_splits_that_are_given_are_kept():
+    slices = [replace(one, split="mine") for one in undealt(PATIENTS)]
+    assert deal_slices(slices, Dealing()) == slices
+
+
+def test_some_slices_with_a_split_and_some_without_are_refused():
+    first, second, *rest = undealt(PATIENTS)
+    mixed = [replace(first, split="train"), second, *rest]
+    with pytest.raises(UserError, match=r"59 of 60 have none, line 1 the first\. Fill them in"):
+        deal_slices(mixed, Dealing())

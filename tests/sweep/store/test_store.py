@@ -1,0 +1,245 @@
+import os
+import pickle
+import shutil
+from dataclasses import replace
+
+import h5py
+import numpy as np
+import pytest
+
+from sweep.core.errors import UserError
+from sweep.store import Store
+
+
+def with_pixel_changed(content):
+    images = [image.copy() for image in content.images]
+    images[4][3, 5] = np.nextafter(images[4][3, 5], np.float32(2))
+    return replace(content, images=tuple(images))
+
+
+def with_rows_and_columns_exchanged(content):
+    return replace(content, images=tuple(image.reshape(6, 4) for image in content.images))
+
+
+CHANGES = {
+    "pixel": with_pixel_changed,
+    "shape": with_rows_and_columns_exchanged,
+    "label": lambda content: content.with_slice(1, labels=frozenset({"tear"})),
+    "patient": lambda content: content.with_slice(4, patient="zoe"),
+    "key": lambda content: content.with_slice(4, key="zoë/1"),
+    "split": lambda content: content.with_slice(4, split="2"),
+    "label order": lambda content: replace(content, label_names=("cyst", "tear")),
+    "task": lambda content: replace(
+        content.with_slice(0, labels=frozenset({"cyst"})),
+        slices=tuple(replace(one, labels=frozenset({"tear"})) for one in content.slices),
+        task="multiclass",
+    ),
+}
+
+
+def test_what_is_written_is_read(content, tmp_path):
+    content.write(tmp_path / "s.h5")
+    store = Store.open(tmp_path / "s.h5")
+    np.testing.assert_array_equal(store.images, np.stack(content.images))
+    assert store.images.dtype == np.float32
+    np.testing.assert_array_equal(store.labels, [[1, 0], [0, 0], [1, 1], [0, 1], [0, 0]])
+    assert store.labels.dtype == np.uint8
+    assert store.keys.tolist() == ["ann/0", "ann/1", "bob/0", "bob/1", "zoë/0"]
+    assert store.patients.tolist() == ["ann", "ann", "bob", "bob", "zoë"]
+    assert store.splits.tolist() == ["train", "train", "2", "2", "train"]
+    assert store.label_names == ("tear", "cyst")
+    assert store.task == "multilabel"
+    assert store.path == tmp_path / "s.h5"
+    assert len(store) == 5
+
+
+def test_the_file_says_what_it_is_to_any_hdf5_reader(content, tmp_path):
+    replace(content, source={"kind": "test", "size": None}).write(tmp_path / "s.h5")
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert [axis.label for axis in file["images"].dims] == ["slice", "row", "column"]
+        assert file["images"].chunks is None
+        assert file["images"].compression is None
+        assert file.attrs["source"] == '{"kind": "test", "size": null}'
+        assert file.attrs["format_version"] == 2
+        assert file.attrs["tool"].startswith("mrisweep")
+
+
+def test_images_are_aligned_whatever_stands_before_them(content, tmp_path):
+    odd = content.with_slice(0, key="k" * 1001).with_slice(1, patient="ann", key="l" * 33)
+    with h5py.File(odd.write(tmp_path / "s.h5").path) as file:
+        assert file["images"].id.get_offset() % 64 == 0
+
+
+def test_all_who_open_a_store_map_the_same_pages_of_the_file(content, tmp_path):
+    one, other = content.write(tmp_path / "s.h5"), Store.open(tmp_path / "s.h5")
+    with h5py.File(tmp_path / "s.h5") as file:
+        offset = file["images"].id.get_offset()
+    with open(tmp_path / "s.h5", "r+b") as file:
+        os.pwrite(file.fileno(), np.float32(42).tobytes(), offset)
+    assert one.images[0, 0, 0] == other.images[0, 0, 0] == 42
+
+
+def test_nothing_of_an_open_store_can_be_written(content, tmp_path):
+    path = content.write(tmp_path / "s.h5").path
+    before = path.read_bytes()
+    store = Store.open(path)
+    for array in (store.images, store.labels, store.patients, store.keys, store.splits):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+    assert path.read_bytes() == before
+
+
+def test_pickling_sends_no_pixels_and_the_copy_maps_the_file(content, tmp_path):
+    store = content.write(tmp_path / "s.h5")
+    sent = pickle.dumps(store)
+    assert store.images[0].tobytes() not in sent
+    assert b"ann/0" not in sent
+    copy = pickle.loads(sent)
+    np.testing.assert_array_equal(copy.images, store.images)
+    assert copy.fingerprint == store.fingerprint
+
+
+def test_a_relative_path_still_leads_there_from_another_folder(content, tmp_path, monkeypatch):
+    content.write(tmp_path / "s.h5")
+    monkeypatch.chdir(tmp_path)
+    sent = pickle.dumps(Store.open("s.h5"))
+    monkeypatch.chdir("/")
+    assert pickle.loads(sent).path == tmp_path / "s.h5"
+
+
+def test_a_worker_refuses_another_store_under_the_same_name(content, tmp_path):
+    sent = pickle.dumps(content.write(tmp_path / "s.h5"))
+    (tmp_path / "s.h5").unlink()
+    with_pixel_changed(content).write(tmp_path / "s.h5")
+    with pytest.raises(UserError, match="does not change under a running sweep"):
+        pickle.loads(sent)
+
+
+def test_the_fingerprint_is_of_the_content_not_of_the_place(content, tmp_path):
+    first = content.write(tmp_path / "a.h5")
+    second = replace(content, source={"other": 1}).write(tmp_path / "deep" / "b.h5")
+    shutil.copy(tmp_path / "a.h5", tmp_path / "c.h5")
+    third = Store.open(tmp_path / "c.h5")
+    assert first.fingerprint == second.fingerprint == third.fingerprint
+    assert len(first.fingerprint) == 64
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_the_fingerprint_changes_with_any_content(content, tmp_path, change):
+    before = content.write(tmp_path / "a.h5").fingerprint
+    assert change(content).write(tmp_path / "b.h5").fingerprint != before
+
+
+def test_indices_are_those_of_the_named_splits_ascending(content, tmp_path):
+    store = content.write(tmp_path / "s.h5")
+    assert store.indices(["train"]).tolist() == [0, 1, 4]
+    assert store.indices([2]).tolist() == store.indices(["2"]).tolist() == [2, 3]
+    assert store.indices([2, "train", 2]).tolist() == [0, 1, 2, 3, 4]
+    assert store.indices([]).tolist() == []
+
+
+def test_an_unknown_split_is_answered_with_the_known_ones(content, tmp_path):
+    store = content.write(tmp_path / "s.h5")
+    message = r"'trian' .*'2' \(2 slices\), 'train' \(3 slices\); did you mean 'train'"
+    with pytest.raises(UserError, match=message):
+        store.indices(["2", "trian"])
+
+
+def test_no_such_file(tmp_path):
+    with pytest.raises(UserError, match=r"there is none at .*nothing\.h5.*mrisweep ingest"):
+        Store.open(tmp_path / "nothing.h5")
+
+
+@pytest.mark.parametrize("content_bytes", [b"", b"file,label,patient\n"])
+def test_a_file_of_another_kind(tmp_path, content_bytes):
+    (tmp_path / "s.h5").write_bytes(content_bytes)
+    with pytest.raises(UserError, match=r"not an HDF5 file.*Ingest"):
+        Store.open(tmp_path / "s.h5")
+
+
+@pytest.mark.parametrize("kept", [-1, -100, 4000, 600])
+def test_a_truncated_file(content, tmp_path, kept):
+    path = content.write(tmp_path / "s.h5").path
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(UserError, match=r"truncated or damaged.*Ingest"):
+        Store.open(path)
+
+
+def test_another_format_version_is_named(content, tmp_path):
+    path = content.write(tmp_path / "s.h5").path
+    with h5py.File(path, "r+") as file:
+        file.attrs["format_version"] = 99
+    with pytest.raises(UserError, match=r"version 2; .* has version 99\. Ingest .* again"):
+        Store.open(path)
+
+
+def test_an_hdf5_file_that_is_no_store(tmp_path):
+    with h5py.File(tmp_path / "volume.h5", "w") as file:
+        file["kspace"] = np.zeros(3)
+    with pytest.raises(UserError, match="has no format version"):
+        Store.open(tmp_path / "volume.h5")
+
+
+@pytest.mark.parametrize("name", ["images", "split"])
+def test_a_missing_dataset_is_named(content, tmp_path, name):
+    path = content.write(tmp_path / "s.h5").path
+    with h5py.File(path, "r+") as file:
+        del file[name]
+    with pytest.raises(UserError, match=f"lacks {name}"):
+        Store.open(path)
+
+
+def test_a_missing_attribute_is_named(content, tmp_path):
+    path = content.write(tmp_path / "s.h5").path
+    with h5py.File(path, "r+") as file:
+        del file.attrs["task"]
+    with pytest.raises(UserError, match="lacks task"):
+        Store.open(path)
+
+
+def test_images_that_cannot_be_mapped(content, tmp_path):
+    path = content.write(tmp_path / "s.h5").path
+    with h5py.File(path, "r+") as file:
+        pixels = file["images"][...]
+        del file["images"]
+        file.create_dataset("images", data=pixels, compression="gzip")
+    with pytest.raises(UserError, match=r"contiguous and uncompressed.*chunks \(5, 4, 6\)"):
+        Store.open(path)
+
+
+def test_a_store_is_never_overwritten(content, tmp_path):
+    path = content.write(tmp_path / "s.h5").path
+    before = path.read_bytes()
+    with pytest.raises(UserError, match=r"never overwritten.*s\.h5 exists"):
+        with_pixel_changed(content).write(path)
+    assert path.read_bytes() == before
+
+
+def failing_after_two(images):
+    yield from images[:2]
+    raise RuntimeError("the disk went away")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "error", "message"),
+    [
+        (failing_after_two, RuntimeError, "the disk went away"),
+        (lambda images: images[:-1], ValueError, "shorter"),
+        (lambda images: (*images, images[0]), ValueError, "longer"),
+        (lambda images: (images[0], images[1].T, *images[2:]), ValueError, r"\(6, 4\).*at line 1"),
+        (lambda images: (images[0] * np.nan, *images[1:]), UserError, "finite.*line 0 has NaN"),
+    ],
+)
+def test_nothing_half_written_is_left(content, tmp_path, spoil, error, message):
+    with pytest.raises(error, match=message):
+        content.write(tmp_path / "s.h5", spoil(content.images))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_laws_are_checked_before_an_image_is_asked_for(content, tmp_path):
+    asked = []
+    broken = content.with_slice(1, split="2")
+    with pytest.raises(UserError, match="one split"):
+        broken.write(tmp_path / "s.h5", (asked.append(one) for one in broken.images))
+    assert asked == []
+    assert list(tmp_path.iterdir()) == []
