@@ -39,7 +39,7 @@ from sweep.store import Store
 from sweep.learn.trainer import Trainer
 torch.set_num_threads(1)
 config = SweepConfig.from_yaml(sys.argv[1])
-trainer = Trainer(config.recipe({}), Store.open(config.data.store))
+trainer = Trainer(config.trial({}), Store.open(config.data.store))
 print(json.dumps([trainer.train_epoch(e).images_per_s for e in range(1, int(sys.argv[2]) + 1)]))
 """
 

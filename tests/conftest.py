@@ -1,4 +1,4 @@
-"""Fixtures of several parts: a tiny store, a recipe for it, and leak guards."""
+"""Fixtures of several parts: a tiny store, a trial_config for it, and leak guards."""
 
 import random
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ import torch
 from sweep.config.settings import (
     DataSettings,
     ModelSettings,
-    Recipe,
     StressSettings,
     TrainSettings,
+    TrialConfig,
 )
 from sweep.store import Store
 from tests.support.stores import make_store
@@ -43,9 +43,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture
-def recipe(store: Store) -> Recipe:
+def trial_config(store: Store) -> TrialConfig:
     """Trains on the tiny store in a second or two."""
-    return Recipe(
+    return TrialConfig(
         data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,)),
         model=ModelSettings(width=4, norm="group", dropout=0.1),
         train=TrainSettings(epochs=3, batch_size=16, lr=5e-3),

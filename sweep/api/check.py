@@ -10,8 +10,7 @@ import torch
 from sweep.config.levels import unreached
 from sweep.config.sweep import SweepConfig
 from sweep.learn.batches import epoch_batches, steps_per_epoch
-from sweep.learn.checkpoints import CheckpointFolder
-from sweep.learn.provenance import EpochStats
+from sweep.learn.checkpoints import CheckpointFolder, EpochStats
 from sweep.learn.stress import cells_of, predict
 from sweep.learn.trainer import Trainer
 from sweep.results.progress import clock
@@ -26,7 +25,7 @@ class Cost:
 
     Attributes:
         train_s: seconds of training of one epoch.
-        judge_s: seconds of stress-testing one epoch, all cells, one evaluator.
+        evaluate_s: seconds of stress-testing one epoch, all cells, one evaluator.
         seconds: of the whole sweep.
         checkpoint_bytes: of one epoch.
         slices: training and validation slices.
@@ -36,7 +35,7 @@ class Cost:
     """
 
     train_s: float
-    judge_s: float
+    evaluate_s: float
     seconds: float
     checkpoint_bytes: int
     slices: tuple[int, int]
@@ -49,7 +48,7 @@ class Cost:
         return (
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
-            f"{self.judge_s:.1f} s an epoch on one evaluator\n"
+            f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
             f"{self._left_out()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one; early "
@@ -71,17 +70,17 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
 
     """
     torch.set_num_threads(config.cluster.trial.threads)
-    trainer = Trainer(config.recipe({}), store)
+    trainer = Trainer(config.trial({}), store)
     train_s = _train_seconds(trainer)
     torch.set_num_threads(config.cluster.evaluator.threads)
-    judge_s = _judge_seconds(trainer)
+    evaluate_s = _evaluate_seconds(trainer)
     epochs = config.search.trials * config.train.epochs
     training = epochs * train_s / min(concurrent, config.search.trials)
-    judging = epochs * judge_s / config.cluster.evaluators
+    evaluating = epochs * evaluate_s / config.cluster.evaluators
     return Cost(
         train_s=train_s,
-        judge_s=judge_s,
-        seconds=max(training, judging),
+        evaluate_s=evaluate_s,
+        seconds=max(training, evaluating),
         checkpoint_bytes=_checkpoint_bytes(trainer),
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
@@ -91,7 +90,7 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
 
 def _train_seconds(trainer: Trainer) -> float:
     """Of one epoch, from a few steps after one that warms up."""
-    settings, seed = trainer.recipe.train, trainer.recipe.seed
+    settings, seed = trainer.config.train, trainer.config.seed
     batches = list(epoch_batches(trainer.store, trainer.indices, settings, seed, 1))
     trainer.model.train()
     steps = batches[: STEPS + 1]
@@ -104,14 +103,22 @@ def _train_seconds(trainer: Trainer) -> float:
     return per_step * steps_per_epoch(len(trainer.indices), settings)
 
 
-def _judge_seconds(trainer: Trainer) -> float:
+def _evaluate_seconds(trainer: Trainer) -> float:
     """Of all cells, from one batch of each."""
-    recipe, model = trainer.recipe, trainer.model.eval()
-    indices = trainer.store.indices(recipe.data.validation)
-    batch = indices[: recipe.stress.batch_size]
+    trial_config, model = trainer.config, trainer.model.eval()
+    indices = trainer.store.indices(trial_config.data.validation)
+    batch = indices[: trial_config.stress.batch_size]
     started = time.perf_counter()
-    for cell in cells_of(recipe.stress):
-        predict(model, trainer.store, batch, cell, recipe.data, recipe.stress, trainer.device)
+    for cell in cells_of(trial_config.stress):
+        predict(
+            model,
+            trainer.store,
+            batch,
+            cell,
+            trial_config.data,
+            trial_config.stress,
+            trainer.device,
+        )
     return (time.perf_counter() - started) * len(indices) / len(batch)
 
 

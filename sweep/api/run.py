@@ -13,10 +13,10 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError
 from sweep.core.records import EpochRecord, TrialRecord
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow_callback import Mirror, sync
+from sweep.results.mlflow_callback import MLflowCallback, sync
 from sweep.results.progress import Progress
 from sweep.results.tracking import resolve_uri
-from sweep.results.trials import Chronicle
+from sweep.results.trials import TrialLog
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study
@@ -126,9 +126,9 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     _reconcile(folder, study, config)
     if scheduler is not None:
         scheduler.replay(_reports(folder, study))
-    with _observed(folder, config) as chronicle:
+    with _observed(folder, config) as trial_log:
         if searcher.remaining:
-            run_trials(folder, config, concurrent, searcher, scheduler, chronicle)
+            run_trials(folder, config, concurrent, searcher, scheduler, trial_log)
     return _result(folder, config)
 
 
@@ -142,13 +142,13 @@ def _scheduler(config: SweepConfig) -> StratifiedASHA | None:
 
 def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig) -> None:
     """End the records of trials that ended in the study as the driver died."""
-    chronicle = Chronicle(folder, config.search.objective)
+    trial_log = TrialLog(folder, config.search.objective)
     for record in folder.trials():
         status = study.status(record.number)
         if record.status == "running" and status != "running":
             for epoch in folder.epochs(record.trial):
-                chronicle.reported(record.trial, epoch.epoch)
-            chronicle.ended(record.trial, status)
+                trial_log.reported(record.trial, epoch.epoch)
+            trial_log.ended(record.trial, status)
 
 
 def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochRecord]]:
@@ -158,14 +158,14 @@ def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochReco
 
 
 @contextlib.contextmanager
-def _observed(folder: SweepFolder, config: SweepConfig) -> Iterator[Chronicle]:
+def _observed(folder: SweepFolder, config: SweepConfig) -> Iterator[TrialLog]:
     """Progress and MLflow for the time of the trials."""
     search = config.search
     progress = Progress(search.trials, config.train.epochs, search.objective, folder.trials())
-    mirror = Mirror(folder, config, progress.say)
+    mirror = MLflowCallback(folder, config, progress.say)
     finished = False
     try:
-        yield Chronicle(folder, search.objective, (mirror, progress))
+        yield TrialLog(folder, search.objective, (mirror, progress))
         finished = True
     finally:
         progress.close()

@@ -10,8 +10,8 @@ import artifacts_sim
 from sweep.config.settings import require_known
 from sweep.core.errors import UserError
 from sweep.core.records import EpochRecord
+from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.metrics import score, summarize
-from sweep.learn.provenance import Provenance
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, stress
 from sweep.store import Store
@@ -40,26 +40,26 @@ def stress_checkpoint(
     """
     if not checkpoint.is_file():
         raise UserError(f"no checkpoint {str(checkpoint)!r}")
-    provenance = Provenance.read(checkpoint)
+    info = CheckpointInfo.read(checkpoint)
     store = Store.open(data)
-    provenance.check_store(store)
-    recipe = provenance.recipe
-    check_signal(store, recipe.data.signal)
+    info.check_store(store)
+    trial_config = info.config
+    check_signal(store, trial_config.data.signal)
     settings = dataclasses.replace(
-        recipe.stress,
-        artifacts=artifacts_sim.expand(artifacts or recipe.stress.artifacts),
-        levels=tuple(levels or recipe.stress.levels),
+        trial_config.stress,
+        artifacts=artifacts_sim.expand(artifacts or trial_config.stress.artifacts),
+        levels=tuple(levels or trial_config.stress.levels),
     )
     require_known("--artifacts", settings.artifacts, artifacts_sim.names())
     require_known("--levels", [str(n) for n in settings.levels], [str(n) for n in range(1, 6)])
-    indices = store.indices(splits or recipe.data.validation)
+    indices = store.indices(splits or trial_config.data.validation)
     predictions = list(stress(checkpoint, store, cells_of(settings), indices, settings))
     scores = score(predictions, store.labels[indices].astype(bool), store.label_names)
     return EpochRecord(
         trial=checkpoint.parent.name,
-        epoch=provenance.epoch,
-        train_loss=provenance.stats.train_loss,
-        images_per_s=provenance.stats.images_per_s,
+        epoch=info.epoch,
+        train_loss=info.stats.train_loss,
+        images_per_s=info.stats.images_per_s,
         evaluated_at_ms=time.time_ns() // 1_000_000,
         scores=scores,
         metrics=summarize(scores),

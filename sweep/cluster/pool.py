@@ -34,7 +34,7 @@ def limit_torch(share: Share) -> None:
         torch.cuda.set_per_process_memory_fraction(share.gpu)
 
 
-class Evaluator:
+class EvaluatorActor:
     """Stress-tests checkpoints on the validation slices."""
 
     def __init__(
@@ -60,7 +60,7 @@ class Evaluator:
     def evaluate(self, checkpoint: Path, cells: Sequence[Cell]) -> list[Predictions]:
         """Predictions for some cells; fewer when the checkpoint is withdrawn meanwhile.
 
-        A trial that is stopped leaves its last epoch under judgement; its checkpoint is deleted,
+        A trial that is stopped leaves its last epoch under evaluation; its checkpoint is deleted,
         and nobody waits for the rest.
         """
         done: list[Predictions] = []
@@ -81,7 +81,7 @@ def start_pool(
         WorkError: one cannot come by the store.
 
     """
-    actor = ray.remote(Evaluator).options(
+    actor = ray.remote(EvaluatorActor).options(
         num_cpus=cluster.evaluator.cpu,
         num_gpus=cluster.evaluator.gpu,
         max_restarts=-1,
@@ -97,8 +97,8 @@ def start_pool(
     return pool
 
 
-class PoolJudge:
-    """Judges in the pool, one epoch behind the training."""
+class RemoteEvaluator:
+    """Evaluates in the pool, one epoch behind the training."""
 
     in_flight = 1
 

@@ -1,4 +1,4 @@
-"""One trial as Tune runs it: ``fit`` with the pool for a judge, every epoch kept and reported."""
+"""One trial as Tune runs it: ``fit`` with remote evaluators, every epoch kept and reported."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -9,7 +9,7 @@ import torch
 from ray.actor import ActorHandle
 from ray.tune import Trainable
 
-from sweep.cluster.pool import PoolJudge, limit_torch
+from sweep.cluster.pool import RemoteEvaluator, limit_torch
 from sweep.cluster.staging import Staging
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import EpochRecord, Predictions
@@ -73,19 +73,19 @@ class SweepTrial(Trainable):
             torch.cuda.empty_cache()
 
     def _begin(self, suggestion: Suggestion) -> None:
-        recipe = self.sweep.recipe(suggestion.params)
+        trial_config = self.sweep.trial(suggestion.params)
         store = self.staging.open()
-        slices = validation_slices(store, recipe.data.validation)
+        slices = validation_slices(store, trial_config.data.validation)
         history = self.folder.epochs(suggestion.trial)
 
         def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
             self.folder.write_epoch(record, predictions, slices)
 
         self.run = Run(
-            recipe,
+            trial_config,
             store,
             self.folder.checkpoints(suggestion.trial),
-            judge=PoolJudge(self.pool, recipe.stress),
+            evaluator=RemoteEvaluator(self.pool, trial_config.stress),
             report=report,
             history=history,
             trial=suggestion.trial,
@@ -96,7 +96,7 @@ class SweepTrial(Trainable):
 
 
 def validation_slices(store: Store, splits: Sequence[str | int]) -> Slices:
-    """The slices that each epoch is judged on."""
+    """The slices that each epoch is evaluated on."""
     indices = store.indices(splits)
     return Slices(
         keys=store.keys[indices].tolist(),

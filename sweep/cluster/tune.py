@@ -1,19 +1,21 @@
-"""Tune, set up to run the trials of a sweep."""
+"""Tune, set up to run the trials of a sweep, and what its driver sees, told to the trial log."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from ray import tune
+from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from sweep.cluster.pool import start_pool
 from sweep.cluster.staging import serving
 from sweep.cluster.trial import SweepTrial
-from sweep.cluster.watch import Watch
 from sweep.config.sweep import SweepConfig
 from sweep.results.folder import SweepFolder
-from sweep.results.trials import Chronicle
+from sweep.results.trials import TrialLog
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.searcher import StudySearcher
+from sweep.search.study import Suggestion
 from sweep.store import Store
 
 
@@ -23,7 +25,7 @@ def run_trials(
     concurrent: int,
     searcher: StudySearcher,
     scheduler: StratifiedASHA | None,
-    chronicle: Chronicle,
+    trial_log: TrialLog,
 ) -> None:
     """Run what the searcher still has to hand out; returns when every trial has ended.
 
@@ -33,7 +35,7 @@ def run_trials(
         concurrent: trials at a time.
         searcher: says which trials.
         scheduler: stops weak ones; None: none.
-        chronicle: is told of everything.
+        trial_log: is told of everything.
 
     Raises:
         WorkError: a node cannot come by the store.
@@ -63,7 +65,7 @@ def run_trials(
             run_config=tune.RunConfig(
                 name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
                 storage_path=str(folder.path / "tune"),
-                callbacks=[Watch(chronicle, config, scheduler)],
+                callbacks=[TuneCallback(trial_log, config, scheduler)],
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
                 verbose=0,
@@ -74,3 +76,83 @@ def run_trials(
 
 def _trial_name(trial: Trial) -> str:
     return str(trial.config["trial"])
+
+
+class TuneCallback(Callback):
+    """Translates Tune's events.
+
+    Args:
+        trial_log: that is told.
+        config: of the sweep.
+        scheduler: asked whether it ended a trial; None: nothing is stopped early.
+
+    """
+
+    def __init__(
+        self, trial_log: TrialLog, config: SweepConfig, scheduler: StratifiedASHA | None
+    ) -> None:
+        self.trial_log = trial_log
+        self.config = config
+        self.scheduler = scheduler
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing: Tune pickles its callbacks to restore them, and a resume builds them anew."""
+        return {}
+
+    def on_trial_start(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        **info: Any,
+    ) -> None:
+        """A trial's worker is up, for the first time or again."""
+        suggestion = Suggestion(**trial.config)
+        trial_config = self.config.trial(suggestion.params)
+        self.trial_log.began(
+            suggestion.trial,
+            suggestion.number,
+            suggestion.params,
+            trial_config.model.norm,
+            trial_config.seed,
+        )
+
+    def on_trial_result(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        result: dict[str, Any],
+        **info: Any,
+    ) -> None:
+        """An epoch is reported."""
+        self.trial_log.reported(Suggestion(**trial.config).trial, result["epoch"])
+
+    def on_trial_complete(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        **info: Any,
+    ) -> None:
+        """A trial ended by itself or was stopped."""
+        key = Suggestion(**trial.config).trial
+        pruned = self.scheduler is not None and self.scheduler.stopped(key)
+        self.trial_log.ended(key, "pruned" if pruned else "finished")
+
+    def on_trial_error(
+        self,
+        iteration: int,
+        trials: list[Trial],
+        trial: Trial,
+        **info: Any,
+    ) -> None:
+        """A trial failed for good, after all its retries."""
+        self.trial_log.ended(Suggestion(**trial.config).trial, "failed", _cause(trial))
+
+
+def _cause(trial: Trial) -> str:
+    """The innermost error of a failed trial, on one line."""
+    error = trial.get_pickled_error() or trial.get_error()
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "its worker died"

@@ -226,7 +226,7 @@ class StressSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe(Settings):
+class TrialConfig(Settings):
     """All that decides the outcome of one trial, and nothing else."""
 
     data: DataSettings

@@ -16,10 +16,10 @@ import artifacts_sim
 from sweep.config.settings import (
     DataSettings,
     ModelSettings,
-    Recipe,
     Settings,
     StressSettings,
     TrainSettings,
+    TrialConfig,
     require,
     require_known,
 )
@@ -226,10 +226,10 @@ class SweepConfig(Settings):
         """The sweep with these searched values set and nothing left to search."""
         return self.replace({**params, "search.space": {}, "search.stratify": None})
 
-    def recipe(self, params: Mapping[str, Any]) -> Recipe:
+    def trial(self, params: Mapping[str, Any]) -> TrialConfig:
         """What the trial with these searched ``params`` is made of."""
         trial = self.fixed(params)
-        return Recipe(
+        return TrialConfig(
             data=trial.data,
             model=trial.model,
             train=trial.train,

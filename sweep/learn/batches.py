@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sweep.config.levels import reached
-from sweep.config.settings import Recipe, TrainSettings
+from sweep.config.settings import TrainSettings, TrialConfig
 from sweep.core.records import CLEAN, Cell
 from sweep.learn.inputs import corrupt
 from sweep.learn.keys import generator_of, seed_of
@@ -65,38 +65,38 @@ def epoch_batches(
         yield shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
 
 
-def augment(signals: Signals, keys: Sequence[str], recipe: Recipe, epoch: int) -> Tensor:
+def augment(signals: Signals, keys: Sequence[str], config: TrialConfig, epoch: int) -> Tensor:
     """Artifacts on a part of the slices, drawn from (seed, epoch, slice key) alone.
 
     Args:
         signals: of B slices.
         keys: of each slice.
-        recipe: which artifacts, levels, how often, what a level means; the seed of the trial.
+        config: which artifacts, levels, how often, what a level means; the seed of the trial.
         epoch: 1 for the first.
 
     Returns:
         (B, H, W) magnitude.
 
     """
-    if not recipe.train.augment.artifacts:
+    if not config.train.augment.artifacts:
         return signals.clean()
-    groups = alike(_drawn_cells(keys, recipe, epoch))
+    groups = alike(_drawn_cells(keys, config, epoch))
     # The draws differ from every stress test's: its seeds are never of this form.
-    seed = seed_of("augment", recipe.seed, epoch)
+    seed = seed_of("augment", config.seed, epoch)
     parts = [
-        corrupt(signals.take(places), cell, [keys[place] for place in places], seed, recipe.stress)
+        corrupt(signals.take(places), cell, [keys[place] for place in places], seed, config.stress)
         for cell, places in groups.items()
     ]
     order = np.argsort(np.concatenate(list(groups.values())))
     return torch.cat(parts)[torch.from_numpy(order)]
 
 
-def _drawn_cells(keys: Sequence[str], recipe: Recipe, epoch: int) -> Iterator[Cell]:
+def _drawn_cells(keys: Sequence[str], config: TrialConfig, epoch: int) -> Iterator[Cell]:
     """The cell of each slice: clean, or an artifact at a level."""
-    settings = recipe.train.augment
-    levels = {name: reached(recipe.stress, name, settings.levels) for name in settings.artifacts}
+    settings = config.train.augment
+    levels = {name: reached(config.stress, name, settings.levels) for name in settings.artifacts}
     for key in keys:
-        generator = np.random.default_rng(seed_of("augment", recipe.seed, epoch, key))
+        generator = np.random.default_rng(seed_of("augment", config.seed, epoch, key))
         if generator.random() < settings.probability:
             artifact = settings.artifacts[generator.integers(len(settings.artifacts))]
             yield Cell(artifact, levels[artifact][generator.integers(len(levels[artifact]))])

@@ -1,6 +1,6 @@
-"""The loop of one trial: train an epoch, have it judged, report it; stop and resume in between.
+"""The loop of one trial: train an epoch, have it evaluated, report it; stop and resume in between.
 
-The cluster runs this very loop with a judge that answers later: while epoch e is stress-tested
+The cluster runs this very loop with an evaluator that answers later: while epoch e is stress-tested
 elsewhere, epoch e + 1 trains. The reports, and the weights, are the same either way.
 """
 
@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from sweep.config.settings import Recipe
+from sweep.config.settings import TrialConfig
 from sweep.core.records import EpochRecord, Predictions
-from sweep.learn.checkpoints import CheckpointFolder
+from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
 from sweep.learn.metrics import score, summarize
-from sweep.learn.provenance import EpochStats, Provenance
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
@@ -24,34 +23,34 @@ from sweep.store import Store
 Report = Callable[[EpochRecord, Sequence[Predictions]], None]
 
 
-class Judge(Protocol):
+class Evaluator(Protocol):
     """Stress-tests the checkpoints of a trial.
 
     Attributes:
-        in_flight: checkpoints that may still be under judgement while the next epoch trains.
+        in_flight: checkpoints that may still be under evaluation while the next epoch trains.
 
     """
 
     in_flight: int
 
     def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
-        """Begin to judge a checkpoint; calling what is returned waits for the outcome."""
+        """Begin to evaluator a checkpoint; calling what is returned waits for the outcome."""
         ...
 
 
-class LocalJudge:
-    """Judges in this process, at once."""
+class LocalEvaluator:
+    """Evaluates in this process, at once."""
 
     in_flight = 0
 
-    def __init__(self, recipe: Recipe, store: Store) -> None:
-        self.recipe = recipe
+    def __init__(self, config: TrialConfig, store: Store) -> None:
+        self.config = config
         self.store = store
-        self.indices = store.indices(recipe.data.validation)
+        self.indices = store.indices(config.data.validation)
 
     def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
-        """Judge now."""
-        settings = self.recipe.stress
+        """Evaluator now."""
+        settings = self.config.stress
         cells = cells_of(settings)
         outcome = list(stress(checkpoint, self.store, cells, self.indices, settings))
         return lambda: outcome
@@ -99,23 +98,23 @@ def _no_report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
 
 
 def fit(
-    recipe: Recipe,
+    config: TrialConfig,
     store: Store,
     folder: Path,
     *,
-    judge: Judge | None = None,
+    evaluator: Evaluator | None = None,
     report: Report = _no_report,
     history: Sequence[EpochRecord] = (),
     trial: str = "fit",
 ) -> FitResult:
-    """Train one recipe to its end, judging every epoch; continues where ``folder`` left off.
+    """Train one trial to its end, evaluating every epoch; continues where ``folder`` left off.
 
     Args:
-        recipe: what to train and how to judge it.
+        config: what to train and how to evaluator it.
         store: with training and validation slices.
-        folder: for the checkpoints of this trial alone. Of the judged epochs, the best one's
+        folder: for the checkpoints of this trial alone. Of the evaluated epochs, the best one's
             checkpoint stays.
-        judge: None: in this process.
+        evaluator: None: in this process.
         report: called once for every epoch, in order, when its scores are there.
         history: epochs reported before, when continuing.
         trial: name in the records.
@@ -124,7 +123,9 @@ def fit(
         UserError: a split that the store lacks.
 
     """
-    run = Run(recipe, store, folder, judge=judge, report=report, history=history, trial=trial)
+    run = Run(
+        config, store, folder, evaluator=evaluator, report=report, history=history, trial=trial
+    )
     for _ in run.epochs():
         pass
     epoch = run.best.epoch
@@ -142,36 +143,40 @@ class Run:
     """One call of ``fit``, an epoch at a time, for callers that decide when to go on.
 
     Args:
-        recipe: and the rest: as in ``fit``.
+        config: and the rest: as in ``fit``.
 
     """
 
     def __init__(
         self,
-        recipe: Recipe,
+        config: TrialConfig,
         store: Store,
         folder: Path,
         *,
-        judge: Judge | None = None,
+        evaluator: Evaluator | None = None,
         report: Report = _no_report,
         history: Sequence[EpochRecord] = (),
         trial: str = "fit",
     ) -> None:
-        self.recipe, self.store, self.files = recipe, store, CheckpointFolder(folder)
-        self.judge, self.report, self.trial = judge or LocalJudge(recipe, store), report, trial
-        self.truth = store.labels[store.indices(recipe.data.validation)].astype(bool)
+        self.config, self.store, self.files = config, store, CheckpointFolder(folder)
+        self.evaluator, self.report, self.trial = (
+            evaluator or LocalEvaluator(config, store),
+            report,
+            trial,
+        )
+        self.truth = store.labels[store.indices(config.data.validation)].astype(bool)
         self.history = list(history)
-        self.best = Best(recipe.objective, recipe.train.patience)
+        self.best = Best(config.objective, config.train.patience)
         for record in history:
             self.best.see(record)
         self.waiting: deque[_Waiting] = deque()
 
     def over(self, record: EpochRecord) -> bool:
         """Whether this is the last record: all epochs done, diverged, or out of patience."""
-        return record.epoch >= self.recipe.train.epochs or self.best.hopeless(record)
+        return record.epoch >= self.config.train.epochs or self.best.hopeless(record)
 
     def epochs(self) -> Iterator[EpochRecord]:
-        """Train, judge and report epoch after epoch, giving each record once it is reported."""
+        """Train, evaluator and report epoch after epoch, giving each record once it is reported."""
         if self.history and self.over(self.history[-1]):
             return
         for record in self._records():
@@ -180,24 +185,24 @@ class Run:
                 return
 
     def _records(self) -> Iterator[EpochRecord]:
-        trainer = Trainer(self.recipe, self.store)
+        trainer = Trainer(self.config, self.store)
         saved = trainer.resume(self.files)
         reported = self.history[-1].epoch if self.history else 0
         for epoch in range(reported + 1, saved + 1):
-            self._submit(epoch, Provenance.read(self.files.epoch(epoch)).stats)
-        for epoch in range(saved + 1, self.recipe.train.epochs + 1):
+            self._submit(epoch, CheckpointInfo.read(self.files.epoch(epoch)).stats)
+        for epoch in range(saved + 1, self.config.train.epochs + 1):
             stats = trainer.train_epoch(epoch)
             trainer.save(self.files, epoch, stats)
             self._submit(epoch, stats)
-            yield from self._settle(self.judge.in_flight)
+            yield from self._settle(self.evaluator.in_flight)
         yield from self._settle(0)
 
     def _submit(self, epoch: int, stats: EpochStats) -> None:
-        outcome = self.judge.submit(self.files.epoch(epoch))
+        outcome = self.evaluator.submit(self.files.epoch(epoch))
         self.waiting.append(_Waiting(epoch, stats, outcome))
 
     def _settle(self, in_flight: int) -> Iterator[EpochRecord]:
-        """Report the oldest epochs until no more than ``in_flight`` are under judgement."""
+        """Report the oldest epochs until no more than ``in_flight`` are under evaluation."""
         while len(self.waiting) > in_flight:
             latest = self.waiting[-1].epoch
             waiting = self.waiting.popleft()

@@ -12,9 +12,9 @@ import mrimodels
 from sweep.config.levels import reached
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.core.records import CLEAN, Cell, Predictions
+from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.inputs import Batch, corrupt, gather, normalize
 from sweep.learn.loading import prefetched
-from sweep.learn.provenance import Provenance
 from sweep.store import Store
 
 
@@ -104,7 +104,7 @@ def stress(
 
     """
     device = device or default_device()
-    data = Provenance.read(checkpoint).recipe.data
+    data = CheckpointInfo.read(checkpoint).config.data
     model, _ = mrimodels.load(checkpoint, device=str(device))
     for cell in cells:
         yield predict(model, store, indices, cell, data, settings, device)

@@ -11,15 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 
 import mrimodels
-from sweep.config.settings import Recipe, TrainSettings
+from sweep.config.settings import TrainSettings, TrialConfig
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.learn.batches import augment, epoch_batches, steps_per_epoch
-from sweep.learn.checkpoints import CheckpointFolder
+from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
 from sweep.learn.inputs import Batch, gather, normalize
 from sweep.learn.keys import generator_of
 from sweep.learn.loading import prefetched
-from sweep.learn.provenance import EpochStats, Provenance
 from sweep.learn.stress import default_device
 from sweep.store import Store
 
@@ -60,42 +59,44 @@ def learning_rate(settings: TrainSettings, step: int, steps: int) -> float:
 
 
 class Trainer:
-    """Trains one recipe on one store, an epoch at a time.
+    """Trains one config on one store, an epoch at a time.
 
-    Every epoch follows from the recipe's seed and its number alone, so training that was
+    Every epoch follows from the config's seed and its number alone, so training that was
     interrupted between two epochs ends with the same weights as training that was not.
 
     Args:
-        recipe: what to train.
+        config: what to train.
         store: with the slices.
         device: None: a GPU where there is one.
 
     """
 
-    def __init__(self, recipe: Recipe, store: Store, device: torch.device | None = None) -> None:
-        self.recipe = recipe
+    def __init__(
+        self, config: TrialConfig, store: Store, device: torch.device | None = None
+    ) -> None:
+        self.config = config
         self.store = store
         self.device = device or default_device()
-        self.indices = store.indices(recipe.data.train)
-        self.spec = recipe.model.spec(n_outputs=len(store.label_names))
-        self.model = mrimodels.build(self.spec, seed=recipe.seed).to(self.device)
+        self.indices = store.indices(config.data.train)
+        self.spec = config.model.spec(n_outputs=len(store.label_names))
+        self.model = mrimodels.build(self.spec, seed=config.seed).to(self.device)
         if self.device.type == "cuda":
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
-        self.optimizer = make_optimizer(self.model, recipe.train)
+        self.optimizer = make_optimizer(self.model, config.train)
 
     def train_epoch(self, epoch: int) -> EpochStats:
         """Train one pass (epoch 1 is the first) and say how it went."""
-        recipe, started = self.recipe, time.perf_counter()
+        config, started = self.config, time.perf_counter()
         self.model.train()
-        mrimodels.key_dropout(self.model, generator_of("dropout", recipe.seed, epoch))
-        steps = steps_per_epoch(len(self.indices), recipe.train)
+        mrimodels.key_dropout(self.model, generator_of("dropout", config.seed, epoch))
+        steps = steps_per_epoch(len(self.indices), config.train)
         first = (epoch - 1) * steps
         total = torch.zeros((), device=self.device)
         seen = 0
-        rows = epoch_batches(self.store, self.indices, recipe.train, recipe.seed, epoch)
+        rows = epoch_batches(self.store, self.indices, config.train, config.seed, epoch)
         with closing(prefetched(self.load, rows, self.device)) as batches:
             for step, batch in enumerate(batches):
-                rate = learning_rate(recipe.train, first + step, steps * recipe.train.epochs)
+                rate = learning_rate(config.train, first + step, steps * config.train.epochs)
                 total += self.step(batch, epoch, rate) * len(batch)
                 seen += len(batch)
         train_loss = float(total) / seen
@@ -103,15 +104,15 @@ class Trainer:
 
     def load(self, rows: NDArray[np.int64]) -> Batch:
         """Bring the slices (B,) of one batch to the device."""
-        return gather(self.store, rows, self.device, self.recipe.data.signal)
+        return gather(self.store, rows, self.device, self.config.data.signal)
 
     def step(self, batch: Batch, epoch: int, rate: float) -> Tensor:
         """Train on one batch; the mean loss, ()."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = augment(batch.signals, batch.keys, self.recipe, epoch)
-        inputs = normalize(images, self.recipe.data.normalize)
-        use_amp = self.recipe.train.amp and self.device.type == "cuda"
+        images = augment(batch.signals, batch.keys, self.config, epoch)
+        inputs = normalize(images, self.config.data.normalize)
+        use_amp = self.config.train.amp and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_amp):
             logits = self.model(inputs)
         loss = loss_of(logits.float(), batch.labels, self.store.task)
@@ -123,8 +124,8 @@ class Trainer:
     def save(self, files: CheckpointFolder, epoch: int, stats: EpochStats) -> None:
         """Write the model as a checkpoint of its own, then the rest of the state beside it."""
         files.path.mkdir(parents=True, exist_ok=True)
-        provenance = Provenance.of(self.recipe, self.store, epoch, stats)
-        mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=provenance.to_plain())
+        info = CheckpointInfo.of(self.config, self.store, epoch, stats)
+        mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=info.to_plain())
         with replacing(files.state) as temporary:
             torch.save({"epoch": epoch, "optimizer": self.optimizer.state_dict()}, temporary)
 

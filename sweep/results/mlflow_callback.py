@@ -43,8 +43,8 @@ def replay(tracker: Tracker, trial: TrialRecord, *, running: bool) -> None:
         tracker.interrupted(trial)
 
 
-class Mirror:
-    """An observer that settles ended trials and keeps MLflow up to date.
+class MLflowCallback:
+    """A callback that settles ended trials and keeps MLflow up to date.
 
     A failure of MLflow is said once and fails no trial; ``close`` then tries to write all of it
     again, and ``mrisweep sync`` can do so at any later time.

@@ -17,7 +17,7 @@ def clock(seconds: float) -> str:
 
 
 class Progress:
-    """An observer that says how far the sweep is.
+    """A callback that says how far the sweep is.
 
     On a terminal one line is rewritten at every report; elsewhere a line is written whenever a
     trial ends.

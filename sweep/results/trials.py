@@ -10,7 +10,7 @@ from sweep.core.records import EpochRecord, Status, TrialRecord
 from sweep.results.folder import SweepFolder
 
 
-class Observer(Protocol):
+class Callback(Protocol):
     """Told of everything that happens in a sweep, in order; must not fail and must not block."""
 
     def began(self, trial: TrialRecord) -> None:
@@ -23,22 +23,22 @@ class Observer(Protocol):
         """A trial ended; its record is final but for the intervals."""
 
 
-class Chronicle:
-    """Keeps the records of trials in the folder, then tells the observers.
+class TrialLog:
+    """Keeps the records of trials in the folder, then tells the callbacks.
 
     Args:
         folder: of the sweep; records of earlier runs are taken over.
         objective: that decides the best epoch.
-        observers: in the order in which they are told.
+        callbacks: in the order in which they are told.
 
     """
 
     def __init__(
-        self, folder: SweepFolder, objective: str, observers: Sequence[Observer] = ()
+        self, folder: SweepFolder, objective: str, callbacks: Sequence[Callback] = ()
     ) -> None:
         self.folder = folder
         self.objective = objective
-        self.observers = observers
+        self.callbacks = callbacks
         self.records = {record.trial: record for record in folder.trials()}
 
     def began(self, trial: str, number: int, params: dict[str, Any], norm: str, seed: int) -> None:
@@ -54,8 +54,8 @@ class Chronicle:
             started_at_ms=_now_ms(),
         )
         self._keep(record)
-        for observer in self.observers:
-            observer.began(record)
+        for callback in self.callbacks:
+            callback.began(record)
 
     def reported(self, trial: str, epoch: int) -> None:
         """An epoch of a trial is in the folder."""
@@ -65,8 +65,8 @@ class Chronicle:
         if value > record.metrics.get(self.objective, -math.inf):
             record = dataclasses.replace(record, best_epoch=epoch, metrics=reported.metrics)
             self._keep(record)
-        for observer in self.observers:
-            observer.reported(record, reported)
+        for callback in self.callbacks:
+            callback.reported(record, reported)
 
     def ended(self, trial: str, status: Status, error: str | None = None) -> None:
         """A trial came to its end. One without a finite objective has failed."""
@@ -75,8 +75,8 @@ class Chronicle:
             status, error = "failed", error or f"{self.objective} was never finite: it diverged"
         record = dataclasses.replace(record, status=status, error=error, ended_at_ms=_now_ms())
         self._keep(record)
-        for observer in self.observers:
-            observer.ended(record)
+        for callback in self.callbacks:
+            callback.ended(record)
 
     def _keep(self, record: TrialRecord) -> None:
         self.records[record.trial] = record

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from sweep.cli import main
-from sweep.config.settings import Recipe
+from sweep.config.settings import TrialConfig
 from sweep.learn.fit import fit
 from sweep.store import Store
 from tests.support.stores import make_store
@@ -171,8 +171,8 @@ def test_check_says_what_the_sweep_costs_and_makes_nothing(
 def checkpoint(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
     from sweep.config.sweep import SweepConfig
 
-    recipe: Recipe = SweepConfig.from_dict(settings(store)).recipe({"train.epochs": 1})
-    return str(fit(recipe, store, tmp_path_factory.mktemp("fit")).checkpoint)
+    trial_config: TrialConfig = SweepConfig.from_dict(settings(store)).trial({"train.epochs": 1})
+    return str(fit(trial_config, store, tmp_path_factory.mktemp("fit")).checkpoint)
 
 
 def test_stress_prints_its_cells_as_json(

@@ -72,9 +72,9 @@ def test_a_trial_of_the_cluster_ends_with_the_weights_of_a_plain_fit(
     folder = SweepFolder.open(finished[0].folder)
     for record in folder.trials():
         reported = folder.epochs(record.trial)
-        recipe = folder.config().recipe(record.params)
-        plain = fit(recipe, store, tmp_path / record.trial)
-        assert plain.best_epoch == record.best_epoch or len(reported) < recipe.train.epochs
+        trial_config = folder.config().trial(record.params)
+        plain = fit(trial_config, store, tmp_path / record.trial)
+        assert plain.best_epoch == record.best_epoch or len(reported) < trial_config.train.epochs
         for mine, theirs in zip(plain.history, reported, strict=False):
             assert mine.metrics == theirs.metrics
             assert mine.train_loss == theirs.train_loss

@@ -66,8 +66,11 @@ def test_a_sweep_keeps_its_levels_whatever_is_calibrated_later(table: str, store
     assert again == bound
     assert again.stress.knobs == {name: tuple(values) for name, values in MINE.items()}
     assert bind(again, store) == bound
-    recipe = again.recipe({})
-    assert type(recipe).from_plain(json.loads(json.dumps(recipe.to_plain()))) == recipe
+    trial_config = again.trial({})
+    assert (
+        type(trial_config).from_plain(json.loads(json.dumps(trial_config.to_plain())))
+        == trial_config
+    )
 
 
 @pytest.mark.parametrize(

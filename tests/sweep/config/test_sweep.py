@@ -100,10 +100,14 @@ def test_the_resolved_file_reads_back_as_the_same_sweep(tmp_path: Path) -> None:
 
 
 def test_a_trial_s_recipe_takes_the_searched_values() -> None:
-    recipe = config("search.space.train.lr={log: [1e-4, 1e-2]}").recipe(
+    trial_config = config("search.space.train.lr={log: [1e-4, 1e-2]}").trial(
         {"train.lr": 0.005, "model.norm": "layer", "seed": 4}
     )
-    assert (recipe.train.lr, recipe.model.norm, recipe.seed) == (0.005, "layer", 4)
+    assert (trial_config.train.lr, trial_config.model.norm, trial_config.seed) == (
+        0.005,
+        "layer",
+        4,
+    )
 
 
 def test_sweeps_that_ship_are_valid() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.config.settings import AugmentSettings, Recipe, TrainSettings
+from sweep.config.settings import AugmentSettings, TrainSettings, TrialConfig
 from sweep.learn.batches import augment, balanced_weights, epoch_batches
 from sweep.learn.signals import Images
 from sweep.store import Store
@@ -54,25 +54,25 @@ def slices(images: torch.Tensor) -> Images:
     return Images(images, (None,) * len(images))
 
 
-def augmented_by(recipe: Recipe, **settings: Any) -> Recipe:
-    return replace(recipe, train=TrainSettings(augment=AugmentSettings(**settings)))
+def augmented_by(trial_config: TrialConfig, **settings: Any) -> TrialConfig:
+    return replace(trial_config, train=TrainSettings(augment=AugmentSettings(**settings)))
 
 
-def test_augmentation_follows_the_slice_s_key_not_its_batch(recipe: Recipe) -> None:
+def test_augmentation_follows_the_slice_s_key_not_its_batch(trial_config: TrialConfig) -> None:
     images = torch.rand(6, 16, 16, generator=torch.Generator().manual_seed(0))
     keys = [f"s{n}" for n in range(6)]
-    recipe = augmented_by(recipe, artifacts=("rician", "bias"), probability=0.7)
-    whole = augment(slices(images), keys, recipe, epoch=1)
-    turned = augment(slices(images.flip(0)), keys[::-1], recipe, epoch=1).flip(0)
+    trial_config = augmented_by(trial_config, artifacts=("rician", "bias"), probability=0.7)
+    whole = augment(slices(images), keys, trial_config, epoch=1)
+    turned = augment(slices(images.flip(0)), keys[::-1], trial_config, epoch=1).flip(0)
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
     changed = [not torch.equal(a, b) for a, b in zip(images, whole, strict=True)]
     assert 0 < sum(changed) < 6
-    assert not torch.equal(whole, augment(slices(images), keys, recipe, epoch=2))
+    assert not torch.equal(whole, augment(slices(images), keys, trial_config, epoch=2))
 
 
-def test_augmentation_happens_as_often_as_asked(recipe: Recipe) -> None:
+def test_augmentation_happens_as_often_as_asked(trial_config: TrialConfig) -> None:
     images = torch.rand(400, 8, 8, generator=torch.Generator().manual_seed(0)) + 0.5
-    often = augmented_by(recipe, artifacts=("bias",), levels=(5,), probability=0.25)
+    often = augmented_by(trial_config, artifacts=("bias",), levels=(5,), probability=0.25)
     changed = augment(slices(images), [f"s{n}" for n in range(400)], often, 1) != images
     assert changed.any(dim=2).any(dim=1).float().mean() == pytest.approx(0.25, abs=0.07)
-    assert augment(slices(images), ["k"] * 400, augmented_by(recipe), 1) is images
+    assert augment(slices(images), ["k"] * 400, augmented_by(trial_config), 1) is images

@@ -10,18 +10,20 @@ import pytest
 import torch
 
 import mrimodels
-from sweep.config.settings import Recipe, TrainSettings
+from sweep.config.settings import TrainSettings, TrialConfig
 from sweep.core.errors import UserError
 from sweep.core.records import EpochRecord, Predictions
-from sweep.learn.fit import Best, FitResult, LocalJudge, fit
-from sweep.learn.provenance import Provenance
+from sweep.learn.checkpoints import CheckpointInfo
+from sweep.learn.fit import Best, FitResult, LocalEvaluator, fit
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer, learning_rate, loss_of
 from sweep.store import Store
 
 
-def trained(recipe: Recipe, **settings: object) -> Recipe:
-    return dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, **settings))
+def trained(trial_config: TrialConfig, **settings: object) -> TrialConfig:
+    return dataclasses.replace(
+        trial_config, train=dataclasses.replace(trial_config.train, **settings)
+    )
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
@@ -39,31 +41,33 @@ def last_checkpoint(folder: Path) -> Path:
 
 @pytest.mark.usefixtures("global_random_state")
 def test_it_learns_and_touches_no_global_generator(
-    recipe: Recipe, store: Store, tmp_path: Path
+    trial_config: TrialConfig, store: Store, tmp_path: Path
 ) -> None:
-    result = fit(trained(recipe, epochs=6), store, tmp_path)
+    result = fit(trained(trial_config, epochs=6), store, tmp_path)
     losses = [record.train_loss for record in result.history]
     assert losses[-1] < losses[0]
     assert max(record.metrics["clean/auroc"] for record in result.history) > 0.9
     assert [record.epoch for record in result.history] == [1, 2, 3, 4, 5, 6]
 
 
-class LateJudge(LocalJudge):
+class LateEvaluator(LocalEvaluator):
     """Answers only when asked, an epoch later, as the pool does."""
 
     in_flight = 1
 
     def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
-        return lambda: super(LateJudge, self).submit(checkpoint)()
+        return lambda: super(LateEvaluator, self).submit(checkpoint)()
 
 
 def metrics(result: FitResult) -> list[tuple[float, dict[str, float]]]:
     return [(record.train_loss, record.metrics) for record in result.history]
 
 
-def test_a_late_judge_changes_nothing(recipe: Recipe, store: Store, tmp_path: Path) -> None:
-    now = fit(recipe, store, tmp_path / "now")
-    late = fit(recipe, store, tmp_path / "late", judge=LateJudge(recipe, store))
+def test_a_late_evaluator_changes_nothing(
+    trial_config: TrialConfig, store: Store, tmp_path: Path
+) -> None:
+    now = fit(trial_config, store, tmp_path / "now")
+    late = fit(trial_config, store, tmp_path / "late", evaluator=LateEvaluator(trial_config, store))
     assert metrics(now) == metrics(late)
     assert_same_weights(now.checkpoint, late.checkpoint)
 
@@ -72,13 +76,17 @@ class KilledError(Exception):
     """Stands for a process that dies."""
 
 
-@pytest.mark.parametrize("judge", [LocalJudge, LateJudge])
+@pytest.mark.parametrize("evaluator", [LocalEvaluator, LateEvaluator])
 @pytest.mark.parametrize("dies_after", [1, 2])
 def test_an_interrupted_trial_ends_like_an_uninterrupted_one(
-    recipe: Recipe, store: Store, tmp_path: Path, judge: type[LocalJudge], dies_after: int
+    trial_config: TrialConfig,
+    store: Store,
+    tmp_path: Path,
+    evaluator: type[LocalEvaluator],
+    dies_after: int,
 ) -> None:
-    recipe = trained(recipe, epochs=4)
-    whole = fit(recipe, store, tmp_path / "whole")
+    trial_config = trained(trial_config, epochs=4)
+    whole = fit(trial_config, store, tmp_path / "whole")
     history: list[EpochRecord] = []
 
     def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
@@ -88,35 +96,40 @@ def test_an_interrupted_trial_ends_like_an_uninterrupted_one(
 
     folder = tmp_path / "broken"
     with pytest.raises(KilledError):
-        fit(recipe, store, folder, judge=judge(recipe, store), report=report)
-    resumed = fit(recipe, store, folder, judge=judge(recipe, store), history=history)
+        fit(trial_config, store, folder, evaluator=evaluator(trial_config, store), report=report)
+    resumed = fit(
+        trial_config, store, folder, evaluator=evaluator(trial_config, store), history=history
+    )
     assert metrics(resumed) == metrics(whole)
     assert resumed.best_epoch == whole.best_epoch
     assert_same_weights(last_checkpoint(folder), last_checkpoint(tmp_path / "whole"))
 
 
 def test_a_finished_trial_is_not_trained_again(
-    recipe: Recipe, store: Store, tmp_path: Path
+    trial_config: TrialConfig, store: Store, tmp_path: Path
 ) -> None:
-    done = fit(recipe, store, tmp_path)
+    done = fit(trial_config, store, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    again = fit(recipe, store, tmp_path, history=done.history)
+    again = fit(trial_config, store, tmp_path, history=done.history)
     assert again == done
     assert {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()} == before
 
 
 def test_the_best_checkpoint_stays_and_repeats_its_recorded_scores(
-    recipe: Recipe, store: Store, tmp_path: Path
+    trial_config: TrialConfig, store: Store, tmp_path: Path
 ) -> None:
     kept: dict[int, Sequence[Predictions]] = {}
     result = fit(
-        recipe, store, tmp_path, report=lambda record, items: kept.update({record.epoch: items})
+        trial_config,
+        store,
+        tmp_path,
+        report=lambda record, items: kept.update({record.epoch: items}),
     )
-    best = max(result.history, key=lambda record: record.metrics[recipe.objective])
+    best = max(result.history, key=lambda record: record.metrics[trial_config.objective])
     assert result.best_epoch == best.epoch
-    indices = store.indices(recipe.data.validation)
-    cells = cells_of(recipe.stress)
-    again = list(stress(result.checkpoint, store, cells, indices, recipe.stress))
+    indices = store.indices(trial_config.data.validation)
+    cells = cells_of(trial_config.stress)
+    again = list(stress(result.checkpoint, store, cells, indices, trial_config.stress))
     for one, other in zip(again, kept[best.epoch], strict=True):
         assert one.cell == other.cell
         np.testing.assert_array_equal(one.probability, other.probability)
@@ -125,28 +138,30 @@ def test_the_best_checkpoint_stays_and_repeats_its_recorded_scores(
 
 
 def test_a_cell_s_score_knows_nothing_of_its_neighbours(
-    recipe: Recipe, store: Store, tmp_path: Path
+    trial_config: TrialConfig, store: Store, tmp_path: Path
 ) -> None:
-    checkpoint = fit(trained(recipe, epochs=1), store, tmp_path).checkpoint
-    indices, cells = store.indices(recipe.data.validation), cells_of(recipe.stress)
-    forward = {p.cell: p for p in stress(checkpoint, store, cells, indices, recipe.stress)}
-    alone = list(stress(checkpoint, store, cells[-1:], indices, recipe.stress))
+    checkpoint = fit(trained(trial_config, epochs=1), store, tmp_path).checkpoint
+    indices, cells = store.indices(trial_config.data.validation), cells_of(trial_config.stress)
+    forward = {p.cell: p for p in stress(checkpoint, store, cells, indices, trial_config.stress)}
+    alone = list(stress(checkpoint, store, cells[-1:], indices, trial_config.stress))
     np.testing.assert_array_equal(alone[0].probability, forward[cells[-1]].probability)
 
 
-def test_training_ends_when_patience_does(recipe: Recipe, store: Store, tmp_path: Path) -> None:
-    frozen = trained(recipe, epochs=9, lr=1e-12, weight_decay=0.0, patience=2)
+def test_training_ends_when_patience_does(
+    trial_config: TrialConfig, store: Store, tmp_path: Path
+) -> None:
+    frozen = trained(trial_config, epochs=9, lr=1e-12, weight_decay=0.0, patience=2)
     result = fit(frozen, store, tmp_path)
     assert [record.epoch for record in result.history] == [1, 2, 3]
     assert result.best_epoch == 1
 
 
 def test_a_diverged_trial_ends_at_once_with_its_scores_missing(
-    recipe: Recipe, store: Store, tmp_path: Path
+    trial_config: TrialConfig, store: Store, tmp_path: Path
 ) -> None:
-    result = fit(trained(recipe, lr=1e30, schedule="constant"), store, tmp_path)
+    result = fit(trained(trial_config, lr=1e30, schedule="constant"), store, tmp_path)
     assert len(result.history) == 1
-    assert math.isnan(result.history[0].metrics[recipe.objective])
+    assert math.isnan(result.history[0].metrics[trial_config.objective])
     assert result.best_epoch is None
     assert result.checkpoint is None
 
@@ -158,10 +173,13 @@ def test_a_missing_value_is_never_the_best() -> None:
     assert (best.epoch, best.value) == (4, 0.6)
 
 
-def test_norms_differ_in_nothing_but_the_norm(recipe: Recipe, store: Store) -> None:
+def test_norms_differ_in_nothing_but_the_norm(trial_config: TrialConfig, store: Store) -> None:
     trainers = [
         Trainer(
-            dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, norm=norm)), store
+            dataclasses.replace(
+                trial_config, model=dataclasses.replace(trial_config.model, norm=norm)
+            ),
+            store,
         )
         for norm in ("batch", "group", "layer", "instance")
     ]
@@ -176,8 +194,8 @@ def test_norms_differ_in_nothing_but_the_norm(recipe: Recipe, store: Store) -> N
         assert decay[0] == decay[1]
 
 
-def test_norm_parameters_are_never_decayed(recipe: Recipe, store: Store) -> None:
-    trainer = Trainer(trained(recipe, weight_decay=0.3), store)
+def test_norm_parameters_are_never_decayed(trial_config: TrialConfig, store: Store) -> None:
+    trainer = Trainer(trained(trial_config, weight_decay=0.3), store)
     for group in trainer.optimizer.param_groups:
         for parameter in group["params"]:
             assert group["weight_decay"] == (0.3 if parameter.ndim >= 2 else 0.0)
@@ -209,24 +227,24 @@ def test_the_loss_of_a_multiclass_task_is_minus_log_softmax() -> None:
 
 
 def test_a_checkpoint_says_where_it_comes_from(
-    recipe: Recipe, store: Store, tmp_path: Path
+    trial_config: TrialConfig, store: Store, tmp_path: Path
 ) -> None:
-    checkpoint = fit(trained(recipe, epochs=1), store, tmp_path).checkpoint
-    provenance = Provenance.read(checkpoint)
-    assert provenance.recipe == trained(recipe, epochs=1)
-    assert (provenance.fingerprint, provenance.labels) == (store.fingerprint, ("a", "b"))
+    checkpoint = fit(trained(trial_config, epochs=1), store, tmp_path).checkpoint
+    info = CheckpointInfo.read(checkpoint)
+    assert info.config == trained(trial_config, epochs=1)
+    assert (info.fingerprint, info.labels) == (store.fingerprint, ("a", "b"))
 
 
-def test_a_checkpoint_without_provenance_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_without_its_info_is_refused(tmp_path: Path) -> None:
     spec = mrimodels.ModelSpec(arch="preact_resnet18", norm="batch", n_outputs=2, width=4)
     mrimodels.save(tmp_path / "bare.pt", mrimodels.build(spec), spec)
     with pytest.raises(UserError, match="does not say how it was trained"):
-        Provenance.read(tmp_path / "bare.pt")
+        CheckpointInfo.read(tmp_path / "bare.pt")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_training_on_a_gpu_gives_finite_scores(
-    recipe: Recipe, store: Store, tmp_path: Path
+    trial_config: TrialConfig, store: Store, tmp_path: Path
 ) -> None:
-    result = fit(recipe, store, tmp_path)
+    result = fit(trial_config, store, tmp_path)
     assert all(math.isfinite(value) for value in result.history[-1].metrics.values())

@@ -14,16 +14,16 @@ from sweep.config.settings import (
     AugmentSettings,
     DataSettings,
     ModelSettings,
-    Recipe,
     StressSettings,
     TrainSettings,
+    TrialConfig,
 )
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
 from sweep.learn.batches import augment
+from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import fit
 from sweep.learn.inputs import Batch, corrupt, gather
-from sweep.learn.provenance import Provenance
 from sweep.learn.signals import check_signal
 from sweep.store import Store
 from tests.support.kspace import PIXELS_MM, SHAPE, make_kspace_store
@@ -121,24 +121,24 @@ def test_a_matrix_smaller_than_the_image_has_zeros_around_it(kspace_store: Store
     assert (shown[:, inside] > 0).all()
 
 
-def on(store: Store, **changes: object) -> Recipe:
-    recipe = Recipe(
+def on(store: Store, **changes: object) -> TrialConfig:
+    trial_config = TrialConfig(
         data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,), signal="kspace"),
         model=ModelSettings(width=4, norm="group"),
         train=TrainSettings(epochs=1, batch_size=8),
         stress=StressSettings(artifacts=("rician", "motion"), levels=(3,), batch_size=8),
     )
-    return dataclasses.replace(recipe, **changes)
+    return dataclasses.replace(trial_config, **changes)
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_augmentation_follows_the_key_on_either_signal(kspace_store: Store, signal: str) -> None:
     settings = AugmentSettings(artifacts=("motion", "bias"), probability=0.7)
-    recipe = on(kspace_store, train=TrainSettings(augment=settings))
+    trial_config = on(kspace_store, train=TrainSettings(augment=settings))
     batch = gather(kspace_store, np.arange(12), CPU, signal)
     other = gather(kspace_store, np.arange(12)[::-1], CPU, signal)
-    whole = augment(batch.signals, batch.keys, recipe, epoch=1)
-    turned = augment(other.signals, other.keys, recipe, epoch=1).flip(0)
+    whole = augment(batch.signals, batch.keys, trial_config, epoch=1)
+    turned = augment(other.signals, other.keys, trial_config, epoch=1).flip(0)
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
     changed = [not torch.equal(*pair) for pair in zip(whole, batch.signals.clean(), strict=True)]
     assert 0 < sum(changed) < 12
@@ -147,11 +147,11 @@ def test_augmentation_follows_the_key_on_either_signal(kspace_store: Store, sign
 def test_a_trial_trains_on_k_space_and_its_checkpoint_says_so(
     kspace_store: Store, store: Store, tmp_path: Path
 ) -> None:
-    recipe = on(kspace_store)
-    result = fit(recipe, kspace_store, tmp_path / "kspace")
-    assert Provenance.read(result.checkpoint).recipe.data.signal == "kspace"
-    data = dataclasses.replace(recipe.data, signal="images")
-    images = fit(dataclasses.replace(recipe, data=data), kspace_store, tmp_path / "images")
+    trial_config = on(kspace_store)
+    result = fit(trial_config, kspace_store, tmp_path / "kspace")
+    assert CheckpointInfo.read(result.checkpoint).config.data.signal == "kspace"
+    data = dataclasses.replace(trial_config.data, signal="images")
+    images = fit(dataclasses.replace(trial_config, data=data), kspace_store, tmp_path / "images")
     first, second = result.history[0], images.history[0]
     assert first.train_loss == pytest.approx(second.train_loss, rel=1e-3), "clean inputs agree"
     again = stress_checkpoint(result.checkpoint, kspace_store.path)

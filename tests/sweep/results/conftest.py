@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from sweep.cluster.trial import validation_slices
-from sweep.config.settings import Recipe
+from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.fit import fit
 from sweep.results.closing import close_trial
 from sweep.results.folder import SweepFolder
-from sweep.results.trials import Chronicle
+from sweep.results.trials import TrialLog
 from sweep.store import Store
 
 NORMS = ("batch", "group")
@@ -35,18 +35,18 @@ def config(store: Store) -> SweepConfig:
 
 def run_trial(folder: SweepFolder, config: SweepConfig, store: Store, number: int) -> None:
     trial, params = f"trial-{number:04d}", {"model.norm": NORMS[number % 2]}
-    recipe: Recipe = dataclasses.replace(config.recipe(params), seed=number)
-    chronicle = Chronicle(folder, config.search.objective)
-    slices = validation_slices(store, recipe.data.validation)
-    chronicle.began(trial, number, params, recipe.model.norm, recipe.seed)
+    trial_config: TrialConfig = dataclasses.replace(config.trial(params), seed=number)
+    trial_log = TrialLog(folder, config.search.objective)
+    slices = validation_slices(store, trial_config.data.validation)
+    trial_log.began(trial, number, params, trial_config.model.norm, trial_config.seed)
 
     def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
         folder.write_epoch(record, predictions, slices)
-        chronicle.reported(trial, record.epoch)
+        trial_log.reported(trial, record.epoch)
 
-    fit(recipe, store, folder.checkpoints(trial), report=report, trial=trial)
-    chronicle.ended(trial, "finished")
-    close_trial(folder, chronicle.records[trial])
+    fit(trial_config, store, folder.checkpoints(trial), report=report, trial=trial)
+    trial_log.ended(trial, "finished")
+    close_trial(folder, trial_log.records[trial])
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from sweep.core.errors import UserError
 from sweep.core.records import TrialRecord
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow_callback import Mirror, sync
+from sweep.results.mlflow_callback import MLflowCallback, sync
 from sweep.results.tracking import resolve_uri
-from sweep.results.trials import Chronicle
+from sweep.results.trials import TrialLog
 from sweep.store import Store
 
 # MLflow's own: its mappers use a loader strategy that SQLAlchemy is about to drop, and its tracing
@@ -134,7 +134,7 @@ def test_a_live_mirror_writes_what_sync_writes(
     folder: SweepFolder, config: SweepConfig, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    mirror = Mirror(folder, config, said.append)
+    mirror = MLflowCallback(folder, config, said.append)
     mirror.close(finished=True)
     live = snapshot(folder)
     sync(folder, config)
@@ -147,11 +147,11 @@ def test_a_server_that_fails_costs_no_result_and_is_said_once(
 ) -> None:
     broken = config.replace({"tracking.uri": "sqlite:////proc/no/such/place.db"})
     said: list[str] = []
-    mirror = Mirror(folder, broken, said.append)
-    chronicle = Chronicle(folder, config.search.objective, [mirror])
+    mirror = MLflowCallback(folder, broken, said.append)
+    trial_log = TrialLog(folder, config.search.objective, [mirror])
     record: TrialRecord = folder.trials()[0]
-    chronicle.reported(record.trial, 1)
-    chronicle.ended(record.trial, "finished")
+    trial_log.reported(record.trial, 1)
+    trial_log.ended(record.trial, "finished")
     mirror.close(finished=True)
     assert len(said) == 2
     assert "the sweep goes on" in said[0]
