@@ -24,6 +24,8 @@ def test_no_import_points_upward(path: Path) -> None:
         ("sweep.core.errors", "sweep.config.settings"),
         ("sweep.core.keys", "torch"),
         ("sweep.config.settings", "pydantic"),
+        ("sweep.metrics.table", "sweep.config.sweep"),
+        ("sweep.metrics.functions", "torch"),
         ("sweep.learn.fit", "ray"),
         ("sweep.learn.fit", "sweep.results.folder"),
         ("sweep.results.folder", "mlflow"),

@@ -73,6 +73,7 @@ ROOMS = (
     Room("artifacts_sim", {"torch": ("artifacts_sim.shifts",)}),
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
+    Room("sweep.metrics"),
     Room("sweep.config", dict.fromkeys(("pydantic", "yaml"), ("sweep.config.sweep",))),
     Room(
         "sweep.store",
@@ -107,8 +108,8 @@ ROOMS = (
         "sweep.results",
         {
             "pyarrow": ("sweep.results.tables",),
-            "mlflow": ("sweep.results.tracking",),
-            "matplotlib": ("sweep.results.tracking", "sweep.results.figures"),
+            "mlflow": ("sweep.results.mlflow_tracker",),
+            "matplotlib": ("sweep.results.mlflow_tracker", "sweep.results.figures"),
         },
     ),
     Room(

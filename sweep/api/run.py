@@ -1,6 +1,5 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
-import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,10 +11,11 @@ from sweep.cluster.tune import run_trials
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError
 from sweep.core.records import EpochRecord, TrialRecord
+from sweep.results.callbacks import replay
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow_callback import MLflowCallback, sync
+from sweep.results.mlflow_tracker import resolve_uri
 from sweep.results.progress import Progress
-from sweep.results.tracking import resolve_uri
+from sweep.results.trackers import make_tracker, start_trackers
 from sweep.results.trials import TrialLog
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.searcher import StudySearcher
@@ -93,21 +93,38 @@ def resume(path: Path, more: int = 0) -> SweepResult:
 
 
 def sync_folder(path: Path) -> int:
-    """Replay a sweep's folder into MLflow; how many trials it has.
+    """Replay a sweep's folder into its trackers; how many trials it has.
 
     Raises:
-        UserError: not a sweep's folder, or a sweep that is running.
-        WorkError: MLflow does not take it.
+        UserError: Not a sweep's folder, or a sweep that is running.
+        WorkError: A tracker does not take it.
 
     """
     folder = SweepFolder.open(path)
     with folder.lock():
-        try:
-            return sync(folder, folder.config())
-        except UserError:
-            raise
-        except Exception as error:
-            raise WorkError(f"MLflow does not take the sweep: {error}") from error
+        config = folder.config()
+        with TrialLog(folder, config.search.objective) as trial_log:
+            trials = trial_log.records.values()
+        finished = len(trials) >= config.search.trials and all(
+            trial.status != "running" for trial in trials
+        )
+        for name in config.tracking.to:
+            _sync(name, folder, config, finished)
+    return len(trials)
+
+
+def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -> None:
+    try:
+        tracker = make_tracker(name, folder, config)
+        replay(tracker, folder)
+        tracker.close(finished)
+    except UserError:
+        raise
+    except Exception as error:
+        raise WorkError(
+            f"{name} does not take the sweep; received {error}; mend the cause and run "
+            f"`mrisweep sync` again"
+        ) from error
 
 
 def _refuse_vanishing(path: Path) -> None:
@@ -120,13 +137,16 @@ def _refuse_vanishing(path: Path) -> None:
 
 
 def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:
-    study = Study(folder.journal, config.name, config.search, config.seed)
-    scheduler = _scheduler(config)
-    searcher = StudySearcher(study, config.search.objective, config.search.trials, scheduler)
+    search = config.search
+    study = Study(folder.journal, config.name, search, config.seed)
     _reconcile(folder, study, config)
+    scheduler = _scheduler(config)
     if scheduler is not None:
         scheduler.replay(_reports(folder, study))
-    with _observed(folder, config) as trial_log:
+    with _trial_log(folder, config) as trial_log:
+        searcher = StudySearcher(
+            study, search.objective, search.trials, scheduler, trial_log.best_value
+        )
         if searcher.remaining:
             run_trials(folder, config, concurrent, searcher, scheduler, trial_log)
     return _result(folder, config)
@@ -142,13 +162,13 @@ def _scheduler(config: SweepConfig) -> StratifiedASHA | None:
 
 def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig) -> None:
     """End the records of trials that ended in the study as the driver died."""
-    trial_log = TrialLog(folder, config.search.objective)
-    for record in folder.trials():
-        status = study.status(record.number)
-        if record.status == "running" and status != "running":
-            for epoch in folder.epochs(record.trial):
-                trial_log.reported(record.trial, epoch.epoch)
-            trial_log.ended(record.trial, status)
+    with TrialLog(folder, config.search.objective) as trial_log:
+        for record in folder.trials():
+            status = study.status(record.number)
+            if record.status == "running" and status != "running":
+                for epoch in folder.epochs(record.trial):
+                    trial_log.reported(record.trial, epoch.epoch)
+                trial_log.ended(record.trial, status)
 
 
 def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochRecord]]:
@@ -157,19 +177,12 @@ def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochReco
         yield from ((stratum, record) for record in folder.epochs(trial.trial))
 
 
-@contextlib.contextmanager
-def _observed(folder: SweepFolder, config: SweepConfig) -> Iterator[TrialLog]:
-    """Progress and MLflow for the time of the trials."""
+def _trial_log(folder: SweepFolder, config: SweepConfig) -> TrialLog:
+    """The trial log, with progress and the trackers as its callbacks."""
     search = config.search
     progress = Progress(search.trials, config.train.epochs, search.objective, folder.trials())
-    mirror = MLflowCallback(folder, config, progress.say)
-    finished = False
-    try:
-        yield TrialLog(folder, search.objective, (mirror, progress))
-        finished = True
-    finally:
-        progress.close()
-        mirror.close(finished)
+    trackers = start_trackers(folder, config, progress.say)
+    return TrialLog(folder, search.objective, [*trackers, progress], progress.say)
 
 
 def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:

@@ -9,11 +9,12 @@ from typing import Any
 import artifacts_sim
 from sweep.config.settings import require_known
 from sweep.core.errors import UserError
-from sweep.core.records import EpochRecord
+from sweep.core.records import EpochRecord, missing_as_null
 from sweep.learn.checkpoints import CheckpointInfo
-from sweep.learn.metrics import score, summarize
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, stress
+from sweep.metrics import metric_of, metrics
+from sweep.metrics.summary import score, summarize
 from sweep.store import Store
 
 
@@ -54,7 +55,9 @@ def stress_checkpoint(
     require_known("--levels", [str(n) for n in settings.levels], [str(n) for n in range(1, 6)])
     indices = store.indices(splits or trial_config.data.validation)
     predictions = list(stress(checkpoint, store, cells_of(settings), indices, settings))
-    scores = score(predictions, store.labels[indices].astype(bool), store.label_names)
+    patients = store.patients[indices].tolist()
+    truth = store.labels[indices].astype(bool)
+    scores = score(predictions, truth, store.label_names, patients)
     return EpochRecord(
         trial=checkpoint.parent.name,
         epoch=info.epoch,
@@ -66,21 +69,33 @@ def stress_checkpoint(
     )
 
 
-def as_json(record: EpochRecord) -> dict[str, Any]:
-    """Metrics and cells; a missing score is null."""
+def metric_for(checkpoint: Path, asked: str | None) -> str:
+    """The metric to show the cells of: the one asked for, else that of the trial's objective.
+
+    Raises:
+        UserError: No checkpoint that a sweep wrote, or an unknown metric.
+
+    """
+    if asked is not None:
+        require_known("--metric", (asked,), metrics())
+        return asked
+    metric = metric_of(CheckpointInfo.read(checkpoint).config.objective)
+    return metric.name if metric else "auroc"
+
+
+def as_json(record: EpochRecord, metric: str) -> dict[str, Any]:
+    """All metrics, and one metric in every cell; a missing value is null."""
     return {
-        "metrics": {name: _or_none(value) for name, value in record.metrics.items()},
+        "metrics": missing_as_null(record.metrics),
         "cells": [
             {
                 "artifact": item.cell.artifact,
                 "level": item.cell.level,
                 "label": item.label,
-                "value": _or_none(item.auroc),
+                "metric": metric,
+                "value": missing_as_null({metric: item.value})[metric],
             }
             for item in record.scores
+            if item.metric == metric
         ],
     }
-
-
-def _or_none(value: float) -> float | None:
-    return value if value == value else None  # NaN differs from itself

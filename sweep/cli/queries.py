@@ -26,6 +26,9 @@ def add_stress(commands: Commands) -> None:
     stress.add_argument("--levels", nargs="+", type=int, metavar="LEVEL", help="1 to 5")
     stress.add_argument("--split", nargs="+", metavar="SPLIT", help="folds or splits to score on")
     stress.add_argument(
+        "--metric", metavar="NAME", help="shown for each cell (default: that of the objective)"
+    )
+    stress.add_argument(
         "--threads",
         type=int,
         default=1,
@@ -37,20 +40,19 @@ def add_stress(commands: Commands) -> None:
 def _do_stress(options: argparse.Namespace) -> None:
     import torch
 
-    from sweep.api.stress import as_json, stress_checkpoint
-    from sweep.results.render import stress_table
+    from sweep.api.stress import as_json, metric_for, stress_checkpoint
+    from sweep.results.render import stress_table, summary_table
 
     torch.set_num_threads(max(1, options.threads))
     record = stress_checkpoint(
         options.checkpoint, options.data, options.artifacts, options.levels, options.split
     )
+    metric = metric_for(options.checkpoint, options.metric)
     if options.json:
-        print(json.dumps(as_json(record)))
+        print(json.dumps(as_json(record, metric)))
         return
-    print(stress_table(record))
-    print()
-    for name, value in record.metrics.items():
-        print(f"{name:<20} {value:.4f}")
+    print(f"{stress_table(record, metric)}\n")
+    print(summary_table(record.metrics))
 
 
 def add_best(commands: Commands) -> None:

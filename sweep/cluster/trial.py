@@ -61,7 +61,6 @@ class SweepTrial(Trainable):
         record = next(self.records)
         return {
             "epoch": record.epoch,
-            "best": self.run.best.value,
             "done": self.run.over(record),
             **record.metrics,
         }

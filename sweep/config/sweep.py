@@ -25,13 +25,8 @@ from sweep.config.settings import (
 )
 from sweep.config.space import Dimension
 from sweep.core.errors import UserError, nearest
+from sweep.metrics import objectives
 
-OBJECTIVES = (
-    "robust/auroc_cvar",
-    "robust/auroc_mean",
-    "robust/auroc_worst",
-    "clean/auroc",
-)
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
 SEARCHABLE = ("model.", "train.", "data.normalize", "seed")
@@ -67,7 +62,7 @@ class SearchSettings(Settings):
         require(self.trials >= 1, "trials", "1 or more", self.trials)
         require(self.grace_epochs >= 1, "grace_epochs", "1 or more", self.grace_epochs)
         require(self.reduction > 1, "reduction", "greater than 1", self.reduction)
-        require_known("objective", (self.objective,), OBJECTIVES)
+        require_known("objective", (self.objective,), objectives())
 
     def dimensions(self) -> dict[str, Dimension]:
         """The search space, read."""
@@ -139,9 +134,17 @@ class ClusterSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class TrackingSettings(Settings):
-    """The MLflow server: ``sqlite`` is ``mlflow.db`` beside the sweep's folder, or any URI."""
+    """Who is told of the results, beside the sweep's folder.
+
+    Attributes:
+        uri: The MLflow server; ``sqlite`` is ``mlflow.db`` beside the sweep's folder.
+        to: The trackers: ``mlflow``, ``jsonl`` (lines of JSON in the sweep's folder), or one that
+            an installed package adds.
+
+    """
 
     uri: str = "sqlite"
+    to: tuple[str, ...] = ("mlflow",)
 
 
 @dataclass(frozen=True, kw_only=True)

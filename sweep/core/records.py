@@ -1,5 +1,7 @@
 """What a sweep leaves behind, as plain values: cells, scores, epochs, trials."""
 
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -18,13 +20,21 @@ class Cell(NamedTuple):
 
 CLEAN = Cell("clean", 0)
 
+# The columns of a table of scores that are no metric, and so no metric's name.
+SCORE_COLUMNS = frozenset(
+    {
+        *("trial", "epoch", "artifact", "level", "label", "positives", "slices"),
+        *("train_loss", "images_per_s", "evaluated_at_ms"),
+    }
+)
+
 
 @dataclass(frozen=True)
 class Predictions:
-    """The probabilities of one checkpoint for every slice of one cell, beside the truth.
+    """The probabilities of one checkpoint for every slice of one cell.
 
     Attributes:
-        cell: the distribution.
+        cell: The distribution.
         probability: (N, L) float32.
 
     """
@@ -35,11 +45,22 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Score:
-    """AUROC of one label in one cell; NaN where it is undefined, never 0 or 1 instead."""
+    """The value of one metric for one label in one cell.
+
+    Attributes:
+        cell: The distribution.
+        label: The label, one against the rest.
+        metric: The name of the metric, see ``sweep.metrics``.
+        value: NaN where it is missing, never 0 or 1 instead.
+        positives: Slices that show the label.
+        slices: All slices of the cell.
+
+    """
 
     cell: Cell
     label: str
-    auroc: float
+    metric: str
+    value: float
     positives: int
     slices: int
 
@@ -49,13 +70,14 @@ class EpochRecord:
     """One reported epoch of one trial.
 
     Attributes:
-        epoch: 1 for the first.
-        train_loss: mean loss over the epoch's slices.
-        images_per_s: training throughput of the epoch, waiting not counted.
-        evaluated_at_ms: Unix time of the evaluation; the timestamp of its metrics wherever they
-            are written, so that writing them twice changes nothing.
-        scores: per cell and label.
-        metrics: the summary, names as in MLflow.
+        trial: The name of the trial.
+        epoch: Its number, 1 for the first.
+        train_loss: Mean loss over the epoch's slices.
+        images_per_s: Training throughput of the epoch, waiting not counted.
+        evaluated_at_ms: Unix time of the evaluation in ms; the timestamp of its metrics wherever
+            they are written, so that writing them twice changes nothing.
+        scores: Every metric of each cell and label.
+        metrics: The summary, names as in MLflow.
 
     """
 
@@ -73,13 +95,18 @@ class TrialRecord:
     """One trial as the driver knows it.
 
     Attributes:
-        trial: key, unique in the sweep and stable over resumes.
-        number: of the Optuna trial.
-        params: what was searched, by dotted name.
-        best_epoch: the epoch with the best objective; None before the first report.
-        metrics: of the best epoch.
-        intervals: 95 % patient-bootstrap intervals of ``metrics``, where computed.
-        error: the last line of what went wrong, for a failed trial.
+        trial: Its name, unique in the sweep and stable over resumes.
+        number: The number of the Optuna trial.
+        params: The searched values by dotted name.
+        norm: The norm of its network.
+        seed: The seed of its weights and batches.
+        status: Where it stands.
+        started_at_ms: Unix time in ms.
+        ended_at_ms: Unix time in ms; None while it runs.
+        best_epoch: The epoch with the best objective; None before a report that has one.
+        metrics: The summary of the best epoch.
+        intervals: 95 % patient-bootstrap intervals of ``metrics``, where there are any.
+        error: The last line of what went wrong, for a failed trial.
 
     """
 
@@ -95,3 +122,47 @@ class TrialRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     error: str | None = None
+
+
+def is_missing(value: float | None) -> bool:
+    """Whether a value is missing.
+
+    Inside the program a missing value is NaN (and infinity counts as missing); in JSON it is null,
+    in MLflow and in conditions it is absent, in tables for people a dash.
+    """
+    return value is None or not math.isfinite(value)
+
+
+def without_missing(values: Mapping[str, float]) -> dict[str, float]:
+    """The values that are there."""
+    return {name: value for name, value in values.items() if not is_missing(value)}
+
+
+def missing_as_null(values: Mapping[str, float]) -> dict[str, float | None]:
+    """Values as JSON has them."""
+    return {name: None if is_missing(value) else value for name, value in values.items()}
+
+
+def null_as_missing(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Back from ``missing_as_null``."""
+    return {name: math.nan if value is None else value for name, value in values.items()}
+
+
+def best_epoch(
+    epochs: Iterable[tuple[int, Mapping[str, float]]], objective: str
+) -> tuple[int, float] | None:
+    """The epoch with the greatest objective, of equals the first, and its value.
+
+    It is decided here and nowhere else.
+
+    Args:
+        epochs: The number and the metrics of each epoch, in order.
+        objective: The metric that decides.
+
+    Returns:
+        None where the objective is missing in all of them.
+
+    """
+    values = [(number, metrics.get(objective, math.nan)) for number, metrics in epochs]
+    present = [(number, value) for number, value in values if not is_missing(value)]
+    return max(present, key=lambda item: item[1], default=None)

@@ -4,20 +4,18 @@ The cluster runs this very loop with an evaluator that answers later: while epoc
 elsewhere, epoch e + 1 trains. The reports, and the weights, are the same either way.
 """
 
-import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from sweep.config.settings import TrialConfig
-from sweep.core.records import EpochRecord, Predictions
+from sweep.core.records import EpochRecord, Predictions, best_epoch, is_missing
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
-from sweep.learn.metrics import score, summarize
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer
+from sweep.metrics.summary import score, summarize
 from sweep.store import Store
 
 Report = Callable[[EpochRecord, Sequence[Predictions]], None]
@@ -54,28 +52,6 @@ class LocalEvaluator:
         cells = cells_of(settings)
         outcome = list(stress(checkpoint, self.store, cells, self.indices, settings))
         return lambda: outcome
-
-
-@dataclass
-class Best:
-    """The best epoch so far, and when to give up hoping for a better one."""
-
-    objective: str
-    patience: int | None
-    epoch: int | None = None
-    value: float = -math.inf
-
-    def see(self, record: EpochRecord) -> None:
-        """Take note of one epoch; a missing objective is never the best."""
-        value = record.metrics[self.objective]
-        if value > self.value:
-            self.epoch, self.value = record.epoch, value
-
-    def hopeless(self, record: EpochRecord) -> bool:
-        """Whether training ends with this epoch: diverged, or out of patience."""
-        if not math.isfinite(record.metrics[self.objective] + record.train_loss):
-            return True
-        return self.patience is not None and record.epoch - (self.epoch or 0) >= self.patience
 
 
 class FitResult(NamedTuple):
@@ -128,7 +104,7 @@ def fit(
     )
     for _ in run.epochs():
         pass
-    epoch = run.best.epoch
+    epoch = run.best_epoch
     checkpoint = run.files.epoch(epoch) if epoch else None
     return FitResult(tuple(run.history), epoch, checkpoint)
 
@@ -164,16 +140,27 @@ class Run:
             report,
             trial,
         )
-        self.truth = store.labels[store.indices(config.data.validation)].astype(bool)
+        validation = store.indices(config.data.validation)
+        self.truth = store.labels[validation].astype(bool)
+        self.patients = store.patients[validation].tolist()
         self.history = list(history)
-        self.best = Best(config.objective, config.train.patience)
-        for record in history:
-            self.best.see(record)
         self.waiting: deque[_Waiting] = deque()
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The number of the best epoch reported so far."""
+        epochs = ((record.epoch, record.metrics) for record in self.history)
+        best = best_epoch(epochs, self.config.objective)
+        return best[0] if best else None
 
     def over(self, record: EpochRecord) -> bool:
         """Whether this is the last record: all epochs done, diverged, or out of patience."""
-        return record.epoch >= self.config.train.epochs or self.best.hopeless(record)
+        objective = record.metrics[self.config.objective]
+        diverged = is_missing(objective) or is_missing(record.train_loss)
+        patience = self.config.train.patience
+        waited = record.epoch - (self.best_epoch or 0)
+        out_of_patience = patience is not None and waited >= patience
+        return record.epoch >= self.config.train.epochs or diverged or out_of_patience
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train, evaluator and report epoch after epoch, giving each record once it is reported."""
@@ -208,15 +195,14 @@ class Run:
             waiting = self.waiting.popleft()
             predictions = waiting.outcome()
             record = self._record(waiting, predictions)
-            self.best.see(record)
             self.history.append(record)
             self.report(record, predictions)
             unreported = (item.epoch for item in self.waiting)
-            self.files.keep((self.best.epoch, latest, *unreported))
+            self.files.keep((self.best_epoch, latest, *unreported))
             yield record
 
     def _record(self, waiting: _Waiting, predictions: Sequence[Predictions]) -> EpochRecord:
-        scores = score(predictions, self.truth, self.store.label_names)
+        scores = score(predictions, self.truth, self.store.label_names, self.patients)
         return EpochRecord(
             trial=self.trial,
             epoch=waiting.epoch,

@@ -2,26 +2,27 @@
 
 from collections.abc import Iterable
 
-import numpy as np
 from matplotlib.figure import Figure
 
-from sweep.core.records import CLEAN, Cell, Score
+from sweep.core.records import CLEAN, Score
+from sweep.metrics import metric_of
+from sweep.metrics.summary import macro_by_cell
 
 
-def macro_by_cell(scores: Iterable[Score]) -> dict[Cell, float]:
-    """Macro AUROC of every cell."""
-    by_cell: dict[Cell, list[float]] = {}
-    for item in scores:
-        by_cell.setdefault(item.cell, []).append(item.auroc)
-    return {cell: float(np.mean(values)) for cell, values in by_cell.items()}
-
-
-def severity_curves(scores: Iterable[Score], title: str) -> Figure:
-    """Macro AUROC over level, a line for each artifact, the clean score at level 0.
+def severity_curves(scores: Iterable[Score], objective: str, title: str) -> Figure:
+    """The macro score over level, a line for each artifact, the clean score at level 0.
 
     Made without pyplot, whose registry of figures is global state.
+
+    Args:
+        scores: The scores of one checkpoint.
+        objective: The summary whose metric is drawn.
+        title: The title of the figure.
+
     """
-    macro = macro_by_cell(scores)
+    metric = metric_of(objective)
+    name = metric.name if metric else "auroc"
+    macro = macro_by_cell(scores, name)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
     for artifact in dict.fromkeys(cell.artifact for cell in macro if cell != CLEAN):
@@ -30,7 +31,8 @@ def severity_curves(scores: Iterable[Score], title: str) -> Figure:
         values = [macro[CLEAN], *(macro[cell] for cell in cells)]
         axes.plot(levels, values, marker="o", label=artifact)
     axes.axhline(0.5, color="0.6", linestyle=":", linewidth=1)
-    axes.set(title=title, xlabel="artifact level (0 = clean)", ylabel="macro AUROC")
+    shown = "AUROC" if name == "auroc" else name.replace("_", " ")
+    axes.set(title=title, xlabel="artifact level (0 = clean)", ylabel=f"macro {shown}")
     axes.set_xticks(sorted({cell.level for cell in macro}))
     axes.legend(frameon=False)
     return figure

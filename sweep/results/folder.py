@@ -3,7 +3,6 @@
 import dataclasses
 import fcntl
 import json
-import math
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -12,12 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.files import write_text
-from sweep.core.records import EpochRecord, Predictions, TrialRecord
+from sweep.core.records import (
+    EpochRecord,
+    Predictions,
+    TrialRecord,
+    missing_as_null,
+    null_as_missing,
+)
 from sweep.learn.checkpoints import CheckpointFolder
 from sweep.results import tables
 from sweep.results.tables import Slices
@@ -140,7 +144,7 @@ class SweepFolder:
 
     def write_trial(self, record: TrialRecord) -> None:
         """Replace what is known of a trial."""
-        plain = _without_nan(dataclasses.asdict(record))
+        plain = dataclasses.asdict(record) | {"metrics": missing_as_null(record.metrics)}
         write_text(self.path / "trials" / f"{record.trial}.json", json.dumps(plain, indent=1))
 
     def trials(self) -> list[TrialRecord]:
@@ -179,16 +183,8 @@ class SweepFolder:
         return self.path / "predictions" / trial / f"epoch-{epoch:04d}.parquet"
 
 
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _trial(path: Path) -> TrialRecord:
     plain = json.loads(path.read_text())
-    plain["metrics"] = {
-        name: math.nan if value is None else value for name, value in plain["metrics"].items()
-    }
+    plain["metrics"] = null_as_missing(plain["metrics"])
     plain["intervals"] = {name: (low, high) for name, (low, high) in plain["intervals"].items()}
     return TrialRecord(**plain)

@@ -2,11 +2,13 @@
 
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from sweep.core.records import EpochRecord, TrialRecord
+from sweep.results.ranking import goodness
 
 
 def clock(seconds: float) -> str:
@@ -17,18 +19,18 @@ def clock(seconds: float) -> str:
 
 
 class Progress:
-    """A callback that says how far the sweep is.
+    """A callback that says how far the sweep is; may be told from several threads.
 
     On a terminal one line is rewritten at every report; elsewhere a line is written whenever a
     trial ends.
 
     Args:
-        total: trials of the sweep.
-        epochs: of a trial at most.
-        objective: named with the best trial so far.
-        known: trials of earlier runs of the driver.
-        stream: where to write.
-        now: seconds, monotonic.
+        total: The number of trials of the sweep.
+        epochs: The epochs of a trial at most.
+        objective: The metric that is named with the best trial so far.
+        known: The trials of earlier runs of the driver.
+        stream: Where to write.
+        now: The clock, monotonic seconds.
 
     """
 
@@ -48,34 +50,40 @@ class Progress:
         self.before = sum(record.status != "running" for record in self.trials.values())
         self.running: dict[str, int] = {}
         self.started = now()
+        self._lock = threading.RLock()
 
     def began(self, trial: TrialRecord) -> None:
         """Count it as running."""
-        self.trials[trial.trial] = trial
-        self.running.setdefault(trial.trial, 0)
-        self._rewrite()
+        with self._lock:
+            self.trials[trial.trial] = trial
+            self.running.setdefault(trial.trial, 0)
+            self._rewrite()
 
     def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
         """Count the epoch."""
-        self.trials[trial.trial] = trial
-        self.running[trial.trial] = epoch.epoch
-        self._rewrite()
+        with self._lock:
+            self.trials[trial.trial] = trial
+            self.running[trial.trial] = epoch.epoch
+            self._rewrite()
 
     def ended(self, trial: TrialRecord) -> None:
         """Say how it ended."""
-        self.trials[trial.trial] = trial
-        epochs = self.running.pop(trial.trial, 0)
-        self.say(f"{self._ended_line(trial, epochs)}  |  {self.summary()}")
-        self._rewrite()
+        with self._lock:
+            self.trials[trial.trial] = trial
+            epochs = self.running.pop(trial.trial, 0)
+            self.say(f"{self._ended_line(trial, epochs)}  |  {self.summary()}")
+            self._rewrite()
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        self._clear()
-        print(text, file=self.stream, flush=True)
+        with self._lock:
+            self._clear()
+            print(text, file=self.stream, flush=True)
 
-    def close(self) -> None:
+    def close(self, finished: bool) -> None:
         """Leave the terminal's line empty."""
-        self._clear()
+        with self._lock:
+            self._clear()
 
     def summary(self) -> str:
         """Trials done and running, the best so far, the time left."""
@@ -87,7 +95,7 @@ class Progress:
         scored = [r for r in self.trials.values() if r.best_epoch is not None]
         if scored:
             # Last, as a narrow terminal cuts the line.
-            best = max(scored, key=lambda record: record.metrics[self.objective])
+            best = max(scored, key=lambda record: goodness(record.metrics, self.objective))
             value = best.metrics[self.objective]
             parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
         return ", ".join(parts)

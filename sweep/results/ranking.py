@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sweep.core.errors import UserError, nearest
-from sweep.core.records import TrialRecord
+from sweep.core.records import TrialRecord, is_missing, without_missing
+from sweep.metrics.table import sign
 from sweep.results.folder import SweepFolder
 
 Interval = tuple[float, float]
@@ -20,11 +21,15 @@ class Ranked:
     """One trial at its best epoch.
 
     Attributes:
-        params: what was searched, by dotted name.
-        checkpoint: path of the best epoch's checkpoint.
-        metrics: of that epoch.
-        intervals: 95 %, bootstrap over patients; none while the trial runs.
-        status: running, finished, or pruned.
+        trial: The name of the trial.
+        norm: The norm of its network.
+        seed: The seed of its weights and batches.
+        epoch: The number of its best epoch.
+        params: The searched values by dotted name.
+        checkpoint: The path of the best epoch's checkpoint.
+        metrics: The summary of that epoch; a missing value is absent.
+        intervals: 95 % intervals, bootstrap over patients; none while the trial runs.
+        status: ``running``, ``finished``, ``pruned`` or ``failed``.
 
     """
 
@@ -50,18 +55,29 @@ def of_server(uri: str, experiment: str) -> list[Ranked]:
     """The trials of an experiment on a tracking server that have a best epoch.
 
     Raises:
-        UserError: no such experiment, or no server.
+        UserError: No such experiment, or no server there.
 
     """
-    from sweep.results.tracking import trial_runs  # MLflow takes a second to import
+    from sweep.results.mlflow_tracker import read_trials  # MLflow takes a second to import
 
-    runs = [run for run in trial_runs(uri, experiment) if "best/epoch" in run["metrics"]]
-    return [_from_run(run) for run in runs]
+    return read_trials(uri, experiment)
+
+
+def objective_of_server(uri: str, experiment: str) -> str | None:
+    """The objective of the newest sweep of an experiment; None where there is no sweep.
+
+    Raises:
+        UserError: No such experiment, or no server there.
+
+    """
+    from sweep.results.mlflow_tracker import read_objective
+
+    return read_objective(uri, experiment)
 
 
 def best(
     rows: Iterable[Ranked],
-    by: str = "robust/auroc_cvar",
+    by: str,
     norm: str | None = None,
     where: Sequence[str] = (),
     top: int | None = None,
@@ -69,14 +85,14 @@ def best(
     """Filter and rank, best first; equal scores in the order of their trials.
 
     Args:
-        rows: trials, from either source.
-        by: the metric to rank by.
-        norm: only this one.
-        where: conditions such as ``clean/auroc>=0.9``, all of which must hold.
-        top: at most so many.
+        rows: Trials, from either source.
+        by: The metric to rank by.
+        norm: The one norm to keep; None: all.
+        where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
+        top: The number of trials to keep at most; None: all.
 
     Raises:
-        UserError: a metric or a norm that no trial has, a condition that is none, ``top`` < 1.
+        UserError: A metric or a norm that no trial has, a condition that is none, ``top`` < 1.
 
     """
     found = list(rows)
@@ -93,7 +109,13 @@ def best(
         for row in found
         if norm in (None, row.norm) and all(condition(row) for condition in holds)
     ]
-    return sorted(kept, key=lambda row: (-_or_lowest(row.metrics.get(by)), row.trial))[:top]
+    return sorted(kept, key=lambda row: (-goodness(row.metrics, by), row.trial))[:top]
+
+
+def goodness(values: Mapping[str, float], name: str) -> float:
+    """A metric as a number of which more is better; a missing one is below all others."""
+    value = values.get(name)
+    return -math.inf if value is None or is_missing(value) else sign(name) * value
 
 
 def _from_record(folder: SweepFolder, record: TrialRecord) -> Ranked:
@@ -105,39 +127,10 @@ def _from_record(folder: SweepFolder, record: TrialRecord) -> Ranked:
         epoch=epoch,
         params=record.params,
         checkpoint=str(folder.checkpoint(record.trial, epoch)),
-        metrics={name: value for name, value in record.metrics.items() if math.isfinite(value)},
+        metrics=without_missing(record.metrics),
         intervals=record.intervals,
         status=record.status,
     )
-
-
-def _from_run(run: Mapping[str, Any]) -> Ranked:
-    from sweep.results.tracking import from_param
-
-    tags, values = run["tags"], run["metrics"]
-    metrics = _below("best/", values)
-    epoch = int(metrics.pop("epoch"))
-    ends = _below("interval/", values)
-    names = [name.removesuffix("/low") for name in ends if name.endswith("/low")]
-    return Ranked(
-        trial=tags["trial"],
-        norm=tags["norm"],
-        seed=int(tags["seed"]),
-        epoch=epoch,
-        params={name: from_param(text) for name, text in run["params"].items()},
-        checkpoint=str(SweepFolder(Path(tags["folder"])).checkpoint(tags["trial"], epoch)),
-        metrics=metrics,
-        intervals={name: (ends[f"{name}/low"], ends[f"{name}/high"]) for name in names},
-        status=tags["status"],
-    )
-
-
-def _below(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
-    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
-
-
-def _or_lowest(value: float | None) -> float:
-    return -math.inf if value is None or math.isnan(value) else value
 
 
 def _require_metric(name: str, known: set[str]) -> None:

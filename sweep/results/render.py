@@ -1,12 +1,12 @@
 """Tables for people: ranked configurations and the cells of a stress test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sweep.core.records import EpochRecord
+from sweep.core.records import EpochRecord, is_missing
+from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
 
 MISSING = "-"
-METRICS = ("clean/auroc", "robust/auroc_cvar", "robust/auroc_mean", "robust/auroc_worst")
 
 
 def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -21,7 +21,7 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def ranked_table(rows: Sequence[Ranked], by: str) -> str:
     """Ranked trials, a line each: what was searched, and scores with their intervals."""
-    metrics = list(METRICS) if by in METRICS else [by, *METRICS]
+    metrics = _shown(by)
     searched = sorted({name for row in rows for name in row.params} - {"model.norm"})
     header = ["#", "trial", "norm", *(_short(name) for name in searched), "epoch", *metrics]
     body = [
@@ -38,17 +38,35 @@ def ranked_table(rows: Sequence[Ranked], by: str) -> str:
     return columns(header, body)
 
 
-def stress_table(record: EpochRecord) -> str:
-    """The AUROC of each cell, a column for each label."""
-    labels = list(dict.fromkeys(item.label for item in record.scores))
-    cells = list(dict.fromkeys(item.cell for item in record.scores))
-    found = {(item.cell, item.label): item.auroc for item in record.scores}
+def summary_table(values: Mapping[str, float]) -> str:
+    """A line for each summary of one checkpoint."""
+    width = max(map(len, values))
+    return "\n".join(
+        f"{name:<{width}} {MISSING if is_missing(value) else f'{value:.4f}'}"
+        for name, value in values.items()
+    )
+
+
+def stress_table(record: EpochRecord, metric: str) -> str:
+    """One metric in each cell, a column for each label."""
+    scores = [item for item in record.scores if item.metric == metric]
+    labels = list(dict.fromkeys(item.label for item in scores))
+    cells = list(dict.fromkeys(item.cell for item in scores))
+    found = {(item.cell, item.label): item.value for item in scores}
     body = []
     for cell in cells:
         values = [found[cell, label] for label in labels]
         macro = sum(values) / len(values)
-        body.append([cell.artifact, str(cell.level), *(f"{v:.4f}" for v in (macro, *values))])
+        shown = (MISSING if is_missing(value) else f"{value:.4f}" for value in (macro, *values))
+        body.append([cell.artifact, str(cell.level), *shown])
     return columns(["artifact", "level", "macro", *labels], body)
+
+
+def _shown(by: str) -> list[str]:
+    """The columns of a ranking: all summaries of the metric that it is ranked by."""
+    metric = metric_of(by)
+    names = [metric.clean, *map(metric.robust, SUMMARIES)] if metric else []
+    return names if by in names else [by, *names]
 
 
 def _short(name: str) -> str:

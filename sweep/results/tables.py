@@ -1,6 +1,6 @@
 """The Parquet tables of one epoch: its scores, and every slice's probability."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
-from sweep.core.records import Cell, EpochRecord, Predictions, Score
-from sweep.learn.metrics import summarize
+from sweep.core.records import SCORE_COLUMNS, Cell, EpochRecord, Predictions, Score
+from sweep.metrics.summary import summarize
 
 
 class Slices(NamedTuple):
@@ -33,20 +33,24 @@ class Slices(NamedTuple):
 
 
 def write_scores(path: Path, record: EpochRecord) -> None:
-    """One row for each artifact, level and label; the epoch's own values stand in every row."""
-    scores = record.scores
+    """One row for each artifact, level and label, one column for each metric.
+
+    The epoch's own values stand in every row.
+    """
+    rows = _by_row(record.scores)
+    count, first = len(rows), [scores[0] for scores in rows.values()]
     columns = {
-        "trial": _repeated(record.trial, len(scores)),
-        "epoch": pa.array([record.epoch] * len(scores), pa.int32()),
-        "artifact": pa.array([item.cell.artifact for item in scores]),
-        "level": pa.array([item.cell.level for item in scores], pa.int32()),
-        "label": pa.array([item.label for item in scores]),
-        "auroc": pa.array([item.auroc for item in scores], pa.float64()),
-        "positives": pa.array([item.positives for item in scores], pa.int32()),
-        "slices": pa.array([item.slices for item in scores], pa.int32()),
-        "train_loss": pa.array([record.train_loss] * len(scores), pa.float64()),
-        "images_per_s": pa.array([record.images_per_s] * len(scores), pa.float64()),
-        "evaluated_at_ms": pa.array([record.evaluated_at_ms] * len(scores), pa.int64()),
+        "trial": _repeated(record.trial, count),
+        "epoch": pa.array([record.epoch] * count, pa.int32()),
+        "artifact": pa.array([item.cell.artifact for item in first]),
+        "level": pa.array([item.cell.level for item in first], pa.int32()),
+        "label": pa.array([item.label for item in first]),
+        **_metric_columns(rows),
+        "positives": pa.array([item.positives for item in first], pa.int32()),
+        "slices": pa.array([item.slices for item in first], pa.int32()),
+        "train_loss": pa.array([record.train_loss] * count, pa.float64()),
+        "images_per_s": pa.array([record.images_per_s] * count, pa.float64()),
+        "evaluated_at_ms": pa.array([record.evaluated_at_ms] * count, pa.int64()),
     }
     _write(path, pa.table(columns))
 
@@ -58,11 +62,14 @@ def read_scores(path: Path) -> EpochRecord:
         Score(
             cell=Cell(row["artifact"], row["level"]),
             label=row["label"],
-            auroc=row["auroc"],
+            metric=metric,
+            value=row[metric],
             positives=row["positives"],
             slices=row["slices"],
         )
         for row in rows
+        for metric in row
+        if metric not in SCORE_COLUMNS
     )
     first = rows[0]
     return EpochRecord(
@@ -74,6 +81,21 @@ def read_scores(path: Path) -> EpochRecord:
         scores=scores,
         metrics=summarize(scores),
     )
+
+
+def _by_row(scores: Iterable[Score]) -> dict[tuple[Cell, str], list[Score]]:
+    rows: dict[tuple[Cell, str], list[Score]] = {}
+    for item in scores:
+        rows.setdefault((item.cell, item.label), []).append(item)
+    return rows
+
+
+def _metric_columns(rows: Mapping[tuple[Cell, str], Sequence[Score]]) -> dict[str, pa.Array]:
+    columns: dict[str, list[float]] = {}
+    for scores in rows.values():
+        for item in scores:
+            columns.setdefault(item.metric, []).append(item.value)
+    return {name: pa.array(values, pa.float64()) for name, values in columns.items()}
 
 
 def write_predictions(

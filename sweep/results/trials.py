@@ -1,50 +1,59 @@
-"""The driver's account of a sweep while it runs: trial records, and who is told of them."""
+"""The trial log: the driver's account of every trial, from its first epoch to its settled end."""
 
 import dataclasses
-import math
 import time
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
 
-from sweep.core.records import EpochRecord, Status, TrialRecord
+from sweep.core.records import Status, TrialRecord, best_epoch
+from sweep.learn.checkpoints import CheckpointFolder
+from sweep.metrics.intervals import bootstrap
+from sweep.results.callbacks import Callback, Say
 from sweep.results.folder import SweepFolder
 
 
-class Callback(Protocol):
-    """Told of everything that happens in a sweep, in order; must not fail and must not block."""
-
-    def began(self, trial: TrialRecord) -> None:
-        """A trial started, or went on after an interruption."""
-
-    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
-        """An epoch was reported; ``trial`` counts it already."""
-
-    def ended(self, trial: TrialRecord) -> None:
-        """A trial ended; its record is final but for the intervals."""
-
-
 class TrialLog:
-    """Keeps the records of trials in the folder, then tells the callbacks.
+    """Keeps the records of trials in the folder, settles those that ended, tells the callbacks.
+
+    Whatever the callbacks do, a record is on disk before any is told of it. Settling has a thread
+    of its own, as intervals may take seconds that the driver needs for the next trial; trials that
+    an interruption left unsettled are settled first. To be used in ``with``.
 
     Args:
-        folder: of the sweep; records of earlier runs are taken over.
-        objective: that decides the best epoch.
-        callbacks: in the order in which they are told.
+        folder: The folder of the sweep; records of earlier runs are taken over.
+        objective: The metric that decides the best epoch.
+        callbacks: Who is told, in this order.
+        say: Says something to the user.
 
     """
 
     def __init__(
-        self, folder: SweepFolder, objective: str, callbacks: Sequence[Callback] = ()
+        self,
+        folder: SweepFolder,
+        objective: str,
+        callbacks: Sequence[Callback] = (),
+        say: Say = lambda text: None,
     ) -> None:
         self.folder = folder
         self.objective = objective
-        self.callbacks = callbacks
         self.records = {record.trial: record for record in folder.trials()}
+        self._callbacks = callbacks
+        self._say = say
+        self._settler = ThreadPoolExecutor(1, "settle")
+        for record in self.records.values():
+            if record.status != "running":
+                self._settler.submit(self._guarded, self._settle, record)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.close(finished=kind is None)
 
     def began(self, trial: str, number: int, params: dict[str, Any], norm: str, seed: int) -> None:
         """A trial runs; told again after each interruption."""
-        known = self.records.get(trial)
-        record = known or TrialRecord(
+        known = self.records.get(trial) or TrialRecord(
             trial=trial,
             number=number,
             params=params,
@@ -53,34 +62,104 @@ class TrialLog:
             status="running",
             started_at_ms=_now_ms(),
         )
-        self._keep(record)
-        for callback in self.callbacks:
-            callback.began(record)
+        record = self._keep(self._caught_up(known))
+        self._tell(lambda callback: callback.began(record))
 
     def reported(self, trial: str, epoch: int) -> None:
         """An epoch of a trial is in the folder."""
         reported = self.folder.epoch(trial, epoch)
         record = self.records[trial]
-        value = reported.metrics[self.objective]
-        if value > record.metrics.get(self.objective, -math.inf):
+        so_far = [] if record.best_epoch is None else [(record.best_epoch, record.metrics)]
+        best = best_epoch([*so_far, (epoch, reported.metrics)], self.objective)
+        if best is not None and best[0] == epoch:
             record = dataclasses.replace(record, best_epoch=epoch, metrics=reported.metrics)
             self._keep(record)
-        for callback in self.callbacks:
-            callback.reported(record, reported)
+        self._tell(lambda callback: callback.reported(record, reported))
 
     def ended(self, trial: str, status: Status, error: str | None = None) -> None:
-        """A trial came to its end. One without a finite objective has failed."""
+        """A trial came to its end. One whose objective was always missing has failed."""
         record = self.records[trial]
         if record.best_epoch is None:
             status, error = "failed", error or f"{self.objective} was never finite: it diverged"
         record = dataclasses.replace(record, status=status, error=error, ended_at_ms=_now_ms())
         self._keep(record)
-        for callback in self.callbacks:
-            callback.ended(record)
+        self._settler.submit(self._guarded, self._end, record)
 
-    def _keep(self, record: TrialRecord) -> None:
+    def best_value(self, trial: str) -> float | None:
+        """The objective of a trial's best epoch; None before one that has it."""
+        record = self.records.get(trial)
+        if record is None or record.best_epoch is None:
+            return None
+        return record.metrics[self.objective]
+
+    def close(self, finished: bool) -> None:
+        """Wait until every ended trial is settled, then end the callbacks.
+
+        Args:
+            finished: Whether all trials ended; otherwise those that run were interrupted.
+
+        """
+        self._settler.shutdown(wait=True)
+        self._tell(lambda callback: callback.close(finished))
+
+    def _end(self, record: TrialRecord) -> None:
+        settled = self._settle(record)
+        self._tell(lambda callback: callback.ended(settled))
+
+    def _settle(self, record: TrialRecord) -> TrialRecord:
+        settled = settle(self.folder, record)
+        self.records[record.trial] = settled
+        return settled
+
+    def _guarded(self, work: Callable[[TrialRecord], object], record: TrialRecord) -> None:
+        """A trial that cannot be settled now is settled by the next ``resume``."""
+        try:
+            work(record)
+        except Exception as error:
+            self._say(
+                f"{record.trial} has no intervals yet; received {type(error).__name__}: {error}; "
+                f"mend the cause, then run `mrisweep resume {self.folder.path}`"
+            )
+
+    def _caught_up(self, record: TrialRecord) -> TrialRecord:
+        """The record with the best of the folder's epochs: the driver may have died before one."""
+        epochs = {epoch.epoch: epoch.metrics for epoch in self.folder.epochs(record.trial)}
+        best = best_epoch(epochs.items(), self.objective)
+        if best is None:
+            return record
+        return dataclasses.replace(record, best_epoch=best[0], metrics=epochs[best[0]])
+
+    def _keep(self, record: TrialRecord) -> TrialRecord:
         self.records[record.trial] = record
         self.folder.write_trial(record)
+        return record
+
+    def _tell(self, what: Callable[[Callback], None]) -> None:
+        for callback in self._callbacks:
+            what(callback)
+
+
+def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
+    """Settle an ended trial: intervals of its best epoch, and no checkpoint but that one's.
+
+    Safe to repeat: a trial that is settled stays as it is.
+
+    Args:
+        folder: The folder of the sweep.
+        record: The trial, with its final status and best epoch.
+
+    """
+    files = CheckpointFolder(folder.checkpoints(record.trial))
+    files.keep([record.best_epoch])
+    if record.status != "failed":
+        files.state.unlink(missing_ok=True)
+    if record.best_epoch is None or record.intervals:
+        return record
+    predictions, slices = folder.predictions(record.trial, record.best_epoch)
+    intervals = bootstrap(predictions, slices.truth, slices.patients)
+    settled = dataclasses.replace(record, intervals=intervals)
+    folder.write_trial(settled)
+    return settled
 
 
 def _now_ms() -> int:

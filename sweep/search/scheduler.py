@@ -1,6 +1,5 @@
 """Early stopping that is fair between norms, and that a restart does not make forget."""
 
-import math
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
-from sweep.core.records import EpochRecord
+from sweep.core.records import EpochRecord, is_missing
 from sweep.search.study import Suggestion
 
 
@@ -61,7 +60,7 @@ class StratifiedASHA(FIFOScheduler):
         """
         if trial in self.ended_early:
             return str(TrialScheduler.STOP)
-        if epoch >= self.epochs or not math.isfinite(objective):
+        if epoch >= self.epochs or is_missing(objective):
             return str(TrialScheduler.CONTINUE)
         asha = self.strata.setdefault(stratum, AsyncHyperBandScheduler(**self.options))
         stand_in = SimpleNamespace(trial_id=trial)

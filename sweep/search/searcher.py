@@ -6,13 +6,14 @@ trial ends as COMPLETE (with its best epoch's objective), PRUNED or FAIL, and a 
 interrupted goes on under its old number.
 """
 
-import math
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from sweep.core.records import is_missing
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.study import Study, Suggestion
 
@@ -25,19 +26,26 @@ class StudySearcher(Searcher):
         objective: the metric to maximise.
         total: of trials, those of earlier runs of the driver included.
         scheduler: asked whether it was the one to end a trial; None: nothing is stopped early.
+        best_value: The objective of a trial's best epoch, which the trial log decides; None where
+            it was missing in every epoch.
 
     """
 
     def __init__(
-        self, study: Study, objective: str, total: int, scheduler: StratifiedASHA | None
+        self,
+        study: Study,
+        objective: str,
+        total: int,
+        scheduler: StratifiedASHA | None,
+        best_value: Callable[[str], float | None],
     ) -> None:
         super().__init__(metric=objective, mode="max")
         self.study = study
         self.scheduler = scheduler
+        self.best_value = best_value
         self.unfinished = deque(study.unfinished())
         self.new = max(0, total - study.asked())
         self.running: dict[str, Suggestion] = {}
-        self.best: dict[str, float] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune pickles its searcher to restore it, and a resume builds it anew."""
@@ -61,11 +69,10 @@ class StudySearcher(Searcher):
         return suggestion._asdict()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Record the objective of one epoch; a non-finite one is recorded nowhere."""
+        """Record the objective of one epoch; a missing one is recorded nowhere."""
         value = result[self.metric]
-        if math.isfinite(value):
+        if not is_missing(value):
             self.study.report(self.running[trial_id].number, result["epoch"], value)
-            self.best[trial_id] = max(value, result["best"], self.best.get(trial_id, -math.inf))
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -77,7 +84,7 @@ class StudySearcher(Searcher):
         if result and self.metric in result:
             self.on_trial_result(trial_id, result)
         suggestion = self.running.pop(trial_id)
-        best = self.best.pop(trial_id, None)
+        best = self.best_value(suggestion.trial)
         if error or best is None:
             self.study.tell(suggestion.number, TrialState.FAIL)
         elif self.scheduler is not None and self.scheduler.stopped(suggestion.trial):

@@ -14,7 +14,7 @@ from sweep.config.settings import TrainSettings, TrialConfig
 from sweep.core.errors import UserError
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.checkpoints import CheckpointInfo
-from sweep.learn.fit import Best, FitResult, LocalEvaluator, fit
+from sweep.learn.fit import FitResult, LocalEvaluator, fit
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer, learning_rate, loss_of
 from sweep.store import Store
@@ -164,13 +164,6 @@ def test_a_diverged_trial_ends_at_once_with_its_scores_missing(
     assert math.isnan(result.history[0].metrics[trial_config.objective])
     assert result.best_epoch is None
     assert result.checkpoint is None
-
-
-def test_a_missing_value_is_never_the_best() -> None:
-    best = Best("m", None)
-    for epoch, value in enumerate([math.nan, 0.4, math.nan, 0.6, 0.5], start=1):
-        best.see(EpochRecord("t", epoch, 1.0, 1.0, 0, (), {"m": value}))
-    assert (best.epoch, best.value) == (4, 0.6)
 
 
 def test_norms_differ_in_nothing_but_the_norm(trial_config: TrialConfig, store: Store) -> None:

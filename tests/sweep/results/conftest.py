@@ -11,7 +11,6 @@ from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.fit import fit
-from sweep.results.closing import close_trial
 from sweep.results.folder import SweepFolder
 from sweep.results.trials import TrialLog
 from sweep.store import Store
@@ -36,17 +35,16 @@ def config(store: Store) -> SweepConfig:
 def run_trial(folder: SweepFolder, config: SweepConfig, store: Store, number: int) -> None:
     trial, params = f"trial-{number:04d}", {"model.norm": NORMS[number % 2]}
     trial_config: TrialConfig = dataclasses.replace(config.trial(params), seed=number)
-    trial_log = TrialLog(folder, config.search.objective)
     slices = validation_slices(store, trial_config.data.validation)
-    trial_log.began(trial, number, params, trial_config.model.norm, trial_config.seed)
+    with TrialLog(folder, config.search.objective) as trial_log:
+        trial_log.began(trial, number, params, trial_config.model.norm, trial_config.seed)
 
-    def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
-        folder.write_epoch(record, predictions, slices)
-        trial_log.reported(trial, record.epoch)
+        def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
+            folder.write_epoch(record, predictions, slices)
+            trial_log.reported(trial, record.epoch)
 
-    fit(trial_config, store, folder.checkpoints(trial), report=report, trial=trial)
-    trial_log.ended(trial, "finished")
-    close_trial(folder, trial_log.records[trial])
+        fit(trial_config, store, folder.checkpoints(trial), report=report, trial=trial)
+        trial_log.ended(trial, "finished")
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError
 from sweep.core.files import replacing
 from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions, Score, TrialRecord
-from sweep.results.closing import close_trial
 from sweep.results.folder import SweepFolder
+from sweep.results.trials import settle
 from sweep.store import Store
 
 
@@ -50,7 +50,10 @@ def test_an_epoch_comes_back_with_its_predictions(folder: SweepFolder, store: St
         Predictions(cell, rng.random((len(slices.keys), 2), np.float32))
         for cell in (CLEAN, Cell("rician", 5))
     ]
-    scores = (Score(CLEAN, "a", 0.25, 3, 9), Score(Cell("rician", 5), "a", math.nan, 3, 9))
+    scores = (
+        Score(CLEAN, "a", "auroc", 0.25, 3, 9),
+        Score(Cell("rician", 5), "a", "auroc", math.nan, 3, 9),
+    )
     record = EpochRecord("trial-0007", 3, 0.5, 12.5, 1700000000123, scores, {})
     folder.write_epoch(record, cells, slices)
     back = folder.epoch("trial-0007", 3)
@@ -58,7 +61,7 @@ def test_an_epoch_comes_back_with_its_predictions(folder: SweepFolder, store: St
         record, scores=()
     )
     assert back.scores[0] == scores[0]
-    assert math.isnan(back.scores[1].auroc), "missing stays missing"
+    assert math.isnan(back.scores[1].value), "missing stays missing"
     assert math.isnan(back.metrics["robust/auroc_cvar"])
     found, read = folder.predictions("trial-0007", 3)
     for one, other in zip(found, cells, strict=True):
@@ -90,7 +93,7 @@ def test_closing_keeps_the_best_checkpoint_and_adds_intervals_once(folder: Sweep
     assert files == [f"epoch-{record.best_epoch:04d}.pt"]
     low, high = record.intervals["robust/auroc_cvar"]
     assert low <= record.metrics["robust/auroc_cvar"] <= high
-    assert close_trial(folder, record) is record
+    assert settle(folder, record) is record
 
 
 def test_a_missing_metric_survives_json(folder: SweepFolder) -> None:

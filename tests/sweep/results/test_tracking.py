@@ -14,8 +14,7 @@ from sweep.core.errors import UserError
 from sweep.core.records import TrialRecord
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow_callback import MLflowCallback, sync
-from sweep.results.tracking import resolve_uri
+from sweep.results.mlflow_tracker import resolve_uri
 from sweep.results.trials import TrialLog
 from sweep.store import Store
 

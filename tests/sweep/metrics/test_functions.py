@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from sweep.core.records import CLEAN, Cell, Predictions, Score
-from sweep.learn.metrics import auroc, cvar, score, summarize
+from sweep.metrics.functions import auroc, balanced_accuracy
+from sweep.metrics.summary import cvar, score, summarize
 
 SIZES = st.integers(4, 60)
 
@@ -75,7 +76,7 @@ def test_worst_cvar_mean_are_in_order(values: list[float]) -> None:
 
 def scores(**cells: dict[str, float]) -> list[Score]:
     return [
-        Score(CLEAN if name == "clean" else Cell(name, 1), label, value, 5, 10)
+        Score(CLEAN if name == "clean" else Cell(name, 1), label, "auroc", value, 5, 10)
         for name, labels in cells.items()
         for label, value in labels.items()
     ]
@@ -110,9 +111,37 @@ def test_a_missing_cell_leaves_every_robust_summary_missing() -> None:
 def test_scores_say_how_many_slices_stand_behind_them() -> None:
     truth = np.array([[1, 0], [0, 1], [0, 1]], bool)
     probability = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], np.float32)
-    found = score([Predictions(CLEAN, probability)], truth, ["a", "b"])
-    assert [(item.label, item.positives, item.slices) for item in found] == [
+    found = score([Predictions(CLEAN, probability)], truth, ["a", "b"], ["x", "y", "z"])
+    assert {(item.label, item.positives, item.slices) for item in found} == {
         ("a", 1, 3),
         ("b", 2, 3),
+    }
+    assert {item.metric for item in found} == {"auroc", "balanced_accuracy"}
+    assert {item.value for item in found} == {1.0}
+
+
+@given(st.integers(0, 10_000), SIZES)
+def test_balanced_accuracy_is_the_reference_s_with_weights(seed: int, size: int) -> None:
+    probability, truth, weights = draw(seed, size, 10)
+    named = probability > 0.5
+    expected = [
+        balanced_accuracy_score(truth, named),
+        balanced_accuracy_score(truth, named, sample_weight=weights),
     ]
-    assert [item.auroc for item in found] == [1.0, 1.0]
+    found = balanced_accuracy(probability, truth, np.stack([np.ones(size), weights]))
+    assert found == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("probability", "truth"),
+    [([0.1, 0.9], [True, True]), ([0.1, 0.9], [False, False]), ([0.1, math.nan], [True, False])],
+)
+def test_an_undefined_balanced_accuracy_is_missing(
+    probability: list[float], truth: list[bool]
+) -> None:
+    assert np.isnan(balanced_accuracy(np.array(probability), np.array(truth, bool))).all()
+
+
+def test_the_worst_cells_of_an_error_are_the_largest() -> None:
+    errors = np.array([0.1, 0.8, 0.2, 0.6, 0.3, 0.4, 0.5, 0.0])
+    assert cvar(errors, higher_is_better=False) == pytest.approx(0.7)

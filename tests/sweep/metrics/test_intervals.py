@@ -3,7 +3,7 @@
 import numpy as np
 
 from sweep.core.records import CLEAN, Cell, Predictions
-from sweep.learn.intervals import bootstrap, resample_patients
+from sweep.metrics.intervals import bootstrap, resample_patients
 
 
 def test_slices_of_a_patient_are_drawn_together() -> None:

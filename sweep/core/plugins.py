@@ -1,0 +1,43 @@
+"""What other packages add to the tables of this one, by entry point."""
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from sweep.core.errors import UserError
+
+
+def added(group: str) -> dict[str, EntryPoint]:
+    """The entry points of a group by name; nothing is imported.
+
+    Args:
+        group: The name of the group, such as ``mrisweep.metrics``.
+
+    Raises:
+        UserError: Two packages add the same name.
+
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=group):
+        if found.setdefault(point.name, point).value != point.value:
+            raise UserError(
+                f"two packages add {point.name!r} to {group}; received {found[point.name].value} "
+                f"and {point.value}; uninstall one of them"
+            )
+    return found
+
+
+def load(point: EntryPoint) -> Any:
+    """The object that an entry point names.
+
+    Raises:
+        UserError: It cannot be imported.
+
+    """
+    try:
+        return point.load()
+    except Exception as error:  # the code of another package can raise anything
+        package = point.dist.name if point.dist else "an installed package"
+        raise UserError(
+            f"{point.name!r} of {package} cannot be imported; received {type(error).__name__}: "
+            f"{error} from {point.value}; mend or uninstall that package"
+        ) from error

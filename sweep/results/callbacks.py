@@ -1,0 +1,158 @@
+"""Callbacks: who is told of what happens to trials, and how one runs in a thread of its own."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from sweep.core.records import EpochRecord, TrialRecord
+from sweep.results.folder import SweepFolder
+
+Say = Callable[[str], None]
+PATIENCE_S = 15.0  # that a tracker may go on without finishing anything once the trials have ended
+QUIET_S = 3.0  # of it, before the user is told who is waited for
+
+
+class Callback(Protocol):
+    """Told of everything that happens to trials, in order for each trial.
+
+    A tracker is a callback that writes what it is told somewhere else. It may be told the same
+    again, after an interruption or by ``mrisweep sync``, and must then change nothing.
+    """
+
+    def began(self, trial: TrialRecord) -> None:
+        """A trial started, or went on after an interruption."""
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        """An epoch was reported; ``trial`` counts it already."""
+
+    def ended(self, trial: TrialRecord) -> None:
+        """A trial ended and is settled: its record is final."""
+
+    def close(self, finished: bool) -> None:
+        """The sweep stops here: all its trials ended, or it was interrupted."""
+
+
+def replay(callback: Callback, folder: SweepFolder) -> None:
+    """Tell a callback what is in a sweep's folder."""
+    for trial in folder.trials():
+        callback.began(trial)
+        for epoch in folder.epochs(trial.trial):
+            callback.reported(trial, epoch)
+        if trial.status != "running":
+            callback.ended(trial)
+
+
+class InThread:
+    """A callback that another one's slowness or failure does not touch.
+
+    The other one is made, brought up to date and told in a thread of its own. Its failure is said
+    once and fails no trial; ``close`` then makes it anew and tells it everything again, and what
+    it does not take within ``patience_s`` is left to ``mrisweep sync``.
+
+    Args:
+        name: What the user knows it by.
+        make: Makes the callback.
+        folder: The folder of the sweep.
+        say: Says something to the user.
+        patience_s: Seconds in which ``close`` sees nothing finished before it gives up.
+
+    """
+
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], Callback],
+        folder: SweepFolder,
+        say: Say,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._name, self._make, self._folder, self._say = name, make, folder, say
+        self._patience_s = patience_s
+        self._failed: Exception | None = None
+        self._progress = time.monotonic()
+        self._tasks: queue.SimpleQueue[Callable[[Callback], None] | None] = queue.SimpleQueue()
+        self._finished = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    def began(self, trial: TrialRecord) -> None:
+        """See ``Callback``."""
+        self._tasks.put(lambda callback: callback.began(trial))
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        """See ``Callback``."""
+        self._tasks.put(lambda callback: callback.reported(trial, epoch))
+
+    def ended(self, trial: TrialRecord) -> None:
+        """See ``Callback``."""
+        self._tasks.put(lambda callback: callback.ended(trial))
+
+    def close(self, finished: bool) -> None:
+        """Wait until it has taken everything, or for as long as it gets on."""
+        self._finished = finished
+        self._tasks.put(None)
+        began = time.monotonic()
+        told = False
+        while self._thread.is_alive():
+            self._thread.join(0.1)
+            silent = time.monotonic() - max(began, self._progress)
+            if silent > self._patience_s:
+                self._lacks(f"nothing for {self._patience_s:g} s")
+                return
+            if silent > min(QUIET_S, self._patience_s / 2) and not told:
+                self._say(f"waiting up to {self._patience_s:g} s for {self._name}")
+                told = True
+        if self._failed is not None:
+            self._lacks(_first_line(self._failed))
+
+    def _work(self) -> None:
+        callback = self._attempt(self._opened)
+        while (task := self._tasks.get()) is not None:
+            if callback is not None:
+                callback = self._attempt(partial(_told, task, callback))
+        self._close(callback)
+
+    def _close(self, callback: Callback | None) -> None:
+        """End it; one that failed gets everything once more, as the server may be back."""
+        try:
+            callback = callback or self._opened()
+            callback.close(self._finished)
+            self._failed = None
+        except Exception as error:
+            self._failed = error
+
+    def _opened(self) -> Callback:
+        callback = self._make()
+        replay(callback, self._folder)
+        return callback
+
+    def _attempt(self, work: Callable[[], Callback]) -> Callback | None:
+        try:
+            return work()
+        except Exception as error:  # a tracker is no part of the work: none of its errors is
+            self._failed = error
+            self._say(
+                f"{self._name} does not take the results; received {_first_line(error)}; the "
+                f"sweep goes on and keeps them in its folder"
+            )
+            return None
+        finally:
+            self._progress = time.monotonic()
+
+    def _lacks(self, reason: str) -> None:
+        self._say(
+            f"{self._name} lacks a part of this sweep; received {reason}; nothing is lost: when "
+            f"it answers again, run `mrisweep sync {self._folder.path}`"
+        )
+
+
+def _told(task: Callable[[Callback], None], callback: Callback) -> Callback:
+    task(callback)
+    return callback
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,76 @@
+"""A tracker that appends a line of JSON for every epoch and every ended trial to one file.
+
+``log.jsonl`` in the sweep's folder is for ``tail -f``, ``jq`` and ``pandas.read_json(lines=True)``.
+"""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from sweep.config.sweep import SweepConfig
+from sweep.core.records import EpochRecord, TrialRecord, missing_as_null
+from sweep.results.folder import SweepFolder
+
+
+class JsonLinesTracker:
+    """Writes ``log.jsonl``; what stands there already is not written again.
+
+    Args:
+        folder: The folder of the sweep.
+        config: The sweep as resolved.
+
+    """
+
+    def __init__(self, folder: SweepFolder, config: SweepConfig) -> None:
+        self._file = folder.path / "log.jsonl"
+        self._known = _known(self._file)
+
+    def began(self, trial: TrialRecord) -> None:
+        """Nothing to write before the first epoch."""
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        """A line for an epoch."""
+        self._append(
+            {
+                "event": "epoch",
+                "trial": trial.trial,
+                "epoch": epoch.epoch,
+                "at_ms": epoch.evaluated_at_ms,
+                "norm": trial.norm,
+                "params": trial.params,
+                "train_loss": missing_as_null({"": epoch.train_loss})[""],
+                "metrics": missing_as_null(epoch.metrics),
+            }
+        )
+
+    def ended(self, trial: TrialRecord) -> None:
+        """A line for the settled record of a trial."""
+        record = dataclasses.asdict(trial) | {"metrics": missing_as_null(trial.metrics)}
+        self._append({"event": "ended", "epoch": trial.best_epoch, **record})
+
+    def close(self, finished: bool) -> None:
+        """Nothing is open."""
+
+    def _append(self, line: dict[str, Any]) -> None:
+        if (key := _key(line)) in self._known:
+            return
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self._known.add(key)
+
+
+def _known(file: Path) -> set[tuple[str, str, int | None]]:
+    """What stands in the file; a line that a kill has torn is cut off."""
+    if not file.exists():
+        return set()
+    lines = file.read_bytes().splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith(b"\n")]
+    if len(whole) < len(lines):
+        with file.open("r+b") as torn:
+            torn.truncate(sum(map(len, whole)))
+    return {_key(json.loads(line)) for line in whole}
+
+
+def _key(line: dict[str, Any]) -> tuple[str, str, int | None]:
+    return line["event"], line["trial"], line["epoch"]

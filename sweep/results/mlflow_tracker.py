@@ -1,0 +1,385 @@
+"""MLflow: the tracker that writes a sweep there, and the reader that asks for it again.
+
+The only importer of ``mlflow``; the names of tags, metrics and parameters are written and read
+here alone. Everything written can be written again and changes nothing: runs are found by tag
+before they are made, and metrics carry the time of their evaluation, so that MLflow stores each
+once.
+"""
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+
+mpl.use("Agg")  # before mlflow chooses a window system
+
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# A tracker that is down is said within seconds; MLflow's own retries take minutes.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+
+import mlflow
+from mlflow.entities import LoggedModelOutput, Metric, Param, Run, RunTag
+
+import mrimodels
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.core.records import CLEAN, EpochRecord, TrialRecord, without_missing
+from sweep.metrics import metrics
+from sweep.metrics.summary import macro_by_cell
+from sweep.results.figures import severity_curves
+from sweep.results.folder import SweepFolder
+from sweep.results.ranking import Ranked
+
+PAGE = 1000
+BEST: Final = "best/"  # metrics of a trial at its best epoch
+INTERVAL: Final = "interval/"  # then the name of the metric, then one of:
+ENDS: Final = ("/low", "/high")
+EPOCH: Final = "epoch"
+
+
+class Tag:
+    """The names of the tags."""
+
+    ROLE = "role"
+    SWEEP = "sweep_id"
+    TRIAL = "trial"
+    NORM = "norm"
+    ARCH = "arch"
+    SEED = "seed"
+    STATUS = "status"
+    ERROR = "error"
+    FOLDER = "folder"
+    OBJECTIVE = "objective"
+    DATA = "data_fingerprint"
+    CODE = "code_version"
+    PARENT = "mlflow.parentRunId"
+    NAME = "mlflow.runName"
+
+
+class Role:
+    """The values of the tag ``role``."""
+
+    SWEEP = "sweep"
+    TRIAL = "trial"
+
+
+RUN_STATUS = {
+    "running": "RUNNING",
+    "finished": "FINISHED",
+    "pruned": "FINISHED",  # stopped early by design; the tag `status` tells it apart
+    "failed": "FAILED",
+}
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",  # else the pages are those for chat models
+    "mlflow.note.content": (
+        "A run for each sweep, its trials below it. `best/...` is a trial at its best epoch: sort "
+        "by `best/` and the sweep's objective. Metrics without that prefix are the course over "
+        "epochs; `stress/<artifact>/<metric>` has the level as step, 0 = clean."
+    ),
+}
+for _name in ("mlflow", "alembic"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+
+def resolve_uri(uri: str, folder: Path) -> str:
+    """The tracking URI of a sweep: ``sqlite`` is a database beside the sweep's folder."""
+    return f"sqlite:///{folder.parent / 'mlflow.db'}" if uri == "sqlite" else uri
+
+
+class MLflowTracker:
+    """Writes one sweep to a tracking server.
+
+    Args:
+        folder: The folder of the sweep.
+        config: The sweep as resolved.
+
+    Raises:
+        mlflow.exceptions.MlflowException: The server cannot be used, here and in each method.
+
+    """
+
+    def __init__(self, folder: SweepFolder, config: SweepConfig) -> None:
+        self.folder = folder
+        self.config = config
+        self.uri = resolve_uri(config.tracking.uri, folder.path)
+        self.client = mlflow.MlflowClient(tracking_uri=self.uri)
+        self.experiment = self._experiment()
+        self.parent = self._parent()
+        self.runs: dict[str, str] = {}
+
+    def began(self, trial: TrialRecord) -> None:
+        """Write the best epoch first: its metrics are then the first that MLflow's pages offer."""
+        if trial.best_epoch is not None:
+            self.reported(trial, self.folder.epoch(trial.trial, trial.best_epoch))
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        """Log one epoch of a trial in one call."""
+        values = {
+            **epoch.metrics,
+            "train/loss": epoch.train_loss,
+            "train/images_per_s": epoch.images_per_s,
+        }
+        if epoch.epoch == trial.best_epoch:
+            values |= {f"{BEST}{EPOCH}": epoch.epoch}
+            values |= {f"{BEST}{name}": value for name, value in epoch.metrics.items()}
+        # The pages that compare runs show the first metric: let it be the one that decides.
+        objective = f"{BEST}{self.config.search.objective}"
+        values = {name: values[name] for name in sorted(values, key=lambda n: n != objective)}
+        logged = _metrics(values, epoch.evaluated_at_ms, epoch.epoch)
+        self.client.log_batch(self._run(trial), metrics=logged)
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Log what is known once a trial has ended: intervals, severity curves, its best model."""
+        run = self._run(trial)
+        if trial.best_epoch is not None:
+            best = self.folder.epoch(trial.trial, trial.best_epoch)
+            self.client.log_batch(run, metrics=[*_curves(best), *_intervals(trial, best)])
+            title = f"{trial.trial} ({trial.norm}), epoch {best.epoch}"
+            figure = severity_curves(best.scores, self.config.search.objective, title)
+            self.client.log_figure(run, figure, "severity.png")
+            self._log_model(run, trial)
+        tags = {Tag.STATUS: trial.status, **({Tag.ERROR: trial.error} if trial.error else {})}
+        self.client.log_batch(run, tags=_tags(tags))
+        self.client.set_terminated(run, RUN_STATUS[trial.status], trial.ended_at_ms)
+
+    def close(self, finished: bool) -> None:
+        """Close the sweep's run; of an interrupted sweep, also those of the trials that ran."""
+        trials = self.folder.trials()
+        if not finished:
+            for trial in trials:
+                if trial.status == "running":
+                    epochs = self.folder.epochs(trial.trial)
+                    end = epochs[-1].evaluated_at_ms if epochs else trial.started_at_ms
+                    self.client.set_terminated(self._run(trial), "KILLED", end)
+        times = [trial.ended_at_ms or trial.started_at_ms for trial in trials]
+        end = max([*times, self.folder.identity.started_at_ms])
+        self.client.set_terminated(self.parent, "FINISHED" if finished else "KILLED", end)
+
+    def _experiment(self) -> str:
+        found = self.client.get_experiment_by_name(self.config.name)
+        if found is not None:
+            return str(found.experiment_id)
+        root = self.folder.path.parent / "mlartifacts"
+        local = root.as_uri() if self.config.tracking.uri == "sqlite" else None
+        made = self.client.create_experiment(
+            self.config.name, artifact_location=local, tags=EXPERIMENT_TAGS
+        )
+        return str(made)
+
+    def _parent(self) -> str:
+        identity = self.folder.identity
+        tags = {
+            Tag.NAME: self.folder.path.name,
+            Tag.ROLE: Role.SWEEP,
+            Tag.SWEEP: identity.sweep_id,
+            Tag.CODE: identity.code_version,
+            Tag.DATA: self.config.data.fingerprint or "",
+            Tag.FOLDER: str(self.folder.path),
+            Tag.OBJECTIVE: self.config.search.objective,
+        }
+        run = self._find(**{Tag.SWEEP: identity.sweep_id, Tag.ROLE: Role.SWEEP})
+        if run is None:
+            created = self.client.create_run(
+                self.experiment, start_time=identity.started_at_ms, tags=tags
+            )
+            self.client.log_text(created.info.run_id, self.config.to_yaml(), "sweep.yaml")
+            return str(created.info.run_id)
+        return self._reopened(run)
+
+    def _run(self, trial: TrialRecord) -> str:
+        if trial.trial not in self.runs:
+            sweep = self.folder.identity.sweep_id
+            found = self._find(**{Tag.SWEEP: sweep, Tag.TRIAL: trial.trial})
+            self.runs[trial.trial] = (
+                self._create(trial) if found is None else self._reopened(found, trial)
+            )
+        return self.runs[trial.trial]
+
+    def _create(self, trial: TrialRecord) -> str:
+        identity, config = self.folder.identity, self.config.fixed(trial.params)
+        tags = {
+            Tag.PARENT: self.parent,
+            Tag.NAME: f"{trial.trial}-{trial.norm}",
+            Tag.ROLE: Role.TRIAL,
+            Tag.SWEEP: identity.sweep_id,
+            Tag.TRIAL: trial.trial,
+            Tag.NORM: trial.norm,
+            Tag.ARCH: config.model.arch,
+            Tag.SEED: str(trial.seed),
+            Tag.DATA: config.data.fingerprint or "",
+            Tag.CODE: identity.code_version,
+            Tag.STATUS: "running",
+            Tag.FOLDER: str(self.folder.path),
+        }
+        run = self.client.create_run(self.experiment, start_time=trial.started_at_ms, tags=tags)
+        params = [Param(name, _param(value)) for name, value in trial.params.items()]
+        self.client.log_batch(run.info.run_id, params=params)
+        self.client.log_text(run.info.run_id, config.to_yaml(), "config.yaml")
+        return str(run.info.run_id)
+
+    def _reopened(self, run: Run, trial: TrialRecord | None = None) -> str:
+        """A run that an interruption closed goes on; one that ended stays as it is."""
+        if run.info.status == "KILLED" and (trial is None or trial.status == "running"):
+            self.client.update_run(run.info.run_id, status="RUNNING")
+        return str(run.info.run_id)
+
+    def _find(self, **tags: str) -> Run | None:
+        query = " and ".join(f"tags.{name} = '{value}'" for name, value in tags.items())
+        found = self.client.search_runs([self.experiment], query, max_results=1)
+        return found[0] if found else None
+
+    def _log_model(self, run: str, trial: TrialRecord) -> None:
+        """The best epoch's checkpoint as a logged model, once."""
+        query = f"source_run_id = '{run}'"
+        ready = [
+            model
+            for model in self.client.search_logged_models([self.experiment], query)
+            if str(model.status) == "READY"
+        ]
+        if ready or trial.best_epoch is None:
+            return
+        checkpoint = self.folder.checkpoint(trial.trial, trial.best_epoch)
+        model, _ = mrimodels.load(checkpoint)
+        logged = self.client.create_logged_model(
+            self.experiment,
+            name=f"{trial.trial}-{trial.norm}",
+            source_run_id=run,
+            tags={Tag.TRIAL: trial.trial, EPOCH: str(trial.best_epoch)},
+        )
+        with tempfile.TemporaryDirectory() as scratch:
+            content = str(Path(scratch) / "model")
+            # Requirements are given: MLflow would otherwise import the model in a new process to
+            # find them, which takes longer than many a trial.
+            mlflow.pytorch.save_model(
+                model,
+                content,
+                serialization_format="pickle",
+                pip_requirements=["mrisweep", "torch"],
+                extra_files=[str(checkpoint)],
+            )
+            self.client.log_model_artifacts(logged.model_id, content)
+        self.client.finalize_logged_model(logged.model_id, "READY")
+        self.client.log_outputs(run, [LoggedModelOutput(logged.model_id, trial.best_epoch)])
+
+
+def read_trials(uri: str, experiment: str) -> list[Ranked]:
+    """The trials of an experiment on a tracking server that have a best epoch.
+
+    Raises:
+        UserError: No such experiment, or no server there.
+
+    """
+    runs = _search(uri, experiment, Role.TRIAL)
+    return [_ranked(run) for run in runs if f"{BEST}{EPOCH}" in run.data.metrics]
+
+
+def read_objective(uri: str, experiment: str) -> str | None:
+    """The objective of the newest sweep of an experiment; None where there is no sweep.
+
+    Raises:
+        UserError: See ``read_trials``.
+
+    """
+    runs = sorted(_search(uri, experiment, Role.SWEEP), key=lambda run: run.info.start_time)
+    return runs[-1].data.tags.get(Tag.OBJECTIVE) if runs else None
+
+
+def _search(uri: str, experiment: str, role: str) -> Iterator[Run]:
+    """All runs of a role, page by page."""
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    try:
+        found = client.get_experiment_by_name(experiment)
+    except mlflow.exceptions.MlflowException as error:
+        raise UserError(
+            f"the tracking server does not answer; received {error} from {uri!r}; correct the "
+            f"address, or start the server"
+        ) from None
+    if found is None:
+        names = ", ".join(sorted(item.name for item in client.search_experiments()))
+        raise UserError(
+            f"there is no such experiment on {uri}; received {experiment!r}; there are: {names}"
+        )
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            [found.experiment_id], f"tags.{Tag.ROLE} = '{role}'", max_results=PAGE, page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _ranked(run: Run) -> Ranked:
+    tags, values = run.data.tags, run.data.metrics
+    best = _below(BEST, values)
+    epoch = int(best.pop(EPOCH))
+    ends = _below(INTERVAL, values)
+    low, high = ENDS
+    names = [name.removesuffix(low) for name in ends if name.endswith(low)]
+    return Ranked(
+        trial=tags[Tag.TRIAL],
+        norm=tags[Tag.NORM],
+        seed=int(tags[Tag.SEED]),
+        epoch=epoch,
+        params={name: _from_param(text) for name, text in run.data.params.items()},
+        checkpoint=str(SweepFolder(Path(tags[Tag.FOLDER])).checkpoint(tags[Tag.TRIAL], epoch)),
+        metrics=best,
+        intervals={name: (ends[f"{name}{low}"], ends[f"{name}{high}"]) for name in names},
+        status=tags[Tag.STATUS],
+    )
+
+
+def _below(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
+    return {k.removeprefix(prefix): v for k, v in values.items() if k.startswith(prefix)}
+
+
+def _param(value: Any) -> str:
+    """A parameter as MLflow's text: JSON, but a text stands for itself."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _from_param(text: str) -> Any:
+    """Back from ``_param``."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _metrics(values: Mapping[str, float], at_ms: int, step: int) -> list[Metric]:
+    # A missing value is not logged: MLflow would chart NaN, and sort it above every score.
+    present = without_missing(values)
+    return [Metric(name, float(value), at_ms, step) for name, value in present.items()]
+
+
+def _curves(best: EpochRecord) -> list[Metric]:
+    """The severity curves of every metric and artifact: step = level, the clean score at 0."""
+    logged = []
+    for metric in metrics().values():
+        macro = macro_by_cell(best.scores, metric.name)
+        clean = macro.pop(CLEAN)
+        points = [(name, 0, clean) for name in sorted({cell.artifact for cell in macro})]
+        points += [(cell.artifact, cell.level, value) for cell, value in macro.items()]
+        for artifact, level, value in points:
+            logged += _metrics({metric.stress(artifact): value}, best.evaluated_at_ms, level)
+    return logged
+
+
+def _intervals(trial: TrialRecord, best: EpochRecord) -> list[Metric]:
+    ends = {
+        f"{INTERVAL}{name}{end}": value
+        for name, pair in trial.intervals.items()
+        for end, value in zip(ENDS, pair, strict=True)
+    }
+    return _metrics(ends, best.evaluated_at_ms, best.epoch)
+
+
+def _tags(values: Mapping[str, str]) -> list[RunTag]:
+    return [RunTag(name, value) for name, value in values.items()]
