@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
@@ -11,8 +11,8 @@ from sweep.core.records import EpochRecord, TrialRecord
 from sweep.results.folder import SweepFolder
 
 Say = Callable[[str], None]
-PATIENCE_S = 15.0  # that a tracker may go on without finishing anything once the trials have ended
-QUIET_S = 3.0  # of it, before the user is told who is waited for
+PATIENCE_S = 30.0  # that a tracker may go on without finishing anything once the trials have ended
+QUIET_S = 10.0  # of it, before the user is told who is waited for; MLflow opens a database in 5
 
 
 class Callback(Protocol):
@@ -35,14 +35,35 @@ class Callback(Protocol):
         """The sweep stops here: all its trials ended, or it was interrupted."""
 
 
+Task = Callable[[Callback], None]
+
+
 def replay(callback: Callback, folder: SweepFolder) -> None:
     """Tell a callback what is in a sweep's folder."""
+    for task in history(folder):
+        task(callback)
+
+
+def history(folder: SweepFolder) -> Iterator[Task]:
+    """What a callback would have been told of the trials in a folder."""
     for trial in folder.trials():
-        callback.began(trial)
+        yield partial(_began, trial)
         for epoch in folder.epochs(trial.trial):
-            callback.reported(trial, epoch)
+            yield partial(_reported, trial, epoch)
         if trial.status != "running":
-            callback.ended(trial)
+            yield partial(_ended, trial)
+
+
+def _began(trial: TrialRecord, callback: Callback) -> None:
+    callback.began(trial)
+
+
+def _reported(trial: TrialRecord, epoch: EpochRecord, callback: Callback) -> None:
+    callback.reported(trial, epoch)
+
+
+def _ended(trial: TrialRecord, callback: Callback) -> None:
+    callback.ended(trial)
 
 
 class InThread:
@@ -73,22 +94,22 @@ class InThread:
         self._patience_s = patience_s
         self._failed: Exception | None = None
         self._progress = time.monotonic()
-        self._tasks: queue.SimpleQueue[Callable[[Callback], None] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._finished = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     def began(self, trial: TrialRecord) -> None:
         """See ``Callback``."""
-        self._tasks.put(lambda callback: callback.began(trial))
+        self._tasks.put(partial(_began, trial))
 
     def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
         """See ``Callback``."""
-        self._tasks.put(lambda callback: callback.reported(trial, epoch))
+        self._tasks.put(partial(_reported, trial, epoch))
 
     def ended(self, trial: TrialRecord) -> None:
         """See ``Callback``."""
-        self._tasks.put(lambda callback: callback.ended(trial))
+        self._tasks.put(partial(_ended, trial))
 
     def close(self, finished: bool) -> None:
         """Wait until it has taken everything, or for as long as it gets on."""
@@ -126,7 +147,9 @@ class InThread:
 
     def _opened(self) -> Callback:
         callback = self._make()
-        replay(callback, self._folder)
+        for task in history(self._folder):
+            task(callback)
+            self._progress = time.monotonic()
         return callback
 
     def _attempt(self, work: Callable[[], Callback]) -> Callback | None:
@@ -149,7 +172,7 @@ class InThread:
         )
 
 
-def _told(task: Callable[[Callback], None], callback: Callback) -> Callback:
+def _told(task: Task, callback: Callback) -> Callback:
     task(callback)
     return callback
 

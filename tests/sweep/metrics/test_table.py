@@ -73,7 +73,7 @@ def test_of_an_error_less_is_better(plugin: None) -> None:
 
 def predictions() -> tuple[list[Predictions], np.ndarray, list[str]]:
     generator = np.random.default_rng(1)
-    truth = generator.random((120, 2)) < 0.5
+    truth = generator.random((120, 2)) < 0.15
     patients = [f"p{n // 4}" for n in range(120)]
     cells = [CLEAN, Cell("noise", 1), Cell("noise", 5)]
     return (

@@ -2,20 +2,18 @@
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
 import torch
 
+from sweep.api.run import sync_folder
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
-from sweep.core.records import TrialRecord
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow_tracker import resolve_uri
-from sweep.results.trials import TrialLog
 from sweep.store import Store
 
 # MLflow's own: its mappers use a loader strategy that SQLAlchemy is about to drop, and its tracing
@@ -55,15 +53,15 @@ def trial_runs(folder: SweepFolder) -> dict[str, mlflow.entities.Run]:
 
 
 def test_syncing_twice_changes_nothing(folder: SweepFolder, config: SweepConfig) -> None:
-    assert sync(folder, config) == 2
+    assert sync_folder(folder.path) == 2
     first = snapshot(folder)
-    assert sync(folder, config) == 2
+    assert sync_folder(folder.path) == 2
     assert snapshot(folder) == first
     assert len(first["models"]) == 2
 
 
 def test_what_the_contract_names_is_there(folder: SweepFolder, config: SweepConfig) -> None:
-    sync(folder, config)
+    sync_folder(folder.path)
     reader, runs = client(folder), trial_runs(folder)
     parents = reader.search_runs([runs["trial-0000"].info.experiment_id], "tags.role = 'sweep'")
     assert [run.info.status for run in parents] == ["FINISHED"]
@@ -80,7 +78,11 @@ def test_what_the_contract_names_is_there(folder: SweepFolder, config: SweepConf
         best = folder.epoch(record.trial, record.best_epoch)
         curve = reader.get_metric_history(run.info.run_id, "stress/rician/auroc")
         assert sorted(point.step for point in curve) == [0, 1, 5]
-        at_5 = [score.auroc for score in best.scores if score.cell == ("rician", 5)]
+        at_5 = [
+            score.value
+            for score in best.scores
+            if (score.cell, score.metric) == (("rician", 5), "auroc")
+        ]
         assert {p.step: p.value for p in curve}[5] == pytest.approx(sum(at_5) / 2)
         files = {item.path for item in reader.list_artifacts(run.info.run_id)}
         assert files >= {"config.yaml", "severity.png"}
@@ -91,7 +93,7 @@ def test_what_the_contract_names_is_there(folder: SweepFolder, config: SweepConf
 def test_the_logged_model_is_the_best_checkpoint(
     folder: SweepFolder, config: SweepConfig, store: Store
 ) -> None:
-    sync(folder, config)
+    sync_folder(folder.path)
     record = folder.trials()[0]
     run = trial_runs(folder)[record.trial]
     logged = client(folder).search_logged_models(
@@ -111,10 +113,12 @@ def test_the_logged_model_is_the_best_checkpoint(
 
 
 def test_folder_and_server_give_the_same_answer(folder: SweepFolder, config: SweepConfig) -> None:
-    sync(folder, config)
+    sync_folder(folder.path)
+    uri = resolve_uri("sqlite", folder.path)
+    assert ranking.objective_of_server(uri, "ledger") == "robust/auroc_cvar"
     answers = [
-        ranking.best(ranking.of_folder(folder.path)),
-        ranking.best(ranking.of_server(resolve_uri("sqlite", folder.path), "ledger")),
+        ranking.best(ranking.of_folder(folder.path), "robust/auroc_cvar"),
+        ranking.best(ranking.of_server(uri, "ledger"), "robust/auroc_cvar"),
     ]
     as_json = [json.dumps([dataclasses.asdict(row) for row in a], sort_keys=True) for a in answers]
     assert as_json[0] == as_json[1]
@@ -124,35 +128,21 @@ def test_folder_and_server_give_the_same_answer(folder: SweepFolder, config: Swe
 def test_an_experiment_that_is_not_there_is_named_with_those_that_are(
     folder: SweepFolder, config: SweepConfig
 ) -> None:
-    sync(folder, config)
-    with pytest.raises(UserError, match=r"no experiment 'leger' .* there are: .*ledger"):
+    sync_folder(folder.path)
+    with pytest.raises(
+        UserError, match=r"no such experiment on .* received 'leger'; there are: .*ledger"
+    ):
         ranking.of_server(resolve_uri("sqlite", folder.path), "leger")
 
 
-def test_a_live_mirror_writes_what_sync_writes(
-    folder: SweepFolder, config: SweepConfig, tmp_path: Path
-) -> None:
-    said: list[str] = []
-    mirror = MLflowCallback(folder, config, said.append)
-    mirror.close(finished=True)
-    live = snapshot(folder)
-    sync(folder, config)
-    assert snapshot(folder) == live
-    assert said == []
-
-
-def test_a_server_that_fails_costs_no_result_and_is_said_once(
+def test_a_new_metric_is_there_without_a_line_for_it(
     folder: SweepFolder, config: SweepConfig
 ) -> None:
-    broken = config.replace({"tracking.uri": "sqlite:////proc/no/such/place.db"})
-    said: list[str] = []
-    mirror = MLflowCallback(folder, broken, said.append)
-    trial_log = TrialLog(folder, config.search.objective, [mirror])
-    record: TrialRecord = folder.trials()[0]
-    trial_log.reported(record.trial, 1)
-    trial_log.ended(record.trial, "finished")
-    mirror.close(finished=True)
-    assert len(said) == 2
-    assert "the sweep goes on" in said[0]
-    assert "mrisweep sync" in said[1]
-    assert folder.trials()[0].intervals
+    sync_folder(folder.path)
+    record, run = folder.trials()[0], trial_runs(folder)["trial-0000"]
+    name = "robust/balanced_accuracy_cvar"
+    assert run.data.metrics[name] == folder.epochs("trial-0000")[-1].metrics[name]
+    assert run.data.metrics[f"best/{name}"] == record.metrics[name]
+    assert run.data.metrics[f"interval/{name}/low"] == record.intervals[name][0]
+    curve = client(folder).get_metric_history(run.info.run_id, "stress/bias/balanced_accuracy")
+    assert sorted(point.step for point in curve) == [0, 1, 5]

@@ -1,0 +1,236 @@
+"""One kit for every tracker: it holds what the folder holds, once, whatever happens in between."""
+
+import dataclasses
+import math
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.core.records import EpochRecord, TrialRecord, without_missing
+from sweep.results.callbacks import Callback, InThread, replay
+from sweep.results.folder import SweepFolder
+from sweep.results.trackers import OURS, check_trackers, make_tracker, start_trackers, trackers
+from tests.support.plugins import install
+from tests.support.trackers import READERS, Told
+
+# MLflow's own, see test_mlflow_tracker.py.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+
+
+@pytest.fixture(params=sorted(OURS))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def read(name: str, folder: SweepFolder) -> Callable[[], dict[str, Told]]:
+    return lambda: READERS[name](folder)
+
+
+@pytest.fixture
+def tracker(name: str, folder: SweepFolder, config: SweepConfig) -> Callback:
+    return make_tracker(name, folder, config)
+
+
+def assert_holds(folder: SweepFolder, told: dict[str, Told]) -> None:
+    assert set(told) == {record.trial for record in folder.trials()}
+    for record in folder.trials():
+        found = told[record.trial]
+        epochs = folder.epochs(record.trial)
+        assert found.epochs == {one.epoch: without_missing(one.metrics) for one in epochs}
+        assert found.status == record.status
+        assert found.intervals == record.intervals
+
+
+def test_it_holds_what_the_folder_holds(
+    tracker: Callback, folder: SweepFolder, read: Callable[[], dict[str, Told]]
+) -> None:
+    replay(tracker, folder)
+    tracker.close(finished=True)
+    assert_holds(folder, read())
+
+
+def test_told_again_it_writes_nothing(
+    tracker: Callback,
+    name: str,
+    folder: SweepFolder,
+    config: SweepConfig,
+    read: Callable[[], dict[str, Told]],
+) -> None:
+    replay(tracker, folder)
+    tracker.close(finished=True)
+    first = read()
+    again = make_tracker(name, folder, config)
+    replay(again, folder)
+    again.close(finished=True)
+    assert read() == first
+
+
+def test_after_an_interruption_it_goes_on(
+    tracker: Callback,
+    name: str,
+    folder: SweepFolder,
+    config: SweepConfig,
+    read: Callable[[], dict[str, Told]],
+) -> None:
+    first, second = folder.trials()
+    running = dataclasses.replace(second, status="running", intervals={}, ended_at_ms=None)
+    folder.write_trial(running)
+    replay(tracker, folder)
+    tracker.close(finished=False)
+    assert read()[first.trial].status == "finished"
+    assert read()[second.trial].status is None
+    folder.write_trial(second)
+    resumed = make_tracker(name, folder, config)
+    replay(resumed, folder)
+    resumed.close(finished=True)
+    assert_holds(folder, read())
+
+
+def test_a_missing_value_is_absent(
+    tracker: Callback, folder: SweepFolder, read: Callable[[], dict[str, Told]]
+) -> None:
+    trial = dataclasses.replace(folder.trials()[0], best_epoch=None, status="running")
+    epoch = folder.epochs(trial.trial)[0]
+    missing = {**epoch.metrics, "robust/auroc_cvar": math.nan}
+    tracker.began(trial)
+    tracker.reported(trial, dataclasses.replace(epoch, metrics=missing))
+    assert read()[trial.trial].epochs[epoch.epoch] == without_missing(missing)
+
+
+def test_in_a_thread_of_its_own_it_writes_the_same(
+    name: str,
+    folder: SweepFolder,
+    config: SweepConfig,
+    read: Callable[[], dict[str, Told]],
+) -> None:
+    said: list[str] = []
+    wanted = config.replace({"tracking.to": [name]})
+    (running,) = start_trackers(folder, wanted, said.append)
+    running.close(finished=True)
+    assert_holds(folder, read())
+    assert said == []
+
+
+def test_a_line_that_a_kill_has_torn_is_written_again(
+    folder: SweepFolder, config: SweepConfig
+) -> None:
+    replay(make_tracker("jsonl", folder, config), folder)
+    file = folder.path / "log.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20])
+    replay(make_tracker("jsonl", folder, config), folder)
+    assert file.read_bytes() == whole
+
+
+def test_a_tracker_that_does_not_exist_is_named(config: SweepConfig) -> None:
+    with pytest.raises(
+        UserError, match=r"tracking\.to: 'jsnl' does not exist; did you mean 'jsonl'"
+    ):
+        check_trackers(config.replace({"tracking.to": ["jsnl"]}))
+
+
+def test_a_package_can_add_one(
+    folder: SweepFolder, config: SweepConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "site"
+    place.mkdir()
+    install(
+        place,
+        monkeypatch,
+        {"mrisweep.trackers": {"mine": "my_tracker:Mine"}},
+        my_tracker="class Mine:\n"
+        "    def __init__(self, folder, config): self.file = folder.path / 'mine.txt'\n"
+        "    def began(self, trial): self.write('began ' + trial.trial)\n"
+        "    def reported(self, trial, epoch): pass\n"
+        "    def ended(self, trial): self.write('ended ' + trial.trial)\n"
+        "    def close(self, finished): self.write(f'closed {finished}')\n"
+        "    def write(self, text):\n"
+        "        with self.file.open('a') as file: file.write(text + chr(10))\n",
+    )
+    trackers.cache_clear()
+    try:
+        wanted = config.replace({"tracking.to": ["mine"]})
+        check_trackers(wanted)
+        (running,) = start_trackers(folder, wanted, lambda text: None)
+        running.close(finished=True)
+    finally:
+        trackers.cache_clear()
+    lines = (folder.path / "mine.txt").read_text().splitlines()
+    assert lines == [
+        *("began trial-0000", "ended trial-0000", "began trial-0001", "ended trial-0001"),
+        "closed True",
+    ]
+
+
+class Recorder:
+    """A tracker for tests that does as it is told."""
+
+    def __init__(self, work: Callable[[str], None]) -> None:
+        self.work = work
+
+    def began(self, trial: TrialRecord) -> None:
+        self.work(f"began {trial.trial}")
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        self.work(f"reported {trial.trial} {epoch.epoch}")
+
+    def ended(self, trial: TrialRecord) -> None:
+        self.work(f"ended {trial.trial}")
+
+    def close(self, finished: bool) -> None:
+        self.work(f"closed {finished}")
+
+
+def test_a_tracker_that_failed_is_made_anew_and_told_all_at_the_end(folder: SweepFolder) -> None:
+    done: list[str] = []
+    said: list[str] = []
+    down = True
+
+    def work(what: str) -> None:
+        if down:
+            raise OSError("refused\nand more")
+        done.append(what)
+
+    running = InThread("mine", lambda: Recorder(work), folder, said.append, patience_s=5)
+    while not said:
+        pass
+    down = False
+    running.close(finished=True)
+    assert said == [
+        "mine does not take the results; received refused; the sweep goes on and keeps them in "
+        "its folder"
+    ]
+    assert done[0] == "began trial-0000"
+    assert done[-1] == "closed True"
+    assert done.count("reported trial-0001 2") == 1
+
+
+def test_a_tracker_that_stays_down_is_said_with_the_remedy(folder: SweepFolder) -> None:
+    said: list[str] = []
+
+    def work(what: str) -> None:
+        raise OSError("refused")
+
+    InThread("mine", lambda: Recorder(work), folder, said.append).close(finished=True)
+    assert len(said) == 2
+    assert f"run `mrisweep sync {folder.path}`" in said[1]
+
+
+def test_a_tracker_that_hangs_is_left_after_a_while(folder: SweepFolder) -> None:
+    said: list[str] = []
+    never = threading.Event()
+    running = InThread(
+        "mine", lambda: Recorder(lambda what: never.wait(60) and None), folder, said.append, 1.0
+    )
+    began = time.monotonic()
+    running.close(finished=True)
+    never.set()
+    assert time.monotonic() - began < 10
+    assert said[0] == "waiting up to 1 s for mine"
+    assert "lacks a part of this sweep; received nothing for 1 s" in said[1]
