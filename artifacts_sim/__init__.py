@@ -29,12 +29,14 @@ from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.families import expand, families, family
-from artifacts_sim.levels import Grid, Knob, named_grid
+from artifacts_sim.levels import GRIDS, LEVELS, Grid, Knob
 from artifacts_sim.params import Params
-from artifacts_sim.registry import drawn_by, get, names, register
+from artifacts_sim.registry import drawn_by, get, named_grid, names, register
 from artifacts_sim.shifts import Shift, ShiftParams
 
 __all__ = [
+    "GRIDS",
+    "LEVELS",
     "Artifact",
     "ArtifactError",
     "Geometry",

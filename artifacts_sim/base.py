@@ -13,7 +13,7 @@ from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.checks import check_keys, check_params, check_severity
 from artifacts_sim.keyed import Source
-from artifacts_sim.levels import Grid, Knob, named_grid
+from artifacts_sim.levels import Grid, Knob, resolve_grid
 from artifacts_sim.params import Draws, Params
 
 
@@ -86,9 +86,7 @@ class Artifact(ABC):
         return self._grid(grid).reaches(self.name, level)
 
     def _grid(self, grid: Grid | str) -> Grid:
-        if grid == "physical":
-            return Grid("physical", {self.name: self.knob.physical})
-        return named_grid(grid)
+        return resolve_grid(grid, {self.name: self.knob})
 
     def apply(self, x: Tensor | KSpace, params: Params, geometry: Geometry | None = None) -> Tensor:
         """All the work: the same x and params give the same y, whatever the batch.

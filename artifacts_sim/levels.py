@@ -16,7 +16,10 @@ from typing import Any, Self
 from artifacts_sim.errors import ArtifactError
 
 LEVELS = (1, 2, 3, 4, 5)
-Ladder = tuple[float | None, ...]
+GRIDS = ("calibrated", "physical")
+"""The grids that ship."""
+
+LevelKnobs = tuple[float | None, ...]
 """Knob values at levels 1, 2, ...; rising; None where the artifact does not reach the level."""
 
 
@@ -58,13 +61,13 @@ class Grid:
     """Knob values of levels, by artifact.
 
     Attributes:
-        name: to speak of it.
-        ladders: by artifact.
+        name: What it is called in messages.
+        knobs: The knob values of all levels, by artifact.
 
     """
 
     name: str
-    ladders: Mapping[str, Ladder]
+    knobs: Mapping[str, LevelKnobs]
 
     def value(self, artifact: str, level: int | None) -> float:
         """Return the knob value of a level; 0 for level 0.
@@ -98,28 +101,28 @@ class Grid:
                 f"levels are the integers 0 (identity) to 5: received {level!r}; "
                 "for a severity in between pass knob= in the knob's unit"
             )
-        return self.ladder(artifact)[level - 1] if level else 0.0
+        return self.knobs_of(artifact)[level - 1] if level else 0.0
 
-    def ladder(self, artifact: str) -> Ladder:
+    def knobs_of(self, artifact: str) -> LevelKnobs:
         """Return an artifact's values of levels 1 to 5, None where it does not reach one.
 
         Raises:
             ArtifactError: the grid does not have the artifact.
 
         """
-        if artifact not in self.ladders:
+        if artifact not in self.knobs:
             raise ArtifactError(
                 f"a level needs a grid that has the artifact: the {self.name} grid has none for "
                 f"{artifact!r}; pass knob=, take grid='physical', or calibrate one"
             )
-        return self.ladders[artifact]
+        return self.knobs[artifact]
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any], name: str) -> Self:
         """Read what `mrisweep calibrate` writes.
 
         Raises:
-            ArtifactError: another format, or ladders that do not rise.
+            ArtifactError: another format, or knob values that do not rise.
 
         """
         if (record.get("format"), record.get("version")) != ("mrisweep-levels", 1):
@@ -127,18 +130,18 @@ class Grid:
                 "levels come from a file that `mrisweep calibrate` wrote, version 1: received "
                 f"format {record.get('format')!r}, version {record.get('version')!r}"
             )
-        ladders = {key: tuple(row["values"]) for key, row in record["artifacts"].items()}
-        for artifact, ladder in ladders.items():
-            _check_ladder(artifact, ladder)
-        return cls(name, ladders)
+        knobs = {key: tuple(row["values"]) for key, row in record["artifacts"].items()}
+        for artifact, values in knobs.items():
+            _check_rising(artifact, values)
+        return cls(name, knobs)
 
 
-def _check_ladder(artifact: str, ladder: Ladder) -> None:
-    reached = [0.0, *(value for value in ladder if value is not None)]
-    if len(ladder) != len(LEVELS) or sorted(set(reached)) != reached:
+def _check_rising(artifact: str, values: LevelKnobs) -> None:
+    reached = [0.0, *(value for value in values if value is not None)]
+    if len(values) != len(LEVELS) or sorted(set(reached)) != reached:
         raise ArtifactError(
-            f"a ladder has five values, rising from above 0, null where a level is not reached: "
-            f"received {list(ladder)} for {artifact!r}; calibrate anew"
+            f"the knob values of {artifact!r} are not {len(LEVELS)} that rise from above 0, null "
+            f"where a level is not reached; received {list(values)}; calibrate anew"
         )
 
 
@@ -148,21 +151,28 @@ def calibrated_record() -> dict[str, Any]:
     return record
 
 
-def named_grid(grid: Grid | str) -> Grid:
-    """Return a grid as it is, or the one that ships by its name.
+def resolve_grid(grid: Grid | str, knobs: Mapping[str, Knob]) -> Grid:
+    """A grid as it is, or one that ships, by its name.
+
+    Args:
+        grid: A grid, or one of ``GRIDS``.
+        knobs: The knobs of the artifacts that the grid of physical values is to have.
 
     Raises:
-        ArtifactError: another name.
+        ArtifactError: Another name.
 
     """
     if isinstance(grid, Grid):
         return grid
-    if grid != "calibrated":
-        raise ArtifactError(
-            f"a grid is 'calibrated', 'physical' or a Grid: received {grid!r}; "
-            "read a file of `mrisweep calibrate` with Grid.from_record"
-        )
-    return _calibrated()
+    if grid == "physical":
+        return Grid(grid, {name: knob.physical for name, knob in knobs.items()})
+    if grid == "calibrated":
+        return _calibrated()
+    raise ArtifactError(
+        f"there is no such grid of levels; received {grid!r}; take one of "
+        f"{', '.join(map(repr, GRIDS))}, or read a file of `mrisweep calibrate` with "
+        f"Grid.from_record"
+    )
 
 
 @cache

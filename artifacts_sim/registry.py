@@ -22,6 +22,7 @@ from artifacts_sim.kinds.spike import Spike
 from artifacts_sim.kinds.undersampling import Undersampling
 from artifacts_sim.kinds.wrap import Wrap
 from artifacts_sim.kinds.zipper import Zipper
+from artifacts_sim.levels import Grid, resolve_grid
 from artifacts_sim.params import Params
 
 _artifacts: dict[str, Artifact] = {}
@@ -71,6 +72,16 @@ def get(name: str, **options: Any) -> Artifact:
                 f"{name} takes the options it has: received {option!r}; {_nearest(option, known)}"
             )
     return replace(artifact, **options)
+
+
+def named_grid(grid: Grid | str) -> Grid:
+    """A grid of all known artifacts: one that ships by its name, or as it is.
+
+    Raises:
+        ArtifactError: Another name.
+
+    """
+    return resolve_grid(grid, {name: get(name).knob for name in names()})
 
 
 def drawn_by(params: Params) -> Artifact:

@@ -67,6 +67,15 @@ class ShiftParams:
     def __len__(self) -> int:
         return self.batch
 
+    def __getitem__(self, places: NDArray[np.int64]) -> Self:
+        """Take the parameters of some of the slices, each once, in the order given."""
+        groups = []
+        for slices, steps in self.groups:
+            _, own, new = np.intersect1d(slices, places, return_indices=True)
+            if len(own):
+                groups.append((new, tuple(params[own] for params in steps)))
+        return type(self)(tuple(groups), len(places))
+
     def to_dict(self) -> dict[str, Any]:
         """Write as names, numbers and nested lists only, so that JSON keeps every bit."""
         groups = [
@@ -164,6 +173,11 @@ class Shift:
         chains = tuple(steps for shift, _ in parts for steps in shift.chains)
         return cls(chains, tuple(w * given / total for s, given in parts for w in s.weights))
 
+    @property
+    def is_clean(self) -> bool:
+        """Whether it leaves every slice as it is."""
+        return not any(self.chains)
+
     def sample(self, *, keys: Sequence[str], seed: int) -> ShiftParams:
         """Draw a chain for each of B slices, and the parameters of its steps.
 
@@ -229,6 +243,9 @@ def _by_group(
             f"params hold one draw per slice: received {len(params)} for a batch of {len(x)}; "
             "sample with one key per slice"
         )
+    if len(params.groups) == 1 and np.array_equal(params.groups[0][0], np.arange(len(params))):
+        (_, steps), *_ = params.groups
+        return work(x, [(drawn_by(drawn), drawn) for drawn in steps])
     parts = [
         work(x[torch.from_numpy(slices)], [(drawn_by(drawn), drawn) for drawn in steps])
         for slices, steps in params.groups

@@ -36,6 +36,6 @@ def test_the_table_of_levels_is_the_one_that_ships() -> None:
         art = artifacts_sim.get(name)
         assert knob == art.knob.name
         assert levels == [
-            shown(value) for value in artifacts_sim.named_grid("calibrated").ladder(name)
+            shown(value) for value in artifacts_sim.named_grid("calibrated").knobs_of(name)
         ]
         assert physical == ", ".join(shown(value) for value in art.knob.physical)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.config.levels import ladders, reached
+from sweep.config.levels import bound_knobs, reached
 from sweep.config.settings import Split
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -54,7 +54,7 @@ def bind(config: SweepConfig, store: Store) -> SweepConfig:
         for artifact in asked.artifacts:
             reached(config.stress, artifact, asked.levels)
     used = (*config.stress.artifacts, *config.train.augment.artifacts)
-    stress = dataclasses.replace(config.stress, knobs=ladders(config.stress, used))
+    stress = dataclasses.replace(config.stress, knobs=bound_knobs(config.stress, used))
     return dataclasses.replace(config, data=data, stress=stress)
 
 

@@ -52,7 +52,9 @@ def stress_checkpoint(
         levels=tuple(levels or trial_config.stress.levels),
     )
     require_known("--artifacts", settings.artifacts, artifacts_sim.names())
-    require_known("--levels", [str(n) for n in settings.levels], [str(n) for n in range(1, 6)])
+    require_known(
+        "--levels", [str(n) for n in settings.levels], [str(n) for n in artifacts_sim.LEVELS]
+    )
     indices = store.indices(splits or trial_config.data.validation)
     predictions = list(stress(checkpoint, store, cells_of(settings), indices, settings))
     patients = store.patients[indices].tolist()

@@ -65,7 +65,7 @@ def add_preview(commands: Commands) -> None:
     preview.add_argument("--slice", metavar="KEY", help="default: one drawn by the seed")
     preview.add_argument("--artifacts", nargs="+", metavar="NAME", help=ARTIFACTS)
     preview.add_argument(
-        "--levels", nargs="+", type=int, default=[1, 2, 3, 4, 5], metavar="LEVEL", help="1 to 5"
+        "--levels", nargs="+", type=int, metavar="LEVEL", help="levels to draw (default: all)"
     )
     preview.add_argument(
         "--grid",
@@ -84,6 +84,7 @@ def add_preview(commands: Commands) -> None:
 
 
 def _do_preview(options: argparse.Namespace) -> None:
+    import artifacts_sim
     from sweep.inspect.preview import preview_store
 
     key = preview_store(
@@ -91,7 +92,7 @@ def _do_preview(options: argparse.Namespace) -> None:
         options.out,
         key=options.slice,
         artifacts=options.artifacts,
-        levels=options.levels,
+        levels=options.levels or artifacts_sim.LEVELS,
         grid=options.grid,
         seed=options.seed,
     )

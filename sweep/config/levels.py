@@ -1,4 +1,4 @@
-"""What a level means in a sweep: the knob value of an artifact, from a grid or as recorded."""
+"""What a level means in a sweep: the knob value of an artifact, and the shift that it makes."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -6,60 +6,102 @@ from functools import cache
 from pathlib import Path
 
 import artifacts_sim
-from artifacts_sim import ArtifactError, Grid
-from sweep.config.settings import Ladder, StressSettings
+from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
+from sweep.config.settings import AugmentSettings, LevelKnobs, StressSettings
 from sweep.core.errors import UserError
+from sweep.core.records import CLEAN, Cell
 
-GRIDS = ("calibrated", "physical")
+
+def shift_of(settings: StressSettings, cell: Cell) -> Shift:
+    """What happens to every slice of a cell.
+
+    Args:
+        settings: What a level means.
+        cell: The clean images, or an artifact at a level that it reaches.
+
+    Raises:
+        UserError: A grid that is not there, or that does not have the artifact.
+
+    """
+    if cell == CLEAN:
+        return Shift.clean()
+    return Shift.of(cell.artifact, knob=knob_of(settings, cell.artifact, cell.level))
+
+
+def augmentation(settings: StressSettings, augment: AugmentSettings) -> Shift:
+    """What may happen to a training slice.
+
+    A slice gets an artifact with the probability asked for; then each artifact is as likely as
+    the others, and of its levels that it reaches each is.
+
+    Args:
+        settings: What a level means.
+        augment: Which artifacts and levels, and how often.
+
+    Raises:
+        UserError: An artifact that reaches none of the levels; or see ``shift_of``.
+
+    """
+    share = augment.probability / max(1, len(augment.artifacts))
+    parts = []
+    for artifact in augment.artifacts if share else ():
+        levels = reached(settings, artifact, augment.levels)
+        cells = [Cell(artifact, level) for level in levels]
+        parts += [(shift_of(settings, cell), share / len(cells)) for cell in cells]
+    if not parts:
+        return Shift.clean()
+    if augment.probability < 1:
+        parts.append((Shift.clean(), 1 - augment.probability))
+    return Shift.mixture(*parts)
 
 
 def knob_of(settings: StressSettings, artifact: str, level: int) -> float | None:
     """The knob value of a level; None where the artifact does not reach it.
 
     Raises:
-        UserError: a grid that is not there, or that does not have the artifact.
+        UserError: A grid that is not there, or that does not have the artifact.
 
     """
-    return ladder_of(settings, artifact)[level - 1]
+    return knobs_of(settings, artifact)[level - 1]
 
 
-def ladder_of(settings: StressSettings, artifact: str) -> Ladder:
-    """The knob values of levels 1 to 5: as written in the settings, else those of the grid.
+def knobs_of(settings: StressSettings, artifact: str) -> LevelKnobs:
+    """The knob values of all levels: as written in the settings, else those of the grid.
 
     Raises:
-        UserError: see ``knob_of``.
+        UserError: See ``knob_of``.
 
     """
     if artifact in settings.knobs:
         return tuple(settings.knobs[artifact])
-    return grid_ladder(settings.grid, artifact)
+    return grid_knobs(settings.grid, artifact)
 
 
-def grid_ladder(grid: str, artifact: str) -> Ladder:
-    """The knob values of levels 1 to 5 in a grid.
+def grid_knobs(grid: str, artifact: str) -> LevelKnobs:
+    """The knob values of all levels in a grid.
 
     Args:
         grid: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
-        artifact: its name.
+        artifact: The name of the artifact.
 
     Raises:
-        UserError: a grid that is not there, or that does not have the artifact.
+        UserError: A grid that is not there, or that does not have the artifact.
 
     """
     try:
-        return _grid(grid).ladder(artifact)
+        return _grid(grid).knobs_of(artifact)
     except ArtifactError as error:
         raise UserError(str(error)) from None
 
 
-def ladders(settings: StressSettings, artifacts: Iterable[str]) -> dict[str, Ladder]:
+def bound_knobs(settings: StressSettings, artifacts: Iterable[str]) -> dict[str, LevelKnobs]:
     """The knob values of all levels by artifact, to be written into a sweep's settings.
 
     Raises:
-        UserError: see ``knob_of``.
+        UserError: See ``knob_of``.
 
     """
-    return {artifact: ladder_of(settings, artifact) for artifact in artifacts}
+    return {artifact: knobs_of(settings, artifact) for artifact in artifacts}
 
 
 def in_grid(grid: str) -> tuple[str, ...]:
@@ -69,7 +111,7 @@ def in_grid(grid: str) -> tuple[str, ...]:
         UserError: a grid that is not there.
 
     """
-    return tuple(_grid(grid).ladders)
+    return tuple(_grid(grid).knobs)
 
 
 def reached(settings: StressSettings, artifact: str, levels: Sequence[int]) -> tuple[int, ...]:
@@ -105,10 +147,7 @@ def unreached(settings: StressSettings) -> tuple[str, ...]:
 
 
 def _grid(name: str) -> Grid:
-    if name == "physical":
-        knobs = {artifact: artifacts_sim.get(artifact).knob for artifact in artifacts_sim.names()}
-        return Grid(name, {artifact: knob.physical for artifact, knob in knobs.items()})
-    return artifacts_sim.named_grid(name) if name == "calibrated" else _from_file(name)
+    return artifacts_sim.named_grid(name) if name in GRIDS else _from_file(name)
 
 
 @cache

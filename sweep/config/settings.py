@@ -9,12 +9,13 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
 import mrimodels
+from artifacts_sim import LEVELS
 from sweep.core.errors import UserError, nearest
 
 Split = str | int
 Normalize = Literal["robust", "zscore", "max", "none"]
 Signal = Literal["images", "kspace"]
-Ladder = tuple[float | None, ...]  # knob values of levels 1 to 5
+LevelKnobs = tuple[float | None, ...]  # a knob value for each level
 
 
 def require(ok: bool, name: str, rule: str, received: object) -> None:
@@ -146,7 +147,7 @@ class AugmentSettings(Settings):
     """
 
     artifacts: tuple[str, ...] = ()
-    levels: tuple[int, ...] = (1, 2, 3, 4, 5)
+    levels: tuple[int, ...] = LEVELS
     probability: float = 0.5
 
     def __post_init__(self) -> None:
@@ -211,7 +212,7 @@ class StressSettings(Settings):
     artifacts: tuple[str, ...] = ("rician", "motion", "ghosting", "spike", "bias")
     levels: tuple[int, ...] = (1, 3, 5)
     grid: str = "calibrated"
-    knobs: dict[str, Ladder] = field(default_factory=dict)
+    knobs: dict[str, LevelKnobs] = field(default_factory=dict)
     batch_size: int = 64
     seed: int = 0
 
@@ -221,8 +222,9 @@ class StressSettings(Settings):
         require(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
         for name, values in (("artifacts", self.artifacts), ("levels", self.levels)):
             require(len(set(values)) == len(values), name, "free of duplicates", values)
-        for artifact, ladder in self.knobs.items():
-            require(len(ladder) == 5, f"knobs.{artifact}", "five values or nulls", ladder)
+        for artifact, knobs in self.knobs.items():
+            rule = f"{len(LEVELS)} values or nulls"
+            require(len(knobs) == len(LEVELS), f"knobs.{artifact}", rule, knobs)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 import artifacts_sim
+from artifacts_sim import LEVELS
 from sweep.config.settings import (
     DataSettings,
     ModelSettings,
@@ -181,7 +182,8 @@ class SweepConfig(Settings):
             ("stress.levels", self.stress.levels),
             ("train.augment.levels", self.train.augment.levels),
         ):
-            require(set(levels) <= {1, 2, 3, 4, 5}, where, "levels of 1 to 5", levels)
+            rule = f"levels of {LEVELS[0]} to {LEVELS[-1]}"
+            require(set(levels) <= set(LEVELS), where, rule, levels)
 
     @classmethod
     def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> "SweepConfig":

@@ -8,9 +8,9 @@ import torch
 from numpy.typing import NDArray
 
 import artifacts_sim
-from artifacts_sim import Artifact, ArtifactError
+from artifacts_sim import Artifact, ArtifactError, Shift
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
-from sweep.config.levels import grid_ladder
+from sweep.config.levels import grid_knobs
 from sweep.core.errors import UserError
 from sweep.core.keys import digest
 from sweep.learn.signals import Images
@@ -99,10 +99,10 @@ def row_of(
         UserError: the artifact does not accept the slice, or no grid has it.
 
     """
-    art, ladder = artifacts_sim.get(name), grid_ladder(grid, name)
+    art, knobs = artifacts_sim.get(name), grid_knobs(grid, name)
     x = Images(torch.from_numpy(clean)[None], (pixel_mm,))
     try:
-        panels = [_panel(art, x, key, ladder[level - 1], seed) for level in levels]
+        panels = [_panel(art, x, key, knobs[level - 1], seed) for level in levels]
     except ArtifactError as error:
         raise UserError(f"{name} cannot be drawn on slice {key!r}: {error}") from error
     return Row(name, art.knob.name, (Panel(clean), *panels))
@@ -111,7 +111,8 @@ def row_of(
 def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> Panel:
     if knob is None:
         return Panel(None)
-    y = x.apply(art, art.sample(knob=knob, keys=[key], seed=seed))
+    shift = Shift.of(art, knob=knob)
+    y = x.apply(shift, shift.sample(keys=[key], seed=seed))
     ssim = float(mean_ssim(x.images, y, foreground(x.images)))
     unit = UNITS.get(art.knob.name.rpartition("_")[2], "")
     return Panel(y[0].numpy(), f"{knob:.3g}{unit}", f"SSIM {ssim:.2f}")

@@ -7,12 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sweep.config.levels import reached
-from sweep.config.settings import TrainSettings, TrialConfig
-from sweep.core.records import CLEAN, Cell
+from artifacts_sim import Shift
+from sweep.config.settings import TrainSettings
+from sweep.core.keys import Part, seed_of
 from sweep.learn.inputs import corrupt
-from sweep.learn.keys import generator_of, seed_of
-from sweep.learn.signals import Signals, alike
+from sweep.learn.signals import Signals
 from sweep.store import Store
 
 
@@ -54,7 +53,7 @@ def epoch_batches(
         (B,) store indices.
 
     """
-    generator = generator_of("batches", seed, epoch)
+    generator = torch_generator("batches", seed, epoch)
     if settings.sampler == "balanced":
         weights = torch.from_numpy(balanced_weights(store.labels[indices]))
         order = torch.multinomial(weights, len(indices), replacement=True, generator=generator)
@@ -65,40 +64,24 @@ def epoch_batches(
         yield shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
 
 
-def augment(signals: Signals, keys: Sequence[str], config: TrialConfig, epoch: int) -> Tensor:
+def augment(signals: Signals, keys: Sequence[str], shift: Shift, seed: int, epoch: int) -> Tensor:
     """Artifacts on a part of the slices, drawn from (seed, epoch, slice key) alone.
 
     Args:
-        signals: of B slices.
-        keys: of each slice.
-        config: which artifacts, levels, how often, what a level means; the seed of the trial.
-        epoch: 1 for the first.
+        signals: B slices.
+        keys: The key of each slice.
+        shift: Which artifacts, how severe and how often, see ``sweep.config.levels``.
+        seed: The seed of the trial.
+        epoch: Its number, 1 for the first.
 
     Returns:
         (B, H, W) magnitude.
 
     """
-    if not config.train.augment.artifacts:
-        return signals.clean()
-    groups = alike(_drawn_cells(keys, config, epoch))
     # The draws differ from every stress test's: its seeds are never of this form.
-    seed = seed_of("augment", config.seed, epoch)
-    parts = [
-        corrupt(signals.take(places), cell, [keys[place] for place in places], seed, config.stress)
-        for cell, places in groups.items()
-    ]
-    order = np.argsort(np.concatenate(list(groups.values())))
-    return torch.cat(parts)[torch.from_numpy(order)]
+    return corrupt(signals, shift, keys, seed_of("augment", seed, epoch))
 
 
-def _drawn_cells(keys: Sequence[str], config: TrialConfig, epoch: int) -> Iterator[Cell]:
-    """The cell of each slice: clean, or an artifact at a level."""
-    settings = config.train.augment
-    levels = {name: reached(config.stress, name, settings.levels) for name in settings.artifacts}
-    for key in keys:
-        generator = np.random.default_rng(seed_of("augment", config.seed, epoch, key))
-        if generator.random() < settings.probability:
-            artifact = settings.artifacts[generator.integers(len(settings.artifacts))]
-            yield Cell(artifact, levels[artifact][generator.integers(len(levels[artifact]))])
-        else:
-            yield CLEAN
+def torch_generator(*key: Part) -> torch.Generator:
+    """A key's own generator on the CPU."""
+    return torch.Generator().manual_seed(seed_of(*key))

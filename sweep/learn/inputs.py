@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-import artifacts_sim
-from sweep.config.levels import knob_of
-from sweep.config.settings import Normalize, Signal, StressSettings
-from sweep.core.records import CLEAN, Cell
-from sweep.learn.signals import SIGNALS, Rows, Signals, sent
+from artifacts_sim import Shift
+from sweep.config.settings import Normalize, Signal
+from sweep.learn.signals import SIGNALS, Rows, Signals, to_device
 from sweep.store import Store
 
 # Percentiles are read on a regular subgrid of at most this many pixels a side: sorting every
@@ -63,32 +61,27 @@ def gather(store: Store, rows: Rows, device: torch.device, signal: Signal = "ima
     """
     return Batch(
         keys=tuple(store.keys[rows].tolist()),
-        labels=sent(store.labels[rows], device),
+        labels=to_device(store.labels[rows], device),
         signals=SIGNALS[signal].of(store, rows, device),
     )
 
 
-def corrupt(
-    signals: Signals, cell: Cell, keys: Sequence[str], seed: int, settings: StressSettings
-) -> Tensor:
-    """The slices as an artifact of one level would show them.
+def corrupt(signals: Signals, shift: Shift, keys: Sequence[str], seed: int) -> Tensor:
+    """The slices as a shift would show them.
 
     Args:
-        signals: of B slices.
-        cell: artifact and a level that it reaches; clean images pass unchanged.
-        keys: one for each slice; the same key, cell and seed give the same pixels.
-        seed: of the artifact draws.
-        settings: what the level means.
+        signals: B slices.
+        shift: What happens to them; clean slices pass unchanged.
+        keys: The key of each slice; the same key, shift and seed give the same pixels.
+        seed: Key of the draws.
 
     Returns:
         (B, H, W) magnitude.
 
     """
-    if cell == CLEAN:
+    if shift.is_clean:
         return signals.clean()
-    artifact = artifacts_sim.get(cell.artifact)
-    knob = knob_of(settings, cell.artifact, cell.level)
-    return signals.apply(artifact, artifact.sample(knob=knob, keys=keys, seed=seed))
+    return signals.apply(shift, shift.sample(keys=keys, seed=seed))
 
 
 def _robust(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim import Artifact, Geometry, KSpace, Params
+from artifacts_sim import Geometry, KSpace, Shift, ShiftParams
 from artifacts_sim.acquisition.pipeline import render
 from sweep.config.settings import Signal
 from sweep.core.errors import UserError
@@ -38,12 +38,8 @@ class Signals(ABC):
         """(B, H, W) float32 magnitude without any artifact."""
 
     @abstractmethod
-    def apply(self, artifact: Artifact, params: Params) -> Tensor:
-        """(B, H, W) float32 magnitude under an artifact, with parameters for B slices."""
-
-    @abstractmethod
-    def take(self, places: NDArray[np.int64]) -> "Signals":
-        """Some of the slices, by their places in the batch, each once."""
+    def apply(self, shift: Shift, params: ShiftParams) -> Tensor:
+        """(B, H, W) float32 magnitude under a shift, with parameters for B slices."""
 
     @abstractmethod
     def tensors(self) -> Iterator[Tensor]:
@@ -66,31 +62,26 @@ class Images(Signals):
     @classmethod
     def of(cls, store: Store, rows: Rows, device: torch.device) -> "Images":
         """Slices of a store; float16 is sent as such and widened on the device."""
-        images = sent(store.images[rows], device)
+        images = to_device(store.images[rows], device)
         if images.dtype != torch.float32:
-            scale = sent(store.scale[rows], device)
-            images = widened(images).mul_(scale[:, None, None])
+            scale = to_device(store.scale[rows], device)
+            images = to_float32(images).mul_(scale[:, None, None])
         return cls(images, store.pixel_mm(rows))
 
     def clean(self) -> Tensor:
         """The images themselves."""
         return self.images
 
-    def apply(self, artifact: Artifact, params: Params) -> Tensor:
+    def apply(self, shift: Shift, params: ShiftParams) -> Tensor:
         """See ``Signals.apply``."""
-        groups = alike(self.pixel_mm)
+        groups = group_by(self.pixel_mm)
         if len(groups) == 1:
-            return artifact.apply(self.images, params, Geometry(pixel_mm=self.pixel_mm[0]))
+            return shift.apply(self.images, params, Geometry(pixel_mm=self.pixel_mm[0]))
         damaged = torch.empty_like(self.images)
         for pixel_mm, places in groups.items():
             at, geometry = torch.from_numpy(places), Geometry(pixel_mm=pixel_mm)
-            damaged[at] = artifact.apply(self.images[at], params[places], geometry)
+            damaged[at] = shift.apply(self.images[at], params[places], geometry)
         return damaged
-
-    def take(self, places: NDArray[np.int64]) -> "Images":
-        """See ``Signals.take``."""
-        pixel_mm = tuple(self.pixel_mm[place] for place in places)
-        return Images(self.images[torch.from_numpy(places)], pixel_mm)
 
     def tensors(self) -> Iterator[Tensor]:
         """See ``Signals.tensors``."""
@@ -123,7 +114,7 @@ class Measured(Signals):
         height, width = store.images.shape[1:]
         samplings = map(tuple, store.columns["sampling"][rows].tolist())
         groups = []
-        for (sampling, pixel_mm), places in alike(
+        for (sampling, pixel_mm), places in group_by(
             zip(samplings, store.pixel_mm(rows), strict=True)
         ).items():
             _, lines, columns, first, stop = sampling
@@ -132,7 +123,7 @@ class Measured(Signals):
                 crop=(min(height, lines), min(width, columns)),
                 pixel_mm=pixel_mm,
             )
-            samples = sent(np.stack([store.kspace(int(row)) for row in rows[places]]), device)
+            samples = to_device(np.stack([store.kspace(int(row)) for row in rows[places]]), device)
             groups.append((places, KSpace(samples, geometry)))
         return cls((height, width), tuple(groups))
 
@@ -140,18 +131,9 @@ class Measured(Signals):
         """Reconstruct, in the way of all artifacts."""
         return self._shown(lambda kspace, places: render(kspace, [], None))
 
-    def apply(self, artifact: Artifact, params: Params) -> Tensor:
+    def apply(self, shift: Shift, params: ShiftParams) -> Tensor:
         """See ``Signals.apply``."""
-        return self._shown(lambda kspace, places: artifact.apply(kspace, params[places]))
-
-    def take(self, places: NDArray[np.int64]) -> "Measured":
-        """See ``Signals.take``."""
-        taken = []
-        for old, kspace in self.groups:
-            _, chosen, new = np.intersect1d(old, places, return_indices=True)
-            if len(chosen):
-                taken.append((new, kspace[torch.from_numpy(chosen)]))
-        return Measured(self.shape, tuple(taken))
+        return self._shown(lambda kspace, places: shift.apply(kspace, params[places]))
 
     def tensors(self) -> Iterator[Tensor]:
         """See ``Signals.tensors``."""
@@ -171,7 +153,7 @@ class Measured(Signals):
 SIGNALS: dict[Signal, type[Images] | type[Measured]] = {"images": Images, "kspace": Measured}
 
 
-def alike(kinds: Iterable[Kind]) -> dict[Kind, NDArray[np.int64]]:
+def group_by(kinds: Iterable[Kind]) -> dict[Kind, NDArray[np.int64]]:
     """The places of each kind, ascending; kinds in the order in which they first come."""
     places: dict[Kind, list[int]] = {}
     for place, kind in enumerate(kinds):
@@ -179,7 +161,7 @@ def alike(kinds: Iterable[Kind]) -> dict[Kind, NDArray[np.int64]]:
     return {kind: np.array(found, np.int64) for kind, found in places.items()}
 
 
-def sent(values: NDArray[Any], device: torch.device) -> Tensor:
+def to_device(values: NDArray[Any], device: torch.device) -> Tensor:
     """An array on a device; on the CPU it is used where it lies.
 
     To a GPU it goes through pinned memory, and the copy runs behind the caller's back, in its
@@ -191,7 +173,7 @@ def sent(values: NDArray[Any], device: torch.device) -> Tensor:
     return host.to(device, non_blocking=True)
 
 
-def widened(images: Tensor) -> Tensor:
+def to_float32(images: Tensor) -> Tensor:
     """A copy in float32, on the same device."""
     if images.device.type != "cpu":
         return images.float()

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 import mrimodels
-from sweep.config.levels import reached
+from sweep.config.levels import reached, shift_of
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.core.records import CLEAN, Cell, Predictions
 from sweep.learn.checkpoints import CheckpointInfo
@@ -60,6 +60,7 @@ def predict(
         device: where to compute.
 
     """
+    shift = shift_of(settings, cell)
 
     def load(rows: NDArray[np.int64]) -> Batch:
         return gather(store, rows, device, data.signal)
@@ -69,7 +70,7 @@ def predict(
     parts = []
     with closing(prefetched(load, rows, device)) as batches:
         for batch in batches:
-            corrupted = corrupt(batch.signals, cell, batch.keys, settings.seed, settings)
+            corrupted = corrupt(batch.signals, shift, batch.keys, settings.seed)
             parts.append(_probability(model(normalize(corrupted, data.normalize)), store.task))
     return Predictions(cell, torch.cat(parts).cpu().numpy())
 

@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn import functional
 
 import mrimodels
+from sweep.config.levels import augmentation
 from sweep.config.settings import TrainSettings, TrialConfig
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
-from sweep.learn.batches import augment, epoch_batches, steps_per_epoch
+from sweep.learn.batches import augment, epoch_batches, steps_per_epoch, torch_generator
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
 from sweep.learn.inputs import Batch, gather, normalize
-from sweep.learn.keys import generator_of
 from sweep.learn.loading import prefetched
 from sweep.learn.stress import default_device
 from sweep.store import Store
@@ -78,6 +78,7 @@ class Trainer:
         self.store = store
         self.device = device or default_device()
         self.indices = store.indices(config.data.train)
+        self.augmentation = augmentation(config.stress, config.train.augment)
         self.spec = config.model.spec(n_outputs=len(store.label_names))
         self.model = mrimodels.build(self.spec, seed=config.seed).to(self.device)
         if self.device.type == "cuda":
@@ -88,7 +89,7 @@ class Trainer:
         """Train one pass (epoch 1 is the first) and say how it went."""
         config, started = self.config, time.perf_counter()
         self.model.train()
-        mrimodels.key_dropout(self.model, generator_of("dropout", config.seed, epoch))
+        mrimodels.key_dropout(self.model, torch_generator("dropout", config.seed, epoch))
         steps = steps_per_epoch(len(self.indices), config.train)
         first = (epoch - 1) * steps
         total = torch.zeros((), device=self.device)
@@ -110,7 +111,7 @@ class Trainer:
         """Train on one batch; the mean loss, ()."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = augment(batch.signals, batch.keys, self.config, epoch)
+        images = augment(batch.signals, batch.keys, self.augmentation, self.config.seed, epoch)
         inputs = normalize(images, self.config.data.normalize)
         use_amp = self.config.train.amp and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_amp):

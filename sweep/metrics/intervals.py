@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.core.keys import generator
 from sweep.core.records import Predictions
 from sweep.metrics.functions import Values
 from sweep.metrics.summary import by_unit, summary_of
@@ -30,9 +31,9 @@ def resample_patients(patients: Sequence[str], resamples: int, seed: int) -> NDA
 
     """
     names, of_slice = np.unique(np.asarray(patients), return_inverse=True)
-    generator = np.random.default_rng([seed, len(names)])
+    draws = generator(seed, "patients", len(names))
     shares = np.full(len(names), 1 / len(names))
-    counts = generator.multinomial(len(names), shares, size=resamples)
+    counts = draws.multinomial(len(names), shares, size=resamples)
     return counts[:, of_slice].astype(np.float64)
 
 

@@ -13,8 +13,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sweep.config.space import Dimension
 from sweep.config.sweep import SearchSettings
+from sweep.core.keys import seed_of
 from sweep.core.records import Status
-from sweep.learn.keys import seed_of
 
 optuna.logging.set_verbosity(logging.WARNING)
 

@@ -202,11 +202,11 @@ def test_a_level_is_its_knob_value(art, grid):
 @every_artifact
 def test_levels_rise_within_the_limit(art):
     assert len(art.knob.physical) == 5
-    physical_ladder = (0, *art.knob.physical)
-    assert all(low < high for low, high in pairwise(physical_ladder))
-    calibrated_ladder = named_grid("calibrated").ladder(art.name)
-    assert any(value is not None for value in calibrated_ladder)
-    for value in (*art.knob.physical, *calibrated_ladder):
+    physical = (0, *art.knob.physical)
+    assert all(low < high for low, high in pairwise(physical))
+    calibrated = named_grid("calibrated").knobs_of(art.name)
+    assert any(value is not None for value in calibrated)
+    for value in (*art.knob.physical, *calibrated):
         assert value is None or value <= art.knob.limit
 
 

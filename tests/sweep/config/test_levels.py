@@ -80,7 +80,11 @@ def test_a_sweep_keeps_its_levels_whatever_is_calibrated_later(table: str, store
         ("bad.json", "{", "'bad.json' is none: Expecting"),
         ("list.json", "[1]", "'list.json' is none"),
         ("other.json", '{"format": "x"}', "received format 'x'"),
-        ("falls.json", "falls", r"rising .*: received \[2, 1, None, None, None\] for 'bias'"),
+        (
+            "falls.json",
+            "falls",
+            r"'bias' are not 5 that rise .*; received \[2, 1, None, None, None\]",
+        ),
         ("empty.json", "empty", "the empty.json grid has none for 'rician'"),
     ],
 )

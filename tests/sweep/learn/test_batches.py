@@ -1,13 +1,14 @@
 """Batches and augmentation: from keys alone, balanced, full."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from sweep.config.settings import AugmentSettings, TrainSettings, TrialConfig
+from artifacts_sim import Shift
+from sweep.config.levels import augmentation
+from sweep.config.settings import AugmentSettings, StressSettings, TrainSettings
 from sweep.learn.batches import augment, balanced_weights, epoch_batches
 from sweep.learn.signals import Images
 from sweep.store import Store
@@ -54,25 +55,47 @@ def slices(images: torch.Tensor) -> Images:
     return Images(images, (None,) * len(images))
 
 
-def augmented_by(trial_config: TrialConfig, **settings: Any) -> TrialConfig:
-    return replace(trial_config, train=TrainSettings(augment=AugmentSettings(**settings)))
+def shift_by(**settings: Any) -> Shift:
+    return augmentation(StressSettings(), AugmentSettings(**settings))
 
 
-def test_augmentation_follows_the_slice_s_key_not_its_batch(trial_config: TrialConfig) -> None:
+def test_augmentation_follows_the_slice_s_key_not_its_batch() -> None:
     images = torch.rand(6, 16, 16, generator=torch.Generator().manual_seed(0))
     keys = [f"s{n}" for n in range(6)]
-    trial_config = augmented_by(trial_config, artifacts=("rician", "bias"), probability=0.7)
-    whole = augment(slices(images), keys, trial_config, epoch=1)
-    turned = augment(slices(images.flip(0)), keys[::-1], trial_config, epoch=1).flip(0)
+    shift = shift_by(artifacts=("rician", "bias"), probability=0.5)
+    whole = augment(slices(images), keys, shift, seed=0, epoch=1)
+    turned = augment(slices(images.flip(0)), keys[::-1], shift, seed=0, epoch=1).flip(0)
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
     changed = [not torch.equal(a, b) for a, b in zip(images, whole, strict=True)]
     assert 0 < sum(changed) < 6
-    assert not torch.equal(whole, augment(slices(images), keys, trial_config, epoch=2))
+    for other in ({"seed": 0, "epoch": 2}, {"seed": 1, "epoch": 1}):
+        assert not torch.equal(whole, augment(slices(images), keys, shift, **other))
 
 
-def test_augmentation_happens_as_often_as_asked(trial_config: TrialConfig) -> None:
+def test_augmentation_happens_as_often_as_asked() -> None:
     images = torch.rand(400, 8, 8, generator=torch.Generator().manual_seed(0)) + 0.5
-    often = augmented_by(trial_config, artifacts=("bias",), levels=(5,), probability=0.25)
-    changed = augment(slices(images), [f"s{n}" for n in range(400)], often, 1) != images
+    keys = [f"s{n}" for n in range(400)]
+    often = shift_by(artifacts=("bias",), levels=(5,), probability=0.25)
+    changed = augment(slices(images), keys, often, 0, 1) != images
     assert changed.any(dim=2).any(dim=1).float().mean() == pytest.approx(0.25, abs=0.07)
-    assert augment(slices(images), ["k"] * 400, augmented_by(trial_config), 1) is images
+    always = shift_by(artifacts=("bias",), levels=(5,), probability=1)
+    assert (augment(slices(images), keys, always, 0, 1) != images).any(dim=2).any(dim=1).all()
+
+
+@pytest.mark.parametrize("settings", [{}, {"artifacts": ("bias",), "probability": 0}])
+def test_without_augmentation_the_images_are_the_images(settings: dict[str, Any]) -> None:
+    images = torch.rand(4, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert augment(slices(images), list("abcd"), shift_by(**settings), 0, 1) is images
+
+
+def test_artifacts_and_the_levels_that_each_reaches_are_equally_likely() -> None:
+    knobs = {"bias": (0.1, None, None, None, None), "rician": (0.1, 0.2, None, None, None)}
+    wanted = AugmentSettings(artifacts=("bias", "rician"), levels=(1, 2), probability=0.6)
+    shift = augmentation(StressSettings(knobs=knobs), wanted)
+    weights = {
+        tuple((step.artifact.name, step.knob) for step in steps): weight
+        for steps, weight in zip(shift.chains, shift.weights, strict=True)
+    }
+    assert weights == pytest.approx(
+        {(("bias", 0.1),): 0.3, (("rician", 0.1),): 0.15, (("rician", 0.2),): 0.15, (): 0.4}
+    )

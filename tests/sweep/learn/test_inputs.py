@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from artifacts_sim import Shift
+from sweep.config.levels import shift_of
 from sweep.config.settings import StressSettings
-from sweep.core.records import CLEAN, Cell
+from sweep.core.records import Cell
 from sweep.learn.inputs import NORMALIZERS, corrupt, gather, normalize
 from sweep.store import Store, write_store
 from sweep.store.slices import Slice
@@ -56,14 +58,15 @@ def test_robust_means_robust() -> None:
 
 
 def test_clean_images_pass_and_artifacts_follow_the_key_alone(store: Store) -> None:
-    x = gather(store, store.indices([1])[:4], CPU).signals
+    rows = store.indices([1])[:4]
+    x = gather(store, rows, CPU).signals
     keys, settings = ["a", "b", "c", "d"], StressSettings()
-    assert corrupt(x, CLEAN, keys, 0, settings) is x.images
-    cell = Cell("rician", 3)
-    whole = corrupt(x, cell, keys, 0, settings)
-    alone = corrupt(x.take(np.array([2])), cell, ["c"], 0, settings)
+    assert corrupt(x, Shift.clean(), keys, 0) is x.images
+    cell = shift_of(settings, Cell("rician", 3))
+    whole = corrupt(x, cell, keys, 0)
+    alone = corrupt(gather(store, rows[2:3], CPU).signals, cell, ["c"], 0)
     torch.testing.assert_close(whole[2:3], alone, atol=0, rtol=0)
-    assert not torch.equal(whole, corrupt(x, cell, keys, 1, settings))
+    assert not torch.equal(whole, corrupt(x, cell, keys, 1))
 
 
 def test_a_batch_holds_what_the_store_says_of_its_slices(store: Store) -> None:

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 import artifacts_sim
-from artifacts_sim import Geometry, KSpace
+from artifacts_sim import Geometry, KSpace, Shift
 from sweep.api.stress import stress_checkpoint
+from sweep.config.levels import augmentation, shift_of
 from sweep.config.settings import (
     AugmentSettings,
     DataSettings,
@@ -35,7 +36,7 @@ STRESS = StressSettings()
 
 
 def damaged(batch: Batch, cell: Cell, seed: int = 0) -> torch.Tensor:
-    return corrupt(batch.signals, cell, batch.keys, seed, STRESS)
+    return corrupt(batch.signals, shift_of(STRESS, cell), batch.keys, seed)
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
@@ -51,14 +52,6 @@ def test_a_slice_gets_the_same_in_every_batch(kspace_store: Store, signal: str, 
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
 
 
-@pytest.mark.parametrize("signal", SIGNALS)
-def test_part_of_a_batch_is_the_batch_s(kspace_store: Store, signal: str) -> None:
-    batch = gather(kspace_store, np.arange(11), CPU, signal)
-    places = np.array([7, 2, 9, 0])
-    part = batch.signals.take(places).clean()
-    torch.testing.assert_close(part, batch.signals.clean()[places], atol=0, rtol=0)
-
-
 def test_a_slice_of_several_draws_is_in_a_batch_more_than_once(kspace_store: Store) -> None:
     batch = gather(kspace_store, np.array([3, 4, 3]), CPU, "kspace")
     clean = batch.signals.clean()
@@ -70,7 +63,8 @@ def test_motion_in_mm_is_in_the_pixels_of_the_store(kspace_store: Store) -> None
     rows = np.arange(len(kspace_store))
     batch = gather(kspace_store, rows, CPU)
     params = art.sample(knob=4.0, keys=batch.keys, seed=0)
-    moved = batch.signals.apply(art, params)
+    shift = Shift.of(art, knob=4.0)
+    moved = batch.signals.apply(shift, shift.sample(keys=batch.keys, seed=0))
     sizes = kspace_store.pixel_mm(rows)
     assert set(sizes) == set(PIXELS_MM)
     images = batch.signals.clean()
@@ -95,7 +89,8 @@ def test_k_space_is_damaged_in_its_own_sizes_with_its_own_lines(kspace_store: St
     art = artifacts_sim.get("rician")
     batch = gather(kspace_store, np.arange(8), CPU, "kspace")
     params = art.sample(knob=0.2, keys=batch.keys, seed=3)
-    noisy = batch.signals.apply(art, params)
+    shift = Shift.of(art, knob=0.2)
+    noisy = batch.signals.apply(shift, shift.sample(keys=batch.keys, seed=3))
     for row in range(8):
         sampling = kspace_store.geometry(row).sampling
         assert sampling is not None
@@ -133,12 +128,12 @@ def on(store: Store, **changes: object) -> TrialConfig:
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_augmentation_follows_the_key_on_either_signal(kspace_store: Store, signal: str) -> None:
-    settings = AugmentSettings(artifacts=("motion", "bias"), probability=0.7)
-    trial_config = on(kspace_store, train=TrainSettings(augment=settings))
+    settings = AugmentSettings(artifacts=("motion", "bias"), probability=0.5)
+    shift = augmentation(STRESS, settings)
     batch = gather(kspace_store, np.arange(12), CPU, signal)
     other = gather(kspace_store, np.arange(12)[::-1], CPU, signal)
-    whole = augment(batch.signals, batch.keys, trial_config, epoch=1)
-    turned = augment(other.signals, other.keys, trial_config, epoch=1).flip(0)
+    whole = augment(batch.signals, batch.keys, shift, 0, epoch=1)
+    turned = augment(other.signals, other.keys, shift, 0, epoch=1).flip(0)
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
     changed = [not torch.equal(*pair) for pair in zip(whole, batch.signals.clean(), strict=True)]
     assert 0 < sum(changed) < 12
