@@ -5,7 +5,7 @@ keep it in a file without code. `ARCHS`, `NORMS` and `HEADS` are the tables of w
 """
 
 from mrimodels.archs import ARCHS
-from mrimodels.checkpoint import load, load_meta, save
+from mrimodels.checkpoint import Checkpoint, load, load_checkpoint, load_meta, save
 from mrimodels.classifier import Classifier, build
 from mrimodels.dropout import KeyedDropout, key_dropout
 from mrimodels.errors import ModelError
@@ -17,6 +17,7 @@ __all__ = [
     "ARCHS",
     "HEADS",
     "NORMS",
+    "Checkpoint",
     "Classifier",
     "KeyedDropout",
     "ModelError",
@@ -25,6 +26,7 @@ __all__ = [
     "group_count",
     "key_dropout",
     "load",
+    "load_checkpoint",
     "load_meta",
     "save",
 ]

@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -57,13 +57,32 @@ def save(
     _replace(Path(path), buffer.getbuffer())
 
 
+class Checkpoint(NamedTuple):
+    """What a file holds: the network in eval mode, its spec, the notes that `save` was given."""
+
+    model: Classifier
+    spec: ModelSpec
+    meta: dict[str, Any]
+
+
 def load(
     path: str | os.PathLike[str], device: str | torch.device = "cpu"
 ) -> tuple[Classifier, ModelSpec]:
     """Return the network in eval mode on `device`, and its spec, from a file of `save`.
 
     Raises:
-        ModelError: no such file, not a checkpoint, damaged, of another format, or at odds with its
+        ModelError: See `load_checkpoint`.
+
+    """
+    model, spec, _ = load_checkpoint(path, device)
+    return model, spec
+
+
+def load_checkpoint(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Checkpoint:
+    """Return all that a file of `save` holds, reading it once; the network is on `device`.
+
+    Raises:
+        ModelError: No such file, not a checkpoint, damaged, of another format, or at odds with its
             own spec.
 
     """
@@ -73,7 +92,7 @@ def load(
     _require_fit(content["state"], spec, f"checkpoint {path}", remedy)
     model = skeleton(spec)
     model.load_state_dict(content["state"], assign=True)
-    return model.to(device).eval(), spec
+    return Checkpoint(model.to(device).eval(), spec, content["meta"])
 
 
 def load_meta(path: str | os.PathLike[str]) -> dict[str, Any]:

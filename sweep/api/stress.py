@@ -61,7 +61,7 @@ def stress_checkpoint(
     truth = store.labels[indices].astype(bool)
     scores = score(predictions, truth, store.label_names, patients)
     return EpochRecord(
-        trial=checkpoint.parent.name,
+        trial=info.trial,
         epoch=info.epoch,
         train_loss=info.stats.train_loss,
         images_per_s=info.stats.images_per_s,

@@ -2,13 +2,16 @@
 
 It is made before the trials and outside their placement groups, so that no trial's end takes an
 evaluator with it. A checkpoint's cells are dealt to all evaluators alike: each is as busy as the
-others, and a score is back as early as can be. An evaluator keeps no state between calls; one
+others, and no score waits for one of them alone. No call depends on those before it; an evaluator
 that dies is started again, and the call with it.
 """
 
-from collections.abc import Callable, Sequence
+import uuid
+from collections import deque
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import ray
@@ -21,10 +24,12 @@ from sweep.config.settings import DataSettings, StressSettings
 from sweep.config.sweep import ClusterSettings, Share
 from sweep.core.errors import WorkError
 from sweep.core.records import Cell, Predictions
-from sweep.learn.stress import cells_of, stress
+from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
+from sweep.learn.stress import cells_of, default_device, stress_loaded
 from sweep.store import Store
 
 CALL_RETRIES = 3
+CANCELLED = 1000  # names of cancelled evaluations that an evaluator remembers
 
 
 def limit_torch(share: Share) -> None:
@@ -35,13 +40,18 @@ def limit_torch(share: Share) -> None:
 
 
 class EvaluatorActor:
-    """Stress-tests checkpoints on the validation slices."""
+    """Stress-tests checkpoints on the validation slices, one call at a time.
+
+    ``cancel`` has a thread of its own. The last checkpoint is kept, so that several calls for it
+    read and check its file once.
+    """
 
     def __init__(
         self, staging: Staging, data: DataSettings, settings: StressSettings, share: Share
     ) -> None:
-        limit_torch(share)
-        self.staging, self.data, self.settings = staging, data, settings
+        self.staging, self.data, self.settings, self.share = staging, data, settings, share
+        self.cancelled: deque[str] = deque(maxlen=CANCELLED)
+        self.loaded: tuple[object, LoadedCheckpoint] | None = None
 
     @cached_property
     def store(self) -> Store:
@@ -57,19 +67,49 @@ class EvaluatorActor:
         """Where the store is mapped, once it is."""
         return self.store.path
 
-    def evaluate(self, checkpoint: Path, cells: Sequence[Cell]) -> list[Predictions]:
-        """Predictions for some cells; fewer when the checkpoint is withdrawn meanwhile.
+    def evaluate(
+        self, evaluation: str, checkpoint: Path, cells: Sequence[Cell]
+    ) -> list[Predictions]:
+        """Predictions for some cells; fewer when the evaluation is cancelled meanwhile.
 
-        A trial that is stopped leaves its last epoch under evaluation; its checkpoint is deleted,
-        and nobody waits for the rest.
+        Args:
+            evaluation: The name that it can be cancelled by.
+            checkpoint: The file.
+            cells: Those of the cells that are this evaluator's.
+
+        Raises:
+            WorkError: The checkpoint disappeared.
+
         """
+        limit_torch(self.share)
         done: list[Predictions] = []
-        if checkpoint.exists():
-            for item in stress(checkpoint, self.store, cells, self.indices, self.settings):
-                done.append(item)
-                if not checkpoint.exists():
-                    break
+        if evaluation in self.cancelled:
+            return done
+        loaded = self._load(checkpoint)
+        for item in stress_loaded(loaded, self.store, cells, self.indices, self.settings):
+            done.append(item)
+            if evaluation in self.cancelled:
+                break
         return done
+
+    @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
+    def cancel(self, evaluation: str) -> None:
+        """End an evaluation at its next cell, or before it begins."""
+        self.cancelled.append(evaluation)
+
+    def _load(self, checkpoint: Path) -> LoadedCheckpoint:
+        try:
+            status = checkpoint.stat()
+        except FileNotFoundError:
+            raise WorkError(
+                f"a checkpoint disappeared before it was stress-tested; received {checkpoint}; "
+                f"leave a running sweep's folder as it is, then resume the sweep"
+            ) from None
+        key = (checkpoint, status.st_mtime_ns, status.st_size)
+        if self.loaded is None or self.loaded[0] != key:
+            self.loaded = None  # two networks at a time may not fit
+            self.loaded = (key, load_checkpoint(checkpoint, default_device()))
+        return self.loaded[1]
 
 
 def start_pool(
@@ -87,6 +127,7 @@ def start_pool(
         max_restarts=-1,
         max_task_retries=CALL_RETRIES,
         scheduling_strategy="SPREAD",
+        concurrency_groups={"control": 1},
     )
     share = cluster.evaluator
     pool = [actor.remote(staging, data, settings, share) for _ in range(cluster.evaluators)]
@@ -106,18 +147,45 @@ class RemoteEvaluator:
         self.pool = pool
         self.cells = cells_of(settings)
 
-    def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
-        """Deal the cells out; calling what is returned gathers them, in the cells' order."""
+    def evaluate(self, checkpoint: Path) -> "RemoteEvaluation":
+        """Deal the cells out to all evaluators."""
+        name = uuid.uuid4().hex
         shares = [self.cells[start :: len(self.pool)] for start in range(len(self.pool))]
-        calls = [
-            evaluator.evaluate.remote(checkpoint, share)
-            for evaluator, share in zip(self.pool, shares, strict=True)
+        calls = {
+            actor: actor.evaluate.remote(name, checkpoint, share)
+            for actor, share in zip(self.pool, shares, strict=True)
             if share
-        ]
-        return lambda: self._gather(checkpoint, calls)
+        }
+        return RemoteEvaluation(name, calls, self.cells)
 
-    def _gather(self, checkpoint: Path, calls: Sequence[object]) -> Sequence[Predictions]:
-        found = {item.cell: item for part in ray.get(calls) for item in part}
+
+class RemoteEvaluation(NamedTuple):
+    """A checkpoint that some evaluators of the pool work on.
+
+    Attributes:
+        name: What they know it by.
+        calls: What each of them was asked for.
+        cells: All cells, in order.
+
+    """
+
+    name: str
+    calls: Mapping[ActorHandle, ray.ObjectRef]
+    cells: Sequence[Cell]
+
+    def result(self) -> Sequence[Predictions]:
+        """Gather the predictions, in the order of the cells.
+
+        Raises:
+            WorkError: The evaluation was cancelled.
+
+        """
+        found = {item.cell: item for part in ray.get(list(self.calls.values())) for item in part}
         if len(found) < len(self.cells):
-            raise WorkError(f"the checkpoint {checkpoint} disappeared while it was stress-tested")
+            raise WorkError("an evaluation was waited for that had been cancelled")
         return [found[cell] for cell in self.cells]
+
+    def cancel(self) -> None:
+        """Tell the evaluators that nobody waits."""
+        for actor in self.calls:
+            actor.cancel.remote(self.name)

@@ -49,11 +49,12 @@ class SweepTrial(Trainable):
         limit_torch(sweep.cluster.trial)
         self.sweep, self.pool, self.staging = sweep, pool, staging
         self.folder = SweepFolder(folder)
-        self._begin(Suggestion(**config))
+        self._begin(Suggestion.from_tune(config))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin the next trial of this worker."""
-        self._begin(Suggestion(**new_config))
+        """Begin the next trial of this worker; the one before may have been stopped."""
+        self.run.close()
+        self._begin(Suggestion.from_tune(new_config))
         return True
 
     def step(self) -> dict[str, Any]:
@@ -66,7 +67,8 @@ class SweepTrial(Trainable):
         }
 
     def cleanup(self) -> None:
-        """Free the model and its optimizer."""
+        """Cancel what is under evaluation; free the model and its optimizer."""
+        self.run.close()
         del self.records, self.run
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -75,7 +75,7 @@ def run_trials(
 
 
 def _trial_name(trial: Trial) -> str:
-    return str(trial.config["trial"])
+    return Suggestion.from_tune(trial.config).trial
 
 
 class TuneCallback(Callback):
@@ -107,7 +107,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial's worker is up, for the first time or again."""
-        suggestion = Suggestion(**trial.config)
+        suggestion = Suggestion.from_tune(trial.config)
         trial_config = self.config.trial(suggestion.params)
         self.trial_log.began(
             suggestion.trial,
@@ -126,7 +126,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """An epoch is reported."""
-        self.trial_log.reported(Suggestion(**trial.config).trial, result["epoch"])
+        self.trial_log.reported(Suggestion.from_tune(trial.config).trial, result["epoch"])
 
     def on_trial_complete(
         self,
@@ -136,7 +136,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial ended by itself or was stopped."""
-        key = Suggestion(**trial.config).trial
+        key = Suggestion.from_tune(trial.config).trial
         pruned = self.scheduler is not None and self.scheduler.stopped(key)
         self.trial_log.ended(key, "pruned" if pruned else "finished")
 
@@ -148,7 +148,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial failed for good, after all its retries."""
-        self.trial_log.ended(Suggestion(**trial.config).trial, "failed", _cause(trial))
+        self.trial_log.ended(Suggestion.from_tune(trial.config).trial, "failed", _cause(trial))
 
 
 def _cause(trial: Trial) -> str:

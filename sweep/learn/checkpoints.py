@@ -1,9 +1,12 @@
 """The checkpoints of one trial: where they lie, and what each carries beside its weights."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
+
+import torch
 
 import mrimodels
 from sweep.config.settings import TrialConfig
@@ -43,32 +46,26 @@ class EpochStats(NamedTuple):
 
 @dataclass(frozen=True)
 class CheckpointInfo:
-    """Where a checkpoint comes from.
+    """Where a checkpoint comes from: enough to stress-test it alone, years later.
 
     Attributes:
-        config: of its trial.
-        labels: names of the outputs.
+        trial: The name of its trial.
+        config: The configuration of its trial.
+        labels: The names of the outputs.
         task: ``multiclass`` or ``multilabel``.
-        fingerprint: of the store it was trained on.
-        epoch: 1 for the first.
-        stats: of that epoch.
+        fingerprint: The fingerprint of the store that it was trained on.
+        epoch: The number of the epoch, 1 for the first.
+        stats: What training that epoch gave.
 
     """
 
+    trial: str
     config: TrialConfig
     labels: tuple[str, ...]
     task: str
     fingerprint: str
     epoch: int
     stats: EpochStats
-
-    @classmethod
-    def of(
-        cls, config: TrialConfig, store: Store, epoch: int, stats: EpochStats
-    ) -> "CheckpointInfo":
-        """The info of a model trained by ``config`` on ``store``."""
-        labels = tuple(store.label_names)
-        return cls(config, labels, store.task, store.fingerprint, epoch, stats)
 
     def to_plain(self) -> dict[str, Any]:
         """Nested dictionaries, lists and plain values."""
@@ -79,23 +76,20 @@ class CheckpointInfo:
         }
 
     @classmethod
-    def read(cls, path: Path) -> "CheckpointInfo":
-        """The info in a checkpoint file.
+    def from_plain(cls, meta: Mapping[str, Any], path: Path) -> Self:
+        """Back from ``to_plain``; ``path`` is for messages.
 
         Raises:
-            UserError: no checkpoint, a damaged one, or one that no sweep wrote.
+            UserError: Notes that no sweep of this version wrote.
 
         """
-        try:
-            meta = mrimodels.load_meta(path)
-        except mrimodels.ModelError as error:
-            raise UserError(str(error)) from None
-        if "config" not in meta:
+        if missing := [field.name for field in fields(cls) if field.name not in meta]:
             raise UserError(
-                f"a stress test needs a checkpoint that a sweep or fit() wrote; {str(path)!r} "
-                f"does not say how it was trained"
+                f"the checkpoint does not say how it was trained; received {str(path)!r} without "
+                f"{', '.join(missing)}; take one that a sweep or fit() of this version wrote"
             )
         return cls(
+            trial=meta["trial"],
             config=TrialConfig.from_plain(meta["config"]),
             labels=tuple(meta["labels"]),
             task=meta["task"],
@@ -104,11 +98,49 @@ class CheckpointInfo:
             stats=EpochStats(**meta["stats"]),
         )
 
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """The info in a checkpoint file.
+
+        Raises:
+            UserError: No checkpoint, a damaged one, or one that no sweep of this version wrote.
+
+        """
+        with _as_user_error():
+            return cls.from_plain(mrimodels.load_meta(path), path)
+
     def check_store(self, store: Store) -> None:
         """Raise ``UserError`` unless the store has this checkpoint's labels and task."""
         if self.labels != tuple(store.label_names) or self.task != store.task:
             raise UserError(
-                f"checkpoint and store must have the same labels and task; the checkpoint has "
-                f"{list(self.labels)} ({self.task}), the store {list(store.label_names)} "
-                f"({store.task})"
+                f"the store has other labels or another task than the checkpoint; the checkpoint "
+                f"has {list(self.labels)} ({self.task}), the store {list(store.label_names)} "
+                f"({store.task}); take the store that it was trained on, or one like it"
             )
+
+
+class LoadedCheckpoint(NamedTuple):
+    """A checkpoint, read once: its network in evaluation mode, and where it comes from."""
+
+    model: mrimodels.Classifier
+    info: CheckpointInfo
+
+
+def load_checkpoint(path: Path, device: torch.device) -> LoadedCheckpoint:
+    """Read a checkpoint file, its network to a device.
+
+    Raises:
+        UserError: See ``CheckpointInfo.read``.
+
+    """
+    with _as_user_error():
+        model, _, meta = mrimodels.load_checkpoint(path, device)
+        return LoadedCheckpoint(model, CheckpointInfo.from_plain(meta, path))
+
+
+@contextmanager
+def _as_user_error() -> Iterator[None]:
+    try:
+        yield
+    except mrimodels.ModelError as error:
+        raise UserError(str(error)) from None

@@ -21,19 +21,44 @@ from sweep.store import Store
 Report = Callable[[EpochRecord, Sequence[Predictions]], None]
 
 
+class Evaluation(Protocol):
+    """A checkpoint under evaluation."""
+
+    def result(self) -> Sequence[Predictions]:
+        """Wait for the predictions of all cells."""
+        ...
+
+    def cancel(self) -> None:
+        """Nobody waits for it any more: it ends as soon as it can."""
+        ...
+
+
 class Evaluator(Protocol):
     """Stress-tests the checkpoints of a trial.
 
     Attributes:
-        in_flight: checkpoints that may still be under evaluation while the next epoch trains.
+        in_flight: Checkpoints that may still be under evaluation while the next epoch trains.
 
     """
 
     in_flight: int
 
-    def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
-        """Begin to evaluator a checkpoint; calling what is returned waits for the outcome."""
+    def evaluate(self, checkpoint: Path) -> Evaluation:
+        """Begin to stress-test a checkpoint."""
         ...
+
+
+class Done(NamedTuple):
+    """An evaluation that has ended."""
+
+    predictions: Sequence[Predictions]
+
+    def result(self) -> Sequence[Predictions]:
+        """See ``Evaluation``."""
+        return self.predictions
+
+    def cancel(self) -> None:
+        """It is too late for that."""
 
 
 class LocalEvaluator:
@@ -46,12 +71,11 @@ class LocalEvaluator:
         self.store = store
         self.indices = store.indices(config.data.validation)
 
-    def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
-        """Evaluator now."""
+    def evaluate(self, checkpoint: Path) -> Evaluation:
+        """Evaluate now."""
         settings = self.config.stress
         cells = cells_of(settings)
-        outcome = list(stress(checkpoint, self.store, cells, self.indices, settings))
-        return lambda: outcome
+        return Done(list(stress(checkpoint, self.store, cells, self.indices, settings)))
 
 
 class FitResult(NamedTuple):
@@ -112,7 +136,7 @@ def fit(
 class _Waiting(NamedTuple):
     epoch: int
     stats: EpochStats
-    outcome: Callable[[], Sequence[Predictions]]
+    evaluation: Evaluation
 
 
 class Run:
@@ -166,13 +190,21 @@ class Run:
         """Train, evaluator and report epoch after epoch, giving each record once it is reported."""
         if self.history and self.over(self.history[-1]):
             return
-        for record in self._records():
-            yield record
-            if self.over(record):
-                return
+        try:
+            for record in self._records():
+                yield record
+                if self.over(record):
+                    return
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Cancel the evaluations that nobody waits for; a trial that was stopped ends here."""
+        while self.waiting:
+            self.waiting.popleft().evaluation.cancel()
 
     def _records(self) -> Iterator[EpochRecord]:
-        trainer = Trainer(self.config, self.store)
+        trainer = Trainer(self.config, self.store, trial=self.trial)
         saved = trainer.resume(self.files)
         reported = self.history[-1].epoch if self.history else 0
         for epoch in range(reported + 1, saved + 1):
@@ -185,15 +217,15 @@ class Run:
         yield from self._settle(0)
 
     def _submit(self, epoch: int, stats: EpochStats) -> None:
-        outcome = self.evaluator.submit(self.files.epoch(epoch))
-        self.waiting.append(_Waiting(epoch, stats, outcome))
+        evaluation = self.evaluator.evaluate(self.files.epoch(epoch))
+        self.waiting.append(_Waiting(epoch, stats, evaluation))
 
     def _settle(self, in_flight: int) -> Iterator[EpochRecord]:
         """Report the oldest epochs until no more than ``in_flight`` are under evaluation."""
         while len(self.waiting) > in_flight:
             latest = self.waiting[-1].epoch
             waiting = self.waiting.popleft()
-            predictions = waiting.outcome()
+            predictions = waiting.evaluation.result()
             record = self._record(waiting, predictions)
             self.history.append(record)
             self.report(record, predictions)

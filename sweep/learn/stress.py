@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import mrimodels
 from sweep.config.levels import reached, shift_of
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.core.records import CLEAN, Cell, Predictions
-from sweep.learn.checkpoints import CheckpointInfo
+from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.inputs import Batch, corrupt, gather, normalize
 from sweep.learn.loading import prefetched
 from sweep.store import Store
@@ -104,8 +103,19 @@ def stress(
         device: None: a GPU where there is one.
 
     """
-    device = device or default_device()
-    data = CheckpointInfo.read(checkpoint).config.data
-    model, _ = mrimodels.load(checkpoint, device=str(device))
+    loaded = load_checkpoint(checkpoint, device or default_device())
+    yield from stress_loaded(loaded, store, cells, indices, settings)
+
+
+def stress_loaded(
+    loaded: LoadedCheckpoint,
+    store: Store,
+    cells: Iterable[Cell],
+    indices: NDArray[np.int64],
+    settings: StressSettings,
+) -> Iterator[Predictions]:
+    """Stress-test a checkpoint that was read before; see ``stress``."""
+    model, info = loaded
+    device = next(model.parameters()).device
     for cell in cells:
-        yield predict(model, store, indices, cell, data, settings, device)
+        yield predict(model, store, indices, cell, info.config.data, settings, device)

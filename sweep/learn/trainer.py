@@ -65,16 +65,22 @@ class Trainer:
     interrupted between two epochs ends with the same weights as training that was not.
 
     Args:
-        config: what to train.
-        store: with the slices.
-        device: None: a GPU where there is one.
+        config: What to train.
+        store: The store with the slices.
+        device: Where to train; None: on a GPU where there is one.
+        trial: The name of the trial, written into its checkpoints.
 
     """
 
     def __init__(
-        self, config: TrialConfig, store: Store, device: torch.device | None = None
+        self,
+        config: TrialConfig,
+        store: Store,
+        device: torch.device | None = None,
+        trial: str = "fit",
     ) -> None:
         self.config = config
+        self.trial = trial
         self.store = store
         self.device = device or default_device()
         self.indices = store.indices(config.data.train)
@@ -125,7 +131,15 @@ class Trainer:
     def save(self, files: CheckpointFolder, epoch: int, stats: EpochStats) -> None:
         """Write the model as a checkpoint of its own, then the rest of the state beside it."""
         files.path.mkdir(parents=True, exist_ok=True)
-        info = CheckpointInfo.of(self.config, self.store, epoch, stats)
+        info = CheckpointInfo(
+            trial=self.trial,
+            config=self.config,
+            labels=tuple(self.store.label_names),
+            task=self.store.task,
+            fingerprint=self.store.fingerprint,
+            epoch=epoch,
+            stats=stats,
+        )
         mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=info.to_plain())
         with replacing(files.state) as temporary:
             torch.save({"epoch": epoch, "optimizer": self.optimizer.state_dict()}, temporary)

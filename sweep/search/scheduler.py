@@ -85,7 +85,7 @@ class StratifiedASHA(FIFOScheduler):
 
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
         """Decide on a report as it comes from Tune."""
-        suggestion = Suggestion(**trial.config)
+        suggestion = Suggestion.from_tune(trial.config)
         return self.observe(
             suggestion.trial, suggestion.stratum, result["epoch"], result[self.objective]
         )

@@ -66,7 +66,7 @@ class StudySearcher(Searcher):
         else:
             return str(Searcher.FINISHED)
         self.running[trial_id] = suggestion
-        return suggestion._asdict()
+        return suggestion.to_tune()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record the objective of one epoch; a missing one is recorded nowhere."""

@@ -2,8 +2,9 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
@@ -13,6 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sweep.config.space import Dimension
 from sweep.config.sweep import SearchSettings
+from sweep.core.errors import WorkError
 from sweep.core.keys import seed_of
 from sweep.core.records import Status
 
@@ -31,10 +33,10 @@ class Suggestion(NamedTuple):
     """A configuration to try.
 
     Attributes:
-        trial: its name in the folder, in MLflow and in tables.
-        number: of the Optuna trial.
-        params: by dotted name.
-        stratum: the trials it is compared with for early stopping.
+        trial: Its name in the folder, in MLflow and in tables.
+        number: The number of the Optuna trial.
+        params: The searched values by dotted name.
+        stratum: The name of the trials it is compared with for early stopping.
 
     """
 
@@ -42,6 +44,25 @@ class Suggestion(NamedTuple):
     number: int
     params: dict[str, Any]
     stratum: str
+
+    def to_tune(self) -> dict[str, Any]:
+        """The dictionary that stands for it in Tune's hands."""
+        return self._asdict()
+
+    @classmethod
+    def from_tune(cls, config: Mapping[str, Any]) -> Self:
+        """Back from ``to_tune``.
+
+        Raises:
+            WorkError: A dictionary that is no suggestion.
+
+        """
+        if set(config) != set(cls._fields):
+            raise WorkError(
+                f"a trial of Tune's is none of this sweep; received the keys {sorted(config)} "
+                f"instead of {sorted(cls._fields)}; run sweeps by `mrisweep run`"
+            )
+        return cls(**config)
 
 
 class Study:

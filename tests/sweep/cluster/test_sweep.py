@@ -2,18 +2,33 @@
 
 import os
 import signal
+import socket
 import subprocess
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
+import ray
 import torch
 
 import mrimodels
 from sweep.api.stress import stress_checkpoint
+from sweep.cluster.pool import RemoteEvaluator, start_pool
+from sweep.cluster.session import session
+from sweep.cluster.staging import serving
+from sweep.config.settings import (
+    DataSettings,
+    ModelSettings,
+    StressSettings,
+    TrainSettings,
+    TrialConfig,
+)
+from sweep.config.sweep import ClusterSettings
+from sweep.core.errors import WorkError
 from sweep.learn.fit import fit
 from sweep.results.folder import SweepFolder
 from sweep.search.study import Study
@@ -243,10 +258,64 @@ def test_more_than_the_cluster_has_is_refused_before_anything_is_made(
     assert not sweep.folder.exists()
 
 
+def test_a_tracking_server_that_hangs_leaves_every_trial_settled(
+    make_sweep: Callable[..., Sweep],
+) -> None:
+    """A server that takes connections and never answers, for the whole of the sweep."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        sweep = make_sweep(tracking={"uri": uri, "to": ["mlflow", "jsonl"]})
+        done = sweep.run("search.trials=2", "train.epochs=2")
+    assert done.returncode == 0, done.stderr
+    assert f"run `mrisweep sync {sweep.folder}`" in done.stderr
+    folder = SweepFolder.open(sweep.folder)
+    records = folder.trials()
+    assert [record.status for record in records] == ["finished"] * 2
+    for record in records:
+        assert "robust/auroc_cvar" in record.intervals
+        kept = {path.name for path in folder.checkpoints(record.trial).iterdir()}
+        assert kept == {f"epoch-{record.best_epoch:04d}.pt"}
+    assert (sweep.folder / "log.jsonl").read_text().count('"event": "ended"') == 2
+
+
 def test_a_tracking_server_that_is_down_fails_no_trial(make_sweep: Callable[..., Sweep]) -> None:
     sweep = make_sweep(tracking={"uri": "sqlite:////proc/none/mlflow.db"})
     done = sweep.run("search.trials=1")
     assert done.returncode == 0, done.stderr
-    assert "MLflow does not take the results" in done.stderr
+    assert "mlflow does not take the results" in done.stderr
     assert f"mrisweep sync {sweep.folder}" in done.stderr
     assert len(sweep.best()) == 1
+
+
+def test_a_cancelled_evaluation_ends_early_and_the_next_one_is_whole(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    levels = (1, 2, 3, 4, 5)
+    trial_config = TrialConfig(
+        data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,)),
+        model=ModelSettings(width=4, norm="group"),
+        train=TrainSettings(epochs=1, batch_size=16),
+        stress=StressSettings(artifacts=("motion", "elastic"), levels=levels, batch_size=1),
+    )
+    checkpoint = fit(trial_config, store, tmp_path).checkpoint
+    cluster = ClusterSettings()
+    with session(cluster), serving(store, cluster) as staging:
+        pool = start_pool(staging, trial_config.data, trial_config.stress, cluster)
+        evaluator = RemoteEvaluator(pool, trial_config.stress)
+        whole = evaluator.evaluate(checkpoint).result()
+        running = evaluator.evaluate(checkpoint)
+        running.cancel()
+        (part,) = ray.get(list(running.calls.values()))
+        assert len(part) < len(whole)
+        with pytest.raises(WorkError, match="had been cancelled"):
+            running.result()
+        again = evaluator.evaluate(checkpoint).result()
+        assert all(
+            (one.probability == two.probability).all()
+            for one, two in zip(whole, again, strict=True)
+        )
+        checkpoint.unlink()
+        with pytest.raises(ray.exceptions.RayTaskError, match="a checkpoint disappeared before"):
+            evaluator.evaluate(checkpoint).result()

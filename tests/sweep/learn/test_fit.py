@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from sweep.config.settings import TrainSettings, TrialConfig
 from sweep.core.errors import UserError
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.checkpoints import CheckpointInfo
-from sweep.learn.fit import FitResult, LocalEvaluator, fit
+from sweep.learn.fit import FitResult, LocalEvaluator, Run, fit
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer, learning_rate, loss_of
 from sweep.store import Store
@@ -55,8 +56,25 @@ class LateEvaluator(LocalEvaluator):
 
     in_flight = 1
 
-    def submit(self, checkpoint: Path) -> Callable[[], Sequence[Predictions]]:
-        return lambda: super(LateEvaluator, self).submit(checkpoint)()
+    def __init__(self, config: TrialConfig, store: Store) -> None:
+        super().__init__(config, store)
+        self.cancelled: list[Path] = []
+
+    def evaluate(self, checkpoint: Path) -> "Late":
+        return Late(self, checkpoint)
+
+
+class Late(NamedTuple):
+    """An evaluation that is done when it is asked for."""
+
+    evaluator: LateEvaluator
+    checkpoint: Path
+
+    def result(self) -> Sequence[Predictions]:
+        return LocalEvaluator.evaluate(self.evaluator, self.checkpoint).result()
+
+    def cancel(self) -> None:
+        self.evaluator.cancelled.append(self.checkpoint)
 
 
 def metrics(result: FitResult) -> list[tuple[float, dict[str, float]]]:
@@ -70,6 +88,28 @@ def test_a_late_evaluator_changes_nothing(
     late = fit(trial_config, store, tmp_path / "late", evaluator=LateEvaluator(trial_config, store))
     assert metrics(now) == metrics(late)
     assert_same_weights(now.checkpoint, late.checkpoint)
+
+
+def test_a_trial_that_is_stopped_cancels_what_is_under_evaluation(
+    trial_config: TrialConfig, store: Store, tmp_path: Path
+) -> None:
+    late = LateEvaluator(trial_config, store)
+    run = Run(trial_config, store, tmp_path, evaluator=late)
+    epochs = run.epochs()
+    assert next(epochs).epoch == 1
+    assert late.cancelled == []
+    run.close()
+    assert late.cancelled == [run.files.epoch(2)]
+    assert run.files.epoch(2).exists(), "it is cancelled by saying so"
+
+
+def test_a_trial_that_ends_early_cancels_what_is_under_evaluation(
+    trial_config: TrialConfig, store: Store, tmp_path: Path
+) -> None:
+    frozen = trained(trial_config, epochs=9, lr=1e-12, weight_decay=0.0, patience=2)
+    late = LateEvaluator(frozen, store)
+    fit(frozen, store, tmp_path, evaluator=late)
+    assert [path.name for path in late.cancelled] == ["epoch-0004.pt"]
 
 
 class KilledError(Exception):
@@ -225,13 +265,14 @@ def test_a_checkpoint_says_where_it_comes_from(
     checkpoint = fit(trained(trial_config, epochs=1), store, tmp_path).checkpoint
     info = CheckpointInfo.read(checkpoint)
     assert info.config == trained(trial_config, epochs=1)
+    assert info.trial == "fit"
     assert (info.fingerprint, info.labels) == (store.fingerprint, ("a", "b"))
 
 
 def test_a_checkpoint_without_its_info_is_refused(tmp_path: Path) -> None:
     spec = mrimodels.ModelSpec(arch="preact_resnet18", norm="batch", n_outputs=2, width=4)
     mrimodels.save(tmp_path / "bare.pt", mrimodels.build(spec), spec)
-    with pytest.raises(UserError, match="does not say how it was trained"):
+    with pytest.raises(UserError, match=r"does not say how it was trained; .* without trial, con"):
         CheckpointInfo.read(tmp_path / "bare.pt")
 
 
