@@ -121,13 +121,12 @@ def start_pool(
         WorkError: one cannot come by the store.
 
     """
-    actor = ray.remote(EvaluatorActor).options(
+    actor = ray.remote(concurrency_groups={"control": 1})(EvaluatorActor).options(
         num_cpus=cluster.evaluator.cpu,
         num_gpus=cluster.evaluator.gpu,
         max_restarts=-1,
         max_task_retries=CALL_RETRIES,
         scheduling_strategy="SPREAD",
-        concurrency_groups={"control": 1},
     )
     share = cluster.evaluator
     pool = [actor.remote(staging, data, settings, share) for _ in range(cluster.evaluators)]

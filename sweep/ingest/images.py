@@ -10,7 +10,7 @@ from sweep.ingest.formats.manifest import Row, located, read_manifest
 from sweep.ingest.formats.pixels import check_size, fit, read_grey, size_of
 from sweep.ingest.labels import label_names, task_of
 from sweep.ingest.plan import Item, Plan, Plane, Skipped
-from sweep.store.slices import Slice, Task
+from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import Dealing, deal_slices
 
 
@@ -85,7 +85,7 @@ def plan_images(
 
 def _slice(row: Row) -> Slice:
     return Slice(
-        key=f"{row.patient}/{row.file}",
+        key=slice_key(scan_name(row.patient, row.file), None),
         patient=row.patient,
         split=row.split or "",
         labels=row.labels,

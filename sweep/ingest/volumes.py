@@ -12,9 +12,9 @@ from sweep.ingest.formats.pixels import check_size, fitted_mm
 from sweep.ingest.formats.planes import Axis, Outline
 from sweep.ingest.labels import label_names, task_of
 from sweep.ingest.plan import Item, Plan, Progress, Skipped
-from sweep.ingest.volumes_reader import Format, VolumeReader, slice_key
+from sweep.ingest.volumes_reader import Format, VolumeReader
 from sweep.store.geometry import Geometry
-from sweep.store.slices import Slice, Task
+from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import Dealing, deal_slices
 
 
@@ -122,8 +122,11 @@ def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator
                 "this one, which count from 0. Correct the column 'slice'."
             )
         patient = row.patient or outline.patient
+        scan = scan_name(patient, row.file)
         yield Slice(
-            key=slice_key(patient, row.file, number),
+            key=slice_key(scan, number),
+            scan=scan,
+            number=number,
             patient=patient,
             split=row.split or "",
             labels=row.labels,

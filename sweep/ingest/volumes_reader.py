@@ -13,16 +13,6 @@ from sweep.ingest.formats.planes import Axis, Outline, Section
 from sweep.ingest.plan import Item, Plane
 
 
-def slice_key(patient: str, file: str, number: int) -> str:
-    """Name a slice of a volume: the store's key, from which ``slice_number`` reads."""
-    return f"{patient}/{file}/{number:03d}"
-
-
-def slice_number(key: str) -> int:
-    """Which slice of its volume a key names, from 0."""
-    return int(key.rpartition("/")[2])
-
-
 @dataclass(frozen=True)
 class Format:
     """How the volumes of a format are read.
@@ -65,7 +55,7 @@ class VolumeReader:
             UnusableError: a damaged volume, or one that shows nothing.
 
         """
-        numbers = [slice_number(one.key) for one in item.slices]
+        numbers = [one.number or 0 for one in item.slices]
         shows = False
         for one in self.format.sections(self.folder / item.name, self.axis, numbers):
             shows = shows or bool(one.image.min() < one.image.max())

@@ -1,6 +1,6 @@
 """What a store looks like on disk, and where each of its values lies.
 
-Format version 2, one HDF5 file; every dataset but ``kspace`` is contiguous and uncompressed::
+Format version 3, one HDF5 file; every dataset but ``kspace`` is contiguous and uncompressed::
 
     images           float32 or float16 (slice, row, column); times ``scale``: the source's units
     scale            float32 (slice,), a power of two; 1 for float32
@@ -9,7 +9,9 @@ Format version 2, one HDF5 file; every dataset but ``kspace`` is contiguous and 
     sampling         int32 (slice, 5): coils, rows, columns of the slice's own k-space, first
                      acquired line and the one after the last; only with ``kspace``
     labels           uint8 (slice, label), 1 = shown
-    slice_key        string (slice,), unique
+    slice_key        string (slice,), unique: ``scan``, or ``scan/number``
+    scan             string (slice,), what was scanned as one: a volume, or a single picture
+    number           int32 (slice,), place in the scan from 0; -1 = the source numbers none
     patient          string (slice,)
     split            string (slice,), a fold or a named split; one for each patient
     sequence         string (slice,), empty = unknown
@@ -44,15 +46,16 @@ from sweep.core.files import replacing
 from sweep.store.geometry import Frame, Geometry
 from sweep.store.slices import Slice, Task, multi_hot
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 ALIGNMENT = 64  # bytes; without it HDF5 puts the pixels at any offset, even an odd one
 PixelType = Literal["float32", "float16"]
 KSPACE = np.dtype("<c8")
 ATTRIBUTES = ("label_names", "task", "source")
 DESCRIBED = (
-    *("labels", "slice_key", "patient", "split", "sequence"),
+    *("labels", "slice_key", "scan", "number", "patient", "split", "sequence"),
     *("pixel_mm", "thickness_mm", "orientation"),
 )
+UNNUMBERED = -1  # in place of the number of a slice that its source does not number
 SAMPLING = "sampling"  # described, too, where there is k-space
 MEASURED = {  # of each slice, as its pixels are stored: shape and type of one value
     "scale": ((), "<f4"),
@@ -141,6 +144,10 @@ def descriptions(slices: Sequence[Slice], form: Form) -> dict[str, NDArray[np.ge
     values: dict[str, NDArray[np.generic]] = {
         "labels": multi_hot(slices, form.label_names),
         "slice_key": _text([one.key for one in slices]),
+        "scan": _text([one.scan for one in slices]),
+        "number": np.array(
+            [UNNUMBERED if one.number is None else one.number for one in slices], "<i4"
+        ),
         "patient": _text([one.patient for one in slices]),
         "split": _text([one.split for one in slices]),
         "sequence": _text([one.sequence for one in slices]),
@@ -151,6 +158,10 @@ def descriptions(slices: Sequence[Slice], form: Form) -> dict[str, NDArray[np.ge
     if form.kspace is not None:
         values[SAMPLING] = np.array([_sampling(one) for one in geometries], "<i4")
     return values
+
+
+def _number(one: Slice) -> int:
+    return UNNUMBERED if one.number is None else one.number
 
 
 def _text(texts: Sequence[str]) -> NDArray[np.generic]:

@@ -106,6 +106,16 @@ class Store:
         return _text(self.columns["slice_key"])
 
     @cached_property
+    def scans(self) -> NDArray[np.str_]:
+        """(N,) names of what was scanned as one; slices of one volume share it."""
+        return _text(self.columns["scan"])
+
+    @property
+    def numbers(self) -> NDArray[np.int32]:
+        """(N,) places in the scans, from 0; -1 where the source numbers none."""
+        return self.columns["number"]
+
+    @cached_property
     def patients(self) -> NDArray[np.str_]:
         """(N,)."""
         return _text(self.columns["patient"])
@@ -231,10 +241,10 @@ def _reading(path: Path) -> Iterator[h5py.File]:
 def _check_format(file: h5py.File, path: Path) -> None:
     found = file.attrs.get("format_version")
     if found != FORMAT_VERSION:
-        is_store = "has no format version" if found is None else f"has version {found}"
+        version = "none" if found is None else f"version {found}"
         raise UserError(
-            f"This program reads stores of format version {FORMAT_VERSION}; {path} {is_store}. "
-            "Ingest the data again with this program."
+            f"the store's format is not version {FORMAT_VERSION}, which this program reads; "
+            f"received {version} in {path}; ingest the data again with this program"
         )
     missing = [name for name in DATASETS if name not in file]
     missing += [name for name in ATTRIBUTES if name not in file.attrs]

@@ -20,13 +20,17 @@ class Slice:
     """One slice without its pixels.
 
     Attributes:
-        key: unique in the store; every random draw for this slice starts from it.
-        patient: whose slice it is; a patient's slices all lie in one split.
-        split: a fold or a named split.
-        labels: the findings; empty = none.
-        origin: where it was read, for messages; not stored.
-        sequence: the source's name of the pulse sequence or series; empty = it does not say.
-        geometry: where its pixels lie.
+        key: Its name, unique in the store, see ``slice_key``; every random draw for the slice
+            starts from it.
+        patient: The patient it shows; a patient's slices all lie in one split.
+        split: A fold or a named split.
+        labels: The findings; empty = none.
+        origin: Where it was read, for messages; not stored.
+        sequence: The source's name of the pulse sequence or series; empty = it does not say.
+        geometry: Where its pixels lie.
+        scan: What was scanned as one with it: slices of one volume share it. By default the slice
+            is a scan of its own, named by its key.
+        number: Its place in the scan, from 0; None where the source numbers none.
 
     """
 
@@ -37,6 +41,21 @@ class Slice:
     origin: str
     sequence: str = ""
     geometry: Geometry = UNKNOWN
+    scan: str = ""
+    number: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scan", self.scan or self.key)
+
+
+def scan_name(patient: str, file: str) -> str:
+    """The name of the scan that a file of a patient holds."""
+    return f"{patient}/{file}"
+
+
+def slice_key(scan: str, number: int | None) -> str:
+    """The key of a slice: its scan, and its place in it where there is one."""
+    return scan if number is None else f"{scan}/{number:03d}"
 
 
 def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task) -> None:

@@ -14,7 +14,7 @@ from sweep.ingest.fastmri.survey import Survey, Wide, survey
 from sweep.ingest.fastmri.tables import Owner, Tables, read_tables
 from sweep.ingest.formats.pixels import check_size
 from sweep.ingest.plan import Item, Plan, Progress
-from sweep.store.slices import Slice
+from sweep.store.slices import Slice, scan_name, slice_key
 from sweep.store.splits import Dealing, deal_slices
 
 
@@ -144,7 +144,9 @@ def _items(
 ) -> tuple[Item, ...]:
     slices = [
         Slice(
-            key=f"{name}/{number:03d}",
+            key=slice_key(scan_name(owners[name].patient, name), number),
+            scan=scan_name(owners[name].patient, name),
+            number=number,
             patient=owners[name].patient,
             split=owners[name].split,
             labels=tables.labels(name, number),

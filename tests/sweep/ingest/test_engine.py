@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from sweep.core.errors import UserError, WorkError
-from sweep.ingest import workplace
+from sweep.ingest import partial
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
 from sweep.ingest.plan import Plan
@@ -245,7 +245,7 @@ def test_a_store_too_large_for_the_disk_is_refused_before_it_begins(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=24 * 64 * 48 * 4 - 1)
-    monkeypatch.setattr(workplace.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(partial.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(UserError, match=r"24 slices take 0\.000295 GB .* 0\.000295 GB free"):
         ingest(plan_of(pictures), tmp_path / "out" / "s.h5")
     assert list((tmp_path / "out").iterdir()) == []

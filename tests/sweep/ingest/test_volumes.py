@@ -13,8 +13,9 @@ from sweep.ingest.formats.planes import Outline, Section
 from sweep.ingest.labels import label_names, task_of
 from sweep.ingest.plan import Item
 from sweep.ingest.volumes import plan_volumes
-from sweep.ingest.volumes_reader import Format, VolumeReader, slice_key, slice_number
+from sweep.ingest.volumes_reader import Format, VolumeReader
 from sweep.store.geometry import UNKNOWN, Geometry
+from sweep.store.slices import slice_key
 from sweep.store.splits import Dealing, equal_folds
 
 GEOMETRY = Geometry((2.0, 1.0), 3.0, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
@@ -244,13 +245,8 @@ def test_a_volume_that_shows_nothing_is_unusable(volumes):
     assert len(list(plan.reader(plan.items[1]))) == 3
 
 
-@pytest.mark.parametrize("number", [0, 7, 999, 1000])
-def test_a_key_says_its_slice(number):
-    assert slice_number(slice_key("p/1", "series/a.b", number)) == number
-
-
 def test_keys_are_sorted_as_their_slices():
-    keys = [slice_key("p", "a", number) for number in range(120)]
+    keys = [slice_key("p/a", number) for number in range(120)]
     assert sorted(keys) == keys
 
 

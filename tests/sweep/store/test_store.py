@@ -60,7 +60,7 @@ def test_the_file_says_what_it_is_to_any_hdf5_reader(content, tmp_path):
         assert file["images"].chunks is None
         assert file["images"].compression is None
         assert file.attrs["source"] == '{"kind": "test", "size": null}'
-        assert file.attrs["format_version"] == 2
+        assert file.attrs["format_version"] == 3
         assert file.attrs["tool"].startswith("mrisweep")
 
 
@@ -165,18 +165,28 @@ def test_a_truncated_file(content, tmp_path, kept):
         Store.open(path)
 
 
-def test_another_format_version_is_named(content, tmp_path):
+@pytest.mark.parametrize("version", [2, 99])
+def test_another_format_version_is_named(content, tmp_path, version):
     path = content.write(tmp_path / "s.h5").path
     with h5py.File(path, "r+") as file:
-        file.attrs["format_version"] = 99
-    with pytest.raises(UserError, match=r"version 2; .* has version 99\. Ingest .* again"):
+        file.attrs["format_version"] = version
+    message = rf"is not version 3, .*; received version {version} in .*s\.h5; ingest .* again"
+    with pytest.raises(UserError, match=message):
         Store.open(path)
+
+
+def test_scans_and_numbers_come_back(content, tmp_path):
+    volume = content.with_slice(0, scan="ann/v1", number=0).with_slice(1, scan="ann/v1", number=7)
+    store = volume.write(tmp_path / "s.h5")
+    assert store.scans.tolist() == ["ann/v1", "ann/v1", "bob/0", "bob/1", "zoë/0"]
+    assert store.numbers.tolist() == [0, 7, -1, -1, -1]
+    assert store.fingerprint != content.write(tmp_path / "other.h5").fingerprint
 
 
 def test_an_hdf5_file_that_is_no_store(tmp_path):
     with h5py.File(tmp_path / "volume.h5", "w") as file:
         file["kspace"] = np.zeros(3)
-    with pytest.raises(UserError, match="has no format version"):
+    with pytest.raises(UserError, match=r"not version 3, .*; received none in"):
         Store.open(tmp_path / "volume.h5")
 
 

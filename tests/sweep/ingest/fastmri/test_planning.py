@@ -54,8 +54,12 @@ def data(tmp_path):
     return made(tmp_path)
 
 
+def within_patient(key):
+    return key.partition("/")[2]
+
+
 def labelled(plan):
-    return {one.key: set(one.labels) for one in plan.slices if one.labels}
+    return {within_patient(one.key): set(one.labels) for one in plan.slices if one.labels}
 
 
 def note(plan, start):
@@ -83,7 +87,8 @@ def test_a_plan_without_kspace(data):
     one = plan.items[1].slices[2]
     path = data.volumes / "phantom-0001.h5"
     assert plan.items[1].paths == (path,)
-    assert (one.key, one.patient) == ("phantom-0001/002", "phantom-0001")
+    assert (one.key, one.patient) == ("phantom-0001/phantom-0001/002", "phantom-0001")
+    assert (one.scan, one.number) == ("phantom-0001/phantom-0001", 2)
     assert (one.origin, one.sequence) == (f"{path}, slice 2", "CORPD_FBK")
     assert one.geometry.pixel_mm == pytest.approx((140 / 48, 140 / 48))
     assert (one.geometry.thickness_mm, one.geometry.sampling) == (3, None)

@@ -20,6 +20,10 @@ HEADER = """<ismrmrdHeader xmlns="http://www.ismrm.org/ISMRMRD"><encoding>
 <center>{center}</center></kspace_encoding_step_1></encodingLimits></encoding></ismrmrdHeader>"""
 
 
+def within_patients(store):
+    return [key.partition("/")[2] for key in store.keys.tolist()]
+
+
 def numpys_own(kspace):
     """The recipe of fastMRI, (slice, coil, RO, PE) to (slice, 320, 320), in double precision."""
     coils = np.fft.fftshift(
@@ -91,12 +95,12 @@ def test_every_width_goes_through_and_equals_numpys_reconstruction(volumes, tmp_
     assert f"Volumes with more than 400 columns of k-space: 1; {done}: file416." in told
     store = Store.open(tmp_path / "s.h5")
     names = [f"file{width}" for width in WIDTHS if width <= 400 or wide == "keep"]
-    assert store.keys.tolist() == [f"{name}/00{n}" for name in names for n in range(SLICES)]
-    for row, key in enumerate(store.keys):
+    assert within_patients(store) == [f"{name}/00{n}" for name in names for n in range(SLICES)]
+    for row, key in enumerate(within_patients(store)):
         name, number = key.split("/")
         expected = numpys_own(kspaces[name])[int(number)]
         assert np.abs(store.images[row] - expected).max() <= 1e-5 * expected.max()
-    shown = {key: store.labels[row].tolist() for row, key in enumerate(store.keys)}
+    shown = {key: store.labels[row].tolist() for row, key in enumerate(within_patients(store))}
     assert {key: labels for key, labels in shown.items() if any(labels)} == {
         "file320/001": [0, 1, 0, 0],
         "file372/000": [1, 0, 0, 0],
@@ -115,7 +119,7 @@ def test_kspace_is_kept_sample_by_sample_in_one_frame(volumes, tmp_path):
         assert file["kspace"].shape == (len(store), 3, ROWS, 400)
         assert file["kspace"].chunks == (1, 3, ROWS, 400)
         assert file["kspace"][0, 0, ROWS // 2, 200] == kspaces["file314"][0, 0, ROWS // 2, 157]
-    for row, key in enumerate(store.keys):
+    for row, key in enumerate(within_patients(store)):
         name, number = key.split("/")
         whole = kspaces[name][int(number)]
         np.testing.assert_array_equal(store.kspace(row), whole)
@@ -194,7 +198,7 @@ def test_a_spoiled_volume_is_named_skipped_and_counted(
     assert "left out, as they cannot be used: 1 file" in told
     assert "\n  file322: " in told
     store = Store.open(tmp_path / "out" / "s.h5")
-    assert store.keys.tolist() == ["file320/000", "file320/001", "file326/000", "file326/001"]
+    assert within_patients(store) == ["file320/000", "file320/001", "file326/000", "file326/001"]
     assert store.labels.sum(axis=0).tolist() == [0, 1, 0, 0]
     assert list((tmp_path / "out").iterdir()) == [tmp_path / "out" / "s.h5"]
     assert [one["name"] for one in store.source["skipped"]] == ["file322"]
