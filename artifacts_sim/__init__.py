@@ -31,7 +31,7 @@ from artifacts_sim.errors import ArtifactError
 from artifacts_sim.families import expand, families, family
 from artifacts_sim.levels import GRIDS, LEVELS, Grid, Knob
 from artifacts_sim.params import Params
-from artifacts_sim.registry import drawn_by, get, named_grid, names, register
+from artifacts_sim.registry import drawn_by, get, named_grid, names, register, unregister
 from artifacts_sim.shifts import Shift, ShiftParams
 
 __all__ = [
@@ -54,4 +54,5 @@ __all__ = [
     "named_grid",
     "names",
     "register",
+    "unregister",
 ]

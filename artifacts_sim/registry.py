@@ -2,6 +2,7 @@
 
 import difflib
 from dataclasses import fields, replace
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from artifacts_sim.base import Artifact
@@ -25,6 +26,9 @@ from artifacts_sim.kinds.zipper import Zipper
 from artifacts_sim.levels import Grid, resolve_grid
 from artifacts_sim.params import Params
 
+GROUP = "mrisweep.artifacts"
+"""Entry points of other packages: the name of an artifact, and its class or an instance."""
+
 _artifacts: dict[str, Artifact] = {}
 
 
@@ -32,20 +36,51 @@ def register(artifact: Artifact) -> None:
     """Make an artifact known under its name, with its default options.
 
     Raises:
-        ArtifactError: the name is taken.
+        ArtifactError: The name is taken.
 
     """
     if artifact.name in _artifacts:
         raise ArtifactError(
-            f"an artifact's name is unique: received {artifact.name!r} again, from "
+            f"there is an artifact of this name already; received {artifact.name!r} again, from "
             f"{type(artifact).__name__}; give it another name"
         )
     _artifacts[artifact.name] = artifact
 
 
+def unregister(name: str) -> None:
+    """Forget an artifact that was registered; one that is not known stays so."""
+    _artifacts.pop(name, None)
+
+
 def names() -> tuple[str, ...]:
-    """Return the known artifacts, in the order of registration."""
-    return tuple(_artifacts)
+    """Return the known artifacts: in the order of registration, then those of other packages."""
+    return (*_artifacts, *(name for name in _added() if name not in _artifacts))
+
+
+def _added() -> dict[str, EntryPoint]:
+    """What other packages add; nothing of it is imported."""
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _loaded(name: str) -> Artifact:
+    """Import an artifact of another package, and register it."""
+    point = _added()[name]
+    package = point.dist.name if point.dist else "an installed package"
+    try:
+        found = point.load()
+        artifact = found() if isinstance(found, type) else found
+    except Exception as error:  # the code of another package can raise anything
+        raise ArtifactError(
+            f"the artifact {name!r} of {package} cannot be imported; received "
+            f"{type(error).__name__}: {error} from {point.value}; mend or uninstall that package"
+        ) from error
+    if not isinstance(artifact, Artifact) or artifact.name != name:
+        raise ArtifactError(
+            f"the entry point {name!r} of {package} is no artifact of that name; received "
+            f"{found!r} from {point.value}; mend or uninstall that package"
+        )
+    register(artifact)
+    return artifact
 
 
 def get(name: str, **options: Any) -> Artifact:
@@ -60,16 +95,16 @@ def get(name: str, **options: Any) -> Artifact:
             option is unknown, or has a value that the artifact refuses.
 
     """
-    if name not in _artifacts:
+    if name not in names():
         raise ArtifactError(
-            f"artifacts are asked for by name: received {name!r}; {_nearest(name, names())}"
+            f"there is no such artifact; received {name!r}; {_nearest(name, names())}"
         )
-    artifact = _artifacts[name]
+    artifact = _artifacts[name] if name in _artifacts else _loaded(name)
     known = [field.name for field in fields(artifact)]
     for option in options:
         if option not in known:
             raise ArtifactError(
-                f"{name} takes the options it has: received {option!r}; {_nearest(option, known)}"
+                f"{name} has no such option; received {option!r}; {_nearest(option, known)}"
             )
     return replace(artifact, **options)
 

@@ -17,7 +17,8 @@ on, and so the same function in train and in eval mode. It needs more than one p
 one the deviation from the mean is zero whatever the image.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
 
 from torch import Tensor, nn
 
@@ -62,13 +63,51 @@ class _GroupNorm(nn.GroupNorm):
         return super().forward(input).to(input.dtype)
 
 
-NORMS: Mapping[str, Callable[[int, float], nn.Module]] = {
+Norm = Callable[[int, float], nn.Module]
+"""(channels, eps) -> layer, whose `reset_parameters` sets its start and draws nothing."""
+
+GROUP = "mrisweep.norms"
+"""Entry points of other packages: the name of a norm, and its `Norm`."""
+
+_SHIPPED: Mapping[str, Norm] = {
     "batch": lambda channels, eps: nn.BatchNorm2d(channels, eps),
     "group": lambda channels, eps: _GroupNorm(group_count(channels), channels, eps),
     "layer": lambda channels, eps: _GroupNorm(1, channels, eps),
     "instance": lambda channels, eps: _GroupNorm(channels, channels, eps),
 }
-"""Name -> (channels, eps) -> layer, whose `reset_parameters` sets its start and draws nothing."""
+
+
+class _Norms(Mapping[str, Norm]):
+    """The table: the norms that ship, then those of other packages, imported when asked for."""
+
+    def __getitem__(self, name: str) -> Norm:
+        return _SHIPPED[name] if name in _SHIPPED else _loaded(_added()[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**_SHIPPED, **_added()})
+
+    def __len__(self) -> int:
+        return len({**_SHIPPED, **_added()})
+
+
+NORMS: Mapping[str, Norm] = _Norms()
+"""Name -> norm."""
+
+
+def _added() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _loaded(point: EntryPoint) -> Norm:
+    try:
+        norm: Norm = point.load()
+    except Exception as error:  # the code of another package can raise anything
+        package = point.dist.name if point.dist else "an installed package"
+        raise ModelError(
+            f"the norm {point.name!r} of {package} cannot be imported; received "
+            f"{type(error).__name__}: {error} from {point.value}; mend or uninstall that package"
+        ) from error
+    return norm
 
 
 def norm_factory(name: str, eps: float) -> NormFactory:

@@ -1,0 +1,164 @@
+"""Rigid motion against the law, its limits and a plain NumPy reference in float64."""
+
+import numpy as np
+import pytest
+import torch
+
+import artifacts_sim
+from artifacts_sim import ArtifactError
+from artifacts_sim.acquisition.geometry import FIELD_OF_VIEW_MM
+from artifacts_sim.kinds.motion import rigid
+from tests.support.artifacts import apply, every_size, image, object_in, spectrum
+
+MM_PER_DEGREE = artifacts_sim.get("motion").mm_per_degree
+
+
+def spliced(x, event_offset, poses):
+    """Line by line, k-space of the moving object: the DC segment sees x, the others a pose."""
+    n_lines = x.shape[1]
+    segment_of = [
+        sum(event <= k / n_lines for event in event_offset)
+        for k in range(-(n_lines // 2), n_lines - n_lines // 2)
+    ]
+    at_dc = segment_of[n_lines // 2]
+    moved = [segment for segment in range(3) if segment != at_dc]
+    spectra = {at_dc: spectrum(x)} | {s: spectrum(p) for s, p in zip(moved, poses, strict=True)}
+    return np.stack([spectra[s][:, line] for line, s in enumerate(segment_of)], axis=1)
+
+
+def posed(x, degrees, shift_mm, pixel_mm=(1.0, 1.0)):
+    planes = torch.from_numpy(x.astype(np.float32))[None, None]
+    moved = rigid(planes, np.deg2rad([degrees]), np.array([shift_mm]), pixel_mm)
+    return moved[0, 0].double().numpy()
+
+
+def default_pixel(size):
+    """Of an image that comes without a geometry."""
+    return (FIELD_OF_VIEW_MM / max(size),) * 2
+
+
+class TestMotion:
+    @every_size
+    @pytest.mark.parametrize(
+        "event_offset",
+        [(-0.2, 0.1), (0.05, 0.3), (-0.3, -0.1), (-0.125, 0.25)],
+        ids=["around DC", "after", "before", "on lines"],
+    )
+    def test_lines_are_spliced_from_the_poses(self, size, event_offset):
+        x, knob = object_in(size), 10.0
+        rotation, shift = np.array([0.7, -0.9]), np.array([[0.5, -1], [-0.6, 0.8]])
+        y = apply(
+            "motion", x, knob, event_offset=event_offset, unit_rotation=rotation, unit_shift=shift
+        )
+        poses = [
+            posed(x, knob * r, MM_PER_DEGREE * knob * s, default_pixel(size))
+            for r, s in zip(rotation, shift, strict=True)
+        ]
+        F = spliced(x, event_offset, poses)
+        np.testing.assert_allclose(y, np.abs(image(F)), atol=3e-6)
+        parseval = (np.abs(F) ** 2).sum() / F.size
+        assert (y**2).sum() == pytest.approx(parseval, rel=1e-5)
+
+    @every_size
+    def test_a_translation_is_a_phase_ramp(self, size):
+        """Whole pixels along both axes, so that bilinear interpolation is exact."""
+        x, (H, W), event_offset = object_in(size), size, (-0.1, 0.2)
+        rows, columns = np.array([2, -3]), np.array([-1, 4])
+        pixels = np.stack([rows, columns], axis=1)
+        unit_shift = pixels * default_pixel(size) / (MM_PER_DEGREE * 40)
+        y = apply(
+            "motion",
+            x,
+            40.0,
+            event_offset=event_offset,
+            unit_rotation=np.zeros(2),
+            unit_shift=unit_shift,
+        )
+        F = spectrum(x)
+        k_h, k_w = np.arange(H)[:, None] - H // 2, np.arange(W) - W // 2
+        for moved, a, b in zip((k_w / W < -0.1, k_w / W >= 0.2), rows, columns, strict=True):
+            ramp = np.exp(-2j * np.pi * (k_h * a / H + k_w * b / W))
+            F[:, moved] *= ramp[:, moved]
+        np.testing.assert_allclose(y, np.abs(image(F)), atol=2e-5)
+
+    @every_size
+    def test_one_segment_is_no_motion(self, size):
+        """Where one pose holds for all lines, it is the reference, and the object stays put."""
+        x = object_in(size)
+        y = apply(
+            "motion",
+            x,
+            40.0,
+            event_offset=(-0.6, 0.6),
+            unit_rotation=np.ones(2),
+            unit_shift=np.ones((2, 2)),
+        )
+        np.testing.assert_allclose(y, x, atol=1e-6)
+
+    def test_equal_poses_are_no_motion(self):
+        x = object_in((30, 34))
+        y = apply(
+            "motion",
+            x,
+            40.0,
+            event_offset=(-0.1, 0.1),
+            unit_rotation=np.zeros(2),
+            unit_shift=np.zeros((2, 2)),
+        )
+        np.testing.assert_allclose(y, x, atol=2e-5)
+
+    @pytest.mark.parametrize("size", [16, 17])
+    def test_a_quarter_turn_is_exact(self, size):
+        x = np.random.default_rng(0).uniform(size=(size, size))
+        turned = posed(x, 90.0, (0.0, 0.0))
+        np.testing.assert_allclose(turned, np.rot90(x), atol=1e-5)
+
+    def test_the_centre_is_fixed_and_shifts_are_in_mm(self):
+        x = np.zeros((41, 41))
+        x[19:22, 19:22] = 1
+        np.testing.assert_allclose(posed(x, 30.0, (0, 0))[20, 20], 1, atol=1e-6)
+        moved = posed(x, 0.0, (1.0, -5.0), pixel_mm=(0.5, 1.0))
+        np.testing.assert_allclose(moved, np.roll(x, (2, -5), axis=(0, 1)), atol=1e-4)
+
+    def test_a_quarter_turn_of_oblong_pixels_keeps_the_object_in_mm(self):
+        """A bar of 20 x 4 mm is one of 4 x 20 mm afterwards, whatever the pixels."""
+        x = np.zeros((60, 120))  # 1 x 0.5 mm
+        x[20:40, 56:64] = 1
+        turned = posed(x, 90.0, (0, 0), pixel_mm=(1.0, 0.5))
+        expected = np.zeros((60, 120))
+        expected[28:32, 40:80] = 1
+        assert np.abs(turned - expected).mean() < 0.005
+
+    @pytest.mark.parametrize("movements", [1, 2, 5])
+    def test_every_segment_has_a_pose_of_its_own(self, movements):
+        """Only the segment that holds DC rests: the energy of the errors is in the others."""
+        x = object_in((32, 64))
+        art = artifacts_sim.get("motion", movements=movements, mm_per_degree=0.0)
+        events = np.linspace(-0.3, 0.4, movements)
+        turns = np.ones(movements)
+        still = np.zeros((movements, 2))
+        y = apply(art, x, 9.0, event_offset=events, unit_rotation=turns, unit_shift=still)
+        k = (np.arange(64) - 32) / 64
+        segment = (events[:, None] <= k).sum(axis=0)
+        turned = spectrum(posed(x, 9.0, (0, 0)))
+        F = np.where(segment == segment[32], spectrum(x), turned)
+        np.testing.assert_allclose(y, np.abs(image(F)), atol=3e-6)
+
+    def test_a_movement_needs_to_happen(self):
+        with pytest.raises(ArtifactError, match="movements is a whole number from 1: received 0"):
+            artifacts_sim.get("motion", movements=0)
+
+    @pytest.mark.parametrize(
+        ("name", "option"),
+        [
+            ("motion", "movements"),
+            ("spike", "spikes"),
+            ("zipper", "zippers"),
+            ("zipper", "width_px"),
+            ("elastic", "control_points"),
+        ],
+    )
+    def test_counts_are_whole(self, name, option):
+        for value in (7.5, "7", None):
+            with pytest.raises(ArtifactError, match=rf"{option} is a whole number from \d: rec"):
+                artifacts_sim.get(name, **{option: value})

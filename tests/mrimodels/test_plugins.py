@@ -1,0 +1,56 @@
+"""Norms of other packages."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import mrimodels
+from tests.support.plugins import install
+
+PLUGIN = {"mrisweep.norms": {"scale": "my_norms:scale"}}
+SOURCE = """
+from torch import nn
+class Scale(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(__import__("torch").ones(channels))
+    def reset_parameters(self):
+        nn.init.ones_(self.weight)
+    def forward(self, x):
+        return x * self.weight[:, None, None]
+def scale(channels, eps):
+    return Scale(channels)
+"""
+
+
+def spec(norm: str) -> mrimodels.ModelSpec:
+    return mrimodels.ModelSpec(arch="preact_resnet18", norm=norm, n_outputs=2, width=4)
+
+
+def test_a_package_can_add_a_norm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, PLUGIN, my_norms=SOURCE)
+    assert list(mrimodels.NORMS)[-1] == "scale"
+    assert len(mrimodels.NORMS) == len(list(mrimodels.NORMS))
+    model = mrimodels.build(spec("scale"))
+    kinds = {type(module).__name__ for module in model.modules()}
+    assert "Scale" in kinds
+    assert not [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    weights = {k: v for k, v in model.named_parameters() if v.ndim >= 2}
+    group = dict(mrimodels.build(spec("group")).named_parameters())
+    assert all(torch.equal(value, group[name]) for name, value in weights.items())
+    path = tmp_path / "model.pt"
+    mrimodels.save(path, model, spec("scale"))
+    assert mrimodels.load(path)[1].norm == "scale"
+
+
+def test_a_broken_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, PLUGIN, my_norms="raise OSError('gone')")
+    with pytest.raises(mrimodels.ModelError, match="'scale' of mine cannot be imported; received"):
+        mrimodels.build(spec("scale"))
+
+
+def test_a_norm_that_does_not_exist_is_named_with_the_nearest() -> None:
+    with pytest.raises(mrimodels.ModelError, match="did you mean 'group'"):
+        spec("groop")
