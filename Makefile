@@ -1,9 +1,17 @@
-# Two commands, each enough on a fresh clone with Python 3.11 or newer and make alone.
+# Two commands, each enough on a fresh clone with Python 3.11 or newer and make alone: demo, test.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WHEEL := build/wheel
+# Two workers for what needs no cluster: Ray's tests start clusters that take both cores.
+PARALLEL := -n 2 --dist worksteal
 
-.PHONY: demo test lint clean
+.PHONY: help demo test test-fast test-wheel test-minimum lint docs clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
+	@echo "  MRISWEEP_TEST_DATA names the folder of real data for the tests (default ../shared);"
+	@echo "  the tests that need them are skipped, and say so, where it is absent."
 
 demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table (under 5 minutes)
 	rm -rf demo
@@ -12,10 +20,32 @@ demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table 
 		--reviewed demo/phantom/file_list.csv --rule demo/phantom/rule.yaml --out demo/knee.h5
 	$(BIN)/mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
 
-test: $(VENV)/.installed-test lint  ## lint, types and every test (under 15 minutes on 2 cores)
-	$(BIN)/python -m pytest
+test: $(VENV)/.installed-test lint  ## lint, types and every test (8 minutes on 2 cores)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster"
+	$(BIN)/python -m pytest -m cluster
 
-lint: $(VENV)/.installed-test
+test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without the slow ones (2 minutes)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow"
+
+test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, without the sources
+	rm -rf $(WHEEL) build/lib build/bdist*
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist .
+	$(BIN)/python -m pip install --quiet --no-deps --target $(WHEEL)/site $(WHEEL)/dist/*.whl
+	cp -r tests tools docs deploy examples benchmarks README.md pyproject.toml $(WHEEL)/
+	cd $(WHEEL) && PYTHONPATH=site MRISWEEP_TEST_WHEEL=site \
+		MRISWEEP_TEST_DATA=$(or $(MRISWEEP_TEST_DATA),$(abspath ../shared)) \
+		../../$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow" \
+		--ignore tests/test_rooms.py
+
+test-minimum:  ## fast tests with the oldest versions that pyproject.toml promises
+	$(PYTHON) -m venv build/minimum
+	build/minimum/bin/python -m pip install --quiet -c constraints-minimum.txt --editable '.[test]'
+	build/minimum/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow"
+
+docs: $(VENV)/.installed-docs  ## the API reference from the docstrings, into build/docs
+	$(BIN)/python tools/api_reference.py build/docs
+
+lint: $(VENV)/.installed-test  ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -31,5 +61,9 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@ $(VENV)/.installed
 
-clean:
-	rm -rf $(VENV) demo
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	touch $@ $(VENV)/.installed
+
+clean:  ## remove the environment, the demo and what was built
+	rm -rf $(VENV) demo build
