@@ -24,12 +24,14 @@ kernel of its own would read and write.
 import argparse
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from artifact_floors import floors
 from artifact_libraries import library_calls
 from artifact_measurements import CHUNK, SIZE, OnCpu, OnGpu, copy_bytes_per_s, on_cpu, on_gpu
+from results import Record
 
 import artifacts_sim
 
@@ -118,6 +120,19 @@ def print_cpu_table(args: argparse.Namespace) -> None:
         rows.append(on_cpu(name, least[name], calls.get(name, {}), args.batch, args.rounds))
         print(cpu_line(rows[-1], least[name].what), flush=True)
     print(summary(rows))
+    if args.save:
+        print(f"written to {saved(rows, {name: least[name].what for name in least})}")
+
+
+def saved(rows: Sequence[OnCpu], floor_is: Mapping[str, str]) -> Path:
+    """Write the figures of the CPU's table as JSON."""
+    record = Record("artifacts")
+    for row in rows:
+        record.add("artifact", row.name, "ms a slice", row.apply)
+        for library in LIBRARIES:
+            record.add("artifact", row.name, library, row.libraries.get(library, ""))
+        record.add("artifact", row.name, "of its floor", f"{row.ratio:.2g} x {floor_is[row.name]}")
+    return record.save()
 
 
 def print_gpu_table(args: argparse.Namespace, device: torch.device) -> None:
@@ -142,6 +157,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, help="slices: 16, or 256 on a GPU")
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each number")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--save", action="store_true", help="write the figures as JSON")
     args = parser.parse_args(arguments)
     args.batch = args.batch or (16 if args.device == "cpu" else 256)
     return args

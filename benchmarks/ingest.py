@@ -33,6 +33,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from results import Record
 
 from sweep.ingest.engine import ingest
 from sweep.ingest.fastmri.planning import plan_fastmri
@@ -167,7 +168,7 @@ def seconds(run: Callable[[], None], folder: Path) -> float:
     return time.perf_counter() - started
 
 
-def measure(folder: Path, case: Case, rounds: int, workers: int) -> None:
+def measure(folder: Path, case: Case, rounds: int, workers: int, record: Record) -> None:
     """Print one case."""
     dataset = "reconstruction_rss" if case.stored else "kspace"
     runs: dict[str, Callable[[], None]] = {"ingest": lambda: ingest_all(folder, case, 1)}
@@ -190,6 +191,9 @@ def measure(folder: Path, case: Case, rounds: int, workers: int) -> None:
     for name, taken in median.items():
         ratio = f"  {taken / median['ingest']:5.2f} x ingest" if name != "ingest" else ""
         print(f"  {name:14} {taken:7.3f} s  {size / taken / 1e6:7.0f} MB/s{ratio}")
+    against = "reading" if case.stored else "ifft2"
+    record.add("ingest of", case.name, "reading and FFT", median[against] / median["ingest"])
+    record.add("ingest of", case.name, "and writing", median["h5py writes"] / median["ingest"])
 
 
 def _bytes(path: Path, dataset: str) -> int:
@@ -204,13 +208,17 @@ def main() -> None:
     parser.add_argument("--slices", type=int, default=24, help="of a single-coil volume")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/ingest.json")
     options = parser.parse_args()
+    record = Record("ingest")
     for case in CASES:
         with tempfile.TemporaryDirectory() as temporary:
             folder = Path(temporary) / "volumes"
             slices = options.slices if case.coils == 1 else max(1, options.slices // 6)
             write_volumes(folder, case, options.volumes, slices)
-            measure(folder, case, options.rounds, options.workers)
+            measure(folder, case, options.rounds, options.workers, record)
+    if options.save:
+        print(f"written to {record.save()}")
 
 
 if __name__ == "__main__":

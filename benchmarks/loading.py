@@ -31,6 +31,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
+from results import Record
 
 from sweep.cluster.session import WORKER_ENV
 from sweep.learn.inputs import Batch, gather
@@ -145,6 +146,7 @@ def batch_line(what: str, store: Store, name: str, signal: str, args: argparse.N
     found = medians_ms(works, args.rounds)
     share = f"{found['bare'] / found['ours']:.2f} of its bandwidth"
     print(f"{line(what, found['ours'], found['bare'], 'ms', 'bare map')}, {share}", flush=True)
+    args.record.add("loading", f"random batches, {what}", "measured", share)
 
 
 def opening(folder: Path, args: argparse.Namespace) -> None:
@@ -155,6 +157,7 @@ def opening(folder: Path, args: argparse.Namespace) -> None:
     found = medians_ms(works, args.rounds)
     size = f"opening {large.stat().st_size / 1e9:.0f} GB"
     print(line(size, found["large"], found["small"], "ms", "a store of 4 MB"), flush=True)
+    args.record.add("loading", size, "measured", f"{found['large']:.1f} ms")
 
 
 def memory(folder: Path, args: argparse.Namespace) -> None:
@@ -179,6 +182,7 @@ def memory(folder: Path, args: argparse.Namespace) -> None:
         reader.communicate()
     size = f"two readers of {path.stat().st_size / 1e6:.0f} MB"
     print(line(size, together[1], together[0], "MB", "one reader"), flush=True)
+    args.record.add("loading", size, "measured", f"{together[1] / together[0]:.2f} of one")
 
 
 def proportional_mb(pid: int) -> float:
@@ -224,7 +228,9 @@ def reading_ahead(folder: Path, args: argparse.Namespace) -> None:
     found = {name: ms / STEPS for name, ms in medians_ms(works, args.rounds).items()}
     floor = found.pop("computing")
     for name, ms in found.items():
-        print(line(f"step, loading {name}, {args.device}", ms, floor, "ms", "computing alone"))
+        what = f"step, loading {name}, {args.device}"
+        print(line(what, ms, floor, "ms", "computing alone"))
+        args.record.add("loading", what, "measured", f"{ms / floor:.2f} of computing alone")
 
 
 def network(width: int) -> torch.nn.Module:
@@ -255,7 +261,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--batch", type=int, default=32, help="slices")
     parser.add_argument("--rounds", type=int, default=15, help="measurements of each number")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of the loop")
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/loading.json")
     args = parser.parse_args(arguments)
+    args.record = Record("loading")
     if args.device == "cuda" and not torch.cuda.is_available():
         print("no CUDA device: leave out --device cuda", file=sys.stderr)
         return 2
@@ -264,6 +272,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         for part in (batches, opening, memory, reading_ahead):
             part(Path(scratch), args)
+    if args.save:
+        print(f"written to {args.record.save()}")
     return 0
 
 

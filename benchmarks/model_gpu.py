@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from results import Record
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -100,6 +101,10 @@ def report(norm: str, batch: int, args: argparse.Namespace) -> str:
         return f"{norm:<10}{batch:>6}  out of memory"
     finally:
         torch.cuda.empty_cache()
+    row = f"{norm}, batch {batch}"
+    args.record.add("network on a GPU", row, "images a second", result.images_per_s)
+    args.record.add("network on a GPU", row, "TFLOP/s", result.tflops)
+    args.record.add("network on a GPU", row, "GiB", result.memory_gib)
     extremes = f"{result.slowest:.0f}..{result.fastest:.0f}"
     return (
         f"{norm:<10}{batch:>6}{result.images_per_s:>10.0f}{extremes:>16}"
@@ -119,7 +124,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, default=5, help="steps before the first block")
     parser.add_argument("--steps", type=int, default=10, help="steps in a timed block")
     parser.add_argument("--repeats", type=int, default=7, help="timed blocks")
-    return parser.parse_args(arguments)
+    parser.add_argument("--save", action="store_true", help="write the figures as JSON")
+    args = parser.parse_args(arguments)
+    args.record = Record("model_gpu")
+    return args
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,6 +147,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for norm in args.norms:
         for batch in args.batches:
             print(report(norm, batch, args), flush=True)
+    if args.save:
+        print(f"written to {args.record.save()}")
     return 0
 
 

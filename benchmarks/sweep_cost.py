@@ -26,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 import yaml
+from results import Record
 
 from sweep.cluster.session import WORKER_ENV
 from sweep.results.folder import SweepFolder
@@ -109,7 +110,7 @@ def plain_rates(sweep: Path, epochs: int) -> list[float]:
     return list(json.loads(done.stdout))[1:]
 
 
-def throughput(folder: Path, epochs: int) -> None:
+def throughput(folder: Path, epochs: int, record: Record) -> None:
     """Print a trial's images per second against the plain loop's."""
     store = make_store(folder / "small.h5", slices=1600, size=96)
     sweep = write_sweep(folder, store, trials=1, cpu=1, epochs=epochs, width=16)
@@ -128,6 +129,9 @@ def throughput(folder: Path, epochs: int) -> None:
     print(f"plain loop                    {plain:7.1f} images/s")
     print(f"trial, training alone         {inside:7.1f} images/s   ratio {inside / plain:.3f}")
     print(f"trial, wall clock, everything {whole:7.1f} images/s   ratio {whole / plain:.3f}")
+    table = "inside a sweep"
+    record.add(table, "images per second against the plain loop", "ratio", whole / plain)
+    record.add(table, "the same, training alone", "ratio", inside / plain)
 
 
 def mapped_kb(path: Path) -> Iterator[tuple[int, int]]:
@@ -148,7 +152,7 @@ def mapped_kb(path: Path) -> Iterator[tuple[int, int]]:
             yield sizes[0], sizes[1]
 
 
-def memory(folder: Path) -> None:
+def memory(folder: Path, record: Record) -> None:
     """Print what two trials and an evaluator hold of a store, together, at their peak."""
     store = make_store(folder / "large.h5", slices=12_000, size=96)
     size_mb = store.images.nbytes / 1e6
@@ -174,16 +178,24 @@ def memory(folder: Path) -> None:
     print(f"store                         {size_mb:7.1f} MB, mapped by {len(peak)} processes")
     print(f"resident, each counted alone  {resident:7.1f} MB   ratio {resident / size_mb:.2f}")
     print(f"memory taken, all together    {together:7.1f} MB   ratio {together / size_mb:.2f}")
+    what = f"memory of two trials and an evaluator for a store of {size_mb:.0f} MB"
+    record.add("inside a sweep", what, "ratio", together / size_mb)
 
 
 def main() -> None:
     """Measure both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=6, help="of the throughput measurement")
+    parser.add_argument(
+        "--save", action="store_true", help="write benchmarks/results/sweep_cost.json"
+    )
     options = parser.parse_args()
+    record = Record("sweep_cost")
     with tempfile.TemporaryDirectory() as scratch:
-        throughput(Path(scratch), options.epochs)
-        memory(Path(scratch))
+        throughput(Path(scratch), options.epochs, record)
+        memory(Path(scratch), record)
+    if options.save:
+        print(f"written to {record.save()}")
 
 
 if __name__ == "__main__":

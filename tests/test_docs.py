@@ -2,11 +2,16 @@
 
 import re
 from dataclasses import fields
-from pathlib import Path
+
+import yaml
 
 import artifacts_sim
+from benchmarks import results
+from sweep.cli import parser
+from sweep.config.sweep import SweepConfig
+from tests.support.data import ROOT
 
-ARTIFACTS = Path(__file__).resolve().parents[1] / "docs" / "artifacts.md"
+ARTIFACTS = ROOT / "docs" / "artifacts.md"
 
 
 def rows(columns: int) -> dict[str, list[str]]:
@@ -39,3 +44,27 @@ def test_the_table_of_levels_is_the_one_that_ships() -> None:
             shown(value) for value in artifacts_sim.named_grid("calibrated").knobs_of(name)
         ]
         assert physical == ", ".join(shown(value) for value in art.knob.physical)
+
+
+def test_the_tables_of_performance_are_those_of_the_results() -> None:
+    text = results.DOCUMENT.read_text(encoding="utf-8")
+    assert results.refreshed(text) == text, "run python benchmarks/results.py"
+    assert len(results.PLACE.findall(text)) == len(list(results.FOLDER.glob("*.json")))
+
+
+def first_screen() -> str:
+    return "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:40])
+
+
+def test_the_first_screen_has_a_sweep_file_that_is_valid() -> None:
+    (text,) = re.findall(r"<<'YAML'\n(.*?)\nYAML\n", first_screen(), re.DOTALL)
+    config = SweepConfig.from_dict(yaml.safe_load(text))
+    assert set(config.search.space) == {"model.norm", "train.lr"}
+
+
+def test_the_first_screen_has_commands_that_exist() -> None:
+    lines = [line.partition("#")[0] for line in first_screen().splitlines()]
+    commands = [line.split()[1:] for line in lines if line.startswith("mrisweep ")]
+    assert [command[0] for command in commands] == ["ingest", "check", "run", "best"]
+    for command in commands:
+        parser().parse_args(command)
