@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweep.config.sweep import SearchSettings
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
+
+DEFAULT = SearchSettings().objective  # where nothing says what the sweep's own one was
 
 
 def best(
@@ -28,5 +31,15 @@ def best(
         UserError: No sweep's folder, or see there.
 
     """
-    by = by or SweepFolder.open(Path(path)).config().search.objective
-    return ranking.best(ranking.of_folder(Path(path)), by, norm, where, top)
+    ranked = ranking.of_folder(Path(path))
+    return ranking.best(ranked, by or objective_of(Path(path)), norm, where, top)
+
+
+def objective_of(path: Path) -> str:
+    """The objective of the sweep in a folder.
+
+    Raises:
+        UserError: No sweep's folder.
+
+    """
+    return SweepFolder.open(path).config().search.objective

@@ -12,6 +12,7 @@ from sweep.config.settings import Split
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.learn.signals import check_signal
+from sweep.results.trackers import check_trackers
 from sweep.store import Store
 
 
@@ -31,6 +32,7 @@ def open_data(config: SweepConfig) -> Store:
             f"{store.fingerprint}: put the data back, or start a new sweep on the new data"
         )
     check_signal(store, data.signal)
+    check_trackers(config)
     roles = {"train": data.train, "validation": data.validation, "test": data.test}
     used = {role: splits for role, splits in roles.items() if splits}
     _refuse_shared_patients(store, used)

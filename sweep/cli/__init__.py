@@ -10,12 +10,14 @@ import sys
 from collections.abc import Sequence
 
 from sweep.cli.base import Parser, say
+from sweep.cli.best import add_best
+from sweep.cli.check import add_check
 from sweep.cli.ingest import add_ingest
 from sweep.cli.inspect import add_data
 from sweep.cli.levels import add_calibrate, add_preview
 from sweep.cli.phantom import add_phantom
-from sweep.cli.queries import add_best, add_stress
-from sweep.cli.run import add_check, add_resume, add_run, add_sync
+from sweep.cli.run import add_resume, add_run, add_sync
+from sweep.cli.stress import add_stress
 from sweep.core.errors import UserError, WorkError
 
 EPILOG = """\

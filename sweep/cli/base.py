@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
@@ -47,6 +48,18 @@ def command(
     )
     added.set_defaults(command=does)
     return added
+
+
+def add_sweep_file(command: argparse.ArgumentParser) -> None:
+    """The sweep file of a command, and what overrides it."""
+    command.add_argument("sweep", type=Path, metavar="SWEEP.yaml")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a setting by its dotted name, such as train.epochs=2; may be repeated",
+    )
 
 
 def counter(what: str) -> Callable[[int, int], None]:

@@ -1,50 +1,12 @@
-"""Commands that work on a whole sweep: ``check``, ``run``, ``resume``, ``sync``."""
+"""Commands that work on a whole sweep: ``run``, ``resume``, ``sync``."""
 
 import argparse
 import signal
 from pathlib import Path
 from typing import Any
 
-from sweep.cli.base import Commands, command, say
+from sweep.cli.base import Commands, add_sweep_file, command, say
 from sweep.core.errors import UserError
-
-
-def _sweep_file(command: argparse.ArgumentParser) -> None:
-    command.add_argument("sweep", type=Path, metavar="SWEEP.yaml")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override a setting by its dotted name, such as train.epochs=2; may be repeated",
-    )
-
-
-def add_check(commands: Commands) -> None:
-    """``mrisweep check``."""
-    _sweep_file(
-        command(
-            commands,
-            "check",
-            _do_check,
-            "validate a sweep (settings, data, cluster) and say what it will cost; runs nothing",
-        )
-    )
-
-
-def _do_check(options: argparse.Namespace) -> None:
-    from sweep.api.check import estimate
-    from sweep.api.preflight import open_data
-    from sweep.cluster.session import resources_for, trials_at_a_time
-    from sweep.config.sweep import SweepConfig
-
-    config = SweepConfig.from_yaml(options.sweep, options.set)
-    store = open_data(config)
-    concurrent = trials_at_a_time(config.cluster, resources_for(config.cluster))
-    print(f"sweep        {config.name}: {config.search.trials} trials of {config.train.epochs}")
-    searched = ", ".join(config.search.space) or "nothing"
-    print(f"             epochs at most, {concurrent} at a time, searching {searched}")
-    print(estimate(config, store, concurrent).text())
 
 
 def add_run(commands: Commands) -> None:
@@ -56,7 +18,7 @@ def add_run(commands: Commands) -> None:
         "run a sweep: progress while it runs, then its folder, MLflow experiment and best table",
         "Ctrl-C leaves a folder that `mrisweep resume` continues.",
     )
-    _sweep_file(run)
+    add_sweep_file(run)
     run.add_argument("--out", type=Path, metavar="DIR", help="new folder; default sweeps/<name>")
 
 

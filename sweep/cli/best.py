@@ -1,0 +1,75 @@
+"""``best``: the configurations of a sweep, ranked."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweep.cli.base import Commands, command, say
+from sweep.core.errors import UserError
+
+if TYPE_CHECKING:
+    from sweep.results.ranking import Ranked
+
+
+def add_best(commands: Commands) -> None:
+    """``mrisweep best``."""
+    best = command(
+        commands,
+        "best",
+        _do_best,
+        "rank the configurations of a sweep, with 95 % patient-bootstrap intervals",
+        "Each trial stands at its best epoch by the sweep's objective.",
+    )
+    best.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="of the sweep")
+    best.add_argument("--mlflow", metavar="URI", help="ask this tracking server instead of DIR")
+    best.add_argument("--experiment", metavar="NAME", help="with --mlflow: the sweep's name")
+    best.add_argument(
+        "--by", metavar="METRIC", help="to rank by (default: the sweep's own objective)"
+    )
+    best.add_argument("--norm", metavar="NAME", help="only this norm")
+    best.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COND",
+        help="condition such as 'clean/auroc>=0.9'; may be repeated",
+    )
+    best.add_argument("--top", type=int, metavar="K", help="the best K only")
+    best.add_argument("--json", action="store_true", help="a JSON list of objects, best first")
+
+
+def _do_best(options: argparse.Namespace) -> None:
+    from sweep.results import ranking
+    from sweep.results.render import ranked_table
+
+    if (options.folder is None) == (options.mlflow is None):
+        raise UserError(
+            "best asks either a sweep's folder or, with --mlflow, a tracking server; received "
+            f"{'both' if options.folder else 'neither'}; give one of them"
+        )
+    if (options.mlflow is None) != (options.experiment is None):
+        raise UserError(
+            "--mlflow URI and --experiment NAME go together; received one of them; give both"
+        )
+    by, rows = _asked(options)
+    ranked = ranking.best(rows, by, options.norm, options.where, options.top)
+    if options.json:
+        print(json.dumps([asdict(row) for row in ranked], indent=1))
+    elif ranked:
+        print(ranked_table(ranked, by))
+    else:
+        say("no trial qualifies")
+
+
+def _asked(options: argparse.Namespace) -> tuple[str, "list[Ranked]"]:
+    """What to rank by, and the trials of the folder or the server."""
+    from sweep.api.best import DEFAULT, objective_of
+    from sweep.results import ranking
+
+    if options.folder is not None:
+        return options.by or objective_of(options.folder), ranking.of_folder(options.folder)
+    uri, experiment = options.mlflow, options.experiment
+    by = options.by or ranking.objective_of_server(uri, experiment) or DEFAULT
+    return by, ranking.of_server(uri, experiment)

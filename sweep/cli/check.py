@@ -1,0 +1,32 @@
+"""``check``: what would keep a sweep from running, and what it will cost."""
+
+import argparse
+
+from sweep.cli.base import Commands, add_sweep_file, command
+
+
+def add_check(commands: Commands) -> None:
+    """``mrisweep check``."""
+    add_sweep_file(
+        command(
+            commands,
+            "check",
+            _do_check,
+            "validate a sweep (settings, data, cluster) and say what it will cost; runs nothing",
+        )
+    )
+
+
+def _do_check(options: argparse.Namespace) -> None:
+    from sweep.api.check import estimate
+    from sweep.api.preflight import open_data
+    from sweep.cluster.session import resources_for, trials_at_a_time
+    from sweep.config.sweep import SweepConfig
+
+    config = SweepConfig.from_yaml(options.sweep, options.set)
+    store = open_data(config)
+    concurrent = trials_at_a_time(config.cluster, resources_for(config.cluster))
+    print(f"sweep        {config.name}: {config.search.trials} trials of {config.train.epochs}")
+    searched = ", ".join(config.search.space) or "nothing"
+    print(f"             epochs at most, {concurrent} at a time, searching {searched}")
+    print(estimate(config, store, concurrent).text())

@@ -1,0 +1,53 @@
+"""``stress``: one checkpoint under artifacts."""
+
+import argparse
+import json
+from pathlib import Path
+
+from sweep.cli.base import Commands, command
+
+
+def add_stress(commands: Commands) -> None:
+    """``mrisweep stress``."""
+    stress = command(
+        commands,
+        "stress",
+        _do_stress,
+        "stress-test one checkpoint",
+        "What is not given is as in the checkpoint's own sweep, whose scores this repeats.",
+    )
+    stress.add_argument("checkpoint", type=Path, metavar="CHECKPOINT")
+    stress.add_argument("--data", type=Path, required=True, metavar="STORE.h5")
+    stress.add_argument(
+        "--artifacts", nargs="+", metavar="NAME", help="artifacts, or a family: search, holdout"
+    )
+    stress.add_argument("--levels", nargs="+", type=int, metavar="LEVEL", help="1 to 5")
+    stress.add_argument("--split", nargs="+", metavar="SPLIT", help="folds or splits to score on")
+    stress.add_argument(
+        "--metric", metavar="NAME", help="shown for each cell (default: that of the objective)"
+    )
+    stress.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="CPU threads; the last digits of a score may depend on them",
+    )
+    stress.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _do_stress(options: argparse.Namespace) -> None:
+    import torch
+
+    from sweep.api.stress import as_json, metric_for, stress_checkpoint
+    from sweep.results.render import stress_table, summary_table
+
+    torch.set_num_threads(max(1, options.threads))
+    record = stress_checkpoint(
+        options.checkpoint, options.data, options.artifacts, options.levels, options.split
+    )
+    metric = metric_for(options.checkpoint, options.metric)
+    if options.json:
+        print(json.dumps(as_json(record, metric)))
+        return
+    print(f"{stress_table(record, metric)}\n")
+    print(summary_table(record.metrics))
