@@ -13,10 +13,9 @@ from artifacts_sim import ArtifactError
 from artifacts_sim.calibration.calibrate import Calibration, calibrate, record
 from artifacts_sim.calibration.curve import Slices
 from sweep.api.reference import Chosen, Plan, choose
-from sweep.config.settings import require_known
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, require_known
 from sweep.core.files import write_text
-from sweep.results.render import MISSING, columns
+from sweep.core.text import MISSING, ruled_table
 from sweep.store import Store
 
 
@@ -109,7 +108,7 @@ def levels_table(calibrations: Sequence[Calibration]) -> str:
     """A line for each level of each artifact; below them what is missing, and why."""
     header = ["artifact", "knob", "level", "value", "95 % interval", "SSIM", "held out", "PSNR dB"]
     rows = [row for one in calibrations for row in _rows(one)]
-    return "\n".join([columns(header, rows), *_missing(calibrations)])
+    return "\n".join([ruled_table(header, rows), *_missing(calibrations)])
 
 
 def _rows(one: Calibration) -> Iterator[list[str]]:

@@ -9,11 +9,11 @@ import torch
 
 from sweep.config.levels import unreached
 from sweep.config.sweep import SweepConfig
+from sweep.core.text import clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder, EpochStats
 from sweep.learn.stress import cells_of, predict
 from sweep.learn.trainer import Trainer
-from sweep.results.progress import clock
 from sweep.store import Store
 
 STEPS = 3

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import artifacts_sim
-from sweep.config.settings import require_known
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, require_known
 from sweep.core.records import EpochRecord, missing_as_null
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.signals import check_signal

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
+from sweep.core.text import clock
 
 LOG_EVERY_S = 30
 
@@ -72,7 +73,7 @@ def counter(what: str) -> Callable[[int, int], None]:
         now = time.monotonic()
         text = f"{done}/{total} {what}"
         if done < total:
-            text += f", {_duration((now - started) / done * (total - done))} left"
+            text += f", {clock((now - started) / done * (total - done))} left"
         if on_terminal:
             end = "\n" if done == total else ""
             print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
@@ -81,12 +82,6 @@ def counter(what: str) -> Callable[[int, int], None]:
             say(text)
 
     return count
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def say(text: str) -> None:

@@ -299,7 +299,7 @@ def _ingesting(plan: Callable[[argparse.Namespace], "Plan"]) -> Callable[..., No
 
 
 def _tell(report: "Report") -> None:
-    from sweep.core.problems import SHOWN
+    from sweep.core.text import SHOWN
     from sweep.inspect.duplicates import near_duplicates
     from sweep.inspect.summary import summarize
 

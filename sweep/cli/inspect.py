@@ -60,7 +60,7 @@ def _do_show(options: argparse.Namespace) -> None:
 
 
 def _verify(store: "Store") -> None:
-    from sweep.core.problems import SHOWN
+    from sweep.core.text import SHOWN
     from sweep.inspect.verify import damaged_slices, description_is_whole
 
     if not description_is_whole(store):

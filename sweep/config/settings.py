@@ -4,13 +4,13 @@ Frozen, and checked when made; ``sweep.config.sweep`` reads them from YAML and a
 around them.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self
 
 import mrimodels
 from artifacts_sim import LEVELS
-from sweep.core.errors import UserError, nearest
+from sweep.core.errors import UserError
 
 Split = str | int
 Normalize = Literal["robust", "zscore", "max", "none"]
@@ -22,13 +22,6 @@ def require(ok: bool, name: str, rule: str, received: object) -> None:
     """Raise ``UserError`` unless ``ok``: the setting, its rule, what was received."""
     if not ok:
         raise UserError(f"{name} must be {rule}; received {received!r}")
-
-
-def require_known(name: str, values: Collection[str], known: Collection[str]) -> None:
-    """Raise ``UserError`` for a value outside ``known``, with the nearest known name."""
-    for value in values:
-        if value not in known:
-            raise UserError(f"{name}: {value!r} does not exist; {nearest(str(value), known)}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,10 +22,9 @@ from sweep.config.settings import (
     TrainSettings,
     TrialConfig,
     require,
-    require_known,
 )
 from sweep.config.space import Dimension
-from sweep.core.errors import UserError, nearest
+from sweep.core.errors import UserError, nearest, require_known
 from sweep.metrics import objectives
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are

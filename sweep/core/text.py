@@ -1,27 +1,47 @@
-"""Text in columns, counts, and outlines of what JSON can say."""
+"""Text for people: tables, sizes, durations, long lists, outlines of what JSON can say."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from sweep.core.problems import SHOWN
+MISSING = "-"
+SHOWN = 10  # of a long list
 
 
-def aligned(rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
-    """A line for each row.
+def table(rows: Sequence[Sequence[str]], left: Sequence[int] | None = (0,)) -> list[str]:
+    """A line for each row, cells below each other.
 
     Args:
-        rows: with as many cells each.
-        left: columns that start at one place; the others end at one.
+        rows: The rows, as many cells each.
+        left: The columns that start at one place, the others end at one; None: all of them.
 
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
+            cell.ljust(width) if left is None or column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows
     ]
+
+
+def ruled_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of left-aligned columns with a rule below its header."""
+    head, *lines = table([header, *rows], left=None)
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    return "\n".join([head, "  ".join("-" * width for width in widths), *lines])
+
+
+def size_text(sizes: Sequence[float]) -> str:
+    """Sizes as in 320 x 320."""
+    return " x ".join(f"{size:g}" for size in sizes)
+
+
+def clock(seconds: float) -> str:
+    """A duration: ``m:ss`` or ``h:mm:ss``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def counted(kinds: Sequence[tuple[str, int]]) -> str:

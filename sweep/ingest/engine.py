@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from sweep.core.errors import UserError, WorkError
-from sweep.core.problems import refuse
+from sweep.core.errors import UserError, WorkError, refuse
 from sweep.ingest.partial import Workplace, check_room, workplace
 from sweep.ingest.plan import Item, Plan, Progress, Skipped
 from sweep.ingest.tasks import Fill, Filled, Task

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.core.errors import UserError
-from sweep.core.problems import UnusableError, times
+from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.formats.manifest import Row, located, read_manifest
 from sweep.ingest.formats.pixels import check_size, fit, read_grey, size_of
 from sweep.ingest.labels import label_names, task_of
-from sweep.ingest.plan import Item, Plan, Plane, Skipped
+from sweep.ingest.plan import Item, Plan, Plane, Skipped, common_shape
 from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import Dealing, deal_slices
 
@@ -97,23 +96,16 @@ def _shape(
     rows: Sequence[Row], folder: Path, size: int | None
 ) -> tuple[tuple[int, int], tuple[Skipped, ...]]:
     """(H, W) of the slices to be, and the pictures that are not there or do not say their size."""
-    found: dict[tuple[int, int], Row] = {}
+    found: list[tuple[str, tuple[int, int]]] = []
     skipped = []
     for row in rows:
         try:
             path = located(row, folder)
-            found.setdefault((size, size) if size else size_of(path, str(row)), row)
+            found.append((str(row), (size, size) if size else size_of(path, str(row))))
         except UnusableError as error:
             skipped.append(Skipped(row.file, str(error)))
     if not found:
         raise UserError(
-            f"At least one picture can be used, and none of {len(skipped)} can. {skipped[0].reason}"
+            f"no picture can be used; received {len(skipped)}, the first: {skipped[0].reason}"
         )
-    (shape, first), *others = found.items()
-    if others:
-        (other, row), *_ = others
-        raise UserError(
-            f"All images have one size; {row} is {times(other)} and {first} is {times(shape)}. "
-            "Pass --size to bring all to one size."
-        )
-    return shape, tuple(skipped)
+    return common_shape(found), tuple(skipped)

@@ -1,6 +1,6 @@
 """The seam between formats and the store: what is to be read, in which order, and how."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.core.errors import UserError
+from sweep.core.text import size_text
 from sweep.store.geometry import Frame
 from sweep.store.slices import Slice, Task
 
@@ -95,3 +97,29 @@ class Plan:
     def slices(self) -> list[Slice]:
         """All slices, in the order of the store."""
         return [one for item in self.items for one in item.slices]
+
+
+def common_shape(
+    shapes: Iterable[tuple[str, tuple[int, int]]],
+    remedy: str = "pass --size to bring all to one size",
+) -> tuple[int, int]:
+    """The one (H, W) of all images.
+
+    Args:
+        shapes: The name and the (H, W) of each source of images, one at least.
+        remedy: What to do where they differ.
+
+    Raises:
+        UserError: Several sizes.
+
+    """
+    names: dict[tuple[int, int], list[str]] = {}
+    for name, shape in shapes:
+        names.setdefault(shape, []).append(name)
+    if len(names) > 1:
+        found = "; ".join(
+            f"{size_text(shape)} in {len(of_shape)} ({of_shape[0]}, for one)"
+            for shape, of_shape in names.items()
+        )
+        raise UserError(f"the images of a store must have one size; received {found}; {remedy}")
+    return next(iter(names))

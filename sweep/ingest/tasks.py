@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.ingest.journal import Entry, stamp_of
 from sweep.ingest.plan import Item, Reader, Skipped
 from sweep.store.writer import Draft

@@ -5,13 +5,12 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from sweep.core.errors import UserError
-from sweep.core.problems import UnusableError, refuse, times
+from sweep.core.errors import UnusableError, UserError, refuse
 from sweep.ingest.formats.manifest import Row, located, read_manifest
 from sweep.ingest.formats.pixels import check_size, fitted_mm
 from sweep.ingest.formats.planes import Axis, Outline
 from sweep.ingest.labels import label_names, task_of
-from sweep.ingest.plan import Item, Plan, Progress, Skipped
+from sweep.ingest.plan import Item, Plan, Progress, Skipped, common_shape
 from sweep.ingest.volumes_reader import Format, VolumeReader
 from sweep.store.geometry import Geometry
 from sweep.store.slices import Slice, Task, scan_name, slice_key
@@ -65,7 +64,9 @@ def plan_volumes(
     return Plan(
         items=items,
         reader=VolumeReader(form, folder, axis, size),
-        shape=_shape(found) if size is None else (size, size),
+        shape=(size, size)
+        if size
+        else common_shape((volume.name, volume.outline.shape) for volume in found),
         label_names=names,
         task=task or task_of(rows, names),
         source={
@@ -105,7 +106,7 @@ def _surveyed(
             progress(done, len(volumes))
     if not found:
         raise UserError(
-            f"At least one volume can be used, and none of {len(skipped)} can. {skipped[0].reason}"
+            f"no volume can be used; received {len(skipped)}, the first: {skipped[0].reason}"
         )
     return found, tuple(skipped)
 
@@ -157,18 +158,6 @@ def _items(found: Sequence[Described], folder: Path, dealing: Dealing) -> tuple[
         )
         for volume in found
     )
-
-
-def _shape(found: Sequence[Described]) -> tuple[int, int]:
-    first = found[0]
-    for volume in found:
-        if volume.outline.shape != first.outline.shape:
-            raise UserError(
-                f"All slices have one size; those of {volume.name} are "
-                f"{times(volume.outline.shape)} and those of {first.name} "
-                f"{times(first.outline.shape)}. Pass --size to bring all to one size."
-            )
-    return first.outline.shape
 
 
 def _notes(

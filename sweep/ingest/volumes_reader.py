@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.ingest.formats.pixels import fit_square
 from sweep.ingest.formats.planes import Axis, Outline, Section
 from sweep.ingest.plan import Item, Plane

@@ -26,8 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sweep.core.problems import SHOWN
-from sweep.core.text import aligned
+from sweep.core.text import SHOWN, table
 from sweep.inspect.hashes import Rows, like_hashes
 from sweep.inspect.likeness import Spectrum, detail, likeness
 from sweep.store import Store
@@ -147,4 +146,4 @@ def _named(store: Store, row: int) -> Named:
 def _table(pairs: tuple[Pair, ...]) -> Iterator[str]:
     head = ["likeness", "split", "slice", "split", "slice"]
     rows = [[f"{how:.3f}", one.split, one.key, other.split, other.key] for how, one, other in pairs]
-    return (f"  {line}" for line in aligned([head, *rows], left=(1, 2, 3, 4)))
+    return (f"  {line}" for line in table([head, *rows], left=(1, 2, 3, 4)))

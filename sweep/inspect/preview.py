@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 import artifacts_sim
 from artifacts_sim.levels import LEVELS
 from sweep.config.levels import in_grid
-from sweep.config.settings import require_known
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, require_known
 from sweep.core.files import replacing
 from sweep.inspect.panels import Image, Panel, Row, find_slice, row_of
 from sweep.store import Store

@@ -7,7 +7,7 @@ from PIL import Image
 
 from sweep.core.errors import UserError
 from sweep.core.files import replacing
-from sweep.core.problems import times
+from sweep.core.text import size_text
 from sweep.inspect.choosing import choose, windowed
 from sweep.inspect.strips import Panel, panel_strip, stacked, text_strip
 from sweep.store import Store
@@ -41,7 +41,7 @@ def draw_sheet(store: Store, out: Path, *, per_split: int = 8, seed: int = 0) ->
 
 
 def _title(store: Store, seed: int) -> Iterator[Image.Image]:
-    size = times(store.images.shape[1:])
+    size = size_text(store.images.shape[1:])
     yield text_strip(f"{store.path.name}: {len(store)} slices, {size}", TITLE)
     yield text_strip(
         f"fingerprint {store.fingerprint[:12]}; slices drawn by seed {seed}, each in grey from 0 "

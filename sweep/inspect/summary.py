@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.core.problems import times
-from sweep.core.text import aligned, counted, outlined
+from sweep.core.text import counted, outlined, size_text, table
 from sweep.inspect.counts import (
     Intensities,
     KspaceSummary,
@@ -66,8 +65,8 @@ class Summary:
         rows = [head, *(_cells(split) for split in (*self.splits, self.total))]
         return "\n".join(
             [
-                f"{self.path}: {self.task}, {times(self.shape)}",
-                *aligned(rows),
+                f"{self.path}: {self.task}, {size_text(self.shape)}",
+                *table(rows),
                 f"fingerprint {self.fingerprint}",
             ]
         )
@@ -78,11 +77,11 @@ class Summary:
             [
                 *(self.text(), ""),
                 "patients with a slice that shows the label",
-                *aligned(self._patient_rows()),
+                *table(self._patient_rows()),
                 "",
                 *self._properties(),
                 *("", "intensities, in the source's units"),
-                *aligned(self._intensity_rows()),
+                *table(self._intensity_rows()),
                 *("", "source"),
                 *outlined(self.source),
             ]
@@ -103,10 +102,10 @@ class Summary:
 
     def _properties(self) -> Iterator[str]:
         megabytes = self.file_bytes / 1e6
-        yield f"pixels      {times(self.shape)} {self.pixels}, file of {megabytes:,.1f} MB"
+        yield f"pixels      {size_text(self.shape)} {self.pixels}, file of {megabytes:,.1f} MB"
         yield f"k-space     {'none' if self.kspace is None else _frame_and_sizes(self.kspace)}"
         sizes = [
-            ("unknown" if size is None else f"{times(size)} mm", count)
+            ("unknown" if size is None else f"{size_text(size)} mm", count)
             for size, count in self.pixel_mm
         ]
         yield f"pixel size  {counted(sizes)}"
@@ -164,8 +163,8 @@ def _cells(split: SplitSummary) -> list[str]:
 
 
 def _frame_and_sizes(kspace: KspaceSummary) -> str:
-    sizes = counted([(times(size), count) for size, count in kspace.sizes])
-    return f"coils x rows x columns: {sizes}; zero-filled to {times(kspace.frame)}"
+    sizes = counted([(size_text(size), count) for size, count in kspace.sizes])
+    return f"coils x rows x columns: {sizes}; zero-filled to {size_text(kspace.frame)}"
 
 
 def _plain(kspace: KspaceSummary) -> dict[str, Any]:

@@ -8,14 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from sweep.core.records import EpochRecord, TrialRecord
+from sweep.core.text import clock
 from sweep.results.ranking import goodness
-
-
-def clock(seconds: float) -> str:
-    """``m:ss`` or ``h:mm:ss``."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 class Progress:

@@ -3,20 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from sweep.core.records import EpochRecord, is_missing
+from sweep.core.text import MISSING, ruled_table, table
 from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
-
-MISSING = "-"
-
-
-def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns under a header."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    )
 
 
 def ranked_table(rows: Sequence[Ranked], by: str) -> str:
@@ -35,16 +24,15 @@ def ranked_table(rows: Sequence[Ranked], by: str) -> str:
         ]
         for place, row in enumerate(rows, start=1)
     ]
-    return columns(header, body)
+    return ruled_table(header, body)
 
 
 def summary_table(values: Mapping[str, float]) -> str:
     """A line for each summary of one checkpoint."""
-    width = max(map(len, values))
-    return "\n".join(
-        f"{name:<{width}} {MISSING if is_missing(value) else f'{value:.4f}'}"
-        for name, value in values.items()
-    )
+    rows = [
+        [name, MISSING if is_missing(value) else f"{value:.4f}"] for name, value in values.items()
+    ]
+    return "\n".join(table(rows))
 
 
 def stress_table(record: EpochRecord, metric: str) -> str:
@@ -59,7 +47,7 @@ def stress_table(record: EpochRecord, metric: str) -> str:
         macro = sum(values) / len(values)
         shown = (MISSING if is_missing(value) else f"{value:.4f}" for value in (macro, *values))
         body.append([cell.artifact, str(cell.level), *shown])
-    return columns(["artifact", "level", "macro", *labels], body)
+    return ruled_table(["artifact", "level", "macro", *labels], body)
 
 
 def _shown(by: str) -> list[str]:

@@ -6,8 +6,8 @@ from importlib.metadata import EntryPoint
 from types import MappingProxyType
 from typing import cast
 
-from sweep.config.settings import require_known
 from sweep.config.sweep import SweepConfig
+from sweep.core.errors import require_known
 from sweep.core.plugins import added, load
 from sweep.results.callbacks import Callback, InThread, Say
 from sweep.results.folder import SweepFolder

@@ -8,8 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.errors import UserError
-from sweep.core.problems import refuse
+from sweep.core.errors import UserError, refuse
 from sweep.store.geometry import UNKNOWN, Geometry
 
 Task = Literal["multiclass", "multilabel"]

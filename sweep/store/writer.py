@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.store.digests import content_digest, perceptual_hash
 from sweep.store.geometry import Frame
 from sweep.store.layout import (

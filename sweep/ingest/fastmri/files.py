@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sweep.core.errors import UserError
-from sweep.core.problems import refuse
+from sweep.core.errors import UserError, refuse
 
 SUFFIX = ".h5"
 

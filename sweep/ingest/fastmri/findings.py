@@ -5,8 +5,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.core.errors import UserError
-from sweep.core.problems import refuse
+from sweep.core.errors import UserError, refuse
 from sweep.ingest.fastmri.files import volume_name
 from sweep.ingest.fastmri.table import Row, read_table
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
-from sweep.core.problems import SHOWN
+from sweep.core.text import SHOWN
 from sweep.ingest.fastmri.findings import Reviewed
 from sweep.ingest.fastmri.survey import Survey, Wide
 from sweep.ingest.fastmri.tables import Owner, Tables

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.core.problems import refuse
+from sweep.core.errors import refuse
 from sweep.ingest.fastmri.files import volume_name
 from sweep.ingest.fastmri.table import read_table
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.ingest.fastmri.reconstruction import reconstruct
 from sweep.ingest.fastmri.volume import (
     Stored,

@@ -10,8 +10,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from sweep.core.errors import UserError, nearest
-from sweep.core.problems import refuse
+from sweep.core.errors import UserError, nearest, refuse
 from sweep.ingest.fastmri.findings import Finding
 
 StudyLevel = Literal["slice", "drop"]

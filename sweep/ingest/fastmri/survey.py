@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sweep.core.errors import UserError
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.fastmri.reader import FastmriReader, Source
 from sweep.ingest.fastmri.volume import Volume, read_volume
-from sweep.ingest.plan import Progress, Skipped
+from sweep.ingest.plan import Progress, Skipped, common_shape
 from sweep.store.geometry import Frame, Geometry
 
 Wide = Literal["drop", "keep"]
@@ -95,7 +94,12 @@ def survey(
         geometries=geometries,
         skipped=tuple(skipped),
         wide=over,
-        shape=_common_shape(volumes, reader),
+        shape=common_shape(
+            ((name, reader.shape(volume)) for name, volume in volumes.items()),
+            "ingest those of each size apart, as images with k-space keep their size"
+            if reader.kspace
+            else "pass --size to bring all to one size",
+        ),
         sources=Counter(map(reader.source, volumes.values())),
     )
 
@@ -108,21 +112,3 @@ def _nothing_left(skipped: list[Skipped], wide: tuple[str, ...], max_columns: in
         f"At least one volume can be used; {len(skipped)} are unusable and {len(wide)} too wide. "
         f"{'; '.join(reasons)}. Repair the files or raise the number of columns."
     )
-
-
-def _common_shape(volumes: Mapping[str, Volume], reader: FastmriReader) -> tuple[int, int]:
-    sizes: dict[tuple[int, int], list[str]] = {}
-    for name, volume in volumes.items():
-        sizes.setdefault(reader.shape(volume), []).append(name)
-    if len(sizes) > 1:
-        shown = "; ".join(
-            f"{height} x {width} in {len(names)} volumes ({names[0]}, for one)"
-            for (height, width), names in sizes.items()
-        )
-        remedy = (
-            "Ingest those of each size apart: images with k-space keep their size."
-            if reader.kspace
-            else "Pass --size to bring all to one size."
-        )
-        raise UserError(f"All images have one size; found {shown}. {remedy}")
-    return next(iter(sizes))

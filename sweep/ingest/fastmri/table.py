@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.core.errors import UserError, nearest
-from sweep.core.problems import refuse
+from sweep.core.errors import UserError, nearest, refuse
 
 
 class Row(NamedTuple):

@@ -21,8 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.errors import UserError
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.fastmri.header import Header, parse_header
 from sweep.store.geometry import Sampling
 

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.core.errors import UserError, nearest
-from sweep.core.problems import UnusableError, refuse
+from sweep.core.errors import UnusableError, UserError, nearest, refuse
 
 REQUIRED = ("file", "label")
 PATIENT = "patient"

@@ -12,7 +12,8 @@ import numpy as np
 from nibabel.nifti1 import Nifti1Pair
 from numpy.typing import NDArray
 
-from sweep.core.problems import UnusableError, broken_is_unusable, times
+from sweep.core.errors import UnusableError, broken_is_unusable
+from sweep.core.text import size_text
 from sweep.ingest.formats.planes import Axis, Grid, Outline, Section, View, sections_of, view_along
 
 LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -86,7 +87,7 @@ def _open(path: Path) -> Nifti1Pair:
     if len(shape) < 2 or any(length != 1 for length in shape[3:]) or min(shape) < 1:
         raise UnusableError(
             f"A volume has three axes and at least one voxel; {path} is "
-            f"{times(shape)}. Save each volume alone."
+            f"{size_text(shape)}. Save each volume alone."
         )
     _check_length(image, path)
     return image

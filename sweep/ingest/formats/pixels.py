@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from sweep.core.errors import UserError
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError, UserError
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L")

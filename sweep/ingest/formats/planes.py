@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.store.geometry import UNKNOWN, Direction, Geometry
 
 Axis = Literal["acquired", "axial", "coronal", "sagittal"]

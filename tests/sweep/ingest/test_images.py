@@ -98,7 +98,7 @@ def test_size_brings_all_images_to_one_shape(collection):
 
 def test_without_size_an_image_of_another_size_is_an_error(collection):
     collection.add("3.png", np.eye(7, 9, dtype=np.uint8))
-    message = r"row 5 \(3\.png\) is 7 x 9 and row 2 \(0\.png\) is 8 x 8\. Pass --size"
+    message = r"8 x 8 in 5 \(.*2 \(0\.png\), for one\); 7 x 9 in 1 \(.*5 \(3\.png\), .*pass --size"
     with pytest.raises(UserError, match=message):
         ingest(collection, folds=3)
 

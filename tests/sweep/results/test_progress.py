@@ -4,7 +4,8 @@ import dataclasses
 import io
 
 from sweep.core.records import EpochRecord, TrialRecord
-from sweep.results.progress import Progress, clock
+from sweep.core.text import clock
+from sweep.results.progress import Progress
 
 METRIC = "robust/auroc_cvar"
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweep.core.errors import UserError
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError, UserError
 from sweep.store import Store
 from sweep.store.fingerprint import fingerprint
 from sweep.store.layout import Form, create

@@ -17,7 +17,7 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 
-from sweep.core.problems import UnusableError, broken_is_unusable
+from sweep.core.errors import UnusableError, broken_is_unusable
 from sweep.ingest.formats.dicom.frames import Frame
 from sweep.ingest.formats.dicom.header import Header, header_of, pixel_bytes
 from sweep.ingest.formats.pixels import one_channel

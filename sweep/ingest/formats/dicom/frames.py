@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.store.geometry import Direction, Geometry
 
 SKEW = 0.01  # cosine between row and column from which they are no image plane

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.ingest.formats.dicom.file import read_header
 from sweep.ingest.formats.dicom.frames import Frame
 from sweep.ingest.formats.dicom.header import Header

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.ingest.formats.dicom.file import read_frames
 from sweep.ingest.formats.dicom.series import Placed, Series, read_series
 from sweep.ingest.formats.planes import Axis, Grid, Outline, Section, sections_of, view_along

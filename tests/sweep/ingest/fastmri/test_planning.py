@@ -216,7 +216,7 @@ def test_size_brings_images_of_several_sizes_to_one(data):
         del file["reconstruction_rss"]
         file["reconstruction_rss"] = image
     with pytest.raises(
-        UserError, match=r"one size; found 40 x 48 in 1 .*; 48 x 48 in 3 .*Pass --size"
+        UserError, match=r"one size; received 40 x 48 in 1 .*; 48 x 48 in 3 .*; pass --size"
     ):
         data.plan()
     plan = data.plan(size=24)
@@ -235,7 +235,7 @@ def test_several_sizes_with_kspace_are_to_be_ingested_apart(data):
             image = file[name][:, 4:44, 4:44]
             del file[name]
             file[name] = image
-    with pytest.raises(UserError, match="Ingest those of each size apart"):
+    with pytest.raises(UserError, match="ingest those of each size apart"):
         data.plan(kspace=True)
 
 

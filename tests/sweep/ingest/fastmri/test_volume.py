@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.ingest.fastmri.volume import read_kspace, read_stored, read_volume
 from sweep.store.geometry import Sampling
 

@@ -16,7 +16,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.ingest.formats.dicom.volume import outline, sections
 
 ALONG, DOWN = (0.8, 0.6, 0.0), (0.0, 0.0, -1.0)

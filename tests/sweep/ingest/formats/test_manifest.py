@@ -1,7 +1,6 @@
 import pytest
 
-from sweep.core.errors import UserError
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.formats.manifest import located, read_manifest
 
 

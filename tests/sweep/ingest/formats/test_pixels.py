@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sweep.core.errors import UserError
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.formats.pixels import (
     check_size,
     fit,

@@ -4,7 +4,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from sweep.core.problems import UnusableError
+from sweep.core.errors import UnusableError
 from sweep.ingest.formats.planes import DISPLAY, Grid, View, sections_of, view_along
 
 AXES = sorted(DISPLAY)
