@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from sweep.config.settings import (
     TrialConfig,
 )
 from sweep.store import Store
+from tests.support.finished import finished_sweep
 from tests.support.stores import make_store
 
 
@@ -51,3 +53,9 @@ def trial_config(store: Store) -> TrialConfig:
         train=TrainSettings(epochs=3, batch_size=16, lr=5e-3),
         stress=StressSettings(artifacts=("rician", "bias"), levels=(1, 5), batch_size=16),
     )
+
+
+@pytest.fixture(scope="session")
+def sweep_folder(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished sweep of two trials; to be read only."""
+    return finished_sweep(tmp_path_factory.mktemp("finished") / "sweep", store).path

@@ -1,56 +1,23 @@
-"""A sweep's folder as a finished sweep leaves it, made without a cluster."""
+"""A finished sweep, for each test one of its own."""
 
-import dataclasses
-from collections.abc import Sequence
+import shutil
 from pathlib import Path
 
 import pytest
 
-from sweep.cluster.trial import validation_slices
-from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
-from sweep.core.records import EpochRecord, Predictions
-from sweep.learn.fit import fit
 from sweep.results.folder import SweepFolder
-from sweep.results.trials import TrialLog
 from sweep.store import Store
-
-NORMS = ("batch", "group")
+from tests.support.finished import config_of
 
 
 @pytest.fixture(scope="session")
 def config(store: Store) -> SweepConfig:
-    return SweepConfig.from_dict(
-        {
-            "name": "ledger",
-            "data": {"store": str(store.path), "train": [1, 2], "validation": [3]},
-            "model": {"width": 4},
-            "search": {"trials": 2, "space": {"model.norm": {"choice": list(NORMS)}}},
-            "train": {"epochs": 2, "batch_size": 16},
-            "stress": {"artifacts": ["rician", "bias"], "levels": [1, 5], "batch_size": 16},
-        }
-    )
-
-
-def run_trial(folder: SweepFolder, config: SweepConfig, store: Store, number: int) -> None:
-    trial, params = f"trial-{number:04d}", {"model.norm": NORMS[number % 2]}
-    trial_config: TrialConfig = dataclasses.replace(config.trial(params), seed=number)
-    slices = validation_slices(store, trial_config.data.validation)
-    with TrialLog(folder, config.search.objective) as trial_log:
-        trial_log.began(trial, number, params, trial_config.model.norm, trial_config.seed)
-
-        def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
-            folder.write_epoch(record, predictions, slices)
-            trial_log.reported(trial, record.epoch)
-
-        fit(trial_config, store, folder.checkpoints(trial), report=report, trial=trial)
-        trial_log.ended(trial, "finished")
+    return config_of(store)
 
 
 @pytest.fixture
-def folder(config: SweepConfig, store: Store, tmp_path: Path) -> SweepFolder:
+def folder(sweep_folder: Path, tmp_path: Path) -> SweepFolder:
     """Two finished trials."""
-    made = SweepFolder.create(tmp_path / "sweep", config)
-    for number in range(2):
-        run_trial(made, config, store, number)
-    return made
+    shutil.copytree(sweep_folder, tmp_path / "sweep")
+    return SweepFolder.open(tmp_path / "sweep")

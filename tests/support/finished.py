@@ -1,0 +1,54 @@
+"""A sweep's folder as a finished sweep leaves it, made without a cluster."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from sweep.cluster.trial import validation_slices
+from sweep.config.settings import TrialConfig
+from sweep.config.sweep import SweepConfig
+from sweep.core.records import EpochRecord, Predictions
+from sweep.learn.fit import fit
+from sweep.results.folder import SweepFolder
+from sweep.results.trials import TrialLog
+from sweep.store import Store
+
+NORMS = ("batch", "group")
+
+
+def config_of(store: Store) -> SweepConfig:
+    """A sweep of two trials."""
+    return SweepConfig.from_dict(
+        {
+            "name": "ledger",
+            "data": {"store": str(store.path), "train": [1, 2], "validation": [3]},
+            "model": {"width": 4},
+            "search": {"trials": 2, "space": {"model.norm": {"choice": list(NORMS)}}},
+            "train": {"epochs": 2, "batch_size": 16},
+            "stress": {"artifacts": ["rician", "bias"], "levels": [1, 5], "batch_size": 16},
+        }
+    )
+
+
+def run_trial(folder: SweepFolder, config: SweepConfig, store: Store, number: int) -> None:
+    trial, params = f"trial-{number:04d}", {"model.norm": NORMS[number % 2]}
+    trial_config: TrialConfig = dataclasses.replace(config.trial(params), seed=number)
+    slices = validation_slices(store, trial_config.data.validation)
+    with TrialLog(folder, config.search.objective) as trial_log:
+        trial_log.began(trial, number, params, trial_config.model.norm, trial_config.seed)
+
+        def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
+            folder.write_epoch(record, predictions, slices)
+            trial_log.reported(trial, record.epoch)
+
+        fit(trial_config, store, folder.checkpoints(trial), report=report, trial=trial)
+        trial_log.ended(trial, "finished")
+
+
+def finished_sweep(path: Path, store: Store) -> SweepFolder:
+    """Two finished trials."""
+    config = config_of(store)
+    made = SweepFolder.create(path, config)
+    for number in range(2):
+        run_trial(made, config, store, number)
+    return made
