@@ -24,7 +24,7 @@ def check_keys(keys: Sequence[str]) -> None:
     is_list = isinstance(keys, Sequence) and not isinstance(keys, str)
     if not is_list or not keys or not all(isinstance(key, str) for key in keys):
         raise ArtifactError(
-            f"keys are one string per slice, at least one: received {keys!r:.100}; "
+            f"the keys are not one string per slice, at least one; received {keys!r:.100}; "
             "pass for example keys=['patient-17/slice-4']"
         )
 
@@ -38,7 +38,7 @@ def check_severity(level: int | None, knob: float | None) -> None:
     """
     if (level is None) == (knob is None):
         raise ArtifactError(
-            "a severity is either a level or a knob value: "
+            "the severity is not one of a level and a knob value; "
             f"received level={level!r} and knob={knob!r}; pass exactly one of them"
         )
 

@@ -98,8 +98,8 @@ class Grid:
     def _at(self, artifact: str, level: int | None) -> float | None:
         if level not in (0, *LEVELS):
             raise ArtifactError(
-                f"levels are the integers 0 (identity) to 5: received {level!r}; "
-                "for a severity in between pass knob= in the knob's unit"
+                f"there is no such level; received {level!r}; take 0 (identity) to {LEVELS[-1]}, "
+                "or pass knob= in the knob's unit for a severity in between"
             )
         return self.knobs_of(artifact)[level - 1] if level else 0.0
 

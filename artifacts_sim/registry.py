@@ -53,19 +53,35 @@ def unregister(name: str) -> None:
 
 
 def names() -> tuple[str, ...]:
-    """Return the known artifacts: in the order of registration, then those of other packages."""
+    """Return the known artifacts: in the order of registration, then those of other packages.
+
+    Raises:
+        ArtifactError: A package adds an artifact under the name of one that ships, or two add one
+            under the same name.
+
+    """
     return (*_artifacts, *(name for name in _added() if name not in _artifacts))
 
 
 def _added() -> dict[str, EntryPoint]:
     """What other packages add; nothing of it is imported."""
-    return {point.name: point for point in entry_points(group=GROUP)}
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        if point.name in _SHIPPED or found.setdefault(point.name, point).value != point.value:
+            raise ArtifactError(
+                f"the artifact {point.name!r} of {_package(point)} has a name that is taken; "
+                f"received {point.value}; rename it there, or uninstall that package"
+            )
+    return found
 
 
-def _loaded(name: str) -> Artifact:
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an installed package"
+
+
+def _loaded(point: EntryPoint) -> Artifact:
     """Import an artifact of another package, and register it."""
-    point = _added()[name]
-    package = point.dist.name if point.dist else "an installed package"
+    name, package = point.name, _package(point)
     try:
         found = point.load()
         artifact = found() if isinstance(found, type) else found
@@ -95,11 +111,7 @@ def get(name: str, **options: Any) -> Artifact:
             option is unknown, or has a value that the artifact refuses.
 
     """
-    if name not in names():
-        raise ArtifactError(
-            f"there is no such artifact; received {name!r}; {_nearest(name, names())}"
-        )
-    artifact = _artifacts[name] if name in _artifacts else _loaded(name)
+    artifact = _artifacts[name] if name in _artifacts else _found(name)
     known = [field.name for field in fields(artifact)]
     for option in options:
         if option not in known:
@@ -109,14 +121,26 @@ def get(name: str, **options: Any) -> Artifact:
     return replace(artifact, **options)
 
 
+def _found(name: str) -> Artifact:
+    """Look for an artifact in other packages, which costs a look at all that are installed."""
+    added = _added()
+    if name not in added:
+        raise ArtifactError(
+            f"there is no such artifact; received {name!r}; {_nearest(name, names())}"
+        )
+    return _loaded(added[name])
+
+
 def named_grid(grid: Grid | str) -> Grid:
     """A grid of all known artifacts: one that ships by its name, or as it is.
 
     Raises:
-        ArtifactError: Another name.
+        ArtifactError: Another name; or, for the grid of physical values, which asks every artifact
+            for its own, a package whose artifact cannot be imported.
 
     """
-    return resolve_grid(grid, {name: get(name).knob for name in names()})
+    asked = names() if grid == "physical" else ()
+    return resolve_grid(grid, {name: get(name).knob for name in asked})
 
 
 def drawn_by(params: Params) -> Artifact:
@@ -149,3 +173,5 @@ for _artifact in (
     Wrap(),
 ):
     register(_artifact)
+
+_SHIPPED = frozenset(_artifacts)

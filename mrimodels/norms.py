@@ -95,16 +95,26 @@ NORMS: Mapping[str, Norm] = _Norms()
 
 
 def _added() -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=GROUP)}
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        if point.name in _SHIPPED or found.setdefault(point.name, point).value != point.value:
+            raise ModelError(
+                f"the norm {point.name!r} of {_package(point)} has a name that is taken; "
+                f"received {point.value}; rename it there, or uninstall that package"
+            )
+    return found
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "an installed package"
 
 
 def _loaded(point: EntryPoint) -> Norm:
     try:
         norm: Norm = point.load()
     except Exception as error:  # the code of another package can raise anything
-        package = point.dist.name if point.dist else "an installed package"
         raise ModelError(
-            f"the norm {point.name!r} of {package} cannot be imported; received "
+            f"the norm {point.name!r} of {_package(point)} cannot be imported; received "
             f"{type(error).__name__}: {error} from {point.value}; mend or uninstall that package"
         ) from error
     return norm

@@ -85,3 +85,36 @@ def test_a_broken_package_is_named(
     install(tmp_path, monkeypatch, PLUGIN, my_artifacts=source)
     with pytest.raises(ArtifactError, match=message):
         artifacts_sim.get("shading")
+
+
+def test_a_broken_package_leaves_what_ships_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, PLUGIN, my_artifacts="raise OSError('gone')")
+    assert artifacts_sim.get("bias").name == "bias"
+    assert artifacts_sim.named_grid("calibrated").reaches("bias", 3)
+    assert artifacts_sim.get("bias").at(3, "physical") == artifacts_sim.get("bias").knob.physical[2]
+
+
+def test_a_package_cannot_take_the_name_of_one_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = {"mrisweep.artifacts": {"bias": "my_artifacts:Shading"}}
+    install(tmp_path, monkeypatch, taken, my_artifacts=SOURCE)
+    with pytest.raises(
+        ArtifactError, match=r"'bias' of mine has a name that is taken; received my_artifacts:Sh"
+    ):
+        artifacts_sim.names()
+    assert type(artifacts_sim.get("bias")).__name__ == "Bias"
+
+
+def test_what_is_known_is_found_without_a_look_at_what_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The look takes as long as damaging a hundred slices, and every batch asks for artifacts."""
+
+    def looked(**_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("artifacts_sim.registry.entry_points", looked)
+    assert artifacts_sim.get("motion").name == "motion"

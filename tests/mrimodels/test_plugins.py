@@ -54,3 +54,11 @@ def test_a_broken_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_norm_that_does_not_exist_is_named_with_the_nearest() -> None:
     with pytest.raises(mrimodels.ModelError, match="did you mean 'group'"):
         spec("groop")
+
+
+def test_a_package_cannot_take_the_name_of_a_norm_that_ships(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, {"mrisweep.norms": {"batch": "my_norms:scale"}}, my_norms=SOURCE)
+    with pytest.raises(mrimodels.ModelError, match="'batch' of mine has a name that is taken"):
+        list(mrimodels.NORMS)

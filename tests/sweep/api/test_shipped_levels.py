@@ -1,5 +1,7 @@
 """The levels that ship are those of the artifacts as they are now, on the slices they name."""
 
+import copy
+
 import pytest
 
 import artifacts_sim
@@ -7,11 +9,9 @@ from artifacts_sim.calibration.curve import measure
 from artifacts_sim.levels import calibrated_record
 from sweep.api.calibrate import describe
 from sweep.api.reference import Chosen, Plan, choose
-from sweep.ingest.engine import ingest
-from sweep.ingest.images import plan_images
 from sweep.store import Store
-from sweep.store.splits import Dealing
 from tests.support.data import BRAIN, needs
+from tools.reference_levels import differences, reference_plan, reference_store
 
 pytestmark = needs(BRAIN)
 RECORD = calibrated_record()
@@ -19,16 +19,12 @@ RECORD = calibrated_record()
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    made = RECORD["reference"]
-    return Plan(tuple(made["split"]), made["slices"], made["held_out_slices"], made["seed"])
+    return reference_plan()
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    path = tmp_path_factory.mktemp("levels") / RECORD["reference"]["source"]
-    height = RECORD["reference"]["height"]
-    plan = plan_images(BRAIN / "manifest.csv", BRAIN / "images", size=height, dealing=Dealing())
-    return ingest(plan, path).store
+    return reference_store(BRAIN, tmp_path_factory.mktemp("levels"))
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +47,11 @@ def test_the_harshest_level_reaches_its_similarity(name: str, plan: Plan, chosen
     assert measure(art, chosen.reference, knob, plan.seed).mean_ssim == pytest.approx(
         ssim, abs=1e-3
     )
+
+
+def test_a_level_that_moved_is_named() -> None:
+    moved = copy.deepcopy(RECORD)
+    assert not list(differences(RECORD, moved))
+    moved["artifacts"]["bias"]["values"][1] *= 1.02
+    (line,) = differences(RECORD, moved)
+    assert line.startswith("bias 2: ")
