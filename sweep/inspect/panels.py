@@ -11,8 +11,8 @@ import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError, Shift
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from sweep.config.levels import grid_knobs
+from sweep.core.choice import shuffled
 from sweep.core.errors import UserError
-from sweep.core.keys import digest
 from sweep.learn.signals import Images
 from sweep.store import Store
 from sweep.store.geometry import PixelMm
@@ -71,8 +71,8 @@ def _named(store: Store, key: str) -> int:
 def _drawn(store: Store, seed: int) -> int:
     """The first of the shuffled slices that is not empty, if any."""
     keys = store.keys.tolist()
-    shuffled = sorted(range(len(store)), key=lambda row: digest(seed, "preview", keys[row]))
-    return next((row for row in shuffled if store.images[row].any()), shuffled[0])
+    rows = shuffled(range(len(store)), keys.__getitem__, seed, "preview")
+    return next((row for row in rows if store.images[row].any()), rows[0])
 
 
 def row_of(
