@@ -25,7 +25,7 @@ UNITS = {"deg": "°", "rad": " rad", "mm": " mm", "px": " px", "hz": " Hz"}
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class DamagedPanel:
     """One picture with its caption; ``image`` is None where the artifact has no such level."""
 
     image: Image | None
@@ -39,7 +39,7 @@ class Row:
 
     artifact: str
     knob: str
-    panels: tuple[Panel, ...]
+    panels: tuple[DamagedPanel, ...]
 
 
 def find_slice(store: Store, key: str | None, seed: int) -> int:
@@ -105,14 +105,14 @@ def row_of(
         panels = [_panel(art, x, key, knobs[level - 1], seed) for level in levels]
     except ArtifactError as error:
         raise UserError(f"{name} cannot be drawn on slice {key!r}: {error}") from error
-    return Row(name, art.knob.name, (Panel(clean), *panels))
+    return Row(name, art.knob.name, (DamagedPanel(clean), *panels))
 
 
-def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> Panel:
+def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> DamagedPanel:
     if knob is None:
-        return Panel(None)
+        return DamagedPanel(None)
     shift = Shift.of(art, knob=knob)
     y = x.apply(shift, shift.sample(keys=[key], seed=seed))
     ssim = float(mean_ssim(x.images, y, foreground(x.images)))
     unit = UNITS.get(art.knob.name.rpartition("_")[2], "")
-    return Panel(y[0].numpy(), f"{knob:.3g}{unit}", f"SSIM {ssim:.2f}")
+    return DamagedPanel(y[0].numpy(), f"{knob:.3g}{unit}", f"SSIM {ssim:.2f}")
