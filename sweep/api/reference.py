@@ -15,7 +15,7 @@ from sweep.store import Store
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReferencePlan:
     """What to choose.
 
     Attributes:
@@ -40,7 +40,7 @@ class Chosen:
     held_out: Slices
 
 
-def choose(store: Store, plan: Plan) -> Chosen:
+def choose(store: Store, plan: ReferencePlan) -> Chosen:
     """Choose slices by a draw that depends on the seed and on their names alone.
 
     Patients are dealt to the two sides in proportion to the slices asked of each. Then each

@@ -34,7 +34,7 @@ class DamagedPanel:
 
 
 @dataclass(frozen=True)
-class Row:
+class ArtifactRow:
     """One artifact: its name, the name of its knob, the clean slice and a panel for each level."""
 
     artifact: str
@@ -83,7 +83,7 @@ def row_of(
     grid: str,
     seed: int,
     pixel_mm: PixelMm | None = None,
-) -> Row:
+) -> ArtifactRow:
     """Damage a slice at every level of one artifact, and measure what is left of it.
 
     Args:
@@ -105,7 +105,7 @@ def row_of(
         panels = [_panel(art, x, key, knobs[level - 1], seed) for level in levels]
     except ArtifactError as error:
         raise UserError(f"{name} cannot be drawn on slice {key!r}: {error}") from error
-    return Row(name, art.knob.name, (DamagedPanel(clean), *panels))
+    return ArtifactRow(name, art.knob.name, (DamagedPanel(clean), *panels))
 
 
 def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> DamagedPanel:

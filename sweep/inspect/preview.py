@@ -22,7 +22,7 @@ from sweep.inspect.layout import (
     save,
     text_strip,
 )
-from sweep.inspect.panels import DamagedPanel, Row, find_slice, row_of
+from sweep.inspect.panels import ArtifactRow, DamagedPanel, find_slice, row_of
 from sweep.store import Store
 
 # Lengths in pixels of the sheet.
@@ -77,7 +77,7 @@ def preview_store(
 
 
 def strips(
-    rows: Sequence[Row], headings: Sequence[str], title: str, white: float
+    rows: Sequence[ArtifactRow], headings: Sequence[str], title: str, white: float
 ) -> Iterator[Image.Image]:
     """Lay out rows of panels; a pixel of a slice becomes n x n pixels of the sheet, n an integer.
 
@@ -93,6 +93,7 @@ def strips(
     height, width = first.shape
     cells = Cells.enlarged(len(headings), (height, width), PANEL, NAMES)
     yield text_strip(title, TEXT, grey=DIM, width=cells.sheet_width)
+    yield text_strip("", TEXT, width=cells.sheet_width)
     yield head_strip(headings, cells)
     for row in rows:
         knob = textwrap.wrap(row.knob.replace("_", " "), 20)
