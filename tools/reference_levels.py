@@ -20,7 +20,7 @@ import torch
 
 from artifacts_sim.levels import calibrated_record
 from sweep.api.calibrate import calibrate_store
-from sweep.api.reference import Plan
+from sweep.api.reference import ReferencePlan
 from sweep.core.errors import UserError
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
@@ -50,10 +50,12 @@ def reference_store(data: Path, folder: Path) -> Store:
     return ingest(plan, folder / made["source"]).store
 
 
-def reference_plan() -> Plan:
+def reference_plan() -> ReferencePlan:
     """Which of the store's slices the levels were calibrated on."""
     made = calibrated_record()["reference"]
-    return Plan(tuple(made["split"]), made["slices"], made["held_out_slices"], made["seed"])
+    return ReferencePlan(
+        tuple(made["split"]), made["slices"], made["held_out_slices"], made["seed"]
+    )
 
 
 def differences(shipped: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]:

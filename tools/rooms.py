@@ -116,7 +116,6 @@ ROOMS = (
         "sweep.inspect",
         {
             "PIL": ("sweep.inspect",),
-            "matplotlib": ("sweep.inspect.preview",),
             "torch": ("sweep.inspect.panels",),
         },
     ),

@@ -12,7 +12,7 @@ import artifacts_sim
 from artifacts_sim import ArtifactError
 from artifacts_sim.calibration.calibrate import Calibration, calibrate, record
 from artifacts_sim.calibration.curve import Slices
-from sweep.api.reference import Chosen, Plan, choose
+from sweep.api.reference import Chosen, ReferencePlan, choose
 from sweep.core.errors import UserError, require_known
 from sweep.core.files import write_text
 from sweep.core.text import MISSING, ruled_table
@@ -21,7 +21,7 @@ from sweep.store import Store
 
 def calibrate_store(
     path: Path,
-    plan: Plan,
+    plan: ReferencePlan,
     out: Path,
     artifacts: Sequence[str] | None = None,
     say: Callable[[str], None] = lambda text: None,
@@ -78,7 +78,7 @@ def _laid_out(written: dict[str, Any]) -> str:
     )
 
 
-def describe(store: Store, plan: Plan, chosen: Chosen) -> dict[str, Any]:
+def describe(store: Store, plan: ReferencePlan, chosen: Chosen) -> dict[str, Any]:
     """Say what levels were measured on, for their file."""
     reference, held_out = chosen.reference, chosen.held_out
     height, width = reference.images.shape[1:]

@@ -1,6 +1,6 @@
 """Which slices of a store levels are calibrated on: a keyed draw, spread over patients."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,20 +9,20 @@ import torch
 from numpy.typing import NDArray
 
 from artifacts_sim.calibration.curve import Slices
+from sweep.core.choice import in_turns, shuffled
 from sweep.core.errors import UserError
-from sweep.core.keys import digest
 from sweep.store import Store
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReferencePlan:
     """What to choose.
 
     Attributes:
-        splits: folds or split names to choose from.
-        slices: of the reference, on which the levels are found.
-        held_out: slices of other patients, on which the levels are checked.
-        seed: of the choice, and of the artifacts' draws.
+        splits: The folds or split names to choose from.
+        slices: The number of slices of the reference, on which the levels are found.
+        held_out: The number of slices of other patients, on which the levels are checked.
+        seed: Key of the choice, and of the artifacts' draws.
 
     """
 
@@ -40,7 +40,7 @@ class Chosen:
     held_out: Slices
 
 
-def choose(store: Store, plan: Plan) -> Chosen:
+def choose(store: Store, plan: ReferencePlan) -> Chosen:
     """Choose slices by a draw that depends on the seed and on their names alone.
 
     Patients are dealt to the two sides in proportion to the slices asked of each. Then each
@@ -58,7 +58,7 @@ def choose(store: Store, plan: Plan) -> Chosen:
         )
     rows = store.indices(plan.splits)
     names = np.unique(store.patients[rows]).tolist()
-    patients = sorted(names, key=lambda name: digest(plan.seed, "patient", name))
+    patients = shuffled(names, str, plan.seed, "patient")
     held_out = max(1, round(len(patients) * plan.held_out / (plan.slices + plan.held_out)))
     if len(patients) - held_out < 2:
         raise UserError(
@@ -79,12 +79,13 @@ class _InTurns:
         self._store = store
         self._of_patient: dict[str, list[int]] = {}
         keys = store.keys.tolist()
-        for row in sorted(rows.tolist(), key=lambda row: digest(seed, "slice", keys[row])):
+        for row in shuffled(rows.tolist(), keys.__getitem__, seed, "slice"):
             self._of_patient.setdefault(str(store.patients[row]), []).append(row)
 
     def take(self, patients: Sequence[str], count: int, option: str) -> Slices:
         store = self._store
-        filled = (row for row in self._rows(patients) if store.images[row].any())
+        rows = in_turns([self._of_patient[name] for name in patients])
+        filled = (row for row in rows if store.images[row].any())
         taken = list(islice(filled, count))
         if len(taken) < count:
             raise UserError(
@@ -97,8 +98,3 @@ class _InTurns:
             patients=tuple(store.patients[taken].tolist()),
             pixel_mm=store.pixel_mm(taken),
         )
-
-    def _rows(self, patients: Sequence[str]) -> Iterator[int]:
-        shuffled = [self._of_patient[name] for name in patients]
-        for turn in range(max(map(len, shuffled))):
-            yield from (rows[turn] for rows in shuffled if turn < len(rows))

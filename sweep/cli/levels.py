@@ -42,10 +42,10 @@ def _do_calibrate(options: argparse.Namespace) -> None:
     import torch
 
     from sweep.api.calibrate import calibrate_store, levels_table
-    from sweep.api.reference import Plan
+    from sweep.api.reference import ReferencePlan
 
     torch.set_num_threads(max(1, options.threads))
-    plan = Plan(tuple(options.split), options.slices, options.held_out, options.seed)
+    plan = ReferencePlan(tuple(options.split), options.slices, options.held_out, options.seed)
     done = calibrate_store(options.store, plan, options.out, options.artifacts, say)
     print(levels_table(done))
     print(f"\nlevels {options.out}")

@@ -1,37 +1,36 @@
-"""Choosing slices to look at: spread over labels and patients, by key."""
+"""Choosing slices to look at, and the grey window they are looked at in."""
 
-from collections import Counter
-from collections.abc import Hashable
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.keys import digest
+from sweep.core.choice import shuffled, spread
 from sweep.store import Store
 
 
 def choose(store: Store, split: str, number: int, seed: int) -> list[int]:
-    """Draw slices of a split, each label and each patient as seldom as can be.
+    """Draw slices of a split so that each label and each patient is shown as rarely as possible.
 
     One after the other is taken: of the labels shown least so far, of the patient shown least so
     far, first by a hash of seed and key.
+
+    Args:
+        store: The store to draw from.
+        split: The name of the split.
+        number: The number of slices.
+        seed: Key of the draw.
 
     Returns:
         Row numbers, as many as asked for or all that the split has, in the order drawn.
 
     """
-    rows = store.indices([split])
-    shuffled = sorted(rows.tolist(), key=lambda row: digest(seed, "sheet", str(store.keys[row])))
-    labels = {row: store.labels[row].tobytes() for row in shuffled}
-    patients = {row: str(store.patients[row]) for row in shuffled}
-    shown: Counter[Hashable] = Counter()
-    chosen: list[int] = []
-    for _ in range(min(number, len(rows))):
-        left = (row for row in shuffled if row not in chosen)
-        row = min(left, key=lambda row: (shown["label", labels[row]], shown["of", patients[row]]))
-        shown.update([("label", labels[row]), ("of", patients[row])])
-        chosen.append(row)
-    return chosen
+    rows = shuffled(
+        store.indices([split]).tolist(), lambda row: str(store.keys[row]), seed, "sheet"
+    )
+    labels = {row: store.labels[row].tobytes() for row in rows}
+    patients = {row: str(store.patients[row]) for row in rows}
+    return list(islice(spread(rows, labels, patients), number))
 
 
 def windowed(image: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -37,7 +37,7 @@ COMPARED = 20_000  # pairs whose pixels are compared at most, for 10 to 20 s
 HELD = 2048  # spectra in memory at a time, 80 MB
 
 
-class Named(NamedTuple):
+class SliceName(NamedTuple):
     """A slice as it is told to the user."""
 
     key: str
@@ -45,12 +45,12 @@ class Named(NamedTuple):
     split: str
 
 
-class Pair(NamedTuple):
+class Duplicate(NamedTuple):
     """Slices of two splits that look like copies; ``one`` is of the split first by name."""
 
     likeness: float
-    one: Named
-    other: Named
+    one: SliceName
+    other: SliceName
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Duplicates:
     slices: int
     candidates: int
     compared: int
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Duplicate, ...]
 
     def text(self) -> str:
         """Say what was found, the first ten pairs, and what to do; or that there is none."""
@@ -123,7 +123,7 @@ def near_duplicates(store: Store) -> Duplicates:
         candidates=like.found,
         compared=len(like.pairs),
         pairs=tuple(
-            Pair(how, _named(store, one), _named(store, other)) for how, one, other in found
+            Duplicate(how, _named(store, one), _named(store, other)) for how, one, other in found
         ),
     )
 
@@ -139,11 +139,11 @@ def _confirmed(store: Store, pairs: Rows) -> Iterator[tuple[float, int, int]]:
             yield how, one, other
 
 
-def _named(store: Store, row: int) -> Named:
-    return Named(str(store.keys[row]), str(store.patients[row]), str(store.splits[row]))
+def _named(store: Store, row: int) -> SliceName:
+    return SliceName(str(store.keys[row]), str(store.patients[row]), str(store.splits[row]))
 
 
-def _table(pairs: tuple[Pair, ...]) -> Iterator[str]:
+def _table(pairs: tuple[Duplicate, ...]) -> Iterator[str]:
     head = ["likeness", "split", "slice", "split", "slice"]
     rows = [[f"{how:.3f}", one.split, one.key, other.split, other.key] for how, one, other in pairs]
     return (f"  {line}" for line in table([head, *rows], left=(1, 2, 3, 4)))

@@ -11,8 +11,8 @@ import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError, Shift
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from sweep.config.levels import grid_knobs
+from sweep.core.choice import shuffled
 from sweep.core.errors import UserError
-from sweep.core.keys import digest
 from sweep.learn.signals import Images
 from sweep.store import Store
 from sweep.store.geometry import PixelMm
@@ -25,7 +25,7 @@ UNITS = {"deg": "°", "rad": " rad", "mm": " mm", "px": " px", "hz": " Hz"}
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class DamagedPanel:
     """One picture with its caption; ``image`` is None where the artifact has no such level."""
 
     image: Image | None
@@ -34,12 +34,12 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Row:
+class ArtifactRow:
     """One artifact: its name, the name of its knob, the clean slice and a panel for each level."""
 
     artifact: str
     knob: str
-    panels: tuple[Panel, ...]
+    panels: tuple[DamagedPanel, ...]
 
 
 def find_slice(store: Store, key: str | None, seed: int) -> int:
@@ -71,8 +71,8 @@ def _named(store: Store, key: str) -> int:
 def _drawn(store: Store, seed: int) -> int:
     """The first of the shuffled slices that is not empty, if any."""
     keys = store.keys.tolist()
-    shuffled = sorted(range(len(store)), key=lambda row: digest(seed, "preview", keys[row]))
-    return next((row for row in shuffled if store.images[row].any()), shuffled[0])
+    rows = shuffled(range(len(store)), keys.__getitem__, seed, "preview")
+    return next((row for row in rows if store.images[row].any()), rows[0])
 
 
 def row_of(
@@ -83,7 +83,7 @@ def row_of(
     grid: str,
     seed: int,
     pixel_mm: PixelMm | None = None,
-) -> Row:
+) -> ArtifactRow:
     """Damage a slice at every level of one artifact, and measure what is left of it.
 
     Args:
@@ -105,14 +105,14 @@ def row_of(
         panels = [_panel(art, x, key, knobs[level - 1], seed) for level in levels]
     except ArtifactError as error:
         raise UserError(f"{name} cannot be drawn on slice {key!r}: {error}") from error
-    return Row(name, art.knob.name, (Panel(clean), *panels))
+    return ArtifactRow(name, art.knob.name, (DamagedPanel(clean), *panels))
 
 
-def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> Panel:
+def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> DamagedPanel:
     if knob is None:
-        return Panel(None)
+        return DamagedPanel(None)
     shift = Shift.of(art, knob=knob)
     y = x.apply(shift, shift.sample(keys=[key], seed=seed))
     ssim = float(mean_ssim(x.images, y, foreground(x.images)))
     unit = UNITS.get(art.knob.name.rpartition("_")[2], "")
-    return Panel(y[0].numpy(), f"{knob:.3g}{unit}", f"SSIM {ssim:.2f}")
+    return DamagedPanel(y[0].numpy(), f"{knob:.3g}{unit}", f"SSIM {ssim:.2f}")

@@ -1,28 +1,33 @@
 """The sheet that shows what artifacts and levels look like, pixel for pixel."""
 
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from PIL import Image
 
 import artifacts_sim
 from artifacts_sim.levels import LEVELS
 from sweep.config.levels import in_grid
-from sweep.core.errors import UserError, require_known
-from sweep.core.files import replacing
-from sweep.inspect.panels import Image, Panel, Row, find_slice, row_of
+from sweep.core.errors import require_known
+from sweep.inspect.layout import (
+    DIM,
+    TEXT,
+    Cells,
+    Panel,
+    head_strip,
+    panel_strip,
+    require_png,
+    save,
+    text_strip,
+)
+from sweep.inspect.panels import ArtifactRow, DamagedPanel, find_slice, row_of
 from sweep.store import Store
 
 # Lengths in pixels of the sheet.
-DPI = 128  # a power of two: from pixels to inches and back without rounding
-PANEL = 224  # about a panel's width; a slice is enlarged a whole number of times, never shrunk
-NAMES, HEAD, CAPTION, GAP = 184, 64, 20, 10
-LIGHT, DIM = "0.95", "0.65"
-FRAME = 0.25  # grey of an empty panel's frame, of the window
+PANEL = 224  # about a panel's width; a slice is enlarged by an integer factor, never shrunk
+NAMES = 184
 WHITE = 0.995  # quantile of the clean slice; its maximum, often one vessel, would leave it dark
 
 
@@ -39,13 +44,13 @@ def preview_store(
     """Draw one slice under artifacts (rows) and levels (columns, after the clean slice).
 
     Args:
-        path: of the store.
-        out: PNG file; replaced, atomically, if it exists.
-        key: of the slice; None: one drawn by the seed.
-        artifacts: names, or of a family; None: all that the grid has.
-        levels: 1 to 5.
-        grid: what they mean: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
-        seed: of the artifacts' draws.
+        path: The store.
+        out: The PNG file; replaced, atomically, if it exists.
+        key: The key of the slice; None: one drawn by the seed.
+        artifacts: Names of artifacts or families; None: all that the grid has.
+        levels: The levels, 1 to 5.
+        grid: What a level means: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
+        seed: Key of the artifacts' draws.
 
     Returns:
         The key of the slice.
@@ -58,8 +63,7 @@ def preview_store(
     names = list(dict.fromkeys(artifacts_sim.expand(artifacts or in_grid(grid))))
     require_known("--artifacts", names, artifacts_sim.names())
     require_known("--levels", [str(level) for level in levels], [str(level) for level in LEVELS])
-    if out.suffix.lower() != ".png":
-        raise UserError(f"--out must be a PNG file; received {str(out)!r}; let it end in .png")
+    require_png("--out", out)
     store = Store.open(path)
     number = find_slice(store, key, seed)
     clean, key = store.read([number])[0], str(store.keys[number])
@@ -68,94 +72,36 @@ def preview_store(
     white = float(np.quantile(clean, WHITE)) or float(clean.max())
     origin = f"slice {key} of {store.path.name}, {grid} levels, seed {seed}"
     title = f"{origin}, grey window 0 to {white:.4g}"
-    figure = sheet(rows, ["clean", *(f"level {level}" for level in levels)], title, white)
-    with replacing(out) as temporary:
-        figure.savefig(temporary, format="png", dpi="figure")
+    save(strips(rows, ["clean", *(f"level {level}" for level in levels)], title, white), out)
     return key
 
 
-def sheet(rows: Sequence[Row], headings: Sequence[str], title: str, white: float) -> Figure:
-    """Lay out rows of panels; a pixel of a slice becomes n x n pixels of the sheet, n whole.
-
-    Made without pyplot, whose registry of figures is global state.
+def strips(
+    rows: Sequence[ArtifactRow], headings: Sequence[str], title: str, white: float
+) -> Iterator[Image.Image]:
+    """Lay out rows of panels; a pixel of a slice becomes n x n pixels of the sheet, n an integer.
 
     Args:
-        rows: with as many panels each as there are headings.
-        headings: of the columns.
-        title: of the sheet.
-        white: intensity at the upper end of the grey window, which starts at 0.
+        rows: The rows, with as many panels each as there are headings.
+        headings: The headings of the columns.
+        title: The title of the sheet.
+        white: The intensity at the upper end of the grey window, which starts at 0.
 
     """
     first = rows[0].panels[0].image
     assert first is not None  # the clean slice
-    grid = _Grid.of(first, len(rows), len(headings))
-    page = _Page(grid)
-    page.write(title, grid.left(0), 8, color=DIM, size=7.5)
-    for column, heading in enumerate(headings):
-        page.write(heading, grid.left(column), HEAD - 22, size=9, weight="bold")
-    for place, row in enumerate(rows):
-        page.write(row.artifact, GAP, grid.top(place), size=10, weight="bold")
-        knob = textwrap.fill(row.knob.replace("_", " "), 20)
-        page.write(knob, GAP, grid.top(place) + 24, color=DIM, size=7.5)
-        for column, panel in enumerate(row.panels):
-            page.add(panel, grid.top(place), grid.left(column), FRAME * white)
-    return page.finished(white)
+    height, width = first.shape
+    cells = Cells.enlarged(len(headings), (height, width), PANEL, NAMES)
+    yield text_strip(title, TEXT, grey=DIM, width=cells.sheet_width)
+    yield text_strip("", TEXT, width=cells.sheet_width)
+    yield head_strip(headings, cells)
+    for row in rows:
+        knob = textwrap.wrap(row.knob.replace("_", " "), 20)
+        yield panel_strip([_drawn(one, white) for one in row.panels], cells, [row.artifact, *knob])
 
 
-@dataclass(frozen=True)
-class _Grid:
-    """Where panels stand on the sheet, in pixels from its upper left corner."""
-
-    scale: int
-    height: int
-    width: int
-    rows: int
-    columns: int
-
-    @classmethod
-    def of(cls, image: Image, rows: int, columns: int) -> "_Grid":
-        scale = max(1, round(PANEL / image.shape[1]))
-        height, width = image.shape
-        return cls(scale, height * scale, width * scale, rows, columns)
-
-    def top(self, row: int) -> int:
-        return HEAD + row * (self.height + CAPTION + GAP)
-
-    def left(self, column: int) -> int:
-        return NAMES + column * (self.width + GAP)
-
-
-class _Page:
-    """A black sheet: one array for all pictures, and text on top of it."""
-
-    def __init__(self, grid: _Grid) -> None:
-        self._grid = grid
-        self._size = (grid.top(grid.rows), grid.left(grid.columns))
-        self._canvas = np.zeros(self._size, np.float32)
-        height, width = self._size
-        self._figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="black")
-
-    def write(self, text: str, x: int, y: int, *, color: str = LIGHT, **style: Any) -> None:
-        """Write with the upper left corner at (x, y)."""
-        height, width = self._size
-        style = {"ha": "left", "va": "top", **style}
-        self._figure.text(x / width, 1 - y / height, text, color=color, **style)
-
-    def add(self, panel: Panel, top: int, left: int, frame: float) -> None:
-        grid = self._grid
-        place = (slice(top, top + grid.height), slice(left, left + grid.width))
-        if panel.image is None:
-            self._canvas[place] = frame
-            self._canvas[top + 1 : place[0].stop - 1, left + 1 : place[1].stop - 1] = 0
-            middle = {"ha": "center", "va": "center"}
-            x, y = left + grid.width // 2, top + grid.height // 2
-            self.write("not reached", x, y, color=DIM, size=8, **middle)
-            return
-        self._canvas[place] = panel.image.repeat(grid.scale, axis=0).repeat(grid.scale, axis=1)
-        below = top + grid.height + 3
-        self.write(panel.value, left, below, size=7.5)
-        self.write(panel.ssim, left + grid.width, below, size=7.5, color=DIM, ha="right")
-
-    def finished(self, white: float) -> Figure:
-        self._figure.figimage(self._canvas, cmap="gray", vmin=0, vmax=white, origin="upper")
-        return self._figure
+def _drawn(panel: DamagedPanel, white: float) -> Panel:
+    if panel.image is None:
+        return Panel(None, ("",), word="not reached")
+    grey = np.floor(np.clip(panel.image / white, 0, 1) * 255.999).astype(np.uint8)
+    return Panel(grey, (panel.value,), panel.ssim)

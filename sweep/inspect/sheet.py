@@ -6,38 +6,42 @@ from pathlib import Path
 from PIL import Image
 
 from sweep.core.errors import UserError
-from sweep.core.files import replacing
 from sweep.core.text import size_text
 from sweep.inspect.choosing import choose, windowed
-from sweep.inspect.strips import Panel, panel_strip, stacked, text_strip
+from sweep.inspect.layout import (
+    TEXT,
+    TITLE,
+    Cells,
+    Panel,
+    panel_strip,
+    require_png,
+    save,
+    text_strip,
+)
 from sweep.store import Store
 
 COLUMNS = (4, 8)  # at least and at most: pictures stay legible, and a few do not fill the screen
 SPLITS = 10
 MOST = 64  # slices of a split
-TITLE, TEXT = 20, 14  # pixels
 
 
 def draw_sheet(store: Store, out: Path, *, per_split: int = 8, seed: int = 0) -> None:
     """Draw slices of each split, spread over labels and patients, in rows of up to eight.
 
     Args:
-        store: to draw from.
-        out: PNG file; replaced, atomically, if it exists.
-        per_split: slices of each split, 1 to 64.
-        seed: of the choice.
+        store: The store to draw from.
+        out: The PNG file; replaced, atomically, if it exists.
+        per_split: The number of slices of each split, 1 to 64.
+        seed: Key of the choice.
 
     Raises:
         UserError: an ``out`` that is no PNG, or another number of slices.
 
     """
-    if out.suffix.lower() != ".png":
-        raise UserError(f"A sheet is a PNG file; received {str(out)!r}. Let its name end in .png.")
+    require_png("--sheet", out)
     if not 1 <= per_split <= MOST:
-        raise UserError(f"A sheet shows 1 to {MOST} slices of a split; received {per_split}.")
-    sheet = stacked([*_title(store, seed), *_splits(store, per_split, seed)])
-    with replacing(out) as temporary:
-        sheet.save(temporary, format="png")
+        raise UserError(f"--per-split must be 1 to {MOST} slices of a split; received {per_split}")
+    save([*_title(store, seed), *_splits(store, per_split, seed)], out)
 
 
 def _title(store: Store, seed: int) -> Iterator[Image.Image]:
@@ -56,6 +60,8 @@ def _title(store: Store, seed: int) -> Iterator[Image.Image]:
 
 def _splits(store: Store, per_split: int, seed: int) -> Iterator[Image.Image]:
     columns = min(max(per_split, COLUMNS[0]), COLUMNS[1])
+    height, width = store.images.shape[1:]
+    cells = Cells.filling(columns, (height, width))
     for name in list(store.split_counts())[:SPLITS]:
         rows = store.indices([name])
         patients = len(set(store.patients[rows].tolist()))
@@ -64,7 +70,7 @@ def _splits(store: Store, per_split: int, seed: int) -> Iterator[Image.Image]:
         chosen = choose(store, name, per_split, seed)
         for start in range(0, len(chosen), columns):
             panels = [_panel(store, row) for row in chosen[start : start + columns]]
-            yield panel_strip(panels, columns, TEXT)
+            yield panel_strip(panels, cells)
 
 
 def _panel(store: Store, row: int) -> Panel:

@@ -14,14 +14,14 @@ import artifacts_sim
 from artifacts_sim.calibration.calibrate import Calibration, Level
 from artifacts_sim.calibration.curve import measure
 from sweep.api.calibrate import calibrate_store, levels_table
-from sweep.api.reference import Plan, choose
+from sweep.api.reference import ReferencePlan, choose
 from sweep.cli import main
 from sweep.core.errors import UserError
 from sweep.store import Store, write_store
 from sweep.store.slices import Slice
 from tests.support.stores import make_store
 
-SMALL = Plan(splits=("1", "2"), slices=6, held_out=3)  # of 16 patients with 4 slices each
+SMALL = ReferencePlan(splits=("1", "2"), slices=6, held_out=3)  # of 16 patients with 4 slices each
 
 
 def store_of(path: Path, counts: dict[str, int], empty: frozenset[str] = frozenset()) -> Store:
@@ -68,14 +68,14 @@ def test_slices_keys_and_patients_belong_together(store: Store) -> None:
 def test_every_patient_gives_one_slice_before_any_gives_a_second(
     store: Store, slices: int, patients: int
 ) -> None:
-    counts = Counter(choose(store, Plan(("1", "2"), slices, 8)).reference.patients)
+    counts = Counter(choose(store, ReferencePlan(("1", "2"), slices, 8)).reference.patients)
     assert max(counts.values()) - min(counts.values()) <= 1
     assert len(counts) == patients
 
 
 def test_a_patient_with_few_slices_does_not_end_the_turns(tmp_path: Path) -> None:
     store = store_of(tmp_path / "s.h5", {"a": 1, "b": 9, "c": 9})
-    chosen = choose(store, Plan(("train",), slices=8, held_out=1))
+    chosen = choose(store, ReferencePlan(("train",), slices=8, held_out=1))
     assert len(chosen.reference.keys) == len(set(chosen.reference.keys)) == 8
 
 
@@ -87,7 +87,7 @@ def test_the_same_seed_chooses_the_same(store: Store) -> None:
 
 def test_another_seed_chooses_other_patients_and_other_slices_of_them(tmp_path: Path) -> None:
     store = store_of(tmp_path / "s.h5", dict.fromkeys("abcdef", 9))
-    chosen = [choose(store, Plan(("train",), 2, 2, seed)).reference for seed in range(12)]
+    chosen = [choose(store, ReferencePlan(("train",), 2, 2, seed)).reference for seed in range(12)]
     assert len({frozenset(reference.patients) for reference in chosen}) > 4
     of_one = {key for reference in chosen for key in reference.keys if key.startswith("a/")}
     assert len(of_one) > 1
@@ -95,7 +95,7 @@ def test_another_seed_chooses_other_patients_and_other_slices_of_them(tmp_path: 
 
 def test_the_order_of_the_store_does_not_matter(tmp_path: Path) -> None:
     counts = {"a": 3, "b": 3, "c": 3, "d": 3, "e": 3}
-    plan = Plan(("train",), slices=5, held_out=2)
+    plan = ReferencePlan(("train",), slices=5, held_out=2)
     one = choose(store_of(tmp_path / "1.h5", counts), plan)
     other = choose(store_of(tmp_path / "2.h5", dict(reversed(counts.items()))), plan)
     assert one.reference.keys == other.reference.keys
@@ -105,7 +105,7 @@ def test_the_order_of_the_store_does_not_matter(tmp_path: Path) -> None:
 def test_empty_slices_are_passed_over(tmp_path: Path) -> None:
     counts = dict.fromkeys("abcdef", 4)
     empty = frozenset(f"{name}/{place}" for name in counts for place in (0, 2))
-    chosen = choose(store_of(tmp_path / "s.h5", counts, empty), Plan(("train",), 8, 4))
+    chosen = choose(store_of(tmp_path / "s.h5", counts, empty), ReferencePlan(("train",), 8, 4))
     for side in (chosen.reference, chosen.held_out):
         assert not set(side.keys) & empty
 
@@ -150,7 +150,7 @@ def test_the_file_says_what_the_levels_rest_on(store: Store, tmp_path: Path) -> 
     out = tmp_path / "new" / "levels.json"
     assert calibrated(store, out, "--seed", "3") == 0
     written = json.loads(out.read_text())
-    chosen = choose(store, Plan(("1", "2"), 6, 3, seed=3))
+    chosen = choose(store, ReferencePlan(("1", "2"), 6, 3, seed=3))
     hashed = hashlib.sha256(json.dumps(list(chosen.reference.keys)).encode())
     hashed.update(chosen.reference.images.numpy().tobytes())
     assert list(written) == ["format", "version", "measure", "targets", "reference", "artifacts"]
@@ -248,7 +248,7 @@ def test_bad_input_is_explained_and_writes_nothing(
 def test_too_few_patients_are_refused(tmp_path: Path) -> None:
     store = store_of(tmp_path / "s.h5", {"a": 20, "b": 20})
     with pytest.raises(UserError, match=r"at least 2 patients.*received 2 in split train; name"):
-        choose(store, Plan(("train",), slices=4, held_out=2))
+        choose(store, ReferencePlan(("train",), slices=4, held_out=2))
 
 
 def test_slices_that_an_artifact_refuses_are_the_users_to_mend(tmp_path: Path) -> None:
@@ -267,6 +267,9 @@ def test_slices_that_an_artifact_refuses_are_the_users_to_mend(tmp_path: Path) -
         UserError, match=r"rician cannot be calibrated on these slices: .* are finite"
     ):
         calibrate_store(
-            signed.path, Plan(("train",), 3, 1), tmp_path / "levels.json", artifacts=["rician"]
+            signed.path,
+            ReferencePlan(("train",), 3, 1),
+            tmp_path / "levels.json",
+            artifacts=["rician"],
         )
     assert not (tmp_path / "levels.json").exists()

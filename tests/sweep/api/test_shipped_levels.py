@@ -8,7 +8,7 @@ import artifacts_sim
 from artifacts_sim.calibration.curve import measure
 from artifacts_sim.levels import calibrated_record
 from sweep.api.calibrate import describe
-from sweep.api.reference import Chosen, Plan, choose
+from sweep.api.reference import Chosen, ReferencePlan, choose
 from sweep.store import Store
 from tests.support.data import BRAIN, needs
 from tools.reference_levels import differences, reference_plan, reference_store
@@ -18,7 +18,7 @@ RECORD = calibrated_record()
 
 
 @pytest.fixture(scope="module")
-def plan() -> Plan:
+def plan() -> ReferencePlan:
     return reference_plan()
 
 
@@ -28,16 +28,20 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 
 
 @pytest.fixture(scope="module")
-def chosen(store: Store, plan: Plan) -> Chosen:
+def chosen(store: Store, plan: ReferencePlan) -> Chosen:
     return choose(store, plan)
 
 
-def test_the_reference_is_the_one_it_names(store: Store, plan: Plan, chosen: Chosen) -> None:
+def test_the_reference_is_the_one_it_names(
+    store: Store, plan: ReferencePlan, chosen: Chosen
+) -> None:
     assert describe(store, plan, chosen) == RECORD["reference"]
 
 
 @pytest.mark.parametrize("name", artifacts_sim.names())
-def test_the_harshest_level_reaches_its_similarity(name: str, plan: Plan, chosen: Chosen) -> None:
+def test_the_harshest_level_reaches_its_similarity(
+    name: str, plan: ReferencePlan, chosen: Chosen
+) -> None:
     row = RECORD["artifacts"][name]
     art = artifacts_sim.get(name)
     knob, ssim = next(

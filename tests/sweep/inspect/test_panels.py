@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from sweep.inspect.panels import Row, row_of
+from sweep.inspect.panels import ArtifactRow, row_of
 
 
-def motion_on(pixel_mm: tuple[float, float] | None) -> Row:
+def motion_on(pixel_mm: tuple[float, float] | None) -> ArtifactRow:
     clean = np.random.default_rng(0).random((32, 32), np.float32)
     return row_of("motion", clean, "p1/s1", (3,), "calibrated", 0, pixel_mm)
 

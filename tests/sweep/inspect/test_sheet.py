@@ -4,8 +4,8 @@ from PIL import Image, ImageFont
 
 from sweep.core.errors import UserError
 from sweep.inspect import sheet
+from sweep.inspect.layout import BLACK, Cells, Panel, panel_strip, shortened
 from sweep.inspect.sheet import draw_sheet
-from sweep.inspect.strips import BLACK, Panel, panel_strip, shortened
 from tests.support.pictures import store_of, texture
 
 
@@ -84,7 +84,7 @@ def test_a_sheet_that_cannot_be_is_refused(name, per_split, message, tmp_path):
 @pytest.mark.parametrize("shape", [(64, 64), (640, 320), (20, 640), (1, 1)])
 def test_a_panel_fills_its_column_and_no_more(shape):
     panels = [Panel(np.full(shape, 200, np.uint8), ("key", "label"))] * 8
-    strip = np.asarray(panel_strip(panels, columns=8, size=14))
+    strip = np.asarray(panel_strip(panels, Cells.filling(8, shape)))
     lit = np.flatnonzero(strip[0] > BLACK)
     assert lit[-1] < 1600
     cell = (1600 - 2 * 16 + 12) // 8 - 12
