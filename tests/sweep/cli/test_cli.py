@@ -1,6 +1,7 @@
 """The command line as a person meets it: help to work from, one clear message, nothing lost."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+import sweep
 from sweep.cli import main
 from sweep.config.settings import TrialConfig
 from sweep.learn.fit import fit
+from sweep.results.folder import SweepFolder
 from sweep.store import Store
 from tests.support.stores import make_store
 from tests.support.sweeps import settings
@@ -222,3 +225,39 @@ def test_a_damaged_checkpoint_is_named(
     path = tmp_path / "broken.pt"
     path.write_bytes(b"not a checkpoint")
     assert "broken.pt" in complaint(capsys, "stress", str(path), "--data", str(store.path))
+
+
+@pytest.fixture
+def by_accuracy(sweep_folder: Path, tmp_path: Path) -> SweepFolder:
+    """A finished sweep that was to maximise another metric than the usual one."""
+    shutil.copytree(sweep_folder, tmp_path / "sweep")
+    folder = SweepFolder.open(tmp_path / "sweep")
+    folder.write_config(folder.config().replace({"search.objective": "clean/balanced_accuracy"}))
+    return folder
+
+
+def test_best_follows_the_objective_of_the_sweep(
+    by_accuracy: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["best", str(by_accuracy.path)]) == 0
+    header, _, *lines = capsys.readouterr().out.splitlines()
+    assert "clean/balanced_accuracy" in header
+    assert "auroc" not in header
+    ranked = sweep.best(by_accuracy.path, by="clean/balanced_accuracy")
+    assert [line.split()[1] for line in lines] == [row.trial for row in ranked]
+    assert sweep.best(by_accuracy.path) == ranked
+    assert main(["best", str(by_accuracy.path), "--by", "clean/auroc"]) == 0
+    assert "clean/auroc" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_best_asked_of_the_server_follows_it_too(
+    by_accuracy: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sync", str(by_accuracy.path)]) == 0
+    capsys.readouterr()
+    uri = f"sqlite:///{by_accuracy.path.parent / 'mlflow.db'}"
+    assert main(["best", "--mlflow", uri, "--experiment", "ledger"]) == 0
+    of_server = capsys.readouterr().out
+    assert main(["best", str(by_accuracy.path)]) == 0
+    assert capsys.readouterr().out == of_server
