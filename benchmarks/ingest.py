@@ -37,7 +37,7 @@ from results import Record
 
 from sweep.ingest.engine import ingest
 from sweep.ingest.fastmri.planning import plan_fastmri
-from sweep.store.splits import Dealing, equal_folds
+from sweep.store.splits import SplitAssigner, equal_folds
 
 ROWS, COLUMNS, SIDE = 640, 368, 320
 AXES = (-2, -1)
@@ -153,7 +153,7 @@ def ingest_all(folder: Path, case: Case, workers: int) -> None:
         labels=folder / "labels.csv",
         reviewed=folder / "reviewed.csv",
         kspace=case.kspace,
-        dealing=Dealing(equal_folds(2)),
+        assigner=SplitAssigner(equal_folds(2)),
     )
     ingest(plan, out, workers=workers)
 

@@ -25,7 +25,7 @@ from sweep.core.errors import UserError
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
 from sweep.store import Store
-from sweep.store.splits import Dealing
+from sweep.store.splits import SplitAssigner
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MRISWEEP_TEST_DATA", ROOT.parent / "shared"))
@@ -45,7 +45,7 @@ def reference_store(data: Path, folder: Path) -> Store:
     """
     made = calibrated_record()["reference"]
     plan = plan_images(
-        data / "manifest.csv", data / "images", size=made["height"], dealing=Dealing()
+        data / "manifest.csv", data / "images", size=made["height"], assigner=SplitAssigner()
     )
     return ingest(plan, folder / made["source"]).store
 

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from sweep.ingest.engine import Report
     from sweep.ingest.plan import Plan
     from sweep.ingest.volumes_reader import Format
-    from sweep.store.splits import Dealing
+    from sweep.store.splits import SplitAssigner
 
 MANIFEST = (
     "The manifest is a CSV file with the columns file, label, patient, and optionally fold or "
     "split. Several labels are separated by '|'; an empty label is no finding. Without fold or "
-    "split, patients (never slices) are dealt to folds, stratified by label."
+    "split, patients (never slices) are assigned to folds, stratified by label."
 )
 VOLUMES = (
     " An optional column slice, counted from 0, names single slices of a file: then these are "
@@ -63,7 +63,7 @@ def _plan_images(options: argparse.Namespace) -> "Plan":
         options.images,
         size=options.size,
         task=options.task,
-        dealing=_dealing(options),
+        assigner=_assigner(options),
     )
 
 
@@ -74,8 +74,8 @@ def _add_fastmri(kinds: Commands) -> None:
         _ingesting(_plan_fastmri),
         "make a store from fastMRI volumes with fastMRI+ labels",
         "Takes every *.h5 file below the folders, single-coil or multi-coil, with reconstructions "
-        "or with k-space alone. Without a column of splits, patients (never slices) are dealt to "
-        "folds, stratified by label.",
+        "or with k-space alone. Without a column of splits, patients (never slices) are assigned "
+        "to folds, stratified by label.",
     )
     fastmri.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     fastmri.add_argument(
@@ -141,7 +141,7 @@ def _plan_fastmri(options: argparse.Namespace) -> "Plan":
         max_columns=options.max_columns,
         wide=options.wide,
         size=options.size,
-        dealing=_dealing(options),
+        assigner=_assigner(options),
         progress=counter("volumes looked at"),
     )
 
@@ -206,7 +206,7 @@ def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
         axis=options.axis,
         size=options.size,
         task=options.task,
-        dealing=_dealing(options),
+        assigner=_assigner(options),
         progress=counter("volumes looked at"),
     )
 
@@ -232,15 +232,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
     splits = parser.add_mutually_exclusive_group()
     splits.add_argument(
-        "--folds", type=int, default=5, help="folds to deal patients to where no split is given"
+        "--folds", type=int, default=5, help="folds to assign patients to where no split is given"
     )
     splits.add_argument(
         "--shares",
         nargs="+",
         metavar="NAME=SHARE",
-        help="splits to deal patients to instead, such as train=0.7 validation=0.15 test=0.15",
+        help="splits to assign patients to instead, such as train=0.7 validation=0.15 test=0.15",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of dealing patients to splits")
+    parser.add_argument("--seed", type=int, default=0, help="of assigning patients to splits")
     parser.add_argument("--workers", type=int, default=_cores(), help="processes that read")
     parser.add_argument(
         "--strict", action="store_true", help="stop at a file that cannot be used, skip none"
@@ -252,11 +252,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
-def _dealing(options: argparse.Namespace) -> "Dealing":
-    from sweep.store.splits import Dealing, equal_folds
+def _assigner(options: argparse.Namespace) -> "SplitAssigner":
+    from sweep.store.splits import SplitAssigner, equal_folds
 
     shares = _shares(options.shares) if options.shares else equal_folds(options.folds)
-    return Dealing(shares, options.seed)
+    return SplitAssigner(shares, options.seed)
 
 
 def _shares(texts: Sequence[str]) -> dict[str, float]:

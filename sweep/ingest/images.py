@@ -10,7 +10,7 @@ from sweep.ingest.formats.pixels import check_size, fit, read_grey, size_of
 from sweep.ingest.labels import label_names, task_of
 from sweep.ingest.plan import Item, Plan, Plane, Skipped, common_shape
 from sweep.store.slices import Slice, Task, scan_name, slice_key
-from sweep.store.splits import Dealing, deal_slices
+from sweep.store.splits import SplitAssigner, assign_splits
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def plan_images(
     *,
     size: int | None = None,
     task: Task | None = None,
-    dealing: Dealing,
+    assigner: SplitAssigner,
 ) -> Plan:
     """Plan a store of grey pictures, in the manifest's order.
 
@@ -47,7 +47,7 @@ def plan_images(
             have one size, and keep it.
         task: None = 'multiclass' if every row has exactly one label and there are several labels,
             else 'multilabel'.
-        dealing: of patients to splits, where the manifest has no column ``fold`` or ``split``.
+        assigner: The assignment of patients to splits, where the manifest names none.
 
     Raises:
         UserError: an unusable manifest, no such folder, no usable picture, pictures of two sizes.
@@ -60,7 +60,7 @@ def plan_images(
     names = label_names(rows, manifest)
     shape, skipped = _shape(rows, folder, size)
     unusable = {one.name for one in skipped}
-    slices = deal_slices([_slice(row) for row in rows], dealing)
+    slices = assign_splits([_slice(row) for row in rows], assigner)
     return Plan(
         items=tuple(
             Item(row.file, (folder / row.file,), (one,))
@@ -76,7 +76,7 @@ def plan_images(
             "manifest": str(manifest),
             "images": str(folder),
             "size": size,
-            "splits": "manifest" if rows[0].split is not None else dealing.to_plain(),
+            "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
         },
         skipped=skipped,
     )

@@ -14,7 +14,7 @@ from sweep.ingest.plan import Item, Plan, Progress, Skipped, common_shape
 from sweep.ingest.volumes_reader import Format, VolumeReader
 from sweep.store.geometry import Geometry
 from sweep.store.slices import Slice, Task, scan_name, slice_key
-from sweep.store.splits import Dealing, deal_slices
+from sweep.store.splits import SplitAssigner, assign_splits
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def plan_volumes(
     axis: Axis = "acquired",
     size: int | None = None,
     task: Task | None = None,
-    dealing: Dealing,
+    assigner: SplitAssigner,
     progress: Progress | None = None,
 ) -> Plan:
     """Plan a store of the planes of volumes; reads the manifest and headers, no pixel.
@@ -46,7 +46,7 @@ def plan_volumes(
         axis: that the planes lie along, see ``view_along``.
         size: see ``fit_square``; None = all planes have one shape, and keep it.
         task: None = as ``task_of`` finds.
-        dealing: of patients to splits, without a column ``fold`` or ``split``.
+        assigner: The assignment of patients to splits, without a column ``fold`` or ``split``.
         progress: called with the number of volumes surveyed and the number of all.
 
     Raises:
@@ -60,7 +60,7 @@ def plan_volumes(
     rows = read_manifest(manifest, volumes=True, patients=not form.names_patients)
     names = label_names(rows, manifest)
     found, skipped = _surveyed(rows, folder, form, axis, size, progress)
-    items = _items(found, folder, dealing)
+    items = _items(found, folder, assigner)
     return Plan(
         items=items,
         reader=VolumeReader(form, folder, axis, size),
@@ -75,7 +75,7 @@ def plan_volumes(
             "folder": str(folder),
             "axis": axis,
             "size": size,
-            "splits": "manifest" if rows[0].split is not None else dealing.to_plain(),
+            "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
         },
         skipped=skipped,
         notes=tuple(_notes(found, skipped, rows)),
@@ -143,18 +143,18 @@ def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geo
     return replace(geometry, pixel_mm=fitted_mm(shape, geometry.pixel_mm, size))
 
 
-def _items(found: Sequence[Described], folder: Path, dealing: Dealing) -> tuple[Item, ...]:
+def _items(found: Sequence[Described], folder: Path, assigner: SplitAssigner) -> tuple[Item, ...]:
     refuse(
         "Each volume has a patient, of the manifest or its own header",
         [volume.slices[0].origin for volume in found if not volume.slices[0].patient],
         "Fill the column 'patient'.",
     )
-    dealt = iter(deal_slices([one for volume in found for one in volume.slices], dealing))
+    assigned = iter(assign_splits([one for volume in found for one in volume.slices], assigner))
     return tuple(
         Item(
             name=volume.name,
             paths=volume.outline.paths,
-            slices=tuple(islice(dealt, len(volume.slices))),
+            slices=tuple(islice(assigned, len(volume.slices))),
         )
         for volume in found
     )

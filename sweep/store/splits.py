@@ -1,4 +1,4 @@
-"""Dealing patients, never slices, to splits."""
+"""Assigning patients, never slices, to splits."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from sweep.store.slices import Slice
 
 
 @dataclass(frozen=True)
-class Dealing:
-    """How patients are dealt to splits where the source does not say.
+class SplitAssigner:
+    """How patients are assigned to splits where the source does not say.
 
     Attributes:
         shares: for each split the part of the patients that it gets; they sum to 1.
-        seed: another seed, another dealing.
+        seed: The seed; another one gives another assignment.
 
     Raises:
         UserError: fewer than two splits, a share not above 0, or shares that do not sum to 1.
@@ -29,7 +29,7 @@ class Dealing:
         shares = self.shares.values()
         if len(shares) < 2 or min(shares) <= 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
             raise UserError(
-                "Patients are dealt to at least 2 splits whose shares are above 0 and sum to 1; "
+                "Patients are assigned to at least 2 splits whose shares are above 0 and sum to 1; "
                 f"received {dict(self.shares)}. Correct the shares."
             )
 
@@ -37,8 +37,8 @@ class Dealing:
         """As JSON can say it."""
         return {"shares": dict(self.shares), "seed": self.seed}
 
-    def deal(self, findings: Mapping[str, frozenset[str]]) -> dict[str, str]:
-        """Deal every patient to a split, stratified by what the patient shows.
+    def assign(self, findings: Mapping[str, frozenset[str]]) -> dict[str, str]:
+        """Assign every patient to a split, stratified by what the patient shows.
 
         The patients of a stratum, shuffled by a hash of seed and name, take seats one after the
         other by the method of Sainte-Lague (the next seat goes to the split with the greatest
@@ -60,11 +60,11 @@ class Dealing:
             findings, key=lambda name: (sorted(findings[name]), digest(self.seed, "fold", name))
         )
         seats = dict.fromkeys(self.shares, 0)
-        dealt = {}
+        assigned = {}
         for patient in order:
             split = max(seats, key=lambda name: self.shares[name] / (2 * seats[name] + 1))
             seats[split] += 1
-            dealt[patient] = split
+            assigned[patient] = split
         empty = [split for split, taken in seats.items() if not taken]
         if empty:
             raise UserError(
@@ -72,7 +72,7 @@ class Dealing:
                 f"{', '.join(map(repr, empty))} of {len(seats)} splits empty. "
                 "Choose fewer splits or other shares."
             )
-        return dealt
+        return assigned
 
 
 def equal_folds(folds: int) -> dict[str, float]:
@@ -87,11 +87,11 @@ def equal_folds(folds: int) -> dict[str, float]:
     return {str(number): 1 / folds for number in range(1, folds + 1)}
 
 
-def deal_slices(slices: Sequence[Slice], dealing: Dealing) -> list[Slice]:
+def assign_splits(slices: Sequence[Slice], assigner: SplitAssigner) -> list[Slice]:
     """The slices with a split each: those with an empty one get the split of their patient.
 
     Raises:
-        UserError: see ``Dealing.deal``; or some slices have a split and others not.
+        UserError: see ``SplitAssigner.assign``; or some slices have a split and others not.
 
     """
     open_ = [one for one in slices if not one.split]
@@ -105,5 +105,5 @@ def deal_slices(slices: Sequence[Slice], dealing: Dealing) -> list[Slice]:
     findings: dict[str, frozenset[str]] = {}
     for one in slices:
         findings[one.patient] = findings.get(one.patient, frozenset()) | one.labels
-    dealt = dealing.deal(findings)
-    return [replace(one, split=dealt[one.patient]) for one in slices]
+    assigned = assigner.assign(findings)
+    return [replace(one, split=assigned[one.patient]) for one in slices]

@@ -15,7 +15,7 @@ from sweep.ingest.fastmri.tables import Owner, Tables, read_tables
 from sweep.ingest.formats.pixels import check_size
 from sweep.ingest.plan import Item, Plan, Progress
 from sweep.store.slices import Slice, scan_name, slice_key
-from sweep.store.splits import Dealing, deal_slices
+from sweep.store.splits import SplitAssigner, assign_splits
 
 
 def plan_fastmri(
@@ -31,7 +31,7 @@ def plan_fastmri(
     max_columns: int = 400,
     wide: Wide = "drop",
     size: int | None = None,
-    dealing: Dealing,
+    assigner: SplitAssigner,
     progress: Progress | None = None,
 ) -> Plan:
     """Plan a store of knee volumes; reads tables and headers, no pixel.
@@ -43,14 +43,14 @@ def plan_fastmri(
             are left out. 'all' = every volume was reviewed; None = those with a finding were.
         patients: table of patients, see ``read_patients``; a volume that it does not name belongs
             to the patient that its attribute ``patient_id`` names, or else to one of its own.
-        split_column: of that table; None = patients are dealt to splits.
+        split_column: of that table; None = patients are assigned to splits.
         rule: from findings to labels, see ``load_rule``.
         reconstruction: where images come from, see ``FastmriReader``.
         kspace: keep k-space beside the images, which are then made of it.
         max_columns: volumes with more columns of k-space are wide.
         wide: 'drop' them or 'keep' them.
         size: pad images to a square and resize to (size, size); None = they have one size.
-        dealing: of patients to splits.
+        assigner: The assignment of patients to splits.
         progress: called with the number of headers read and the number of all.
 
     Raises:
@@ -73,7 +73,7 @@ def plan_fastmri(
     taken = _taken(found, tables)
     surveyed = survey(taken, reader, max_columns=max_columns, wide=wide, progress=progress)
     owners = {name: tables.owner(name, volume) for name, volume in surveyed.volumes.items()}
-    items = _items(surveyed, tables, owners, dealing)
+    items = _items(surveyed, tables, owners, assigner)
     counts = count(found, tables, surveyed, owners)
     return Plan(
         items=items,
@@ -94,7 +94,7 @@ def plan_fastmri(
             "labels": str(labels),
             "reviewed": str(reviewed) if reviewed else None,
             "patients": str(patients) if patients else None,
-            "splits": _splits(split_column, dealing),
+            "splits": _splits(split_column, assigner),
             "rule": loaded.to_plain(),
             "reconstruction": reconstruction,
             "kspace": kspace,
@@ -106,8 +106,8 @@ def plan_fastmri(
     )
 
 
-def _splits(column: str | None, dealing: Dealing) -> dict[str, object]:
-    return {"column": column} if column else dealing.to_plain()
+def _splits(column: str | None, assigner: SplitAssigner) -> dict[str, object]:
+    return {"column": column} if column else assigner.to_plain()
 
 
 def _check_settings(
@@ -140,7 +140,7 @@ def _taken(found: Mapping[str, Path], tables: Tables) -> dict[str, Path]:
 
 
 def _items(
-    surveyed: Survey, tables: Tables, owners: Mapping[str, Owner], dealing: Dealing
+    surveyed: Survey, tables: Tables, owners: Mapping[str, Owner], assigner: SplitAssigner
 ) -> tuple[Item, ...]:
     slices = [
         Slice(
@@ -157,8 +157,8 @@ def _items(
         for name, volume in surveyed.volumes.items()
         for number in range(volume.slices)
     ]
-    dealt = iter(deal_slices(slices, dealing))
+    assigned = iter(assign_splits(slices, assigner))
     return tuple(
-        Item(name, (volume.path,), tuple(islice(dealt, volume.slices)))
+        Item(name, (volume.path,), tuple(islice(assigned, volume.slices)))
         for name, volume in surveyed.volumes.items()
     )

@@ -13,7 +13,7 @@ from sweep.ingest.fastmri.volume import Volume
 
 
 class Owner(NamedTuple):
-    """Whose a volume is, its split (empty = to be dealt), and who says so."""
+    """Whose a volume is, its split (empty = to be assigned), and who says so."""
 
     patient: str
     split: str

@@ -8,9 +8,9 @@ from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from sweep.ingest.dicom import DICOM
 from sweep.ingest.volumes import plan_volumes
 from sweep.store.slices import check_slices
-from sweep.store.splits import Dealing, equal_folds
+from sweep.store.splits import SplitAssigner, equal_folds
 
-DEALING = Dealing(equal_folds(2))
+DEALING = SplitAssigner(equal_folds(2))
 
 
 def volume(number):
@@ -49,7 +49,7 @@ def folder(tmp_path):
 
 
 def plan(folder, **options):
-    return plan_volumes(folder / "manifest.csv", folder, DICOM, dealing=DEALING, **options)
+    return plan_volumes(folder / "manifest.csv", folder, DICOM, assigner=DEALING, **options)
 
 
 def read(planned):

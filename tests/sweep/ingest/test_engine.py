@@ -20,7 +20,7 @@ from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
 from sweep.ingest.plan import Plan
 from sweep.store import Store
-from sweep.store.splits import Dealing, equal_folds
+from sweep.store.splits import SplitAssigner, equal_folds
 from sweep.store.writer import Draft
 from tests.support.data import ROOT
 
@@ -31,7 +31,7 @@ import os, signal, sys
 from pathlib import Path
 from sweep.ingest import engine
 from sweep.ingest.images import plan_images
-from sweep.store.splits import Dealing
+from sweep.store.splits import SplitAssigner
 from sweep.store.writer import Draft
 
 def die(*_):
@@ -44,7 +44,7 @@ def main(folder, out, workers, moment):
         engine.refuse_existing = lambda path: path.exists() or PUBLISHING and die()
         seal = Draft.seal
         Draft.seal = lambda self, text: (seal(self, text), PUBLISHING.append(1))
-    plan = plan_images(Path(folder) / "m.csv", Path(folder), dealing=Dealing())
+    plan = plan_images(Path(folder) / "m.csv", Path(folder), assigner=SplitAssigner())
     engine.ingest(
         plan, Path(out), workers=int(workers), progress=lambda n, of: print(n, flush=True)
     )
@@ -70,7 +70,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def plan_of(folder: Path, folds: int = 5) -> Plan:
-    return plan_images(folder / "m.csv", folder, dealing=Dealing(equal_folds(folds)))
+    return plan_images(folder / "m.csv", folder, assigner=SplitAssigner(equal_folds(folds)))
 
 
 @pytest.fixture(scope="module")

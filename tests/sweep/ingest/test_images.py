@@ -11,7 +11,7 @@ from sweep.ingest import engine
 from sweep.ingest.formats.pixels import fit, read_grey
 from sweep.ingest.images import plan_images
 from sweep.inspect.summary import summarize
-from sweep.store.splits import Dealing, equal_folds
+from sweep.store.splits import SplitAssigner, equal_folds
 from tests.support.data import BRAIN, needs
 
 
@@ -22,8 +22,8 @@ def ingest(collection, out=None, strict=False, progress=None, **options):
 
 
 def plan_of(collection, folds=2, seed=0, **options):
-    dealing = Dealing(equal_folds(folds), seed)
-    return plan_images(collection.manifest, collection.images, dealing=dealing, **options)
+    assigner = SplitAssigner(equal_folds(folds), seed)
+    return plan_images(collection.manifest, collection.images, assigner=assigner, **options)
 
 
 def folds_by_patient(store):
@@ -250,7 +250,7 @@ def test_real_slices_by_folds_of_people(tmp_path):
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    plan = plan_images(manifest, BRAIN / "images", size=32, dealing=Dealing())
+    plan = plan_images(manifest, BRAIN / "images", size=32, assigner=SplitAssigner())
     store = engine.ingest(plan, tmp_path / "brain.h5").store
     summary = summarize(store)
     assert store.images.shape == (len(rows), 32, 32)

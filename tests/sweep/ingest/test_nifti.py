@@ -8,9 +8,9 @@ from sweep.ingest.formats.planes import Section
 from sweep.ingest.nifti import NIFTI
 from sweep.ingest.volumes import plan_volumes
 from sweep.store.slices import check_slices
-from sweep.store.splits import Dealing, equal_folds
+from sweep.store.splits import SplitAssigner, equal_folds
 
-DEALING = Dealing(equal_folds(2))
+DEALING = SplitAssigner(equal_folds(2))
 SPACING = (1.0, 0.5, 4.0)
 
 
@@ -33,7 +33,7 @@ def folder(tmp_path):
 
 
 def plan(folder, **options):
-    return plan_volumes(folder / "manifest.csv", folder, NIFTI, dealing=DEALING, **options)
+    return plan_volumes(folder / "manifest.csv", folder, NIFTI, assigner=DEALING, **options)
 
 
 def read(planned):

@@ -15,7 +15,7 @@ from sweep.ingest.volumes import plan_volumes
 from sweep.ingest.volumes_reader import Format, VolumeReader
 from sweep.store.geometry import UNKNOWN, Geometry
 from sweep.store.slices import slice_key
-from sweep.store.splits import Dealing, equal_folds
+from sweep.store.splits import SplitAssigner, equal_folds
 
 GEOMETRY = Geometry((2.0, 1.0), 3.0, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
 SHAPE = (4, 6)
@@ -61,9 +61,9 @@ class Volumes:
 
     def plan(self, form=FORMAT, **changes):
         options = {"axis": "acquired", "size": None, "task": None, "progress": None}
-        dealing = Dealing(equal_folds(2), seed=3)
+        assigner = SplitAssigner(equal_folds(2), seed=3)
         return plan_volumes(
-            self.manifest, self.folder, form, dealing=dealing, **{**options, **changes}
+            self.manifest, self.folder, form, assigner=assigner, **{**options, **changes}
         )
 
 

@@ -13,7 +13,7 @@ from sweep.ingest.fastmri.planning import plan_fastmri
 from sweep.ingest.images import plan_images
 from sweep.phantom.folder import FULL_SCALE, make_phantom
 from sweep.phantom.scan import Matrix, scan
-from sweep.store.splits import Dealing, equal_folds
+from sweep.store.splits import SplitAssigner, equal_folds
 
 SMALL = {"slices": 4, "rows": 112, "columns": 60, "size": 48}
 MATRIX = Matrix(**SMALL)
@@ -235,8 +235,8 @@ def test_pictures_are_the_reconstructions_at_16_bits(phantom):
 
 
 def test_the_pictures_ingest_as_they_are(phantom):
-    dealing = Dealing(equal_folds(3))
-    plan = plan_images(phantom / "manifest.csv", phantom / "images", dealing=dealing)
+    assigner = SplitAssigner(equal_folds(3))
+    plan = plan_images(phantom / "manifest.csv", phantom / "images", assigner=assigner)
     assert (plan.shape, plan.label_names, plan.task) == ((48, 48), ("lesion",), "multilabel")
     assert (len(plan.slices), plan.skipped) == (24, ())
     patients = {(one.split, one.patient) for one in plan.slices}
@@ -244,13 +244,13 @@ def test_the_pictures_ingest_as_they_are(phantom):
 
 
 def test_pictures_and_volumes_ingest_with_the_same_findings(phantom):
-    dealing = Dealing(equal_folds(3))
-    pictures = plan_images(phantom / "manifest.csv", phantom / "images", dealing=dealing)
+    assigner = SplitAssigner(equal_folds(3))
+    pictures = plan_images(phantom / "manifest.csv", phantom / "images", assigner=assigner)
     volumes = plan_fastmri(
         [phantom / "volumes"],
         labels=phantom / "labels.csv",
         reviewed=phantom / "file_list.csv",
-        dealing=dealing,
+        assigner=assigner,
     )
     one, other = (
         [(found.patient, found.split, bool(found.labels)) for found in plan.slices]

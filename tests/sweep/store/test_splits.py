@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sweep.core.errors import UserError
 from sweep.store.slices import Slice
-from sweep.store.splits import Dealing, deal_slices, equal_folds
+from sweep.store.splits import SplitAssigner, assign_splits, equal_folds
 
 patients = st.dictionaries(
     st.text(min_size=1, max_size=8),
@@ -20,7 +20,7 @@ laws = settings(max_examples=60, deadline=None, derandomize=True)
 
 
 def deal_folds(findings, folds, seed):
-    return Dealing(equal_folds(folds), seed).deal(findings)
+    return SplitAssigner(equal_folds(folds), seed).assign(findings)
 
 
 def spread(folds, names):
@@ -32,13 +32,13 @@ def spread(folds, names):
 @laws
 @given(findings=patients, folds=st.integers(2, 5), seed=st.integers(0, 5))
 def test_folds_are_balanced_as_a_whole_and_in_each_stratum(findings, folds, seed):
-    dealt = deal_folds(findings, folds, seed)
+    assigned = deal_folds(findings, folds, seed)
     names = [str(fold) for fold in range(1, folds + 1)]
-    assert dealt.keys() == findings.keys()
-    assert set(dealt.values()) == set(names)
-    assert spread(dealt.values(), names) <= 1
+    assert assigned.keys() == findings.keys()
+    assert set(assigned.values()) == set(names)
+    assert spread(assigned.values(), names) <= 1
     for stratum in set(findings.values()):
-        members = [dealt[patient] for patient in findings if findings[patient] == stratum]
+        members = [assigned[patient] for patient in findings if findings[patient] == stratum]
         assert spread(members, names) <= 1
 
 
@@ -56,8 +56,8 @@ def test_another_seed_deals_otherwise():
 
 
 def test_neighbours_by_name_are_not_neighbours_in_the_dealing():
-    dealt = deal_folds({f"p{number:02}": frozenset() for number in range(40)}, 2, 0)
-    assert [dealt[patient] for patient in sorted(dealt)] != ["1", "2"] * 20
+    assigned = deal_folds({f"p{number:02}": frozenset() for number in range(40)}, 2, 0)
+    assert [assigned[patient] for patient in sorted(assigned)] != ["1", "2"] * 20
 
 
 @pytest.mark.usefixtures("global_random_state")
@@ -97,12 +97,12 @@ def test_unequal_shares_are_kept_to_a_patient(findings, numbers):
 
     A stratum takes the seats between two such states, so it may be off by the sum of both.
     """
-    dealing = Dealing(shares_of(numbers))
-    dealt = dealing.deal(findings)
-    for split, share in dealing.shares.items():
-        assert abs(list(dealt.values()).count(split) - share * len(findings)) < 1
+    assigner = SplitAssigner(shares_of(numbers))
+    assigned = assigner.assign(findings)
+    for split, share in assigner.shares.items():
+        assert abs(list(assigned.values()).count(split) - share * len(findings)) < 1
         for stratum in set(findings.values()):
-            members = [dealt[patient] for patient in findings if findings[patient] == stratum]
+            members = [assigned[patient] for patient in findings if findings[patient] == stratum]
             assert abs(members.count(split) - share * len(members)) < 2
 
 
@@ -111,14 +111,14 @@ def test_unequal_shares_are_kept_to_a_patient(findings, numbers):
 def test_seats_are_those_of_sainte_lague(findings, numbers):
     """No seat would be better placed with another split: the method's min-max inequality."""
     shares = shares_of(numbers)
-    seats = Counter(Dealing(shares).deal(findings).values())
+    seats = Counter(SplitAssigner(shares).assign(findings).values())
     for one, other in permutations(shares, 2):
         assert (2 * seats[one] - 1) / shares[one] <= (2 * seats[other] + 1) / shares[other] + 1e-9
 
 
 def test_a_rare_split_gets_its_patient_in_its_turn():
     findings = {f"p{number}": frozenset() for number in range(20)}
-    counts = Counter(Dealing({"train": 0.9, "test": 0.1}).deal(findings).values())
+    counts = Counter(SplitAssigner({"train": 0.9, "test": 0.1}).assign(findings).values())
     assert counts == {"train": 18, "test": 2}
 
 
@@ -135,7 +135,7 @@ def test_a_rare_split_gets_its_patient_in_its_turn():
 )
 def test_shares_that_cannot_be_are_refused(shares):
     with pytest.raises(UserError, match=r"above 0 and sum to 1; received .*Correct the shares"):
-        Dealing(shares)
+        SplitAssigner(shares)
 
 
 def undealt(per_patient):
@@ -152,26 +152,26 @@ PATIENTS = {f"p{number:02}": [set(), {"tear"} if number % 3 else set()] for numb
 
 def test_slices_get_the_split_of_their_patient_and_keep_all_else():
     slices = undealt(PATIENTS)
-    dealt = deal_slices(slices, Dealing())
-    assert [replace(one, split="") for one in dealt] == slices
+    assigned = assign_splits(slices, SplitAssigner())
+    assert [replace(one, split="") for one in assigned] == slices
     findings = {patient: frozenset[str]().union(*labels) for patient, labels in PATIENTS.items()}
-    expected = Dealing().deal(findings)
-    assert [one.split for one in dealt] == [expected[one.patient] for one in slices]
+    expected = SplitAssigner().assign(findings)
+    assert [one.split for one in assigned] == [expected[one.patient] for one in slices]
 
 
 def test_a_patient_who_shows_a_label_on_one_slice_is_of_its_stratum():
-    dealt = deal_slices(undealt(PATIENTS), Dealing(equal_folds(2)))
-    ill = Counter(one.split for one in dealt if one.labels)
+    assigned = assign_splits(undealt(PATIENTS), SplitAssigner(equal_folds(2)))
+    ill = Counter(one.split for one in assigned if one.labels)
     assert ill == {"1": 10, "2": 10}
 
 
 def test_splits_that_are_given_are_kept():
     slices = [replace(one, split="mine") for one in undealt(PATIENTS)]
-    assert deal_slices(slices, Dealing()) == slices
+    assert assign_splits(slices, SplitAssigner()) == slices
 
 
 def test_some_slices_with_a_split_and_some_without_are_refused():
     first, second, *rest = undealt(PATIENTS)
     mixed = [replace(first, split="train"), second, *rest]
     with pytest.raises(UserError, match=r"59 of 60 have none, line 1 the first\. Fill them in"):
-        deal_slices(mixed, Dealing())
+        assign_splits(mixed, SplitAssigner())

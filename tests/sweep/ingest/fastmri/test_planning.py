@@ -11,7 +11,7 @@ from sweep.ingest.formats.pixels import fit
 from sweep.phantom.folder import make_phantom
 from sweep.store.geometry import Frame, Sampling
 from sweep.store.slices import check_slices
-from sweep.store.splits import Dealing, equal_folds
+from sweep.store.splits import SplitAssigner, equal_folds
 from tests.support.data import FASTMRI_PLUS, needs
 
 SMALL = {"slices": 3, "rows": 112, "columns": 60, "size": 48}
@@ -37,7 +37,11 @@ class Data:
         return h5py.File(self.volumes / f"phantom-{number:04d}.h5", "r+")
 
     def plan(self, **changes):
-        settings = {"labels": self.labels, "reviewed": "all", "dealing": Dealing(equal_folds(2))}
+        settings = {
+            "labels": self.labels,
+            "reviewed": "all",
+            "assigner": SplitAssigner(equal_folds(2)),
+        }
         return plan_fastmri([self.volumes], **(settings | changes))
 
 
@@ -412,7 +416,7 @@ def test_the_real_tables_on_volumes_of_the_real_names(tmp_path):
         reviewed=FASTMRI_PLUS / "knee_file_list.csv",
         patients=FASTMRI_PLUS / "knee_acquisitions.csv",
         split_column="fastmri_split",
-        dealing=Dealing(),
+        assigner=SplitAssigner(),
     )
     counts = plan.source["counts"]
     assert (counts["rows"], counts["duplicate_rows"], counts["study_level_rows"]) == (16167, 5, 13)
