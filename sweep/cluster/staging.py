@@ -88,7 +88,7 @@ class Staging:
             return shared
         folder = self.folder or Path(tempfile.gettempdir()) / "mrisweep-stores"
         try:
-            return staged(folder, self.fingerprint, self.size, self._chunks)
+            return staged(folder, self.fingerprint, self.size, self.chunks)
         except (OSError, ValueError, ray.exceptions.RayError) as error:
             raise WorkError(
                 f"the store {self.path} could not be copied to {folder} on "
@@ -103,7 +103,8 @@ class Staging:
             return None
         return store if store.fingerprint == self.fingerprint else None
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def chunks(self) -> Iterator[Chunk]:
+        """The bytes of the store, from the driver's node."""
         if self.server is None:
             raise OSError("the store is gone, and nobody serves it")
         server = ray.get_actor(self.server)

@@ -152,7 +152,7 @@ def test_a_disk_without_room_is_refused_before_a_byte_is_sent(
 class FromFile(Staging):
     """Its server is a file at hand."""
 
-    def _chunks(self) -> Iterator[Chunk]:
+    def chunks(self) -> Iterator[Chunk]:
         return Counted(Path(str(self.server)))()
 
 
