@@ -25,9 +25,9 @@ class Artifact(ABC):
     three class attributes and writes `operator`, and `draw` where slices differ.
 
     Attributes:
-        name: the registry's name.
-        knob: the physical scale of its severity.
-        stage: where in the scanner it happens.
+        name: The registry's name.
+        knob: The physical scale of its severity.
+        stage: Where in the scanner it happens.
 
     """
 
@@ -51,13 +51,13 @@ class Artifact(ABC):
 
         Args:
             keys: B names, one per slice.
-            seed: the study's seed.
+            seed: The study's seed.
             level: 1 to 5; 0 = identity. Or else:
-            knob: the severity in the knob's physical unit; 0 = identity.
-            grid: what a level means: 'calibrated', 'physical', or a grid of one's own.
+            knob: The severity in the knob's physical unit; 0 = identity.
+            grid: What a level means: 'calibrated', 'physical', or a grid of one's own.
 
         Raises:
-            ArtifactError: not exactly one of level and knob, either out of range, a level that
+            ArtifactError: Not exactly one of level and knob, either out of range, a level that
                 the artifact does not reach, or bad keys.
 
         """
@@ -71,7 +71,7 @@ class Artifact(ABC):
         """Return the knob value of a level, 0 for level 0.
 
         Raises:
-            ArtifactError: no such level or grid, or the artifact does not reach the level.
+            ArtifactError: No such level or grid, or the artifact does not reach the level.
 
         """
         return self._grid(grid).value(self.name, level)
@@ -80,7 +80,7 @@ class Artifact(ABC):
         """Whether the grid has a knob value of this level.
 
         Raises:
-            ArtifactError: no such level or grid, or the grid does not have the artifact.
+            ArtifactError: No such level or grid, or the grid does not have the artifact.
 
         """
         return self._grid(grid).reaches(self.name, level)
@@ -97,8 +97,8 @@ class Artifact(ABC):
         Args:
             x: (B, H, W) with W = phase encode, unless the geometry says H; float32 magnitude, or
                 a complex64 image. Or k-space. On any device.
-            params: of this artifact, for B slices.
-            geometry: of an image; by default it is all of its encoded matrix.
+            params: The params of this artifact, for B slices.
+            geometry: The geometry of an image; by default it is all of its encoded matrix.
 
         Returns:
             (B, H, W) float32 magnitude on x's device: finite, non-negative. With knob 0 the
@@ -106,7 +106,7 @@ class Artifact(ABC):
             the coils, cropped.
 
         Raises:
-            ArtifactError: x, params or geometry are not as above.
+            ArtifactError: `x`, params or geometry are not as above.
 
         """
         return pipeline.render(x, [(self, params)], geometry)
@@ -115,7 +115,7 @@ class Artifact(ABC):
         """Return the k-space that would have been measured; with knob 0 the same, bit for bit.
 
         Raises:
-            ArtifactError: params are not of this artifact or batch, or it acts on the displayed
+            ArtifactError: Params are not of this artifact or batch, or it acts on the displayed
                 magnitude, which has no k-space.
 
         """
@@ -125,7 +125,7 @@ class Artifact(ABC):
         """Check that parameters are of this artifact and for this batch.
 
         Raises:
-            ArtifactError: they are not.
+            ArtifactError: They are not.
 
         """
         check_params(self.name, asdict(self), params, batch)

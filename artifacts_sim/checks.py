@@ -18,7 +18,7 @@ def check_keys(keys: Sequence[str]) -> None:
     """Check that keys are a non-empty sequence of strings.
 
     Raises:
-        ArtifactError: a bare string, an empty sequence, or a key that is not a string.
+        ArtifactError: A bare string, an empty sequence, or a key that is not a string.
 
     """
     is_list = isinstance(keys, Sequence) and not isinstance(keys, str)
@@ -33,7 +33,7 @@ def check_severity(level: int | None, knob: float | None) -> None:
     """Check that exactly one of a level and a knob value is given.
 
     Raises:
-        ArtifactError: both or neither.
+        ArtifactError: Both or neither.
 
     """
     if (level is None) == (knob is None):
@@ -47,7 +47,7 @@ def check_image(x: Tensor) -> None:
     """Check that an image is (B, H, W), float32 magnitude or complex64, non-empty, finite.
 
     Raises:
-        ArtifactError: any of these fails.
+        ArtifactError: Any of these fails.
 
     """
     if not isinstance(x, Tensor) or x.ndim != 3 or x.numel() == 0:
@@ -70,7 +70,7 @@ def check_kspace(samples: Tensor) -> None:
     """Check that samples are (B, [coil,] RO, PE) complex64, non-empty, finite.
 
     Raises:
-        ArtifactError: any of these fails.
+        ArtifactError: Any of these fails.
 
     """
     is_tensor = isinstance(samples, Tensor)
@@ -92,7 +92,7 @@ def check_no_display(acts_on_display: Iterable[bool]) -> None:
     """Check that no artifact of a chain needs the displayed magnitude.
 
     Raises:
-        ArtifactError: one does.
+        ArtifactError: One does.
 
     """
     if any(acts_on_display):
@@ -106,7 +106,7 @@ def check_no_geometry(geometry: object) -> None:
     """Check that k-space, which has its own geometry, does not come with another.
 
     Raises:
-        ArtifactError: it does.
+        ArtifactError: It does.
 
     """
     if geometry is not None:
@@ -142,7 +142,7 @@ def check_params(name: str, options: Options, params: Params, batch: int) -> Non
     """Check that params belong to this artifact and to this batch.
 
     Raises:
-        ArtifactError: they are another artifact's, or for another number of slices.
+        ArtifactError: They are another artifact's, or for another number of slices.
 
     """
     if (params.name, params.options) != (name, options):
@@ -161,7 +161,7 @@ def check_count(name: str, value: object, least: int) -> None:
     """Check that an option of an artifact counts something.
 
     Raises:
-        ArtifactError: it is not whole, or too small.
+        ArtifactError: It is not whole, or too small.
 
     """
     holds = isinstance(value, Integral) and int(value) >= least
@@ -172,7 +172,7 @@ def check_option(name: str, value: object, law: str, holds: bool) -> None:
     """Check that an option of an artifact is what it must be.
 
     Raises:
-        ArtifactError: it is not.
+        ArtifactError: It is not.
 
     """
     if not holds:

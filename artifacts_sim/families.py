@@ -31,7 +31,7 @@ def family(name: str, *, level: int, grid: Grid | str = "calibrated") -> Shift:
     """Return an equal mixture of a family's artifacts at a level, those that reach it.
 
     Raises:
-        ArtifactError: no such family, or no artifact of it reaches the level.
+        ArtifactError: No such family, or no artifact of it reaches the level.
 
     """
     if name not in families():

@@ -28,10 +28,10 @@ class Knob:
     """The physical scale of one artifact; 0 = identity.
 
     Attributes:
-        name: what the number is, with its unit.
-        meaning: the same in words.
-        physical: round values for levels 1 to 5, rising.
-        limit: the largest value accepted; beyond it the artifact has no physical meaning.
+        name: What the number is, with its unit.
+        meaning: The same in words.
+        physical: Round values for levels 1 to 5, rising.
+        limit: The largest value accepted; beyond it the artifact has no physical meaning.
 
     """
 
@@ -44,7 +44,7 @@ class Knob:
         """Return a knob value.
 
         Raises:
-            ArtifactError: it is outside [0, limit].
+            ArtifactError: It is outside [0, limit].
 
         """
         if not (math.isfinite(value) and 0 <= value <= self.limit):
@@ -73,7 +73,7 @@ class Grid:
         """Return the knob value of a level; 0 for level 0.
 
         Raises:
-            ArtifactError: no such level, an artifact that the grid does not have, or a level
+            ArtifactError: No such level, an artifact that the grid does not have, or a level
                 that the artifact does not reach.
 
         """
@@ -90,7 +90,7 @@ class Grid:
         """Whether the artifact has this level.
 
         Raises:
-            ArtifactError: no such level, or an artifact that the grid does not have.
+            ArtifactError: No such level, or an artifact that the grid does not have.
 
         """
         return self._at(artifact, level) is not None
@@ -107,7 +107,7 @@ class Grid:
         """Return an artifact's values of levels 1 to 5, None where it does not reach one.
 
         Raises:
-            ArtifactError: the grid does not have the artifact.
+            ArtifactError: The grid does not have the artifact.
 
         """
         if artifact not in self.knobs:
@@ -122,7 +122,7 @@ class Grid:
         """Read what `mrisweep calibrate` writes.
 
         Raises:
-            ArtifactError: another format, or knob values that do not rise.
+            ArtifactError: Another format, or knob values that do not rise.
 
         """
         if (record.get("format"), record.get("version")) != ("mrisweep-levels", 1):

@@ -21,10 +21,10 @@ class Params:
     """One artifact's parameters for a batch of B slices.
 
     Attributes:
-        name: the artifact.
-        options: its options, all of them.
-        knob: its severity in the knob's physical unit; 0 = identity.
-        draws: the nuisance draws, which do not depend on the knob; read-only arrays.
+        name: The artifact.
+        options: Its options, all of them.
+        knob: Its severity in the knob's physical unit; 0 = identity.
+        draws: The nuisance draws, which do not depend on the knob; read-only arrays.
 
     """
 
@@ -67,7 +67,7 @@ class Params:
         """Undo `to_dict`.
 
         Raises:
-            ArtifactError: a field is missing or unknown, or the draws differ in length.
+            ArtifactError: A field is missing or unknown, or the draws differ in length.
 
         """
         if set(record) != set(_FIELDS):

@@ -103,11 +103,11 @@ def get(name: str, **options: Any) -> Artifact:
     """Return the artifact of this name; by default, of its default kind.
 
     Args:
-        name: one of `names()`.
-        options: what kind of it: the fields of its class.
+        name: One of `names()`.
+        options: What kind of it: the fields of its class.
 
     Raises:
-        ArtifactError: it is unknown; the message names the nearest and lists the known. Or an
+        ArtifactError: It is unknown; the message names the nearest and lists the known. Or an
             option is unknown, or has a value that the artifact refuses.
 
     """

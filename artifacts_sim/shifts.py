@@ -30,9 +30,9 @@ class Step:
     """One artifact at one severity.
 
     Attributes:
-        artifact: with its options.
-        knob: in its unit. A level is turned into it at once, so that what is recorded keeps its
-            meaning when levels are calibrated anew.
+        artifact: The artifact with its options.
+        knob: The knob in its unit. A level is turned into it at once, so that what is recorded
+            keeps its meaning when levels are calibrated anew.
 
     """
 
@@ -55,7 +55,7 @@ class ShiftParams:
     """What was drawn for B slices.
 
     Attributes:
-        groups: for each chain that a slice got: the numbers of its slices, (n,), and the
+        groups: For each chain that a slice got: the numbers of its slices, (n,), and the
             parameters of its steps for these.
         batch: B.
 
@@ -102,8 +102,8 @@ class Shift:
     whatever the order they are named in. Make one with `of`, `chain`, `mixture`.
 
     Attributes:
-        chains: each of steps with different artifacts; one without steps leaves a slice clean.
-        weights: of the chains; their sum is 1.
+        chains: Each of steps with different artifacts; one without steps leaves a slice clean.
+        weights: The weights of the chains; their sum is 1.
 
     """
 
@@ -131,7 +131,7 @@ class Shift:
         """One artifact, on every slice; severities as `Artifact.sample` takes them.
 
         Raises:
-            ArtifactError: an unknown artifact or severity.
+            ArtifactError: An unknown artifact or severity.
 
         """
         check_severity(level, knob)
@@ -149,7 +149,7 @@ class Shift:
         """All of these on every slice.
 
         Raises:
-            ArtifactError: an artifact would act twice on a slice.
+            ArtifactError: An artifact would act twice on a slice.
 
         """
         picks = list(product(*(zip(s.chains, s.weights, strict=True) for s in shifts)))
@@ -161,7 +161,7 @@ class Shift:
         """One of these on each slice, with probability proportional to its weight.
 
         Raises:
-            ArtifactError: no part, or a weight that is not above 0.
+            ArtifactError: No part, or a weight that is not above 0.
 
         """
         given = [weight for _, weight in parts]
@@ -182,7 +182,7 @@ class Shift:
         """Draw a chain for each of B slices, and the parameters of its steps.
 
         Raises:
-            ArtifactError: bad keys.
+            ArtifactError: Bad keys.
 
         """
         check_keys(keys)
@@ -203,7 +203,7 @@ class Shift:
         """Damage B slices; see `Artifact.apply`.
 
         Raises:
-            ArtifactError: as there.
+            ArtifactError: As there.
 
         """
         return _by_group(x, params, lambda part, steps: pipeline.render(part, steps, geometry))
@@ -220,7 +220,7 @@ class Shift:
         """Undo `to_dict`.
 
         Raises:
-            ArtifactError: an unknown artifact or option.
+            ArtifactError: An unknown artifact or option.
 
         """
         chains = tuple(tuple(map(Step.from_dict, steps)) for steps in record["chains"])

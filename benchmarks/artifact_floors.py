@@ -22,8 +22,8 @@ class Floor:
     """The least work of one artifact.
 
     Attributes:
-        what: in words.
-        work: does it, for a chunk of slices.
+        what: The same in words.
+        work: Does it, for a chunk of slices.
         images_moved: float32 images that a kernel of its own would read and write per slice: one
             in and one out, as the FFT of a line fits into on-chip memory.
 

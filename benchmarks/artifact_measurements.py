@@ -25,7 +25,7 @@ class OnCpu:
     """One artifact's ms per slice, of this package, of its floor and of libraries; and memory.
 
     Attributes:
-        memory: peak that a batch of 32 takes, in units of that batch; None where it is not known.
+        memory: Peak that a batch of 32 takes, in units of that batch; None where it is not known.
 
     """
 
@@ -52,7 +52,7 @@ class OnGpu:
     """One artifact's slices per second, and memory as on a CPU.
 
     Attributes:
-        bytes_per_s: what a kernel of its own would read and write, at this speed.
+        bytes_per_s: What a kernel of its own would read and write, at this speed.
 
     """
 

@@ -34,13 +34,13 @@ def save(
     """Write `model`, a network of `spec` on any device, to `path`, whole or not at all.
 
     Args:
-        path: file to make or replace; its folder must exist.
-        model: what `build(spec)` returned, trained or not.
-        spec: the model's spec.
-        meta: notes, as str, int, float, bool, None, and lists and dicts of them.
+        path: File to make or replace; its folder must exist.
+        model: What `build(spec)` returned, trained or not.
+        spec: The model's spec.
+        meta: Notes, as str, int, float, bool, None, and lists and dicts of them.
 
     Raises:
-        ModelError: the weights do not fit the spec, `meta` has other values, or there is no folder.
+        ModelError: The weights do not fit the spec, `meta` has other values, or there is no folder.
 
     """
     state = {sys.intern(name): _canonical(tensor) for name, tensor in model.state_dict().items()}

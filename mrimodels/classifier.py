@@ -43,8 +43,8 @@ def build(spec: ModelSpec, seed: int = 0) -> Classifier:
     seed, bit for bit. The global random state is neither read nor changed.
 
     Args:
-        spec: what to build.
-        seed: key of the first weights.
+        spec: What to build.
+        seed: Key of the first weights.
 
     """
     model = skeleton(spec).to_empty(device="cpu")

@@ -13,8 +13,8 @@ class KeyedDropout(nn.Module):
     input's, so a CPU generator gives the same masks on every device.
 
     Attributes:
-        p: probability of a zero, 0 <= p < 1.
-        generator: the source of the masks, None until `key_dropout` sets it.
+        p: Probability of a zero, 0 <= p < 1.
+        generator: The source of the masks, None until `key_dropout` sets it.
 
     """
 
@@ -45,8 +45,8 @@ def key_dropout(model: nn.Module, generator: torch.Generator) -> None:
     """Let `generator` draw the masks of every dropout layer of `model`; without one, do nothing.
 
     Args:
-        model: a network of `mrimodels.build`.
-        generator: seeded by the caller, on the CPU or on the model's device.
+        model: A network of `mrimodels.build`.
+        generator: Seeded by the caller, on the CPU or on the model's device.
 
     """
     for module in model.modules():

@@ -39,7 +39,7 @@ def group_count(channels: int) -> int:
     which is layer norm: give even widths to compare the two.
 
     Raises:
-        ModelError: fewer than 2 channels.
+        ModelError: Fewer than 2 channels.
 
     """
     if channels < 2:

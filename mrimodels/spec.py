@@ -21,18 +21,18 @@ class ModelSpec:
     """Everything that decides a network's parameters and function; the weights are apart.
 
     Attributes:
-        arch: a name in `ARCHS`.
-        norm: a name in `NORMS`; every norm layer of the network is of this kind.
-        in_channels: channels of the image.
-        n_outputs: number of logits.
-        width: channels of the stem and of the first stage; later stages double it.
+        arch: A name in `ARCHS`.
+        norm: A name in `NORMS`; every norm layer of the network is of this kind.
+        in_channels: Channels of the image.
+        n_outputs: Number of logits.
+        width: Channels of the stem and of the first stage; later stages double it.
         stem_stride: stride of the 3x3 stem, 1 to 3; a larger one would skip pixels.
         head: "gap" (global average pooling) or "pool10" (averages on a 10x10 grid), then a linear.
-        dropout: probability that a feature is zeroed before the linear, in training; 0: none.
-        norm_eps: added to the variance in every norm layer.
+        dropout: Probability that a feature is zeroed before the linear, in training; 0: none.
+        norm_eps: Added to the variance in every norm layer.
 
     Raises:
-        ModelError: a value breaks its rule.
+        ModelError: A value breaks its rule.
 
     """
 

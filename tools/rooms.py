@@ -28,10 +28,10 @@ class Room:
     """One room.
 
     Attributes:
-        name: of the package, or of the group of modules.
-        heavy: for each heavy package the modules that may import it, by prefix.
-        modules: prefixes of what belongs to it; by default the package of its name.
-        what: what belongs there; by default the first paragraph of the package's docstring.
+        name: The name of the package, or of the group of modules.
+        heavy: For each heavy package the modules that may import it, by prefix.
+        modules: Prefixes of what belongs to it; by default the package of its name.
+        what: What belongs there; by default the first paragraph of the package's docstring.
 
     """
 

@@ -19,13 +19,14 @@ class Geometry:
     Attributes:
         encoded: (RO, PE) samples of the encoded matrix, zero-filled lines included. An image is
             its centre; by default, all of it.
-        acquired: numbers of the phase-encode lines that were measured, 0 to PE - 1; by default
+        acquired: Numbers of the phase-encode lines that were measured, 0 to PE - 1; by default
             all. Noise falls on these only.
         crop: (RO, PE) pixels that are shown, of the centre of the encoded matrix; by default all
             of it. An image is already cropped.
         pixel_mm: (RO, PE) pixel size in mm; by default square pixels, with a field of view of
             240 mm on the longer side of what is shown.
-        phase_axis: of an image (B, H, W), the axis of phase encoding. k-space is (RO, PE) always.
+        phase_axis: The phase axis of an image (B, H, W), the axis of phase encoding. k-space is
+            (RO, PE) always.
 
     """
 
@@ -72,7 +73,7 @@ def frame_of_image(geometry: Geometry, shape: tuple[int, int]) -> Frame:
     """Complete the geometry of an image of (RO, PE) pixels.
 
     Raises:
-        ArtifactError: the image is larger than the encoded matrix, or not the crop it is said
+        ArtifactError: The image is larger than the encoded matrix, or not the crop it is said
             to be, or a line is outside.
 
     """
@@ -90,7 +91,7 @@ def frame_of_kspace(geometry: Geometry, shape: tuple[int, int]) -> Frame:
     """Complete the geometry of k-space of (RO, PE) samples.
 
     Raises:
-        ArtifactError: another matrix, a crop larger than it, a line outside of it, or a phase
+        ArtifactError: Another matrix, a crop larger than it, a line outside of it, or a phase
             axis other than the last.
 
     """

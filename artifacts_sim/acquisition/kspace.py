@@ -14,10 +14,10 @@ class KSpace:
 
     Attributes:
         samples: (B, RO, PE) or (B, coil, RO, PE) complex64, on any device.
-        geometry: what is known of the acquisition.
+        geometry: What is known of the acquisition.
 
     Raises:
-        ArtifactError: samples or geometry are not as above, or do not fit together.
+        ArtifactError: Samples or geometry are not as above, or do not fit together.
 
     """
 

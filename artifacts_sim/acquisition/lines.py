@@ -28,7 +28,7 @@ def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
 
     Args:
         x: (B, RO, PE) float32.
-        errors: pairs d_s, w_s; d_s is like x. Taken one at a time, to save memory.
+        errors: Pairs d_s, w_s; d_s is like x. Taken one at a time, to save memory.
 
     Returns:
         (B, RO, PE) float32.

@@ -34,7 +34,7 @@ class Operator(ABC):
 
         Args:
             x: (B, RO, PE) on the encoded matrix, contiguous; float32 >= 0, or complex64.
-            frame: the geometry.
+            frame: The geometry.
 
         Returns:
             (B, RO, PE) float32 >= 0.

@@ -42,14 +42,14 @@ def render(x: Tensor | KSpace, steps: Sequence[Step], geometry: Geometry | None)
 
     Args:
         x: (B, H, W) float32 magnitude or complex64 image; or k-space, which has its own geometry.
-        steps: artifacts with parameters for B slices; a knob of 0 is skipped.
-        geometry: of an image.
+        steps: Artifacts with parameters for B slices; a knob of 0 is skipped.
+        geometry: The geometry of an image.
 
     Returns:
         (B, H, W) float32 >= 0; of k-space, (B, RO, PE) of its crop.
 
     Raises:
-        ArtifactError: x or its geometry is not as it must be.
+        ArtifactError: `x` or its geometry is not as it must be.
 
     """
     if isinstance(x, KSpace):
@@ -67,7 +67,7 @@ def corrupt(kspace: KSpace, steps: Sequence[Step]) -> KSpace:
     """Let the steps act in the scanner's order, and return the k-space that is measured.
 
     Raises:
-        ArtifactError: a step acts on the displayed magnitude.
+        ArtifactError: A step acts on the displayed magnitude.
 
     """
     check_no_display(artifact.stage == Stage.DISPLAY for artifact, _ in steps)

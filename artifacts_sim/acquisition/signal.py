@@ -18,9 +18,9 @@ class Signal:
     Attributes:
         data: (B, coil, RO, PE), on the encoded matrix; complex64, or float32 >= 0 for an image
             without phase.
-        frame: the geometry.
-        ro_in_kspace: whether the readout axis is in samples, not pixels.
-        pe_in_kspace: the same of the phase-encode axis.
+        frame: The geometry.
+        ro_in_kspace: Whether the readout axis is in samples, not pixels.
+        pe_in_kspace: The same of the phase-encode axis.
 
     """
 

@@ -27,8 +27,8 @@ def knob_intervals(
         knobs: (K,), rising from 0.
         ssim: (K, B), of every slice at every knob value.
         patients: B names; whose slice it is.
-        targets: mean SSIMs.
-        seed: key of the resamples; the same seed and patients give the same ones.
+        targets: Mean SSIMs.
+        seed: Key of the resamples; the same seed and patients give the same ones.
 
     Returns:
         (low, high) for each target.
@@ -46,7 +46,7 @@ def resampled_weights(patients: Sequence[str], seed: int) -> NDArray[np.float64]
 
     Args:
         patients: B names; whose slice it is.
-        seed: key of the draws.
+        seed: Key of the draws.
 
     Returns:
         (R, B); each row sums to 1.

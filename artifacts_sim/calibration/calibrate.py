@@ -29,14 +29,14 @@ class Level:
     """One level of one artifact.
 
     Attributes:
-        target: the mean SSIM asked for.
-        knob: the value that reaches it; None where none does.
-        interval: of the knob: 95 %, bootstrap over patients; a resample that does not reach the
-            target counts as the knob's limit.
-        ssim: mean over the reference, measured at the knob.
-        held_out_ssim: mean over slices of other patients, with another seed.
-        psnr_db: over the reference's foreground, peak = the slice's maximum.
-        missing: why there is no knob, in words; else empty.
+        target: The mean SSIM asked for.
+        knob: The value that reaches it; None where none does.
+        interval: The interval of the knob: 95 %, bootstrap over patients; a resample that does not
+            reach the target counts as the knob's limit.
+        ssim: Mean over the reference, measured at the knob.
+        held_out_ssim: Mean over slices of other patients, with another seed.
+        psnr_db: Over the reference's foreground, peak = the slice's maximum.
+        missing: Why there is no knob, in words; else empty.
 
     """
 
@@ -54,10 +54,10 @@ class Calibration:
     """The levels of one artifact, rising.
 
     Attributes:
-        artifact: its name.
-        knob: the name of its knob.
-        levels: one for each of `TARGETS`.
-        evaluations: how many knob values were measured to find them.
+        artifact: Its name.
+        knob: The name of its knob.
+        levels: One for each of `TARGETS`.
+        evaluations: How many knob values were measured to find them.
 
     """
 
@@ -86,13 +86,13 @@ def calibrate(art: Artifact, reference: Slices, held_out: Slices, seed: int) -> 
     decides. A level that no accepted knob value reaches is missing, never extrapolated.
 
     Args:
-        art: the artifact.
-        reference: slices of at least two patients.
-        held_out: slices of other patients, to check the levels on.
-        seed: of the artifact's draws; the held-out slices use seed + 1.
+        art: The artifact.
+        reference: Slices of at least two patients.
+        held_out: Slices of other patients, to check the levels on.
+        seed: The seed of the artifact's draws; the held-out slices use seed + 1.
 
     Raises:
-        ArtifactError: fewer than two patients, a patient on both sides, an empty slice, or images
+        ArtifactError: Fewer than two patients, a patient on both sides, an empty slice, or images
             that the artifact does not accept.
 
     """
@@ -119,8 +119,8 @@ def record(calibrations: Iterable[Calibration], reference: Mapping[str, Any]) ->
     """Write calibrations as plain JSON values.
 
     Args:
-        calibrations: one for each artifact.
-        reference: what they were measured on.
+        calibrations: One for each artifact.
+        reference: What they were measured on.
 
     """
     return {

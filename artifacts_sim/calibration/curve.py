@@ -33,7 +33,7 @@ class Slices:
         pixel_mm: B pixel sizes (RO, PE), None where unknown; by default all are.
 
     Raises:
-        ArtifactError: other numbers of keys, patients or pixel sizes than of slices.
+        ArtifactError: Other numbers of keys, patients or pixel sizes than of slices.
 
     """
 

@@ -31,7 +31,7 @@ def ssim_map(x: Tensor, y: Tensor, data_range: Tensor) -> Tensor:
 
     Args:
         x: (B, H, W), float32 or float64.
-        y: like x.
+        y: Like x.
         data_range: (B,), above 0: the intensity that counts as full scale.
 
     Returns:
@@ -59,7 +59,7 @@ def foreground(clean: Tensor) -> Tensor:
         (B, H, W) bool, at least one pixel in each slice.
 
     Raises:
-        ArtifactError: a slice is empty.
+        ArtifactError: A slice is empty.
 
     """
     empty = (clean.amax(dim=(1, 2)) <= 0).nonzero().flatten().tolist()
@@ -77,7 +77,7 @@ def mean_ssim(clean: Tensor, damaged: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         clean: (B, H, W) float magnitude.
-        damaged: like clean.
+        damaged: Like clean.
         mask: (B, H, W) bool, as `foreground(clean)` gives it.
 
     Returns:
@@ -94,7 +94,7 @@ def mean_squared_error(clean: Tensor, damaged: Tensor, mask: Tensor) -> Tensor:
 
     Args:
         clean: (B, H, W) float magnitude.
-        damaged: like clean.
+        damaged: Like clean.
         mask: (B, H, W) bool.
 
     Returns:

@@ -39,7 +39,7 @@ class Elastic(Artifact):
     more control points.
 
     Attributes:
-        control_points: how many along each axis.
+        control_points: How many along each axis.
 
     """
 

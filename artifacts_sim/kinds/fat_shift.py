@@ -34,11 +34,11 @@ def fat_shift_px(*, field_t: float, bandwidth_hz_per_px: float) -> float:
     Radiology 153:189 (1984), for the 3.5 ppm.
 
     Args:
-        field_t: field strength in T.
-        bandwidth_hz_per_px: readout bandwidth in Hz per pixel.
+        field_t: Field strength in T.
+        bandwidth_hz_per_px: Readout bandwidth in Hz per pixel.
 
     Raises:
-        ArtifactError: either is not above 0.
+        ArtifactError: Either is not above 0.
 
     """
     if not (0 < field_t < math.inf and 0 < bandwidth_hz_per_px < math.inf):
@@ -94,9 +94,9 @@ class FatShift(Artifact):
         """Do the work, see `Artifact.apply`, with a map of fat where there is one.
 
         Args:
-            x: see `Artifact.apply`.
-            params: see `Artifact.apply`.
-            geometry: see `Artifact.apply`.
+            x: See `Artifact.apply`.
+            params: See `Artifact.apply`.
+            geometry: See `Artifact.apply`.
             fat: (B, H, W) like the result, float32 fraction of a pixel's signal that comes from
                 fat, 0 to 1; by default it is guessed from the brightness.
 
@@ -104,7 +104,7 @@ class FatShift(Artifact):
             See `Artifact.apply`.
 
         Raises:
-            ArtifactError: see `Artifact.apply`; or fat is not as above.
+            ArtifactError: See `Artifact.apply`; or fat is not as above.
 
         """
         if fat is None:

@@ -26,7 +26,7 @@ class Gibbs(Artifact):
     Med 2:517 (1985). There is nothing to draw.
 
     Attributes:
-        axes: which of the readout and the phase-encode axis is truncated: 'both', 'ro', 'pe'.
+        axes: Which of the readout and the phase-encode axis is truncated: 'both', 'ro', 'pe'.
 
     """
 

@@ -39,8 +39,8 @@ class Motion(Artifact):
     moves, its sensitivity with it: exact for one coil, and for small movements.
 
     Attributes:
-        movements: how often the object moves; there is one segment more.
-        mm_per_degree: translation that comes with rotation.
+        movements: How often the object moves; there is one segment more.
+        mm_per_degree: Translation that comes with rotation.
 
     """
 

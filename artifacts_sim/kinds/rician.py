@@ -87,9 +87,9 @@ def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
     x^2 + t^2 + 2 x t cos(theta); and there is one cosine, where real and imaginary part need two.
 
     Args:
-        x: signal >= 0, (B, RO, PE) float32.
-        t: phasor's length >= 0, like x.
-        cosine: cos(theta / 2), like x; overwritten.
+        x: Signal >= 0, (B, RO, PE) float32.
+        t: Phasor's length >= 0, like x.
+        cosine: Cos(theta / 2), like x; overwritten.
 
     """
     overlap = cosine.square_().mul_(t)

@@ -44,7 +44,7 @@ def random_count(words: NDArray[np.uint64], first: Lines, candidates: Lines, cou
         words: (B, N) uniform 64-bit words.
         first: (N,), candidates that come before all others.
         candidates: (N,).
-        count: from 1 to the number of candidates.
+        count: The count from 1 to the number of candidates.
 
     """
     rank = words >> np.uint64(2)  # below all candidates, and these below those that come first
@@ -61,7 +61,7 @@ def fastmri_random(words: NDArray[np.uint64], n_centre: int, acceleration: float
 
     Args:
         words: (B, N) uniform 64-bit words.
-        n_centre: n; from N / R on, no line is marked.
+        n_centre: N; from N / R on, no line is marked.
         acceleration: R.
 
     """
@@ -83,7 +83,7 @@ def fastmri_equispaced(
     Args:
         u: (B,) in [0, 1): offset = floor(u round(s)).
         n_lines: N.
-        n_centre: n; from N / R on, no line is marked.
+        n_centre: N; from N / R on, no line is marked.
         acceleration: R.
 
     """

@@ -31,8 +31,8 @@ class Spike(Artifact):
     nothing ties F(k0) to F(-k0). Each coil has its own maximum and the same spikes.
 
     Attributes:
-        spikes: how many, each of magnitude r max|F|.
-        two_sided: whether each is divided between k0 and -k0, so that a real image stays real:
+        spikes: How many, each of magnitude r max|F|.
+        two_sided: Whether each is divided between k0 and -k0, so that a real image stays real:
             x + A cos(theta).
 
     """

@@ -30,14 +30,14 @@ class Undersampling(Artifact):
     lines is exact; in fastMRI's kinds they do, as in fastMRI, which blanks them afterwards.
 
     Attributes:
-        kind: how the lines outside of the centre are chosen. The default is the mask of the
+        kind: How the lines outside of the centre are chosen. The default is the mask of the
             fastMRI knee challenge, on which published reconstructions of such data rest.
             'fastmri_random': each by chance; N / R lines with the centre on average.
             'fastmri_equispaced': almost evenly; N / R lines with the centre.
             'random': at random; exactly N / R lines with the centre.
             'regular': every R-th exactly, as in parallel imaging; the centre comes in addition.
-        centre_fraction: of the lines, fully sampled around DC. fastMRI pairs 0.08 with R = 4 and
-            0.04 with R = 8; here it stays the same at all R.
+        centre_fraction: The centre fraction of the lines, fully sampled around DC. fastMRI pairs
+            0.08 with R = 4 and 0.04 with R = 8; here it stays the same at all R.
 
     """
 

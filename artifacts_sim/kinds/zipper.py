@@ -35,8 +35,8 @@ class Zipper(Artifact):
     Of several coils, each receives the same, scaled so that the knob holds in the combined image.
 
     Attributes:
-        zippers: how many sources there are, each at a place of its own.
-        width_px: rows that one covers, each with phases of its own: its bandwidth.
+        zippers: How many sources there are, each at a place of its own.
+        width_px: Rows that one covers, each with phases of its own: its bandwidth.
 
     """
 

@@ -29,14 +29,14 @@ def calibrate_store(
     """Calibrate artifacts on slices of a store, and write the levels.
 
     Args:
-        path: of the store.
-        plan: which slices.
-        out: new file of levels; it appears complete or not at all.
-        artifacts: names, or of a family; None: all of them.
-        say: told of every artifact that is done.
+        path: The path of the store.
+        plan: Which slices.
+        out: New file of levels; it appears complete or not at all.
+        artifacts: Names, or of a family; None: all of them.
+        say: Told of every artifact that is done.
 
     Raises:
-        UserError: no store, an unknown split or artifact, too few slices or patients, slices that
+        UserError: No store, an unknown split or artifact, too few slices or patients, slices that
             an artifact does not accept, or an ``out`` that exists.
 
     """

@@ -24,13 +24,13 @@ class Cost:
     """Of a whole sweep, if no trial is stopped early and every node is like this one.
 
     Attributes:
-        train_s: seconds of training of one epoch.
-        evaluate_s: seconds of stress-testing one epoch, all cells, one evaluator.
-        seconds: of the whole sweep.
-        checkpoint_bytes: of one epoch.
-        slices: training and validation slices.
-        cells: distributions that an epoch is scored on.
-        unreached: distributions that were asked for and that no severity makes.
+        train_s: Seconds of training of one epoch.
+        evaluate_s: Seconds of stress-testing one epoch, all cells, one evaluator.
+        seconds: The seconds of the whole sweep.
+        checkpoint_bytes: The checkpoint bytes of one epoch.
+        slices: Training and validation slices.
+        cells: Distributions that an epoch is scored on.
+        unreached: Distributions that were asked for and that no severity makes.
 
     """
 
@@ -64,9 +64,9 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
     """Measure a few steps of the configuration as written, and extrapolate.
 
     Args:
-        config: of the sweep.
-        store: its data.
-        concurrent: trials at a time.
+        config: The config of the sweep.
+        store: Its data.
+        concurrent: Trials at a time.
 
     """
     torch.set_num_threads(config.cluster.trial.threads)

@@ -20,7 +20,7 @@ def open_data(config: SweepConfig) -> Store:
     """Open the sweep's store and check that it can carry the sweep.
 
     Raises:
-        UserError: store missing or of another fingerprint, k-space asked for and not kept, split
+        UserError: Store missing or of another fingerprint, k-space asked for and not kept, split
             missing, patient in two splits, label with one class in training or validation.
 
     """
@@ -47,7 +47,7 @@ def bind(config: SweepConfig, store: Store) -> SweepConfig:
     That is the store's absolute path and fingerprint, and the knob values of the levels.
 
     Raises:
-        UserError: an artifact reaches none of its levels, or the settings do not say what a
+        UserError: An artifact reaches none of its levels, or the settings do not say what a
             level means.
 
     """

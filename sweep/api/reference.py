@@ -48,7 +48,7 @@ def choose(store: Store, plan: ReferencePlan) -> Chosen:
     slices are passed over.
 
     Raises:
-        UserError: a split that is not in the store, or too few slices or patients.
+        UserError: A split that is not in the store, or too few slices or patients.
 
     """
     if plan.slices < 2 or plan.held_out < 1:

@@ -27,11 +27,11 @@ class SweepResult:
     """Where a sweep is.
 
     Attributes:
-        path: of its folder.
-        experiment: its name in MLflow.
-        tracking_uri: of MLflow.
-        objective: that the trials are ranked by.
-        failed: trials without a result, with their errors.
+        path: The path of its folder.
+        experiment: Its name in MLflow.
+        tracking_uri: The tracking uri of MLflow.
+        objective: The objective that the trials are ranked by.
+        failed: Trials without a result, with their errors.
 
     """
 
@@ -46,13 +46,13 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     """Run a new sweep to its end.
 
     Args:
-        config: what to search.
-        out: folder to make; None: ``sweeps/<name>``.
+        config: What to search.
+        out: Folder to make; None: ``sweeps/<name>``.
 
     Raises:
-        UserError: the folder exists, the data cannot carry the sweep, or the cluster is too small.
-        WorkError: no trial came to a result.
-        KeyboardInterrupt: after the folder was left in a state that ``resume`` continues.
+        UserError: The folder exists, the data cannot carry the sweep, or the cluster is too small.
+        WorkError: No trial came to a result.
+        KeyboardInterrupt: After the folder was left in a state that ``resume`` continues.
 
     """
     path = out or Path("sweeps") / config.name
@@ -70,13 +70,13 @@ def resume(path: Path, more: int = 0) -> SweepResult:
     """Continue an interrupted sweep where it stopped, or add trials to a finished one.
 
     Args:
-        path: of the sweep's folder.
-        more: trials to add to those it was to have.
+        path: The path of the sweep's folder.
+        more: Trials to add to those it was to have.
 
     Raises:
-        UserError: not a sweep's folder, another process at work on it, or as in ``run``.
-        WorkError: no trial came to a result.
-        KeyboardInterrupt: see ``run``.
+        UserError: Not a sweep's folder, another process at work on it, or as in ``run``.
+        WorkError: No trial came to a result.
+        KeyboardInterrupt: See ``run``.
 
     """
     folder = SweepFolder.open(path)

@@ -27,14 +27,14 @@ def stress_checkpoint(
     """Score a checkpoint; what is not said is as in its training.
 
     Args:
-        checkpoint: that a sweep or ``fit`` wrote.
-        data: a store with the same labels, and with k-space if it was trained on k-space.
-        artifacts: names, or of a family; None: those of its sweep.
+        checkpoint: The checkpoint that a sweep or ``fit`` wrote.
+        data: A store with the same labels, and with k-space if it was trained on k-space.
+        artifacts: Names, or of a family; None: those of its sweep.
         levels: 1 to 5; None: those of its sweep.
         splits: None: the validation splits of its sweep.
 
     Raises:
-        UserError: no checkpoint, no store, other labels, no k-space where it is needed, or a name
+        UserError: No checkpoint, no store, other labels, no k-space where it is needed, or a name
             that does not exist.
 
     """

@@ -118,7 +118,7 @@ def start_pool(
     """Start the evaluators and wait until each has opened the store.
 
     Raises:
-        WorkError: one cannot come by the store.
+        WorkError: One cannot come by the store.
 
     """
     actor = ray.remote(concurrency_groups={"control": 1})(EvaluatorActor).options(

@@ -35,8 +35,8 @@ def session(settings: ClusterSettings) -> Iterator[None]:
     """Connect to the cluster, or start one on this machine and end it afterwards.
 
     Raises:
-        UserError: no cluster at the address.
-        WorkError: a cluster could not be started here.
+        UserError: No cluster at the address.
+        WorkError: A cluster could not be started here.
 
     """
     for name, value in QUIET.items():
@@ -96,11 +96,11 @@ def trials_at_a_time(settings: ClusterSettings, available: Mapping[str, float]) 
     Tune would leave a trial that fits nowhere PENDING for ever, without a word.
 
     Args:
-        settings: what each takes.
+        settings: What each takes.
         available: ``cpu`` and ``gpu`` of the cluster.
 
     Raises:
-        UserError: not one fits.
+        UserError: Not one fits.
 
     """
     fits = []

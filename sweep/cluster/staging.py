@@ -60,12 +60,12 @@ class Staging:
     """How a worker comes by the store; small enough to travel to each.
 
     Attributes:
-        path: where the driver has the store.
-        fingerprint: of the store.
-        size: of its file in bytes.
-        folder: for copies, on every node; None: in the node's folder for temporary files, where
-            the path does not lead to the store.
-        server: name of a ``Server`` on the driver's node; not its handle, which would keep an
+        path: Where the driver has the store.
+        fingerprint: The fingerprint of the store.
+        size: The size of its file in bytes.
+        folder: The folder for copies, on every node; None: in the node's folder for temporary
+            files, where the path does not lead to the store.
+        server: Name of a ``Server`` on the driver's node; not its handle, which would keep an
             evaluator from being started again. None: there is no other node.
 
     """
@@ -80,7 +80,7 @@ class Staging:
         """Open the store, or this node's copy of it, which is made first if need be.
 
         Raises:
-            WorkError: no room for the copy, or it cannot be made.
+            WorkError: No room for the copy, or it cannot be made.
 
         """
         shared = None if self.folder else self._at_path()
@@ -153,14 +153,14 @@ def staged(
     """Open this node's copy of a store; the first who asks makes it, all others wait for that.
 
     Args:
-        folder: of the copies.
-        fingerprint: of the store, and its name there.
-        size: in bytes.
-        chunks: asked for the content, in order, if there is no copy.
+        folder: The folder of the copies.
+        fingerprint: The fingerprint of the store, and its name there.
+        size: The size in bytes.
+        chunks: Asked for the content, in order, if there is no copy.
 
     Raises:
-        WorkError: no room, or the copy is not the store.
-        OSError: the folder cannot be written.
+        WorkError: No room, or the copy is not the store.
+        OSError: The folder cannot be written.
 
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -39,11 +39,11 @@ class SweepTrial(Trainable):
         """Begin a worker's first trial.
 
         Args:
-            config: the fields of a ``Suggestion``.
-            sweep: the sweep's settings.
-            folder: of the sweep, on a file system that all nodes see.
-            pool: the evaluators.
-            staging: how to come by the store.
+            config: The fields of a ``Suggestion``.
+            sweep: The sweep's settings.
+            folder: The folder of the sweep, on a file system that all nodes see.
+            pool: The evaluators.
+            staging: How to come by the store.
 
         """
         limit_torch(sweep.cluster.trial)

@@ -30,15 +30,15 @@ def run_trials(
     """Run what the searcher still has to hand out; returns when every trial has ended.
 
     Args:
-        folder: of the sweep.
-        config: as resolved.
-        concurrent: trials at a time.
-        searcher: says which trials.
-        scheduler: stops weak ones; None: none.
-        trial_log: is told of everything.
+        folder: The folder of the sweep.
+        config: The configuration as resolved.
+        concurrent: Trials at a time.
+        searcher: Says which trials.
+        scheduler: Stops weak ones; None: none.
+        trial_log: Is told of everything.
 
     Raises:
-        WorkError: a node cannot come by the store.
+        WorkError: A node cannot come by the store.
 
     """
     store = Store.open(config.data.store)
@@ -82,9 +82,9 @@ class TuneCallback(Callback):
     """Translates Tune's events.
 
     Args:
-        trial_log: that is told.
-        config: of the sweep.
-        scheduler: asked whether it ended a trial; None: nothing is stopped early.
+        trial_log: The trial log that is told.
+        config: The config of the sweep.
+        scheduler: Asked whether it ended a trial; None: nothing is stopped early.
 
     """
 

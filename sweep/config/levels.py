@@ -108,7 +108,7 @@ def in_grid(grid: str) -> tuple[str, ...]:
     """The artifacts that a grid has.
 
     Raises:
-        UserError: a grid that is not there.
+        UserError: A grid that is not there.
 
     """
     return tuple(_grid(grid).knobs)
@@ -118,7 +118,7 @@ def reached(settings: StressSettings, artifact: str, levels: Sequence[int]) -> t
     """Those of the levels that the artifact reaches.
 
     Raises:
-        UserError: none; or see ``knob_of``.
+        UserError: None; or see ``knob_of``.
 
     """
     found = tuple(level for level in levels if knob_of(settings, artifact, level) is not None)
@@ -135,7 +135,7 @@ def unreached(settings: StressSettings) -> tuple[str, ...]:
     """The cells that were asked for and are left out, such as ``zipper 5``.
 
     Raises:
-        UserError: see ``knob_of``.
+        UserError: See ``knob_of``.
 
     """
     return tuple(

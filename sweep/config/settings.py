@@ -62,16 +62,16 @@ class DataSettings(Settings):
     """Which slices train, validate and test, and how their intensities are scaled.
 
     Attributes:
-        store: path of the HDF5 store.
-        train: folds or split names to train on.
-        validation: folds or split names on which every epoch is stress-tested.
-        test: folds or split names that the sweep never touches.
-        signal: what the artifacts act on: ``images`` is the stored magnitude; ``kspace`` is the
+        store: Path of the HDF5 store.
+        train: Folds or split names to train on.
+        validation: Folds or split names on which every epoch is stress-tested.
+        test: Folds or split names that the sweep never touches.
+        signal: What the artifacts act on: ``images`` is the stored magnitude; ``kspace`` is the
             complex k-space of all coils, in a store that keeps it, from which every input is
             reconstructed, clean ones too.
-        normalize: intensity scaling of a slice, after the artifacts: ``robust`` is
+        normalize: Intensity scaling of a slice, after the artifacts: ``robust`` is
             (x - median) / (99th - 1st percentile), ``zscore`` (x - mean) / std, ``max`` x / max.
-        fingerprint: the store must have this one; null: any. A sweep's folder records the one it
+        fingerprint: The store must have this one; null: any. A sweep's folder records the one it
             ran on here, so that it is resumed on the same data or not at all.
 
     """
@@ -121,7 +121,7 @@ class ModelSettings(Settings):
         """The network for single-channel slices and ``n_outputs`` labels.
 
         Raises:
-            mrimodels.ModelError: a setting that no network has.
+            mrimodels.ModelError: A setting that no network has.
 
         """
         return mrimodels.ModelSpec(in_channels=1, n_outputs=n_outputs, **asdict(self))
@@ -132,10 +132,10 @@ class AugmentSettings(Settings):
     """MR artifacts drawn on training slices; none by default (the study trains on clean images).
 
     Attributes:
-        artifacts: names to draw from, with equal weight.
-        levels: levels to draw from, with equal weight; as of the stress test, those alone that
+        artifacts: Names to draw from, with equal weight.
+        levels: Levels to draw from, with equal weight; as of the stress test, those alone that
             the artifact reaches.
-        probability: chance of a slice to get one artifact.
+        probability: Chance of a slice to get one artifact.
 
     """
 
@@ -153,17 +153,17 @@ class TrainSettings(Settings):
     """Training of one model with AdamW.
 
     Attributes:
-        epochs: passes over the training slices at most.
-        batch_size: slices per step.
-        lr: peak learning rate.
-        weight_decay: decoupled decay of convolution and linear weights; norm parameters and
+        epochs: Passes over the training slices at most.
+        batch_size: Slices per step.
+        lr: Peak learning rate.
+        weight_decay: Decoupled decay of convolution and linear weights; norm parameters and
             biases are never decayed, whatever the norm.
         schedule: ``constant``, or ``cosine`` from ``lr`` to 0 over ``epochs``.
         sampler: ``balanced`` draws slices with weight 1 / (slices with the same labels);
             ``uniform`` is a permutation.
-        patience: epochs without a better objective after which training ends; null: never.
-        amp: bfloat16 autocast on a GPU; no effect on a CPU.
-        augment: artifacts on the training slices.
+        patience: Epochs without a better objective after which training ends; null: never.
+        amp: Bfloat16 autocast on a GPU; no effect on a CPU.
+        augment: Artifacts on the training slices.
 
     """
 
@@ -190,15 +190,15 @@ class StressSettings(Settings):
     """The shifted distributions: every artifact at every level, and the clean images.
 
     Attributes:
-        artifacts: names from ``artifacts_sim.names()``, or of a family: ``search``, ``holdout``.
-        levels: severity levels 1 to 5; a level that an artifact does not reach is left out.
-        grid: what a level means: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
-        knobs: artifact -> knob values of levels 1 to 5, null where one is not reached; goes
+        artifacts: Names from ``artifacts_sim.names()``, or of a family: ``search``, ``holdout``.
+        levels: Severity levels 1 to 5; a level that an artifact does not reach is left out.
+        grid: What a level means: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
+        knobs: Artifact -> knob values of levels 1 to 5, null where one is not reached; goes
             before the grid, and is written when a sweep begins, so that its levels keep their
             meaning whatever is calibrated later.
-        batch_size: slices per forward pass. Predictions may differ in the last bit between batch
+        batch_size: Slices per forward pass. Predictions may differ in the last bit between batch
             sizes, so it is part of the record.
-        seed: key of the artifact draws; the same for every trial, so that all see the same pixels.
+        seed: Key of the artifact draws; the same for every trial, so that all see the same pixels.
 
     """
 

@@ -16,7 +16,7 @@ class Dimension:
     Attributes:
         kind: ``choice`` of listed values; ``uniform`` or ``log``-uniform real number; ``int`` or
             ``int_log``-uniform whole number, both ends included.
-        values: the choices, or the two ends.
+        values: The choices, or the two ends.
 
     """
 
@@ -28,7 +28,7 @@ class Dimension:
         """Read ``{kind: values}``.
 
         Raises:
-            UserError: not one known kind, no values, ends that are not two ordered numbers.
+            UserError: Not one known kind, no values, ends that are not two ordered numbers.
 
         """
         if not isinstance(written, dict) or len(written) != 1:

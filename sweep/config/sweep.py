@@ -37,12 +37,12 @@ class SearchSettings(Settings):
     """How configurations are chosen.
 
     Attributes:
-        trials: how many.
-        space: dotted setting -> ``{kind: values}``, see ``sweep.config.space``.
+        trials: How many.
+        space: Dotted setting -> ``{kind: values}``, see ``sweep.config.space``.
         sampler: Optuna's ``tpe`` or ``random``.
         scheduler: ``asha`` stops weak trials early; ``none`` lets each run to its end.
-        objective: the score to maximise, on the validation patients.
-        stratify: a searched choice whose values take turns, so that each gets the same number of
+        objective: The score to maximise, on the validation patients.
+        stratify: A searched choice whose values take turns, so that each gets the same number of
             trials and competes for epochs with its like only; null: the sampler decides.
         grace_epochs: ASHA stops no trial before this epoch.
         reduction: ASHA lets the best 1 / ``reduction`` of a rung go on.
@@ -96,14 +96,14 @@ class ClusterSettings(Settings):
     """Where the sweep runs and what each part takes.
 
     Attributes:
-        address: of a running Ray cluster, or ``auto``; null: ``RAY_ADDRESS`` if set (as it is in
-            a Ray job), else a cluster of this machine alone, for the time of the sweep.
-        trial: what one trial takes.
-        evaluators: actors that stress-test checkpoints.
-        evaluator: what one evaluator takes.
-        concurrent: trials at a time at most; null: as many as fit beside the evaluators.
-        retries: how often a trial whose worker died starts again from its last epoch.
-        stage: folder, by the same path on every node, to copy the store to and work on, such as
+        address: The address of a running Ray cluster, or ``auto``; null: ``RAY_ADDRESS`` if set (as
+            it is in a Ray job), else a cluster of this machine alone, for the time of the sweep.
+        trial: What one trial takes.
+        evaluators: Actors that stress-test checkpoints.
+        evaluator: What one evaluator takes.
+        concurrent: Trials at a time at most; null: as many as fit beside the evaluators.
+        retries: How often a trial whose worker died starts again from its last epoch.
+        stage: Folder, by the same path on every node, to copy the store to and work on, such as
             on a node's own fast disk; null: the store is used where it is, and copied to the
             folder for temporary files of a node that does not see it.
 
@@ -152,8 +152,8 @@ class SweepConfig(Settings):
     """A sweep. Every key can be set by its dotted name.
 
     Attributes:
-        name: of the sweep, and of its MLflow experiment.
-        seed: of initial weights, batches and the sampler.
+        name: The name of the sweep, and of its MLflow experiment.
+        seed: The seed of initial weights, batches and the sampler.
 
     """
 
@@ -189,7 +189,7 @@ class SweepConfig(Settings):
         """Read a sweep file, then ``key=value`` overrides by dotted name.
 
         Raises:
-            UserError: no such file, not YAML, or any setting unknown, of a wrong type or out of
+            UserError: No such file, not YAML, or any setting unknown, of a wrong type or out of
                 range; one message names each.
 
         """
@@ -200,7 +200,7 @@ class SweepConfig(Settings):
         """Check plain nested data, search space included.
 
         Raises:
-            UserError: see ``from_yaml``.
+            UserError: See ``from_yaml``.
 
         """
         try:
@@ -218,7 +218,7 @@ class SweepConfig(Settings):
         """The same sweep with some settings, by dotted name, set to other values.
 
         Raises:
-            UserError: an unknown name, or a value that its setting refuses.
+            UserError: An unknown name, or a value that its setting refuses.
 
         """
         raw = self.to_plain()
@@ -293,7 +293,7 @@ def override(raw: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     """Apply ``key=value`` texts, values read as YAML, to nested data.
 
     Raises:
-        UserError: no ``=``, or a value that is not YAML.
+        UserError: No ``=``, or a value that is not YAML.
 
     """
     for text in assignments:

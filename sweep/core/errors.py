@@ -27,8 +27,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """A hint for a misspelt name: ``did you mean 'lr'?``, or all that is known.
 
     Args:
-        name: what the user wrote.
-        known: every name that would have been right.
+        name: What the user wrote.
+        known: Every name that would have been right.
 
     """
     names = sorted(known)

@@ -31,10 +31,10 @@ class Report:
     """What became of an ingest.
 
     Attributes:
-        store: the new store, open.
-        skipped: every item left out, and why.
-        notes: what the user should know of the choices made, one sentence each.
-        found: how many slices an earlier, interrupted run had left.
+        store: The new store, open.
+        skipped: Every item left out, and why.
+        notes: What the user should know of the choices made, one sentence each.
+        found: How many slices an earlier, interrupted run had left.
 
     """
 
@@ -56,19 +56,19 @@ def ingest(
     """Read all items of a plan into a new store.
 
     Args:
-        plan: what to read.
-        out: the new store.
-        pixels: type of the stored pixels.
-        workers: processes that read; 1: this one. With more, the main module of the calling
+        plan: What to read.
+        out: The new store.
+        pixels: Type of the stored pixels.
+        workers: Processes that read; 1: this one. With more, the main module of the calling
             program must be importable, as ``multiprocessing`` asks.
-        strict: an item that cannot be used is an error, where otherwise it is left out.
-        progress: called with the number of slices done and of all slices.
+        strict: An item that cannot be used is an error, where otherwise it is left out.
+        progress: Called with the number of slices done and of all slices.
 
     Raises:
         UserError: ``out`` exists; no worker; a law of ``check_slices`` is broken; an unfinished
             ingest of another plan lies there; the disk is too small; no item can be used, or, if
             ``strict``, not every one.
-        WorkError: the disk is full or fails. What was done is kept for the next run.
+        WorkError: The disk is full or fails. What was done is kept for the next run.
 
     """
     refuse_existing(out)

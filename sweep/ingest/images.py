@@ -18,7 +18,7 @@ class PictureReader:
     """Reads one picture, in the file's own units.
 
     Attributes:
-        size: pad to a square and resize to (size, size); None = as it is.
+        size: Pad to a square and resize to (size, size); None = as it is.
 
     """
 
@@ -42,15 +42,15 @@ def plan_images(
 
     Args:
         manifest: CSV file, see ``read_manifest``.
-        folder: that the manifest's files are in.
-        size: pad to a square and resize to (size, size), see ``fit``; None = all pictures must
+        folder: The folder that the manifest's files are in.
+        size: Pad to a square and resize to (size, size), see ``fit``; None = all pictures must
             have one size, and keep it.
         task: None = 'multiclass' if every row has exactly one label and there are several labels,
             else 'multilabel'.
         assigner: The assignment of patients to splits, where the manifest names none.
 
     Raises:
-        UserError: an unusable manifest, no such folder, no usable picture, pictures of two sizes.
+        UserError: An unusable manifest, no such folder, no usable picture, pictures of two sizes.
 
     """
     check_size(size)

@@ -38,11 +38,11 @@ class Journal:
         """Open the journal of a plan, new or as it was left; locked against other processes.
 
         Args:
-            path: of the file.
-            plan: digest of the plan that it is to belong to.
+            path: The path of the file.
+            plan: Digest of the plan that it is to belong to.
 
         Raises:
-            UserError: another process writes it, it belongs to another plan, or it is damaged.
+            UserError: Another process writes it, it belongs to another plan, or it is damaged.
 
         """
         with path.open("a+b") as file:

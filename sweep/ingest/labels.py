@@ -12,7 +12,7 @@ def label_names(rows: Sequence[Row], manifest: Path) -> tuple[str, ...]:
     """All labels that occur, sorted.
 
     Raises:
-        UserError: no row has a label.
+        UserError: No row has a label.
 
     """
     names = sorted(frozenset[str]().union(*(row.labels for row in rows)))

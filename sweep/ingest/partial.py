@@ -16,9 +16,9 @@ class Workplace:
     """Where an ingest is under way.
 
     Attributes:
-        draft: the store in the making, with room for every slice of the plan.
-        whole: the same without the slices that could not be used, made at the end if any.
-        journal: which items are in the draft.
+        draft: The store in the making, with room for every slice of the plan.
+        whole: The same without the slices that could not be used, made at the end if any.
+        journal: Which items are in the draft.
 
     """
 
@@ -34,11 +34,11 @@ def workplace(out: Path, plan: str) -> Iterator[Workplace]:
     It goes when the block ends well, and when it fails with nothing in it.
 
     Args:
-        out: the new store.
-        plan: digest of the plan.
+        out: The new store.
+        plan: Digest of the plan.
 
     Raises:
-        UserError: the folder cannot be made, another process works there, or it was begun by
+        UserError: The folder cannot be made, another process works there, or it was begun by
             another plan.
 
     """
@@ -74,7 +74,7 @@ def check_room(out: Path, draft: Path, slices: int, form: Form) -> None:
     """Refuse to begin what the disk cannot hold.
 
     Raises:
-        UserError: less is free than the store takes.
+        UserError: Less is free than the store takes.
 
     """
     there = draft.stat().st_blocks * 512 if draft.exists() else 0

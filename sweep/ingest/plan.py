@@ -35,9 +35,9 @@ class Item:
     """What is read as a whole or skipped as a whole: a picture, a volume, a series.
 
     Attributes:
-        name: for messages; unique in its plan.
-        paths: the files; that one changed between two runs is seen by size and time.
-        slices: in the order in which they are read.
+        name: The name for messages; unique in its plan.
+        paths: The files; that one changed between two runs is seen by size and time.
+        slices: The slices in the order in which they are read.
 
     """
 
@@ -53,7 +53,7 @@ class Reader(Protocol):
         """Give one plane for each slice of the item, in order, holding one at a time.
 
         Raises:
-            UnusableError: the item cannot be used.
+            UnusableError: The item cannot be used.
 
         """
         ...
@@ -71,15 +71,15 @@ class Plan:
     """An ingest before the first pixel is read.
 
     Attributes:
-        items: in the order of the store.
-        reader: of the items.
+        items: The items in the order of the store.
+        reader: The reader of the items.
         shape: (H, W) of every image.
-        label_names: in the order of the columns of the labels.
+        label_names: The label names in the order of the columns of the labels.
         task: 'multiclass' or 'multilabel'.
-        source: where the slices come from and how they are prepared; anything JSON can say.
+        source: Where the slices come from and how they are prepared; anything JSON can say.
         kspace: None: no k-space is kept.
-        skipped: items already found unusable.
-        notes: what the user should know of the choices made, one sentence each.
+        skipped: Items already found unusable.
+        notes: What the user should know of the choices made, one sentence each.
 
     """
 

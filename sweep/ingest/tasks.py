@@ -34,8 +34,8 @@ class Fill:
     """The job of every worker.
 
     Attributes:
-        draft: the file that all write into.
-        reader: of the items.
+        draft: The file that all write into.
+        reader: The reader of the items.
 
     """
 

@@ -41,16 +41,16 @@ def plan_volumes(
 
     Args:
         manifest: CSV file, see ``read_manifest``; its slices are counted along ``axis``.
-        folder: that the manifest's files are in.
-        form: of the files.
-        axis: that the planes lie along, see ``view_along``.
-        size: see ``fit_square``; None = all planes have one shape, and keep it.
+        folder: The folder that the manifest's files are in.
+        form: The form of the files.
+        axis: The axis that the planes lie along, see ``view_along``.
+        size: See ``fit_square``; None = all planes have one shape, and keep it.
         task: None = as ``task_of`` finds.
         assigner: The assignment of patients to splits, without a column ``fold`` or ``split``.
-        progress: called with the number of volumes surveyed and the number of all.
+        progress: Called with the number of volumes surveyed and the number of all.
 
     Raises:
-        UserError: an unusable manifest or folder; no volume that can be used; a slice of no known
+        UserError: An unusable manifest or folder; no volume that can be used; a slice of no known
             patient; planes of several shapes; a split for some patients only.
 
     """

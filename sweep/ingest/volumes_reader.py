@@ -18,10 +18,10 @@ class Format:
     """How the volumes of a format are read.
 
     Attributes:
-        kind: its name.
-        outline: of a volume, seen along an axis, from its header.
-        sections: its numbered planes along an axis, one at a time.
-        names_patients: whether its files say whose they are.
+        kind: Its name.
+        outline: The outline of a volume, seen along an axis, from its header.
+        sections: Its numbered planes along an axis, one at a time.
+        names_patients: Whether its files say whose they are.
 
     """
 
@@ -36,10 +36,10 @@ class VolumeReader:
     """Reads the planes of one volume, and brings them to a size.
 
     Attributes:
-        format: of the files.
-        folder: that the items' names start from.
-        axis: that the planes lie along.
-        size: see ``fit_square``; None = as they are.
+        format: The format of the files.
+        folder: The folder that the items' names start from.
+        axis: The axis that the planes lie along.
+        size: See ``fit_square``; None = as they are.
 
     """
 
@@ -52,7 +52,7 @@ class VolumeReader:
         """Give the planes of an item.
 
         Raises:
-            UnusableError: a damaged volume, or one that shows nothing.
+            UnusableError: A damaged volume, or one that shows nothing.
 
         """
         numbers = [one.number or 0 for one in item.slices]

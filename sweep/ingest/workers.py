@@ -36,7 +36,7 @@ class Death:
     """Instead of an answer: the task ended two processes, one after the other.
 
     Attributes:
-        exit_code: of the second; a negative one is the signal that ended it.
+        exit_code: The exit code of the second; a negative one is the signal that ended it.
 
     """
 
@@ -52,8 +52,8 @@ def work(
     the loop early ends the workers in the middle of what they do.
 
     Raises:
-        UserError, OSError: as the job raised it.
-        RuntimeError: the job raised anything else; its traceback.
+        UserError, OSError: As the job raised it.
+        RuntimeError: The job raised anything else; its traceback.
 
     """
     if workers <= 1:

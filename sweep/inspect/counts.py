@@ -18,12 +18,12 @@ class SplitSummary:
     """Counts of one split.
 
     Attributes:
-        split: its name.
-        patients: how many.
-        slices: how many.
-        labels: slices that show each label.
-        patients_showing: patients with a slice that shows each label.
-        slices_of_patient: least, median and greatest number of slices of a patient.
+        split: Its name.
+        patients: How many.
+        slices: How many.
+        labels: Slices that show each label.
+        patients_showing: Patients with a slice that shows each label.
+        slices_of_patient: Least, median and greatest number of slices of a patient.
 
     """
 
@@ -40,10 +40,10 @@ class Intensities:
     """The pixels of one split, in the source's units.
 
     Attributes:
-        split: its name.
-        least: of all pixels.
-        greatest: of all pixels.
-        typical: the median, over slices, of a slice's greatest pixel.
+        split: Its name.
+        least: The least of all pixels.
+        greatest: The greatest of all pixels.
+        typical: The median, over slices, of a slice's greatest pixel.
 
     """
 
@@ -58,8 +58,9 @@ class KspaceSummary:
     """The k-space kept beside the images.
 
     Attributes:
-        frame: that all of it is zero-filled to.
-        sizes: for each (coils, rows, columns) as sampled the number of slices, the most first.
+        frame: The frame that all of it is zero-filled to.
+        sizes: For each (coils, rows, columns) as sampled the number of slices, the most
+            first.
 
     """
 

@@ -58,10 +58,10 @@ class Duplicates:
     """What a search for near-duplicates across splits has found.
 
     Attributes:
-        slices: that the store has.
-        candidates: the number of pairs with like hashes.
-        compared: the number of those whose pixels were compared, the most alike.
-        pairs: the near-duplicates, the most alike first.
+        slices: The slices that the store has.
+        candidates: The number of pairs with like hashes.
+        compared: The number of those whose pixels were compared, the most alike.
+        pairs: The near-duplicates, the most alike first.
 
     """
 

@@ -17,7 +17,7 @@ class LikeHashes:
     """Pairs whose hashes differ in few bits.
 
     Attributes:
-        found: the number of all such pairs.
+        found: The number of all such pairs.
         pairs: (P, 2) row numbers of those that differ least, ascending; the slice whose split
             comes first by name stands first.
 
@@ -35,9 +35,9 @@ def like_hashes(
     Args:
         hashes: (N,).
         groups: (N,).
-        rows: those of the N to compare, ascending.
-        bits: that may differ.
-        most: pairs to keep; of more, those that differ least, and of equals those met first.
+        rows: Those of the N to compare, ascending.
+        bits: The bits that may differ.
+        most: Pairs to keep; of more, those that differ least, and of equals those met first.
 
     """
     found, kept, limit = 0, np.empty((0, 3), np.intp), bits

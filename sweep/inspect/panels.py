@@ -46,7 +46,7 @@ def find_slice(store: Store, key: str | None, seed: int) -> int:
     """Number of the slice with this key; without a key, of one drawn by the seed.
 
     Raises:
-        UserError: no such slice, or an empty one.
+        UserError: No such slice, or an empty one.
 
     """
     row = _drawn(store, seed) if key is None else _named(store, key)
@@ -87,16 +87,16 @@ def row_of(
     """Damage a slice at every level of one artifact, and measure what is left of it.
 
     Args:
-        name: of the artifact.
+        name: The name of the artifact.
         clean: (H, W).
-        key: of the slice.
+        key: The key of the slice.
         levels: 1 to 5.
-        grid: what they mean, see ``sweep.config.levels``.
-        seed: of the artifact's draws.
-        pixel_mm: between rows, between columns; None = unknown.
+        grid: What they mean, see ``sweep.config.levels``.
+        seed: The seed of the artifact's draws.
+        pixel_mm: The distances in mm between rows, between columns; None = unknown.
 
     Raises:
-        UserError: the artifact does not accept the slice, or no grid has it.
+        UserError: The artifact does not accept the slice, or no grid has it.
 
     """
     art, knobs = artifacts_sim.get(name), grid_knobs(grid, name)

@@ -56,7 +56,7 @@ def preview_store(
         The key of the slice.
 
     Raises:
-        UserError: no store, no such slice, an empty one or one that an artifact does not accept,
+        UserError: No store, no such slice, an empty one or one that an artifact does not accept,
             an unknown artifact, level or grid, or an ``out`` that is no PNG.
 
     """

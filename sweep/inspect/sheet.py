@@ -35,7 +35,7 @@ def draw_sheet(store: Store, out: Path, *, per_split: int = 8, seed: int = 0) ->
         seed: Key of the choice.
 
     Raises:
-        UserError: an ``out`` that is no PNG, or another number of slices.
+        UserError: An ``out`` that is no PNG, or another number of slices.
 
     """
     require_png("--sheet", out)

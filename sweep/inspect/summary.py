@@ -27,20 +27,20 @@ class Summary:
     """What a store says of itself; all of it known without reading a pixel.
 
     Attributes:
-        path: the file.
-        fingerprint: the store's.
+        path: The file.
+        fingerprint: The store's.
         task: 'multiclass' or 'multilabel'.
         shape: (H, W) of every slice.
-        pixels: type of the stored pixels, 'float32' or 'float16'.
-        file_bytes: size of the file.
-        label_names: in the order of the counts.
-        splits: one entry for each split, in the order of their names.
-        total: all splits together.
-        sequences: slices of each pulse sequence, the most first; empty = unknown.
-        pixel_mm: slices of each (between rows, between columns), the most first; None = unknown.
-        intensities: one entry for each split.
+        pixels: Type of the stored pixels, 'float32' or 'float16'.
+        file_bytes: Size of the file.
+        label_names: The label names in the order of the counts.
+        splits: One entry for each split, in the order of their names.
+        total: All splits together.
+        sequences: Slices of each pulse sequence, the most first; empty = unknown.
+        pixel_mm: Slices of each (between rows, between columns), the most first; None = unknown.
+        intensities: One entry for each split.
         kspace: None where none is kept.
-        source: where the slices come from and how they were prepared.
+        source: Where the slices come from and how they were prepared.
 
     """
 

@@ -15,8 +15,8 @@ def damaged_slices(store: Store, progress: Callable[[int, int], None] | None = N
     """Compare every slice with its digest; reads the whole file.
 
     Args:
-        store: to be read.
-        progress: called with the number of slices read and of all slices.
+        store: The store to be read.
+        progress: Called with the number of slices read and of all slices.
 
     Returns:
         The keys of the slices whose scale, pixels or k-space have changed since they were written,

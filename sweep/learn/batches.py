@@ -43,10 +43,10 @@ def epoch_batches(
     The last, incomplete batch is dropped: batch norm would see other statistics in it.
 
     Args:
-        store: of the slices.
+        store: The store of the slices.
         indices: (N,) training slices.
-        settings: batch size and sampler.
-        seed: of the trial.
+        settings: Batch size and sampler.
+        seed: The seed of the trial.
         epoch: 1 for the first.
 
     Yields:

@@ -82,9 +82,9 @@ class FitResult(NamedTuple):
     """How a trial ended.
 
     Attributes:
-        history: every reported epoch.
-        best_epoch: the one with the best objective, None when each diverged.
-        checkpoint: its file.
+        history: Every reported epoch.
+        best_epoch: The one with the best objective, None when each diverged.
+        checkpoint: Its file.
 
     """
 
@@ -110,17 +110,17 @@ def fit(
     """Train one trial to its end, evaluating every epoch; continues where ``folder`` left off.
 
     Args:
-        config: what to train and how to evaluator it.
-        store: with training and validation slices.
-        folder: for the checkpoints of this trial alone. Of the evaluated epochs, the best one's
-            checkpoint stays.
+        config: What to train and how to evaluator it.
+        store: The store with training and validation slices.
+        folder: The folder for the checkpoints of this trial alone. Of the evaluated epochs, the
+            best one's checkpoint stays.
         evaluator: None: in this process.
-        report: called once for every epoch, in order, when its scores are there.
-        history: epochs reported before, when continuing.
-        trial: name in the records.
+        report: Called once for every epoch, in order, when its scores are there.
+        history: Epochs reported before, when continuing.
+        trial: Name in the records.
 
     Raises:
-        UserError: a split that the store lacks.
+        UserError: A split that the store lacks.
 
     """
     run = Run(
@@ -143,7 +143,7 @@ class Run:
     """One call of ``fit``, an epoch at a time, for callers that decide when to go on.
 
     Args:
-        config: and the rest: as in ``fit``.
+        config: And the rest: as in ``fit``.
 
     """
 

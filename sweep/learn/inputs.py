@@ -27,9 +27,9 @@ class Batch:
     """B slices on a device.
 
     Attributes:
-        keys: of the slices.
+        keys: The keys of the slices.
         labels: (B, L) uint8, 1 = shown.
-        signals: what artifacts act on.
+        signals: What artifacts act on.
 
     """
 
@@ -50,13 +50,13 @@ def gather(store: Store, rows: Rows, device: torch.device, signal: Signal = "ima
     """Bring slices to a device; to a GPU the copies run in the current stream.
 
     Args:
-        store: with the slices.
+        store: The store with the slices.
         rows: (B,) their numbers.
-        device: where to.
-        signal: their images, or their k-space.
+        device: Where to.
+        signal: Their images, or their k-space.
 
     Raises:
-        UserError: k-space of a store that keeps none.
+        UserError: K-space of a store that keeps none.
 
     """
     return Batch(
@@ -120,7 +120,7 @@ def normalize(images: Tensor, how: Normalize) -> Tensor:
 
     Args:
         images: (B, H, W).
-        how: name of the scaling.
+        how: Name of the scaling.
 
     Returns:
         (B, 1, H, W); a constant slice becomes 0.

@@ -38,12 +38,12 @@ def prefetched(
     The thread ends when the generator does: use ``contextlib.closing``.
 
     Args:
-        load: puts an item on ``device``, with all its work in the current stream.
-        items: what to load.
-        device: where to.
+        load: Puts an item on ``device``, with all its work in the current stream.
+        items: What to load.
+        device: Where to.
 
     Raises:
-        Exception: whatever ``load`` raises, when its item's turn comes.
+        Exception: Whatever ``load`` raises, when its item's turn comes.
 
     """
     if device.type == "cuda":

@@ -52,7 +52,7 @@ class Images(Signals):
 
     Attributes:
         images: (B, H, W) float32 in the store's intensity units.
-        pixel_mm: of each slice: between rows, between columns; None = unknown.
+        pixel_mm: The pixel mm of each slice: between rows, between columns; None = unknown.
 
     """
 
@@ -95,7 +95,7 @@ class Measured(Signals):
     Attributes:
         shape: (H, W) of the store's images: the centre of the reconstruction is shown, with zeros
             around it where it is smaller.
-        groups: places in the batch of slices that were sampled alike, (n,), and their k-space.
+        groups: Places in the batch of slices that were sampled alike, (n,), and their k-space.
 
     """
 
@@ -107,7 +107,7 @@ class Measured(Signals):
         """Slices of a store, each in its own sizes.
 
         Raises:
-            UserError: a store without k-space.
+            UserError: A store without k-space.
 
         """
         check_kept(store)
@@ -195,7 +195,7 @@ def check_signal(store: Store, signal: Signal) -> None:
     """Refuse a store that cannot give the signal.
 
     Raises:
-        UserError: k-space is asked for and the store keeps none, or keeps images that are not
+        UserError: K-space is asked for and the store keeps none, or keeps images that are not
             its reconstruction, by the store's first slice.
 
     """

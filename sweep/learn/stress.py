@@ -21,7 +21,7 @@ def cells_of(settings: StressSettings) -> tuple[Cell, ...]:
     """The clean images, then every artifact at every level that it reaches.
 
     Raises:
-        UserError: an artifact reaches none, or the settings do not say what a level means.
+        UserError: An artifact reaches none, or the settings do not say what a level means.
 
     """
     stressed = (
@@ -50,13 +50,13 @@ def predict(
     """Probabilities of a model for the slices of one cell.
 
     Args:
-        model: in evaluation mode, on ``device``.
-        store: of the slices.
+        model: The model in evaluation mode, on ``device``.
+        store: The store of the slices.
         indices: (N,) slices.
-        cell: which corruption.
-        data: which signal the artifacts act on, and the intensity scaling.
-        settings: seed of the draws and batch size.
-        device: where to compute.
+        cell: Which corruption.
+        data: Which signal the artifacts act on, and the intensity scaling.
+        settings: Seed of the draws and batch size.
+        device: Where to compute.
 
     """
     shift = shift_of(settings, cell)
@@ -95,11 +95,11 @@ def stress(
     which cells came before, nor on which process computes it.
 
     Args:
-        checkpoint: a file that ``fit`` or a sweep wrote.
-        store: its slices need not be those it was trained on.
-        cells: what to score.
+        checkpoint: A file that ``fit`` or a sweep wrote.
+        store: Its slices need not be those it was trained on.
+        cells: What to score.
         indices: (N,) slices.
-        settings: seed of the draws and batch size.
+        settings: Seed of the draws and batch size.
         device: None: a GPU where there is one.
 
     """

@@ -48,12 +48,13 @@ class Lesion:
     """A soft ball in the marrow.
 
     Attributes:
-        u: centre.
-        v: centre.
-        radius: where it is largest.
-        brightness: of its middle, 0..1: that of fat or fluid, which a slice shows elsewhere too.
-        first: its first slice.
-        last: its last slice.
+        u: Centre.
+        v: Centre.
+        radius: Where it is largest.
+        brightness: The brightness of its middle, 0..1: that of fat or fluid, which a slice shows
+            elsewhere too.
+        first: Its first slice.
+        last: Its last slice.
 
     """
 
@@ -70,13 +71,13 @@ class Knee:
     """All that is drawn for one patient except the noise-like fields.
 
     Attributes:
-        acquisition: one of ``ACQUISITIONS``.
-        scale: size against the average knee.
-        tilt_deg: rotation in the plane.
+        acquisition: One of ``ACQUISITIONS``.
+        scale: Size against the average knee.
+        tilt_deg: Rotation in the plane.
         shift: (u, v) of the middle of the joint.
-        mirrored: a left knee.
-        brightness: of each tissue, 0..1.
-        vessels: small bright regions in the soft tissue: what a lesion looks like elsewhere.
+        mirrored: A left knee.
+        brightness: The brightness of each tissue, 0..1.
+        vessels: Small bright regions in the soft tissue: what a lesion looks like elsewhere.
         lesion: None for a healthy knee.
 
     """
@@ -127,10 +128,10 @@ def grid(knee: Knee, rows: int, columns: int, size: int, warp: Plane) -> tuple[P
     """Coordinates of every pixel in the body's own frame.
 
     Args:
-        knee: whose pose to undo.
-        rows: pixels along v.
-        columns: pixels along u.
-        size: pixels of the reconstructed square, -1..1.
+        knee: Whose pose to undo.
+        rows: Pixels along v.
+        columns: Pixels along u.
+        size: Pixels of the reconstructed square, -1..1.
         warp: (2, rows, columns) displacement, makes outlines irregular.
 
     Returns:

@@ -60,19 +60,19 @@ def make_phantom(
     number of patients. Every second pair of patients is scanned with fat suppression.
 
     Args:
-        out: the new folder; it appears complete or not at all.
-        patients: how many, at least 2.
-        seed: another seed, other patients.
-        slices: per volume.
-        rows: k-space samples along the readout, twice ``size`` in fastMRI.
-        columns: phase-encoding lines.
-        size: side of the reconstructed square in pixels, at least 48.
-        coils: receivers; of more than one, volumes have fastMRI's multi-coil layout.
-        reconstruction: volumes hold the images too, not k-space alone.
-        progress: called with the number of patients made and the number of all patients.
+        out: The new folder; it appears complete or not at all.
+        patients: How many, at least 2.
+        seed: Another seed, other patients.
+        slices: Per volume.
+        rows: K-space samples along the readout, twice ``size`` in fastMRI.
+        columns: Phase-encoding lines.
+        size: Side of the reconstructed square in pixels, at least 48.
+        coils: Receivers; of more than one, volumes have fastMRI's multi-coil layout.
+        reconstruction: Volumes hold the images too, not k-space alone.
+        progress: Called with the number of patients made and the number of all patients.
 
     Raises:
-        UserError: a number out of its range, or something in ``out``.
+        UserError: A number out of its range, or something in ``out``.
 
     """
     matrix = Matrix(slices, rows, columns, size, coils)

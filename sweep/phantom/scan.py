@@ -60,13 +60,13 @@ class Volume:
     """One scanned patient.
 
     Attributes:
-        patient: the patient's id.
-        acquisition: fastMRI's name of the sequence.
+        patient: The patient's id.
+        acquisition: FastMRI's name of the sequence.
         kspace: (slices, rows, columns) or, of several coils, (slices, coils, rows, columns)
             complex64, DC at [rows // 2, columns // 2].
         image: (slices, size, size) float32, the reconstruction of ``kspace``.
-        boxes: for each slice with a lesion, by its number, (x, y, width, height) in pixels of
-            ``image``: left column, top row.
+        boxes: For each slice with a lesion, by its number, (x, y, width, height) in
+            pixels of ``image``: left column, top row.
 
     """
 
@@ -107,7 +107,7 @@ def reconstruct(kspace: NDArray[np.complex64], size: int) -> NDArray[np.float32]
 
     Args:
         kspace: (slices, coils, rows, columns), DC in the middle.
-        size: side of the square to keep.
+        size: Side of the square to keep.
 
     Returns:
         (slices, size, size).

@@ -32,8 +32,8 @@ class Identity:
     """Which sweep a folder holds.
 
     Attributes:
-        sweep_id: unique, whatever the folder's name or place.
-        code_version: of mrisweep when the sweep began.
+        sweep_id: Unique, whatever the folder's name or place.
+        code_version: The code version of mrisweep when the sweep began.
         started_at_ms: Unix time.
 
     """
@@ -48,7 +48,7 @@ class SweepFolder:
     """Paths, records and tables of one sweep. Whatever is written appears whole or not at all.
 
     Args:
-        path: absolute.
+        path: Absolute.
 
     """
 
@@ -68,7 +68,7 @@ class SweepFolder:
         """Begin a sweep.
 
         Raises:
-            UserError: the folder exists; nothing in it is touched.
+            UserError: The folder exists; nothing in it is touched.
 
         """
         cls.refuse_existing(path)
@@ -84,7 +84,7 @@ class SweepFolder:
         """A sweep that was begun.
 
         Raises:
-            UserError: no such folder, or not a sweep's.
+            UserError: No such folder, or not a sweep's.
 
         """
         folder = cls(path.resolve())
@@ -129,7 +129,7 @@ class SweepFolder:
         """Be the only process that drives this sweep; the system frees the lock on any death.
 
         Raises:
-            UserError: another process drives it.
+            UserError: Another process drives it.
 
         """
         with (self.path / ".lock").open("w") as file:

@@ -21,10 +21,10 @@ class StratifiedASHA(FIFOScheduler):
     filled again from its records (``replay``).
 
     Args:
-        objective: the metric to maximise.
-        epochs: after which a trial ends by itself.
-        grace_epochs: no trial is stopped before.
-        reduction: of trials from rung to rung.
+        objective: The metric to maximise.
+        epochs: After which a trial ends by itself.
+        grace_epochs: No trial is stopped before.
+        reduction: The factor by which trials become fewer from rung to rung.
 
     """
 

@@ -22,10 +22,10 @@ class StudySearcher(Searcher):
     """Hands unfinished trials out first, then new ones up to a total.
 
     Args:
-        study: of the sweep.
-        objective: the metric to maximise.
-        total: of trials, those of earlier runs of the driver included.
-        scheduler: asked whether it was the one to end a trial; None: nothing is stopped early.
+        study: The study of the sweep.
+        objective: The metric to maximise.
+        total: The total of trials, those of earlier runs of the driver included.
+        scheduler: Asked whether it was the one to end a trial; None: nothing is stopped early.
         best_value: The objective of a trial's best epoch, which the trial log decides; None where
             it was missing in every epoch.
 

@@ -69,10 +69,10 @@ class Study:
     """Ask for configurations, tell how they did; every answer is in the journal at once.
 
     Args:
-        path: of the journal; continued where it exists.
-        name: of the study.
-        settings: space, sampler, stratification.
-        seed: of the sampler. Each trial is drawn from (seed, its number) and what was told
+        path: The path of the journal; continued where it exists.
+        name: The name of the study.
+        settings: Space, sampler, stratification.
+        seed: The seed of the sampler. Each trial is drawn from (seed, its number) and what was told
             before, so that a resumed sweep asks what an uninterrupted one would have asked.
 
     """

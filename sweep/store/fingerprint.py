@@ -19,7 +19,7 @@ def fingerprint(slices: Sequence[Slice], form: Form, digests: Sequence[bytes]) -
 
     Args:
         slices: N descriptions.
-        form: what they have in common; its source is not part of the fingerprint.
+        form: What they have in common; its source is not part of the fingerprint.
         digests: N, of the pixels and the k-space.
 
     """

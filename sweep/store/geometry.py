@@ -21,10 +21,10 @@ class Sampling:
     """How the k-space of a slice was sampled; DC at N // 2 of rows and columns.
 
     Attributes:
-        coils: receive coils.
-        rows: samples along the readout.
-        columns: phase-encode lines of the encoded matrix, zero-filled ones included.
-        acquired: first measured line, and the one after the last.
+        coils: Receive coils.
+        rows: Samples along the readout.
+        columns: Phase-encode lines of the encoded matrix, zero-filled ones included.
+        acquired: First measured line, and the one after the last.
 
     """
 
@@ -39,11 +39,11 @@ class Geometry:
     """What the source says of a slice's place; None = it does not say.
 
     Attributes:
-        pixel_mm: distance between the centres of neighbouring rows, and of neighbouring columns.
-        thickness_mm: of the slice.
-        orientation: unit vectors, in DICOM's patient coordinates (x to the patient's left, y to
+        pixel_mm: Distance between the centres of neighbouring rows, and of neighbouring columns.
+        thickness_mm: The thickness mm of the slice.
+        orientation: Unit vectors, in DICOM's patient coordinates (x to the patient's left, y to
             the back, z to the head), along a row (column number rising), then down a column.
-        sampling: of the k-space kept beside the image.
+        sampling: The sampling of the k-space kept beside the image.
 
     """
 

@@ -72,11 +72,11 @@ class Form:
 
     Attributes:
         shape: (H, W) of every image.
-        label_names: in the order of the columns of the labels.
+        label_names: The label names in the order of the columns of the labels.
         task: 'multiclass' or 'multilabel'.
-        source: where the slices come from and how they were prepared; anything JSON can say.
-        pixels: type of the stored pixels.
-        kspace: the sizes that all k-space is zero-filled to; None: none is kept.
+        source: Where the slices come from and how they were prepared; anything JSON can say.
+        pixels: Type of the stored pixels.
+        kspace: The sizes that all k-space is zero-filled to; None: none is kept.
 
     """
 

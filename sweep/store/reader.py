@@ -39,13 +39,13 @@ class Store:
     Pickling sends the path and the fingerprint: whoever receives it maps the file anew.
 
     Attributes:
-        path: absolute path of the file.
-        label_names: the L labels in the order of the columns of ``labels``.
+        path: Absolute path of the file.
+        label_names: The L labels in the order of the columns of ``labels``.
         task: 'multiclass' = exactly one label for each slice; 'multilabel' = independent labels.
-        source: where the slices come from and how they were prepared.
+        source: Where the slices come from and how they were prepared.
         fingerprint: SHA-256 of the description of all slices and of their pixels.
-        frame: the sizes that all k-space is zero-filled to; None: none was kept.
-        columns: every contiguous dataset by its name, read-only, mapped; see ``layout``.
+        frame: The sizes that all k-space is zero-filled to; None: none was kept.
+        columns: Every contiguous dataset by its name, read-only, mapped; see ``layout``.
 
     """
 
@@ -62,7 +62,7 @@ class Store:
         """Map a store; takes milliseconds, whatever its size.
 
         Raises:
-            UserError: no such file; not HDF5, truncated or damaged; not a store; another format
+            UserError: No such file; not HDF5, truncated or damaged; not a store; another format
                 version; pixels that cannot be mapped; a store that was never finished.
 
         """
@@ -154,7 +154,7 @@ class Store:
             (coil, RO, PE) in the slice's own sizes, DC at N // 2.
 
         Raises:
-            UserError: no k-space was kept.
+            UserError: No k-space was kept.
 
         """
         if self.frame is None:
@@ -192,7 +192,7 @@ class Store:
         """Numbers of the slices in the given splits, ascending.
 
         Raises:
-            UserError: a split that is not in the store.
+            UserError: A split that is not in the store.
 
         """
         names = [str(split) for split in splits]

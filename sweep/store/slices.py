@@ -61,7 +61,7 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
     """Hold all slices of a store to its laws.
 
     Raises:
-        UserError: no slice; an unknown task; no label name, or one twice; an empty or repeated
+        UserError: No slice; an unknown task; no label name, or one twice; an empty or repeated
             key; an empty patient or split; a label outside ``label_names``; a multiclass slice
             without exactly one label; a patient in two splits.
 

@@ -14,11 +14,11 @@ class SplitAssigner:
     """How patients are assigned to splits where the source does not say.
 
     Attributes:
-        shares: for each split the part of the patients that it gets; they sum to 1.
+        shares: For each split the part of the patients that it gets; they sum to 1.
         seed: The seed; another one gives another assignment.
 
     Raises:
-        UserError: fewer than two splits, a share not above 0, or shares that do not sum to 1.
+        UserError: Fewer than two splits, a share not above 0, or shares that do not sum to 1.
 
     """
 
@@ -47,13 +47,13 @@ class SplitAssigner:
         take turns. The order of ``findings`` does not matter.
 
         Args:
-            findings: for each patient the labels seen on any of the patient's slices.
+            findings: For each patient the labels seen on any of the patient's slices.
 
         Returns:
             The split of each patient.
 
         Raises:
-            UserError: so few patients that a split gets none.
+            UserError: So few patients that a split gets none.
 
         """
         order = sorted(
@@ -79,7 +79,7 @@ def equal_folds(folds: int) -> dict[str, float]:
     """Shares of the folds '1', '2', ..., each the same.
 
     Raises:
-        UserError: fewer than two.
+        UserError: Fewer than two.
 
     """
     if folds < 2:
@@ -91,7 +91,7 @@ def assign_splits(slices: Sequence[Slice], assigner: SplitAssigner) -> list[Slic
     """The slices with a split each: those with an empty one get the split of their patient.
 
     Raises:
-        UserError: see ``SplitAssigner.assign``; or some slices have a split and others not.
+        UserError: See ``SplitAssigner.assign``; or some slices have a split and others not.
 
     """
     open_ = [one for one in slices if not one.split]

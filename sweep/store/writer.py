@@ -38,7 +38,7 @@ class Draft:
 
     Attributes:
         shape: (H, W) of every image.
-        frame: the sizes that k-space is zero-filled to, None where none is kept.
+        frame: The sizes that k-space is zero-filled to, None where none is kept.
 
     """
 
@@ -73,14 +73,14 @@ class Draft:
         """Write one slice; the digest of what is stored.
 
         Args:
-            row: number of the slice.
+            row: Number of the slice.
             image: (H, W).
             kspace: (coil, RO, PE) in the slice's own sizes; None where the store keeps none.
-            origin: how to name the slice in messages.
+            origin: How to name the slice in messages.
 
         Raises:
-            UnusableError: a value that is not finite.
-            ValueError: sizes that do not fit the store.
+            UnusableError: A value that is not finite.
+            ValueError: Sizes that do not fit the store.
 
         """
         self._check(image, kspace, origin)

@@ -44,21 +44,21 @@ def write_store(
     The laws are checked before the first image is asked for, and one image is held at a time.
 
     Args:
-        path: the new file.
+        path: The new file.
         slices: N descriptions, in the order of the images.
         images: N arrays (H, W), in the source's units.
         shape: (H, W).
-        label_names: all labels, in the order of the columns to be.
+        label_names: All labels, in the order of the columns to be.
         task: 'multiclass' or 'multilabel'.
-        source: where the slices come from and how they were prepared; anything JSON can say.
-        pixels: type of the stored pixels.
+        source: Where the slices come from and how they were prepared; anything JSON can say.
+        pixels: Type of the stored pixels.
 
     Returns:
         The new store, open.
 
     Raises:
-        UserError: the file exists, a law of ``check_slices`` is broken, or a value is not finite.
-        ValueError: an image of another shape, or images of another number than the slices.
+        UserError: The file exists, a law of ``check_slices`` is broken, or a value is not finite.
+        ValueError: An image of another shape, or images of another number than the slices.
 
     """
     refuse_existing(path)

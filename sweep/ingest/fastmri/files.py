@@ -20,7 +20,7 @@ def find_volumes(folders: Sequence[Path]) -> dict[str, Path]:
     Links are followed; a folder that is reached twice, as by a loop of links, is read once.
 
     Raises:
-        UserError: no such folder; a folder that cannot be read; a name twice; no file.
+        UserError: No such folder; a folder that cannot be read; a name twice; no file.
 
     """
     refuse(

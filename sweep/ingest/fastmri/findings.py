@@ -18,10 +18,10 @@ class Finding(NamedTuple):
     """A row of the label file.
 
     Attributes:
-        file: name of the volume.
-        slice: number of the slice, the first is 0.
-        study_level: it concerns the whole volume, whatever slice the row names.
-        name: what was found.
+        file: Name of the volume.
+        slice: Number of the slice, the first is 0.
+        study_level: It concerns the whole volume, whatever slice the row names.
+        name: What was found.
 
     """
 
@@ -52,7 +52,7 @@ def read_findings(path: Path) -> Findings:
     No) and ``label``; those of the box are not used. Rows that agree in every cell count once.
 
     Raises:
-        UserError: see ``read_table``; a slice that is not a whole number from 0; a study level
+        UserError: See ``read_table``; a slice that is not a whole number from 0; a study level
             other than Yes or No.
 
     """
@@ -73,11 +73,11 @@ def read_reviewed(path: Path, known: Collection[str]) -> Reviewed:
     line of fastMRI+'s own list is the heading "Knee data".
 
     Args:
-        path: text in UTF-8.
-        known: names of volumes from elsewhere: those that are there, those with findings.
+        path: Text in UTF-8.
+        known: Names of volumes from elsewhere: those that are there, those with findings.
 
     Raises:
-        UserError: no such file, or not text; no name in it.
+        UserError: No such file, or not text; no name in it.
 
     """
     try:

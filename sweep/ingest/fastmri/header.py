@@ -15,9 +15,9 @@ class Header:
 
     Attributes:
         matrix: (H, W) of the reconstructed image.
-        pixel_mm: distance between neighbouring rows, and between neighbouring columns.
-        thickness_mm: of a slice.
-        steps: first and last phase-encoding step measured, and the step of DC.
+        pixel_mm: Distance between neighbouring rows, and between neighbouring columns.
+        thickness_mm: The thickness mm of a slice.
+        steps: First and last phase-encoding step measured, and the step of DC.
 
     """
 

@@ -22,11 +22,11 @@ def read_patients(path: Path, split_column: str | None) -> dict[str, Patient]:
     """Read a CSV file with a row for each volume, by name of the volume.
 
     Args:
-        path: columns ``file`` or ``fname``, and ``patient`` or ``patient_id``.
-        split_column: the column with the split; None = splits are not asked for.
+        path: Columns ``file`` or ``fname``, and ``patient`` or ``patient_id``.
+        split_column: The column with the split; None = splits are not asked for.
 
     Raises:
-        UserError: see ``read_table``; a volume twice.
+        UserError: See ``read_table``; a volume twice.
 
     """
     columns = COLUMNS | ({"split": (split_column,)} if split_column else {})

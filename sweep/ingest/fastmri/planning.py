@@ -38,23 +38,23 @@ def plan_fastmri(
 
     Args:
         folders: ``*.h5`` below them are the volumes; one volume is one item.
-        labels: findings, see ``read_findings``.
-        reviewed: list of the volumes that a reader has looked at, see ``read_reviewed``; others
+        labels: Findings, see ``read_findings``.
+        reviewed: List of the volumes that a reader has looked at, see ``read_reviewed``; others
             are left out. 'all' = every volume was reviewed; None = those with a finding were.
-        patients: table of patients, see ``read_patients``; a volume that it does not name belongs
+        patients: Table of patients, see ``read_patients``; a volume that it does not name belongs
             to the patient that its attribute ``patient_id`` names, or else to one of its own.
-        split_column: of that table; None = patients are assigned to splits.
-        rule: from findings to labels, see ``load_rule``.
-        reconstruction: where images come from, see ``FastmriReader``.
-        kspace: keep k-space beside the images, which are then made of it.
-        max_columns: volumes with more columns of k-space are wide.
+        split_column: The split column of that table; None = patients are assigned to splits.
+        rule: The rule from findings to labels, see ``load_rule``.
+        reconstruction: Where images come from, see ``FastmriReader``.
+        kspace: Keep k-space beside the images, which are then made of it.
+        max_columns: Volumes with more columns of k-space are wide.
         wide: 'drop' them or 'keep' them.
-        size: pad images to a square and resize to (size, size); None = they have one size.
+        size: Pad images to a square and resize to (size, size); None = they have one size.
         assigner: The assignment of patients to splits.
-        progress: called with the number of headers read and the number of all.
+        progress: Called with the number of headers read and the number of all.
 
     Raises:
-        UserError: settings that contradict one another; an unusable table, rule or folder; images
+        UserError: Settings that contradict one another; an unusable table, rule or folder; images
             of several sizes; a split for some volumes only; no volume left.
 
     """

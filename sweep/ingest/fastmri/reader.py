@@ -28,10 +28,10 @@ class FastmriReader:
     Attributes:
         reconstruction: 'rss' or 'esc', the images as stored; 'kspace', made of it; 'auto', those
             of 'rss' where the file has them, else made.
-        kspace: the k-space is kept beside the images. They are always made of it then: clean and
+        kspace: The k-space is kept beside the images. They are always made of it then: clean and
             corrupted images have to come from one acquisition, and in a single-coil file
             reconstruction_rss is of all coils, while its k-space is of one emulated coil.
-        size: pad to a square and resize to (size, size), see ``fit_square``; None = as in the file.
+        size: Pad to a square and resize to (size, size), see ``fit_square``; None = as in the file.
 
     """
 
@@ -43,7 +43,7 @@ class FastmriReader:
         """Give the planes of a volume, one at a time.
 
         Raises:
-            UnusableError: see ``read_volume``, ``source``; another number of slices than was
+            UnusableError: See ``read_volume``, ``source``; another number of slices than was
                 planned.
 
         """
@@ -61,7 +61,7 @@ class FastmriReader:
         """Where the images of a volume come from.
 
         Raises:
-            UnusableError: the file lacks the reconstruction asked for; images are to be made of
+            UnusableError: The file lacks the reconstruction asked for; images are to be made of
                 its k-space, or that is to be kept, and it is undersampled or not there.
 
         """
@@ -90,7 +90,7 @@ class FastmriReader:
         """(H, W) of the planes of a volume.
 
         Raises:
-            UnusableError: see ``source``; an image is to be made and neither a reconstruction nor
+            UnusableError: See ``source``; an image is to be made and neither a reconstruction nor
                 the header says of what size.
 
         """
@@ -101,7 +101,7 @@ class FastmriReader:
         """Where the pixels of the planes of a volume lie, and how its k-space was sampled.
 
         Raises:
-            UnusableError: see ``shape``, ``fitted_mm``.
+            UnusableError: See ``shape``, ``fitted_mm``.
 
         """
         pixel_mm = self._pixel_mm(volume)

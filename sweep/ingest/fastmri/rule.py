@@ -24,9 +24,10 @@ class LabelRule:
     """Patterns are globs over the whole name of a finding, in upper or lower case alike.
 
     Attributes:
-        labels: for each label its patterns; the first label with a match takes the finding.
-        ignore: findings that count for nothing.
-        study_level: a finding of the whole volume counts at the slice that its row names, or not
+        labels: For each label its patterns; the first label with a match takes the
+            finding.
+        ignore: Findings that count for nothing.
+        study_level: A finding of the whole volume counts at the slice that its row names, or not
             at all.
 
     """
@@ -53,9 +54,9 @@ class Labelled:
     """Findings as labels.
 
     Attributes:
-        slices: for each volume and slice the label of each row that names them.
-        ignored: rows that the rule ignores.
-        study_level: other rows about a whole volume, dropped or not.
+        slices: For each volume and slice the label of each row that names them.
+        ignored: Rows that the rule ignores.
+        study_level: Other rows about a whole volume, dropped or not.
 
     """
 
@@ -68,7 +69,7 @@ def load_rule(rule: str | Path) -> LabelRule:
     """Load a rule by the name of one that is shipped, or from a file.
 
     Raises:
-        UserError: neither; not YAML in UTF-8; a key, a value or a pattern of the wrong kind.
+        UserError: Neither; not YAML in UTF-8; a key, a value or a pattern of the wrong kind.
 
     """
     presets = {entry.name.removesuffix(".yaml"): entry for entry in PRESETS.iterdir()}
@@ -92,7 +93,7 @@ def apply_rule(findings: Iterable[Finding], rule: LabelRule) -> Labelled:
     """Turn findings into labels.
 
     Raises:
-        UserError: a finding that no pattern takes.
+        UserError: A finding that no pattern takes.
 
     """
     findings = list(findings)

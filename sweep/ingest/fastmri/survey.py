@@ -20,12 +20,12 @@ class Survey:
     """What was found of the volumes that the tables take.
 
     Attributes:
-        volumes: by name, those to be read, at least one.
-        geometries: of the slices of each.
-        skipped: those that cannot be used.
-        wide: names of those with more columns than asked for, kept or not.
+        volumes: The volumes by name, those to be read, at least one.
+        geometries: The geometries of the slices of each.
+        skipped: Those that cannot be used.
+        wide: Names of those with more columns than asked for, kept or not.
         shape: (H, W) of all images.
-        sources: how many volumes take their images from where.
+        sources: How many volumes take their images from where.
 
     """
 
@@ -58,14 +58,14 @@ def survey(
     """Read the header of every volume.
 
     Args:
-        paths: by name.
-        reader: says where the images come from.
-        max_columns: of k-space; a volume with more is wide.
-        wide: whether wide volumes are dropped.
-        progress: called with the number of headers read and the number of all.
+        paths: The paths by name.
+        reader: Says where the images come from.
+        max_columns: The max columns of k-space; a volume with more is wide.
+        wide: Whether wide volumes are dropped.
+        progress: Called with the number of headers read and the number of all.
 
     Raises:
-        UserError: no volume is left; images of several sizes without a size to bring them to.
+        UserError: No volume is left; images of several sizes without a size to bring them to.
 
     """
     volumes: dict[str, Volume] = {}

@@ -12,9 +12,9 @@ class Row(NamedTuple):
     """One row.
 
     Attributes:
-        number: its last line in the file; the header is line 1.
-        cells: by the name that the reader asked for, without white space around.
-        whole: all cells, as written.
+        number: Its last line in the file; the header is line 1.
+        cells: The cells by the name that the reader asked for, without white space around.
+        whole: All cells, as written.
 
     """
 
@@ -28,11 +28,11 @@ def read_table(path: Path, what: str, columns: Mapping[str, Sequence[str]]) -> l
 
     Args:
         path: UTF-8, the first line names the columns.
-        what: the kind of table, for messages: "A table of patients".
-        columns: for each name the headings that it may have.
+        what: The kind of table, for messages: "A table of patients".
+        columns: For each name the headings that it may have.
 
     Raises:
-        UserError: no such file, not UTF-8 text or not CSV; a column missing or there twice; no
+        UserError: No such file, not UTF-8 text or not CSV; a column missing or there twice; no
             row; a row of another length than the header; an empty cell in a column asked for.
 
     """

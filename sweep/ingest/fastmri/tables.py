@@ -25,11 +25,11 @@ class Tables:
     """All tables of an ingest.
 
     Attributes:
-        rule: from findings to labels.
-        findings: the rows of the label file.
-        labelled: the labels that they are.
-        reviewed: the list of reviewed volumes; 'all' = each is; None = those with a finding.
-        patients: by volume; empty without a table.
+        rule: The rule from findings to labels.
+        findings: The rows of the label file.
+        labelled: The labels that they are.
+        reviewed: The list of reviewed volumes; 'all' = each is; None = those with a finding.
+        patients: The patients by volume; empty without a table.
 
     """
 
@@ -80,7 +80,7 @@ def read_tables(
     """Read all tables; see ``plan_fastmri`` for them.
 
     Raises:
-        UserError: see the readers; a split column without a table of patients.
+        UserError: See the readers; a split column without a table of patients.
 
     """
     if split_column and patients is None:

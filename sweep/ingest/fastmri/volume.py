@@ -37,14 +37,14 @@ class Volume:
     """A volume without its pixels.
 
     Attributes:
-        path: the file.
-        slices: how many.
-        sampling: of the k-space of each slice; None = the file has none.
+        path: The file.
+        slices: How many.
+        sampling: The sampling of the k-space of each slice; None = the file has none.
         stored: (H, W) of the reconstructions that the file holds.
-        undersampled: the k-space lacks lines that a mask names.
-        acquisition: the pulse sequence; empty = the file does not say.
-        patient: whose knee it is; empty = the file does not say.
-        header: what its ISMRMRD header says.
+        undersampled: The k-space lacks lines that a mask names.
+        acquisition: The pulse sequence; empty = the file does not say.
+        patient: Whose knee it is; empty = the file does not say.
+        header: What its ISMRMRD header says.
 
     """
 
@@ -62,7 +62,7 @@ def read_volume(path: Path) -> Volume:
     """Read all but the pixels.
 
     Raises:
-        UnusableError: not a file, not HDF5, truncated or damaged; neither k-space nor images;
+        UnusableError: Not a file, not HDF5, truncated or damaged; neither k-space nor images;
             data of the wrong kind, number of axes or size; datasets of unequal numbers of slices.
 
     """
@@ -86,7 +86,7 @@ def read_kspace(volume: Volume) -> Iterator[NDArray[np.complex64]]:
     """K-space slice by slice, (coil, RO, PE), finite or not; one slice is held at a time.
 
     Raises:
-        UnusableError: it cannot be read.
+        UnusableError: It cannot be read.
 
     """
     for plane in _planes(volume, "kspace", np.dtype(np.complex64)):
@@ -97,7 +97,7 @@ def read_stored(volume: Volume, which: Stored) -> Iterator[NDArray[np.float32]]:
     """Give the images of a reconstruction that the file holds, (H, W), finite or not, one by one.
 
     Raises:
-        UnusableError: it cannot be read.
+        UnusableError: It cannot be read.
 
     """
     return _planes(volume, f"reconstruction_{which}", np.dtype(np.float32))

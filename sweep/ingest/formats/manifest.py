@@ -21,12 +21,12 @@ class Row:
     """One row.
 
     Attributes:
-        number: line of the file; the header is line 1.
-        file: path inside the image folder, with forward slashes.
-        labels: the names in the label cell; empty = no finding.
-        patient: whose image it is; empty where the manifest may leave it to the file and does.
-        split: the cell of the column ``fold`` or ``split``; None without such a column.
-        slice: the slice of a volume that the row speaks of, from 0; None = of the whole file.
+        number: Line of the file; the header is line 1.
+        file: Path inside the image folder, with forward slashes.
+        labels: The names in the label cell; empty = no finding.
+        patient: Whose image it is; empty where the manifest may leave it to the file and does.
+        split: The cell of the column ``fold`` or ``split``; None without such a column.
+        slice: The slice of a volume that the row speaks of, from 0; None = of the whole file.
 
     """
 
@@ -49,13 +49,13 @@ def read_manifest(path: Path, *, volumes: bool = False, patients: bool = True) -
     columns are ignored. Whether the images exist is not asked here.
 
     Args:
-        path: the manifest.
-        volumes: a file holds several slices. Then the optional column ``slice`` numbers them from
+        path: The manifest.
+        volumes: A file holds several slices. Then the optional column ``slice`` numbers them from
             0: a file has one row without a number, for all its slices, or a row for each of some.
-        patients: each row names its patient; otherwise the column may be missing or a cell empty.
+        patients: Each row names its patient; otherwise the column may be missing or a cell empty.
 
     Raises:
-        UserError: no such file, or not UTF-8 text; a missing column; ``fold`` and ``split`` both;
+        UserError: No such file, or not UTF-8 text; a missing column; ``fold`` and ``split`` both;
             no row; a row of another length than the header; an empty file, patient or split cell;
             a slice that is no number; a file, or a slice of it, twice; a file with two patients;
             a file outside the image folder.
@@ -81,7 +81,7 @@ def located(row: Row, folder: Path) -> Path:
     """Where the file of a row is; links may lead anywhere, as those of data managers do.
 
     Raises:
-        UnusableError: there is nothing, or links that lead in a circle.
+        UnusableError: There is nothing, or links that lead in a circle.
 
     """
     path = folder / row.file

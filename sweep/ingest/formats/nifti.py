@@ -31,7 +31,7 @@ def outline(path: Path, axis: Axis) -> Outline:
     names another slice dimension, that one does, and the other two keep their order.
 
     Raises:
-        UnusableError: not a NIfTI file, truncated, colour, complex, not three-dimensional, empty;
+        UnusableError: Not a NIfTI file, truncated, colour, complex, not three-dimensional, empty;
             or an anatomical axis where the header does not say how the patient lies.
 
     """
@@ -47,7 +47,7 @@ def sections(path: Path, axis: Axis, numbers: Sequence[int]) -> Iterator[Section
     """Read a volume and give its numbered planes, scaled as the header says (slope, intercept).
 
     Raises:
-        UnusableError: see ``outline``; or a value that is not finite.
+        UnusableError: See ``outline``; or a value that is not finite.
 
     """
     with _reading(path):

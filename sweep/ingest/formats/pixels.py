@@ -24,13 +24,13 @@ def read_grey(path: Path, origin: str) -> NDArray[np.float32]:
 
     Args:
         path: PNG, JPEG, TIFF or BMP.
-        origin: how to name the picture in messages.
+        origin: How to name the picture in messages.
 
     Returns:
         (H, W) in the file's own intensity units, 0..255 or 0..65535.
 
     Raises:
-        UnusableError: the file cannot be read, holds several pictures, colour, another kind of
+        UnusableError: The file cannot be read, holds several pictures, colour, another kind of
             pixel, or one value only.
 
     """
@@ -53,7 +53,7 @@ def size_of(path: Path, origin: str) -> tuple[int, int]:
     """(H, W) of a picture, from its header.
 
     Raises:
-        UnusableError: the file cannot be read.
+        UnusableError: The file cannot be read.
 
     """
     with _opened(path, origin) as picture:
@@ -65,14 +65,14 @@ def one_channel(values: NDArray[np.generic], origin: str, white: int = 255) -> N
 
     Args:
         values: (..., C).
-        origin: how to name the picture in messages.
-        white: the largest value that a channel can have.
+        origin: How to name the picture in messages.
+        white: The largest value that a channel can have.
 
     Returns:
         (...), in the units of the channels.
 
     Raises:
-        UnusableError: the channels differ.
+        UnusableError: The channels differ.
 
     """
     difference = round(float(np.ptp(values, axis=-1).max()) * 255 / white)
@@ -88,7 +88,7 @@ def check_size(size: int | None) -> None:
     """Refuse a size that no image can have.
 
     Raises:
-        UserError: it is below 1.
+        UserError: It is below 1.
 
     """
     if size is not None and size < 1:
@@ -118,7 +118,7 @@ def fit_square(
     of the greater spacing. Unknown spacings count as equal.
 
     Raises:
-        UnusableError: see ``fitted_mm``.
+        UnusableError: See ``fitted_mm``.
 
     """
     height, width = _square(image.shape, pixel_mm)
@@ -134,7 +134,7 @@ def fitted_mm(
     """Distances between rows and between columns after ``fit_square`` of an image (H, W).
 
     Raises:
-        UnusableError: pixels more than a hundred times as long as wide.
+        UnusableError: Pixels more than a hundred times as long as wide.
 
     """
     square = _square(shape, pixel_mm)

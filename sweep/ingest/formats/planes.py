@@ -44,12 +44,12 @@ class Outline:
     """What a format says of a volume, seen along an axis, before a pixel is read.
 
     Attributes:
-        paths: the files that it is made of.
+        paths: The files that it is made of.
         shape: (H, W) of every plane.
-        geometries: of each plane.
-        patient: whose it is; empty = the file does not say.
-        sequence: name of the pulse sequence or series; empty = the file does not say.
-        ignored: files beside it that are no part of it.
+        geometries: The geometries of each plane.
+        patient: Whose it is; empty = the file does not say.
+        sequence: Name of the pulse sequence or series; empty = the file does not say.
+        ignored: Files beside it that are no part of it.
 
     """
 
@@ -66,7 +66,7 @@ class Grid:
     """Where the voxels of a volume lie.
 
     Attributes:
-        shape: voxels along each axis of the array.
+        shape: Voxels along each axis of the array.
         affine: (4, 4), index to mm in LPS; None = the source does not say.
         oriented: False = only the lengths of the affine's columns mean something.
 
@@ -99,8 +99,8 @@ class View:
     """A volume with its axes in another order and direction; no voxel is computed.
 
     Attributes:
-        order: for each axis of the view the axis of the array.
-        flipped: whether it is gone through from its end.
+        order: For each axis of the view the axis of the array.
+        flipped: Whether it is gone through from its end.
 
     """
 
@@ -130,10 +130,10 @@ def view_along(grid: Grid, axis: Axis, origin: str) -> View:
     Args:
         grid: (slice, row, column) as acquired.
         axis: 'acquired', or the anatomical one.
-        origin: how to name the volume in messages.
+        origin: How to name the volume in messages.
 
     Raises:
-        UnusableError: an anatomical axis, and the source does not say how the patient lies.
+        UnusableError: An anatomical axis, and the source does not say how the patient lies.
 
     """
     if axis == "acquired":

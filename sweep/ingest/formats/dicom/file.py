@@ -34,7 +34,7 @@ def read_header(path: Path) -> Header | None:
         None: it is not DICOM, or DICOM without pixels, such as a DICOMDIR.
 
     Raises:
-        UnusableError: an image that is damaged or truncated, or whose pixels are of a kind that
+        UnusableError: An image that is damaged or truncated, or whose pixels are of a kind that
             is not supported or has no decoder installed.
 
     """
@@ -68,7 +68,7 @@ def read_frames(path: Path, frames: Sequence[Frame]) -> Iterator[NDArray[np.floa
         (H, W) in the file's units.
 
     Raises:
-        UnusableError: damaged pixels, colour, or units beyond 32-bit float.
+        UnusableError: Damaged pixels, colour, or units beyond 32-bit float.
 
     """
     with _reading(path):

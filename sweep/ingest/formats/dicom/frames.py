@@ -18,13 +18,14 @@ class Frame:
     """One picture in a file.
 
     Attributes:
-        index: of the frame in its file, from 0.
-        position: centre of the first pixel, in mm in LPS.
-        orientation: unit vectors along a row and down a column, in LPS.
-        pixel_mm: between rows, between columns.
-        thickness_mm: of the slice; where the file does not say, the spacing of slices.
-        slope: with the intercept, from stored values to units.
-        intercept: in units.
+        index: The index of the frame in its file, from 0.
+        position: Centre of the first pixel, in mm in LPS.
+        orientation: Unit vectors along a row and down a column, in LPS.
+        pixel_mm: The distances in mm between rows, between columns.
+        thickness_mm: The thickness mm of the slice; where the file does not say, the spacing of
+            slices.
+        slope: The factor that, with the intercept, leads from stored values to units.
+        intercept: The intercept in units.
 
     """
 
@@ -54,13 +55,13 @@ def frames_of(dataset: Any, count: int, path: Path) -> tuple[Frame, ...]:
     """Read what a header says of each frame; enhanced files say it in functional groups.
 
     Args:
-        dataset: pydicom's, up to the pixels.
-        count: number of frames.
-        path: its file.
+        dataset: Pydicom's, up to the pixels.
+        count: Number of frames.
+        path: Its file.
 
     Raises:
-        UnusableError: functional groups for another number of frames.
-        Exception: as pydicom raises on a damaged value.
+        UnusableError: Functional groups for another number of frames.
+        Exception: As pydicom raises on a damaged value.
 
     """
     shared = list(dataset.get("SharedFunctionalGroupsSequence") or ())[:1]

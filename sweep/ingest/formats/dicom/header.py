@@ -21,13 +21,13 @@ class Header:
     """One file.
 
     Attributes:
-        path: the file.
+        path: The file.
         series: SeriesInstanceUID.
         patient: PatientID.
         sequence: SeriesDescription, else ProtocolName.
         instance: InstanceNumber.
-        shape: rows, columns.
-        frames: in the file's order.
+        shape: Rows, columns.
+        frames: The frames in the file's order.
 
     """
 
@@ -44,13 +44,13 @@ def header_of(dataset: Any, path: Path) -> Header:
     """Read the header of an image.
 
     Args:
-        dataset: pydicom's, up to the pixels.
-        path: its file.
+        dataset: Pydicom's, up to the pixels.
+        path: Its file.
 
     Raises:
-        UnusableError: an attribute that pixels need is missing; pixels of an unknown kind; a
+        UnusableError: An attribute that pixels need is missing; pixels of an unknown kind; a
             table instead of slope and intercept; frames without description.
-        Exception: as pydicom raises on a damaged value.
+        Exception: As pydicom raises on a damaged value.
 
     """
     missing = [name for name in NEEDED if dataset.get(name) in (None, "")]

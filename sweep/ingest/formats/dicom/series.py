@@ -31,11 +31,11 @@ class Series:
     """The slices of a volume.
 
     Attributes:
-        headers: of its files.
-        slices: along the normal (direction of a row x direction of a column) if every position is
+        headers: The headers of its files.
+        slices: Along the normal (direction of a row x direction of a column) if every position is
             known, else by instance number, else by the files' names; frames of a file that say
             nothing stay in their order.
-        ignored: files in the folder that are not DICOM or have no pixels.
+        ignored: Files in the folder that are not DICOM or have no pixels.
 
     """
 
@@ -48,7 +48,7 @@ def read_series(path: Path) -> Series:
     """Read the headers of a file, or of all files that lie in a folder.
 
     Raises:
-        UnusableError: no image; an unusable one; several series, patients, matrix sizes or image
+        UnusableError: No image; an unusable one; several series, patients, matrix sizes or image
             orientations.
 
     """

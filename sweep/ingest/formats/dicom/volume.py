@@ -19,7 +19,7 @@ def outline(path: Path, axis: Axis) -> Outline:
     """Read the headers of a series: one file, or the files in a folder.
 
     Raises:
-        UnusableError: see ``read_series``; for an anatomical axis, see ``stack_grid``.
+        UnusableError: See ``read_series``; for an anatomical axis, see ``stack_grid``.
 
     """
     series = read_series(path)
@@ -48,7 +48,7 @@ def sections(path: Path, axis: Axis, numbers: Sequence[int]) -> Iterator[Section
     As acquired one slice is held at a time, otherwise the volume.
 
     Raises:
-        UnusableError: see ``outline`` and ``read_frames``.
+        UnusableError: See ``outline`` and ``read_frames``.
 
     """
     series = read_series(path)
@@ -66,7 +66,7 @@ def stack_grid(series: Series, path: Path) -> Grid:
     """Where the voxels of a stack of slices lie.
 
     Raises:
-        UnusableError: a single slice; positions, orientation or pixel spacing unknown; steps from
+        UnusableError: A single slice; positions, orientation or pixel spacing unknown; steps from
             slice to slice, or pixel spacings, that differ by more than 1 %.
 
     """
