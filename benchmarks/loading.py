@@ -40,7 +40,7 @@ from sweep.store import Store
 from sweep.store.geometry import Frame, Geometry, Sampling
 from sweep.store.layout import KSPACE, Form, PixelType, chunk_offsets, create, offset_of
 from sweep.store.slices import Slice
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 
 SIZE = 320
 FRAME = Frame(4, 640, 372)
@@ -65,8 +65,8 @@ def make_store(
         for n in range(count)
     ]
     create(path, slices, Form((SIZE, SIZE), ("a",), "multiclass", {}, pixels, frame))
-    with Draft.open(path) as draft:
-        draft.seal("0" * 64)
+    with StoreWriter.open(path) as draft:
+        draft.finish("0" * 64)
     return Store.open(path)
 
 

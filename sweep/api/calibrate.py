@@ -59,14 +59,14 @@ def _calibrate(name: str, chosen: Chosen, seed: int) -> Calibration:
     try:
         return calibrate(artifacts_sim.get(name), chosen.reference, chosen.held_out, seed)
     except ArtifactError as error:
-        raise UserError(f"{name} cannot be calibrated on these slices: {error}") from error
+        raise UserError(f"{name} cannot be calibrated on these slices; {error}") from error
 
 
 def _refuse_existing(out: Path) -> None:
     if out.exists():
         raise UserError(
-            f"levels are never overwritten, as scores may rest on them, and {out} exists; "
-            "remove it or choose another name"
+            f"the file of levels exists, and is never overwritten, as scores may rest on it; "
+            f"received {out}; remove it or choose another name"
         )
 
 

@@ -28,8 +28,9 @@ def open_data(config: SweepConfig) -> Store:
     store = Store.open(Path(data.store))
     if data.fingerprint not in (None, store.fingerprint):
         raise UserError(
-            f"the sweep is bound to data with fingerprint {data.fingerprint}, and {data.store} has "
-            f"{store.fingerprint}: put the data back, or start a new sweep on the new data"
+            f"the store is not the one that the sweep is bound to, with fingerprint "
+            f"{data.fingerprint}; received {store.fingerprint} in {data.store}; put the data "
+            f"back, or start a new sweep on the new data"
         )
     check_signal(store, data.signal)
     check_trackers(config)
@@ -68,8 +69,8 @@ def _refuse_shared_patients(store: Store, used: dict[str, tuple[Split, ...]]) ->
         shared = sorted(patients[one] & patients[other])
         if shared:
             raise UserError(
-                f"a patient is in one split only, or the scores are flattered; {len(shared)} are "
-                f"in {one} and in {other}, {shared[0]!r} the first: split by patient"
+                f"patients are in two splits, which flatters the scores; received "
+                f"{len(shared)} in {one} and in {other}, {shared[0]!r} the first; split by patient"
             )
 
 
@@ -80,7 +81,7 @@ def _refuse_one_class(store: Store, role: str, splits: Sequence[Split]) -> None:
         if share in (0.0, 1.0):
             count = "none" if share == 0 else "all"
             raise UserError(
-                f"AUROC needs slices with and without each label in {role}; {count} of the "
-                f"{len(labels)} slices in {role} {list(splits)} have {name!r}: choose other splits "
-                f"or leave the label out of the store"
+                f"a label cannot be scored without slices that have it and slices that have it "
+                f"not; received {role} {list(splits)}, where {count} of the {len(labels)} slices "
+                f"have {name!r}; choose other splits or leave the label out of the store"
             )

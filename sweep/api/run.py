@@ -190,8 +190,8 @@ def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:
     failed = tuple(trial for trial in trials if trial.status == "failed")
     if all(trial.best_epoch is None for trial in trials):
         raise WorkError(
-            f"no trial came to a result; the first failed with: {failed[0].error}. The sweep is "
-            f"in {folder.path}"
+            f"no trial came to a result; the first failed with: {failed[0].error}; look into "
+            f"{folder.path}, mend the cause and begin again"
         )
     uri = resolve_uri(config.tracking.uri, folder.path)
     return SweepResult(folder.path, config.name, uri, config.search.objective, failed)

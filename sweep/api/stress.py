@@ -39,7 +39,9 @@ def stress_checkpoint(
 
     """
     if not checkpoint.is_file():
-        raise UserError(f"no checkpoint {str(checkpoint)!r}")
+        raise UserError(
+            f"no checkpoint {str(checkpoint)!r}; take one below checkpoints/ of a sweep's folder"
+        )
     info = CheckpointInfo.read(checkpoint)
     store = Store.open(data)
     info.check_store(store)

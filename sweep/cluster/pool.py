@@ -118,7 +118,7 @@ def start_pool(
     """Start the evaluators and wait until each has opened the store.
 
     Raises:
-        WorkError: One cannot come by the store.
+        WorkError: One cannot get the store.
 
     """
     actor = ray.remote(concurrency_groups={"control": 1})(EvaluatorActor).options(
@@ -133,7 +133,7 @@ def start_pool(
     try:
         ray.get([evaluator.ready.remote() for evaluator in pool])
     except ray.exceptions.RayTaskError as error:
-        raise WorkError(f"an evaluator cannot start: {error.cause}") from None
+        raise WorkError(f"an evaluator cannot start; {error.cause}") from None
     return pool
 
 

@@ -58,7 +58,10 @@ def session(settings: ClusterSettings) -> Iterator[None]:
             **local,
         )
     except ConnectionError as error:
-        raise UserError(f"no Ray cluster answers at {address!r}: {error}") from None
+        raise UserError(
+            f"no Ray cluster answers; received {address!r} ({error}); correct the address, or "
+            f"start the cluster"
+        ) from None
     except (RuntimeError, OSError) as error:
         raise WorkError(f"Ray could not be started: {error}") from error
     if threading.current_thread() is threading.main_thread():
@@ -110,10 +113,10 @@ def trials_at_a_time(settings: ClusterSettings, available: Mapping[str, float]) 
         have = available[kind]
         if pool + trial > have + 1e-9:
             raise UserError(
-                f"one trial and the evaluators must fit the cluster together; they take "
+                f"one trial and the evaluators do not fit the cluster together; they take "
                 f"{pool + trial:g} {kind.upper()} (trial {trial:g}, evaluators "
                 f"{settings.evaluators} x {getattr(settings.evaluator, kind):g}) and it has "
-                f"{have:g}: lower cluster.trial.{kind}, cluster.evaluators or "
+                f"{have:g}; lower cluster.trial.{kind}, cluster.evaluators or "
                 f"cluster.evaluator.{kind}, or use a larger cluster"
             )
         if trial:

@@ -57,7 +57,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Staging:
-    """How a worker comes by the store; small enough to travel to each.
+    """How a worker gets the store; small enough to travel to each.
 
     Attributes:
         path: Where the driver has the store.
@@ -92,8 +92,8 @@ class Staging:
         except (OSError, ValueError, ray.exceptions.RayError) as error:
             raise WorkError(
                 f"the store {self.path} could not be copied to {folder} on "
-                f"{socket.gethostname()}: {error}; set cluster.stage to a folder of local disks, "
-                "or keep the store where all nodes see it"
+                f"{socket.gethostname()}; received {error}; set cluster.stage to a folder of "
+                "local disks, or keep the store where all nodes see it"
             ) from error
 
     def _at_path(self) -> Store | None:
@@ -201,8 +201,8 @@ def _opened(copy: Path, fingerprint: str) -> Store:
         found = str(error)
     if found != fingerprint:
         raise WorkError(
-            f"the copy of a store must be the store, with fingerprint {fingerprint}; {copy} on "
-            f"{socket.gethostname()} is not ({found}): delete it and resume the sweep"
+            f"the copy of the store is not the store, with fingerprint {fingerprint}; received "
+            f"{copy} on {socket.gethostname()} ({found}); delete it and resume the sweep"
         )
     return store
 
@@ -211,7 +211,7 @@ def _refuse_small_disk(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise WorkError(
-            f"a node that does not see the store needs room for a copy of {size / 1e9:.2f} GB; "
-            f"{folder} on {socket.gethostname()} has {free / 1e9:.2f} GB: set cluster.stage to a "
-            "folder with more, or keep the store where all nodes see it"
+            f"a node that does not see the store has no room for a copy of {size / 1e9:.2f} GB; "
+            f"received {free / 1e9:.2f} GB in {folder} on {socket.gethostname()}; set "
+            "cluster.stage to a folder with more, or keep the store where all nodes see it"
         )

@@ -43,7 +43,7 @@ class SweepTrial(Trainable):
             sweep: The sweep's settings.
             folder: The folder of the sweep, on a file system that all nodes see.
             pool: The evaluators.
-            staging: How to come by the store.
+            staging: How to get the store.
 
         """
         limit_torch(sweep.cluster.trial)

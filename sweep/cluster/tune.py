@@ -38,7 +38,7 @@ def run_trials(
         trial_log: Is told of everything.
 
     Raises:
-        WorkError: A node cannot come by the store.
+        WorkError: A node cannot get the store.
 
     """
     store = Store.open(config.data.store)

@@ -93,8 +93,8 @@ class DataSettings(Settings):
             for split in map(str, splits):
                 if split in seen:
                     raise UserError(
-                        f"a split serves one purpose only; {split!r} is in {seen[split]} and in "
-                        f"{role}: take it out of one of them"
+                        f"a split serves two purposes; received {split!r} in {seen[split]} and in "
+                        f"{role}; take it out of one of them"
                     )
                 seen[split] = role
 

@@ -38,12 +38,17 @@ class Dimension:
             )
         kind, values = next(iter(written.items()))
         if kind not in KINDS:
-            raise UserError(f"search.space.{name}: no kind {kind!r}; {nearest(str(kind), KINDS)}")
+            raise UserError(
+                f"search.space.{name} has an unknown kind; received {kind!r}; "
+                f"{nearest(str(kind), KINDS)}"
+            )
         if not isinstance(values, list | tuple) or not values:
             raise UserError(f"search.space.{name}.{kind} must list values; received {values!r}")
         read = tuple(values) if kind == "choice" else _ends(name, kind, values)
         if len(set(map(repr, read))) != len(read):
-            raise UserError(f"search.space.{name}.{kind} lists a value twice: {list(read)}")
+            raise UserError(
+                f"search.space.{name}.{kind} lists a value twice; received {list(read)}; drop one"
+            )
         return cls(cast(Kind, kind), read)
 
 

@@ -15,15 +15,15 @@ from itertools import accumulate
 from pathlib import Path
 
 from sweep.core.errors import UserError, WorkError, refuse
-from sweep.ingest.partial import Workplace, check_room, workplace
+from sweep.ingest.partial import PartialStore, check_room, partial_store
 from sweep.ingest.plan import Item, Plan, Progress, Skipped
-from sweep.ingest.tasks import Fill, Filled, Task
-from sweep.ingest.workers import Death, work
+from sweep.ingest.tasks import ItemTask, WriteItems, Written
+from sweep.ingest.workers import WorkerCrash, work
 from sweep.store import Store, refuse_existing
 from sweep.store.fingerprint import fingerprint
 from sweep.store.layout import Form, PixelType, create
 from sweep.store.slices import check_slices
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def ingest(
     check_slices(plan.slices, plan.label_names, plan.task)
     form = _form(plan, pixels, plan.skipped)
     try:
-        with workplace(out, _digest(plan, form)) as place:
+        with partial_store(out, _digest(plan, form)) as place:
             filled, skipped = _make(plan, form, place, out, workers, strict, progress)
     except OSError as error:
         raise WorkError(
@@ -93,13 +93,13 @@ def ingest(
 def _make(
     plan: Plan,
     form: Form,
-    place: Workplace,
+    place: PartialStore,
     out: Path,
     workers: int,
     strict: bool,
     progress: Progress | None,
-) -> tuple[dict[str, Filled], tuple[Skipped, ...]]:
-    """Fill the draft and publish it; what is in it, by name, and every item left out."""
+) -> tuple[dict[str, Written], tuple[Skipped, ...]]:
+    """WriteItems the draft and publish it; what is in it, by name, and every item left out."""
     check_room(out, place.draft, len(plan.slices), form)
     if not place.draft.exists():
         create(place.draft, plan.slices, form)
@@ -135,19 +135,19 @@ def _refuse_skipped(skipped: Sequence[Skipped]) -> None:
 
 
 def _fill(
-    plan: Plan, place: Workplace, workers: int, strict: bool, progress: Progress | None
-) -> tuple[dict[str, Filled], list[Skipped]]:
+    plan: Plan, place: PartialStore, workers: int, strict: bool, progress: Progress | None
+) -> tuple[dict[str, Written], list[Skipped]]:
     """Put every item into the draft; what is there, by name, and what could not be used."""
     noted, done, total = place.journal.entries, 0, len(plan.slices)
     tasks = [
-        Task(item, first, noted.get(item.name))
+        ItemTask(item, first, noted.get(item.name))
         for item, first in zip(plan.items, _first_rows(plan.items), strict=True)
     ]
-    filled: dict[str, Filled] = {}
+    filled: dict[str, Written] = {}
     failed: list[Skipped] = []
-    with closing(work(Fill(place.draft, plan.reader), tasks, workers)) as answers:
+    with closing(work(WriteItems(place.draft, plan.reader), tasks, workers)) as answers:
         for task, answer in answers:
-            outcome = _crashed(task.item, answer) if isinstance(answer, Death) else answer
+            outcome = _crashed(task.item, answer) if isinstance(answer, WorkerCrash) else answer
             if isinstance(outcome, Skipped):
                 if strict:
                     _refuse_skipped([outcome])
@@ -166,7 +166,7 @@ def _first_rows(items: Sequence[Item]) -> list[int]:
     return list(accumulate(counts, initial=0))[:-1]
 
 
-def _crashed(item: Item, death: Death) -> Skipped:
+def _crashed(item: Item, death: WorkerCrash) -> Skipped:
     return Skipped(
         item.name,
         f"Reading a file does not end the process that reads it; {item.name} did so twice, with "
@@ -176,7 +176,7 @@ def _crashed(item: Item, death: Death) -> Skipped:
 
 
 def _publish(
-    plan: Plan, form: Form, place: Workplace, filled: Mapping[str, Filled], out: Path
+    plan: Plan, form: Form, place: PartialStore, filled: Mapping[str, Written], out: Path
 ) -> None:
     """Give the finished draft its fingerprint and its name; without the items that failed."""
     kept = [item for item in plan.items if item.name in filled]
@@ -186,18 +186,18 @@ def _publish(
     if len(kept) < len(plan.items):
         _copy_kept(plan, form, place, filled)
         finished = place.whole
-    with Draft.open(finished) as draft:
-        draft.seal(fingerprint(slices, form, digests))
+    with StoreWriter.open(finished) as draft:
+        draft.finish(fingerprint(slices, form, digests))
     refuse_existing(out)
     finished.replace(out)
 
 
-def _copy_kept(plan: Plan, form: Form, place: Workplace, filled: Mapping[str, Filled]) -> None:
+def _copy_kept(plan: Plan, form: Form, place: PartialStore, filled: Mapping[str, Written]) -> None:
     """Copy the draft without the room of items that turned out unusable."""
     starts = zip(plan.items, _first_rows(plan.items), strict=True)
     kept = [(item, first) for item, first in starts if item.name in filled]
     create(place.whole, [one for item, _ in kept for one in item.slices], form)
     rows = [first + n for item, first in kept for n in range(len(item.slices))]
-    with Draft.open(place.draft) as old, Draft.open(place.whole) as new:
+    with StoreWriter.open(place.draft) as old, StoreWriter.open(place.whole) as new:
         for row, old_row in enumerate(rows):
             new.copy(row, old, old_row)

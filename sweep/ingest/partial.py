@@ -12,7 +12,7 @@ from sweep.store.layout import Form
 
 
 @dataclass(frozen=True)
-class Workplace:
+class PartialStore:
     """Where an ingest is under way.
 
     Attributes:
@@ -28,7 +28,7 @@ class Workplace:
 
 
 @contextmanager
-def workplace(out: Path, plan: str) -> Iterator[Workplace]:
+def partial_store(out: Path, plan: str) -> Iterator[PartialStore]:
     """Open the folder of the store ``out``, new or as an earlier run left it.
 
     It goes when the block ends well, and when it fails with nothing in it.
@@ -50,7 +50,7 @@ def workplace(out: Path, plan: str) -> Iterator[Workplace]:
             for torn in folder.glob(".*.tmp"):
                 torn.unlink()
             try:
-                yield Workplace(folder / "draft.h5", folder / "whole.h5", journal)
+                yield PartialStore(folder / "draft.h5", folder / "whole.h5", journal)
                 keep = False
             except BaseException:
                 keep = bool(journal.entries)

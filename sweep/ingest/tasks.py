@@ -11,10 +11,10 @@ from typing import NamedTuple
 from sweep.core.errors import UnusableError
 from sweep.ingest.journal import Entry, stamp_of
 from sweep.ingest.plan import Item, Reader, Skipped
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 
 
-class Task(NamedTuple):
+class ItemTask(NamedTuple):
     """An item, the number of its first slice in the draft, and what an earlier run noted."""
 
     item: Item
@@ -22,7 +22,7 @@ class Task(NamedTuple):
     noted: Entry | None
 
 
-class Filled(NamedTuple):
+class Written(NamedTuple):
     """An item that is in the draft; ``found``: an earlier run had put it there."""
 
     entry: Entry
@@ -30,7 +30,7 @@ class Filled(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Fill:
+class WriteItems:
     """The job of every worker.
 
     Attributes:
@@ -43,21 +43,21 @@ class Fill:
     reader: Reader
 
     @contextmanager
-    def open(self) -> Iterator[Callable[[Task], Filled | Skipped]]:
+    def open(self) -> Iterator[Callable[[ItemTask], Written | Skipped]]:
         """Open the draft; gives the function that does a task."""
-        with Draft.open(self.draft) as draft:
+        with StoreWriter.open(self.draft) as draft:
             yield partial(self._do, draft)
 
-    def _do(self, draft: Draft, task: Task) -> Filled | Skipped:
+    def _do(self, draft: StoreWriter, task: ItemTask) -> Written | Skipped:
         stamp = stamp_of(task.item.paths)
         try:
             if task.noted is not None and task.noted.stamp == stamp and _holds(draft, task):
-                return Filled(task.noted, found=True)
-            return Filled(Entry(stamp, self._read(draft, task)), found=False)
+                return Written(task.noted, found=True)
+            return Written(Entry(stamp, self._read(draft, task)), found=False)
         except UnusableError as error:
             return Skipped(task.item.name, str(error))
 
-    def _read(self, draft: Draft, task: Task) -> tuple[bytes, ...]:
+    def _read(self, draft: StoreWriter, task: ItemTask) -> tuple[bytes, ...]:
         """Put one slice while the next one is read: both wait for disks, and hold no lock."""
         pairs = zip(task.item.slices, self.reader(task.item), strict=True)
         digests = []
@@ -66,13 +66,13 @@ class Fill:
             for place, (one, plane) in enumerate(pairs, start=task.first):
                 if putting is not None:
                     digests.append(putting.result())
-                putting = writer.submit(draft.put, place, plane.image, plane.kspace, one.origin)
+                putting = writer.submit(draft.write, place, plane.image, plane.kspace, one.origin)
             if putting is not None:
                 digests.append(putting.result())
         return tuple(digests)
 
 
-def _holds(draft: Draft, task: Task) -> bool:
+def _holds(draft: StoreWriter, task: ItemTask) -> bool:
     """Whether the draft still has what was noted: a crash of the machine may have lost it."""
     assert task.noted is not None  # the caller's
     places = range(task.first, task.first + len(task.item.slices))

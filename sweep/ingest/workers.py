@@ -32,7 +32,7 @@ class Job(Protocol[TaskT_contra, AnswerT_co]):
 
 
 @dataclass(frozen=True)
-class Death:
+class WorkerCrash:
     """Instead of an answer: the task ended two processes, one after the other.
 
     Attributes:
@@ -45,7 +45,7 @@ class Death:
 
 def work(
     job: Job[TaskT, AnswerT], tasks: Sequence[TaskT], workers: int
-) -> Generator[tuple[TaskT, AnswerT | Death]]:
+) -> Generator[tuple[TaskT, AnswerT | WorkerCrash]]:
     """Do all tasks; answers come as they are ready.
 
     With one worker everything happens in this process, without protection from a crash. Leaving
@@ -61,88 +61,88 @@ def work(
             for task in tasks:
                 yield task, do(task)
         return
-    crew = _Crew(job, tasks)
+    pool = _WorkerPool(job, tasks)
     try:
-        crew.hire(workers)
-        while crew.members:
-            yield from crew.settled()
+        pool.start(workers)
+        while pool.alive:
+            yield from pool.answers()
     finally:
-        crew.end()
+        pool.end()
 
 
 @dataclass
-class _Member(Generic[TaskT]):
+class _Worker(Generic[TaskT]):
     process: BaseProcess
     connection: Connection
     task: TaskT
 
 
-class _Crew(Generic[TaskT, AnswerT]):
+class _WorkerPool(Generic[TaskT, AnswerT]):
     """The processes that live, each with the task it was given last."""
 
     def __init__(self, job: Job[TaskT, AnswerT], tasks: Sequence[TaskT]) -> None:
-        self.members: list[_Member[TaskT]] = []
+        self.alive: list[_Worker[TaskT]] = []
         self._job = job
         self._waiting = deque(tasks)
         self._suspect: list[TaskT] = []  # tasks that have ended a process before
 
-    def hire(self, workers: int) -> None:
-        while self._waiting and len(self.members) < workers:
-            self._hire(self._waiting.popleft())
+    def start(self, workers: int) -> None:
+        while self._waiting and len(self.alive) < workers:
+            self._start_worker(self._waiting.popleft())
 
-    def settled(self) -> Iterator[tuple[TaskT, AnswerT | Death]]:
+    def answers(self) -> Iterator[tuple[TaskT, AnswerT | WorkerCrash]]:
         """Wait for the next answers, and give the next tasks out."""
-        ready = wait([member.connection for member in self.members])
-        for member in [one for one in self.members if one.connection in ready]:
-            task, answer = member.task, self._answer(member)
-            if isinstance(answer, Death):
-                self.members.remove(member)
+        ready = wait([worker.connection for worker in self.alive])
+        for worker in [one for one in self.alive if one.connection in ready]:
+            task, answer = worker.task, self._answer(worker)
+            if isinstance(answer, WorkerCrash):
+                self.alive.remove(worker)
                 if task not in self._suspect:
                     self._suspect.append(task)
-                    self._hire(task)
+                    self._start_worker(task)
                     continue
-                self.hire(len(self.members) + 1)
+                self.start(len(self.alive) + 1)
             elif self._waiting:
-                member.task = self._waiting.popleft()
-                _give(member)
+                worker.task = self._waiting.popleft()
+                _send(worker)
             else:
-                self.members.remove(member)
-                _dismiss(member)
+                self.alive.remove(worker)
+                _end(worker)
             yield task, answer
 
     def end(self) -> None:
-        for member in self.members:
-            member.process.terminate()
-            _dismiss(member)
+        for worker in self.alive:
+            worker.process.terminate()
+            _end(worker)
 
-    def _hire(self, task: TaskT) -> None:
+    def _start_worker(self, task: TaskT) -> None:
         context = multiprocessing.get_context("spawn")  # a fork would take threads' locks along
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(theirs, self._job), daemon=True)
         process.start()
         theirs.close()  # so that the worker's death is the end of the pipe
-        self.members.append(_Member(process, ours, task))
-        _give(self.members[-1])
+        self.alive.append(_Worker(process, ours, task))
+        _send(self.alive[-1])
 
-    def _answer(self, member: _Member[TaskT]) -> AnswerT | Death:
+    def _answer(self, worker: _Worker[TaskT]) -> AnswerT | WorkerCrash:
         try:
-            kind, answer = member.connection.recv()
+            kind, answer = worker.connection.recv()
         except (EOFError, ConnectionResetError):
-            _dismiss(member)
-            return Death(member.process.exitcode)
+            _end(worker)
+            return WorkerCrash(worker.process.exitcode)
         if kind == "raised":
             raise answer
         return cast("AnswerT", answer)
 
 
-def _give(member: _Member[TaskT]) -> None:
+def _send(worker: _Worker[TaskT]) -> None:
     with suppress(BrokenPipeError):  # it has died: its next answer is that
-        member.connection.send(member.task)
+        worker.connection.send(worker.task)
 
 
-def _dismiss(member: _Member[TaskT]) -> None:
-    member.connection.close()
-    member.process.join()
+def _end(worker: _Worker[TaskT]) -> None:
+    worker.connection.close()
+    worker.process.join()
 
 
 def _serve(connection: Connection, job: Job[TaskT, AnswerT]) -> None:

@@ -72,7 +72,7 @@ class Summary:
         )
 
     def details(self) -> str:
-        """Lay out everything: the table of ``text``, then what the pixels are and whence."""
+        """Lay out everything: the table of ``text``, then what the pixels are, and their source."""
         return "\n".join(
             [
                 *(self.text(), ""),

@@ -110,7 +110,7 @@ def fit(
     """Train one trial to its end, evaluating every epoch; continues where ``folder`` left off.
 
     Args:
-        config: What to train and how to evaluator it.
+        config: What to train and how to evaluate it.
         store: The store with training and validation slices.
         folder: The folder for the checkpoints of this trial alone. Of the evaluated epochs, the
             best one's checkpoint stays.
@@ -187,7 +187,7 @@ class Run:
         return record.epoch >= self.config.train.epochs or diverged or out_of_patience
 
     def epochs(self) -> Iterator[EpochRecord]:
-        """Train, evaluator and report epoch after epoch, giving each record once it is reported."""
+        """Train, evaluate and report epoch after epoch, giving each record once it is reported."""
         if self.history and self.over(self.history[-1]):
             return
         try:

@@ -21,7 +21,7 @@ from sweep.config.settings import Signal
 from sweep.core.errors import UserError
 from sweep.store import Store
 from sweep.store.geometry import Frame, PixelMm
-from sweep.store.layout import inside
+from sweep.store.layout import frame_slices
 
 Rows = NDArray[np.integer[Any]]
 Kind = TypeVar("Kind", bound=Hashable)
@@ -145,7 +145,7 @@ class Measured(Signals):
         shown = torch.zeros((count, *self.shape), device=device)
         for places, kspace in self.groups:
             magnitude = work(kspace, places)
-            _, down, across = inside(Frame(count, *self.shape), *magnitude.shape)
+            _, down, across = frame_slices(Frame(count, *self.shape), *magnitude.shape)
             shown[torch.from_numpy(places), down, across] = magnitude
         return shown
 

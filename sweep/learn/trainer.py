@@ -151,7 +151,10 @@ class Trainer:
         saved = torch.load(files.state, map_location=self.device, weights_only=True)
         model, spec = mrimodels.load(files.epoch(saved["epoch"]), device=self.device)
         if spec != self.spec:
-            raise WorkError(f"{files.path} holds {spec}, which is not this trial's {self.spec}")
+            raise WorkError(
+                f"the checkpoint is of another network than this trial's {self.spec}; received "
+                f"{spec} in {files.path}; remove that folder and resume the sweep"
+            )
         self.model.load_state_dict(model.state_dict())
         self.optimizer.load_state_dict(saved["optimizer"])
         return int(saved["epoch"])

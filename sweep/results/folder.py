@@ -59,7 +59,7 @@ class SweepFolder:
         """Raise ``UserError`` if there is anything at ``path``."""
         if path.exists():
             raise UserError(
-                f"a sweep starts in a new folder, and {str(path)!r} exists: choose another with "
+                f"the folder of a new sweep exists; received {str(path)!r}; choose another with "
                 f"--out, or continue the sweep in it with `mrisweep resume {path}`"
             )
 
@@ -137,8 +137,8 @@ class SweepFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UserError(
-                    f"one process drives a sweep at a time, and another is at work on "
-                    f"{str(self.path)!r}: wait for it, or stop it first"
+                    f"another process drives this sweep; received {str(self.path)!r}; wait for "
+                    f"it, or stop it first"
                 ) from None
             yield
 

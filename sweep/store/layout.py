@@ -132,7 +132,7 @@ def chunk_offsets(dataset: h5py.Dataset) -> NDArray[np.int64]:
     return offsets
 
 
-def inside(frame: Frame, coils: int, rows: int, columns: int) -> tuple[slice, slice, slice]:
+def frame_slices(frame: Frame, coils: int, rows: int, columns: int) -> tuple[slice, slice, slice]:
     """Where k-space of these sizes lies in its frame; the centres N // 2 coincide."""
     top, left = frame.rows // 2 - rows // 2, frame.columns // 2 - columns // 2
     return slice(0, coils), slice(top, top + rows), slice(left, left + columns)

@@ -24,7 +24,7 @@ from sweep.store.layout import (
     KSPACE,
     SAMPLING,
     chunk_offsets,
-    inside,
+    frame_slices,
     offset_of,
 )
 from sweep.store.slices import Task
@@ -160,7 +160,7 @@ class Store:
         if self.frame is None:
             raise UserError(f"{self.path} keeps no k-space: ingest the data with --kspace.")
         coils, rows, columns, *_ = self.columns[SAMPLING][row].tolist()
-        return self._framed(row, self.frame)[inside(self.frame, coils, rows, columns)]
+        return self._framed(row, self.frame)[frame_slices(self.frame, coils, rows, columns)]
 
     def content_digest(self, row: int) -> bytes:
         """SHA-256 of one slice as it stands in the file now, to compare with its ``digest``."""

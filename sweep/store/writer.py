@@ -17,7 +17,7 @@ from sweep.store.layout import (
     KSPACE,
     MEASURED,
     chunk_offsets,
-    inside,
+    frame_slices,
     offset_of,
 )
 
@@ -33,7 +33,7 @@ class _Stored(NamedTuple):
     kspace: NDArray[np.complex64] | None
 
 
-class Draft:
+class StoreWriter:
     """An open draft; HDF5 says once where everything lies, and is not asked again.
 
     Attributes:
@@ -63,7 +63,7 @@ class Draft:
         finally:
             os.close(descriptor)
 
-    def put(
+    def write(
         self,
         row: int,
         image: NDArray[np.float32],
@@ -92,11 +92,11 @@ class Draft:
         """Write what follows from a slice that is there; its digest."""
         return self._measure(row, self._stored(row))
 
-    def copy(self, row: int, other: "Draft", from_row: int) -> bytes:
+    def copy(self, row: int, other: "StoreWriter", from_row: int) -> bytes:
         """Take a slice of another draft of the same form as it is stored; its digest."""
         return self._store(row, other._stored(from_row))
 
-    def seal(self, fingerprint: str) -> None:
+    def finish(self, fingerprint: str) -> None:
         """Write the fingerprint, last of all, and wait for the disk."""
         os.pwrite(self._descriptor, fingerprint.encode(), self._fingerprint)
         os.fsync(self._descriptor)
@@ -147,7 +147,7 @@ class Draft:
         if kspace.shape == self.frame:
             return np.ascontiguousarray(kspace, KSPACE)
         framed = np.zeros(self.frame, KSPACE)
-        framed[inside(self.frame, *kspace.shape)] = kspace
+        framed[frame_slices(self.frame, *kspace.shape)] = kspace
         return framed
 
     def _write(self, name: str, row: int, value: NDArray[np.generic] | np.generic) -> None:

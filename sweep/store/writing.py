@@ -12,7 +12,7 @@ from sweep.store.fingerprint import fingerprint
 from sweep.store.layout import Form, PixelType, create
 from sweep.store.reader import Store
 from sweep.store.slices import Slice, Task, check_slices
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 
 
 def refuse_existing(path: Path) -> None:
@@ -66,10 +66,10 @@ def write_store(
     form = Form(shape, tuple(label_names), task, source, pixels)
     with replacing(path) as temporary:
         create(temporary, slices, form)
-        with Draft.open(temporary) as draft:
+        with StoreWriter.open(temporary) as draft:
             pairs = zip(slices, images, strict=True)
             digests = [
-                draft.put(row, image, None, one.origin) for row, (one, image) in enumerate(pairs)
+                draft.write(row, image, None, one.origin) for row, (one, image) in enumerate(pairs)
             ]
-            draft.seal(fingerprint(slices, form, digests))
+            draft.finish(fingerprint(slices, form, digests))
     return Store.open(path)

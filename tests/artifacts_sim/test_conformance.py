@@ -382,7 +382,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_all():
 
 def test_a_name_is_registered_once():
     before = artifacts_sim.names()
-    with pytest.raises(ArtifactError, match="unique: received 'bias' again, from Bias"):
+    with pytest.raises(ArtifactError, match="already; received 'bias' again, from Bias"):
         artifacts_sim.register(artifacts_sim.get("bias"))
     assert artifacts_sim.names() == before
 

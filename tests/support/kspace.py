@@ -9,7 +9,7 @@ from sweep.store.fingerprint import fingerprint
 from sweep.store.geometry import Frame, Geometry, Sampling
 from sweep.store.layout import Form, create
 from sweep.store.slices import Slice
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 
 SHAPE = (24, 20)
 FRAME = Frame(3, 40, 34)
@@ -80,7 +80,7 @@ def make_kspace_store(path: Path, patients: int = 12) -> Store:
         )
     form = Form(SHAPE, ("a", "b"), "multiclass", {"test": True}, kspace=FRAME)
     create(path, slices, form)
-    with Draft.open(path) as draft:
-        digests = [draft.put(row, *planes[row], one.origin) for row, one in enumerate(slices)]
-        draft.seal(fingerprint(slices, form, digests))
+    with StoreWriter.open(path) as draft:
+        digests = [draft.write(row, *planes[row], one.origin) for row, one in enumerate(slices)]
+        draft.finish(fingerprint(slices, form, digests))
     return Store.open(path)

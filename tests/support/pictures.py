@@ -10,7 +10,7 @@ from sweep.store.fingerprint import fingerprint
 from sweep.store.geometry import Frame, Geometry, Sampling
 from sweep.store.layout import Form, create
 from sweep.store.slices import Slice
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 
 SIZE = 128
 
@@ -59,9 +59,9 @@ def store_with_kspace(path: Path) -> Store:
     ]
     form = Form((8, 6), ("lesion",), "multilabel", {}, "float16", Frame(2, 8, 10))
     create(path, slices, form)
-    with Draft.open(path) as draft:
+    with StoreWriter.open(path) as draft:
         digests = [
-            draft.put(
+            draft.write(
                 row,
                 generator.random((8, 6), dtype=np.float32) * 10**row,
                 generator.normal(size=(*sizes, 2)).astype(np.float32).view(np.complex64)[..., 0],
@@ -69,5 +69,5 @@ def store_with_kspace(path: Path) -> Store:
             )
             for row, sizes in enumerate(sampled)
         ]
-        draft.seal(fingerprint(slices, form, digests))
+        draft.finish(fingerprint(slices, form, digests))
     return Store.open(path)

@@ -264,7 +264,7 @@ def test_slices_that_an_artifact_refuses_are_the_users_to_mend(tmp_path: Path) -
         source={},
     )
     with pytest.raises(
-        UserError, match=r"rician cannot be calibrated on these slices: .* are finite"
+        UserError, match=r"rician cannot be calibrated on these slices; .* are finite"
     ):
         calibrate_store(
             signed.path,

@@ -24,7 +24,7 @@ def test_good_data_are_opened_and_bound(config: SweepConfig, store: Store) -> No
 
 
 def test_data_that_changed_under_a_sweep_are_refused(config: SweepConfig) -> None:
-    with pytest.raises(UserError, match="bound to data with fingerprint 0123"):
+    with pytest.raises(UserError, match="bound to, with fingerprint 0123"):
         preflight.open_data(config.replace({"data.fingerprint": "0123"}))
 
 
@@ -40,7 +40,7 @@ def test_a_patient_in_two_splits_is_refused(
     patients = store.columns["patient"].copy()
     patients[store.indices([3])[0]] = patients[store.indices([1])[0]]
     with_changed(monkeypatch, store, patient=patients)
-    with pytest.raises(UserError, match=r"1 are in train and in validation, 'p0' the first"):
+    with pytest.raises(UserError, match=r"received 1 in train and in validation, 'p0' the first"):
         preflight.open_data(config)
 
 
@@ -56,7 +56,7 @@ def test_a_label_with_one_class_is_refused(
     labels[store.indices([3]), 0] = value
     with_changed(monkeypatch, store, labels=labels)
     with pytest.raises(
-        UserError, match=rf"{how_many} of the 32 slices in validation \[3\] have 'a'"
+        UserError, match=rf"received validation \[3\], where {how_many} of the 32 slices have 'a'"
     ):
         preflight.open_data(config)
 

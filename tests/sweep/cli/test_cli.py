@@ -112,7 +112,7 @@ def sweep_file(folder: Path, store: Store, **changes: object) -> str:
         ("train.epoch=2", "unknown setting 'train.epoch'; did you mean 'epochs'?"),
         ("data.store=none.h5", "none.h5"),
         ("data.validation=[9]", "'9'"),
-        ("data.fingerprint=abc", "bound to data with fingerprint abc"),
+        ("data.fingerprint=abc", "bound to, with fingerprint abc"),
     ],
 )
 @pytest.mark.parametrize("command", ["check", "run"])
@@ -156,7 +156,7 @@ def test_a_label_with_one_class_in_a_split_is_refused(
     # 9 patients of 3 labels, dealt to 3 folds by threes; of 6 only the first 2 folds have any.
     lopsided = make_store(tmp_path / "s.h5", patients=7, labels=("a", "b", "c"))
     text = complaint(capsys, "check", sweep_file(tmp_path, lopsided))
-    assert "AUROC needs slices with and without each label in validation" in text
+    assert "slices that have it not; received validation" in text
 
 
 def test_check_says_what_the_sweep_costs_and_makes_nothing(

@@ -131,9 +131,7 @@ def test_what_is_not_the_store_never_gets_its_name(
         spoil(wrong)
     else:
         wrong.write_bytes(store.path.read_bytes()[:-4000])
-    with pytest.raises(
-        WorkError, match=rf"must be the store, with fingerprint {store.fingerprint}"
-    ):
+    with pytest.raises(WorkError, match=rf"is not the store, with fingerprint {store.fingerprint}"):
         copied(store, tmp_path / "stage", Counted(wrong))
     assert ".h5" not in names(tmp_path / "stage")
 
@@ -144,7 +142,9 @@ def test_a_disk_without_room_is_refused_before_a_byte_is_sent(
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(staging_module.shutil, "disk_usage", lambda path: usage(9, 9, 1000))
     source = Counted(store.path)
-    with pytest.raises(WorkError, match=r"room for a copy of 0\.00 GB; .* set cluster\.stage to a"):
+    with pytest.raises(
+        WorkError, match=r"no room for a copy of 0\.00 GB; .* set cluster\.stage to a"
+    ):
         copied(store, tmp_path, source)
     assert source.taken == 0
 
@@ -240,7 +240,7 @@ def test_two_evaluators_of_a_node_stage_a_vanished_store_once(
         )
         (tmp_path / "file").write_text("")
         hopeless = dataclasses.replace(staging, folder=tmp_path / "file")
-        with pytest.raises(WorkError, match=r"evaluator cannot start: the store .* could not"):
+        with pytest.raises(WorkError, match=r"evaluator cannot start; the store .* could not"):
             start_pool(hopeless, data, StressSettings(), ClusterSettings())
 
 

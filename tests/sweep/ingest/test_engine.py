@@ -21,7 +21,7 @@ from sweep.ingest.images import plan_images
 from sweep.ingest.plan import Plan
 from sweep.store import Store
 from sweep.store.splits import SplitAssigner, equal_folds
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 from tests.support.data import ROOT
 
 PICTURES = 24
@@ -32,18 +32,18 @@ from pathlib import Path
 from sweep.ingest import engine
 from sweep.ingest.images import plan_images
 from sweep.store.splits import SplitAssigner
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 def main(folder, out, workers, moment):
-    if moment == "seal":
-        Draft.seal = die
+    if moment == "finish":
+        StoreWriter.finish = die
     elif moment == "rename":
         engine.refuse_existing = lambda path: path.exists() or PUBLISHING and die()
-        seal = Draft.seal
-        Draft.seal = lambda self, text: (seal(self, text), PUBLISHING.append(1))
+        finish = StoreWriter.finish
+        StoreWriter.finish = lambda self, text: (finish(self, text), PUBLISHING.append(1))
     plan = plan_images(Path(folder) / "m.csv", Path(folder), assigner=SplitAssigner())
     engine.ingest(
         plan, Path(out), workers=int(workers), progress=lambda n, of: print(n, flush=True)
@@ -131,7 +131,7 @@ def test_killed_after_some_slices_it_goes_on_and_ends_with_the_same_file(
     assert out.read_bytes() == whole
 
 
-@pytest.mark.parametrize("moment", ["seal", "rename"])
+@pytest.mark.parametrize("moment", ["finish", "rename"])
 def test_killed_while_the_store_is_published(
     pictures: Path, whole: bytes, tmp_path: Path, moment: str
 ) -> None:
@@ -185,8 +185,8 @@ def test_what_is_found_is_not_read_again(pictures: Path, whole: bytes, tmp_path:
 def test_what_the_disk_lost_is_read_again(pictures: Path, whole: bytes, tmp_path: Path) -> None:
     out = tmp_path / "s.h5"
     folder = interrupted(pictures, out, after=10)
-    with Draft.open(folder / "draft.h5") as draft:
-        draft.put(4, np.zeros((64, 48), np.float32), None, "")
+    with StoreWriter.open(folder / "draft.h5") as draft:
+        draft.write(4, np.zeros((64, 48), np.float32), None, "")
     assert finish(pictures, out) == 9
     assert out.read_bytes() == whole
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sweep.core.errors import UserError
-from sweep.ingest.workers import Death, Job, work
+from sweep.ingest.workers import Job, WorkerCrash, work
 
 # A module of its own, as every worker imports it.
 JOB = """
@@ -84,12 +84,12 @@ def test_no_task_no_process(job: Job[str, str]) -> None:
 
 def test_a_task_that_kills_twice_is_given_up_and_the_others_are_done(job: Job[str, str]) -> None:
     answers = dict(work(job, ["a", "die", "b", "c", "d"], 2))
-    assert answers.pop("die") == Death(-signal.SIGSEGV)
+    assert answers.pop("die") == WorkerCrash(-signal.SIGSEGV)
     assert answers == {"a": "aa", "b": "bb", "c": "cc", "d": "dd"}
 
 
 def test_the_last_task_may_kill(job: Job[str, str]) -> None:
-    assert list(work(job, ["die"], 2)) == [("die", Death(-signal.SIGSEGV))]
+    assert list(work(job, ["die"], 2)) == [("die", WorkerCrash(-signal.SIGSEGV))]
 
 
 def test_a_task_during_which_a_process_was_killed_gets_another_chance(job: Job[str, str]) -> None:

@@ -276,6 +276,18 @@ def test_a_checkpoint_without_its_info_is_refused(tmp_path: Path) -> None:
         CheckpointInfo.read(tmp_path / "bare.pt")
 
 
+def test_a_checkpoint_of_an_earlier_layout_is_refused(
+    trial_config: TrialConfig, store: Store, tmp_path: Path
+) -> None:
+    checkpoint = fit(trained(trial_config, epochs=1), store, tmp_path).checkpoint
+    model, spec, meta = mrimodels.load_checkpoint(checkpoint)
+    del meta["trial"]
+    meta["recipe"] = meta.pop("config")
+    mrimodels.save(tmp_path / "old.pt", model, spec, meta)
+    with pytest.raises(UserError, match=r"old.pt' without trial, config; take one that a sweep or"):
+        CheckpointInfo.read(tmp_path / "old.pt")
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_training_on_a_gpu_gives_finite_scores(
     trial_config: TrialConfig, store: Store, tmp_path: Path

@@ -21,7 +21,9 @@ from sweep.store import Store
 def test_an_existing_folder_is_refused_and_not_touched(config: SweepConfig, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "thesis.txt").write_text("years of work")
-    with pytest.raises(UserError, match="exists: choose another with --out, or continue"):
+    with pytest.raises(
+        UserError, match=r"exists; received .*; choose another with --out, or continue"
+    ):
         SweepFolder.create(tmp_path / "there", config)
     assert [path.name for path in (tmp_path / "there").iterdir()] == ["thesis.txt"]
 
@@ -33,7 +35,11 @@ def test_what_is_no_sweep_is_not_opened(tmp_path: Path, name: str, message: str)
 
 
 def test_one_process_drives_a_sweep(folder: SweepFolder) -> None:
-    with folder.lock(), pytest.raises(UserError, match="one process drives a sweep"), folder.lock():
+    with (
+        folder.lock(),
+        pytest.raises(UserError, match="another process drives this sweep"),
+        folder.lock(),
+    ):
         pass
     with folder.lock():
         pass

@@ -7,7 +7,8 @@ import pytest
 from optuna.trial import TrialState
 
 from sweep.config.sweep import SearchSettings
-from sweep.search.study import Study
+from sweep.core.errors import WorkError
+from sweep.search.study import Study, Suggestion
 
 SPACE: dict[str, Any] = {
     "model.norm": {"choice": ["batch", "group", "layer"]},
@@ -85,3 +86,10 @@ def test_an_epoch_told_twice_counts_once(tmp_path: Path) -> None:
     telling.report(number, 1, 0.6)
     telling.report(number, 1, 0.9)
     assert telling.study.trials[number].intermediate_values == {1: 0.6}
+
+
+def test_a_suggestion_survives_tune_and_nothing_else_passes_for_one(tmp_path: Path) -> None:
+    suggestion = study(tmp_path).ask()
+    assert Suggestion.from_tune(suggestion.to_tune()) == suggestion
+    with pytest.raises(WorkError, match=r"none of this sweep; received the keys \['lr'\] instead"):
+        Suggestion.from_tune({"lr": 0.1})

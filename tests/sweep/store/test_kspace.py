@@ -6,9 +6,9 @@ from sweep.core.errors import UserError
 from sweep.store import Store
 from sweep.store.fingerprint import fingerprint
 from sweep.store.geometry import Frame, Geometry, Sampling
-from sweep.store.layout import Form, create, inside
+from sweep.store.layout import Form, create, frame_slices
 from sweep.store.slices import Slice
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 
 SHAPE = (4, 4)
 FRAMES = [Frame(3, 8, 10), Frame(3, 9, 11), Frame(3, 8, 11)]
@@ -34,10 +34,10 @@ def drafted(path, frame, kspaces):
     ]
     form = Form(SHAPE, ("lesion",), "multilabel", {}, kspace=frame)
     create(path, slices, form)
-    with Draft.open(path) as draft:
+    with StoreWriter.open(path) as draft:
         image = np.ones(SHAPE, np.float32)
-        digests = [draft.put(row, image, one, "test") for row, one in enumerate(kspaces)]
-        draft.seal(fingerprint(slices, form, digests))
+        digests = [draft.write(row, image, one, "test") for row, one in enumerate(kspaces)]
+        draft.finish(fingerprint(slices, form, digests))
     return path
 
 
@@ -71,7 +71,7 @@ def test_zero_filling_leaves_every_pixel_where_it_was():
     """Zero-filling about DC interpolates: twice the size gives each old pixel at every second."""
     kspace = samples(0, (1, 8, 6))
     framed = np.zeros((1, 16, 12), np.complex64)
-    framed[inside(Frame(1, 16, 12), 1, 8, 6)] = kspace
+    framed[frame_slices(Frame(1, 16, 12), 1, 8, 6)] = kspace
 
     def image(of):
         shifted = np.fft.ifftshift(of, axes=(1, 2))
@@ -95,7 +95,7 @@ def test_kspace_is_copied_as_it_is_stored(tmp_path):
     written = [samples(row, sizes) for row, sizes in enumerate(SIZES[:3])]
     drafted(tmp_path / "s.h5", FRAMES[0], written)
     copy = drafted(tmp_path / "copy.h5", FRAMES[0], [np.zeros_like(written[2])])
-    with Draft.open(tmp_path / "s.h5") as source, Draft.open(copy) as draft:
+    with StoreWriter.open(tmp_path / "s.h5") as source, StoreWriter.open(copy) as draft:
         draft.copy(0, source, 2)
     np.testing.assert_array_equal(Store.open(copy).kspace(0), written[2])
 

@@ -13,7 +13,7 @@ from sweep.store import Store
 from sweep.store.fingerprint import fingerprint
 from sweep.store.layout import Form, create
 from sweep.store.slices import Slice
-from sweep.store.writer import Draft, half_scale
+from sweep.store.writer import StoreWriter, half_scale
 from tests.support.data import ROOT
 
 COUNT, SHAPE = 6, (5, 7)
@@ -32,11 +32,11 @@ def image_of(row):
 
 
 def drafted(path, pixels="float32", rows=range(COUNT)):
-    """A sealed draft whose slices were put in this order."""
+    """A finished store whose slices were written in this order."""
     create(path, SLICES, form_of(pixels))
-    with Draft.open(path) as draft:
-        digests = {row: draft.put(row, image_of(row), None, f"file {row}") for row in rows}
-        draft.seal(fingerprint(SLICES, form_of(pixels), [digests[row] for row in range(COUNT)]))
+    with StoreWriter.open(path) as draft:
+        digests = {row: draft.write(row, image_of(row), None, f"file {row}") for row in rows}
+        draft.finish(fingerprint(SLICES, form_of(pixels), [digests[row] for row in range(COUNT)]))
     return path
 
 
@@ -47,9 +47,9 @@ def test_float16_keeps_eleven_bits_of_any_unit(magnitude, tmp_path):
     image *= np.float32(magnitude)
     image[::2] *= -1
     create(tmp_path / "s.h5", SLICES[:1], form_of("float16"))
-    with Draft.open(tmp_path / "s.h5") as draft:
-        digest = draft.put(0, image, None, "file")
-        draft.seal(fingerprint(SLICES[:1], form_of("float16"), [digest]))
+    with StoreWriter.open(tmp_path / "s.h5") as draft:
+        digest = draft.write(0, image, None, "file")
+        draft.finish(fingerprint(SLICES[:1], form_of("float16"), [digest]))
     store = Store.open(tmp_path / "s.h5")
     assert store.images.dtype == np.float16
     error = np.abs(store.read([0])[0].astype(float) - image) / np.abs(image.astype(float))
@@ -65,8 +65,8 @@ def test_a_scaled_peak_is_near_the_top_of_float16(peak):
 
 def test_an_empty_slice_stays_empty_in_float16(tmp_path):
     create(tmp_path / "s.h5", SLICES[:1], form_of("float16"))
-    with Draft.open(tmp_path / "s.h5") as draft:
-        draft.seal(draft.put(0, np.zeros(SHAPE, np.float32), None, "file").hex())
+    with StoreWriter.open(tmp_path / "s.h5") as draft:
+        draft.finish(draft.write(0, np.zeros(SHAPE, np.float32), None, "file").hex())
     assert not Store.open(tmp_path / "s.h5").read([0]).any()
 
 
@@ -80,12 +80,12 @@ def test_slices_in_any_order_make_the_same_file(pixels, tmp_path):
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from sweep.store.writer import Draft
+from sweep.store.writer import StoreWriter
 from tests.sweep.store.test_writer import image_of
 path, end, *rows = sys.argv[1:]
-with Draft.open(Path(path)) as draft:
+with StoreWriter.open(Path(path)) as draft:
     for row in map(int, rows):
-        draft.put(row, image_of(row), None, "file")
+        draft.write(row, image_of(row), None, "file")
     if end == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -98,11 +98,11 @@ def start_writer(path, end, *rows):
 
 
 def finish(path, rows):
-    with Draft.open(path) as draft:
+    with StoreWriter.open(path) as draft:
         for row in rows:
-            draft.put(row, image_of(row), None, "file")
+            draft.write(row, image_of(row), None, "file")
         digests = [draft.measure(row) for row in range(COUNT)]
-        draft.seal(fingerprint(SLICES, form_of("float32"), digests))
+        draft.finish(fingerprint(SLICES, form_of("float32"), digests))
 
 
 def test_two_processes_make_the_same_file_as_one(tmp_path):
@@ -136,10 +136,10 @@ def test_what_is_measured_is_what_is_stored(tmp_path):
 def test_a_slice_is_copied_as_it_is_stored(pixels, tmp_path):
     create(tmp_path / "copy.h5", SLICES[:1], form_of(pixels))
     with (
-        Draft.open(drafted(tmp_path / "s.h5", pixels)) as source,
-        Draft.open(tmp_path / "copy.h5") as draft,
+        StoreWriter.open(drafted(tmp_path / "s.h5", pixels)) as source,
+        StoreWriter.open(tmp_path / "copy.h5") as draft,
     ):
-        draft.seal(draft.copy(0, source, 4).hex())
+        draft.finish(draft.copy(0, source, 4).hex())
     store, copy = Store.open(tmp_path / "s.h5"), Store.open(tmp_path / "copy.h5")
     for name in ("images", "scale", "value_range", "perceptual_hash", "digest"):
         np.testing.assert_array_equal(copy.columns[name][0], store.columns[name][4])
@@ -152,20 +152,20 @@ def test_a_value_that_is_not_finite_is_refused_and_its_file_named(value, tmp_pat
     image = image_of(0)
     image[2, 3] = value
     with (
-        Draft.open(tmp_path / "s.h5") as draft,
+        StoreWriter.open(tmp_path / "s.h5") as draft,
         pytest.raises(UnusableError, match="file 0 has NaN or infinity"),
     ):
-        draft.put(0, image, None, "file 0")
+        draft.write(0, image, None, "file 0")
     assert (tmp_path / "s.h5").read_bytes() == before
 
 
 def test_sizes_that_do_not_fit_are_refused(tmp_path):
     create(tmp_path / "s.h5", SLICES, form_of("float32"))
-    with Draft.open(tmp_path / "s.h5") as draft:
+    with StoreWriter.open(tmp_path / "s.h5") as draft:
         with pytest.raises(ValueError, match=r"\(5, 7\).*received \(7, 5\).*at file 3"):
-            draft.put(0, image_of(0).T, None, "file 3")
+            draft.write(0, image_of(0).T, None, "file 3")
         with pytest.raises(ValueError, match=r"None; received \(5, 7\) with \(1, 5, 7\)"):
-            draft.put(0, image_of(0), np.zeros((1, 5, 7), np.complex64), "file")
+            draft.write(0, image_of(0), np.zeros((1, 5, 7), np.complex64), "file")
 
 
 def resident(path):
@@ -186,8 +186,8 @@ def test_opening_a_large_store_reads_no_pixels(tmp_path):
     path = tmp_path / "large.h5"
     slices = [Slice(f"k{n}", f"p{n}", str(n % 2), frozenset(), "") for n in range(300)]
     create(path, slices, Form((3200, 3200), ("lesion",), "multilabel", {}))
-    with Draft.open(path) as draft:
-        draft.seal("0" * 64)
+    with StoreWriter.open(path) as draft:
+        draft.finish("0" * 64)
     assert path.stat().st_size > 12e9
     if path.stat().st_blocks * 512 > 1e9:
         pytest.skip("this file system has no holes")
