@@ -21,8 +21,8 @@ demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table 
 	$(BIN)/mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
 
 test: $(VENV)/.installed-test lint  ## lint, types and every test (8 minutes on 2 cores)
-	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster"
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster" --durations=15
+	$(BIN)/python -m pytest -m cluster --durations=5
 
 test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without the slow ones (2 minutes)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow"

@@ -10,6 +10,8 @@ from PIL import Image
 
 from tests.support.data import ROOT
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = ROOT / "examples"
 
 

@@ -20,6 +20,8 @@ from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from artifacts_sim.levels import LEVELS
 from tests.support.shading import Shading
 
+pytestmark = pytest.mark.slow
+
 # One that nobody has calibrated, nor registered, keeps the contract as those that ship.
 ARTIFACTS = [*map(artifacts_sim.get, artifacts_sim.names()), Shading()]
 every_artifact = pytest.mark.parametrize("art", ARTIFACTS, ids=lambda art: art.name)

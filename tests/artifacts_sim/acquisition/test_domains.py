@@ -12,6 +12,8 @@ from artifacts_sim import ArtifactError, Geometry, KSpace
 from artifacts_sim.acquisition.fourier import PE, RO, to_image, to_kspace
 from artifacts_sim.acquisition.operators import Stage
 
+pytestmark = pytest.mark.slow
+
 KEYS = ["patient-1/slice-0", "patient-1/slice-1", "patient-2/slice-0"]
 SIZES = [(24, 32), (25, 31), (31, 24), (1, 6), (7, 1)]
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)

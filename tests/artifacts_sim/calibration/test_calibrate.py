@@ -19,6 +19,8 @@ from artifacts_sim.calibration.curve import Slices, measure
 from artifacts_sim.calibration.isotonic import falling_fit
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 
+pytestmark = pytest.mark.slow
+
 
 class Gain:
     """Multiplies flat slices by 1 + g(knob), whose SSIM is known: see `ssim_of_gain`."""

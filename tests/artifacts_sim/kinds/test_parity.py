@@ -16,6 +16,8 @@ import artifacts_sim
 from artifacts_sim import Geometry, KSpace, Params
 from artifacts_sim.acquisition.fourier import PE, RO, to_image, to_kspace
 
+pytestmark = pytest.mark.slow
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of their own, as they are imported
     tio = pytest.importorskip("torchio", reason="needs TorchIO")

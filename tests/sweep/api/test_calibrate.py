@@ -21,6 +21,8 @@ from sweep.store import Store, write_store
 from sweep.store.slices import Slice
 from tests.support.stores import make_store
 
+pytestmark = pytest.mark.slow
+
 SMALL = ReferencePlan(splits=("1", "2"), slices=6, held_out=3)  # of 16 patients with 4 slices each
 
 

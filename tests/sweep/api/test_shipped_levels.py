@@ -13,7 +13,7 @@ from sweep.store import Store
 from tests.support.data import BRAIN, needs
 from tools.reference_levels import differences, reference_plan, reference_store
 
-pytestmark = needs(BRAIN)
+pytestmark = [pytest.mark.slow, needs(BRAIN)]
 RECORD = calibrated_record()
 
 

@@ -24,6 +24,8 @@ from sweep.store.splits import SplitAssigner, equal_folds
 from sweep.store.writer import StoreWriter
 from tests.support.data import ROOT
 
+pytestmark = pytest.mark.slow
+
 PICTURES = 24
 # The command's own work with its progress on stdout, so that a test can kill it at a known moment.
 CHILD = """

@@ -13,6 +13,8 @@ from sweep.inspect.duplicates import near_duplicates
 from tests.support.data import BRAIN, needs
 from tests.support.pictures import SIZE, store_of, texture
 
+pytestmark = pytest.mark.slow
+
 
 def jpeg(image):
     buffer = io.BytesIO()

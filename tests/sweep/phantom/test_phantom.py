@@ -15,6 +15,8 @@ from sweep.phantom.folder import FULL_SCALE, make_phantom
 from sweep.phantom.scan import Matrix, scan
 from sweep.store.splits import SplitAssigner, equal_folds
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"slices": 4, "rows": 112, "columns": 60, "size": 48}
 MATRIX = Matrix(**SMALL)
 DATASETS = ("kspace", "reconstruction_rss", "reconstruction_esc", "ismrmrd_header")

@@ -18,7 +18,10 @@ from sweep.store import Store
 
 # MLflow's own: its mappers use a loader strategy that SQLAlchemy is about to drop, and its tracing
 # and signature helpers warn of each other.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 
 def client(folder: SweepFolder) -> mlflow.MlflowClient:

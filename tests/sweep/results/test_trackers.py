@@ -19,7 +19,10 @@ from tests.support.plugins import install
 from tests.support.trackers import READERS, Told
 
 # MLflow's own, see test_mlflow_tracker.py.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
 
 
 @pytest.fixture(params=sorted(OURS))

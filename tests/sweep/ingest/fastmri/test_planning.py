@@ -14,6 +14,8 @@ from sweep.store.slices import check_slices
 from sweep.store.splits import SplitAssigner, equal_folds
 from tests.support.data import FASTMRI_PLUS, needs
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"slices": 3, "rows": 112, "columns": 60, "size": 48}
 HEAD = "file,slice,study_level,x,y,width,height,label"
 
