@@ -1,7 +1,9 @@
 """Every artifact by name."""
 
 import difflib
+import sys
 from dataclasses import fields, replace
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -66,13 +68,19 @@ def names() -> tuple[str, ...]:
 def _added() -> dict[str, EntryPoint]:
     """What other packages add; nothing of it is imported."""
     found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=GROUP):
+    for point in _points(tuple(sys.path)):
         if point.name in _SHIPPED or found.setdefault(point.name, point).value != point.value:
             raise ArtifactError(
                 f"the artifact {point.name!r} of {_package(point)} has a name that is taken; "
                 f"received {point.value}; rename it there, or uninstall that package"
             )
     return found
+
+
+@cache
+def _points(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """The entry points of the packages on this path; finding them takes 20 ms."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _package(point: EntryPoint) -> str:

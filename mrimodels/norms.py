@@ -17,7 +17,9 @@ on, and so the same function in train and in eval mode. It needs more than one p
 one the deviation from the mean is zero whatever the image.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from torch import Tensor, nn
@@ -96,13 +98,19 @@ NORMS: Mapping[str, Norm] = _Norms()
 
 def _added() -> dict[str, EntryPoint]:
     found: dict[str, EntryPoint] = {}
-    for point in entry_points(group=GROUP):
+    for point in _points(tuple(sys.path)):
         if point.name in _SHIPPED or found.setdefault(point.name, point).value != point.value:
             raise ModelError(
                 f"the norm {point.name!r} of {_package(point)} has a name that is taken; "
                 f"received {point.value}; rename it there, or uninstall that package"
             )
     return found
+
+
+@cache
+def _points(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """The entry points of the packages on this path; finding them takes 20 ms."""
+    return tuple(entry_points(group=GROUP))
 
 
 def _package(point: EntryPoint) -> str:
