@@ -107,6 +107,9 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial's worker is up, for the first time or again."""
+        self._begin(trial)
+
+    def _begin(self, trial: Trial) -> None:
         suggestion = Suggestion.from_tune(trial.config)
         trial_config = self.config.trial(suggestion.params)
         self.trial_log.began(
@@ -147,7 +150,9 @@ class TuneCallback(Callback):
         trial: Trial,
         **info: Any,
     ) -> None:
-        """A trial failed for good, after all its retries."""
+        """A trial failed for good, after all its retries, or while its worker was set up."""
+        if Suggestion.from_tune(trial.config).trial not in self.trial_log.records:
+            self._begin(trial)  # Tune says nothing of the start of such a trial
         self.trial_log.ended(Suggestion.from_tune(trial.config).trial, "failed", _cause(trial))
 
 

@@ -149,6 +149,10 @@ def test_a_killed_driver_loses_nothing(
     assert without_place(sweep.best()) == without_place(finished[0].best())
 
 
+def begun(sweep: Sweep) -> int:
+    return len(list((sweep.folder / "results").glob("*/epoch-0001.parquet")))
+
+
 def parent(pid: int) -> int:
     stat = Path(f"/proc/{pid}/stat").read_text()
     return int(stat.rpartition(")")[2].split()[1])
@@ -175,9 +179,10 @@ def test_workers_that_die_cost_no_result(
     with sweep.start(*sweep.run_arguments()) as process:
         try:
             for name in ("Evaluator", "Trainable"):
-                # A report between the two: the sweep goes on after each.
-                before = reports(sweep)
-                wait_until(lambda before=before: reports(sweep) > before, process)
+                # A trial has begun between the two: the sweep goes on after each, and the trial
+                # that loses its worker has epochs to go. (Tune retries none that is being set up.)
+                before = begun(sweep)
+                wait_until(lambda before=before: begun(sweep) > before, process)
                 wait_until(lambda name=name: workers(process.pid, name), process)
                 os.kill(workers(process.pid, name)[0], signal.SIGKILL)
             _, err = process.communicate(timeout=PATIENCE_S)
