@@ -20,11 +20,11 @@ demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table 
 		--reviewed demo/phantom/file_list.csv --rule demo/phantom/rule.yaml --out demo/knee.h5
 	$(BIN)/mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
 
-test: $(VENV)/.installed-test lint  ## lint, types and every test (8 minutes on 2 cores)
+test: $(VENV)/.installed-test lint  ## lint, types and every test (12 to 15 minutes on 2 cores)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster" --durations=15
 	$(BIN)/python -m pytest -m cluster --durations=5
 
-test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without the slow ones (2 minutes)
+test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without the slow ones
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow"
 
 test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, without the sources

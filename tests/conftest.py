@@ -1,5 +1,6 @@
 """Fixtures of several parts: a tiny store, a trial_config for it, and leak guards."""
 
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import sweep
 from sweep.config.settings import (
     DataSettings,
     ModelSettings,
@@ -18,6 +20,12 @@ from sweep.config.settings import (
 from sweep.store import Store
 from tests.support.finished import finished_sweep
 from tests.support.stores import make_store
+
+
+def pytest_sessionstart() -> None:
+    """`make test-wheel` names the folder that the packages must come from."""
+    if wheel := os.environ.get("MRISWEEP_TEST_WHEEL"):
+        assert Path(sweep.__file__).resolve().is_relative_to(Path(wheel).resolve())
 
 
 @pytest.fixture(autouse=True)
