@@ -1,19 +1,17 @@
 """One checkpoint under artifacts, as the sweep would have scored it."""
 
 import dataclasses
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import artifacts_sim
 from sweep.core.errors import UserError, require_known
-from sweep.core.records import EpochRecord, missing_as_null
-from sweep.learn.checkpoints import CheckpointInfo
+from sweep.core.records import EpochRecord, missing_as_null, null_if_missing
+from sweep.learn.checkpoints import CheckpointInfo, load_checkpoint
 from sweep.learn.signals import check_signal
-from sweep.learn.stress import cells_of, stress
+from sweep.learn.stress import cells_of, default_device, record_of, stress_loaded
 from sweep.metrics import metric_of, metrics
-from sweep.metrics.summary import score, summarize
 from sweep.store import Store
 
 
@@ -42,7 +40,8 @@ def stress_checkpoint(
         raise UserError(
             f"no checkpoint {str(checkpoint)!r}; take one below checkpoints/ of a sweep's folder"
         )
-    info = CheckpointInfo.read(checkpoint)
+    loaded = load_checkpoint(checkpoint, default_device())
+    info = loaded.info
     store = Store.open(data)
     info.check_store(store)
     trial_config = info.config
@@ -57,19 +56,8 @@ def stress_checkpoint(
         "--levels", [str(n) for n in settings.levels], [str(n) for n in artifacts_sim.LEVELS]
     )
     indices = store.indices(splits or trial_config.data.validation)
-    predictions = list(stress(checkpoint, store, cells_of(settings), indices, settings))
-    patients = store.patients[indices].tolist()
-    truth = store.labels[indices].astype(bool)
-    scores = score(predictions, truth, store.label_names, patients)
-    return EpochRecord(
-        trial=info.trial,
-        epoch=info.epoch,
-        train_loss=info.stats.train_loss,
-        images_per_s=info.stats.images_per_s,
-        evaluated_at_ms=time.time_ns() // 1_000_000,
-        scores=scores,
-        metrics=summarize(scores),
-    )
+    predictions = list(stress_loaded(loaded, store, cells_of(settings), indices, settings))
+    return record_of(predictions, store, indices, info.trial, info.epoch, info.stats)
 
 
 def metric_for(checkpoint: Path, asked: str | None) -> str:
@@ -96,7 +84,7 @@ def as_json(record: EpochRecord, metric: str) -> dict[str, Any]:
                 "level": item.cell.level,
                 "label": item.label,
                 "metric": metric,
-                "value": missing_as_null({metric: item.value})[metric],
+                "value": null_if_missing(item.value),
             }
             for item in record.scores
             if item.metric == metric

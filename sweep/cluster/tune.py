@@ -151,9 +151,10 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial failed for good, after all its retries, or while its worker was set up."""
-        if Suggestion.from_tune(trial.config).trial not in self.trial_log.records:
+        name = Suggestion.from_tune(trial.config).trial
+        if name not in self.trial_log.records:
             self._begin(trial)  # Tune says nothing of the start of such a trial
-        self.trial_log.ended(Suggestion.from_tune(trial.config).trial, "failed", _cause(trial))
+        self.trial_log.ended(name, "failed", _cause(trial))
 
 
 def _cause(trial: Trial) -> str:

@@ -138,9 +138,14 @@ def without_missing(values: Mapping[str, float]) -> dict[str, float]:
     return {name: value for name, value in values.items() if not is_missing(value)}
 
 
+def null_if_missing(value: float) -> float | None:
+    """A value as JSON has it."""
+    return None if is_missing(value) else value
+
+
 def missing_as_null(values: Mapping[str, float]) -> dict[str, float | None]:
     """Values as JSON has them."""
-    return {name: None if is_missing(value) else value for name, value in values.items()}
+    return {name: null_if_missing(value) for name, value in values.items()}
 
 
 def null_as_missing(values: Mapping[str, float | None]) -> dict[str, float]:

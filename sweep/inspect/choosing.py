@@ -33,12 +33,17 @@ def choose(store: Store, split: str, number: int, seed: int) -> list[int]:
     return list(islice(spread(rows, labels, patients), number))
 
 
-def windowed(image: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Grey values (H, W) of a slice: black at 0, white at its 99.5th percentile.
+def white_of(image: NDArray[np.float32]) -> float:
+    """The intensity shown white: the 99.5th percentile of a slice (H, W), in its own units.
 
     Its greatest pixel, often one vessel, would leave it dark.
     """
-    white = float(np.quantile(image, 0.995)) or float(image.max())
+    return float(np.quantile(image, 0.995)) or float(image.max())
+
+
+def windowed(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Grey values (H, W) of a slice: black at 0, white at ``white_of`` it."""
+    white = white_of(image)
     if white <= 0:
         return np.zeros(image.shape, np.uint8)
     return np.asarray(np.rint(np.clip(image / white, 0, 1) * 255), np.uint8)

@@ -11,6 +11,7 @@ import artifacts_sim
 from artifacts_sim.levels import LEVELS
 from sweep.config.levels import in_grid
 from sweep.core.errors import require_known
+from sweep.inspect.choosing import white_of
 from sweep.inspect.layout import (
     DIM,
     TEXT,
@@ -28,7 +29,6 @@ from sweep.store import Store
 # Lengths in pixels of the sheet.
 PANEL = 224  # about a panel's width; a slice is enlarged by an integer factor, never shrunk
 NAMES = 184
-WHITE = 0.995  # quantile of the clean slice; its maximum, often one vessel, would leave it dark
 
 
 def preview_store(
@@ -69,7 +69,7 @@ def preview_store(
     clean, key = store.read([number])[0], str(store.keys[number])
     (pixel_mm,) = store.pixel_mm([number])
     rows = [row_of(name, clean, key, levels, grid, seed, pixel_mm) for name in names]
-    white = float(np.quantile(clean, WHITE)) or float(clean.max())
+    white = white_of(clean)
     origin = f"slice {key} of {store.path.name}, {grid} levels, seed {seed}"
     title = f"{origin}, grey window 0 to {white:.4g}"
     save(strips(rows, ["clean", *(f"level {level}" for level in levels)], title, white), out)

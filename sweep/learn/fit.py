@@ -4,7 +4,6 @@ The cluster runs this very loop with an evaluator that answers later: while epoc
 elsewhere, epoch e + 1 trains. The reports, and the weights, are the same either way.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,9 +12,8 @@ from typing import NamedTuple, Protocol
 from sweep.config.settings import TrialConfig
 from sweep.core.records import EpochRecord, Predictions, best_epoch, is_missing
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
-from sweep.learn.stress import cells_of, stress
+from sweep.learn.stress import cells_of, record_of, stress
 from sweep.learn.trainer import Trainer
-from sweep.metrics.summary import score, summarize
 from sweep.store import Store
 
 Report = Callable[[EpochRecord, Sequence[Predictions]], None]
@@ -164,9 +162,7 @@ class Run:
             report,
             trial,
         )
-        validation = store.indices(config.data.validation)
-        self.truth = store.labels[validation].astype(bool)
-        self.patients = store.patients[validation].tolist()
+        self.validation = store.indices(config.data.validation)
         self.history = list(history)
         self.waiting: deque[_Waiting] = deque()
 
@@ -226,21 +222,11 @@ class Run:
             latest = self.waiting[-1].epoch
             waiting = self.waiting.popleft()
             predictions = waiting.evaluation.result()
-            record = self._record(waiting, predictions)
+            record = record_of(
+                predictions, self.store, self.validation, self.trial, waiting.epoch, waiting.stats
+            )
             self.history.append(record)
             self.report(record, predictions)
             unreported = (item.epoch for item in self.waiting)
             self.files.keep((self.best_epoch, latest, *unreported))
             yield record
-
-    def _record(self, waiting: _Waiting, predictions: Sequence[Predictions]) -> EpochRecord:
-        scores = score(predictions, self.truth, self.store.label_names, self.patients)
-        return EpochRecord(
-            trial=self.trial,
-            epoch=waiting.epoch,
-            train_loss=waiting.stats.train_loss,
-            images_per_s=waiting.stats.images_per_s,
-            evaluated_at_ms=time.time_ns() // 1_000_000,
-            scores=scores,
-            metrics=summarize(scores),
-        )

@@ -1,5 +1,6 @@
 """Scoring a checkpoint on clean and on corrupted slices, keeping every probability."""
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +11,11 @@ from numpy.typing import NDArray
 
 from sweep.config.levels import reached, shift_of
 from sweep.config.settings import DataSettings, StressSettings
-from sweep.core.records import CLEAN, Cell, Predictions
-from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
+from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions
+from sweep.learn.checkpoints import EpochStats, LoadedCheckpoint, load_checkpoint
 from sweep.learn.inputs import Batch, corrupt, gather, normalize
 from sweep.learn.loading import prefetched
+from sweep.metrics.summary import score, summarize
 from sweep.store import Store
 
 
@@ -119,3 +121,36 @@ def stress_loaded(
     device = next(model.parameters()).device
     for cell in cells:
         yield predict(model, store, indices, cell, info.config.data, settings, device)
+
+
+def record_of(
+    predictions: Iterable[Predictions],
+    store: Store,
+    indices: NDArray[np.int64],
+    trial: str,
+    epoch: int,
+    stats: EpochStats,
+) -> EpochRecord:
+    """The record of a stress test that ends now.
+
+    Args:
+        predictions: Of one checkpoint, a cell each.
+        store: The store of the slices.
+        indices: (N,) the slices, in the order of the predictions.
+        trial: The name of the checkpoint's trial.
+        epoch: The number of its epoch.
+        stats: What training that epoch gave.
+
+    """
+    truth = store.labels[indices].astype(bool)
+    patients = store.patients[indices].tolist()
+    scores = score(predictions, truth, store.label_names, patients)
+    return EpochRecord(
+        trial=trial,
+        epoch=epoch,
+        train_loss=stats.train_loss,
+        images_per_s=stats.images_per_s,
+        evaluated_at_ms=time.time_ns() // 1_000_000,
+        scores=scores,
+        metrics=summarize(scores),
+    )

@@ -94,18 +94,17 @@ def summarize(scores: Iterable[Score]) -> dict[str, float]:
 
     A metric of a package that is no longer installed is left out: its scores stay in the table.
     """
-    by_metric: dict[str, dict[Cell, dict[str, float]]] = {}
-    for item in scores:
-        by_metric.setdefault(item.metric, {}).setdefault(item.cell, {})[item.label] = item.value
-    known = metrics()
+    scores = tuple(scores)
     summary: dict[str, float] = {}
-    for name, by_cell in by_metric.items():
-        if name in known:
-            clean = by_cell[CLEAN]
-            macro = {cell: float(np.mean(list(v.values()))) for cell, v in by_cell.items()}
-            whole = {key: float(value) for key, value in summary_of(known[name], macro).items()}
-            of_labels = {f"{known[name].clean}_{label}": value for label, value in clean.items()}
-            summary |= {known[name].clean: whole.pop(known[name].clean), **of_labels, **whole}
+    for name, metric in metrics().items():
+        if macro := macro_by_cell(scores, name):
+            whole = {key: float(value) for key, value in summary_of(metric, macro).items()}
+            of_labels = {
+                f"{metric.clean}_{item.label}": item.value
+                for item in scores
+                if item.metric == name and item.cell == CLEAN
+            }
+            summary |= {metric.clean: whole.pop(metric.clean), **of_labels, **whole}
     return summary
 
 

@@ -130,10 +130,23 @@ class InThread:
             self._lacks(_first_line(self._failed))
 
     def _work(self) -> None:
-        callback = self._attempt(self._opened)
-        while (task := self._tasks.get()) is not None:
-            if callback is not None:
-                callback = self._attempt(partial(_told, task, callback))
+        callback = None
+        try:
+            callback = self._opened()
+            self._progress = time.monotonic()
+            while (task := self._tasks.get()) is not None:
+                task(callback)
+                self._progress = time.monotonic()
+        except Exception as error:  # a tracker is no part of the work: none of its errors is
+            callback = None
+            self._failed = error
+            self._say(
+                f"{self._name} does not take the results; received {_first_line(error)}; the "
+                f"sweep goes on and keeps them in its folder"
+            )
+            self._progress = time.monotonic()
+            while self._tasks.get() is not None:
+                pass  # the folder has what it tells of
         self._close(callback)
 
     def _close(self, callback: Callback | None) -> None:
@@ -152,29 +165,11 @@ class InThread:
             self._progress = time.monotonic()
         return callback
 
-    def _attempt(self, work: Callable[[], Callback]) -> Callback | None:
-        try:
-            return work()
-        except Exception as error:  # a tracker is no part of the work: none of its errors is
-            self._failed = error
-            self._say(
-                f"{self._name} does not take the results; received {_first_line(error)}; the "
-                f"sweep goes on and keeps them in its folder"
-            )
-            return None
-        finally:
-            self._progress = time.monotonic()
-
     def _lacks(self, reason: str) -> None:
         self._say(
             f"{self._name} lacks a part of this sweep; received {reason}; nothing is lost: when "
             f"it answers again, run `mrisweep sync {self._folder.path}`"
         )
-
-
-def _told(task: Task, callback: Callback) -> Callback:
-    task(callback)
-    return callback
 
 
 def _first_line(error: Exception) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.config.sweep import SweepConfig
-from sweep.core.records import EpochRecord, TrialRecord, missing_as_null
+from sweep.core.records import EpochRecord, TrialRecord, missing_as_null, null_if_missing
 from sweep.results.folder import SweepFolder
 
 
@@ -39,7 +39,7 @@ class JsonLinesTracker:
                 "at_ms": epoch.evaluated_at_ms,
                 "norm": trial.norm,
                 "params": trial.params,
-                "train_loss": missing_as_null({"": epoch.train_loss})[""],
+                "train_loss": null_if_missing(epoch.train_loss),
                 "metrics": missing_as_null(epoch.metrics),
             }
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sweep.core.records import EpochRecord, is_missing
 from sweep.core.text import MISSING, ruled_table, table
+from sweep.metrics.summary import macro_by_cell
 from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
 
@@ -39,13 +40,11 @@ def stress_table(record: EpochRecord, metric: str) -> str:
     """One metric in each cell, a column for each label."""
     scores = [item for item in record.scores if item.metric == metric]
     labels = list(dict.fromkeys(item.label for item in scores))
-    cells = list(dict.fromkeys(item.cell for item in scores))
     found = {(item.cell, item.label): item.value for item in scores}
     body = []
-    for cell in cells:
-        values = [found[cell, label] for label in labels]
-        macro = sum(values) / len(values)
-        shown = (MISSING if is_missing(value) else f"{value:.4f}" for value in (macro, *values))
+    for cell, macro in macro_by_cell(scores, metric).items():
+        values = (macro, *(found[cell, label] for label in labels))
+        shown = (MISSING if is_missing(value) else f"{value:.4f}" for value in values)
         body.append([cell.artifact, str(cell.level), *shown])
     return ruled_table(["artifact", "level", "macro", *labels], body)
 

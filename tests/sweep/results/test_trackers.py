@@ -202,7 +202,7 @@ def test_a_tracker_that_failed_is_made_anew_and_told_all_at_the_end(folder: Swee
 
     running = InThread("mine", lambda: Recorder(work), folder, said.append, patience_s=5)
     while not said:
-        pass
+        time.sleep(0.01)
     down = False
     running.close(finished=True)
     assert said == [
