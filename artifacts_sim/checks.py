@@ -1,4 +1,4 @@
-"""What the public functions refuse, each with the rule, what came, and the remedy."""
+"""What the public functions refuse, each with what is wrong, what was received, and the remedy."""
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
@@ -24,8 +24,9 @@ def check_keys(keys: Sequence[str]) -> None:
     is_list = isinstance(keys, Sequence) and not isinstance(keys, str)
     if not is_list or not keys or not all(isinstance(key, str) for key in keys):
         raise ArtifactError(
-            f"the keys are not one string per slice, at least one; received {keys!r:.100}; "
-            "pass for example keys=['patient-17/slice-4']"
+            "the keys are not one string per slice, at least one",
+            f"{keys!r:.100}",
+            "pass for example keys=['patient-17/slice-4']",
         )
 
 
@@ -38,8 +39,9 @@ def check_severity(level: int | None, knob: float | None) -> None:
     """
     if (level is None) == (knob is None):
         raise ArtifactError(
-            "the severity is not one of a level and a knob value; "
-            f"received level={level!r} and knob={knob!r}; pass exactly one of them"
+            "the severity is not one of a level and a knob value",
+            f"level={level!r} and knob={knob!r}",
+            "pass exactly one of them",
         )
 
 
@@ -53,13 +55,15 @@ def check_image(x: Tensor) -> None:
     if not isinstance(x, Tensor) or x.ndim != 3 or x.numel() == 0:
         received = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
         raise ArtifactError(
-            f"x is a non-empty tensor of shape (B, H, W): received {received}; "
-            "add or merge axes, for example x[None] or x.flatten(0, 1)"
+            "the image x is not a non-empty tensor of shape (B, H, W)",
+            received,
+            "add or merge axes, for example x[None] or x.flatten(0, 1)",
         )
     if x.dtype not in (torch.float32, torch.complex64):
         raise ArtifactError(
-            f"x is float32 (magnitude) or complex64 (image): received {x.dtype}; "
-            "convert it with x.float() or x.to(torch.complex64)"
+            "the image x is not float32 (magnitude) or complex64 (complex image)",
+            x.dtype,
+            "convert it with x.float() or x.to(torch.complex64)",
         )
     _check_finite(
         x, "apply artifacts to magnitudes, before any standardisation, or to a complex64 image"
@@ -77,28 +81,36 @@ def check_kspace(samples: Tensor) -> None:
     if not is_tensor or samples.ndim not in (3, 4) or samples.numel() == 0:
         received = tuple(samples.shape) if is_tensor else type(samples).__name__
         raise ArtifactError(
-            "k-space is a non-empty tensor of shape (B, RO, PE) or (B, coil, RO, PE): "
-            f"received {received}; add an axis, for example k[None]"
+            "the k-space is not a non-empty tensor of shape (B, RO, PE) or (B, coil, RO, PE)",
+            received,
+            "add an axis, for example k[None]",
         )
     if samples.dtype != torch.complex64:
         raise ArtifactError(
-            f"k-space is complex64: received {samples.dtype}; convert it with "
-            "k.to(torch.complex64), or torch.view_as_complex where the last axis holds both parts"
+            "the k-space is not complex64",
+            samples.dtype,
+            "convert it with k.to(torch.complex64), "
+            "or torch.view_as_complex where the last axis holds both parts",
         )
     _check_finite(samples, "repair or drop the slice")
 
 
-def check_no_display(acts_on_display: Iterable[bool]) -> None:
+def check_no_display(on_display: Iterable[str]) -> None:
     """Check that no artifact of a chain needs the displayed magnitude.
+
+    Args:
+        on_display: The names of those that do.
 
     Raises:
         ArtifactError: One does.
 
     """
-    if any(acts_on_display):
+    names = list(on_display)
+    if names:
         raise ArtifactError(
-            "k-space is corrupted by what happens in a scanner: received an artifact of the "
-            "displayed magnitude; use `apply`, which returns the magnitude"
+            "an artifact acts on the displayed magnitude, which has no k-space",
+            ", ".join(map(repr, names)),
+            "use `apply`, which returns the magnitude",
         )
 
 
@@ -111,7 +123,9 @@ def check_no_geometry(geometry: object) -> None:
     """
     if geometry is not None:
         raise ArtifactError(
-            f"k-space has its own geometry: received another, {geometry}; pass it to KSpace"
+            "the k-space has its own geometry, and comes with a second one",
+            geometry,
+            "pass the geometry to KSpace only",
         )
 
 
@@ -123,8 +137,9 @@ def _check_finite(x: Tensor, remedy: str) -> None:
     floor = -MAX_PIXEL if x.is_complex() else 0.0
     if not (floor <= low and high <= MAX_PIXEL):  # false for NaN, too
         raise ArtifactError(
-            f"values are finite, from {floor:g} to {MAX_PIXEL:g}: "
-            f"received {low:g} to {high:g}; {remedy}"
+            f"the values are not finite numbers from {floor:g} to {MAX_PIXEL:g}",
+            f"{low:g} to {high:g}",
+            remedy,
         )
 
 
@@ -147,13 +162,15 @@ def check_params(name: str, options: Options, params: Params, batch: int) -> Non
     """
     if (params.name, params.options) != (name, options):
         raise ArtifactError(
-            f"params go to the artifact that drew them: {name!r} with {options} received those "
-            f"of {params.name!r} with {params.options}; use artifacts_sim.drawn_by(params)"
+            f"the params were not drawn by this artifact, {name!r} with {options}",
+            f"params of {params.name!r} with {params.options}",
+            "use artifacts_sim.drawn_by(params)",
         )
     if len(params) != batch:
         raise ArtifactError(
-            f"params hold one draw per slice: received {len(params)} for a batch of {batch}; "
-            "sample with one key per slice"
+            "the params do not hold one draw per slice",
+            f"{len(params)} draws for a batch of {batch}",
+            "sample with one key per slice",
         )
 
 
@@ -176,4 +193,8 @@ def check_option(name: str, value: object, law: str, holds: bool) -> None:
 
     """
     if not holds:
-        raise ArtifactError(f"the option {name} is {law}: received {value!r}")
+        raise ArtifactError(
+            f"the option {name} is not {law}",
+            repr(value),
+            f"correct {name}, or leave it out to take its default",
+        )

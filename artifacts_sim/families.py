@@ -36,7 +36,9 @@ def family(name: str, *, level: int, grid: Grid | str = "calibrated") -> Shift:
     """
     if name not in families():
         raise ArtifactError(
-            f"families are asked for by name: received {name!r}; known: {', '.join(families())}"
+            "there is no such family of artifacts",
+            repr(name),
+            f"take one of {', '.join(families())}",
         )
     members = [member for member in families()[name] if get(member).reaches(level, grid)]
     return Shift.mixture(*((Shift.of(member, level=level, grid=grid), 1.0) for member in members))

@@ -49,9 +49,11 @@ class Knob:
         """
         if not (math.isfinite(value) and 0 <= value <= self.limit):
             raise ArtifactError(
-                f"the knob {self.name} is a finite number from 0 (identity) to {self.limit:g} "
-                f"({self.meaning}): received {value!r}; its physical levels 1 to 5 are "
-                + ", ".join(f"{level:g}" for level in self.physical)
+                f"the knob {self.name} is not a finite number from 0 (identity) to {self.limit:g} "
+                f"({self.meaning})",
+                repr(value),
+                "take a value in this range, such as its physical levels 1 to 5: "
+                + ", ".join(f"{level:g}" for level in self.physical),
             )
         return float(value)
 
@@ -80,9 +82,9 @@ class Grid:
         value = self._at(artifact, level)
         if value is None:
             raise ArtifactError(
-                f"a level is used where the artifact reaches it: {artifact!r} does not reach "
-                f"level {level} of the {self.name} grid within its knob's limit; "
-                "use a lower level, or pass knob="
+                "the artifact does not reach this level within the limit of its knob",
+                f"level {level} of the {self.name} grid for {artifact!r}",
+                "use a lower level, or pass knob=",
             )
         return value
 
@@ -98,8 +100,10 @@ class Grid:
     def _at(self, artifact: str, level: int | None) -> float | None:
         if level not in (0, *LEVELS):
             raise ArtifactError(
-                f"there is no such level; received {level!r}; take 0 (identity) to {LEVELS[-1]}, "
-                "or pass knob= in the knob's unit for a severity in between"
+                "there is no such level",
+                repr(level),
+                f"take 0 (identity) to {LEVELS[-1]}, "
+                "or pass knob= in the knob's unit for a severity in between",
             )
         return self.knobs_of(artifact)[level - 1] if level else 0.0
 
@@ -112,8 +116,9 @@ class Grid:
         """
         if artifact not in self.knobs:
             raise ArtifactError(
-                f"a level needs a grid that has the artifact: the {self.name} grid has none for "
-                f"{artifact!r}; pass knob=, take grid='physical', or calibrate one"
+                f"the {self.name} grid has no levels of this artifact",
+                repr(artifact),
+                "pass knob=, take grid='physical', or calibrate one",
             )
         return self.knobs[artifact]
 
@@ -127,8 +132,9 @@ class Grid:
         """
         if (record.get("format"), record.get("version")) != ("mrisweep-levels", 1):
             raise ArtifactError(
-                "levels come from a file that `mrisweep calibrate` wrote, version 1: received "
-                f"format {record.get('format')!r}, version {record.get('version')!r}"
+                "the levels were not written by `mrisweep calibrate`, version 1",
+                f"format {record.get('format')!r}, version {record.get('version')!r}",
+                "write the file again with `mrisweep calibrate` of this version",
             )
         knobs = {key: tuple(row["values"]) for key, row in record["artifacts"].items()}
         for artifact, values in knobs.items():
@@ -140,8 +146,10 @@ def _check_rising(artifact: str, values: LevelKnobs) -> None:
     reached = [0.0, *(value for value in values if value is not None)]
     if len(values) != len(LEVELS) or sorted(set(reached)) != reached:
         raise ArtifactError(
-            f"the knob values of {artifact!r} are not {len(LEVELS)} that rise from above 0, null "
-            f"where a level is not reached; received {list(values)}; calibrate anew"
+            f"the knob values of {artifact!r} are not {len(LEVELS)} that rise from above 0, "
+            "with null where a level is not reached",
+            list(values),
+            "write the file again with `mrisweep calibrate`",
         )
 
 
@@ -169,9 +177,10 @@ def resolve_grid(grid: Grid | str, knobs: Mapping[str, Knob]) -> Grid:
     if grid == "calibrated":
         return _calibrated()
     raise ArtifactError(
-        f"there is no such grid of levels; received {grid!r}; take one of "
-        f"{', '.join(map(repr, GRIDS))}, or read a file of `mrisweep calibrate` with "
-        f"Grid.from_record"
+        "there is no such grid of levels",
+        repr(grid),
+        f"take one of {', '.join(map(repr, GRIDS))}, or read a file of `mrisweep calibrate` with "
+        "Grid.from_record",
     )
 
 

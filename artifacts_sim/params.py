@@ -37,8 +37,9 @@ class Params:
         lengths = {name: len(array) for name, array in self.draws.items()}
         if len(set(lengths.values())) != 1:
             raise ArtifactError(
-                "draws hold one entry per slice, the same number under every name: "
-                f"received {lengths}; pass what `sample` or `to_dict` gave, unaltered"
+                "the draws do not hold one entry per slice, the same number under every name",
+                lengths,
+                "pass what `sample` or `to_dict` gave, unaltered",
             )
         frozen = {name: _read_only(array) for name, array in self.draws.items()}
         object.__setattr__(self, "draws", frozen)
@@ -72,8 +73,9 @@ class Params:
         """
         if set(record) != set(_FIELDS):
             raise ArtifactError(
-                f"a record of params has the fields {', '.join(_FIELDS)}: "
-                f"received {sorted(record)}; pass what `to_dict` gave"
+                f"the record of params does not have exactly the fields {', '.join(_FIELDS)}",
+                sorted(record),
+                "pass what `to_dict` gave",
             )
         draws = {name: np.asarray(values) for name, values in record["draws"].items()}
         return cls(record["name"], dict(record["options"]), record["knob"], draws)

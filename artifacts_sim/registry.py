@@ -43,8 +43,9 @@ def register(artifact: Artifact) -> None:
     """
     if artifact.name in _artifacts:
         raise ArtifactError(
-            f"there is an artifact of this name already; received {artifact.name!r} again, from "
-            f"{type(artifact).__name__}; give it another name"
+            "there is an artifact of this name already",
+            f"{artifact.name!r} again, from {type(artifact).__name__}",
+            "give it another name",
         )
     _artifacts[artifact.name] = artifact
 
@@ -71,8 +72,9 @@ def _added() -> dict[str, EntryPoint]:
     for point in _points(tuple(sys.path)):
         if point.name in _SHIPPED or found.setdefault(point.name, point).value != point.value:
             raise ArtifactError(
-                f"the artifact {point.name!r} of {_package(point)} has a name that is taken; "
-                f"received {point.value}; rename it there, or uninstall that package"
+                f"the artifact {point.name!r} of {_package(point)} has a name that is taken",
+                point.value,
+                "rename it there, or uninstall that package",
             )
     return found
 
@@ -95,13 +97,15 @@ def _loaded(point: EntryPoint) -> Artifact:
         artifact = found() if isinstance(found, type) else found
     except Exception as error:  # the code of another package can raise anything
         raise ArtifactError(
-            f"the artifact {name!r} of {package} cannot be imported; received "
-            f"{type(error).__name__}: {error} from {point.value}; mend or uninstall that package"
+            f"the artifact {name!r} of {package} cannot be imported",
+            f"{type(error).__name__}: {error} from {point.value}",
+            "mend or uninstall that package",
         ) from error
     if not isinstance(artifact, Artifact) or artifact.name != name:
         raise ArtifactError(
-            f"the entry point {name!r} of {package} is no artifact of that name; received "
-            f"{found!r} from {point.value}; mend or uninstall that package"
+            f"the entry point {name!r} of {package} is not an artifact of that name",
+            f"{found!r} from {point.value}",
+            "mend or uninstall that package",
         )
     register(artifact)
     return artifact
@@ -123,9 +127,7 @@ def get(name: str, **options: Any) -> Artifact:
     known = [field.name for field in fields(artifact)]
     for option in options:
         if option not in known:
-            raise ArtifactError(
-                f"{name} has no such option; received {option!r}; {_nearest(option, known)}"
-            )
+            raise ArtifactError(f"{name} has no such option", repr(option), _nearest(option, known))
     return replace(artifact, **options)
 
 
@@ -133,9 +135,7 @@ def _found(name: str) -> Artifact:
     """Look for an artifact in other packages, which costs a look at all that are installed."""
     added = _added()
     if name not in added:
-        raise ArtifactError(
-            f"there is no such artifact; received {name!r}; {_nearest(name, names())}"
-        )
+        raise ArtifactError("there is no such artifact", repr(name), _nearest(name, names()))
     return _loaded(added[name])
 
 
@@ -157,9 +157,11 @@ def drawn_by(params: Params) -> Artifact:
 
 
 def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
+    if not known:
+        return "leave it out"
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}known: {', '.join(known) or 'none'}"
+    return f"{hint}known: {', '.join(known)}"
 
 
 for _artifact in (

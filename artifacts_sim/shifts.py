@@ -115,8 +115,9 @@ class Shift:
             named = [step.artifact.name for step in steps]
             if len(set(named)) != len(named):
                 raise ArtifactError(
-                    f"an artifact is in a chain once, as it draws once for a slice: received "
-                    f"{named}; raise its knob instead"
+                    "an artifact is in a chain more than once, though it draws once for a slice",
+                    named,
+                    "raise its knob instead",
                 )
 
     @classmethod
@@ -167,7 +168,9 @@ class Shift:
         given = [weight for _, weight in parts]
         if not given or not all(0 < weight < math.inf for weight in given):
             raise ArtifactError(
-                f"a mixture has at least one part, each of a weight above 0: received {given}"
+                "the mixture does not have at least one part, each of a weight above 0",
+                f"the weights {given}",
+                "give at least one part, and each part a finite weight above 0",
             )
         total = math.fsum(given)
         chains = tuple(steps for shift, _ in parts for steps in shift.chains)
@@ -240,8 +243,9 @@ def _by_group(
     """Work on the slices of each chain together, and put them back in their places."""
     if len(x) != len(params):
         raise ArtifactError(
-            f"params hold one draw per slice: received {len(params)} for a batch of {len(x)}; "
-            "sample with one key per slice"
+            "the params do not hold one draw per slice",
+            f"{len(params)} draws for a batch of {len(x)}",
+            "sample with one key per slice",
         )
     if len(params.groups) == 1 and np.array_equal(params.groups[0][0], np.arange(len(params))):
         (_, steps), *_ = params.groups

@@ -89,7 +89,7 @@ def load_checkpoint(path: str | os.PathLike[str], device: str | torch.device = "
     content = _read(path)
     spec = _spec(content["spec"], path)
     remedy = "write the checkpoint again with mrimodels.save"
-    _require_fit(content["state"], spec, f"checkpoint {path}", remedy)
+    _require_fit(content["state"], spec, f"the checkpoint {path}", remedy)
     model = skeleton(spec)
     model.load_state_dict(content["state"], assign=True)
     return Checkpoint(model.to(device).eval(), spec, content["meta"])
@@ -121,15 +121,16 @@ def _plain(value: object, where: str) -> object:
     if type(value) is dict and all(type(key) is str for key in value):
         return {sys.intern(key): _plain(v, f"{where}[{key!r}]") for key, v in value.items()}
     raise ModelError(
-        f"{where} must be a str, int, float, bool, None, list, or dict with str keys: "
-        f"received {type(value).__name__} {value!r:.80}; convert it first"
+        f"{where} is not a str, int, float, bool, None, list, or dict with str keys",
+        f"{type(value).__name__} {value!r:.80}",
+        "convert it to one of these first",
     )
 
 
 def _replace(path: Path, data: memoryview) -> None:
     if not path.parent.is_dir():
         raise ModelError(
-            f"a checkpoint needs a folder to lie in: received {path}; create {path.parent} first"
+            "the folder for the checkpoint does not exist", path, f"create {path.parent} first"
         )
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -148,8 +149,9 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise _not_a_checkpoint(path, "no format number in it")
     if content["format"] != FORMAT:
         raise ModelError(
-            f"this version reads checkpoints of format {FORMAT}: received format "
-            f"{content['format']!r} in {path}; use the mrimodels version that wrote it"
+            f"the checkpoint is not of format {FORMAT}, which this version reads",
+            f"format {content['format']!r} in {path}",
+            "use the mrimodels version that wrote it",
         )
     if not all(isinstance(content.get(part), dict) for part in ("spec", "state", "meta")):
         raise _not_a_checkpoint(path, "spec, state or meta is missing")
@@ -161,8 +163,9 @@ def _unpack(path: str | os.PathLike[str]) -> object:
         data = io.BytesIO(Path(path).read_bytes())
     except OSError as error:
         raise ModelError(
-            f"a checkpoint must be a readable file: received {path} ({error.strerror}); "
-            f"give a path that mrimodels.save wrote"
+            "the checkpoint is not a readable file",
+            f"{path} ({type(error).__name__}: {error.strerror})",
+            "give a path that mrimodels.save wrote",
         ) from error
     try:
         # torch.load does not compare the checksums that torch.save wrote.
@@ -183,8 +186,10 @@ def _reason(error: Exception) -> str:
 
 def _not_a_checkpoint(path: str | os.PathLike[str], reason: str) -> ModelError:
     return ModelError(
-        f"a checkpoint must be an undamaged file of mrimodels.save, plain values and tensors only: "
-        f"received {path} ({reason}); copy the file again, or save the model again"
+        "the checkpoint is not an undamaged file of mrimodels.save, "
+        "with plain values and tensors only",
+        f"{path} ({reason})",
+        "copy the file again, or save the model again",
     )
 
 
@@ -193,8 +198,9 @@ def _spec(fields: dict[str, Any], path: str | os.PathLike[str]) -> ModelSpec:
         return ModelSpec(**fields)
     except TypeError as error:
         raise ModelError(
-            f"a checkpoint's spec must have the fields of ModelSpec: received {fields} in {path}; "
-            f"use the mrimodels version that wrote it"
+            "the spec of the checkpoint does not have the fields of ModelSpec",
+            f"{fields} in {path}",
+            "use the mrimodels version that wrote it",
         ) from error
 
 
@@ -206,9 +212,10 @@ def _require_fit(state: dict[str, Any], spec: ModelSpec, what: str, remedy: str)
     if wrong:
         first = wrong[0]
         raise ModelError(
-            f"{what} must hold the tensors of {spec}: {len(wrong)} differ, first {first}, "
-            f"expected {expected.get(first, 'none')}, received {received.get(first, 'none')}; "
-            f"{remedy}"
+            f"{what} does not hold the tensors of {spec}: {len(wrong)} differ, first {first}, "
+            f"expected {expected.get(first, 'none')}",
+            received.get(first, "none"),
+            remedy,
         )
 
 

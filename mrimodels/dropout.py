@@ -29,8 +29,9 @@ class KeyedDropout(nn.Module):
             return x
         if self.generator is None:
             raise ModelError(
-                "dropout in train mode needs an explicit generator: received none; "
-                "call mrimodels.key_dropout(model, generator) first, or model.eval()"
+                "dropout in train mode has no explicit generator",
+                "none",
+                "call mrimodels.key_dropout(model, generator) first, or model.eval()",
             )
         draws = torch.rand(x.shape, generator=self.generator, device=self.generator.device)
         kept = (draws >= self.p).to(x.device)

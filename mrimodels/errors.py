@@ -5,7 +5,21 @@ from collections.abc import Iterable
 
 
 class ModelError(ValueError):
-    """A rule of this package was broken; the message states the rule, what came, and the remedy."""
+    """Bad input: what is wrong, what was received, and what to do.
+
+    Args:
+        wrong: What is wrong, such as ``there is no such norm``.
+        received: What was given instead, as it is to be shown.
+        remedy: What to do, such as ``take one of batch, group``.
+
+    """
+
+    def __init__(self, wrong: str, received: object, remedy: str) -> None:
+        super().__init__(wrong, str(received), remedy)
+
+    def __str__(self) -> str:
+        wrong, received, remedy = self.args
+        return f"{wrong}; received {received}; {remedy}"
 
 
 def require_name(what: str, name: object, known: Iterable[str]) -> None:
@@ -15,5 +29,5 @@ def require_name(what: str, name: object, known: Iterable[str]) -> None:
         return
     nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)[0]
     raise ModelError(
-        f"{what} must be one of {', '.join(names)}: received {name!r}; did you mean {nearest!r}?"
+        f"{what} is not one of {', '.join(names)}", repr(name), f"did you mean {nearest!r}?"
     )

@@ -46,8 +46,10 @@ def group_count(channels: int) -> int:
     """
     if channels < 2:
         raise ModelError(
-            f"group norm needs at least 2 channels, so that a group is not a single channel: "
-            f"received {channels}; use a wider layer"
+            "the layer has too few channels: group norm needs at least 2 channels, "
+            "so that a group is not a single channel",
+            channels,
+            "use a wider layer",
         )
     most = min(MAX_GROUPS, channels // 2)
     return next(groups for groups in range(most, 0, -1) if channels % groups == 0)
@@ -101,8 +103,9 @@ def _added() -> dict[str, EntryPoint]:
     for point in _points(tuple(sys.path)):
         if point.name in _SHIPPED or found.setdefault(point.name, point).value != point.value:
             raise ModelError(
-                f"the norm {point.name!r} of {_package(point)} has a name that is taken; "
-                f"received {point.value}; rename it there, or uninstall that package"
+                f"the norm {point.name!r} of {_package(point)} has a name that is taken",
+                point.value,
+                "rename it there, or uninstall that package",
             )
     return found
 
@@ -122,8 +125,9 @@ def _loaded(point: EntryPoint) -> Norm:
         norm: Norm = point.load()
     except Exception as error:  # the code of another package can raise anything
         raise ModelError(
-            f"the norm {point.name!r} of {_package(point)} cannot be imported; received "
-            f"{type(error).__name__}: {error} from {point.value}; mend or uninstall that package"
+            f"the norm {point.name!r} of {_package(point)} cannot be imported",
+            f"{type(error).__name__}: {error} from {point.value}",
+            "mend or uninstall that package",
         ) from error
     return norm
 

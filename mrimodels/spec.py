@@ -54,32 +54,37 @@ class ModelSpec:
             _require_integer(name, getattr(self, name), least, why)
         if self.stem_stride > 3:
             raise ModelError(
-                f"stem_stride must be at most 3, or the 3x3 stem skips pixels: "
-                f"received {self.stem_stride}; shrink the images instead"
+                "stem_stride is above 3, so the 3x3 stem skips pixels",
+                self.stem_stride,
+                "take 1 to 3, or shrink the images instead",
             )
         # Plain floats from here on, so that 0 and 0.0 are written alike.
         object.__setattr__(self, "dropout", _number("dropout", self.dropout))
         object.__setattr__(self, "norm_eps", _number("norm_eps", self.norm_eps))
         if not 0 <= self.dropout < 1:
             raise ModelError(
-                f"dropout is a probability, 0 <= dropout < 1: received {self.dropout}; "
-                f"give 0 for no dropout"
+                "dropout is not a probability, 0 <= dropout < 1",
+                self.dropout,
+                "give a number in this range, 0 for no dropout",
             )
         if not 0 < self.norm_eps < math.inf:
             raise ModelError(
-                f"norm_eps must be positive and finite: received {self.norm_eps}; give 1e-5"
+                "norm_eps is not positive and finite",
+                self.norm_eps,
+                "give a small number such as 1e-5",
             )
 
 
 def _require_integer(name: str, value: object, least: int, why: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ModelError(
-            f"{name} must be an integer of at least {least} ({why}): "
-            f"received {value!r}; give a plain int"
+            f"{name} is not an integer of at least {least} ({why})",
+            repr(value),
+            f"give a plain int of {least} or more",
         )
 
 
 def _number(name: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ModelError(f"{name} must be a number: received {value!r}; give a plain float")
+        raise ModelError(f"{name} is not a number", repr(value), "give a plain float")
     return float(value)

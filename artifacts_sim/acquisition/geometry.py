@@ -39,10 +39,16 @@ class Geometry:
     def __post_init__(self) -> None:
         if self.phase_axis not in ("H", "W"):
             raise ArtifactError(
-                f"the phase axis of an image is 'H' or 'W': received {self.phase_axis!r}"
+                "the phase axis of an image is not 'H' or 'W'",
+                repr(self.phase_axis),
+                "name the axis of (B, H, W) that is phase encoding",
             )
         if self.pixel_mm is not None and not all(0 < side < np.inf for side in self.pixel_mm):
-            raise ArtifactError(f"pixel sizes are above 0 mm, (RO, PE): received {self.pixel_mm!r}")
+            raise ArtifactError(
+                "the pixel sizes are not finite numbers above 0 mm, (RO, PE)",
+                repr(self.pixel_mm),
+                "give the size of a pixel along RO and PE, or leave pixel_mm out",
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +86,10 @@ def frame_of_image(geometry: Geometry, shape: tuple[int, int]) -> Frame:
     encoded = geometry.encoded or shape
     if geometry.crop not in (None, shape) or any(map(int.__gt__, shape, encoded)):
         raise ArtifactError(
-            "an image is the centre of its encoded matrix, the crop if one is given: received "
+            "the image is larger than its encoded matrix, or not as large as its crop",
             f"{shape} (RO, PE) pixels for encoded={geometry.encoded}, crop={geometry.crop}, "
-            f"phase_axis={geometry.phase_axis!r}; give the geometry of this image"
+            f"phase_axis={geometry.phase_axis!r}",
+            "give the geometry of this image",
         )
     return _frame(geometry, encoded, shape)
 
@@ -97,15 +104,16 @@ def frame_of_kspace(geometry: Geometry, shape: tuple[int, int]) -> Frame:
     """
     if geometry.phase_axis != "W":
         raise ArtifactError(
-            "the last axis of k-space is phase encoding: received phase_axis="
-            f"{geometry.phase_axis!r}; transpose the samples to (RO, PE)"
+            "the phase axis of k-space is not its last axis",
+            f"phase_axis={geometry.phase_axis!r}",
+            "transpose the samples to (RO, PE), and leave phase_axis out",
         )
     crop = geometry.crop or shape
     if geometry.encoded not in (None, shape) or any(map(int.__gt__, crop, shape)):
         raise ArtifactError(
-            "k-space fills its encoded matrix, and the crop lies within: received "
-            f"{shape} (RO, PE) samples for encoded={geometry.encoded}, crop={geometry.crop}; "
-            "give the geometry of this k-space"
+            "the k-space does not fill its encoded matrix, or the crop is larger than it",
+            f"{shape} (RO, PE) samples for encoded={geometry.encoded}, crop={geometry.crop}",
+            "give the geometry of this k-space",
         )
     return _frame(geometry, shape, crop)
 
@@ -126,8 +134,9 @@ def _acquired(lines: Sequence[int] | None, n_lines: int) -> NDArray[np.bool_]:
     numbers = np.asarray(lines)
     if not (numbers.size and numbers.min() >= 0 and numbers.max() < n_lines):
         raise ArtifactError(
-            f"acquired lines are numbered from 0 to {n_lines - 1}, at least one: received "
-            f"{list(lines)!r:.100}; for the 372 central lines of 400 pass range(14, 386)"
+            f"the acquired lines are not numbers from 0 to {n_lines - 1}, at least one",
+            f"{list(lines)!r:.100}",
+            "number the measured lines from 0: for the 372 central ones of 400 pass range(14, 386)",
         )
     return np.isin(np.arange(n_lines), numbers)
 

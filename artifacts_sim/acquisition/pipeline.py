@@ -70,7 +70,7 @@ def corrupt(kspace: KSpace, steps: Sequence[Step]) -> KSpace:
         ArtifactError: A step acts on the displayed magnitude.
 
     """
-    check_no_display(artifact.stage == Stage.DISPLAY for artifact, _ in steps)
+    check_no_display(params.name for artifact, params in steps if artifact.stage == Stage.DISPLAY)
     steps = _in_order(steps, len(kspace))
     if not steps:
         return KSpace(kspace.samples.clone(), kspace.geometry)

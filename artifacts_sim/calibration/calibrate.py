@@ -137,14 +137,16 @@ def _check_patients(reference: Slices, held_out: Slices) -> None:
     patients = set(reference.patients)
     if len(patients) < 2 or not held_out.patients:
         raise ArtifactError(
-            "levels are found on two patients or more and checked on another: received "
-            f"{len(patients)} and {len(set(held_out.patients))}; pass slices of more patients"
+            "there are too few patients: levels are found on two or more and checked on another",
+            f"{len(patients)} to find them on and {len(set(held_out.patients))} to check them on",
+            "pass slices of more patients",
         )
     both = sorted(patients & set(held_out.patients))
     if both:
         raise ArtifactError(
-            "held-out slices are of other patients, or the check flatters: received slices of "
-            f"{', '.join(map(repr, both[:3]))} on both sides; take each patient on one side"
+            "the check flatters, as levels are found on patients that are held out",
+            f"slices of {', '.join(map(repr, both[:3]))} on both sides",
+            "take each patient on one side",
         )
 
 

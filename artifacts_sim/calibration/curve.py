@@ -45,14 +45,16 @@ class Slices:
     def __post_init__(self) -> None:
         if self.pixel_mm and len(self.pixel_mm) != len(self.images):
             raise ArtifactError(
-                f"each slice has one pixel size, or none has: received {len(self.pixel_mm)} for "
-                f"{len(self.images)} slices; pass as many of each"
+                "there is not one pixel size per slice",
+                f"{len(self.pixel_mm)} pixel sizes for {len(self.images)} slices",
+                "pass as many pixel sizes as slices, or none",
             )
         counts = (len(self.images), len(self.keys), len(self.patients))
         if len(set(counts)) != 1:
             raise ArtifactError(
-                "each slice has one key and one patient: received {} slices, {} keys and {} "
-                "patients; pass as many of each".format(*counts)
+                "there is not one key and one patient per slice",
+                "{} slices, {} keys and {} patients".format(*counts),
+                "pass as many of each",
             )
 
     @cached_property

@@ -65,8 +65,9 @@ def foreground(clean: Tensor) -> Tensor:
     empty = (clean.amax(dim=(1, 2)) <= 0).nonzero().flatten().tolist()
     if empty:
         raise ArtifactError(
-            f"similarity is measured where a slice has signal: received {len(empty)} slices "
-            f"without a pixel above 0, the first at index {empty[0]}; leave them out"
+            "some slices have no signal to measure the similarity on",
+            f"{len(empty)} slices without a pixel above 0, the first at index {empty[0]}",
+            "leave them out",
         )
     percentile = torch.stack([one.flatten().quantile(_FOREGROUND_QUANTILE) for one in clean])
     return clean > _FOREGROUND_FRACTION * percentile[:, None, None]

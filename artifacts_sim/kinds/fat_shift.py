@@ -43,8 +43,9 @@ def fat_shift_px(*, field_t: float, bandwidth_hz_per_px: float) -> float:
     """
     if not (0 < field_t < math.inf and 0 < bandwidth_hz_per_px < math.inf):
         raise ArtifactError(
-            "field strength in T and bandwidth in Hz per pixel are above 0: "
-            f"received {field_t!r} and {bandwidth_hz_per_px!r}"
+            "field strength in T and bandwidth in Hz per pixel are not both finite and above 0",
+            f"field_t={field_t!r} and bandwidth_hz_per_px={bandwidth_hz_per_px!r}",
+            "take both from the protocol, for example 3 T and 447 Hz per pixel",
         )
     return _FAT_PPM * _GAMMA_BAR_MHZ_PER_T * field_t / bandwidth_hz_per_px
 
@@ -184,12 +185,14 @@ def _check_fat(fat: Tensor, shape: tuple[int, ...]) -> None:
     if not isinstance(fat, Tensor) or fat.dtype != torch.float32 or fat.shape != shape:
         received = (fat.dtype, tuple(fat.shape)) if isinstance(fat, Tensor) else type(fat).__name__
         raise ArtifactError(
-            f"a map of fat is float32 of the shape of the image that is shown, {shape}: "
-            f"received {received}; convert it with fat.float(), or crop it as the image"
+            f"the map of fat is not float32 of the shape of the image that is shown, {shape}",
+            received,
+            "convert it with fat.float(), or crop it as the image",
         )
     low, high = (float(value) for value in fat.aminmax())
     if not (low >= 0 and high <= 1):  # true for NaN, too
         raise ArtifactError(
-            f"a map of fat holds fractions from 0 to 1: received {low:g} to {high:g}; "
-            "divide fat by fat + water"
+            "the map of fat does not hold fractions from 0 to 1",
+            f"{low:g} to {high:g}",
+            "divide fat by fat + water",
         )

@@ -58,7 +58,9 @@ class Motion(Artifact):
 
     def __post_init__(self) -> None:
         check_count("movements", self.movements, least=1)
-        check_option("mm_per_degree", self.mm_per_degree, "0 or more", self.mm_per_degree >= 0)
+        check_option(
+            "mm_per_degree", self.mm_per_degree, "a number of 0 or more", self.mm_per_degree >= 0
+        )
 
     def draw(self, source: Source) -> Draws:
         """When it moves, as offsets from DC in scans, and where to, in units of the knob."""

@@ -56,7 +56,7 @@ class Undersampling(Artifact):
     def __post_init__(self) -> None:
         check_option("kind", self.kind, f"one of {', '.join(_KINDS)}", self.kind in _KINDS)
         fraction = self.centre_fraction
-        check_option("centre_fraction", fraction, "from 0 to below 1", 0 <= fraction < 1)
+        check_option("centre_fraction", fraction, "a number from 0 to below 1", 0 <= fraction < 1)
 
     def draw(self, source: Source) -> Draws:
         """Seed of the lines' random numbers; or, in scans, the offset of the first line."""

@@ -13,7 +13,7 @@ from artifacts_sim import ArtifactError
 from artifacts_sim.calibration.calibrate import Calibration, calibrate, record
 from artifacts_sim.calibration.curve import Slices
 from sweep.api.reference import Chosen, ReferencePlan, choose
-from sweep.core.errors import UserError, require_known
+from sweep.core.errors import UserError, require_known, within
 from sweep.core.files import write_text
 from sweep.core.text import MISSING, ruled_table
 from sweep.store import Store
@@ -59,14 +59,15 @@ def _calibrate(name: str, chosen: Chosen, seed: int) -> Calibration:
     try:
         return calibrate(artifacts_sim.get(name), chosen.reference, chosen.held_out, seed)
     except ArtifactError as error:
-        raise UserError(f"{name} cannot be calibrated on these slices; {error}") from error
+        raise within(f"{name} cannot be calibrated on these slices", error) from error
 
 
 def _refuse_existing(out: Path) -> None:
     if out.exists():
         raise UserError(
-            f"the file of levels exists, and is never overwritten, as scores may rest on it; "
-            f"received {out}; remove it or choose another name"
+            "the file of levels exists, and scores may rest on it",
+            out,
+            "remove it, or choose another name",
         )
 
 

@@ -28,9 +28,10 @@ def open_data(config: SweepConfig) -> Store:
     store = Store.open(Path(data.store))
     if data.fingerprint not in (None, store.fingerprint):
         raise UserError(
-            f"the store is not the one that the sweep is bound to, with fingerprint "
-            f"{data.fingerprint}; received {store.fingerprint} in {data.store}; put the data "
-            f"back, or start a new sweep on the new data"
+            "the store is not the one that the sweep is bound to, with fingerprint "
+            f"{data.fingerprint}",
+            f"{store.fingerprint} in {data.store}",
+            "put the data back, or start a new sweep on the new data",
         )
     check_signal(store, data.signal)
     check_trackers(config)
@@ -69,8 +70,9 @@ def _refuse_shared_patients(store: Store, used: dict[str, tuple[Split, ...]]) ->
         shared = sorted(patients[one] & patients[other])
         if shared:
             raise UserError(
-                f"patients are in two splits, which flatters the scores; received "
-                f"{len(shared)} in {one} and in {other}, {shared[0]!r} the first; split by patient"
+                "patients are in two splits, which flatters the scores",
+                f"{len(shared)} in {one} and in {other}, {shared[0]!r} the first",
+                "split by patient",
             )
 
 
@@ -81,7 +83,7 @@ def _refuse_one_class(store: Store, role: str, splits: Sequence[Split]) -> None:
         if share in (0.0, 1.0):
             count = "none" if share == 0 else "all"
             raise UserError(
-                f"a label cannot be scored without slices that have it and slices that have it "
-                f"not; received {role} {list(splits)}, where {count} of the {len(labels)} slices "
-                f"have {name!r}; choose other splits or leave the label out of the store"
+                "a label cannot be scored without slices that have it and slices that have it not",
+                f"{role} {list(splits)}, where {count} of the {len(labels)} slices have {name!r}",
+                "choose other splits, or leave the label out of the store",
             )

@@ -53,8 +53,9 @@ def choose(store: Store, plan: ReferencePlan) -> Chosen:
     """
     if plan.slices < 2 or plan.held_out < 1:
         raise UserError(
-            "levels are found on at least 2 slices and checked on at least 1; received --slices "
-            f"{plan.slices} and --held-out {plan.held_out}; ask for more"
+            "levels are found on at least 2 slices and checked on at least 1, and this is fewer",
+            f"--slices {plan.slices} and --held-out {plan.held_out}",
+            "ask for more",
         )
     rows = store.indices(plan.splits)
     names = np.unique(store.patients[rows]).tolist()
@@ -62,8 +63,9 @@ def choose(store: Store, plan: ReferencePlan) -> Chosen:
     held_out = max(1, round(len(patients) * plan.held_out / (plan.slices + plan.held_out)))
     if len(patients) - held_out < 2:
         raise UserError(
-            "levels are found on at least 2 patients and checked on another; received "
-            f"{len(patients)} in split {', '.join(plan.splits)}; name more splits"
+            "levels are found on at least 2 patients and checked on another, and these are fewer",
+            f"{len(patients)} in split {', '.join(plan.splits)}",
+            "name more splits",
         )
     in_turns = _InTurns(store, rows, plan.seed)
     return Chosen(
@@ -89,8 +91,10 @@ class _InTurns:
         taken = list(islice(filled, count))
         if len(taken) < count:
             raise UserError(
-                f"{option} asks for {count} slices, and the {len(patients)} patients on that side "
-                f"have {len(taken)} that are not empty; ask for fewer, or name more splits"
+                f"the {len(patients)} patients on that side have {len(taken)} slices that are not "
+                f"empty, and {option} asks for more",
+                count,
+                "ask for fewer, or name more splits",
             )
         return Slices(
             images=torch.from_numpy(store.read(taken)),

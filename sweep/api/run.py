@@ -13,7 +13,6 @@ from sweep.core.errors import UserError, WorkError
 from sweep.core.records import EpochRecord, TrialRecord
 from sweep.results.callbacks import replay
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow_tracker import resolve_uri
 from sweep.results.progress import Progress
 from sweep.results.trackers import make_tracker, start_trackers
 from sweep.results.trials import TrialLog
@@ -29,7 +28,7 @@ class SweepResult:
     Attributes:
         path: The path of its folder.
         experiment: Its name in MLflow.
-        tracking_uri: The tracking uri of MLflow.
+        tracking_uri: The tracking URI of MLflow; None where it is not told of the sweep.
         objective: The objective that the trials are ranked by.
         failed: Trials without a result, with their errors.
 
@@ -37,7 +36,7 @@ class SweepResult:
 
     path: Path
     experiment: str
-    tracking_uri: str
+    tracking_uri: str | None
     objective: str
     failed: tuple[TrialRecord, ...]
 
@@ -122,8 +121,9 @@ def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -
         raise
     except Exception as error:
         raise WorkError(
-            f"{name} does not take the sweep; received {error}; mend the cause and run "
-            f"`mrisweep sync` again"
+            f"{name} does not take the sweep",
+            error,
+            "mend the cause, and run `mrisweep sync` again",
         ) from error
 
 
@@ -131,8 +131,10 @@ def _refuse_vanishing(path: Path) -> None:
     """In a Ray job a relative path lies in a cache that Ray deletes, and the results with it."""
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not path.is_absolute():
         raise UserError(
-            f"in a Ray job the sweep's folder must be an absolute path on storage that all nodes "
-            f"see; {str(path)!r} would lie in a cache that Ray deletes: add --out /shared/..."
+            "the sweep's folder in a Ray job is not an absolute path, and would lie in a cache "
+            "that Ray deletes",
+            f"{str(path)!r}",
+            "add --out /shared/..., on storage that all nodes see",
         )
 
 
@@ -189,9 +191,12 @@ def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:
     trials = folder.trials()
     failed = tuple(trial for trial in trials if trial.status == "failed")
     if all(trial.best_epoch is None for trial in trials):
+        cause = f"the first failed with: {failed[0].error}" if failed else "none failed"
         raise WorkError(
-            f"no trial came to a result; the first failed with: {failed[0].error}; look into "
-            f"{folder.path}, mend the cause and begin again"
+            "no trial came to a result",
+            f"{folder.path}, where {cause}",
+            "mend the cause, and begin again in another folder",
         )
-    uri = resolve_uri(config.tracking.uri, folder.path)
+    tracking = config.tracking
+    uri = tracking.server(folder.path) if "mlflow" in tracking.to else None
     return SweepResult(folder.path, config.name, uri, config.search.objective, failed)

@@ -38,7 +38,9 @@ def stress_checkpoint(
     """
     if not checkpoint.is_file():
         raise UserError(
-            f"no checkpoint {str(checkpoint)!r}; take one below checkpoints/ of a sweep's folder"
+            "there is no such checkpoint",
+            f"{str(checkpoint)!r}",
+            "take one below checkpoints/ of a sweep's folder",
         )
     loaded = load_checkpoint(checkpoint, default_device())
     info = loaded.info

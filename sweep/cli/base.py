@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where the help is."""
-        raise UserError(f"{message} (see `{self.prog} --help`)")
+        raise UserError("the command cannot be read", message, f"see `{self.prog} --help`")
 
 
 class Defaults(argparse.ArgumentDefaultsHelpFormatter):

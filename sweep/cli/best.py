@@ -46,12 +46,13 @@ def _do_best(options: argparse.Namespace) -> None:
 
     if (options.folder is None) == (options.mlflow is None):
         raise UserError(
-            "best asks either a sweep's folder or, with --mlflow, a tracking server; received "
-            f"{'both' if options.folder else 'neither'}; give one of them"
+            "either a sweep's folder or, with --mlflow, a tracking server is asked",
+            "both" if options.folder else "neither",
+            "give one of them",
         )
     if (options.mlflow is None) != (options.experiment is None):
         raise UserError(
-            "--mlflow URI and --experiment NAME go together; received one of them; give both"
+            "--mlflow URI and --experiment NAME go together", "one of them", "give both"
         )
     by, rows = _asked(options)
     ranked = ranking.best(rows, by, options.norm, options.where, options.top)

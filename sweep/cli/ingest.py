@@ -267,7 +267,9 @@ def _shares(texts: Sequence[str]) -> dict[str, float]:
             shares[name] = float(share)
         except ValueError:
             raise UserError(
-                f"--shares are names with a number, such as train=0.7; received {text!r}"
+                "--shares cannot be read",
+                f"{text!r}",
+                "give names with a number, such as train=0.7",
             ) from None
     return shares
 

@@ -65,15 +65,17 @@ def _verify(store: "Store") -> None:
 
     if not description_is_whole(store):
         raise WorkError(
-            f"the labels, patients, splits or geometry have changed since they were written; "
-            f"received {store.path}; ingest the data again"
+            "the labels, patients, splits or geometry have changed since they were written",
+            store.path,
+            "ingest the data again",
         )
     damaged = damaged_slices(store, counter("slices"))
     if damaged:
         named = ", ".join(map(repr, damaged[:SHOWN]))
         more = f" and {len(damaged) - SHOWN} more" if len(damaged) > SHOWN else ""
         raise WorkError(
-            f"slices have changed since they were written; received {len(damaged)} of "
-            f"{len(store)} in {store.path}: {named}{more}; ingest the data again"
+            "slices have changed since they were written",
+            f"{len(damaged)} of {len(store)} in {store.path}: {named}{more}",
+            "ingest the data again",
         )
     say(f"verified: all {len(store)} slices are as they were written")

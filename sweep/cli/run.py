@@ -47,7 +47,7 @@ def add_resume(commands: Commands) -> None:
 
 def _do_resume(options: argparse.Namespace) -> None:
     if options.trials < 0:
-        raise UserError(f"--trials must be 0 or more; received {options.trials}")
+        raise UserError("--trials is below 0", options.trials, "give 0 or more")
     with _resumable(options.folder):
         from sweep.api.run import resume
 
@@ -60,15 +60,18 @@ def add_sync(commands: Commands) -> None:
         commands,
         "sync",
         _do_sync,
-        "replay a sweep's folder into MLflow; running it twice changes nothing",
+        "replay a sweep's folder into its trackers; running it twice changes nothing",
     )
     sync.add_argument("folder", type=Path, metavar="DIR", help="of the sweep")
 
 
 def _do_sync(options: argparse.Namespace) -> None:
     from sweep.api.run import sync_folder
+    from sweep.results.folder import SweepFolder
 
-    print(f"{sync_folder(options.folder)} trials of {options.folder} are in MLflow")
+    trials = sync_folder(options.folder)
+    told = ", ".join(SweepFolder.open(options.folder).config().tracking.to)
+    print(f"{trials} trials of {options.folder} are in {told}")
 
 
 def _announce(result: Any) -> None:
@@ -81,8 +84,9 @@ def _announce(result: Any) -> None:
     for trial in result.failed:
         say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
     print(f"\nfolder  {result.path}")
-    print(f"MLflow  experiment {result.experiment!r}; to look at it:")
-    print(f"        mlflow ui --backend-store-uri {result.tracking_uri}")
+    if result.tracking_uri:
+        print(f"MLflow  experiment {result.experiment!r}; to look at it:")
+        print(f"        mlflow ui --backend-store-uri {result.tracking_uri}")
 
 
 class _resumable:  # noqa: N801 - reads as a keyword in `with`

@@ -22,7 +22,7 @@ from ray.actor import ActorHandle
 from sweep.cluster.staging import Staging
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.config.sweep import ClusterSettings, Share
-from sweep.core.errors import WorkError
+from sweep.core.errors import UserError, WorkError, within
 from sweep.core.records import Cell, Predictions
 from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.stress import cells_of, default_device, stress_loaded
@@ -102,8 +102,9 @@ class EvaluatorActor:
             status = checkpoint.stat()
         except FileNotFoundError:
             raise WorkError(
-                f"a checkpoint disappeared before it was stress-tested; received {checkpoint}; "
-                f"leave a running sweep's folder as it is, then resume the sweep"
+                "a checkpoint disappeared before it was stress-tested",
+                checkpoint,
+                "leave a running sweep's folder as it is, then resume the sweep",
             ) from None
         key = (checkpoint, status.st_mtime_ns, status.st_size)
         if self.loaded is None or self.loaded[0] != key:
@@ -133,7 +134,10 @@ def start_pool(
     try:
         ray.get([evaluator.ready.remote() for evaluator in pool])
     except ray.exceptions.RayTaskError as error:
-        raise WorkError(f"an evaluator cannot start; {error.cause}") from None
+        cannot = "an evaluator cannot start"
+        if isinstance(error.cause, UserError | WorkError):
+            raise within(cannot, error.cause) from None
+        raise WorkError(cannot, error.cause, "mend the cause, then resume the sweep") from None
     return pool
 
 
@@ -181,7 +185,11 @@ class RemoteEvaluation(NamedTuple):
         """
         found = {item.cell: item for part in ray.get(list(self.calls.values())) for item in part}
         if len(found) < len(self.cells):
-            raise WorkError("an evaluation was waited for that had been cancelled")
+            raise WorkError(
+                "an evaluation was waited for that had been cancelled",
+                "no score",
+                "report this as a fault of mrisweep",
+            )
         return [found[cell] for cell in self.cells]
 
     def cancel(self) -> None:

@@ -59,11 +59,14 @@ def session(settings: ClusterSettings) -> Iterator[None]:
         )
     except ConnectionError as error:
         raise UserError(
-            f"no Ray cluster answers; received {address!r} ({error}); correct the address, or "
-            f"start the cluster"
+            "no Ray cluster answers",
+            f"{address!r} ({error})",
+            "correct the address, or start the cluster",
         ) from None
     except (RuntimeError, OSError) as error:
-        raise WorkError(f"Ray could not be started: {error}") from error
+        raise WorkError(
+            "Ray could not be started", error, "mend the cause, then run again"
+        ) from error
     if threading.current_thread() is threading.main_thread():
         # Ray takes SIGTERM for itself and would end the driver with a dump of its stack.
         signal.signal(signal.SIGTERM, on_terminate)
@@ -113,11 +116,12 @@ def trials_at_a_time(settings: ClusterSettings, available: Mapping[str, float]) 
         have = available[kind]
         if pool + trial > have + 1e-9:
             raise UserError(
-                f"one trial and the evaluators do not fit the cluster together; they take "
+                "one trial and the evaluators do not fit the cluster together",
                 f"{pool + trial:g} {kind.upper()} (trial {trial:g}, evaluators "
-                f"{settings.evaluators} x {getattr(settings.evaluator, kind):g}) and it has "
-                f"{have:g}; lower cluster.trial.{kind}, cluster.evaluators or "
-                f"cluster.evaluator.{kind}, or use a larger cluster"
+                f"{settings.evaluators} x {getattr(settings.evaluator, kind):g}) for a cluster "
+                f"that has {have:g}",
+                f"lower cluster.trial.{kind}, cluster.evaluators or cluster.evaluator.{kind}, or "
+                "use a larger cluster",
             )
         if trial:
             fits.append(int((have - pool + 1e-9) / trial))

@@ -91,9 +91,10 @@ class Staging:
             return staged(folder, self.fingerprint, self.size, self.chunks)
         except (OSError, ValueError, ray.exceptions.RayError) as error:
             raise WorkError(
-                f"the store {self.path} could not be copied to {folder} on "
-                f"{socket.gethostname()}; received {error}; set cluster.stage to a folder of "
-                "local disks, or keep the store where all nodes see it"
+                f"the store {self.path} could not be copied to {folder} on {socket.gethostname()}",
+                error,
+                "set cluster.stage to a folder of local disks, or keep the store where all nodes "
+                "see it",
             ) from error
 
     def _at_path(self) -> Store | None:
@@ -201,8 +202,9 @@ def _opened(copy: Path, fingerprint: str) -> Store:
         found = str(error)
     if found != fingerprint:
         raise WorkError(
-            f"the copy of the store is not the store, with fingerprint {fingerprint}; received "
-            f"{copy} on {socket.gethostname()} ({found}); delete it and resume the sweep"
+            f"the copy of the store is not the store, with fingerprint {fingerprint}",
+            f"{copy} on {socket.gethostname()} ({found})",
+            "delete it and resume the sweep",
         )
     return store
 
@@ -211,7 +213,7 @@ def _refuse_small_disk(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise WorkError(
-            f"a node that does not see the store has no room for a copy of {size / 1e9:.2f} GB; "
-            f"received {free / 1e9:.2f} GB in {folder} on {socket.gethostname()}; set "
-            "cluster.stage to a folder with more, or keep the store where all nodes see it"
+            f"a node that does not see the store has no room for a copy of {size / 1e9:.2f} GB",
+            f"{free / 1e9:.2f} GB in {folder} on {socket.gethostname()}",
+            "set cluster.stage to a folder with more, or keep the store where all nodes see it",
         )

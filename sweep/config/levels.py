@@ -91,7 +91,7 @@ def grid_knobs(grid: str, artifact: str) -> LevelKnobs:
     try:
         return _grid(grid).knobs_of(artifact)
     except ArtifactError as error:
-        raise UserError(str(error)) from None
+        raise UserError(*error.args) from None
 
 
 def bound_knobs(settings: StressSettings, artifacts: Iterable[str]) -> dict[str, LevelKnobs]:
@@ -124,9 +124,9 @@ def reached(settings: StressSettings, artifact: str, levels: Sequence[int]) -> t
     found = tuple(level for level in levels if knob_of(settings, artifact, level) is not None)
     if not found:
         raise UserError(
-            f"an artifact that is asked for reaches at least one of the levels; {artifact!r} "
-            f"reaches none of {list(levels)} of the {settings.grid} grid: ask for lower levels, "
-            f"or leave it out"
+            f"the artifact {artifact!r} reaches none of the levels on the {settings.grid} grid",
+            list(levels),
+            "ask for lower levels, or leave it out",
         )
     return found
 
@@ -157,11 +157,13 @@ def _from_file(name: str) -> Grid:
         return Grid.from_record(record, name)
     except FileNotFoundError:
         raise UserError(
-            f"a grid of levels must be {', '.join(map(repr, GRIDS))} or a file that `mrisweep "
-            f"calibrate` wrote, and there is no file {name!r}"
+            "there is no such grid of levels",
+            f"{name!r}",
+            f"take {' or '.join(map(repr, GRIDS))}, or a file that `mrisweep calibrate` wrote",
         ) from None
     except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
         raise UserError(
-            f"a grid of levels must be a file that `mrisweep calibrate` wrote; {name!r} is none: "
-            f"{error}"
+            "the file of levels cannot be used",
+            f"{name!r} ({error})",
+            "take one that `mrisweep calibrate` wrote",
         ) from None

@@ -21,7 +21,7 @@ LevelKnobs = tuple[float | None, ...]  # a knob value for each level
 def require(ok: bool, name: str, rule: str, received: object) -> None:
     """Raise ``UserError`` unless ``ok``: the setting, its rule, what was received."""
     if not ok:
-        raise UserError(f"{name} must be {rule}; received {received!r}")
+        raise UserError(f"{name} cannot take this value", f"{received!r}", f"give {rule}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +93,9 @@ class DataSettings(Settings):
             for split in map(str, splits):
                 if split in seen:
                     raise UserError(
-                        f"a split serves two purposes; received {split!r} in {seen[split]} and in "
-                        f"{role}; take it out of one of them"
+                        "a split serves two purposes",
+                        f"{split!r} in {seen[split]} and in {role}",
+                        "take it out of one of them",
                     )
                 seen[split] = role
 
@@ -144,7 +145,7 @@ class AugmentSettings(Settings):
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        require(0 <= self.probability <= 1, "probability", "in [0, 1]", self.probability)
+        require(0 <= self.probability <= 1, "probability", "a number from 0 to 1", self.probability)
         require(bool(self.levels), "levels", "at least one level", self.levels)
 
 
@@ -180,7 +181,7 @@ class TrainSettings(Settings):
     def __post_init__(self) -> None:
         require(self.epochs >= 1, "epochs", "1 or more", self.epochs)
         require(self.batch_size >= 2, "batch_size", "2 or more", self.batch_size)
-        require(self.lr > 0, "lr", "greater than 0", self.lr)
+        require(self.lr > 0, "lr", "a number above 0", self.lr)
         require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
         require(self.patience is None or self.patience >= 1, "patience", "1 or more", self.patience)
 
@@ -214,7 +215,7 @@ class StressSettings(Settings):
         require(bool(self.levels), "levels", "at least one level", self.levels)
         require(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
         for name, values in (("artifacts", self.artifacts), ("levels", self.levels)):
-            require(len(set(values)) == len(values), name, "free of duplicates", values)
+            require(len(set(values)) == len(values), name, "each value once", values)
         for artifact, knobs in self.knobs.items():
             rule = f"{len(LEVELS)} values or nulls"
             require(len(knobs) == len(LEVELS), f"knobs.{artifact}", rule, knobs)

@@ -33,21 +33,25 @@ class Dimension:
         """
         if not isinstance(written, dict) or len(written) != 1:
             raise UserError(
-                f"search.space.{name} must be one kind with its values, such as "
-                f"{{log: [1.0e-4, 1.0e-2]}}; received {written!r}"
+                f"search.space.{name} is not one kind with its values",
+                f"{written!r}",
+                "write it for example as {log: [1.0e-4, 1.0e-2]}",
             )
         kind, values = next(iter(written.items()))
         if kind not in KINDS:
             raise UserError(
-                f"search.space.{name} has an unknown kind; received {kind!r}; "
-                f"{nearest(str(kind), KINDS)}"
+                f"search.space.{name} has an unknown kind", f"{kind!r}", nearest(str(kind), KINDS)
             )
         if not isinstance(values, list | tuple) or not values:
-            raise UserError(f"search.space.{name}.{kind} must list values; received {values!r}")
+            raise UserError(
+                f"search.space.{name}.{kind} is not a list of values",
+                f"{values!r}",
+                "list at least one",
+            )
         read = tuple(values) if kind == "choice" else _ends(name, kind, values)
         if len(set(map(repr, read))) != len(read):
             raise UserError(
-                f"search.space.{name}.{kind} lists a value twice; received {list(read)}; drop one"
+                f"search.space.{name}.{kind} lists a value twice", list(read), "drop one"
             )
         return cls(cast(Kind, kind), read)
 
@@ -58,9 +62,13 @@ def _ends(name: str, kind: str, values: list[Any] | tuple[Any, ...]) -> tuple[fl
         low, high = (cast_to(value) for value in values)
     except (TypeError, ValueError):
         raise UserError(
-            f"search.space.{name}.{kind} must be two numbers [low, high]; received {values!r}"
+            f"search.space.{name}.{kind} is not two numbers",
+            f"{values!r}",
+            "write it as [low, high]",
         ) from None
     if low >= high or ("log" in kind and low <= 0):
         rule = "0 < low < high" if "log" in kind else "low < high"
-        raise UserError(f"search.space.{name}.{kind} must have {rule}; received [{low}, {high}]")
+        raise UserError(
+            f"search.space.{name}.{kind} is not {rule}", f"[{low}, {high}]", "correct the two ends"
+        )
     return low, high

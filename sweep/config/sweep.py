@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,8 @@ from sweep.config.settings import (
     require,
 )
 from sweep.config.space import Dimension
-from sweep.core.errors import UserError, nearest, require_known
+from sweep.core.errors import SeveralFaultsError, UserError, nearest, require_known, within
+from sweep.core.text import one_line
 from sweep.metrics import objectives
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
@@ -61,7 +61,7 @@ class SearchSettings(Settings):
     def __post_init__(self) -> None:
         require(self.trials >= 1, "trials", "1 or more", self.trials)
         require(self.grace_epochs >= 1, "grace_epochs", "1 or more", self.grace_epochs)
-        require(self.reduction > 1, "reduction", "greater than 1", self.reduction)
+        require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
         require_known("objective", (self.objective,), objectives())
 
     def dimensions(self) -> dict[str, Dimension]:
@@ -120,7 +120,12 @@ class ClusterSettings(Settings):
     def __post_init__(self) -> None:
         require(self.evaluators >= 1, "evaluators", "1 or more", self.evaluators)
         require(self.retries >= 0, "retries", "0 or more", self.retries)
-        require(self.concurrent is None or self.concurrent >= 1, "concurrent", "1 or more", 0)
+        require(
+            self.concurrent is None or self.concurrent >= 1,
+            "concurrent",
+            "1 or more",
+            self.concurrent,
+        )
         require(
             self.stage is None or Path(self.stage).is_absolute(),
             "stage",
@@ -145,6 +150,10 @@ class TrackingSettings(Settings):
 
     uri: str = "sqlite"
     to: tuple[str, ...] = ("mlflow",)
+
+    def server(self, folder: Path) -> str:
+        """The MLflow server of the sweep in ``folder``, as MLflow takes it."""
+        return f"sqlite:///{folder.parent / 'mlflow.db'}" if self.uri == "sqlite" else self.uri
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +180,7 @@ class SweepConfig(Settings):
         require(
             bool(self.name) and not set(self.name) & set('/\\:*?"<>|'),
             "name",
-            "usable as a folder's name",
+            'a name that a folder can have, without / \\ : * ? " < > |',
             self.name,
         )
         known = artifacts_sim.names()
@@ -206,7 +215,7 @@ class SweepConfig(Settings):
         try:
             config = TypeAdapter(cls).validate_python(_with_families_expanded(raw))
         except ValidationError as error:
-            raise UserError(_explain(error)) from None
+            raise _explained(error) from None
         config._check_space()
         return config
 
@@ -247,18 +256,21 @@ class SweepConfig(Settings):
         for name, dimension in dimensions.items():
             if not name.startswith(SEARCHABLE):
                 raise UserError(
-                    f"search.space: {name!r} cannot be searched, as it changes what trials are "
-                    f"compared on or where they run; searchable are {', '.join(SEARCHABLE)}"
+                    "search.space has a setting that cannot be searched, as it changes what "
+                    "trials are compared on or where they run",
+                    f"{name!r}",
+                    f"search among {', '.join(SEARCHABLE)}",
                 )
             for value in dimension.values:
                 try:
                     self.fixed({name: value})
                 except UserError as error:
-                    raise UserError(f"search.space.{name} offers {value!r}: {error}") from None
+                    raise within(f"search.space.{name} offers {value!r}", error) from None
         if self.search.stratify not in (None, "model.norm", *dimensions):
             raise UserError(
-                f"search.stratify must name a choice of search.space; received "
-                f"{self.search.stratify!r}, {nearest(str(self.search.stratify), dimensions)}"
+                "search.stratify does not name a choice of search.space",
+                f"{self.search.stratify!r}",
+                nearest(str(self.search.stratify), dimensions),
             )
 
 
@@ -279,13 +291,25 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(f"no sweep file {str(path)!r}") from None
+        raise UserError(
+            "there is no such sweep file", f"{str(path)!r}", "correct the path"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the sweep file {str(path)!r} cannot be read: {error}") from None
+        raise UserError(
+            "the sweep file cannot be read",
+            f"{str(path)!r} ({one_line(error)})",
+            "give a text file in UTF-8 that you may read",
+        ) from None
     except yaml.YAMLError as error:
-        raise UserError(f"the sweep file {str(path)!r} is not YAML: {error}") from None
+        raise UserError(
+            "the sweep file is not YAML", f"{str(path)!r} ({one_line(error)})", "correct that line"
+        ) from None
     if not isinstance(raw, dict):
-        raise UserError(f"the sweep file {str(path)!r} must hold keys with values")
+        raise UserError(
+            "the sweep file does not hold keys with values",
+            f"{str(path)!r}",
+            "begin it with name: and data:, as deploy/sweeps/demo.yaml does",
+        )
     return raw
 
 
@@ -299,11 +323,17 @@ def override(raw: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     for text in assignments:
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise UserError(f"--set takes key=value, such as train.epochs=2; received {text!r}")
+            raise UserError(
+                "--set cannot be read", f"{text!r}", "give key=value, such as train.epochs=2"
+            )
         try:
             set_dotted(raw, name.strip(), yaml.safe_load(value))
         except yaml.YAMLError as error:
-            raise UserError(f"--set {name}: the value is not YAML: {error}") from None
+            raise UserError(
+                f"the value of --set {name} is not YAML",
+                f"{value!r} ({one_line(error)})",
+                "correct it, or quote it",
+            ) from None
     return raw
 
 
@@ -320,31 +350,40 @@ def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:
     for parent in parents:
         child = node.setdefault(parent, {})
         if not isinstance(child, dict):
-            raise UserError(f"{name!r} cannot be set: {parent!r} is a value, not a section")
+            raise UserError(
+                f"{name!r} cannot be set",
+                f"{parent!r}, which is a value and no section",
+                "correct the name",
+            )
         node = child
     node[last] = value
 
 
-def _explain(error: ValidationError) -> str:
-    lines = [_line(details) for details in error.errors()]
-    return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
+def _explained(error: ValidationError) -> Exception:
+    errors = [_one(details) for details in error.errors()]
+    return errors[0] if len(errors) == 1 else SeveralFaultsError(errors)
 
 
-def _line(details: ErrorDetails) -> str:
+def _one(details: ErrorDetails) -> Exception:
     path = [str(part) for part in details["loc"]]
     name = ".".join(path)
-    if details["type"] == "unexpected_keyword_argument":
-        return f"unknown setting {name!r}; {nearest(path[-1], _keys(path[:-1]))}"
-    if details["type"] == "missing":
-        return f"{name} is missing and has no default"
     received = details["input"]
-    if isinstance(received, float) and not math.isfinite(received):
-        return f"{name} must be finite; received {received}"
-    message = details["msg"].removeprefix("Value error, ")
-    if details["type"] == "value_error":
-        section = ".".join(path)
-        return f"{section}: {message}" if section else message
-    return f"{name}: {message[0].lower()}{message[1:]}; received {received!r}"
+    match details["type"]:
+        case "value_error":  # of ours, raised when a section was made
+            found = details["ctx"]["error"]
+            return within(name, found) if name else UserError(*found.args)
+        case "unexpected_keyword_argument":
+            hint = nearest(path[-1], _keys(path[:-1]))
+            return UserError("there is no such setting", f"{name!r}", hint)
+        case "missing":
+            return UserError(f"{name} is missing and has no default", "none", f"set {name}")
+        case "dataclass_type":
+            keys = ", ".join(_keys(path))
+            return UserError(f"{name} is a section", f"{received!r}", f"give it keys: {keys}")
+    asked = details["msg"].replace("Input should be", "give")
+    return UserError(
+        f"{name} cannot take this value", f"{received!r}", asked[0].lower() + asked[1:]
+    )
 
 
 def _keys(path: list[str]) -> list[str]:

@@ -20,8 +20,9 @@ def added(group: str) -> dict[str, EntryPoint]:
     for point in entry_points(group=group):
         if found.setdefault(point.name, point).value != point.value:
             raise UserError(
-                f"two packages add {point.name!r} to {group}; received {found[point.name].value} "
-                f"and {point.value}; uninstall one of them"
+                f"two packages add {point.name!r} to {group}",
+                f"{found[point.name].value} and {point.value}",
+                "uninstall one of them",
             )
     return found
 
@@ -38,6 +39,7 @@ def load(point: EntryPoint) -> Any:
     except Exception as error:  # the code of another package can raise anything
         package = point.dist.name if point.dist else "an installed package"
         raise UserError(
-            f"{point.name!r} of {package} cannot be imported; received {type(error).__name__}: "
-            f"{error} from {point.value}; mend or uninstall that package"
+            f"{point.name!r} of {package} cannot be imported",
+            f"{type(error).__name__}: {error} from {point.value}",
+            "mend or uninstall that package",
         ) from error

@@ -32,6 +32,11 @@ def ruled_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([head, "  ".join("-" * width for width in widths), *lines])
 
 
+def one_line(said: object) -> str:
+    """What some libraries say in several lines."""
+    return " ".join(str(said).split())
+
+
 def size_text(sizes: Sequence[float]) -> str:
     """Sizes as in 320 x 320."""
     return " x ".join(f"{size:g}" for size in sizes)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from sweep.core.errors import UserError, WorkError, refuse
+from sweep.core.errors import UnusableError, UserError, WorkError, refuse
 from sweep.ingest.partial import PartialStore, check_room, partial_store
 from sweep.ingest.plan import Item, Plan, Progress, Skipped
 from sweep.ingest.tasks import ItemTask, WriteItems, Written
@@ -73,7 +73,7 @@ def ingest(
     """
     refuse_existing(out)
     if workers < 1:
-        raise UserError(f"At least one worker reads; received {workers}. Take 1 or more.")
+        raise UserError("there would be no worker to read the files", workers, "take 1 or more")
     if strict:
         _refuse_skipped(plan.skipped)
     check_slices(plan.slices, plan.label_names, plan.task)
@@ -83,8 +83,9 @@ def ingest(
             filled, skipped = _make(plan, form, place, out, workers, strict, progress)
     except OSError as error:
         raise WorkError(
-            f"{out} could not be written: {error}. Make room or mend the disk, then run the same "
-            "command: it goes on where it stopped."
+            "the store could not be written",
+            f"{out} ({type(error).__name__}: {error})",
+            "make room or repair the disk, then run the same command: it goes on where it stopped",
         ) from error
     found = sum(len(one.entry.digests) for one in filled.values() if one.found)
     return Report(Store.open(out), skipped, plan.notes, found)
@@ -107,8 +108,9 @@ def _make(
     skipped = (*plan.skipped, *failed)
     if not filled:
         raise UserError(
-            f"A store holds at least one slice, and none of {len(plan.items)} files could be "
-            f"used. {failed[0].reason}"
+            "no file can be used, and the store would hold no slice",
+            f"{len(plan.items)} files, the first: {failed[0].name} ({failed[0].reason})",
+            "repair the files, or correct the manifest",
         )
     _publish(plan, _form(plan, form.pixels, skipped), place, filled, out)
     return filled, skipped
@@ -128,9 +130,9 @@ def _digest(plan: Plan, form: Form) -> str:
 
 def _refuse_skipped(skipped: Sequence[Skipped]) -> None:
     refuse(
-        "With --strict every file can be used",
-        [f"{one.name}: {one.reason}" for one in skipped],
-        "Repair or remove what is named, or leave --strict out.",
+        "files cannot be used, and --strict leaves no file out",
+        [f"{one.name} ({one.reason})" for one in skipped],
+        "repair or remove them, or leave --strict out",
     )
 
 
@@ -167,12 +169,12 @@ def _first_rows(items: Sequence[Item]) -> list[int]:
 
 
 def _crashed(item: Item, death: WorkerCrash) -> Skipped:
-    return Skipped(
-        item.name,
-        f"Reading a file does not end the process that reads it; {item.name} did so twice, with "
-        f"exit code {death.exit_code}: it is damaged, or memory ran out. Repair or remove it, or "
-        "take fewer workers.",
+    error = UnusableError(
+        "the process that reads the file ended twice: the file is damaged, or memory ran out",
+        f"{item.name}, exit code {death.exit_code}",
+        "repair or remove it, or take fewer workers",
     )
+    return Skipped(item.name, str(error))
 
 
 def _publish(

@@ -55,7 +55,7 @@ def plan_images(
     """
     check_size(size)
     if not folder.is_dir():
-        raise UserError(f"Images lie in a folder; there is none at {folder}. Correct the path.")
+        raise UserError("there is no such folder of images", folder, "correct the path")
     rows = read_manifest(manifest)
     names = label_names(rows, manifest)
     shape, skipped = _shape(rows, folder, size)
@@ -106,6 +106,8 @@ def _shape(
             skipped.append(Skipped(row.file, str(error)))
     if not found:
         raise UserError(
-            f"no picture can be used; received {len(skipped)}, the first: {skipped[0].reason}"
+            "no picture can be used",
+            f"{len(skipped)} pictures, the first: {skipped[0].name} ({skipped[0].reason})",
+            "repair the pictures, or correct the manifest",
         )
     return common_shape(found), tuple(skipped)

@@ -54,9 +54,9 @@ class Journal:
             head, entries = _parsed(whole, path)
             if head not in (None, {"plan": plan}):
                 raise UserError(
-                    f"An unfinished ingest is continued with the settings, labels and files that "
-                    f"it began with, and {path.parent} was begun with others. Give those again, "
-                    f"or remove that folder to start anew."
+                    "the unfinished ingest was begun with other settings, labels or files",
+                    path.parent,
+                    "give those it was begun with, or remove that folder to start again",
                 )
             journal = cls(entries, file)
             if head is None:
@@ -98,8 +98,9 @@ def _parsed(lines: Sequence[bytes], path: Path) -> tuple[object, dict[str, Entry
         }
     except (ValueError, LookupError, TypeError) as error:
         raise UserError(
-            f"A journal has one JSON object in each line; {path} is damaged ({error}). "
-            f"Remove {path.parent} to start anew."
+            "the journal of the unfinished ingest is damaged",
+            f"{path} ({type(error).__name__}: {error})",
+            f"remove {path.parent} to start again",
         ) from error
 
 
@@ -108,6 +109,7 @@ def _lock(file: IO[bytes], path: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise UserError(
-            f"One process at a time ingests into a store, and another one writes in {path.parent}. "
-            "Wait for it, or choose another name."
+            "another process is ingesting into this store",
+            path.parent,
+            "wait for it, or choose another name",
         ) from error

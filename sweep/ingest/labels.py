@@ -18,8 +18,9 @@ def label_names(rows: Sequence[Row], manifest: Path) -> tuple[str, ...]:
     names = sorted(frozenset[str]().union(*(row.labels for row in rows)))
     if not names:
         raise UserError(
-            f"A manifest names at least one finding; the column 'label' of {manifest} is empty. "
-            "Fill it where there is a finding."
+            "no row of the manifest names a finding",
+            f"{manifest} with an empty column 'label'",
+            "fill the column where there is a finding",
         )
     return tuple(names)
 

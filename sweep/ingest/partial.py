@@ -65,8 +65,9 @@ def _make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(
-            f"A store lies in a folder that can be written; {folder} cannot be made: {error}. "
-            "Choose another place."
+            "the folder for the unfinished store cannot be made",
+            f"{folder} ({type(error).__name__}: {error})",
+            "choose another place",
         ) from error
 
 
@@ -82,7 +83,9 @@ def check_room(out: Path, draft: Path, slices: int, form: Form) -> None:
     needed = slices * form.bytes_of_slice
     if needed > free:
         raise UserError(
-            f"A store lies on a disk that can hold it; {slices} slices take {needed / 1e9:.3g} GB "
-            f"and {out.parent.resolve()} has {free / 1e9:.3g} GB free. Make room, choose another "
-            "place, or take fewer pixels (--size) or smaller ones (--pixels float16)."
+            "the disk has too little room for the store",
+            f"{slices} slices that take {needed / 1e9:.3g} GB, and {free / 1e9:.3g} GB free in "
+            f"{out.parent.resolve()}",
+            "make room, choose another place, or take fewer pixels (--size) or smaller ones "
+            "(--pixels float16)",
         )

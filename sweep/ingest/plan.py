@@ -121,5 +121,7 @@ def common_shape(
             f"{size_text(shape)} in {len(of_shape)} ({of_shape[0]}, for one)"
             for shape, of_shape in names.items()
         )
-        raise UserError(f"the images of a store must have one size; received {found}; {remedy}")
+        raise UserError(
+            "the images have several sizes, and those of a store have one", found, remedy
+        )
     return next(iter(names))

@@ -56,7 +56,7 @@ def plan_volumes(
     """
     check_size(size)
     if not folder.is_dir():
-        raise UserError(f"Volumes lie in a folder; there is none at {folder}. Correct the path.")
+        raise UserError("there is no such folder of volumes", folder, "correct the path")
     rows = read_manifest(manifest, volumes=True, patients=not form.names_patients)
     names = label_names(rows, manifest)
     found, skipped = _surveyed(rows, folder, form, axis, size, progress)
@@ -106,7 +106,9 @@ def _surveyed(
             progress(done, len(volumes))
     if not found:
         raise UserError(
-            f"no volume can be used; received {len(skipped)}, the first: {skipped[0].reason}"
+            "no volume can be used",
+            f"{len(skipped)} volumes, the first: {skipped[0].name} ({skipped[0].reason})",
+            "repair the volumes, or correct the manifest",
         )
     return found, tuple(skipped)
 
@@ -119,8 +121,9 @@ def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator
         number = row.slice or 0
         if number >= count:
             raise UnusableError(
-                f"A volume has the slices that the manifest names; {row} is beyond the {count} of "
-                "this one, which count from 0. Correct the column 'slice'."
+                "the manifest names a slice that the volume does not have",
+                f"{row} of a volume with {count} slices, which count from 0",
+                "correct the column 'slice'",
             )
         patient = row.patient or outline.patient
         scan = scan_name(patient, row.file)
@@ -145,9 +148,9 @@ def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geo
 
 def _items(found: Sequence[Described], folder: Path, assigner: SplitAssigner) -> tuple[Item, ...]:
     refuse(
-        "Each volume has a patient, of the manifest or its own header",
+        "volumes have no patient, neither in the manifest nor in their own header",
         [volume.slices[0].origin for volume in found if not volume.slices[0].patient],
-        "Fill the column 'patient'.",
+        "fill the column 'patient'",
     )
     assigned = iter(assign_splits([one for volume in found for one in volume.slices], assigner))
     return tuple(

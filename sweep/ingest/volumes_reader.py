@@ -62,8 +62,9 @@ class VolumeReader:
             yield Plane(self._fitted(one))
         if not shows:
             raise UnusableError(
-                f"A volume shows something; each slice taken from {self.folder / item.name} has "
-                "one value only. Remove its rows or repair the file."
+                "each slice taken from the volume has one value only",
+                self.folder / item.name,
+                "remove its rows, or repair the file",
             )
 
     def _fitted(self, one: Section) -> NDArray[np.float32]:

@@ -159,7 +159,7 @@ def require_png(option: str, out: Path) -> None:
 
     """
     if out.suffix.lower() != ".png":
-        raise UserError(f"{option} must be a PNG file; received {str(out)!r}; let it end in .png")
+        raise UserError(f"{option} does not name a PNG file", f"{str(out)!r}", "let it end in .png")
 
 
 def save(strips: Iterable[Image.Image], out: Path) -> None:

@@ -12,7 +12,7 @@ from artifacts_sim import Artifact, ArtifactError, Shift
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from sweep.config.levels import grid_knobs
 from sweep.core.choice import shuffled
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, within
 from sweep.learn.signals import Images
 from sweep.store import Store
 from sweep.store.geometry import PixelMm
@@ -52,8 +52,9 @@ def find_slice(store: Store, key: str | None, seed: int) -> int:
     row = _drawn(store, seed) if key is None else _named(store, key)
     if not store.images[row].any():
         raise UserError(
-            f"a preview needs a slice with signal, and {str(store.keys[row])!r} is empty; "
-            "name another with --slice"
+            "the slice for the preview is empty",
+            f"{str(store.keys[row])!r}",
+            "name another with --slice",
         )
     return row
 
@@ -62,8 +63,9 @@ def _named(store: Store, key: str) -> int:
     found = np.flatnonzero(store.keys == key)
     if not len(found):
         raise UserError(
-            f"--slice must be the key of a slice in {store.path}; received {key!r}; "
-            f"its keys look like {str(store.keys[0])!r}"
+            f"--slice is not the key of a slice in {store.path}",
+            f"{key!r}",
+            f"give one like {str(store.keys[0])!r}",
         )
     return int(found[0])
 
@@ -104,7 +106,7 @@ def row_of(
     try:
         panels = [_panel(art, x, key, knobs[level - 1], seed) for level in levels]
     except ArtifactError as error:
-        raise UserError(f"{name} cannot be drawn on slice {key!r}: {error}") from error
+        raise within(f"{name} cannot be drawn on slice {key!r}", error) from error
     return ArtifactRow(name, art.knob.name, (DamagedPanel(clean), *panels))
 
 

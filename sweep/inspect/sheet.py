@@ -40,7 +40,9 @@ def draw_sheet(store: Store, out: Path, *, per_split: int = 8, seed: int = 0) ->
     """
     require_png("--sheet", out)
     if not 1 <= per_split <= MOST:
-        raise UserError(f"--per-split must be 1 to {MOST} slices of a split; received {per_split}")
+        raise UserError(
+            "--per-split is out of range", per_split, f"give 1 to {MOST} slices of a split"
+        )
     save([*_title(store, seed), *_splits(store, per_split, seed)], out)
 
 

@@ -85,8 +85,9 @@ class CheckpointInfo:
         """
         if missing := [field.name for field in fields(cls) if field.name not in meta]:
             raise UserError(
-                f"the checkpoint does not say how it was trained; received {str(path)!r} without "
-                f"{', '.join(missing)}; take one that a sweep or fit() of this version wrote"
+                "the checkpoint does not say how it was trained",
+                f"{str(path)!r} without {', '.join(missing)}",
+                "take one that a sweep or fit() of this version wrote",
             )
         return cls(
             trial=meta["trial"],
@@ -113,9 +114,10 @@ class CheckpointInfo:
         """Raise ``UserError`` unless the store has this checkpoint's labels and task."""
         if self.labels != tuple(store.label_names) or self.task != store.task:
             raise UserError(
-                f"the store has other labels or another task than the checkpoint; the checkpoint "
-                f"has {list(self.labels)} ({self.task}), the store {list(store.label_names)} "
-                f"({store.task}); take the store that it was trained on, or one like it"
+                "the store has other labels or another task than the checkpoint, "
+                f"{list(self.labels)} ({self.task})",
+                f"{list(store.label_names)} ({store.task}) in {store.path}",
+                "take the store that it was trained on, or one like it",
             )
 
 
@@ -143,4 +145,4 @@ def _as_user_error() -> Iterator[None]:
     try:
         yield
     except mrimodels.ModelError as error:
-        raise UserError(str(error)) from None
+        raise UserError(*error.args) from None

@@ -186,8 +186,9 @@ def check_kept(store: Store) -> None:
     """Raise ``UserError`` unless the store keeps k-space."""
     if not store.has_kspace:
         raise UserError(
-            f"data.signal kspace needs a store that keeps k-space, and {store.path} keeps none: "
-            "ingest the data with 'mrisweep ingest fastmri --kspace', or set data.signal to images"
+            "data.signal is kspace, and the store keeps no k-space",
+            store.path,
+            "ingest the data with `mrisweep ingest fastmri --kspace`, or set data.signal to images",
         )
 
 
@@ -207,7 +208,8 @@ def check_signal(store: Store, signal: Signal) -> None:
     kept = store.read(first)
     if np.linalg.norm(made - kept) > SAME_IMAGE * np.linalg.norm(kept):
         raise UserError(
-            f"data.signal kspace needs images that are the reconstruction of the k-space beside "
-            f"them, and those of {store.path} are not: ingest the data again with --kspace and "
-            "without --size, or set data.signal to images"
+            "data.signal is kspace, and the images of the store are not the reconstruction of "
+            "the k-space beside them",
+            store.path,
+            "ingest the data again with --kspace and without --size, or set data.signal to images",
         )

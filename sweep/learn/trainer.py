@@ -152,8 +152,9 @@ class Trainer:
         model, spec = mrimodels.load(files.epoch(saved["epoch"]), device=self.device)
         if spec != self.spec:
             raise WorkError(
-                f"the checkpoint is of another network than this trial's {self.spec}; received "
-                f"{spec} in {files.path}; remove that folder and resume the sweep"
+                f"the checkpoint is of another network than this trial's {self.spec}",
+                f"{spec} in {files.path}",
+                "remove that folder and resume the sweep",
             )
         self.model.load_state_dict(model.state_dict())
         self.optimizer.load_state_dict(saved["optimizer"])

@@ -44,13 +44,13 @@ class Metric:
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or self.name in SCORE_COLUMNS:
             raise ValueError(
-                f"the name of a metric must be an identifier, and none of "
+                "the name of a metric is not an identifier, or is one of "
                 f"{', '.join(sorted(SCORE_COLUMNS))}; received {self.name!r}; choose another"
             )
         if self.may_be_objective and not self.higher_is_better:
             raise ValueError(
-                f"an objective is maximised, and less of {self.name!r} is better; set "
-                "may_be_objective=False, or negate the metric"
+                "an objective is maximised, and less of this metric is better; received "
+                f"{self.name!r}; set may_be_objective=False, or negate the metric"
             )
 
     @property
@@ -87,8 +87,10 @@ def metrics() -> Mapping[str, Metric]:
         one = load(point)
         if not isinstance(one, Metric) or one.name != name or name in table:
             raise UserError(
-                f"the entry point {name!r} of {GROUP} must name a Metric of a new name {name!r}; "
-                f"received {one!r} from {point.value}; mend or uninstall that package"
+                f"the entry point {name!r} of {GROUP} does not name a Metric of a new name "
+                f"{name!r}",
+                f"{one!r} from {point.value}",
+                "mend or uninstall that package",
             )
         table[name] = one
     return MappingProxyType(table)

@@ -104,12 +104,18 @@ def _patient(number: int, seed: int, matrix: Matrix) -> Volume:
 
 def _check_numbers(patients: int, matrix: Matrix) -> None:
     if patients < 2:
-        raise UserError(f"A phantom has at least 2 patients, every second one ill; got {patients}.")
+        raise UserError(
+            "the phantom would have fewer than 2 patients, of whom every second has a lesion",
+            patients,
+            "take at least 2",
+        )
     fits = SMALLEST <= matrix.size <= min(matrix.rows, matrix.columns)
     if min(matrix.slices, matrix.coils) < 1 or not fits:
         raise UserError(
-            f"A phantom has at least 1 slice and 1 coil, and an image of at least {SMALLEST} "
-            f"pixels that fits into its k-space; got {matrix}. Choose other sizes."
+            f"the phantom would have no slice, no coil, an image below {SMALLEST} pixels, or one "
+            "that does not fit into its k-space",
+            matrix,
+            "choose other sizes",
         )
 
 
@@ -118,8 +124,9 @@ def _building(out: Path) -> Iterator[Path]:
     """Give a temporary folder beside ``out``; when the block ends well, it becomes ``out``."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(
-            f"A phantom is made in a new or empty folder, and {out} is not. "
-            "Remove it or choose another name."
+            "the folder for the phantom is neither new nor empty",
+            out,
+            "remove it or choose another name",
         )
     folder = out.resolve().with_name(f".{out.resolve().name}.{uuid.uuid4().hex[:8]}.tmp")
     try:

@@ -59,8 +59,10 @@ class SweepFolder:
         """Raise ``UserError`` if there is anything at ``path``."""
         if path.exists():
             raise UserError(
-                f"the folder of a new sweep exists; received {str(path)!r}; choose another with "
-                f"--out, or continue the sweep in it with `mrisweep resume {path}`"
+                "the folder of a new sweep exists",
+                f"{str(path)!r}",
+                "choose another with --out, or continue the sweep in it with `mrisweep resume "
+                f"{path}`",
             )
 
     @classmethod
@@ -89,9 +91,15 @@ class SweepFolder:
         """
         folder = cls(path.resolve())
         if not folder.path.is_dir():
-            raise UserError(f"no sweep folder {str(path)!r}")
+            raise UserError(
+                "there is no such folder of a sweep", f"{str(path)!r}", "correct the path"
+            )
         if not folder._config_file.exists():
-            raise UserError(f"{str(path)!r} is not a sweep's folder: it has no sweep.yaml")
+            raise UserError(
+                "the folder is not a sweep's, as it has no sweep.yaml",
+                f"{str(path)!r}",
+                "give the folder that `mrisweep run` named",
+            )
         return folder
 
     @cached_property
@@ -137,8 +145,9 @@ class SweepFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise UserError(
-                    f"another process drives this sweep; received {str(self.path)!r}; wait for "
-                    f"it, or stop it first"
+                    "another process drives this sweep",
+                    f"{str(self.path)!r}",
+                    "wait for it, or stop it first",
                 ) from None
             yield
 

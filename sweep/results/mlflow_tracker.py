@@ -87,11 +87,6 @@ for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
 
-def resolve_uri(uri: str, folder: Path) -> str:
-    """The tracking URI of a sweep: ``sqlite`` is a database beside the sweep's folder."""
-    return f"sqlite:///{folder.parent / 'mlflow.db'}" if uri == "sqlite" else uri
-
-
 class MLflowTracker:
     """Writes one sweep to a tracking server.
 
@@ -107,7 +102,7 @@ class MLflowTracker:
     def __init__(self, folder: SweepFolder, config: SweepConfig) -> None:
         self.folder = folder
         self.config = config
-        self.uri = resolve_uri(config.tracking.uri, folder.path)
+        self.uri = config.tracking.server(folder.path)
         self.client = mlflow.MlflowClient(tracking_uri=self.uri)
         self.experiment = self._experiment()
         self.parent = self._parent()
@@ -297,13 +292,14 @@ def _search(uri: str, experiment: str, role: str) -> Iterator[Run]:
         found = client.get_experiment_by_name(experiment)
     except mlflow.exceptions.MlflowException as error:
         raise UserError(
-            f"the tracking server does not answer; received {error} from {uri!r}; correct the "
-            f"address, or start the server"
+            "the tracking server does not answer",
+            f"{error} from {uri!r}",
+            "correct the address, or start the server",
         ) from None
     if found is None:
         names = ", ".join(sorted(item.name for item in client.search_experiments()))
         raise UserError(
-            f"there is no such experiment on {uri}; received {experiment!r}; there are: {names}"
+            f"there is no such experiment on {uri}", f"{experiment!r}", f"take one of {names}"
         )
     token: str | None = None
     while True:

@@ -98,9 +98,11 @@ def best(
     found = list(rows)
     known = {name for row in found for name in row.metrics}
     if top is not None and top < 1:
-        raise UserError(f"--top must be 1 or more; received {top}")
+        raise UserError("--top is below 1", top, "give 1 or more")
     if found and norm is not None and norm not in {row.norm for row in found}:
-        raise UserError(f"no trial has norm {norm!r}; {nearest(norm, {r.norm for r in found})}")
+        raise UserError(
+            "no trial has this norm", f"{norm!r}", nearest(norm, {r.norm for r in found})
+        )
     holds = [_condition(text, known) for text in where]
     if found:
         _require_metric(by, known)
@@ -135,7 +137,7 @@ def _from_record(folder: SweepFolder, record: TrialRecord) -> Ranked:
 
 def _require_metric(name: str, known: set[str]) -> None:
     if name not in known:
-        raise UserError(f"no trial has a metric {name!r}; {nearest(name, known)}")
+        raise UserError("no trial has this metric", f"{name!r}", nearest(name, known))
 
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
@@ -150,12 +152,18 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 def _condition(text: str, known: set[str]) -> Callable[[Ranked], bool]:
     match = re.fullmatch(r"\s*([^<>=\s]+)\s*(>=|<=|==|>|<)\s*([-+.\deE]+)\s*", text)
     if match is None:
-        raise UserError(f"--where takes METRIC>=NUMBER, such as 'clean/auroc>=0.9'; got {text!r}")
+        raise UserError(
+            "--where cannot be read", f"{text!r}", "give METRIC>=NUMBER, such as 'clean/auroc>=0.9'"
+        )
     name, sign, written = match.groups()
     try:
         bound = float(written)
     except ValueError:
-        raise UserError(f"--where {text!r}: {written!r} is not a number") from None
+        raise UserError(
+            "--where compares with something that is not a number",
+            f"{written!r} in {text!r}",
+            "give METRIC>=NUMBER, such as 'clean/auroc>=0.9'",
+        ) from None
     if known:
         _require_metric(name, known)
     # A missing value fulfils no condition: NaN compares false.

@@ -159,4 +159,8 @@ def _read(path: Path) -> pa.Table:
     try:
         return pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise WorkError(f"the table {str(path)!r} cannot be read: {error}") from None
+        raise WorkError(
+            "the table cannot be read",
+            f"{str(path)!r} ({error})",
+            "restore the file from a copy, or run the sweep in another folder",
+        ) from None

@@ -59,8 +59,9 @@ class Suggestion(NamedTuple):
         """
         if set(config) != set(cls._fields):
             raise WorkError(
-                f"a trial of Tune's is none of this sweep; received the keys {sorted(config)} "
-                f"instead of {sorted(cls._fields)}; run sweeps by `mrisweep run`"
+                "a trial of Tune's is not one of this sweep",
+                f"the keys {sorted(config)} instead of {sorted(cls._fields)}",
+                "run sweeps by `mrisweep run`",
             )
         return cls(**config)
 

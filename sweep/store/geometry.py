@@ -55,7 +55,7 @@ class Geometry:
     def __post_init__(self) -> None:
         lengths = [*(self.pixel_mm or ()), *([self.thickness_mm] if self.thickness_mm else [])]
         if not all(0 < length < math.inf for length in lengths):
-            raise ValueError(f"lengths are above 0 mm; received {self}")
+            raise ValueError(f"lengths are not finite and above 0 mm; received {self}")
 
 
 UNKNOWN = Geometry()

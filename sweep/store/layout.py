@@ -117,7 +117,7 @@ def offset_of(dataset: h5py.Dataset) -> int:
     """First byte of a contiguous dataset in its file."""
     offset: int | None = dataset.id.get_offset()
     if offset is None:
-        raise ValueError(f"{dataset.name} is not contiguous")
+        raise ValueError(f"the dataset is not contiguous; received {dataset.name}")
     return offset
 
 
@@ -178,7 +178,7 @@ def _numbers(values: Sequence[object], shape: tuple[int, ...]) -> NDArray[np.gen
 def _sampling(geometry: Geometry) -> tuple[int, ...]:
     sampling = geometry.sampling
     if sampling is None:
-        raise ValueError("a slice with k-space says how it was sampled; received none")
+        raise ValueError("a slice with k-space does not say how it was sampled; received none")
     return sampling.coils, sampling.rows, sampling.columns, *sampling.acquired
 
 

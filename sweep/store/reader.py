@@ -158,7 +158,9 @@ class Store:
 
         """
         if self.frame is None:
-            raise UserError(f"{self.path} keeps no k-space: ingest the data with --kspace.")
+            raise UserError(
+                "the store keeps no k-space", self.path, "ingest the data with --kspace"
+            )
         coils, rows, columns, *_ = self.columns[SAMPLING][row].tolist()
         return self._framed(row, self.frame)[frame_slices(self.frame, coils, rows, columns)]
 
@@ -201,8 +203,9 @@ class Store:
             if name not in counts:
                 known = ", ".join(f"{split!r} ({count} slices)" for split, count in counts.items())
                 raise UserError(
-                    f"A split must be in the store, and {name!r} is not in {self.path}, "
-                    f"which has {known}; {nearest(name, counts)}"
+                    "there is no such split in the store",
+                    f"{name!r} for {self.path}, which has {known}",
+                    nearest(name, counts),
                 )
         return np.flatnonzero(np.isin(self.splits, names))
 
@@ -226,7 +229,9 @@ class Store:
 @contextmanager
 def _reading(path: Path) -> Iterator[h5py.File]:
     if not path.is_file():
-        raise UserError(f"A store is a file, and there is none at {path}. Run 'mrisweep ingest'.")
+        raise UserError(
+            "there is no such store", path, "correct the path, or make it with 'mrisweep ingest'"
+        )
     kind = "truncated or damaged" if h5py.is_hdf5(path) else "not an HDF5 file"
     try:
         # The file never changes once it has its name, and locks fail on some shared file systems.
@@ -234,7 +239,9 @@ def _reading(path: Path) -> Iterator[h5py.File]:
             yield file
     except (OSError, KeyError, RuntimeError) as error:  # what h5py makes of damage
         raise UserError(
-            f"A store is a readable HDF5 file; {path} is {kind} ({error}). Ingest the data again."
+            "the store is not a readable HDF5 file",
+            f"{path}, {kind} ({type(error).__name__}: {error})",
+            "ingest the data again",
         ) from error
 
 
@@ -243,22 +250,25 @@ def _check_format(file: h5py.File, path: Path) -> None:
     if found != FORMAT_VERSION:
         version = "none" if found is None else f"version {found}"
         raise UserError(
-            f"the store's format is not version {FORMAT_VERSION}, which this program reads; "
-            f"received {version} in {path}; ingest the data again with this program"
+            f"the store's format is not version {FORMAT_VERSION}, which this program reads",
+            f"{version} in {path}",
+            "ingest the data again with this program",
         )
     missing = [name for name in DATASETS if name not in file]
     missing += [name for name in ATTRIBUTES if name not in file.attrs]
     if missing:
         raise UserError(
-            f"A store has {', '.join((*DATASETS, *ATTRIBUTES))}; {path} lacks "
-            f"{', '.join(missing)}. Ingest the data again."
+            "the store lacks datasets or attributes",
+            f"{path} without {', '.join(missing)}",
+            "ingest the data again",
         )
     images = file["images"]
     if images.ndim != 3 or images.dtype not in PIXELS or images.id.get_offset() is None:
         raise UserError(
-            "The images of a store are float32 or float16 (slice, row, column), contiguous and "
-            f"uncompressed; {path} holds {images.dtype} {images.shape}, chunks {images.chunks}. "
-            "Ingest the data again."
+            "the images of the store are not float32 or float16 (slice, row, column), contiguous "
+            "and uncompressed",
+            f"{images.dtype} {images.shape}, chunks {images.chunks}, in {path}",
+            "ingest the data again",
         )
 
 
@@ -266,8 +276,9 @@ def _fingerprint(file: h5py.File, path: Path) -> str:
     fingerprint = bytes(file["fingerprint"][()]).decode("ascii", "replace")
     if len(fingerprint) != 64:
         raise UserError(
-            f"A store has a fingerprint, and {path} was left without one. "
-            "Run the same `mrisweep ingest` again: it goes on where it stopped."
+            "the store has no fingerprint, as its ingest was not completed",
+            path,
+            "run the same 'mrisweep ingest' again: it goes on where it stopped",
         )
     return fingerprint
 
@@ -308,7 +319,8 @@ def _reopen(path: Path, fingerprint: str) -> Store:
     store = Store.open(path)
     if store.fingerprint != fingerprint:
         raise UserError(
-            f"A store does not change under a running sweep; {path} had the fingerprint "
-            f"{fingerprint} and now has {store.fingerprint}. Put the first store back."
+            "the store was changed during the sweep",
+            f"{path}, which had the fingerprint {fingerprint} and has {store.fingerprint}",
+            "put the first store back",
         )
     return store

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.errors import UserError, refuse
+from sweep.core.errors import UserError, refuse, require_known
 from sweep.store.geometry import UNKNOWN, Geometry
 
 Task = Literal["multiclass", "multilabel"]
@@ -67,13 +67,13 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
 
     """
     if not slices:
-        raise UserError("A store holds at least one slice, and none was given. Add slices.")
-    if task not in get_args(Task):
-        raise UserError(f"A task is one of {', '.join(get_args(Task))}; received {task!r}.")
+        raise UserError("the store would hold no slice", "none", "add slices")
+    require_known("the task", [task], get_args(Task))
     if not label_names or len(set(label_names)) < len(label_names):
-        received = ", ".join(label_names) or "none"
         raise UserError(
-            f"A store has at least one label, each named once; received: {received}. Correct them."
+            "the store would have no label, or one label twice",
+            ", ".join(map(repr, label_names)) or "none",
+            "name at least one label, and each label once",
         )
     _check_names(slices)
     _check_labels(slices, frozenset(label_names), task)
@@ -92,22 +92,26 @@ def multi_hot(slices: Sequence[Slice], label_names: Sequence[str]) -> NDArray[np
 
 def _check_names(slices: Sequence[Slice]) -> None:
     empty = [one.origin for one in slices if not (one.key and one.patient and one.split)]
-    refuse("Key, patient and split of a slice are not empty", empty, "Fill them in.")
+    refuse("slices have an empty key, patient or split", empty, "fill them in")
     counts = Counter(one.key for one in slices)
     repeated = [f"{one.key!r} at {one.origin}" for one in slices if counts[one.key] > 1]
-    refuse("The key of a slice is unique in its store", repeated, "Rename or drop the repeats.")
+    refuse("several slices have the same key", repeated, "rename or drop the repeats")
 
 
 def _check_labels(slices: Sequence[Slice], known: frozenset[str], task: Task) -> None:
     unknown = [
         f"{sorted(one.labels - known)} at {one.origin}" for one in slices if one.labels - known
     ]
-    refuse(f"Labels are among {sorted(known)}", unknown, "Correct them or name them all.")
+    refuse(
+        f"slices have labels outside {sorted(known)}",
+        unknown,
+        "correct them, or name all labels of the store",
+    )
     if task == "multiclass":
         refuse(
-            "In a multiclass task each slice has exactly one label",
+            "slices of a multiclass task do not have exactly one label",
             [f"{sorted(one.labels)} at {one.origin}" for one in slices if len(one.labels) != 1],
-            "Give one label each, or take task 'multilabel'.",
+            "give each slice one label, or take the task 'multilabel'",
         )
 
 
@@ -119,11 +123,11 @@ def _check_splits(slices: Sequence[Slice]) -> None:
         if other.split != one.split:
             clashes.setdefault(
                 one.patient,
-                f"patient {one.patient!r} is in split {other.split!r} at {other.origin} "
+                f"patient {one.patient!r} in split {other.split!r} at {other.origin} "
                 f"and in split {one.split!r} at {one.origin}",
             )
     refuse(
-        "All slices of a patient belong to one split, or the test score is flattered",
+        "slices of one patient are in several splits, which flatters the test score",
         list(clashes.values()),
-        "Give each patient one split.",
+        "give each patient one split",
     )

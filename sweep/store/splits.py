@@ -29,8 +29,9 @@ class SplitAssigner:
         shares = self.shares.values()
         if len(shares) < 2 or min(shares) <= 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
             raise UserError(
-                "Patients are assigned to at least 2 splits whose shares are above 0 and sum to 1; "
-                f"received {dict(self.shares)}. Correct the shares."
+                "there are fewer than 2 splits, or their shares are not above 0 with the sum 1",
+                dict(self.shares),
+                "correct the shares",
             )
 
     def to_plain(self) -> dict[str, object]:
@@ -68,9 +69,10 @@ class SplitAssigner:
         empty = [split for split, taken in seats.items() if not taken]
         if empty:
             raise UserError(
-                f"Each split has at least one patient; {len(findings)} patients leave "
-                f"{', '.join(map(repr, empty))} of {len(seats)} splits empty. "
-                "Choose fewer splits or other shares."
+                "splits would have no patient",
+                f"{len(findings)} patients, which leave {', '.join(map(repr, empty))} of "
+                f"{len(seats)} splits empty",
+                "choose fewer splits or other shares",
             )
         return assigned
 
@@ -83,7 +85,7 @@ def equal_folds(folds: int) -> dict[str, float]:
 
     """
     if folds < 2:
-        raise UserError(f"There are at least 2 folds; received {folds}. Choose another number.")
+        raise UserError("there would be fewer than 2 folds", folds, "take at least 2")
     return {str(number): 1 / folds for number in range(1, folds + 1)}
 
 
@@ -99,8 +101,9 @@ def assign_splits(slices: Sequence[Slice], assigner: SplitAssigner) -> list[Slic
         return list(slices)
     if len(open_) < len(slices):
         raise UserError(
-            f"Either every slice comes with a split or none does; {len(open_)} of {len(slices)} "
-            f"have none, {open_[0].origin} the first. Fill them in or leave the column out."
+            "some slices come with a split and others do not",
+            f"{len(open_)} of {len(slices)} slices without a split, {open_[0].origin} the first",
+            "fill them in or leave the column out",
         )
     findings: dict[str, frozenset[str]] = {}
     for one in slices:

@@ -106,14 +106,16 @@ class StoreWriter:
     ) -> None:
         if image.shape != self.shape or (kspace is None) != (self.frame is None):
             raise ValueError(
-                f"slices are {self.shape} with k-space in {self.frame}; received {image.shape} "
-                f"with {None if kspace is None else kspace.shape} at {origin}"
+                f"the slice is not {self.shape} with k-space in {self.frame}; "
+                f"received {image.shape} with {None if kspace is None else kspace.shape} "
+                f"at {origin}"
             )
         for values in (image, kspace):
             if values is not None and not np.isfinite(values).all():
                 raise UnusableError(
-                    f"Pixels and samples are finite numbers; {origin} has NaN or infinity. "
-                    "Repair the file."
+                    "pixels or samples are not finite numbers",
+                    f"{origin}, which has NaN or infinity",
+                    "repair the file",
                 )
 
     def _store(self, row: int, one: "_Stored") -> bytes:

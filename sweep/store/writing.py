@@ -24,7 +24,7 @@ def refuse_existing(path: Path) -> None:
     """
     if path.exists():
         raise UserError(
-            f"A store is never overwritten, and {path} exists. Remove it or choose another name."
+            "the store exists, and is never overwritten", path, "remove it or choose another name"
         )
 
 

@@ -75,8 +75,11 @@ def test_a_package_can_add_one_and_nothing_is_imported_before_it_is_asked_for(
     ("source", "message"),
     [
         ("raise OSError('gone')", r"of mine cannot be imported; received OSError: gone"),
-        ("Shading = 3", r"is no artifact of that name; received 3"),
-        ("from artifacts_sim.kinds.bias import Bias as Shading", r"is no artifact of that name"),
+        ("Shading = 3", r"is not an artifact of that name; received 3"),
+        (
+            "from artifacts_sim.kinds.bias import Bias as Shading",
+            r"is not an artifact of that name",
+        ),
     ],
 )
 def test_a_broken_package_is_named(

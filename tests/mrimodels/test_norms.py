@@ -123,5 +123,8 @@ def test_study_widths_get_the_32_groups_of_the_paper():
 
 @pytest.mark.parametrize("channels", [1, 0, -4])
 def test_too_few_channels_for_a_group_are_refused(channels):
-    with pytest.raises(ModelError, match=f"at least 2 channels.*received {channels}; use a wider"):
+    with pytest.raises(
+        ModelError,
+        match=f"too few channels: .*at least 2 channels.*received {channels}; use a wider",
+    ):
         group_count(channels)

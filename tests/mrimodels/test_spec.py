@@ -35,20 +35,20 @@ def test_a_spec_is_frozen(make_spec):
 def test_an_unknown_name_is_answered_with_the_known_ones_and_the_nearest(
     make_spec, field, name, nearest
 ):
-    with pytest.raises(ModelError, match=f"{field} must be one of .*{nearest}.* '{nearest}'"):
+    with pytest.raises(ModelError, match=f"{field} is not one of .*{nearest}.* '{nearest}'"):
         make_spec(**{field: name})
 
 
 @pytest.mark.parametrize("name", [None, 3, ["group"]])
 def test_a_name_must_be_a_string(make_spec, name):
-    with pytest.raises(ModelError, match="norm must be one of batch, group, instance, layer"):
+    with pytest.raises(ModelError, match="norm is not one of batch, group, instance, layer"):
         make_spec(norm=name)
 
 
 @pytest.mark.parametrize("field", ["in_channels", "n_outputs", "width", "stem_stride"])
 @pytest.mark.parametrize("value", [0, -1, 2.0, True, "2", None])
 def test_counts_are_plain_positive_integers(make_spec, field, value):
-    with pytest.raises(ModelError, match=f"{field} must be an integer.*received {value!r}"):
+    with pytest.raises(ModelError, match=f"{field} is not an integer.*received {value!r}"):
         make_spec(**{field: value})
 
 
@@ -60,7 +60,7 @@ def test_a_width_leaves_two_channels_for_a_group(make_spec):
 
 def test_a_stride_past_the_stem_kernel_is_refused(make_spec):
     assert make_spec(stem_stride=3).stem_stride == 3
-    with pytest.raises(ModelError, match="skips pixels: received 4"):
+    with pytest.raises(ModelError, match="skips pixels; received 4"):
         make_spec(stem_stride=4)
 
 
@@ -72,12 +72,12 @@ def test_dropout_is_a_probability_below_one(make_spec, value):
 
 @pytest.mark.parametrize("value", [0, -1e-5, float("inf"), float("nan")])
 def test_norm_eps_is_positive_and_finite(make_spec, value):
-    with pytest.raises(ModelError, match="norm_eps must be positive and finite"):
+    with pytest.raises(ModelError, match="norm_eps is not positive and finite"):
         make_spec(norm_eps=value)
 
 
 @pytest.mark.parametrize("field", ["dropout", "norm_eps"])
 @pytest.mark.parametrize("value", ["1e-5", None, True])
 def test_rates_are_numbers(make_spec, field, value):
-    with pytest.raises(ModelError, match=f"{field} must be a number"):
+    with pytest.raises(ModelError, match=f"{field} is not a number"):
         make_spec(**{field: value})

@@ -6,8 +6,8 @@ from typing import Any
 
 import mlflow
 
+from sweep.config.sweep import TrackingSettings
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow_tracker import resolve_uri
 
 
 @dataclass
@@ -46,7 +46,7 @@ def read_jsonl(folder: SweepFolder) -> dict[str, Told]:
 
 def read_mlflow(folder: SweepFolder) -> dict[str, Told]:
     """From the database beside the folder."""
-    reader = mlflow.MlflowClient(tracking_uri=resolve_uri("sqlite", folder.path))
+    reader = mlflow.MlflowClient(tracking_uri=TrackingSettings().server(folder.path))
     experiment = reader.get_experiment_by_name(folder.config().name)
     told = {}
     for run in reader.search_runs([experiment.experiment_id], "tags.role = 'trial'"):

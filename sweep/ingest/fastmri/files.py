@@ -24,9 +24,9 @@ def find_volumes(folders: Sequence[Path]) -> dict[str, Path]:
 
     """
     refuse(
-        "Volumes lie in folders",
-        [f"{folder} is not one" for folder in folders if not folder.is_dir()],
-        "Correct the path.",
+        "there is no such folder of volumes",
+        [str(folder) for folder in folders if not folder.is_dir()],
+        "correct the path",
     )
     found: dict[str, list[Path]] = {}
     seen: set[tuple[int, int]] = set()
@@ -35,14 +35,15 @@ def find_volumes(folders: Sequence[Path]) -> dict[str, Path]:
             found.setdefault(volume_name(path.name), []).append(path)
     repeated = [" and ".join(map(str, paths)) for paths in found.values() if len(paths) > 1]
     refuse(
-        "The name of a volume is unique, or labels could not tell which is meant",
+        "several volumes have the same name, so that labels cannot tell which one they mean",
         repeated,
-        "Remove or rename the repeats.",
+        "remove or rename the repeats",
     )
     if not found:
         raise UserError(
-            f"Volumes are files *{SUFFIX}; there is none below {', '.join(map(str, folders))}. "
-            "Name the folder that they are in."
+            f"there is no volume, a file *{SUFFIX}, in the folders or below them",
+            ", ".join(map(str, folders)) or "no folder",
+            "name the folder that the volumes are in",
         )
     return {name: found[name][0] for name in sorted(found)}
 
@@ -61,5 +62,7 @@ def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
 
 def _refuse_folder(error: OSError) -> None:
     raise UserError(
-        f"The folders can be read; {error.filename}: {error.strerror}. Correct its permissions."
+        "the folder cannot be read",
+        f"{error.filename} ({type(error).__name__}: {error.strerror})",
+        "correct its permissions",
     ) from error

@@ -56,11 +56,11 @@ def read_findings(path: Path) -> Findings:
             other than Yes or No.
 
     """
-    rows = read_table(path, "A label file", COLUMNS)
+    rows = read_table(path, "label file", COLUMNS)
     refuse(
-        f"A label file has a slice from 0 and a study level Yes or No in each row ({path})",
+        f"rows of the label file {path} have no slice number from 0, or no study level Yes or No",
         [_shown(row) for row in rows if not _well_formed(row)],
-        "Correct the rows.",
+        "correct the rows",
     )
     unique = {row.whole: _finding(row) for row in rows}
     return Findings(tuple(unique.values()), len(rows) - len(unique))
@@ -84,16 +84,18 @@ def read_reviewed(path: Path, known: Collection[str]) -> Reviewed:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"A list of reviewed volumes is a text file in UTF-8; {path}: {error}. "
-            "Give another file."
+            "the list of reviewed volumes is not a text file in UTF-8",
+            f"{path} ({type(error).__name__}: {error})",
+            "give another file",
         ) from error
     names = [volume_name(line) for line in lines if line.strip()]
     stray = tuple(name for name in names if len(name.split()) > 1 and name not in known)
     files = frozenset(names).difference(stray)
     if not files:
         raise UserError(
-            f"A list of reviewed volumes has a name in each line; {path} has none. "
-            "Give another file, or 'all'."
+            "the list of reviewed volumes names no volume",
+            path,
+            "give a file with a name in each line, or 'all'",
         )
     return Reviewed(files, stray)
 
@@ -104,7 +106,7 @@ def _well_formed(row: Row) -> bool:
 
 
 def _shown(row: Row) -> str:
-    return f"row {row.number} has {row.cells['slice']!r} and {row.cells['study_level']!r}"
+    return f"row {row.number} with {row.cells['slice']!r} and {row.cells['study_level']!r}"
 
 
 def _finding(row: Row) -> Finding:

@@ -30,12 +30,12 @@ def read_patients(path: Path, split_column: str | None) -> dict[str, Patient]:
 
     """
     columns = COLUMNS | ({"split": (split_column,)} if split_column else {})
-    rows = read_table(path, "A table of patients", columns)
+    rows = read_table(path, "table of patients", columns)
     counts = Counter(volume_name(row.cells["file"]) for row in rows)
     refuse(
-        f"A table of patients names a volume once ({path})",
-        [f"{name} has {count} rows" for name, count in counts.items() if count > 1],
-        "Remove the repeats.",
+        f"the table of patients {path} names volumes more than once",
+        [f"{name} in {count} rows" for name, count in counts.items() if count > 1],
+        "remove the repeats",
     )
     return {
         volume_name(row.cells["file"]): Patient(row.cells["patient"], row.cells.get("split", ""))

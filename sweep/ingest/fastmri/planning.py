@@ -115,26 +115,29 @@ def _check_settings(
 ) -> None:
     if kspace and reconstruction in ("rss", "esc"):
         raise UserError(
-            "With k-space kept, images are made of it, so that clean and corrupted ones are of one "
-            f"acquisition; received --reconstruction {reconstruction}. Leave one of the two out."
+            "--kspace excludes stored images, as clean and corrupted images are to come from one "
+            "acquisition",
+            f"--kspace and --reconstruction {reconstruction}",
+            "leave one of the two out",
         )
     if kspace and size is not None:
         raise UserError(
-            "With k-space kept, images keep the size of their acquisition; received --size "
-            f"{size}. Leave one of the two out."
+            "--kspace excludes --size, as images with k-space keep the size of their acquisition",
+            f"--kspace and --size {size}",
+            "leave one of the two out",
         )
     check_size(size)
     if max_columns < 1:
-        raise UserError(f"Columns are counted from 1; received at most {max_columns}.")
+        raise UserError("the limit of columns is below 1", max_columns, "take at least 1")
 
 
 def _taken(found: Mapping[str, Path], tables: Tables) -> dict[str, Path]:
     taken = {name: path for name, path in found.items() if tables.takes(name)}
     if not taken:
         raise UserError(
-            f"At least one volume is reviewed; of the {len(found)} in the folders "
-            f"({next(iter(found))}, for one) the label file and the list of reviewed volumes name "
-            "none. Give those that belong to the volumes, or pass 'all' with --reviewed."
+            "the label file and the list of reviewed volumes name no volume in the folders",
+            f"{len(found)} volumes in the folders ({next(iter(found))}, for one)",
+            "give the tables that belong to these volumes, or pass 'all' with --reviewed",
         )
     return taken
 

@@ -50,8 +50,9 @@ class FastmriReader:
         volume = read_volume(item.paths[0])
         if volume.slices != len(item.slices):
             raise UnusableError(
-                f"A file stays as it is during an ingest; {volume.path} had {len(item.slices)} "
-                f"slices and has {volume.slices}. Start again."
+                "the file was changed during the ingest",
+                f"{volume.path}, which had {len(item.slices)} slices and has {volume.slices}",
+                "start again",
             )
         pixel_mm = self._pixel_mm(volume)
         for image, kspace in self._planes(volume):
@@ -71,18 +72,21 @@ class FastmriReader:
                 return wanted
             if self.reconstruction != "auto":
                 raise UnusableError(
-                    f"Images are of reconstruction_{wanted}, which {volume.path} lacks. "
-                    "Leave the choice to 'auto', or remove the file."
+                    f"the volume has no reconstruction_{wanted}",
+                    volume.path,
+                    "pass --reconstruction auto, or remove the file",
                 )
         if volume.sampling is None:
             raise UnusableError(
-                "Images are made of, and kept beside, a volume's k-space; "
-                f"{volume.path} has none. Fetch the whole file, or remove it."
+                "the volume has no k-space to make images of",
+                volume.path,
+                "fetch the whole file, or remove it",
             )
         if volume.undersampled:
             raise UnusableError(
-                "Images are made of, and kept beside, fully sampled k-space; "
-                f"{volume.path} has a 'mask': it is undersampled. Remove it."
+                "the k-space to make images of is undersampled",
+                f"{volume.path}, which has a 'mask'",
+                "remove the file",
             )
         return "kspace"
 
@@ -135,7 +139,9 @@ def _made_shape(volume: Volume) -> tuple[int, int]:
     shape = next(iter(volume.stored.values()), volume.header.matrix)
     if shape is None:
         raise UnusableError(
-            "The size of an image to be made is that of a stored reconstruction, or is in the "
-            f"header; {volume.path} has neither. Add reconstruction_rss or remove the file."
+            "the size of the images to be made is unknown, as the volume has neither a stored "
+            "reconstruction nor a size in its header",
+            volume.path,
+            "add reconstruction_rss, or remove the file",
         )
     return shape

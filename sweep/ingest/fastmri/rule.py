@@ -6,17 +6,18 @@ from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any, Literal, get_args
 
 import yaml
 
-from sweep.core.errors import UserError, nearest, refuse
+from sweep.core.errors import UserError, nearest, refuse, require_known
 from sweep.ingest.fastmri.findings import Finding
 
 StudyLevel = Literal["slice", "drop"]
 KEYS = ("labels", "ignore", "study_level")
 PRESETS = files("sweep.ingest.fastmri") / "presets"
-EXAMPLE = 'Such as: labels: {acl: ["*ACL*"], other: ["*"]}'
+REMEDY = 'write it as in labels: {acl: ["*ACL*"], other: ["*"]}'
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,18 @@ def load_rule(rule: str | Path) -> LabelRule:
         raw = yaml.load(text, Loader=yaml.BaseLoader)
     except FileNotFoundError:
         raise UserError(
-            f"A label rule is a YAML file or a name; there is no {str(rule)!r}, "
-            f"{nearest(str(rule), presets)}"
+            "there is no label rule and no YAML file of this name",
+            repr(str(rule)),
+            nearest(str(rule), presets),
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split())  # YAML says it in several lines
         raise UserError(
-            f"A label rule is a YAML file in UTF-8; {rule}: {error}. Correct it."
+            "the label rule is not a YAML file in UTF-8",
+            f"{rule} ({type(error).__name__}: {said})",
+            "correct the file, or give another",
         ) from error
-    return _rule(raw, f"A label rule ({rule})")
+    return _rule(raw, str(rule))
 
 
 def apply_rule(findings: Iterable[Finding], rule: LabelRule) -> Labelled:
@@ -102,9 +107,9 @@ def apply_rule(findings: Iterable[Finding], rule: LabelRule) -> Labelled:
     counted = heeded if rule.study_level == "slice" else local
     unknown = Counter(one.name for one in counted if rule.label_of(one.name) is None)
     refuse(
-        f"Each finding counts for a label of {', '.join(rule.labels)}, or is ignored",
+        f"findings match no label ({', '.join(rule.labels)}) and are not ignored",
         [f"{name!r} ({count} rows)" for name, count in unknown.items()],
-        "Add patterns to the rule, under a label or under 'ignore'.",
+        "add patterns to the rule, under a label or under 'ignore'",
     )
     slices: dict[str, dict[int, tuple[str, ...]]] = {}
     for one in counted:
@@ -117,30 +122,28 @@ def _matches(finding: str, globs: Iterable[str]) -> bool:
     return any(fnmatchcase(finding.casefold(), pattern.casefold()) for pattern in globs)
 
 
-def _rule(raw: Any, what: str) -> LabelRule:
+def _rule(raw: Any, origin: str) -> LabelRule:
     if not isinstance(raw, dict) or not isinstance(raw.get("labels"), dict) or not raw["labels"]:
-        raise UserError(f"{what} has 'labels' with patterns. {EXAMPLE}")
-    refuse(
-        f"{what} has the keys {', '.join(KEYS)}",
-        [f"{key!r}, {nearest(str(key), KEYS)}" for key in raw if key not in KEYS],
-        "Correct the name.",
-    )
-    study_level = raw.get("study_level", "drop")
-    if study_level not in get_args(StudyLevel):
         raise UserError(
-            f"{what} has a 'study_level' of {' or '.join(get_args(StudyLevel))}; "
-            f"received {study_level!r}. Choose one."
+            "the label rule has no 'labels' with patterns", f"{origin}: {shortened(raw)}", REMEDY
         )
+    require_known(f"a key of the label rule {origin}", raw, KEYS)
+    study_level = raw.get("study_level", "drop")
+    require_known(
+        f"the 'study_level' of the label rule {origin}", [study_level], get_args(StudyLevel)
+    )
     if "" in raw["labels"]:
-        raise UserError(f"{what} gives each label a name; one is empty. {EXAMPLE}")
+        raise UserError("a label of the label rule has an empty name", f"{origin}: ''", REMEDY)
     labels = {
-        name: _globs(globs, f"{what}, label {name!r}") for name, globs in raw["labels"].items()
+        name: _globs(globs, f"label {name!r}", origin) for name, globs in raw["labels"].items()
     }
-    ignore = _globs(raw["ignore"], f"{what}, ignore") if "ignore" in raw else ()
+    ignore = _globs(raw["ignore"], "'ignore'", origin) if "ignore" in raw else ()
     return LabelRule(labels, ignore, study_level)
 
 
-def _globs(raw: Any, where: str) -> tuple[str, ...]:
+def _globs(raw: Any, name: str, origin: str) -> tuple[str, ...]:
     if not isinstance(raw, list) or not raw or not all(isinstance(one, str) and one for one in raw):
-        raise UserError(f"{where} is a list of patterns; received {raw!r}. {EXAMPLE}")
+        raise UserError(
+            f"{name} of the label rule is not a list of patterns", f"{origin}: {raw!r}", REMEDY
+        )
     return tuple(raw)

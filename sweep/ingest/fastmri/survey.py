@@ -88,7 +88,11 @@ def survey(
     if wide == "drop":
         volumes = {name: volume for name, volume in volumes.items() if name not in over}
     if not volumes:
-        raise UserError(_nothing_left(skipped, over, max_columns))
+        raise UserError(
+            "no volume can be used",
+            _left_out(skipped, over, max_columns),
+            "repair the files, or raise --max-columns",
+        )
     return Survey(
         volumes=volumes,
         geometries=geometries,
@@ -104,11 +108,8 @@ def survey(
     )
 
 
-def _nothing_left(skipped: list[Skipped], wide: tuple[str, ...], max_columns: int) -> str:
-    reasons = [f"{one.name}: {one.reason}" for one in skipped[:3]]
-    if wide:
-        reasons.append(f"{len(wide)} have more than {max_columns} columns ({wide[0]}, for one)")
-    return (
-        f"At least one volume can be used; {len(skipped)} are unusable and {len(wide)} too wide. "
-        f"{'; '.join(reasons)}. Repair the files or raise the number of columns."
-    )
+def _left_out(skipped: list[Skipped], wide: tuple[str, ...], max_columns: int) -> str:
+    unusable = [f"{one.name} ({one.reason})" for one in skipped[:3]]
+    columns = [f"{wide[0]} (more than {max_columns} columns)"] if wide else []
+    examples = ", ".join([*unusable, *columns])
+    return f"{len(skipped)} unusable and {len(wide)} too wide, among them {examples}"

@@ -28,7 +28,7 @@ def read_table(path: Path, what: str, columns: Mapping[str, Sequence[str]]) -> l
 
     Args:
         path: UTF-8, the first line names the columns.
-        what: The kind of table, for messages: "A table of patients".
+        what: The kind of table, for messages: "table of patients".
         columns: For each name the headings that it may have.
 
     Raises:
@@ -43,21 +43,29 @@ def read_table(path: Path, what: str, columns: Mapping[str, Sequence[str]]) -> l
             lines = [(reader.line_num, tuple(cells)) for cells in reader if cells]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
-            f"{what} is a readable CSV file in UTF-8; {path}: {error}. Give another file."
+            f"the {what} is not a readable CSV file in UTF-8",
+            f"{path} ({type(error).__name__}: {error})",
+            "give another file",
         ) from error
-    places = _places(head, columns, f"{what} ({path})")
-    _check_lines(lines, len(head), f"{what} ({path})")
+    if not lines:
+        raise UserError(f"the {what} has no row below its header", path, "add rows")
+    places = _places(head, columns, f"the {what} {path}")
+    refuse(
+        f"rows of the {what} {path} do not have {len(head)} cells, as its header has",
+        [f"row {number} with {len(cells)}" for number, cells in lines if len(cells) != len(head)],
+        "quote cells that hold a comma",
+    )
     rows = [
         Row(number, {name: cells[place].strip() for name, place in places.items()}, cells)
         for number, cells in lines
     ]
     empty = [
-        f"row {row.number} has no {name!r}"
+        f"row {row.number} without {name!r}"
         for row in rows
         for name in columns
         if not row.cells[name]
     ]
-    refuse(f"{what} ({path}) has no empty cell that matters", empty, "Fill them in.")
+    refuse(f"cells of the {what} {path} are empty", empty, "fill them in")
     return rows
 
 
@@ -67,23 +75,13 @@ def _places(head: list[str], columns: Mapping[str, Sequence[str]], what: str) ->
         for name, accepted in columns.items()
     }
     refuse(
-        f"{what} has each column once",
+        f"{what} does not have each column once",
         [
-            f"{' or '.join(map(repr, columns[name]))} is there {len(found)} times, "
-            f"{nearest(columns[name][0], head)}"
+            f"{' or '.join(map(repr, columns[name]))} {len(found)} times "
+            f"({nearest(columns[name][0], head)})"
             for name, found in places.items()
             if len(found) != 1
         ],
-        "Correct the first line.",
+        "correct the first line",
     )
     return {name: found[0] for name, found in places.items()}
-
-
-def _check_lines(lines: list[tuple[int, tuple[str, ...]]], width: int, what: str) -> None:
-    if not lines:
-        raise UserError(f"{what} has at least one row; there is a header only. Add rows.")
-    refuse(
-        f"Each row has {width} cells, as many as the header ({what})",
-        [f"row {number} has {len(cells)}" for number, cells in lines if len(cells) != width],
-        "Quote cells that hold a comma.",
-    )

@@ -85,8 +85,9 @@ def read_tables(
     """
     if split_column and patients is None:
         raise UserError(
-            f"The split is a column of the table of patients; received {split_column!r} and no "
-            "table. Pass --patients as well."
+            "there is no table of patients to take the split column from",
+            f"{split_column!r} and no table",
+            "pass --patients as well",
         )
     findings = read_findings(labels)
     known = {row.file for row in findings.rows}.union(found)

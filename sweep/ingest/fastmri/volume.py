@@ -29,7 +29,7 @@ Stored = Literal["rss", "esc"]
 STORED: tuple[Stored, ...] = ("rss", "esc")
 # What h5py raises of damaged files.
 DAMAGE = (OSError, LookupError, RuntimeError, ValueError, TypeError, MemoryError)
-REMEDY = "Fetch the file again or remove it."
+REMEDY = "fetch the file again or remove it"
 
 
 @dataclass(frozen=True)
@@ -117,14 +117,16 @@ def _opened(path: Path) -> Iterator[h5py.File]:
     """Open a file; all that h5py raises of a damaged one becomes one kind of error."""
     try:
         if not path.is_file():  # asked before HDF5, which would wait for a pipe for ever
-            raise UnusableError(f"A volume is a file; {path} is none, or a broken link. {REMEDY}")
+            raise UnusableError("the volume is not a file, or is a broken link", path, REMEDY)
         with h5py.File(path, "r", locking=False) as file:  # locks fail on some shared disks
             yield file
     except UserError:
         raise
     except DAMAGE as error:
         raise UnusableError(
-            f"A volume is a readable HDF5 file; {path}: {error}. {REMEDY}"
+            "the volume is not a readable HDF5 file",
+            f"{path} ({type(error).__name__}: {error})",
+            REMEDY,
         ) from error
 
 
@@ -133,17 +135,20 @@ def _array(file: h5py.File, name: str, kinds: str, axes: tuple[int, ...]) -> h5p
     if name not in file:
         return None
     dataset = file[name]
-    origin = f"{name} of {file.filename}"
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in kinds:
         found = dataset.dtype if isinstance(dataset, h5py.Dataset) else "a group"
         wanted = "complex" if kinds == "c" else "real"
         raise UnusableError(
-            f"{name} is an array of {wanted} numbers; {origin} is {found}. {REMEDY}"
+            f"{name} is not an array of {wanted} numbers", f"{found} in {file.filename}", REMEDY
         )
     shape = dataset.shape or ()
     if len(shape) not in axes or 0 in shape:
         wanted = " or ".join(map(str, axes))
-        raise UnusableError(f"{name} has {wanted} axes, none empty; {origin} is {shape}. {REMEDY}")
+        raise UnusableError(
+            f"{name} does not have {wanted} axes, or one of them is empty",
+            f"{shape} in {file.filename}",
+            REMEDY,
+        )
     return dataset
 
 
@@ -151,12 +156,14 @@ def _slices(path: Path, datasets: Mapping[str, h5py.Dataset | None]) -> int:
     counts = {name: len(one) for name, one in datasets.items() if one is not None}
     if not counts:
         raise UnusableError(
-            f"A volume has a dataset 'kspace' or 'reconstruction_rss'; {path} has none. {REMEDY}"
+            "the volume has neither a dataset 'kspace' nor 'reconstruction_rss'", path, REMEDY
         )
     if len(set(counts.values())) > 1:
         found = ", ".join(f"{count} in {name}" for name, count in counts.items())
         raise UnusableError(
-            f"k-space and reconstructions have the same slices; {path} has {found}. {REMEDY}"
+            "k-space and reconstructions do not have equally many slices",
+            f"{path} with {found}",
+            REMEDY,
         )
     return next(iter(counts.values()))
 

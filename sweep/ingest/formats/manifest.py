@@ -70,7 +70,9 @@ def read_manifest(path: Path, *, volumes: bool = False, patients: bool = True) -
             rows = [_row(cells, reader.line_num, slicing, path) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
-            f"A manifest is a readable CSV file in UTF-8; {path}: {error}. Give another file."
+            "the manifest is not a readable CSV file in UTF-8",
+            f"{path} ({type(error).__name__}: {error})",
+            "give another file",
         ) from error
     _check_cells(rows, patients, path)
     _check_files(rows, path)
@@ -89,34 +91,38 @@ def located(row: Row, folder: Path) -> Path:
         path.resolve(strict=True)
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a circle, before 3.13
         raise UnusableError(
-            f"Each file of the manifest is in {folder}; {row} cannot be found: {error}. "
-            "Add the file or remove the row."
+            "a file of the manifest cannot be found",
+            f"{row} in {folder} ({type(error).__name__}: {error})",
+            "add the file or remove the row",
         ) from error
     return path
 
 
 def _check_columns(header: list[str], required: tuple[str, ...], path: Path) -> None:
     refuse(
-        f"A manifest has the columns {', '.join(required)}",
+        f"the manifest {path} does not have all of the columns {', '.join(required)}",
         [
-            f"{path} lacks {name!r}, {nearest(name, header)}"
+            f"no {name!r} ({nearest(name, header) if header else 'the first line is empty'})"
             for name in required
             if name not in header
         ],
-        "Name them in the first line.",
+        "name them in the first line",
     )
     if all(name in header for name in SPLITTING):
         raise UserError(
-            f"A manifest says once how to split; {path} has the columns 'fold' and 'split'. "
-            "Rename the one that you do not mean."
+            "the manifest says twice how to split",
+            f"{path} with the columns 'fold' and 'split'",
+            "rename the one that you do not mean",
         )
 
 
 def _row(cells: dict[str, str], number: int, slicing: bool, path: Path) -> Row:
-    if None in cells or None in cells.values():
+    more = None in cells
+    if more or None in cells.values():
         raise UserError(
-            f"A row of a manifest has as many cells as the header; {path}, row {number} has "
-            f"{'more' if None in cells else 'fewer'}. Quote cells that hold a comma."
+            f"a row of the manifest has {'more' if more else 'fewer'} cells than the header",
+            f"{path}, row {number}",
+            "quote cells that hold a comma" if more else "add the missing cells",
         )
     file = cells["file"].strip()
     names = (name.strip() for name in cells["label"].split("|"))
@@ -136,20 +142,21 @@ def _slice(cell: str, number: int, path: Path) -> int | None:
     found = NUMBER.fullmatch(cell)
     if found is None:
         raise UserError(
-            f"A slice is a number from 0, or empty for all slices of the file; {path}, row "
-            f"{number} has {cell!r}. Correct the column 'slice'."
+            "a slice is not a number from 0, or empty for all slices of the file",
+            f"{path}, row {number}: {cell!r}",
+            "correct the column 'slice'",
         )
     return int(found[1])
 
 
 def _check_cells(rows: list[Row], patients: bool, path: Path) -> None:
     if not rows:
-        raise UserError(f"A manifest has at least one row; {path} has a header only. Add rows.")
+        raise UserError("the manifest has no row", f"{path} with a header only", "add rows")
     check = _checker(rows, path)
-    check("Each row names a file", lambda row: not row.file, "Fill the column 'file'.")
+    check("name no file", lambda row: not row.file, "fill the column 'file'")
     if patients:
-        check("Each row names a patient", lambda row: not row.patient, "Fill the column 'patient'.")
-    check("Each row has a split", lambda row: row.split == "", "Fill 'fold' or 'split'.")
+        check("name no patient", lambda row: not row.patient, "fill the column 'patient'")
+    check("have no split", lambda row: row.split == "", "fill the column 'fold' or 'split'")
 
 
 def _check_files(rows: list[Row], path: Path) -> None:
@@ -160,27 +167,31 @@ def _check_files(rows: list[Row], path: Path) -> None:
         patient.setdefault(row.file, row.patient)
         first.setdefault((row.file, row.slice), row)
     check = _checker(rows, path)
-    check("Files lie inside the image folder", _leaves, "Move them there.")
     check(
-        "A file, or a slice of it, has one row",
+        "name files outside the image folder",
+        _leaves,
+        "move the files into it, and correct the rows",
+    )
+    check(
+        "name a file, or a slice of it, again",
         lambda row: first[row.file, row.slice] is not row,
-        "Remove the repeats.",
+        "remove the repeats",
     )
     check(
-        "A file has one row without a slice, or rows that all name one",
+        "name a slice of a file that has a row without a slice as well",
         lambda row: row.slice is not None and row.file in whole,
-        "Remove the row for the whole file, or those for its slices.",
+        "remove the row for the whole file, or those for its slices",
     )
     check(
-        "A file shows one patient",
+        "give a file a second patient",
         lambda row: row.patient != patient[row.file],
-        "Correct the column 'patient'.",
+        "correct the column 'patient'",
     )
 
 
 def _checker(rows: list[Row], path: Path) -> Callable[[str, Callable[[Row], bool], str], None]:
-    def check(rule: str, breaks: Callable[[Row], bool], remedy: str) -> None:
-        refuse(f"{rule} ({path})", [str(row) for row in rows if breaks(row)], remedy)
+    def check(breach: str, breaks: Callable[[Row], bool], remedy: str) -> None:
+        refuse(f"rows of {path} {breach}", [str(row) for row in rows if breaks(row)], remedy)
 
     return check
 

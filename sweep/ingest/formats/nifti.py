@@ -64,9 +64,9 @@ def _reading(path: Path) -> Iterator[None]:
     """Turn nibabel's errors into ours, and keep its log of mended headers to itself."""
     level = LOG.level
     LOG.setLevel(logging.CRITICAL + 1)
-    rule, remedy = "A volume is a readable NIfTI file", "Repair the file or remove its rows."
+    wrong, remedy = "the volume is not a readable NIfTI file", "repair the file or remove its rows"
     try:
-        with broken_is_unusable(rule, path, remedy):
+        with broken_is_unusable(wrong, path, remedy):
             yield
     finally:
         LOG.setLevel(level)
@@ -76,18 +76,22 @@ def _open(path: Path) -> Nifti1Pair:
     image = nibabel.load(path, mmap=False)
     if not isinstance(image, Nifti1Pair):
         raise UnusableError(
-            f"A volume is a NIfTI file; {path} is {type(image).__name__}. Convert it."
+            "the volume is not a NIfTI file",
+            f"{path} ({type(image).__name__})",
+            "convert it to NIfTI",
         )
     dtype, shape = _dtype(image), image.shape
     if dtype.kind not in REAL_KINDS:
         raise UnusableError(
-            f"Voxels are real numbers; those of {path} are {_kind(dtype)}. "
-            "Save one channel, or the magnitude."
+            "the voxels are not real numbers",
+            f"{path} with voxels {_kind(dtype)}",
+            "save one channel, or the magnitude",
         )
     if len(shape) < 2 or any(length != 1 for length in shape[3:]) or min(shape) < 1:
         raise UnusableError(
-            f"A volume has three axes and at least one voxel; {path} is "
-            f"{size_text(shape)}. Save each volume alone."
+            "the file does not hold one volume with three axes and at least one voxel",
+            f"{path} of size {size_text(shape)}",
+            "save each volume alone",
         )
     _check_length(image, path)
     return image
@@ -112,8 +116,9 @@ def _check_length(image: Nifti1Pair, path: Path) -> None:
     needed = proxy.offset + math.prod(image.shape) * _dtype(image).itemsize
     if file.suffix.lower() in UNCOMPRESSED and length < needed:
         raise UnusableError(
-            f"A NIfTI file holds all voxels that its header promises; {path} is truncated, of "
-            f"{needed} bytes it has {length}. Copy or convert it again."
+            "the file is truncated: it ends before the last voxel that its header promises",
+            f"{path} with {length} of {needed} bytes",
+            "copy or convert it again",
         )
 
 
@@ -146,7 +151,8 @@ def _voxels(image: Nifti1Pair, path: Path) -> NDArray[np.float32]:
         values = np.asarray(image.get_fdata(caching="unchanged", dtype=np.float32))
     if bad := values.size - np.count_nonzero(np.isfinite(values)):
         raise UnusableError(
-            f"Voxels are finite; {bad} of {values.size} in {path} are NaN, infinite or beyond "
-            "32-bit float. Replace them or remove the file's rows."
+            "voxels are NaN, infinite or beyond 32-bit float",
+            f"{bad} of {values.size} in {path}",
+            "replace them, or remove the file's rows",
         )
     return values

@@ -38,13 +38,15 @@ def read_grey(path: Path, origin: str) -> NDArray[np.float32]:
     pixels = one_channel(values, origin) if mode in COLOUR_MODES else values
     if pixels.min() < 0 or pixels.max() > MAX_VALUE:
         raise UnusableError(
-            f"Pixels lie in 0..{MAX_VALUE}; {origin} has {pixels.min():g}..{pixels.max():g}. "
-            "Save it with 8 or 16 bits."
+            f"pixels are not in 0..{MAX_VALUE}",
+            f"{origin} with {pixels.min():g}..{pixels.max():g}",
+            "save it with 8 or 16 bits",
         )
     if pixels.min() == pixels.max():
         raise UnusableError(
-            f"An image shows something; {origin} is empty, every pixel is {pixels.flat[0]:g}. "
-            "Remove the row or repair the file."
+            "the image is empty: every pixel has the same value",
+            f"{origin} with {pixels.flat[0]:g} everywhere",
+            "remove the row or repair the file",
         )
     return pixels.astype(np.float32)
 
@@ -78,8 +80,9 @@ def one_channel(values: NDArray[np.generic], origin: str, white: int = 255) -> N
     difference = round(float(np.ptp(values, axis=-1).max()) * 255 / white)
     if difference > MAX_CHANNEL_DIFFERENCE:
         raise UnusableError(
-            f"An MR image is grey; {origin} is in colour, its channels differ by up to "
-            f"{difference} of 255. Save it as grey."
+            "the image is in colour",
+            f"{origin} with channels that differ by up to {difference} of 255",
+            "save it as grey",
         )
     return np.asarray(values.mean(axis=-1))
 
@@ -92,7 +95,7 @@ def check_size(size: int | None) -> None:
 
     """
     if size is not None and size < 1:
-        raise UserError(f"A size is a number of pixels, at least 1; received {size}.")
+        raise UserError("the size is not a number of pixels, at least 1", size, "take 1 or more")
 
 
 def fit(image: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -152,8 +155,9 @@ def _square(shape: tuple[int, ...], pixel_mm: tuple[float, float] | None) -> tup
         return height, width
     if max(pixel_mm) > MAX_ASPECT * min(pixel_mm):
         raise UnusableError(
-            f"Pixels are at most {MAX_ASPECT} times as long as wide; these are "
-            f"{pixel_mm[0]:g} x {pixel_mm[1]:g} mm. Correct the header."
+            f"pixels are more than {MAX_ASPECT} times as long as wide",
+            f"{pixel_mm[0]:g} x {pixel_mm[1]:g} mm",
+            "correct the header",
         )
     side = min(pixel_mm)
     return round(height * pixel_mm[0] / side), round(width * pixel_mm[1] / side)
@@ -166,8 +170,9 @@ def _opened(path: Path, origin: str) -> Iterator[Image.Image]:
             yield picture
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnusableError(
-            f"An image is a readable file of {', '.join(FORMATS)}; {origin}: {error}. "
-            "Repair the file or remove the row."
+            f"the image is not a readable file of {', '.join(FORMATS)}",
+            f"{origin}: {type(error).__name__}: {error}",
+            "repair the file or remove the row",
         ) from error
 
 
@@ -177,12 +182,15 @@ def _decode(path: Path, origin: str) -> tuple[str, NDArray[np.generic]]:
         values = np.asarray(picture.convert("RGB") if mode == "P" else picture)
     if frames > 1:
         raise UnusableError(
-            f"An image file holds one slice; {origin} holds {frames}. Save each alone."
+            "the image file holds several slices",
+            f"{origin} with {frames} slices",
+            "save each alone",
         )
     if mode not in GREY_MODES + COLOUR_MODES:
         raise UnusableError(
-            f"An image is grey with 8 or 16 bits; {origin} has pixels of kind {mode!r}. "
-            "Save it as grey."
+            "the image is not grey with 8 or 16 bits",
+            f"{origin} with pixels of kind {mode!r}",
+            "save it as grey with 8 or 16 bits",
         )
     return mode, values
 

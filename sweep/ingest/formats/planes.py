@@ -140,8 +140,9 @@ def view_along(grid: Grid, axis: Axis, origin: str) -> View:
         return View()
     if grid.affine is None or not grid.oriented:
         raise UnusableError(
-            f"{axis.capitalize()} planes need a header that says how the patient lies; {origin} "
-            "does not. Take the planes as acquired, or repair the header."
+            f"the header does not say how the patient lies, which {axis} planes need",
+            origin,
+            "take the planes as acquired, or repair the header",
         )
     cosines = np.array(DISPLAY[axis]) @ _directions(grid.affine)
     new = np.arange(3)

@@ -77,7 +77,9 @@ def test_corrupted_k_space_reconstructs_to_the_corrupted_image(art, phantoms):
     k = KSpace(spectrum(coils_of(with_phase(phantoms(3, 24, 31)))), Geometry(crop=(20, 18)))
     params = drawn(art)
     if art.stage == Stage.DISPLAY:
-        with pytest.raises(ArtifactError, match="displayed magnitude; use `apply`"):
+        with pytest.raises(
+            ArtifactError, match=f"displayed magnitude.* received '{art.name}'; use `apply`"
+        ):
             art.corrupt(k, params)
         return
     corrupted = art.corrupt(k, params)
@@ -212,13 +214,13 @@ class TestNoiseFallsOnAcquiredLines:
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (np.ones((1, 4, 4)), r"\(B, coil, RO, PE\): received ndarray"),
+        (np.ones((1, 4, 4)), r"\(B, coil, RO, PE\); received ndarray"),
         (torch.ones(4, 4, dtype=torch.complex64), r"received \(4, 4\); add an axis"),
         (torch.ones(0, 4, 4, dtype=torch.complex64), r"non-empty .* received \(0, 4, 4\)"),
-        (torch.ones(1, 4, 4), r"k-space is complex64: received torch.float32; convert"),
+        (torch.ones(1, 4, 4), r"k-space is not complex64; received torch.float32; convert"),
         (
             torch.full((1, 4, 4), np.nan, dtype=torch.complex64),
-            "values are finite, .* received nan",
+            "values are not finite numbers .* received nan",
         ),
     ],
     ids=["ndarray", "rank", "empty", "dtype", "nan"],
@@ -231,13 +233,19 @@ def test_bad_k_space_is_refused(samples, message):
 @pytest.mark.parametrize(
     ("geometry", "message"),
     [
-        ({"encoded": (9, 8)}, r"fills its encoded matrix.* received \(8, 8\).*encoded=\(9, 8\)"),
-        ({"crop": (8, 9)}, r"crop lies within: received \(8, 8\)"),
-        ({"acquired": [0, 8]}, r"numbered from 0 to 7, at least one: received \[0, 8\]"),
-        ({"acquired": []}, r"at least one: received \[\]"),
-        ({"pixel_mm": (1, 0)}, r"above 0 mm, \(RO, PE\): received \(1, 0\)"),
-        ({"phase_axis": "x"}, r"'H' or 'W': received 'x'"),
-        ({"phase_axis": "H"}, r"last axis of k-space .* received phase_axis='H'; transpose"),
+        (
+            {"encoded": (9, 8)},
+            r"does not fill its encoded matrix.* received \(8, 8\).*encoded=\(9, 8\)",
+        ),
+        ({"crop": (8, 9)}, r"crop is larger than it; received \(8, 8\)"),
+        ({"acquired": [0, 8]}, r"not numbers from 0 to 7, at least one; received \[0, 8\]"),
+        ({"acquired": []}, r"at least one; received \[\]"),
+        ({"pixel_mm": (1, 0)}, r"above 0 mm, \(RO, PE\); received \(1, 0\)"),
+        ({"phase_axis": "x"}, r"'H' or 'W'; received 'x'"),
+        (
+            {"phase_axis": "H"},
+            r"phase axis of k-space is not its last .* received phase_axis='H'; transpose",
+        ),
     ],
     ids=str,
 )

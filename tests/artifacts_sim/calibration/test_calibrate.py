@@ -284,8 +284,8 @@ def test_a_record_is_plain_and_has_null_where_a_level_is_missing():
 @pytest.mark.parametrize(
     ("reference", "held_out", "message"),
     [
-        (flat(1, 4), OTHERS, r"two patients or more.*received 1 and 2"),
-        (flat(3), flat(0), r"checked on another: received 3 and 0"),
+        (flat(1, 4), OTHERS, r"too few patients: .*received 1 to find them on and 2 to check"),
+        (flat(3), flat(0), r"checked on another; received 3 to find them on and 0 to check"),
         (flat(3), flat(1), r"'p0' on both sides; take each patient on one side"),
         (
             Slices(torch.zeros(2, 4, 4), ("a", "b"), ("a", "b")),

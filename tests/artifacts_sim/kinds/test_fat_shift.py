@@ -127,11 +127,11 @@ class TestAGivenMap:
     @pytest.mark.parametrize(
         ("fat", "message"),
         [
-            (np.zeros((1, 4, 4), np.float32), r"shown, \(1, 4, 4\): received ndarray"),
+            (np.zeros((1, 4, 4), np.float32), r"shown, \(1, 4, 4\); received ndarray"),
             (torch.zeros(4, 4), r"received \(torch.float32, \(4, 4\)\); convert it"),
             (torch.zeros(1, 4, 5), r"received \(torch.float32, \(1, 4, 5\)\)"),
             (torch.zeros(1, 4, 4, dtype=torch.int64), r"received \(torch.int64, \(1, 4, 4\)\)"),
-            (torch.full((1, 4, 4), 1.5), r"fractions from 0 to 1: received 1.5 to 1.5; divide"),
+            (torch.full((1, 4, 4), 1.5), r"fractions from 0 to 1; received 1.5 to 1.5; divide"),
             (torch.full((1, 4, 4), -0.1), r"received -0.1 to -0.1"),
             (torch.full((1, 4, 4), torch.nan), r"received nan to nan"),
         ],
@@ -187,7 +187,7 @@ class TestPhysics:
 
     @pytest.mark.parametrize(("field_t", "bandwidth"), [(0, 200), (3, 0), (-1, 200), (3, np.nan)])
     def test_impossible_scanners_are_refused(self, field_t, bandwidth):
-        with pytest.raises(ArtifactError, match=r"above 0: received"):
+        with pytest.raises(ArtifactError, match=r"above 0; received"):
             fat_shift_px(field_t=field_t, bandwidth_hz_per_px=bandwidth)
 
     def test_both_directions_are_drawn(self):

@@ -158,5 +158,5 @@ class TestMonai:
 
 
 def test_an_unknown_axis_is_refused():
-    with pytest.raises(ArtifactError, match="axes is 'both', 'ro' or 'pe': received 'x'"):
+    with pytest.raises(ArtifactError, match="axes is not 'both', 'ro' or 'pe'; received 'x'"):
         artifacts_sim.get("gibbs", axes="x")

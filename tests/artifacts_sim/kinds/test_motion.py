@@ -145,7 +145,9 @@ class TestMotion:
         np.testing.assert_allclose(y, np.abs(image(F)), atol=3e-6)
 
     def test_a_movement_needs_to_happen(self):
-        with pytest.raises(ArtifactError, match="movements is a whole number from 1: received 0"):
+        with pytest.raises(
+            ArtifactError, match="movements is not a whole number from 1; received 0"
+        ):
             artifacts_sim.get("motion", movements=0)
 
     @pytest.mark.parametrize(
@@ -160,5 +162,7 @@ class TestMotion:
     )
     def test_counts_are_whole(self, name, option):
         for value in (7.5, "7", None):
-            with pytest.raises(ArtifactError, match=rf"{option} is a whole number from \d: rec"):
+            with pytest.raises(
+                ArtifactError, match=rf"{option} is not a whole number from \d; rec"
+            ):
                 artifacts_sim.get(name, **{option: value})

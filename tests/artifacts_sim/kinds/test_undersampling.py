@@ -243,8 +243,11 @@ def test_params_hold_one_number_per_slice_whatever_the_matrix():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "poisson"}, "kind is one of fastmri_random, .*: received 'poisson'"),
-        ({"centre_fraction": 1.0}, r"centre_fraction is from 0 to below 1: received 1\.0"),
+        ({"kind": "poisson"}, "kind is not one of fastmri_random, .*; received 'poisson'"),
+        (
+            {"centre_fraction": 1.0},
+            r"centre_fraction is not a number from 0 to below 1; received 1\.0",
+        ),
         ({"centre_fraction": -0.1}, r"received -0\.1"),
     ],
     ids=str,

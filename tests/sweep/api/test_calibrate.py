@@ -198,7 +198,7 @@ def test_a_file_of_levels_is_never_overwritten(
     out = tmp_path / "levels.json"
     out.write_text("precious")
     assert calibrated(store, out) == 2
-    assert "never overwritten" in capsys.readouterr().err
+    assert "the file of levels exists, and scores may rest on it" in capsys.readouterr().err
     assert out.read_text() == "precious"
 
 
@@ -222,11 +222,17 @@ def test_the_table_says_in_words_what_is_missing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--split", "9"], "'9' is not in"),
-        (["--split", "1", "--slices", "40"], "--slices asks for 40"),
-        (["--split", "1", "--slices", "8", "--held-out", "30"], "--held-out asks for 30"),
+        (["--split", "9"], "no such split in the store; received '9'"),
+        (["--split", "1", "--slices", "40"], "and --slices asks for more; received 40"),
+        (
+            ["--split", "1", "--slices", "8", "--held-out", "30"],
+            "and --held-out asks for more; received 30",
+        ),
         (["--split", "1", "--slices", "1"], "at least 2 slices"),
-        (["--split", "1", "--held-out", "0"], "at least 1; received"),
+        (
+            ["--split", "1", "--held-out", "0"],
+            "checked on at least 1, and this is fewer; received --slices",
+        ),
         (["--split", "1", "--artifacts", "motoin"], "did you mean 'motion'?"),
         ([], "--split"),
     ],
@@ -249,7 +255,10 @@ def test_bad_input_is_explained_and_writes_nothing(
 
 def test_too_few_patients_are_refused(tmp_path: Path) -> None:
     store = store_of(tmp_path / "s.h5", {"a": 20, "b": 20})
-    with pytest.raises(UserError, match=r"at least 2 patients.*received 2 in split train; name"):
+    with pytest.raises(
+        UserError,
+        match=r"at least 2 patients.*, and these are fewer; received 2 in split train; name",
+    ):
         choose(store, ReferencePlan(("train",), slices=4, held_out=2))
 
 
@@ -266,7 +275,8 @@ def test_slices_that_an_artifact_refuses_are_the_users_to_mend(tmp_path: Path) -
         source={},
     )
     with pytest.raises(
-        UserError, match=r"rician cannot be calibrated on these slices; .* are finite"
+        UserError,
+        match=r"rician cannot be calibrated on these slices: the values are not finite numbers",
     ):
         calibrate_store(
             signed.path,

@@ -62,10 +62,15 @@ def test_a_label_with_one_class_is_refused(
 
 
 def test_a_tracker_that_does_not_exist_is_refused(config: SweepConfig) -> None:
-    with pytest.raises(UserError, match=r"tracking.to: 'wandb' does not exist; known: jsonl, mlfl"):
+    with pytest.raises(
+        UserError, match=r"tracking.to has an unknown name; received 'wandb'; known: jsonl, mlfl"
+    ):
         preflight.open_data(config.replace({"tracking.to": ["wandb"]}))
 
 
 def test_k_space_that_was_not_kept_is_refused(config: SweepConfig) -> None:
-    with pytest.raises(UserError, match=r"keeps none: .*'mrisweep ingest fastmri --kspace'"):
+    with pytest.raises(
+        UserError,
+        match=r"the store keeps no k-space; received .*; ingest .* `mrisweep .* --kspace`",
+    ):
         preflight.open_data(config.replace({"data.signal": "kspace"}))

@@ -75,15 +75,15 @@ def test_help_is_instant_and_names_every_command() -> None:
         ((), "required: COMMAND"),
         (("rnu",), "invalid choice: 'rnu'"),
         (("run",), "required: SWEEP.yaml"),
-        (("run", "none.yaml"), "no sweep file 'none.yaml'"),
-        (("resume", "none"), "no sweep folder 'none'"),
-        (("resume", "none", "--trials", "-1"), "--trials must be 0 or more"),
-        (("sync", "none"), "no sweep folder 'none'"),
-        (("best", "none"), "no sweep folder 'none'"),
+        (("run", "none.yaml"), "no such sweep file; received 'none.yaml'"),
+        (("resume", "none"), "no such folder of a sweep; received 'none'"),
+        (("resume", "none", "--trials", "-1"), "--trials is below 0; received -1; give 0 or more"),
+        (("sync", "none"), "no such folder of a sweep; received 'none'"),
+        (("best", "none"), "no such folder of a sweep; received 'none'"),
         (("best",), "either a sweep's folder or, with --mlflow"),
         (("best", "x", "--mlflow", "sqlite:///x"), "either a sweep's folder or"),
         (("best", "--mlflow", "sqlite:///x"), "--mlflow URI and --experiment NAME go together"),
-        (("stress", "none.pt", "--data", "none.h5"), "no checkpoint 'none.pt'"),
+        (("stress", "none.pt", "--data", "none.h5"), "no such checkpoint; received 'none.pt'"),
         (("ingest", "images", "none.csv", "--images", ".", "--out", "o.h5"), "none.csv"),
         (("phantom", "--out", "p", "--patients", "0"), "patients"),
     ],
@@ -109,7 +109,7 @@ def sweep_file(folder: Path, store: Store, **changes: object) -> str:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("train.epoch=2", "unknown setting 'train.epoch'; did you mean 'epochs'?"),
+        ("train.epoch=2", "no such setting; received 'train.epoch'; did you mean 'epochs'?"),
         ("data.store=none.h5", "none.h5"),
         ("data.validation=[9]", "'9'"),
         ("data.fingerprint=abc", "bound to, with fingerprint abc"),
@@ -194,8 +194,11 @@ def test_stress_prints_its_cells_as_json(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--artifacts", "moton"), "'moton' does not exist; did you mean 'motion'?"),
-        (("--levels", "7"), "--levels: '7' does not exist; known: 1, 2, 3, 4, 5"),
+        (
+            ("--artifacts", "moton"),
+            "--artifacts has an unknown name; received 'moton'; did you mean 'motion'?",
+        ),
+        (("--levels", "7"), "--levels has an unknown name; received '7'; known: 1, 2, 3, 4, 5"),
         (("--levels", "two"), "invalid int value: 'two'"),
         (("--split", "9"), "'9'"),
     ],
@@ -216,7 +219,7 @@ def test_a_store_with_other_labels_is_refused(
 ) -> None:
     other = make_store(tmp_path / "other.h5", labels=("x", "y", "z"))
     text = complaint(capsys, "stress", checkpoint, "--data", str(other.path))
-    assert "the checkpoint has ['a', 'b'] (multiclass), the store ['x', 'y', 'z']" in text
+    assert "the checkpoint, ['a', 'b'] (multiclass); received ['x', 'y', 'z']" in text
 
 
 def test_a_damaged_checkpoint_is_named(

@@ -96,4 +96,4 @@ def test_a_submitted_sweep_is_found_in_mlflow(
     assert {run.info.status for run in runs} == {"FINISHED"}
     relative = submit(dashboard, *mrisweep, "run", str(sweep.file), "--out", "somewhere")
     assert relative.returncode != 0
-    assert "in a Ray job the sweep's folder must be an absolute path" in relative.stdout
+    assert "the sweep's folder in a Ray job is not an absolute path" in relative.stdout

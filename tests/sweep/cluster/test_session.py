@@ -40,8 +40,14 @@ def test_a_limit_below_what_fits_holds() -> None:
 @pytest.mark.parametrize(
     ("trial", "message"),
     [
-        (Share(cpu=2), r"take 3 CPU \(trial 2, evaluators 1 x 1\) and it has 2"),
-        (Share(cpu=1, gpu=1), r"take 1 GPU \(trial 1, evaluators 1 x 0\) and it has 0"),
+        (
+            Share(cpu=2),
+            r"do not fit .*; received 3 CPU \(trial 2, evaluators 1 x 1\) for a cluster that has 2",
+        ),
+        (
+            Share(cpu=1, gpu=1),
+            r"do not fit .*; received 1 GPU \(trial 1, evaluators 1 x 0\) for a cluster that has 0",
+        ),
     ],
 )
 def test_what_never_fits_is_said_with_what_is_missing(trial: Share, message: str) -> None:

@@ -204,7 +204,9 @@ def test_alone_on_a_machine_nobody_serves(
 
 
 def test_a_stage_is_an_absolute_path() -> None:
-    with pytest.raises(UserError, match=r"stage must be an absolute path; received 'scratch'"):
+    with pytest.raises(
+        UserError, match=r"stage cannot take this value; received 'scratch'; give an absolute path"
+    ):
         ClusterSettings(stage="scratch")
 
 
@@ -240,7 +242,7 @@ def test_two_evaluators_of_a_node_stage_a_vanished_store_once(
         )
         (tmp_path / "file").write_text("")
         hopeless = dataclasses.replace(staging, folder=tmp_path / "file")
-        with pytest.raises(WorkError, match=r"evaluator cannot start; the store .* could not"):
+        with pytest.raises(WorkError, match=r"evaluator cannot start: the store .* could not"):
             start_pool(hopeless, data, StressSettings(), ClusterSettings())
 
 

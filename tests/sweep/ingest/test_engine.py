@@ -109,7 +109,7 @@ def finish(pictures: Path, out: Path) -> int:
 
 
 def test_without_a_worker_nothing_begins(pictures: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="received 0"):
+    with pytest.raises(UserError, match=r"no worker .*; received 0"):
         ingest(plan_of(pictures), tmp_path / "s.h5", workers=0)
     assert list(tmp_path.iterdir()) == []
 
@@ -208,7 +208,7 @@ def test_a_damaged_journal_is_said_to_be(pictures: Path, tmp_path: Path, damage:
     out = tmp_path / "s.h5"
     journal = interrupted(pictures, out, after=10) / "journal.jsonl"
     journal.write_bytes(journal.read_bytes() + damage)
-    with pytest.raises(UserError, match=r"journal\.jsonl is damaged.*Remove .*s\.h5\.partial"):
+    with pytest.raises(UserError, match=r"is damaged; .*journal\.jsonl .*remove .*s\.h5\.partial"):
         ingest(plan_of(pictures), out)
 
 
@@ -218,7 +218,9 @@ def test_other_settings_do_not_go_on_and_cost_nothing(
     out = tmp_path / "s.h5"
     interrupted(pictures, out, after=10)
     for plan, pixels in ((plan_of(pictures, folds=3), "float32"), (plan_of(pictures), "float16")):
-        with pytest.raises(UserError, match=r"s\.h5\.partial was begun with others"):
+        with pytest.raises(
+            UserError, match=r"begun with other settings.*; received .*s\.h5\.partial;"
+        ):
             ingest(plan, out, pixels=pixels)
     assert finish(pictures, out) == 10
     assert out.read_bytes() == whole
@@ -235,7 +237,7 @@ def test_two_at_a_time_are_refused(pictures: Path, whole: bytes, tmp_path: Path)
     first.start()
     inside.wait()
     try:
-        with pytest.raises(UserError, match="another one writes in"):
+        with pytest.raises(UserError, match=r"another process .*; received .*s\.h5\.partial;"):
             ingest(plan_of(pictures), out)
     finally:
         go_on.set()
@@ -248,7 +250,9 @@ def test_a_store_too_large_for_the_disk_is_refused_before_it_begins(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=24 * 64 * 48 * 4 - 1)
     monkeypatch.setattr(partial.shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(UserError, match=r"24 slices take 0\.000295 GB .* 0\.000295 GB free"):
+    with pytest.raises(
+        UserError, match=r"24 slices that take 0\.000295 GB, and 0\.000295 GB free in"
+    ):
         ingest(plan_of(pictures), tmp_path / "out" / "s.h5")
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -274,7 +278,9 @@ def test_a_full_disk_keeps_what_was_done(
 
 def test_a_folder_that_cannot_be_made_is_named(pictures: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"s\.h5\.partial cannot be made: .*Choose another place"):
+    with pytest.raises(
+        UserError, match=r"cannot be made; received .*s\.h5\.partial .*; choose another place"
+    ):
         ingest(plan_of(pictures), tmp_path / "file" / "s.h5")
 
 
@@ -312,7 +318,7 @@ def test_items_that_fail_leave_no_hole(pictures: Path, tmp_path: Path) -> None:
 
 def test_a_repaired_file_is_taken_on_the_next_run(pictures: Path, tmp_path: Path) -> None:
     folder, out = spoiled(pictures, tmp_path / "bad", "07.png"), tmp_path / "s.h5"
-    with pytest.raises(UserError, match=r"With --strict.*07\.png"):
+    with pytest.raises(UserError, match=r"--strict leaves no file out; received 07\.png"):
         ingest(plan_of(folder), out, strict=True)
     assert not out.exists()
     shutil.copy(pictures / "07.png", folder)

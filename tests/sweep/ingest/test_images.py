@@ -83,7 +83,7 @@ def test_the_task_can_be_chosen(collection):
 
 def test_multiclass_is_refused_where_a_row_has_not_one_label(collection):
     collection.describe(("0.png", "tear", "p0"), ("1.png", "", "p1"))
-    with pytest.raises(UserError, match=r"exactly one label: \[\] at row 3 \(1\.png\)"):
+    with pytest.raises(UserError, match=r"exactly one label; received \[\] at row 3 \(1\.png\)"):
         ingest(collection, folds=2, task="multiclass")
 
 
@@ -160,9 +160,9 @@ def spoil_images_dir(collection):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (spoil_split, r"'p0' is in split '1' at row 2 \(0\.png\) and in split '2' at row 3 \(1"),
-        (spoil_labels, "names at least one finding"),
-        (spoil_images_dir, "Images lie in a folder; there is none at"),
+        (spoil_split, r"'p0' in split '1' at row 2 \(0\.png\) and in split '2' at row 3 \(1"),
+        (spoil_labels, r"names a finding; received .*\.csv with an empty column 'label'"),
+        (spoil_images_dir, "no such folder of images; received "),
     ],
 )
 def test_bad_input_is_named_and_leaves_nothing(collection, spoil, message):
@@ -174,10 +174,10 @@ def test_bad_input_is_named_and_leaves_nothing(collection, spoil, message):
 
 
 UNUSABLE = [
-    (spoil_colour, r"row 6 \(4\.png\) is in colour"),
-    (spoil_file, r"readable file .* row 6 \(4\.png\)"),
-    (spoil_by_emptying, r"row 6 \(4\.png\) is empty"),
-    (spoil_by_removing, r"row 6 \(4\.png\) cannot be found"),
+    (spoil_colour, r"is in colour; received row 6 \(4\.png\)"),
+    (spoil_file, r"not a readable file .*; received row 6 \(4\.png\)"),
+    (spoil_by_emptying, r"is empty.*; received row 6 \(4\.png\)"),
+    (spoil_by_removing, r"cannot be found; received row 6 \(4\.png\)"),
     (spoil_by_a_folder, r"row 6 \(4\.png\).*Is a directory"),
 ]
 
@@ -212,7 +212,7 @@ def test_strict_stops_there_and_leaves_nothing(collection, spoil, message):
     collection.describe(("4.png", "x", "p0"), ("5.png", "y", "p1"))
     message = message.replace("row 6", "row 2")
     with pytest.raises(
-        UserError, match=f"With --strict every file can be used: 4.png: .*{message}"
+        UserError, match=rf"--strict leaves no file out; received 4\.png \(.*{message}"
     ):
         ingest(collection, strict=True)
     assert not (collection.folder / "out").exists() or not list(
@@ -225,13 +225,18 @@ def test_nothing_usable_is_an_error(collection):
     collection.describe(("4.png", "x", "p0"), ("4.png", "y", "p1"))
     collection.add("3.png", np.zeros((8, 8), np.uint8))
     collection.describe(("3.png", "x", "p0"), ("4.png", "y", "p1"))
-    with pytest.raises(UserError, match=r"none of 2 files could be used\. .*3\.png\) is empty"):
+    with pytest.raises(
+        UserError,
+        match=r"no file can be used.* 2 files, the first: 3\.png \(.* is empty.* row 2 \(3\.png\)",
+    ):
         ingest(collection, size=4)
 
 
 def test_an_existing_store_is_never_overwritten(collection):
     ingest(collection, folds=3)
-    with pytest.raises(UserError, match=r"never overwritten, and .*s\.h5 exists"):
+    with pytest.raises(
+        UserError, match=r"store exists, and is never overwritten; received .*s\.h5;"
+    ):
         ingest(collection, folds=3)
 
 

@@ -1,4 +1,5 @@
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ SHAPE = (4, 6)
 # shows nothing, "wide" has another shape, "named" names its patient, "where" says no place.
 def outline(path, axis):
     if "bad" in path.name:
-        raise UnusableError(f"{path.name} is bad")
+        raise UnusableError("the volume is bad", path.name, "repair it")
     count = int(path.read_text())
     return Outline(
         paths=(path,),
@@ -94,7 +95,7 @@ def test_the_task_follows_from_the_labels(labels, task):
 
 def test_label_names_are_sorted_and_some():
     assert label_names([row(0, "b", "c"), row(1), row(2, "a")], Path("m.csv")) == ("a", "b", "c")
-    with pytest.raises(UserError, match=r"at least one finding; .* of m\.csv is empty"):
+    with pytest.raises(UserError, match=r"names a finding; received m\.csv with an empty column"):
         label_names([row(0)], Path("m.csv"))
 
 
@@ -139,7 +140,7 @@ def test_a_bad_volume_is_skipped_named_and_counted(volumes):
     volumes.describe("a,tear,ann", "bad,cyst,bob", "c,,dan")
     plan = volumes.plan()
     assert [item.name for item in plan.items] == ["a", "c"]
-    assert plan.skipped == (("bad", "bad is bad"),)
+    assert plan.skipped == (("bad", "the volume is bad; received bad; repair it"),)
     assert plan.label_names == ("cyst", "tear")
     assert "Volumes that cannot be used: 1 of 3; left out." in plan.notes
 
@@ -160,9 +161,9 @@ def spoil_by_a_short_volume(folder):
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (spoil_by_removing, r"row 3 \(b, slice 2\) cannot be found"),
-        (spoil_by_a_circle, r"row 3 \(b, slice 2\) cannot be found"),
-        (spoil_by_a_short_volume, r"row 3 \(b, slice 2\) is beyond the 2 of this one, .* from 0"),
+        (spoil_by_removing, r"cannot be found; received row 3 \(b, slice 2\)"),
+        (spoil_by_a_circle, r"cannot be found; received row 3 \(b, slice 2\)"),
+        (spoil_by_a_short_volume, r"row 3 \(b, slice 2\) of a volume with 2 slices, .* from 0"),
     ],
 )
 def test_what_spoils_one_volume_spares_the_others(volumes, spoil, reason):
@@ -172,13 +173,14 @@ def test_what_spoils_one_volume_spares_the_others(volumes, spoil, reason):
     plan = volumes.plan()
     assert [item.name for item in plan.items] == ["a", "c"]
     (skipped,) = plan.skipped
-    with pytest.raises(UnusableError, match=reason):
-        raise UnusableError(skipped.reason)
+    assert re.search(reason, skipped.reason)
 
 
 def test_without_one_usable_volume_there_is_no_plan(volumes):
     volumes.describe("bad1,x,ann", "bad2,x,bob")
-    with pytest.raises(UserError, match=r"can be used; received 2, the first: bad1 is bad"):
+    with pytest.raises(
+        UserError, match=r"can be used; received 2 volumes, the first: bad1 \(the volume is bad"
+    ):
         volumes.plan()
 
 
@@ -197,9 +199,11 @@ def test_the_patient_of_the_file_is_taken_where_the_manifest_names_none(volumes)
 
 def test_a_volume_without_a_patient_is_named(volumes):
     volumes.describe("a,x,", "named,x,", "b,y,")
-    with pytest.raises(UserError, match=r"has a patient, .*: row 2 \(a, .*; row 4 \(b, .*Fill"):
+    with pytest.raises(
+        UserError, match=r"no patient, .*; received row 2 \(a, .*, row 4 \(b, .*; fill"
+    ):
         volumes.plan()
-    with pytest.raises(UserError, match="Each row names a patient"):
+    with pytest.raises(UserError, match=r"rows of .* name no patient; received row 2"):
         volumes.plan(replace(FORMAT, names_patients=False))
 
 
@@ -241,7 +245,7 @@ def test_the_reader_gives_a_plane_for_each_slice_in_order_also_after_a_journey(v
 def test_a_volume_that_shows_nothing_is_unusable(volumes):
     volumes.describe("blank,x,ann", "b,y,bob")
     plan = volumes.plan()
-    with pytest.raises(UnusableError, match=r"slice taken from .*blank has one value only"):
+    with pytest.raises(UnusableError, match=r"has one value only; received .*blank;"):
         list(plan.reader(plan.items[0]))
     assert len(list(plan.reader(plan.items[1]))) == 3
 
@@ -273,7 +277,7 @@ def test_bad_input_is_found_before_a_file_is_read(volumes):
     with pytest.raises(UserError, match="at least 1; received 0"):
         volumes.plan(size=0)
     volumes.folder.rename(volumes.folder.with_name("elsewhere"))
-    with pytest.raises(UserError, match="Volumes lie in a folder; there is none at"):
+    with pytest.raises(UserError, match="no such folder of volumes; received "):
         volumes.plan()
 
 

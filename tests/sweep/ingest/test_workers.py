@@ -31,7 +31,7 @@ class Odd:
         if task == "die" or (task == "die once" and self.first_time()):
             os.kill(os.getpid(), signal.SIGSEGV)
         if task == "refuse":
-            raise UserError("the rule, what was received, the remedy")
+            raise UserError("it is wrong", "this", "do that")
         if task == "disk":
             raise OSError(28, "the disk is full")
         if task == "bug":
@@ -99,7 +99,7 @@ def test_a_task_during_which_a_process_was_killed_gets_another_chance(job: Job[s
 @pytest.mark.parametrize(
     ("task", "error", "message"),
     [
-        ("refuse", UserError, "the rule, what was received, the remedy"),
+        ("refuse", UserError, "it is wrong; received this; do that"),
         ("disk", OSError, "the disk is full"),
         ("bug", RuntimeError, "odd_job.py.*KeyError: 'what nobody thought of'"),
     ],

@@ -117,7 +117,7 @@ def test_no_empty_slice_is_drawn_and_none_is_accepted(
     )
     assert {find_slice(store, None, seed) for seed in range(10)} == {7}
     assert main(written(store, tmp_path / "sheet.png", "--slice", "p3")) == 2
-    assert "'p3' is empty" in capsys.readouterr().err
+    assert "is empty; received 'p3'" in capsys.readouterr().err
 
 
 def test_a_sheet_is_replaced_whole(store: Store, tmp_path: Path) -> None:
@@ -141,10 +141,10 @@ def test_every_artifact_has_a_row_by_default(store: Store, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--slice", "p0/s99"], "its keys look like 'p0/s0'"),
+        (["--slice", "p0/s99"], "received 'p0/s99'; give one like 'p0/s0'"),
         (["--artifacts", "bais"], "did you mean 'bias'?"),
-        (["--artifacts", "serch"], "'serch' does not exist"),
-        (["--levels", "6"], "--levels: '6' does not exist"),
+        (["--artifacts", "serch"], "--artifacts has an unknown name; received 'serch'"),
+        (["--levels", "6"], "--levels has an unknown name; received '6'"),
         (["--out", "sheet.jpg"], "let it end in .png"),
     ],
     ids=["slice", "artifact", "family", "level", "suffix"],

@@ -69,9 +69,9 @@ def test_a_picture_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     ("name", "per_split", "message"),
     [
-        ("a.jpg", 8, r"PNG file; received '.*a\.jpg'.*end in \.png"),
-        ("a.png", 0, "1 to 64 slices of a split; received 0"),
-        ("a.png", 65, "1 to 64 slices of a split; received 65"),
+        ("a.jpg", 8, r"does not name a PNG file; received '.*a\.jpg'.*end in \.png"),
+        ("a.png", 0, "--per-split is out of range; received 0; give 1 to 64 slices of a split"),
+        ("a.png", 65, "--per-split is out of range; received 65; give 1 to 64 slices of a split"),
     ],
 )
 def test_a_sheet_that_cannot_be_is_refused(name, per_split, message, tmp_path):

@@ -151,7 +151,7 @@ def test_a_trial_trains_on_k_space_and_its_checkpoint_says_so(
     assert first.train_loss == pytest.approx(second.train_loss, rel=1e-3), "clean inputs agree"
     again = stress_checkpoint(result.checkpoint, kspace_store.path)
     assert again.metrics == first.metrics
-    with pytest.raises(UserError, match=r"keeps none: .*--kspace"):
+    with pytest.raises(UserError, match=r"the store keeps no k-space; received .*--kspace"):
         stress_checkpoint(result.checkpoint, store.path)
 
 
@@ -160,7 +160,10 @@ def test_a_store_without_k_space_is_refused_with_the_remedy(store: Store) -> Non
         lambda: gather(store, np.arange(2), CPU, "kspace"),
         lambda: check_signal(store, "kspace"),
     ):
-        with pytest.raises(UserError, match=r"keeps none: .*'mrisweep ingest fastmri --kspace'"):
+        with pytest.raises(
+            UserError,
+            match=r"the store keeps no k-space; received .*; ingest .* `mrisweep .* --kspace`",
+        ):
             use()
 
 
@@ -169,6 +172,8 @@ def test_images_that_are_not_those_of_the_k_space_are_refused(tmp_path: Path) ->
     check_signal(store, "kspace")
     resized = store.columns["images"] * np.float32(1.05)
     other = dataclasses.replace(store, columns={**store.columns, "images": resized})
-    with pytest.raises(UserError, match="are not: ingest the data again with --kspace"):
+    with pytest.raises(
+        UserError, match=r"are not the reconstruction .*; ingest the data again with --kspace"
+    ):
         check_signal(other, "kspace")
     check_signal(other, "images")

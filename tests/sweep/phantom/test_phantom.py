@@ -311,14 +311,14 @@ def test_an_empty_folder_is_filled(tmp_path):
 def test_a_folder_with_something_in_it_is_refused(tmp_path):
     (tmp_path / "p").mkdir()
     (tmp_path / "p" / "mine.txt").write_text("keep")
-    with pytest.raises(UserError, match=r"new or empty folder, and .*p is not\. Remove"):
+    with pytest.raises(UserError, match=r"neither new nor empty; received .*/p; remove"):
         make_phantom(tmp_path / "p", 2, **SMALL)
     assert [path.name for path in (tmp_path / "p").iterdir()] == ["mine.txt"]
 
 
 def test_a_file_of_that_name_is_refused(tmp_path):
     (tmp_path / "p").write_text("keep")
-    with pytest.raises(UserError, match="new or empty folder"):
+    with pytest.raises(UserError, match="folder for the phantom is neither new nor empty"):
         make_phantom(tmp_path / "p", 2, **SMALL)
 
 
@@ -334,11 +334,11 @@ def test_an_interrupted_run_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"patients": 1}, "at least 2 patients, every second one ill; got 1"),
-        ({"slices": 0}, r"at least 1 slice.*got Matrix\(slices=0"),
-        ({"coils": 0}, r"1 coil, .*got Matrix\(.*coils=0"),
-        ({"size": 40}, "at least 48 pixels.*size=40"),
-        ({"size": 61}, "fits into its k-space.*size=61"),
+        ({"patients": 1}, "fewer than 2 patients, of whom every second has a lesion; received 1"),
+        ({"slices": 0}, r"would have no slice, .*received Matrix\(slices=0"),
+        ({"coils": 0}, r"no coil, .*received Matrix\(.*coils=0"),
+        ({"size": 40}, "image below 48 pixels.*size=40"),
+        ({"size": 61}, "does not fit into its k-space.*size=61"),
     ],
 )
 def test_numbers_out_of_range(tmp_path, changed, message):

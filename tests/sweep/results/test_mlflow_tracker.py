@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from sweep.api.run import sync_folder
-from sweep.config.sweep import SweepConfig
+from sweep.config.sweep import SweepConfig, TrackingSettings
 from sweep.core.errors import UserError
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow_tracker import resolve_uri
+from sweep.results.trackers import start_trackers
 from sweep.store import Store
 
 # MLflow's own: its mappers use a loader strategy that SQLAlchemy is about to drop, and its tracing
@@ -25,7 +25,7 @@ pytestmark = [
 
 
 def client(folder: SweepFolder) -> mlflow.MlflowClient:
-    return mlflow.MlflowClient(tracking_uri=resolve_uri("sqlite", folder.path))
+    return mlflow.MlflowClient(tracking_uri=TrackingSettings().server(folder.path))
 
 
 def snapshot(folder: SweepFolder) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def test_the_logged_model_is_the_best_checkpoint(
         [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
     )
     before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(resolve_uri("sqlite", folder.path))
+    mlflow.set_tracking_uri(TrackingSettings().server(folder.path))
     try:
         model = mlflow.pytorch.load_model(f"models:/{logged[0].model_id}")
     finally:
@@ -117,7 +117,7 @@ def test_the_logged_model_is_the_best_checkpoint(
 
 def test_folder_and_server_give_the_same_answer(folder: SweepFolder, config: SweepConfig) -> None:
     sync_folder(folder.path)
-    uri = resolve_uri("sqlite", folder.path)
+    uri = TrackingSettings().server(folder.path)
     assert ranking.objective_of_server(uri, "ledger") == "robust/auroc_cvar"
     answers = [
         ranking.best(ranking.of_folder(folder.path), "robust/auroc_cvar"),
@@ -133,9 +133,9 @@ def test_an_experiment_that_is_not_there_is_named_with_those_that_are(
 ) -> None:
     sync_folder(folder.path)
     with pytest.raises(
-        UserError, match=r"no such experiment on .* received 'leger'; there are: .*ledger"
+        UserError, match=r"no such experiment on .*; received 'leger'; take one of .*ledger"
     ):
-        ranking.of_server(resolve_uri("sqlite", folder.path), "leger")
+        ranking.of_server(TrackingSettings().server(folder.path), "leger")
 
 
 def test_a_new_metric_is_there_without_a_line_for_it(
@@ -149,3 +149,15 @@ def test_a_new_metric_is_there_without_a_line_for_it(
     assert run.data.metrics[f"interval/{name}/low"] == record.intervals[name][0]
     curve = client(folder).get_metric_history(run.info.run_id, "stress/bias/balanced_accuracy")
     assert sorted(point.step for point in curve) == [0, 1, 5]
+
+
+def test_a_server_that_is_down_is_said_and_raises_nothing(
+    folder: SweepFolder, config: SweepConfig
+) -> None:
+    said: list[str] = []
+    tracking = TrackingSettings(uri="sqlite:////proc/none/mlflow.db")
+    (running,) = start_trackers(folder, dataclasses.replace(config, tracking=tracking), said.append)
+    running.began(folder.trials()[0])
+    running.close(finished=True)
+    assert said[0].startswith("mlflow does not take the results; received ")
+    assert f"run `mrisweep sync {folder.path}`" in said[-1]

@@ -61,12 +61,15 @@ def test_only_one_norm() -> None:
     ("arguments", "message"),
     [
         ({"by": "robust/auroc_cvr"}, "'robust/auroc_cvr'; did you mean 'robust/auroc_cvar'"),
-        ({"norm": "gruop"}, "no trial has norm 'gruop'; did you mean 'group'"),
-        ({"where": ["clean/auroc"]}, "--where takes METRIC>=NUMBER"),
-        ({"where": ["clean/auroc>=high"]}, "--where takes METRIC>=NUMBER"),
-        ({"where": ["clean/auroc>=1e"]}, "'1e' is not a number"),
-        ({"where": ["clean/roc>=1"]}, "no trial has a metric 'clean/roc'"),
-        ({"top": 0}, "--top must be 1 or more"),
+        ({"norm": "gruop"}, "no trial has this norm; received 'gruop'; did you mean 'group'"),
+        ({"where": ["clean/auroc"]}, "--where cannot be read; received .*; give METRIC>=NUMBER"),
+        (
+            {"where": ["clean/auroc>=high"]},
+            "--where cannot be read; received .*; give METRIC>=NUMBER",
+        ),
+        ({"where": ["clean/auroc>=1e"]}, "not a number; received '1e' in"),
+        ({"where": ["clean/roc>=1"]}, "no trial has this metric; received 'clean/roc'"),
+        ({"top": 0}, "--top is below 1; received 0; give 1 or more"),
     ],
 )
 def test_a_wrong_question_is_answered_with_what_exists(arguments: dict, message: str) -> None:

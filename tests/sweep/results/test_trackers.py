@@ -133,7 +133,7 @@ def test_a_line_that_a_kill_has_torn_is_written_again(
 
 def test_a_tracker_that_does_not_exist_is_named(config: SweepConfig) -> None:
     with pytest.raises(
-        UserError, match=r"tracking\.to: 'jsnl' does not exist; did you mean 'jsonl'"
+        UserError, match=r"tracking\.to has an unknown name; received 'jsnl'; did you mean 'jsonl'"
     ):
         check_trackers(config.replace({"tracking.to": ["jsnl"]}))
 

@@ -91,5 +91,7 @@ def test_an_epoch_told_twice_counts_once(tmp_path: Path) -> None:
 def test_a_suggestion_survives_tune_and_nothing_else_passes_for_one(tmp_path: Path) -> None:
     suggestion = study(tmp_path).ask()
     assert Suggestion.from_tune(suggestion.to_tune()) == suggestion
-    with pytest.raises(WorkError, match=r"none of this sweep; received the keys \['lr'\] instead"):
+    with pytest.raises(
+        WorkError, match=r"not one of this sweep; received the keys \['lr'\] instead"
+    ):
         Suggestion.from_tune({"lr": 0.1})

@@ -103,12 +103,16 @@ def test_kspace_is_copied_as_it_is_stored(tmp_path):
 def test_samples_that_are_not_finite_are_refused(tmp_path):
     kspace = samples(0, (1, 8, 10))
     kspace[0, 1, 2] = complex(0, np.inf)
-    with pytest.raises(UserError, match="test has NaN or infinity"):
+    with pytest.raises(
+        UserError, match="not finite numbers; received test, which has NaN or infinity; "
+    ):
         drafted(tmp_path / "s.h5", FRAMES[0], [kspace])
 
 
 def test_a_store_without_kspace_says_so(content, tmp_path):
     store = content.write(tmp_path / "s.h5")
     assert not store.has_kspace
-    with pytest.raises(UserError, match=r"keeps no k-space: ingest the data with --kspace"):
+    with pytest.raises(
+        UserError, match=r"keeps no k-space; received .*s\.h5; ingest the data with --kspace"
+    ):
         store.kspace(0)

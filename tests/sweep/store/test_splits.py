@@ -67,13 +67,15 @@ def test_global_random_state_is_left_alone():
 
 @pytest.mark.parametrize("folds", [1, 0])
 def test_fewer_than_two_folds(folds):
-    with pytest.raises(UserError, match=f"at least 2 folds; received {folds}"):
+    with pytest.raises(UserError, match=f"fewer than 2 folds; received {folds}; take at least 2"):
         equal_folds(folds)
 
 
 def test_more_folds_than_patients():
     findings = {"a": frozenset(), "b": frozenset(), "c": frozenset()}
-    with pytest.raises(UserError, match=r"3 patients leave '4' of 4 splits empty"):
+    with pytest.raises(
+        UserError, match="no patient; received 3 patients, which leave '4' of 4 splits empty; "
+    ):
         deal_folds(findings, 4, 0)
 
 
@@ -134,7 +136,9 @@ def test_a_rare_split_gets_its_patient_in_its_turn():
     ],
 )
 def test_shares_that_cannot_be_are_refused(shares):
-    with pytest.raises(UserError, match=r"above 0 and sum to 1; received .*Correct the shares"):
+    with pytest.raises(
+        UserError, match=r"not above 0 with the sum 1; received {.*}; correct the shares"
+    ):
         SplitAssigner(shares)
 
 
@@ -173,5 +177,6 @@ def test_splits_that_are_given_are_kept():
 def test_some_slices_with_a_split_and_some_without_are_refused():
     first, second, *rest = undealt(PATIENTS)
     mixed = [replace(first, split="train"), second, *rest]
-    with pytest.raises(UserError, match=r"59 of 60 have none, line 1 the first\. Fill them in"):
+    message = "received 59 of 60 slices without a split, line 1 the first; fill them in"
+    with pytest.raises(UserError, match=message):
         assign_splits(mixed, SplitAssigner())

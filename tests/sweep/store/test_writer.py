@@ -118,7 +118,9 @@ def test_what_a_killed_writer_leaves_is_no_store_and_can_be_finished(tmp_path):
     path = tmp_path / "s.h5"
     create(path, SLICES, form_of("float32"))
     assert start_writer(path, "killed", 1, 4).wait(60) == -signal.SIGKILL
-    with pytest.raises(UserError, match=r"was left without one\. Run the same .*ingest.* again"):
+    with pytest.raises(
+        UserError, match=r"has no fingerprint, .*; received .*s\.h5; run the same .*ingest.* again"
+    ):
         Store.open(path)
     finish(path, [0, 2, 3, 5])
     assert path.read_bytes() == drafted(tmp_path / "alone.h5").read_bytes()
@@ -153,7 +155,9 @@ def test_a_value_that_is_not_finite_is_refused_and_its_file_named(value, tmp_pat
     image[2, 3] = value
     with (
         StoreWriter.open(tmp_path / "s.h5") as draft,
-        pytest.raises(UnusableError, match="file 0 has NaN or infinity"),
+        pytest.raises(
+            UnusableError, match="not finite numbers; received file 0, which has NaN or infinity; "
+        ),
     ):
         draft.write(0, image, None, "file 0")
     assert (tmp_path / "s.h5").read_bytes() == before
@@ -162,7 +166,7 @@ def test_a_value_that_is_not_finite_is_refused_and_its_file_named(value, tmp_pat
 def test_sizes_that_do_not_fit_are_refused(tmp_path):
     create(tmp_path / "s.h5", SLICES, form_of("float32"))
     with StoreWriter.open(tmp_path / "s.h5") as draft:
-        with pytest.raises(ValueError, match=r"\(5, 7\).*received \(7, 5\).*at file 3"):
+        with pytest.raises(ValueError, match=r"is not \(5, 7\).*received \(7, 5\).*at file 3"):
             draft.write(0, image_of(0).T, None, "file 3")
         with pytest.raises(ValueError, match=r"None; received \(5, 7\) with \(1, 5, 7\)"):
             draft.write(0, image_of(0), np.zeros((1, 5, 7), np.complex64), "file")

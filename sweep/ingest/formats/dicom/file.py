@@ -48,7 +48,7 @@ def read_header(path: Path) -> Header | None:
         if length is None:
             if _should_show(dataset):
                 raise UnusableError(
-                    f"A DICOM image has pixels; {path} ends before them. Export it again."
+                    "the DICOM image ends before its pixels", path, "export it again"
                 )
             return None
         header = header_of(dataset, path)
@@ -82,8 +82,8 @@ def read_frames(path: Path, frames: Sequence[Frame]) -> Iterator[NDArray[np.floa
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Turn pydicom's errors into ours, and keep its warnings of sloppy files to itself."""
-    rule, remedy = "An image is a readable DICOM file", "Export it again or remove its rows."
-    with broken_is_unusable(rule, path, remedy), warnings.catch_warnings():
+    wrong, remedy = "the image is not a readable DICOM file", "export it again or remove its rows"
+    with broken_is_unusable(wrong, path, remedy), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
@@ -114,8 +114,9 @@ def _check_decoder(dataset: FileDataset, path: Path) -> None:
     decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
     if not decoder.is_available:
         raise UnusableError(
-            f"Compressed pixels need a decoder; {path} is {decoder.UID.name}, and none is "
-            f"installed. Install one of: {'; '.join(decoder.missing_dependencies)}."
+            "no decoder for the compressed pixels is installed",
+            f"{path} with {decoder.UID.name}",
+            f"install one of: {'; '.join(decoder.missing_dependencies)}",
         )
 
 
@@ -128,8 +129,10 @@ def _check_length(dataset: FileDataset, length: int, rest: int, path: Path) -> N
     whole = syntax == DeflatedExplicitVRLittleEndian or rest >= length
     if length not in (needed, needed + needed % 2) or not whole:
         raise UnusableError(
-            f"A DICOM file holds all pixels that its header promises; {path} needs {needed} bytes "
-            f"for them, says {length} and has {min(rest, length)}. Export it again."
+            "the pixels do not have the length that the header promises",
+            f"{path} with {needed} bytes promised, {length} stated and {min(rest, length)} in the "
+            "file",
+            "export it again",
         )
 
 
@@ -148,7 +151,8 @@ def _image(dataset: FileDataset, frame: Frame, path: Path) -> NDArray[np.float32
         image = (units * frame.slope + frame.intercept).astype(np.float32)
     if not np.isfinite(image).all():
         raise UnusableError(
-            f"Pixels are finite; those of {path} overflow with slope {frame.slope:g} and "
-            f"intercept {frame.intercept:g}. Correct the header."
+            "pixels times slope plus intercept are beyond 32-bit float",
+            f"{path} with slope {frame.slope:g} and intercept {frame.intercept:g}",
+            "correct the header",
         )
     return image

@@ -68,8 +68,9 @@ def frames_of(dataset: Any, count: int, path: Path) -> tuple[Frame, ...]:
     each = list(dataset.get("PerFrameFunctionalGroupsSequence") or ())
     if each and len(each) != count:
         raise UnusableError(
-            f"Every frame of an enhanced DICOM file is described; {path} has {count} frames and "
-            f"{len(each)} descriptions. Export it again."
+            "an enhanced DICOM file does not describe each of its frames",
+            f"{path} with {count} frames and {len(each)} descriptions",
+            "export it again",
         )
     return tuple(_frame(dataset, [*each[n : n + 1], *shared], n) for n in range(count))
 

@@ -56,8 +56,9 @@ def header_of(dataset: Any, path: Path) -> Header:
     missing = [name for name in NEEDED if dataset.get(name) in (None, "")]
     if missing:
         raise UnusableError(
-            f"A DICOM image has {', '.join(NEEDED)}; {path} lacks {', '.join(missing)}. "
-            "Export it again."
+            "the DICOM image lacks attributes that its pixels need",
+            f"{path} without {', '.join(missing)}",
+            "export it again",
         )
     _check_pixels(dataset, path)
     instance = dataset.get("InstanceNumber")
@@ -88,15 +89,22 @@ def _check_pixels(dataset: Any, path: Path) -> None:
     kind, samples = dataset.PhotometricInterpretation, dataset.SamplesPerPixel
     if SAMPLES.get(kind) != samples or dataset.BitsAllocated not in BITS:
         raise UnusableError(
-            f"DICOM pixels are grey (or colour that is grey) with 8 or 16 bits; {path} has {kind} "
-            f"with {samples} samples of {dataset.BitsAllocated} bits. Export it as grey."
+            "the DICOM pixels are not grey (or colour that is grey) with 8 or 16 bits",
+            f"{path} with {kind}, {samples} samples of {dataset.BitsAllocated} bits",
+            "export it as grey with 8 or 16 bits",
         )
     if min(dataset.Rows, dataset.Columns, frame_count(dataset)) < 1:
-        raise UnusableError(f"An image has pixels; {path} has none. Remove its rows.")
+        raise UnusableError(
+            "the image has no pixels",
+            f"{path} with {dataset.Rows} x {dataset.Columns} pixels in {frame_count(dataset)} "
+            "frames",
+            "export it again, or remove its rows",
+        )
     if dataset.get("ModalityLUTSequence"):
         raise UnusableError(
-            f"Stored values become units by slope and intercept; {path} has a table for it "
-            "(ModalityLUTSequence). Export it without."
+            "stored values become units by a table, not by slope and intercept",
+            f"{path} with a ModalityLUTSequence",
+            "export it without the table",
         )
 
 

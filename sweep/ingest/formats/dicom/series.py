@@ -57,8 +57,9 @@ def read_series(path: Path) -> Series:
     headers = tuple(header for header in found if header is not None)
     if not headers:
         raise UnusableError(
-            f"A series is a DICOM file with pixels, or a folder that holds some; {path} is none. "
-            "Name the file or folder of one series."
+            "there is no DICOM image with pixels",
+            path,
+            "name the file or folder of one series",
         )
     _check_one(headers, path)
     slices = [Placed(header, frame) for header in headers for frame in header.frames]
@@ -78,8 +79,9 @@ def _check_one(headers: Sequence[Header], path: Path) -> None:
             shown = ", ".join(repr(name) for name in sorted(names)[:SHOWN])
             more = ", ..." if len(names) > SHOWN else ""
             raise UnusableError(
-                f"A volume is one series of one patient, size and orientation; {path} holds "
-                f"{len(names)} {what}: {shown}{more}. Put each in a folder of its own."
+                "the volume is not one series of one patient, size and orientation",
+                f"{path} with {len(names)} {what}: {shown}{more}",
+                "put each in a folder of its own",
             )
 
 

@@ -75,9 +75,12 @@ def stack_grid(series: Series, path: Path) -> Grid:
     orientation, pixel_mm = frames[0].orientation, frames[0].pixel_mm
     if len(frames) < 2 or len(places) < len(frames) or not orientation or not pixel_mm:
         raise UnusableError(
-            f"Other planes than the acquired ones need a stack of slices with position, "
-            f"orientation and pixel spacing; {path} has {len(frames)} slices, {len(places)} of "
-            "them with a position. Take the planes as acquired."
+            "the slices are not a stack with positions, orientation and pixel spacing, which "
+            "planes other than the acquired ones need",
+            f"{path} with {len(frames)} slices: {len(places)} with a position, "
+            f"{sum(bool(one.orientation) for one in frames)} with an orientation, "
+            f"{sum(bool(one.pixel_mm) for one in frames)} with a pixel spacing",
+            "take the planes as acquired",
         )
     steps = np.diff(np.array(places), axis=0)
     step = steps.mean(axis=0)
@@ -87,9 +90,11 @@ def stack_grid(series: Series, path: Path) -> Grid:
     if not (alike and step.any() and uneven <= EVEN * np.linalg.norm(step)):
         lengths = np.linalg.norm(steps, axis=1)
         raise UnusableError(
-            "Other planes than the acquired ones need slices with one pixel spacing and, to 1 %, "
-            f"equal steps along a line; those of {path} step by {lengths.min():.4g} to "
-            f"{lengths.max():.4g} mm. Take the planes as acquired."
+            "the slices do not have one pixel spacing and, to 1 %, equal steps along a line, which "
+            "planes other than the acquired ones need",
+            f"{path} with steps of {lengths.min():.4g} to {lengths.max():.4g} mm and "
+            f"{len(set(spacings))} different pixel spacings",
+            "take the planes as acquired",
         )
     along, down = map(np.array, orientation)
     affine = np.eye(4)

@@ -52,19 +52,22 @@ def test_a_link_that_leads_nowhere_is_found_for_its_header_to_be_refused(tmp_pat
 def test_a_name_twice_is_refused(tmp_path):
     touch(tmp_path / "train" / "a.h5")
     touch(tmp_path / "val" / "a.h5")
-    with pytest.raises(UserError, match=r"unique.*train/a\.h5 and .*val/a\.h5\. Remove or rename"):
+    message = r"same name, .*; received .*train/a\.h5 and .*val/a\.h5; remove or rename"
+    with pytest.raises(UserError, match=message):
         find_volumes([tmp_path])
 
 
 def test_a_path_that_is_no_folder_is_refused(tmp_path):
     path = touch(tmp_path / "a.h5")
-    with pytest.raises(UserError, match=r"lie in folders: .*a\.h5 is not one; .*none is not one"):
+    message = r"no such folder of volumes; received .*a\.h5, .*none; correct the path"
+    with pytest.raises(UserError, match=message):
         find_volumes([path, tmp_path / "none"])
 
 
 def test_no_volume_at_all_is_refused(tmp_path):
     touch(tmp_path / "a.hdf5")
-    with pytest.raises(UserError, match=r"files \*\.h5; there is none below .*Name the folder"):
+    message = rf"no volume, a file \*\.h5, in .*; received {tmp_path}; name the folder"
+    with pytest.raises(UserError, match=message):
         find_volumes([tmp_path])
 
 
@@ -73,7 +76,9 @@ def test_a_folder_that_cannot_be_read_is_refused(tmp_path):
     touch(tmp_path / "closed" / "a.h5")
     (tmp_path / "closed").chmod(0)
     try:
-        with pytest.raises(UserError, match="closed: Permission denied"):
+        with pytest.raises(
+            UserError, match=r"closed \(PermissionError: Permission denied\); correct"
+        ):
             find_volumes([tmp_path])
     finally:
         (tmp_path / "closed").chmod(0o700)

@@ -25,15 +25,25 @@ def test_a_split_column_of_any_name(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("file,patients\nf1,ann\n", "'patient' or 'patient_id' is there 0 times.*'patients'"),
-        ("file,fname,patient\nf1,f1,ann\n", "'file' or 'fname' is there 2 times"),
-        ("file,patient,grop\nf1,ann,1\n", "'group' is there 0 times, did you mean 'grop'"),
-        ("file,patient,group\nf1,ann,1\nf1.h5,bob,1\n", "names a volume once.*f1 has 2 rows"),
-        ("file,patient,group\nf1,,1\n", "row 2 has no 'patient'.*Fill"),
-        ("file,patient,group\nf1,ann,\n", "row 2 has no 'split'"),
-        ("file,patient,group\nf1,ann,1,2\n", "3 cells.*row 2 has 4.*Quote"),
-        ("file,patient,group\n", "at least one row"),
-        ("", "'file' or 'fname' is there 0 times"),
+        (
+            "file,patients\nf1,ann\n",
+            "column once; received 'patient' or 'patient_id' 0 times .*'patients'",
+        ),
+        ("file,fname,patient\nf1,f1,ann\n", "column once; received 'file' or 'fname' 2 times"),
+        (
+            "file,patient,grop\nf1,ann,1\n",
+            r"received 'group' 0 times \(did you mean 'grop'\?\); correct",
+        ),
+        (
+            "file,patient,group\nf1,ann,1\nf1.h5,bob,1\n",
+            "names volumes more than once; received f1 in 2 rows",
+        ),
+        ("file,patient,group\nf1,,1\n", "are empty; received row 2 without 'patient'; fill"),
+        ("file,patient,group\nf1,ann,\n", "received row 2 without 'split'"),
+        ("file,patient,group\nf1,ann,1,2\n", "do not have 3 cells.*; received row 2 with 4; quote"),
+        ("file,patient,group\n", r"has no row below its header; received .*patients\.csv"),
+        ("file,patients,group\n", "has no row below its header"),
+        ("", r"has no row below its header; received .*patients\.csv"),
     ],
 )
 def test_a_table_that_cannot_be_used(tmp_path, text, message):
@@ -45,12 +55,14 @@ def test_a_table_that_cannot_be_used(tmp_path, text, message):
 def test_no_text_or_no_csv(tmp_path, content):
     path = tmp_path / "patients.csv"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="A table of patients is a readable CSV file"):
+    with pytest.raises(
+        UserError, match="the table of patients is not a readable CSV file in UTF-8; "
+    ):
         read_patients(path, None)
 
 
 def test_no_file(tmp_path):
-    with pytest.raises(UserError, match=r"readable CSV file.*none\.csv.*Give another file"):
+    with pytest.raises(UserError, match=r"not a readable CSV file.*none\.csv.*; give another file"):
         read_patients(tmp_path / "none.csv", None)
 
 

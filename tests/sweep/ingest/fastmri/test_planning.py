@@ -166,7 +166,7 @@ def test_a_volume_without_the_reconstruction_asked_for_is_skipped(data):
         del file["reconstruction_esc"]
     (skipped,) = data.plan(reconstruction="esc").skipped
     assert skipped.name == "phantom-0002"
-    assert "Images are of reconstruction_esc, which" in skipped.reason
+    assert "the volume has no reconstruction_esc; received " in skipped.reason
 
 
 @pytest.mark.parametrize("changes", [{}, {"kspace": True}, {"reconstruction": "kspace"}])
@@ -185,7 +185,7 @@ def test_a_made_image_of_unknown_size_is_skipped(data):
     with data.edit(2) as file:
         del file["reconstruction_rss"], file["reconstruction_esc"], file["ismrmrd_header"]
     (skipped,) = data.plan().skipped
-    assert "The size of an image to be made" in skipped.reason
+    assert "the size of the images to be made is unknown" in skipped.reason
 
 
 def test_unusable_files_are_skipped_and_named(data):
@@ -204,7 +204,10 @@ def test_a_volume_that_changed_since_is_refused_when_read(data):
             values = file[name][:2]
             del file[name]
             file[name] = values
-    with pytest.raises(UserError, match="had 3 slices and has 2"):
+    with pytest.raises(
+        UserError,
+        match=r"changed during the ingest; received .*, which had 3 slices and has 2; start again",
+    ):
         list(plan.reader(plan.items[0]))
 
 
@@ -213,7 +216,7 @@ def test_images_alone_are_enough_where_no_kspace_is_asked_for(data):
         del file["kspace"]
     assert data.plan().items[0].name == "phantom-0000"
     (skipped,) = data.plan(kspace=True).skipped
-    assert "made of, and kept beside, a volume's k-space" in skipped.reason
+    assert "the volume has no k-space to make images of; received " in skipped.reason
 
 
 def test_size_brings_images_of_several_sizes_to_one(data):
@@ -222,7 +225,7 @@ def test_size_brings_images_of_several_sizes_to_one(data):
         del file["reconstruction_rss"]
         file["reconstruction_rss"] = image
     with pytest.raises(
-        UserError, match=r"one size; received 40 x 48 in 1 .*; 48 x 48 in 3 .*; pass --size"
+        UserError, match=r"have one; received 40 x 48 in 1 .*; 48 x 48 in 3 .*; pass --size"
     ):
         data.plan()
     plan = data.plan(size=24)
@@ -248,12 +251,18 @@ def test_several_sizes_with_kspace_are_to_be_ingested_apart(data):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kspace": True, "reconstruction": "rss"}, "received --reconstruction rss. Leave one"),
-        ({"kspace": True, "reconstruction": "esc"}, "received --reconstruction esc. Leave one"),
-        ({"kspace": True, "size": 24}, "received --size 24. Leave one"),
+        (
+            {"kspace": True, "reconstruction": "rss"},
+            "received --kspace and --reconstruction rss; leave one",
+        ),
+        (
+            {"kspace": True, "reconstruction": "esc"},
+            "received --kspace and --reconstruction esc; leave one",
+        ),
+        ({"kspace": True, "size": 24}, "received --kspace and --size 24; leave one"),
         ({"size": 0}, "at least 1; received 0"),
-        ({"max_columns": 0}, "Columns are counted from 1; received at most 0"),
-        ({"split_column": "split"}, "'split' and no table. Pass --patients"),
+        ({"max_columns": 0}, "the limit of columns is below 1; received 0; take at least 1"),
+        ({"split_column": "split"}, "received 'split' and no table; pass --patients"),
         ({"rule": "madaan"}, "did you mean 'madaan2023'"),
     ],
 )
@@ -366,7 +375,8 @@ def test_splits_come_from_a_column_if_named(data):
 
 def test_a_split_for_some_volumes_only_is_refused(data):
     table = data.write("patients.csv", "file,patient,group", "phantom-0001,ann,train")
-    with pytest.raises(UserError, match="every slice comes with a split or none does; 9 of 12"):
+    message = "some slices come with a split and others do not; received 9 of 12 slices without"
+    with pytest.raises(UserError, match=message):
         data.plan(patients=table, split_column="group")
 
 
@@ -392,7 +402,8 @@ def test_progress_counts_headers(data):
 
 def test_no_volume_that_is_known_to_be_reviewed(data):
     data.label("other,1,No,1,2,3,4,Meniscus Tear")
-    with pytest.raises(UserError, match=r"of the 4 in the folders \(phantom-0000, for one\).*none"):
+    message = r"name no volume in the folders; received 4 volumes .*\(phantom-0000, for one\); give"
+    with pytest.raises(UserError, match=message):
         data.plan(reviewed=None)
 
 
@@ -400,8 +411,8 @@ def test_no_volume_left_says_why(data):
     (data.volumes / "phantom-0002.h5").write_bytes(b"no")
     with pytest.raises(
         UserError,
-        match=r"1 are unusable and 3 too wide\. phantom-0002: A volume is a readable HDF5 file.*"
-        r"3 have more than 59 columns \(phantom-0000, for one\)",
+        match=r"no volume can be used; received 1 unusable and 3 too wide, among them phantom-0002 "
+        r"\(the volume is not a readable HDF5 file; .*\), phantom-0000 \(more than 59 columns\); ",
     ):
         data.plan(max_columns=59)
 

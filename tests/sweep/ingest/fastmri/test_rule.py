@@ -72,7 +72,9 @@ def test_findings_of_a_whole_volume(tmp_path, line, slices):
 def test_a_finding_that_no_pattern_takes(tmp_path):
     one = rule(tmp_path, "labels: {tear: ['*tear*'], acl: ['acl*']}")
     with pytest.raises(
-        UserError, match=r"label of tear, acl, or is ignored: 'Cyst' \(2 rows\); 'Bone' \(1 rows\)"
+        UserError,
+        match=r"match no label \(tear, acl\) and are not ignored; "
+        r"received 'Cyst' \(2 rows\), 'Bone' \(1 rows\); add patterns",
     ):
         apply_rule([found("Cyst"), found("tear"), found("Cyst", 1), found("Bone")], one)
 
@@ -85,21 +87,42 @@ def test_labels_that_yaml_takes_for_something_else_are_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "has 'labels' with patterns. Such as"),
-        ("[1, 2]", "has 'labels' with patterns"),
-        ("labels: {}", "has 'labels' with patterns"),
-        ("labels: [acl]", "has 'labels' with patterns"),
-        ("labels: {acl: '*ACL*'}", r"label 'acl' is a list of patterns; received '\*ACL\*'"),
-        ("labels: {acl: []}", "label 'acl' is a list of patterns"),
-        ("labels: {acl: ['']}", "label 'acl' is a list of patterns"),
-        ("labels: {acl: [{a: b}]}", "label 'acl' is a list of patterns"),
-        ("labels: {'': ['*']}", "gives each label a name"),
-        ("labels: {a: ['*']}\nignored: ['*']", "'ignored', did you mean 'ignore'"),
-        ("labels: {a: ['*']}\nignore: cyst", "ignore is a list of patterns; received 'cyst'"),
-        ("labels: {a: ['*']}\nstudy_level: keep", "slice or drop; received 'keep'"),
-        ("labels: {a: ['*']}\nstudy_level: [slice]", r"slice or drop; received \['slice'\]"),
-        ("labels: {acl: [*ACL*]}", r"YAML file in UTF-8; .*rule\.yaml: "),
-        ("labels: {a: ['*'", "YAML file in UTF-8"),
+        ("", r"no 'labels' with patterns; received .*rule\.yaml: None; write it as"),
+        ("[1, 2]", "the label rule has no 'labels' with patterns; received "),
+        ("labels: {}", "the label rule has no 'labels' with patterns; received "),
+        ("labels: [acl]", "the label rule has no 'labels' with patterns; received "),
+        (
+            "labels: {acl: '*ACL*'}",
+            r"label 'acl' of the label rule is not a list of patterns; .*: '\*ACL\*';",
+        ),
+        ("labels: {acl: []}", "label 'acl' of the label rule is not a list of patterns"),
+        ("labels: {acl: ['']}", "label 'acl' of the label rule is not a list of patterns"),
+        ("labels: {acl: [{a: b}]}", "label 'acl' of the label rule is not a list of patterns"),
+        (
+            "labels: {'': ['*']}",
+            "a label of the label rule has an empty name; received .*: ''; write",
+        ),
+        (
+            "labels: {a: ['*']}\nignored: ['*']",
+            r"a key of .*; received 'ignored'; did you mean 'ignore'\?",
+        ),
+        (
+            "labels: {a: ['*']}\nignore: cyst",
+            "'ignore' of the label rule is not a list of patterns; .*: 'cyst'",
+        ),
+        (
+            "labels: {a: ['*']}\nstudy_level: keep",
+            "'study_level' of .*; received 'keep'; known: drop, slice",
+        ),
+        (
+            "labels: {a: ['*']}\nstudy_level: [slice]",
+            r"'study_level' of .*; received \['slice'\]; did you mean 'slice'",
+        ),
+        (
+            "labels: {acl: [*ACL*]}",
+            r"not a YAML file in UTF-8; received .*rule\.yaml \(ScannerError: .*; correct",
+        ),
+        ("labels: {a: ['*'", "not a YAML file in UTF-8; received "),
     ],
 )
 def test_a_rule_that_cannot_be_used(tmp_path, text, message):
@@ -108,9 +131,11 @@ def test_a_rule_that_cannot_be_used(tmp_path, text, message):
 
 
 def test_a_rule_that_is_not_there(tmp_path):
-    with pytest.raises(UserError, match="no 'madan2023', did you mean 'madaan2023'"):
+    with pytest.raises(
+        UserError, match="of this name; received 'madan2023'; did you mean 'madaan2023'"
+    ):
         load_rule("madan2023")
-    with pytest.raises(UserError, match="a YAML file in UTF-8"):
+    with pytest.raises(UserError, match="not a YAML file in UTF-8; received "):
         load_rule(tmp_path)
 
 

@@ -210,7 +210,8 @@ def test_strict_stops_with_one_message_and_nothing_half_written(three, tmp_path,
     assert ingest(three, tmp_path / "out" / "s.h5", "--kspace", "--strict") == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert told.err.startswith("mrisweep: With --strict every file can be used: file320: ")
+    message = "mrisweep: files cannot be used, and --strict leaves no file out; received file320 ("
+    assert told.err.startswith(message)
     assert told.err.count("\n") == 1
     assert not (tmp_path / "out").exists() or list((tmp_path / "out").iterdir()) == []
 

@@ -206,7 +206,9 @@ def test_three_equal_channels_are_grey(save):
 def test_colour_is_refused(save, kind):
     grey = noise(dtype=np.uint8, high=200)
     path = save(colour(np.stack([grey, grey // 2, grey], -1), kind))
-    with pytest.raises(UnusableError, match=r"a\.dcm is in colour, its channels differ by up to"):
+    with pytest.raises(
+        UnusableError, match=r"is in colour; received .*a\.dcm with channels that differ by up to"
+    ):
         planes(path)
 
 
@@ -270,14 +272,14 @@ def test_frames_without_places_stay_in_their_order(save):
     volume = noise(5, 3, 4)
     path = save(dataset(volume))  # the file's one position is none of a frame
     np.testing.assert_array_equal(images(path), volume)
-    with pytest.raises(UnusableError, match="step by 0 to 0 mm"):
+    with pytest.raises(UnusableError, match="steps of 0 to 0 mm"):
         outline(path, "axial")
 
 
 def test_an_enhanced_file_describes_every_frame(save):
     made = enhanced(noise(5, 3, 4), list(range(5)))
     made.PerFrameFunctionalGroupsSequence = made.PerFrameFunctionalGroupsSequence[:3]
-    with pytest.raises(UnusableError, match="has 5 frames and 3 descriptions"):
+    with pytest.raises(UnusableError, match=r"a\.dcm with 5 frames and 3 descriptions"):
         outline(save(made), "acquired")
 
 
@@ -334,8 +336,8 @@ def test_other_files_in_the_folder_are_ignored_and_counted(save, stack):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"SeriesInstanceUID": "9.9"}, r"holds 2 series: '1\.2\.3', '9\.9'\. Put"),
-        ({"PatientID": "bob"}, "holds 2 patients: 'ann', 'bob'"),
+        ({"SeriesInstanceUID": "9.9"}, r"with 2 series: '1\.2\.3', '9\.9'; put"),
+        ({"PatientID": "bob"}, "with 2 patients: 'ann', 'bob'"),
         ({"ImageOrientationPatient": [1, 0, 0, 0, 1, 0]}, r"2 image orientations: '0\.800.*'1\.00"),
     ],
 )
@@ -425,7 +427,9 @@ def test_a_stack_is_regular_within_one_percent(stack, off, direction):
     if off < 0.01:
         assert planes(folder, "axial")
     else:
-        with pytest.raises(UnusableError, match=r"to 1 %, equal steps along a line; .*series step"):
+        with pytest.raises(
+            UnusableError, match=r"to 1 %, equal steps along a line, .*series with steps"
+        ):
             outline(folder, "axial")
 
 
@@ -437,40 +441,47 @@ def test_a_stack_is_regular_within_one_percent(stack, off, direction):
 def test_other_planes_need_a_stack(stack, changes):
     folder = stack(noise(4, 3, 4), **changes)
     assert len(planes(folder)) == 4
-    with pytest.raises(UnusableError, match=r"Other planes than the acquired ones need .*series"):
+    with pytest.raises(
+        UnusableError, match=r"planes other than the acquired ones need; received .*series"
+    ):
         outline(folder, "coronal")
 
 
 def test_a_single_slice_has_no_other_planes(save):
-    with pytest.raises(UnusableError, match="has 1 slices"):
+    with pytest.raises(UnusableError, match="with 1 slices"):
         outline(save(dataset(noise())), "axial")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"Rows": None}, r"lacks Rows\. Export"),
-        ({"Rows": None, "BitsStored": None}, "lacks Rows, BitsStored"),
-        ({"Rows": 0}, "has none"),
-        ({"Rows": 4}, "needs 32 bytes for them, says 24 and has 24"),
-        ({"Columns": 3}, "needs 18 bytes for them, says 24"),
-        ({"NumberOfFrames": 2}, "needs 48 bytes"),
-        ({"PhotometricInterpretation": "HSV"}, "has HSV with 1 samples of 16 bits"),
-        ({"PhotometricInterpretation": "RGB"}, "has RGB with 1 samples"),
-        ({"BitsAllocated": 32}, "of 32 bits"),
-        ({"ModalityLUTSequence": [Dataset()]}, r"has a table for it \(ModalityLUTSequence\)"),
-        ({"PixelData": None}, "ends before them"),
-        ({"PixelData": None, "Rows": None}, "ends before them"),
+        ({"Rows": None}, r"lacks attributes .*a\.dcm without Rows; export"),
+        (
+            {"Rows": None, "BitsStored": None},
+            r"lacks attributes .*a\.dcm without Rows, BitsStored;",
+        ),
+        ({"Rows": 0}, r"no pixels; received .*a\.dcm with 0 x 4 pixels in 1 frames"),
+        ({"Rows": 4}, r"a\.dcm with 32 bytes promised, 24 stated and 24 in the file"),
+        ({"Columns": 3}, r"a\.dcm with 18 bytes promised, 24 stated"),
+        ({"NumberOfFrames": 2}, r"a\.dcm with 48 bytes promised"),
+        ({"PhotometricInterpretation": "HSV"}, r"a\.dcm with HSV, 1 samples of 16 bits"),
+        ({"PhotometricInterpretation": "RGB"}, r"a\.dcm with RGB, 1 samples"),
+        ({"BitsAllocated": 32}, r"a\.dcm with .*of 32 bits"),
+        ({"ModalityLUTSequence": [Dataset()]}, r"by a table.*a\.dcm with a ModalityLUTSequence"),
+        ({"PixelData": None}, r"ends before its pixels; received .*a\.dcm;"),
+        ({"PixelData": None, "Rows": None}, r"ends before its pixels; received .*a\.dcm;"),
     ],
 )
 def test_a_header_that_contradicts_the_pixels(save, changes, message):
-    with pytest.raises(UnusableError, match=rf"a\.dcm .*{message}"):
+    with pytest.raises(UnusableError, match=message):
         outline(save(dataset(noise(), **changes)), "acquired")
 
 
 def test_units_beyond_float32(save):
     path = save(dataset(noise(), RescaleSlope="1e38"))
-    with pytest.raises(UnusableError, match="overflow with slope 1e"):
+    with pytest.raises(
+        UnusableError, match=r"beyond 32-bit float; received .*a\.dcm with slope 1e"
+    ):
         planes(path)
 
 
@@ -498,7 +509,9 @@ def test_a_missing_decoder_is_named_before_a_pixel_is_read(save):
     made["PixelData"].is_undefined_length = True
     if pydicom.pixels.get_decoder(JPEGLSLossless).is_available:
         pytest.skip("this machine can decode JPEG-LS")
-    with pytest.raises(UnusableError, match=r"a\.dcm is JPEG-LS .* Install one of: .*pyjpegls"):
+    with pytest.raises(
+        UnusableError, match=r"no decoder .*a\.dcm with JPEG-LS .* install one of: .*pyjpegls"
+    ):
         outline(save(made), "acquired")
 
 
@@ -506,7 +519,7 @@ def test_a_syntax_that_nothing_decodes(save):
     made = dataset(noise())
     path = save(made)
     path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.9\0"))
-    with pytest.raises(UnusableError, match=r"a\.dcm: NotImplementedError"):
+    with pytest.raises(UnusableError, match=r"a\.dcm \(NotImplementedError: "):
         outline(path, "acquired")
 
 
@@ -520,7 +533,7 @@ def test_files_of_another_kind(tmp_path, name, content):
 
 def test_a_folder_without_images(tmp_path):
     (tmp_path / "README").write_text("nothing here")
-    with pytest.raises(UnusableError, match="Name the file or folder of one series"):
+    with pytest.raises(UnusableError, match="name the file or folder of one series"):
         outline(tmp_path, "acquired")
 
 

@@ -64,23 +64,35 @@ def test_rows_are_numbered_as_an_editor_numbers_lines(manifest):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"file, label, patient: .*manifest\.csv lacks 'file'"),
-        ("file,label,patient_id\na.png,x,p\n", "lacks 'patient', did you mean 'patient_id'"),
-        ("file;label;patient\na.png;x;p\n", "lacks 'file', known: file;label;patient"),
-        ("file,label,patient\n", "at least one row"),
+        (
+            "",
+            r"manifest\.csv does not have .* file, label, patient; received no 'file' \(the first",
+        ),
+        ("file,label,patient_id\na.png,x,p\n", r"no 'patient' \(did you mean 'patient_id'\?\)"),
+        ("file;label;patient\na.png;x;p\n", r"no 'file' \(known: file;label;patient\)"),
+        ("file,label,patient\n", "has no row; received .* with a header only"),
         ("file,label,patient,fold,split\na.png,x,p,1,test\n", "columns 'fold' and 'split'"),
-        ("file,label,patient\na.png,x\n", "row 2 has fewer"),
-        ("file,label,patient\na.png,x,p\nb.png,x,y,p\n", "row 3 has more"),
-        ("file,label,patient\n,x,p\n", r"names a file .*row 2 \(\)"),
-        ("file,label,patient\na.png,x, \n", r"names a patient .*row 2 \(a\.png\)"),
-        ("file,label,patient,fold\na.png,x,p,\n", r"has a split .*row 2 \(a\.png\)"),
+        ("file,label,patient\na.png,x\n", "fewer cells than the header; received .*, row 2; add"),
+        (
+            "file,label,patient\na.png,x,p\nb.png,x,y,p\n",
+            "more cells than the header; received .*, row 3; quote",
+        ),
+        ("file,label,patient\n,x,p\n", r"name no file; received row 2 \(\);"),
+        ("file,label,patient\na.png,x, \n", r"name no patient; received row 2 \(a\.png\)"),
+        ("file,label,patient,fold\na.png,x,p,\n", r"have no split; received row 2 \(a\.png\)"),
         (
             "file,label,patient\na.png,x,p\nb.png,x,p\n./a.png,x,p\n",
-            r"one row .*row 4 \(a\.png\)\.",
+            r"name a file, or a slice of it, again; received row 4 \(a\.png\);",
         ),
-        ("file,label,patient\nb/../../a.png,x,p\n", r"inside the image folder .*row 2 \(\.\./a"),
-        ("file,label,patient\n/etc/a.png,x,p\n", r"inside the image folder .*row 2 \(/etc/a"),
-        ("file,label,patient\n..,x,p\n", r"inside the image folder .*row 2 \(\.\.\)"),
+        (
+            "file,label,patient\nb/../../a.png,x,p\n",
+            r"outside the image folder; received row 2 \(\.\./a",
+        ),
+        (
+            "file,label,patient\n/etc/a.png,x,p\n",
+            r"outside the image folder; received row 2 \(/etc/a",
+        ),
+        ("file,label,patient\n..,x,p\n", r"outside the image folder; received row 2 \(\.\.\)"),
     ],
 )
 def test_bad_manifests(manifest, text, message):
@@ -89,7 +101,7 @@ def test_bad_manifests(manifest, text, message):
 
 
 def test_a_manifest_in_another_encoding(manifest):
-    with pytest.raises(UserError, match=r"UTF-8; .*manifest\.csv"):
+    with pytest.raises(UserError, match=r"UTF-8; received .*manifest\.csv"):
         read_manifest(manifest("file,label,patient\nä.png,x,p\n", "latin-1"))
 
 
@@ -100,7 +112,7 @@ def test_no_such_manifest(tmp_path):
 
 def test_many_problems_come_in_one_message(manifest):
     rows = "".join(f"{number}.png,x,\n" for number in range(12))
-    with pytest.raises(UserError, match=r"row 11 \(9\.png\); and 2 more"):
+    with pytest.raises(UserError, match=r"row 11 \(9\.png\), and 2 more;"):
         read_manifest(manifest("file,label,patient\n" + rows))
 
 
@@ -132,14 +144,17 @@ def test_the_patient_may_be_left_to_the_file(manifest, text):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["a,1,x,p", "a,1,y,p"], r"slice of it, has one row .*row 3 \(a, slice 1\)\."),
-        (["a,,x,p", "./a,,x,p"], r"has one row .*row 3 \(a\)\."),
-        (["a,,x,p", "a,1,y,p"], r"one row without a slice, .*row 3 \(a, slice 1\)\."),
-        (["a,0,x,p", "a,1,y,q"], r"shows one patient .*row 3 \(a, slice 1\)\."),
-        (["a,-1,x,p"], "number from 0, .*row 2 has '-1'"),
-        (["a,1.5,x,p"], "row 2 has '1.5'"),
-        (["a,first,x,p"], "row 2 has 'first'"),
-        (["a,٣,x,p"], "row 2 has '٣'"),
+        (["a,1,x,p", "a,1,y,p"], r"or a slice of it, again; received row 3 \(a, slice 1\);"),
+        (["a,,x,p", "./a,,x,p"], r"name a file, .*, again; received row 3 \(a\);"),
+        (
+            ["a,,x,p", "a,1,y,p"],
+            r"has a row without a slice as well; received row 3 \(a, slice 1\);",
+        ),
+        (["a,0,x,p", "a,1,y,q"], r"a second patient; received row 3 \(a, slice 1\);"),
+        (["a,-1,x,p"], "not a number from 0, .*row 2: '-1'"),
+        (["a,1.5,x,p"], "row 2: '1.5'"),
+        (["a,first,x,p"], "row 2: 'first'"),
+        (["a,٣,x,p"], "row 2: '٣'"),
     ],
 )
 def test_rows_of_volumes_that_contradict_one_another(manifest, rows, message):
@@ -187,11 +202,11 @@ def test_links_in_a_circle_make_a_file_unusable(locate, tmp_path):
     (images / "one").symlink_to(images / "two")
     (images / "two").symlink_to(images / "one")
     for file in ("one", "one/a.png"):
-        with pytest.raises(UnusableError, match=r"row 2 .*cannot be found"):
+        with pytest.raises(UnusableError, match=r"cannot be found; received row 2 "):
             locate(file)
 
 
 @pytest.mark.parametrize("file", ["gone.png", "inner/a.png/b", "x" * 300])
 def test_a_missing_file_is_unusable(locate, file):
-    with pytest.raises(UnusableError, match=r"row 2 .*cannot be found.*Add the file"):
+    with pytest.raises(UnusableError, match=r"cannot be found; received row 2 .*; add the file"):
         locate(file)

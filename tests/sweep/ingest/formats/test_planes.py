@@ -134,7 +134,7 @@ def test_without_a_usable_affine_only_acquired_planes_are_known(affine):
     assert grid.geometry.pixel_mm is None
     assert grid.geometry.orientation is None
     assert view_along(grid, "acquired", "a.nii") == View()
-    with pytest.raises(UnusableError, match=r"Axial planes need .*; a\.nii does not\. Take"):
+    with pytest.raises(UnusableError, match=r"which axial planes need; received a\.nii; take"):
         view_along(grid, "axial", "a.nii")
 
 
@@ -142,5 +142,5 @@ def test_lengths_without_directions():
     grid = Grid((4, 5, 6), axial_grid().affine, oriented=False)
     assert grid.geometry.pixel_mm == (2.0, 0.5)
     assert grid.geometry.orientation is None
-    with pytest.raises(UnusableError, match="Sagittal planes"):
-        view_along(grid, "sagittal", "")
+    with pytest.raises(UnusableError, match="sagittal planes"):
+        view_along(grid, "sagittal", "a.nii")
