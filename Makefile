@@ -31,7 +31,7 @@ test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, with
 	rm -rf $(WHEEL) build/lib build/bdist*
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist .
 	$(BIN)/python -m pip install --quiet --no-deps --target $(WHEEL)/site $(WHEEL)/dist/*.whl
-	cp -r tests tools docs deploy examples benchmarks README.md pyproject.toml $(WHEEL)/
+	cp -r tests tools docs deploy examples benchmarks *.md CITATION.cff pyproject.toml $(WHEEL)/
 	cd $(WHEEL) && PYTHONPATH=site MRISWEEP_TEST_WHEEL=site \
 		MRISWEEP_TEST_DATA=$(or $(MRISWEEP_TEST_DATA),$(abspath ../shared)) \
 		../../$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow" \
@@ -42,8 +42,9 @@ test-minimum:  ## fast tests with the oldest versions that pyproject.toml promis
 	build/minimum/bin/python -m pip install --quiet -c constraints-minimum.txt --editable '.[test]'
 	build/minimum/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow"
 
-docs: $(VENV)/.installed-docs  ## the API reference from the docstrings, into build/docs
+docs: $(VENV)/.installed-docs  ## the API reference from the docstrings, into build/docs; checks links
 	$(BIN)/python tools/api_reference.py build/docs
+	$(BIN)/python tools/links.py README.md CONTRIBUTING.md CHANGELOG.md docs build/docs
 
 lint: $(VENV)/.installed-test  ## ruff and mypy
 	$(BIN)/ruff check

@@ -1,7 +1,8 @@
-"""Tables in the documents agree with the code."""
+"""Tables in the documents agree with the code, and links lead somewhere."""
 
 import re
 from dataclasses import fields
+from pathlib import Path
 
 import yaml
 
@@ -10,6 +11,7 @@ from benchmarks import results
 from sweep.cli import parser
 from sweep.config.sweep import SweepConfig
 from tests.support.data import ROOT
+from tools import links
 
 ARTIFACTS = ROOT / "docs" / "artifacts.md"
 
@@ -68,3 +70,20 @@ def test_the_first_screen_has_commands_that_exist() -> None:
     assert [command[0] for command in commands] == ["ingest", "check", "run", "best"]
     for command in commands:
         parser().parse_args(command)
+
+
+def test_every_link_of_the_documents_leads_somewhere() -> None:
+    pages = links.pages([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs"])
+    assert len(pages) > 5
+    assert list(links.broken(pages)) == []
+
+
+def test_a_link_that_leads_nowhere_is_found(tmp_path: Path) -> None:
+    page = tmp_path / "a.md"
+    (tmp_path / "b.html").write_text('<h1 id="top">B</h1><a href="a.md#how-to-go">back</a>')
+    page.write_text(
+        "# How to go\n[here](#how-to-go) [b](b.html#top) [far](https://host/none)\n"
+        "```\n[code](none)\n```\n[gone](none.md) [no](b.html#end) [not](#how)\n"
+    )
+    gone = ["none.md", "b.html#end", "#how"]
+    assert list(links.broken(links.pages([tmp_path]))) == [f"{page}: {link}" for link in gone]
