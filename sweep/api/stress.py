@@ -8,7 +8,7 @@ from typing import Any
 import artifacts_sim
 from sweep.core.errors import UserError, require_known
 from sweep.core.records import EpochRecord, missing_as_null, null_if_missing
-from sweep.learn.checkpoints import CheckpointInfo, load_checkpoint
+from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, default_device, record_of, stress_loaded
 from sweep.metrics import metric_of, metrics
@@ -36,13 +36,33 @@ def stress_checkpoint(
             that does not exist.
 
     """
+    return stress(open_checkpoint(checkpoint), data, artifacts, levels, splits)
+
+
+def open_checkpoint(checkpoint: Path) -> LoadedCheckpoint:
+    """Read a checkpoint that a sweep or ``fit`` wrote, on this machine's best device.
+
+    Raises:
+        UserError: There is none, or it cannot be read.
+
+    """
     if not checkpoint.is_file():
         raise UserError(
             "there is no such checkpoint",
             f"{str(checkpoint)!r}",
             "take one below checkpoints/ of a sweep's folder",
         )
-    loaded = load_checkpoint(checkpoint, default_device())
+    return load_checkpoint(checkpoint, default_device())
+
+
+def stress(
+    loaded: LoadedCheckpoint,
+    data: Path,
+    artifacts: Sequence[str] | None = None,
+    levels: Sequence[int] | None = None,
+    splits: Sequence[str] | None = None,
+) -> EpochRecord:
+    """Score a checkpoint that was read; see ``stress_checkpoint``."""
     info = loaded.info
     store = Store.open(data)
     info.check_store(store)
@@ -62,17 +82,17 @@ def stress_checkpoint(
     return record_of(predictions, store, indices, info.trial, info.epoch, info.stats)
 
 
-def metric_for(checkpoint: Path, asked: str | None) -> str:
+def metric_for(info: CheckpointInfo, asked: str | None) -> str:
     """The metric to show the cells of: the one asked for, else that of the trial's objective.
 
     Raises:
-        UserError: No checkpoint that a sweep wrote, or an unknown metric.
+        UserError: An unknown metric.
 
     """
     if asked is not None:
         require_known("--metric", (asked,), metrics())
         return asked
-    metric = metric_of(CheckpointInfo.read(checkpoint).config.objective)
+    metric = metric_of(info.config.objective)
     return metric.name if metric else "auroc"
 
 

@@ -11,8 +11,8 @@ from sweep.core.errors import UserError
 
 if TYPE_CHECKING:
     from sweep.ingest.engine import Report
+    from sweep.ingest.formats.planes import Format
     from sweep.ingest.plan import Plan
-    from sweep.ingest.volumes_reader import Format
     from sweep.store.splits import SplitAssigner
 
 MANIFEST = (
@@ -185,13 +185,13 @@ def _add_volumes(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan_nifti(options: argparse.Namespace) -> "Plan":
-    from sweep.ingest.nifti import NIFTI
+    from sweep.ingest.formats.nifti import NIFTI
 
     return _plan_volumes(options, NIFTI)
 
 
 def _plan_dicom(options: argparse.Namespace) -> "Plan":
-    from sweep.ingest.dicom import DICOM
+    from sweep.ingest.formats.dicom.volume import DICOM
 
     return _plan_volumes(options, DICOM)
 

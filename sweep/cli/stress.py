@@ -38,14 +38,13 @@ def add_stress(commands: Commands) -> None:
 def _do_stress(options: argparse.Namespace) -> None:
     import torch
 
-    from sweep.api.stress import as_json, metric_for, stress_checkpoint
+    from sweep.api.stress import as_json, metric_for, open_checkpoint, stress
     from sweep.results.render import stress_table, summary_table
 
     torch.set_num_threads(max(1, options.threads))
-    record = stress_checkpoint(
-        options.checkpoint, options.data, options.artifacts, options.levels, options.split
-    )
-    metric = metric_for(options.checkpoint, options.metric)
+    loaded = open_checkpoint(options.checkpoint)
+    metric = metric_for(loaded.info, options.metric)
+    record = stress(loaded, options.data, options.artifacts, options.levels, options.split)
     if options.json:
         print(json.dumps(as_json(record, metric)))
         return

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.core.errors import UnusableError, UserError
-from sweep.ingest.formats.manifest import Row, located, read_manifest
+from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
 from sweep.ingest.formats.pixels import check_size, fit, read_grey, size_of
-from sweep.ingest.labels import label_names, task_of
 from sweep.ingest.plan import Item, Plan, Plane, Skipped, common_shape
 from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits

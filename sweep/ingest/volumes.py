@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sweep.core.errors import UnusableError, UserError, refuse
-from sweep.ingest.formats.manifest import Row, located, read_manifest
-from sweep.ingest.formats.pixels import check_size, fitted_mm
-from sweep.ingest.formats.planes import Axis, Outline
-from sweep.ingest.labels import label_names, task_of
-from sweep.ingest.plan import Item, Plan, Progress, Skipped, common_shape
-from sweep.ingest.volumes_reader import Format, VolumeReader
+from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
+from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm
+from sweep.ingest.formats.planes import Axis, Format, Outline, Section
+from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, common_shape
 from sweep.store.geometry import Geometry
 from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
@@ -180,3 +181,45 @@ def _notes(
             f"Volumes whose patient is the PatientID of their file: {own}; it stands in the "
             "store, and a store of identified data is itself identified."
         )
+
+
+@dataclass(frozen=True)
+class VolumeReader:
+    """Reads the planes of one volume, and brings them to a size.
+
+    Attributes:
+        format: The format of the files.
+        folder: The folder that the items' names start from.
+        axis: The axis that the planes lie along.
+        size: See ``fit_square``; None = as they are.
+
+    """
+
+    format: Format
+    folder: Path
+    axis: Axis
+    size: int | None
+
+    def __call__(self, item: Item) -> Iterator[Plane]:
+        """Give the planes of an item.
+
+        Raises:
+            UnusableError: A damaged volume, or one that shows nothing.
+
+        """
+        numbers = [one.number or 0 for one in item.slices]
+        shows = False
+        for one in self.format.sections(self.folder / item.name, self.axis, numbers):
+            shows = shows or bool(one.image.min() < one.image.max())
+            yield Plane(self._fitted(one))
+        if not shows:
+            raise UnusableError(
+                "each slice taken from the volume has one value only",
+                self.folder / item.name,
+                "remove its rows, or repair the file",
+            )
+
+    def _fitted(self, one: Section) -> NDArray[np.float32]:
+        if self.size is None:
+            return one.image
+        return fit_square(one.image, one.geometry.pixel_mm, self.size)

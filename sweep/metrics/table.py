@@ -83,12 +83,11 @@ def metrics() -> Mapping[str, Metric]:
 
     """
     table = {one.name: one for one in OURS}
-    for name, point in added(GROUP).items():
+    for name, point in added(GROUP, table).items():
         one = load(point)
-        if not isinstance(one, Metric) or one.name != name or name in table:
+        if not isinstance(one, Metric) or one.name != name:
             raise UserError(
-                f"the entry point {name!r} of {GROUP} does not name a Metric of a new name "
-                f"{name!r}",
+                f"the entry point {name!r} of {GROUP} does not name a Metric of that name",
                 f"{one!r} from {point.value}",
                 "mend or uninstall that package",
             )

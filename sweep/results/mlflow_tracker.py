@@ -360,6 +360,8 @@ def _curves(best: EpochRecord) -> list[Metric]:
     logged = []
     for metric in metrics().values():
         macro = macro_by_cell(best.scores, metric.name)
+        if not macro:
+            continue  # a package added it after the sweep was scored
         clean = macro.pop(CLEAN)
         points = [(name, 0, clean) for name in sorted({cell.artifact for cell in macro})]
         points += [(cell.artifact, cell.level, value) for cell, value in macro.items()]

@@ -24,9 +24,14 @@ OURS = {
 
 @cache
 def trackers() -> Mapping[str, EntryPoint]:
-    """Where each tracker is, by its name: those above, then those that installed packages add."""
+    """Where each tracker is, by its name: those above, then those that installed packages add.
+
+    Raises:
+        UserError: A package adds one under a name that is taken.
+
+    """
     ours = {name: EntryPoint(name, place, GROUP) for name, place in OURS.items()}
-    return MappingProxyType({**added(GROUP), **ours})
+    return MappingProxyType({**ours, **added(GROUP, ours)})
 
 
 def check_trackers(config: SweepConfig) -> None:

@@ -3,11 +3,12 @@
 import csv
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.core.errors import UnusableError, UserError, nearest, refuse
+from sweep.store.slices import Task
 
 REQUIRED = ("file", "label")
 PATIENT = "patient"
@@ -199,3 +200,26 @@ def _checker(rows: list[Row], path: Path) -> Callable[[str, Callable[[Row], bool
 def _leaves(row: Row) -> bool:
     """Whether the path, as written, leads out of the folder."""
     return row.file.startswith(("/", "../")) or row.file == ".."
+
+
+def label_names(rows: Sequence[Row], manifest: Path) -> tuple[str, ...]:
+    """All labels that occur, sorted.
+
+    Raises:
+        UserError: No row has a label.
+
+    """
+    names = sorted(frozenset[str]().union(*(row.labels for row in rows)))
+    if not names:
+        raise UserError(
+            "no row of the manifest names a finding",
+            f"{manifest} with an empty column 'label'",
+            "fill the column where there is a finding",
+        )
+    return tuple(names)
+
+
+def task_of(rows: Sequence[Row], names: Sequence[str]) -> Task:
+    """'multiclass' if every row has exactly one label and there are several, else 'multilabel'."""
+    one_each = all(len(row.labels) == 1 for row in rows)
+    return "multiclass" if one_each and len(names) > 1 else "multilabel"

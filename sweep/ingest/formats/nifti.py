@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, broken_is_unusable
 from sweep.core.text import size_text
-from sweep.ingest.formats.planes import Axis, Grid, Outline, Section, View, sections_of, view_along
+from sweep.ingest.formats.planes import (
+    Axis,
+    Format,
+    Grid,
+    Outline,
+    Section,
+    View,
+    sections_of,
+    view_along,
+)
 
 LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MM = {1: 1000.0, 3: 0.001}  # of the header's codes for metre and micrometre; the rest means mm
@@ -156,3 +165,6 @@ def _voxels(image: Nifti1Pair, path: Path) -> NDArray[np.float32]:
             "replace them, or remove the file's rows",
         )
     return values
+
+
+NIFTI = Format("nifti", outline, sections, names_patients=False)

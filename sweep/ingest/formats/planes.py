@@ -5,7 +5,7 @@ to the centre of the voxel in DICOM's patient coordinates, LPS in mm (x to the p
 the back, z to the head).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from pathlib import Path
@@ -59,6 +59,24 @@ class Outline:
     patient: str = ""
     sequence: str = ""
     ignored: int = 0
+
+
+@dataclass(frozen=True)
+class Format:
+    """How the volumes of a format are read.
+
+    Attributes:
+        kind: Its name.
+        outline: The outline of a volume, seen along an axis, from its header.
+        sections: Its numbered planes along an axis, one at a time.
+        names_patients: Whether its files say whose they are.
+
+    """
+
+    kind: str
+    outline: Callable[[Path, Axis], Outline]
+    sections: Callable[[Path, Axis, Sequence[int]], Iterator[Section]]
+    names_patients: bool
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import nibabel
 import numpy as np
 import pytest
 
+from sweep.ingest.formats.nifti import NIFTI
 from sweep.ingest.formats.planes import Section
-from sweep.ingest.nifti import NIFTI
 from sweep.ingest.volumes import plan_volumes
 from sweep.store.slices import check_slices
 from sweep.store.splits import SplitAssigner, equal_folds

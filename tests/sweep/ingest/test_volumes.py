@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 
 from sweep.core.errors import UnusableError, UserError
-from sweep.ingest.formats.manifest import Row
+from sweep.ingest.formats.manifest import Row, label_names, task_of
 from sweep.ingest.formats.pixels import fit_square
-from sweep.ingest.formats.planes import Outline, Section
-from sweep.ingest.labels import label_names, task_of
+from sweep.ingest.formats.planes import Format, Outline, Section
 from sweep.ingest.plan import Item
-from sweep.ingest.volumes import plan_volumes
-from sweep.ingest.volumes_reader import Format, VolumeReader
+from sweep.ingest.volumes import VolumeReader, plan_volumes
 from sweep.store.geometry import UNKNOWN, Geometry
 from sweep.store.slices import slice_key
 from sweep.store.splits import SplitAssigner, equal_folds

@@ -141,7 +141,7 @@ def test_an_error_cannot_be_maximised() -> None:
     ("code", "message"),
     [
         ("raise OSError('gone')", r"'other' of mine cannot be imported; received OSError: gone"),
-        ("METRIC = 3", r"does not name a Metric of a new name 'other'; received 3"),
+        ("METRIC = 3", r"does not name a Metric of that name; received 3"),
     ],
 )
 def test_a_broken_package_is_named(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -11,10 +12,12 @@ import torch
 from sweep.api.run import sync_folder
 from sweep.config.sweep import SweepConfig, TrackingSettings
 from sweep.core.errors import UserError
+from sweep.metrics import metrics
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.trackers import start_trackers
 from sweep.store import Store
+from tests.support.plugins import install
 
 # MLflow's own: its mappers use a loader strategy that SQLAlchemy is about to drop, and its tracing
 # and signature helpers warn of each other.
@@ -149,6 +152,30 @@ def test_a_new_metric_is_there_without_a_line_for_it(
     assert run.data.metrics[f"interval/{name}/low"] == record.intervals[name][0]
     curve = client(folder).get_metric_history(run.info.run_id, "stress/bias/balanced_accuracy")
     assert sorted(point.step for point in curve) == [0, 1, 5]
+
+
+def test_a_metric_that_a_package_added_after_the_sweep_is_left_out(
+    folder: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "site"
+    place.mkdir()
+    install(
+        place,
+        monkeypatch,
+        {"mrisweep.metrics": {"late": "late_metric:LATE"}},
+        late_metric="from sweep.metrics import Metric\n"
+        "from sweep.metrics.functions import auroc\n"
+        "LATE = Metric('late', auroc)\n",
+    )
+    metrics.cache_clear()
+    try:
+        assert "late" in metrics()
+        assert sync_folder(folder.path) == len(folder.trials())
+    finally:
+        metrics.cache_clear()
+    runs = trial_runs(folder).values()
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert not [name for run in runs for name in run.data.metrics if "late" in name]
 
 
 def test_a_server_that_is_down_is_said_and_raises_nothing(

@@ -171,6 +171,18 @@ def test_a_package_can_add_one(
     ]
 
 
+def test_a_package_cannot_take_a_name_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, {"mrisweep.trackers": {"jsonl": "my_tracker:Mine"}})
+    trackers.cache_clear()
+    try:
+        with pytest.raises(UserError, match=r"'jsonl' of mine has a name .*; received my_tracker"):
+            trackers()
+    finally:
+        trackers.cache_clear()
+
+
 class Recorder:
     """A tracker for tests that does as it is told."""
 

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from sweep.core.errors import UnusableError
 from sweep.ingest.formats.dicom.file import read_frames
 from sweep.ingest.formats.dicom.series import Placed, Series, read_series
-from sweep.ingest.formats.planes import Axis, Grid, Outline, Section, sections_of, view_along
+from sweep.ingest.formats.planes import (
+    Axis,
+    Format,
+    Grid,
+    Outline,
+    Section,
+    sections_of,
+    view_along,
+)
 
 EVEN = 0.01  # relative difference up to which steps or spacings count as equal
 
@@ -112,3 +120,6 @@ def _volume(series: Series, grid: Grid) -> NDArray[np.float32]:
     for place, image in enumerate(_images(series.slices)):
         volume[place] = image
     return volume
+
+
+DICOM = Format("dicom", outline, sections, names_patients=True)
