@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweep.api.preflight import bind, open_data
-from sweep.cluster.session import cluster_resources, session, trials_at_a_time
+from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError
@@ -58,6 +58,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     _refuse_vanishing(path)
     SweepFolder.refuse_existing(path)
     config = bind(config, open_data(config))
+    refuse_small_machine(config.cluster)
     with session(config.cluster):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
         folder = SweepFolder.create(path, config)
@@ -82,6 +83,7 @@ def resume(path: Path, more: int = 0) -> SweepResult:
     with folder.lock():
         config = folder.config()
         open_data(config)
+        refuse_small_machine(config.cluster)
         if more:
             search = replace(config.search, trials=config.search.trials + more)
             config = replace(config, search=search)

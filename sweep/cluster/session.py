@@ -13,13 +13,6 @@ import torch
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError
 
-QUIET = {
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the command line's to handle
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger keeps the results
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default to be; Ray warns while it is unset
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
 # glibc gives large blocks back to the system at each free, and a torch step in a Ray worker then
 # spends more time in page faults than in arithmetic: 2 to 3 times slower, measured.
 WORKER_ENV = {
@@ -39,8 +32,6 @@ def session(settings: ClusterSettings) -> Iterator[None]:
         WorkError: A cluster could not be started here.
 
     """
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.train"):
         # Tune logs the whole traceback at every retry; the cause stands in the trial's record.
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -94,6 +85,17 @@ def resources_for(settings: ClusterSettings) -> dict[str, float]:
             return cluster_resources()
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {"cpu": float(cpus or 1), "gpu": float(torch.cuda.device_count())}
+
+
+def refuse_small_machine(settings: ClusterSettings) -> None:
+    """Refuse a sweep that this machine is too small for, before Ray is started on it.
+
+    Raises:
+        UserError: See ``trials_at_a_time``.
+
+    """
+    if address_of(settings) is None:
+        trials_at_a_time(settings, resources_for(settings))
 
 
 def trials_at_a_time(settings: ClusterSettings, available: Mapping[str, float]) -> int:

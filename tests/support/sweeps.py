@@ -1,5 +1,7 @@
 """Sweeps as users run them: the command line, in a process of its own."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -11,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweep.cli import main
 from sweep.store import Store
 
 PATIENCE_S = 180
@@ -52,9 +55,10 @@ class Sweep:
 
     def best(self, *arguments: str) -> list[dict[str, Any]]:
         """What ``best --json`` answers."""
-        done = self.command("best", *(arguments or (str(self.folder),)), "--json")
-        assert done.returncode == 0, done.stderr
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            assert main(["best", *(arguments or (str(self.folder),)), "--json"]) == 0
+        rows: list[dict[str, Any]] = json.loads(out.getvalue())
         return rows
 
     @property
@@ -62,9 +66,11 @@ class Sweep:
         """Of the tracking database beside the folder."""
         return f"sqlite:///{self.folder.parent / 'mlflow.db'}"
 
-    def interrupt(self, how: signal.Signals, when: Callable[[], bool]) -> tuple[int, str]:
-        """Run, send a signal once ``when`` holds; exit status and messages."""
-        with self.start(*self.run_arguments()) as process:
+    def interrupt(
+        self, how: signal.Signals, when: Callable[[], bool], *command: str
+    ) -> tuple[int, str]:
+        """Begin a command, send a signal once ``when`` holds; exit status and messages."""
+        with self.start(*command) as process:
             try:
                 wait_until(when, process)
                 process.send_signal(how)
