@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WHEEL := build/wheel
-# Two workers for what needs no cluster: Ray's tests start clusters that take both cores.
+# Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
 .PHONY: help demo test test-fast test-wheel test-minimum lint docs clean
@@ -20,9 +20,9 @@ demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table 
 		--reviewed demo/phantom/file_list.csv --rule demo/phantom/rule.yaml --out demo/knee.h5
 	$(BIN)/mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
 
-test: $(VENV)/.installed-test lint  ## lint, types and every test (12 to 15 minutes on 2 cores)
+test: $(VENV)/.installed-test lint  ## lint, types and every test (10 minutes on 2 cores)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster" --durations=15
-	$(BIN)/python -m pytest -m cluster --durations=5
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster --durations=5
 
 test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without the slow ones
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow"

@@ -1,12 +1,14 @@
 """Commands that work on a whole sweep: ``run``, ``resume``, ``sync``."""
 
 import argparse
-import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sweep.cli.base import Commands, add_sweep_file, command, say
 from sweep.core.errors import UserError
+from sweep.core.interruption import interruptible
 
 
 def add_run(commands: Commands) -> None:
@@ -89,16 +91,13 @@ def _announce(result: Any) -> None:
         print(f"        mlflow ui --backend-store-uri {result.tracking_uri}")
 
 
-class _resumable:  # noqa: N801 - reads as a keyword in `with`
-    """While inside, SIGTERM (a stopped job) is Ctrl-C, and either ends with how to resume."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __enter__(self) -> None:
-        self.before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        signal.signal(signal.SIGTERM, self.before)
-        if kind is KeyboardInterrupt and (self.folder / "sweep.yaml").exists():
-            say(f"interrupted; continue with: mrisweep resume {self.folder}")
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """While inside, Ctrl-C and SIGTERM (a stopped job) end with how to resume."""
+    try:
+        with interruptible():
+            yield
+    except KeyboardInterrupt:
+        if (folder / "sweep.yaml").exists():
+            say(f"interrupted; continue with: mrisweep resume {folder}")
+        raise

@@ -12,6 +12,7 @@ import torch
 
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError
+from sweep.core.interruption import stop_if_asked
 
 # glibc gives large blocks back to the system at each free, and a torch step in a Ray worker then
 # spends more time in page faults than in arithmetic: 2 to 3 times slower, measured.
@@ -48,6 +49,9 @@ def session(settings: ClusterSettings) -> Iterator[None]:
             runtime_env={"env_vars": WORKER_ENV},
             **local,
         )
+    except (SystemExit, KeyboardInterrupt):  # the first is Ray's answer to SIGTERM
+        ray.shutdown()
+        raise KeyboardInterrupt from None
     except ConnectionError as error:
         raise UserError(
             "no Ray cluster answers",
@@ -58,10 +62,12 @@ def session(settings: ClusterSettings) -> Iterator[None]:
         raise WorkError(
             "Ray could not be started", error, "mend the cause, then run again"
         ) from error
-    if threading.current_thread() is threading.main_thread():
-        # Ray takes SIGTERM for itself and would end the driver with a dump of its stack.
-        signal.signal(signal.SIGTERM, on_terminate)
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            # Ray takes SIGTERM for itself and would end the driver with a dump of its stack.
+            signal.signal(signal.SIGTERM, on_terminate)
     try:
+        stop_if_asked()
         yield
     finally:
         ray.shutdown()

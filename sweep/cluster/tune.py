@@ -11,6 +11,7 @@ from sweep.cluster.pool import start_pool
 from sweep.cluster.staging import serving
 from sweep.cluster.trial import SweepTrial
 from sweep.config.sweep import SweepConfig
+from sweep.core.interruption import stop_if_asked
 from sweep.results.folder import SweepFolder
 from sweep.results.trials import TrialLog
 from sweep.search.scheduler import StratifiedASHA
@@ -98,6 +99,10 @@ class TuneCallback(Callback):
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune pickles its callbacks to restore them, and a resume builds them anew."""
         return {}
+
+    def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
+        """Tune goes on; here the sweep ends if it was asked to."""
+        stop_if_asked()
 
     def on_trial_start(
         self,

@@ -92,27 +92,31 @@ class Study:
     def unfinished(self) -> list[int]:
         """Numbers of the trials that an interruption left without an end.
 
-        One that was interrupted while it was being drawn is ended as failed: it never ran.
+        What was interrupted while it was being drawn is ended in Optuna's study and is no trial:
+        its number is drawn anew, with the same values, so that no stratum loses its turn.
         """
-        running = self.study.get_trials(states=(TrialState.RUNNING,))
-        for trial in running:
-            if set(trial.params) != set(self.dimensions):
+        for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
+            if not self._is_whole(trial):
                 self.study.tell(trial.number, state=TrialState.FAIL)
-        return [trial.number for trial in running if set(trial.params) == set(self.dimensions)]
+        return [
+            number
+            for number, trial in enumerate(self._trials())
+            if trial.state == TrialState.RUNNING
+        ]
 
     def asked(self) -> int:
         """How many trials were asked for that have, or will have, a result."""
-        return sum(set(trial.params) == set(self.dimensions) for trial in self._trials())
+        return len(self._trials())
 
     def ask(self) -> Suggestion:
         """A new trial."""
-        number = len(self.study.get_trials(deepcopy=False, states=_DRAWN))
+        number = self.asked()
         self.study.sampler = self._sampler(number)
         self._take_turns(number)
         trial = self.study.ask()
         for name, dimension in self.dimensions.items():
             _suggest(trial, name, dimension)
-        return self.suggestion(trial.number)
+        return self.suggestion(number)
 
     def suggestion(self, number: int) -> Suggestion:
         """A trial asked for before."""
@@ -126,7 +130,12 @@ class Study:
         return STATUS[self._trials()[number].state]
 
     def _trials(self) -> list[FrozenTrial]:
-        return self.study.get_trials(deepcopy=False)
+        """The trials by number, which is Optuna's only while no drawing was interrupted."""
+        return [trial for trial in self.study.get_trials(deepcopy=False) if self._is_whole(trial)]
+
+    def _is_whole(self, trial: FrozenTrial) -> bool:
+        drawn = trial.state != TrialState.WAITING
+        return drawn and set(trial.params) == set(self.dimensions)
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Record the objective of one epoch; a second report of an epoch is ignored."""
@@ -137,7 +146,8 @@ class Study:
 
     def tell(self, number: int, state: TrialState, value: float | None = None) -> None:
         """End a trial: COMPLETE with its value, PRUNED or FAIL without."""
-        self.study.tell(number, value, state=state, skip_if_finished=True)
+        optuna_number = self._trials()[number].number
+        self.study.tell(optuna_number, value, state=state, skip_if_finished=True)
 
     def _sampler(self, number: int) -> BaseSampler:
         seed = seed_of("sampler", self.seed, number) % 2**32
@@ -154,9 +164,6 @@ class Study:
             name = str(self.settings.stratify)
             value = _encode(strata[number % len(strata)])
             self.study.enqueue_trial({name: value})
-
-
-_DRAWN = tuple(state for state in TrialState if state != TrialState.WAITING)
 
 
 def _encode(value: Any) -> Any:

@@ -13,7 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mlflow
+
 from sweep.cli import main
+from sweep.results.folder import SweepFolder
+from sweep.search.study import Study
 from sweep.store import Store
 
 PATIENCE_S = 180
@@ -66,6 +70,12 @@ class Sweep:
         """Of the tracking database beside the folder."""
         return f"sqlite:///{self.folder.parent / 'mlflow.db'}"
 
+    def runs(self, role: str) -> list[mlflow.entities.Run]:
+        """The runs of a role, ``sweep`` or ``trial``, in the tracking database."""
+        client = mlflow.MlflowClient(tracking_uri=self.uri)
+        experiment = client.get_experiment_by_name("tiny").experiment_id
+        return client.search_runs([experiment], f"tags.role = '{role}'")
+
     def interrupt(
         self, how: signal.Signals, when: Callable[[], bool], *command: str
     ) -> tuple[int, str]:
@@ -88,6 +98,13 @@ def wait_until(when: Callable[[], object], process: subprocess.Popen[str] | None
         assert not ended, process.communicate()[1] if process else ""
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def study_statuses(folder: SweepFolder) -> list[str]:
+    """What Optuna's study says of each trial."""
+    config = folder.config()
+    study = Study(folder.journal, config.name, config.search, config.seed)
+    return [study.status(number) for number in range(study.asked())]
 
 
 def settings(store: Store, **changes: Any) -> dict[str, Any]:

@@ -1,8 +1,6 @@
 """The store on every node: found, or copied once, whole or not at all."""
 
 import dataclasses
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,18 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ray
 
 from sweep.cluster import staging as staging_module
-from sweep.cluster.pool import start_pool
-from sweep.cluster.session import session
 from sweep.cluster.staging import Chunk, Staging, serving, staged
-from sweep.config.settings import DataSettings, StressSettings
-from sweep.config.sweep import ClusterSettings, Share
+from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError
 from sweep.store import Store
 from tests.support.stores import make_store
-from tests.support.sweeps import Sweep, wait_until
 
 STEP = 5000  # bytes of a chunk, so that a tiny store has several
 
@@ -208,64 +201,3 @@ def test_a_stage_is_an_absolute_path() -> None:
         UserError, match=r"stage cannot take this value; received 'scratch'; give an absolute path"
     ):
         ClusterSettings(stage="scratch")
-
-
-def on_ray(test: Callable[..., None]) -> Callable[..., None]:
-    ignored = ("ignore::DeprecationWarning", "ignore::FutureWarning")  # Ray's and MLflow's own
-    return pytest.mark.cluster(pytest.mark.filterwarnings(*ignored)(test))
-
-
-@pytest.fixture
-def own(store: Store, tmp_path: Path) -> Store:
-    """A copy of the tiny store that a test may remove."""
-    return Store.open(shutil.copy(store.path, tmp_path / "own.h5"))
-
-
-@on_ray
-def test_two_evaluators_of_a_node_stage_a_vanished_store_once(
-    own: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [name for name in os.environ if name.startswith("RAY_")]:
-        monkeypatch.delenv(name)
-    cluster = ClusterSettings(evaluators=2, evaluator=Share(cpu=0.5), stage=str(tmp_path / "s"))
-    data = DataSettings(store=str(own.path), train=(1, 2), validation=(3,))
-    size = own.path.stat().st_size
-    with session(cluster), serving(own, cluster) as staging:
-        own.path.unlink()
-        pool = start_pool(staging, data, StressSettings(), cluster)
-        places = ray.get([evaluator.ready.remote() for evaluator in pool])
-        assert set(places) == {tmp_path / "s" / f"{own.fingerprint}.h5"}
-        assert (
-            ray.get(ray.get_actor(staging.server).served.remote())
-            == size
-            == places[0].stat().st_size
-        )
-        (tmp_path / "file").write_text("")
-        hopeless = dataclasses.replace(staging, folder=tmp_path / "file")
-        with pytest.raises(WorkError, match=r"evaluator cannot start: the store .* could not"):
-            start_pool(hopeless, data, StressSettings(), ClusterSettings())
-
-
-@on_ray
-def test_a_sweep_on_copies_outlives_its_store_and_scores_the_same(
-    finished: tuple[Sweep, object],
-    make_sweep: Callable[..., Sweep],
-    own: Store,
-    tmp_path: Path,
-) -> None:
-    copy = tmp_path / "stage" / f"{own.fingerprint}.h5"
-    data = {"store": str(own.path), "train": [1, 2], "validation": [3]}
-    sweep = make_sweep(data=data, cluster={"stage": str(copy.parent)})
-    with sweep.start(*sweep.run_arguments()) as process:
-        try:
-            wait_until(copy.exists, process)
-            own.path.unlink()
-            _, err = process.communicate(timeout=180)
-        finally:
-            process.kill()
-    assert process.returncode == 0, err
-    scores = [
-        [(row["trial"], row["epoch"], row["metrics"]) for row in one.best()]
-        for one in (sweep, finished[0])
-    ]
-    assert scores[0] == scores[1]

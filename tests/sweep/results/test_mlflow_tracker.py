@@ -178,6 +178,16 @@ def test_a_metric_that_a_package_added_after_the_sweep_is_left_out(
     assert not [name for run in runs for name in run.data.metrics if "late" in name]
 
 
+def test_a_trial_that_failed_is_a_run_that_failed(folder: SweepFolder, config: SweepConfig) -> None:
+    failed = dataclasses.replace(
+        folder.trials()[0], status="failed", error="it diverged", best_epoch=None, metrics={}
+    )
+    folder.write_trial(failed)
+    sync_folder(folder.path)
+    run = trial_runs(folder)[failed.trial]
+    assert (run.info.status, run.data.tags["error"]) == ("FAILED", "it diverged")
+
+
 def test_a_server_that_is_down_is_said_and_raises_nothing(
     folder: SweepFolder, config: SweepConfig
 ) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from optuna.trial import TrialState
 
@@ -71,13 +72,37 @@ def test_an_interrupted_trial_is_found_again_with_its_parameters(tmp_path: Path)
     assert second.status(done.number) == "finished"
 
 
-def test_a_trial_that_was_never_fully_drawn_has_failed_and_does_not_count(tmp_path: Path) -> None:
-    broken = study(tmp_path)
-    broken.study.ask()
-    again = study(tmp_path)
-    assert again.unfinished() == []
-    assert again.asked() == 0
-    assert again.status(0) == "failed"
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("where", ["ask", "suggest_float", "suggest_int"])
+def test_an_interrupted_drawing_is_repeated_with_the_same_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sampler: str, where: str
+) -> None:
+    owner = optuna.Study if where == "ask" else optuna.Trial
+
+    def interrupt(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    def asked(folder: Path, interrupted: tuple[int, ...]) -> list[Suggestion]:
+        folder.mkdir()
+        found = []
+        for number in range(14):
+            asking = study(folder, sampler=sampler)
+            if number in interrupted:
+                with monkeypatch.context() as patch:
+                    patch.setattr(owner, where, interrupt)
+                    with pytest.raises(KeyboardInterrupt):
+                        asking.ask()
+                asking = study(folder, sampler=sampler)
+                assert asking.unfinished() == []
+            assert asking.asked() == number
+            suggestion = asking.ask()
+            asking.report(suggestion.number, 1, 0.4)
+            asking.tell(suggestion.number, TrialState.COMPLETE, 0.5 + number % 5 / 10)
+            assert asking.status(suggestion.number) == "finished"
+            found.append(suggestion)
+        return found
+
+    assert asked(tmp_path / "whole", ()) == asked(tmp_path / "interrupted", (0, 4, 5, 13))
 
 
 def test_an_epoch_told_twice_counts_once(tmp_path: Path) -> None:

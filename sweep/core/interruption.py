@@ -1,0 +1,41 @@
+"""Being stopped from outside: by Ctrl-C, or by the SIGTERM of a job that is ended."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_asked = threading.Event()
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While inside, SIGINT and SIGTERM raise ``KeyboardInterrupt``, and are remembered.
+
+    Python raises it wherever the main thread is. In a callback of C code it is lost, and the
+    program would go on as if nobody had asked: ``stop_if_asked`` raises it again.
+
+    """
+    _asked.clear()
+    before = {
+        number: signal.signal(number, _stop)
+        for number in (signal.SIGINT, signal.SIGTERM)
+        if signal.getsignal(number) != signal.SIG_IGN  # as in the background of a shell
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def stop_if_asked() -> None:
+    """Raise ``KeyboardInterrupt`` if a signal has come since ``interruptible`` was entered."""
+    if _asked.is_set():
+        raise KeyboardInterrupt
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    _asked.set()
+    raise KeyboardInterrupt

@@ -1,0 +1,48 @@
+"""What fails alone: a trial that diverges, a tracking server that hangs."""
+
+import socket
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from sweep.results.folder import SweepFolder
+from tests.support.sweeps import Sweep, study_statuses
+
+pytestmark = [
+    pytest.mark.cluster,
+    # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+Finished = tuple[Sweep, subprocess.CompletedProcess[str]]
+
+
+def test_a_diverging_trial_fails_alone_and_a_hanging_server_leaves_every_trial_settled(
+    make_sweep: Callable[..., Sweep],
+) -> None:
+    """A server that takes connections and never answers, for the whole of the sweep."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        sweep = make_sweep(
+            tracking={"uri": uri, "to": ["mlflow", "jsonl"]},
+            search={
+                "trials": 3,
+                "scheduler": "none",
+                "stratify": "train.lr",
+                "space": {"train.lr": {"choice": [1e30, 0.005, 0.003]}},
+            },
+        )
+        done = sweep.run("train.epochs=2", "train.schedule=constant")
+    assert done.returncode == 0, done.stderr
+    assert "trial-0000 (batch) failed: robust/auroc_cvar was never finite" in done.stderr
+    assert f"run `mrisweep sync {sweep.folder}`" in done.stderr
+    folder = SweepFolder.open(sweep.folder)
+    records = folder.trials()
+    assert [record.status for record in records] == ["failed", "finished", "finished"]
+    assert study_statuses(folder) == ["failed", "finished", "finished"]
+    for record in records[1:]:
+        assert "robust/auroc_cvar" in record.intervals
+        kept = {path.name for path in folder.checkpoints(record.trial).iterdir()}
+        assert kept == {f"epoch-{record.best_epoch:04d}.pt"}
+    assert (sweep.folder / "log.jsonl").read_text().count('"event": "ended"') == 3

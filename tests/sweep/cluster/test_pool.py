@@ -1,0 +1,96 @@
+"""The pool of evaluators: what is cancelled ends, a store that is gone is copied once."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+
+from sweep.cluster.pool import RemoteEvaluator, start_pool
+from sweep.cluster.session import session
+from sweep.cluster.staging import serving
+from sweep.config.settings import (
+    DataSettings,
+    ModelSettings,
+    StressSettings,
+    TrainSettings,
+    TrialConfig,
+)
+from sweep.config.sweep import ClusterSettings, Share
+from sweep.core.errors import WorkError
+from sweep.learn.fit import fit
+from sweep.store import Store
+
+pytestmark = [
+    pytest.mark.cluster,
+    # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    """Ray on this machine, whatever cluster the environment names."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("RAY_")]:
+            patch.delenv(name)
+        with session(ClusterSettings()):
+            yield
+
+
+def test_a_cancelled_evaluation_ends_early_and_the_next_one_is_whole(
+    local_ray: None, store: Store, tmp_path: Path
+) -> None:
+    levels = (1, 2, 3, 4, 5)
+    trial_config = TrialConfig(
+        data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,)),
+        model=ModelSettings(width=4, norm="group"),
+        train=TrainSettings(epochs=1, batch_size=16),
+        stress=StressSettings(artifacts=("motion", "elastic"), levels=levels, batch_size=1),
+    )
+    checkpoint = fit(trial_config, store, tmp_path).checkpoint
+    cluster = ClusterSettings()
+    with serving(store, cluster) as staging:
+        pool = start_pool(staging, trial_config.data, trial_config.stress, cluster)
+        evaluator = RemoteEvaluator(pool, trial_config.stress)
+        whole = evaluator.evaluate(checkpoint).result()
+        running = evaluator.evaluate(checkpoint)
+        running.cancel()
+        (part,) = ray.get(list(running.calls.values()))
+        assert len(part) < len(whole)
+        with pytest.raises(WorkError, match="had been cancelled"):
+            running.result()
+        again = evaluator.evaluate(checkpoint).result()
+        assert all(
+            (one.probability == two.probability).all()
+            for one, two in zip(whole, again, strict=True)
+        )
+        checkpoint.unlink()
+        with pytest.raises(ray.exceptions.RayTaskError, match="a checkpoint disappeared before"):
+            evaluator.evaluate(checkpoint).result()
+
+
+def test_two_evaluators_of_a_node_stage_a_vanished_store_once(
+    local_ray: None, store: Store, tmp_path: Path
+) -> None:
+    own = Store.open(shutil.copy(store.path, tmp_path / "own.h5"))
+    cluster = ClusterSettings(evaluators=2, evaluator=Share(cpu=0.5), stage=str(tmp_path / "s"))
+    data = DataSettings(store=str(own.path), train=(1, 2), validation=(3,))
+    size = own.path.stat().st_size
+    with serving(own, cluster) as staging:
+        own.path.unlink()
+        pool = start_pool(staging, data, StressSettings(), cluster)
+        places = ray.get([evaluator.ready.remote() for evaluator in pool])
+        assert set(places) == {tmp_path / "s" / f"{own.fingerprint}.h5"}
+        assert (
+            ray.get(ray.get_actor(staging.server).served.remote())
+            == size
+            == places[0].stat().st_size
+        )
+        (tmp_path / "file").write_text("")
+        hopeless = dataclasses.replace(staging, folder=tmp_path / "file")
+        with pytest.raises(WorkError, match=r"evaluator cannot start: the store .* could not"):
+            start_pool(hopeless, data, StressSettings(), ClusterSettings())
