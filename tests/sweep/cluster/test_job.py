@@ -60,6 +60,8 @@ def dashboard() -> Iterator[str]:
             *(RAY, "start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats"),
             *("--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1"),
             *(f"--port={free_port()}", f"--dashboard-port={port}", f"--temp-dir={scratch}"),
+            # By default the agent that takes jobs listens where that of any other Ray does.
+            f"--dashboard-agent-listen-port={free_port()}",
             f"--object-store-memory={128 << 20}",
         ],
         stdout=subprocess.DEVNULL,
