@@ -43,8 +43,8 @@ def test_a_fault_inside_something_keeps_its_kind_and_what_to_do() -> None:
 
 def test_several_faults_have_a_line_each() -> None:
     several = SeveralFaultsError([UserError("a", 1, "b"), UserError("c", 2, "d")])
-    assert str(several) == "- a; received 1; b\n- c; received 2; d"
-    assert str(within("x", several)) == "- x: a; received 1; b\n- x: c; received 2; d"
+    assert str(several) == "2 faults\n- a; received 1; b\n- c; received 2; d"
+    assert str(within("x", several)) == "2 faults\n- x: a; received 1; b\n- x: c; received 2; d"
     assert str(pickle.loads(pickle.dumps(several))) == str(several)
 
 

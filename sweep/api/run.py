@@ -9,12 +9,12 @@ from sweep.api.preflight import bind, open_data
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError, WorkError
+from sweep.core.errors import UserError, WorkError, told
 from sweep.core.records import EpochRecord, TrialRecord
 from sweep.results.callbacks import replay
 from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
-from sweep.results.trackers import make_tracker, start_trackers
+from sweep.results.trackers import check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.searcher import StudySearcher
@@ -109,6 +109,7 @@ def sync_folder(path: Path) -> int:
         finished = len(trials) >= config.search.trials and all(
             trial.status != "running" for trial in trials
         )
+        check_trackers(config)
         for name in config.tracking.to:
             _sync(name, folder, config, finished)
     return len(trials)
@@ -124,7 +125,7 @@ def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -
     except Exception as error:
         raise WorkError(
             f"{name} does not take the sweep",
-            error,
+            told(error),
             "mend the cause, and run `mrisweep sync` again",
         ) from error
 

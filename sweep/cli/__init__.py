@@ -60,7 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
         return 0
+    except ValueError as error:
+        if not isinstance(error, _bad_input_below()):
+            raise
+        return _complain(error, 2)
     return 0
+
+
+def _bad_input_below() -> tuple[type[Exception], ...]:
+    """What the packages below call bad input; imported once something is raised, not before."""
+    from artifacts_sim import ArtifactError
+    from mrimodels import ModelError
+
+    return ArtifactError, ModelError
 
 
 def _complain(error: Exception, status: int) -> int:

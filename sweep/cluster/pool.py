@@ -22,7 +22,7 @@ from ray.actor import ActorHandle
 from sweep.cluster.staging import Staging
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.config.sweep import ClusterSettings, Share
-from sweep.core.errors import UserError, WorkError, within
+from sweep.core.errors import UserError, WorkError, told, within
 from sweep.core.records import Cell, Predictions
 from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.stress import cells_of, default_device, stress_loaded
@@ -137,7 +137,9 @@ def start_pool(
         cannot = "an evaluator cannot start"
         if isinstance(error.cause, UserError | WorkError):
             raise within(cannot, error.cause) from None
-        raise WorkError(cannot, error.cause, "mend the cause, then resume the sweep") from None
+        raise WorkError(
+            cannot, told(error.cause), "mend the cause, then resume the sweep"
+        ) from None
     return pool
 
 

@@ -11,7 +11,7 @@ import ray
 import torch
 
 from sweep.config.sweep import ClusterSettings
-from sweep.core.errors import UserError, WorkError
+from sweep.core.errors import UserError, WorkError, told
 from sweep.core.interruption import stop_if_asked
 
 # glibc gives large blocks back to the system at each free, and a torch step in a Ray worker then
@@ -60,10 +60,10 @@ def session(settings: ClusterSettings) -> Iterator[None]:
         ) from None
     except (RuntimeError, OSError) as error:
         raise WorkError(
-            "Ray could not be started", error, "mend the cause, then run again"
+            "Ray could not be started", told(error), "mend the cause, then run again"
         ) from error
     finally:
-        if threading.current_thread() is threading.main_thread():
+        if on_terminate and threading.current_thread() is threading.main_thread():
             # Ray takes SIGTERM for itself and would end the driver with a dump of its stack.
             signal.signal(signal.SIGTERM, on_terminate)
     try:

@@ -26,7 +26,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweep.cluster.session import address_of
 from sweep.config.sweep import ClusterSettings
-from sweep.core.errors import UserError, WorkError
+from sweep.core.errors import UserError, WorkError, told
 from sweep.store import Store
 
 CHUNK_BYTES = 32 << 20
@@ -92,7 +92,7 @@ class Staging:
         except (OSError, ValueError, ray.exceptions.RayError) as error:
             raise WorkError(
                 f"the store {self.path} could not be copied to {folder} on {socket.gethostname()}",
-                error,
+                told(error),
                 "set cluster.stage to a folder of local disks, or keep the store where all nodes "
                 "see it",
             ) from error

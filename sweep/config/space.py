@@ -1,5 +1,6 @@
 """The search space as a user writes it: ``train.lr: {log: [1.0e-4, 1.0e-2]}``."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -57,12 +58,14 @@ class Dimension:
 
 
 def _ends(name: str, kind: str, values: list[Any] | tuple[Any, ...]) -> tuple[float | int, ...]:
-    cast_to = int if kind.startswith("int") else float
+    whole = kind.startswith("int")
     try:
-        low, high = (cast_to(value) for value in values)
+        low, high = (float(value) for value in values)
+        if not all(math.isfinite(end) and (not whole or end.is_integer()) for end in (low, high)):
+            raise ValueError
     except (TypeError, ValueError):
         raise UserError(
-            f"search.space.{name}.{kind} is not two numbers",
+            f"search.space.{name}.{kind} is not two {'whole' if whole else 'finite'} numbers",
             f"{values!r}",
             "write it as [low, high]",
         ) from None
@@ -71,4 +74,4 @@ def _ends(name: str, kind: str, values: list[Any] | tuple[Any, ...]) -> tuple[fl
         raise UserError(
             f"search.space.{name}.{kind} is not {rule}", f"[{low}, {high}]", "correct the two ends"
         )
-    return low, high
+    return (int(low), int(high)) if whole else (low, high)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,13 +24,15 @@ from sweep.config.settings import (
     require,
 )
 from sweep.config.space import Dimension
-from sweep.core.errors import SeveralFaultsError, UserError, nearest, require_known, within
+from sweep.core.errors import SeveralFaultsError, UserError, nearest, require_known, told, within
 from sweep.core.text import one_line
 from sweep.metrics import objectives
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
 SEARCHABLE = ("model.", "train.", "data.normalize", "seed")
+# What PyYAML raises of a text; beside its own errors, those of a date or a number that cannot be.
+NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +181,7 @@ class SweepConfig(Settings):
 
     def __post_init__(self) -> None:
         require(
-            bool(self.name) and not set(self.name) & set('/\\:*?"<>|'),
+            self.name not in ("", ".", "..") and not set(self.name) & set('/\\:*?"<>|'),
             "name",
             'a name that a folder can have, without / \\ : * ? " < > |',
             self.name,
@@ -266,11 +269,13 @@ class SweepConfig(Settings):
                     self.fixed({name: value})
                 except UserError as error:
                     raise within(f"search.space.{name} offers {value!r}", error) from None
-        if self.search.stratify not in (None, "model.norm", *dimensions):
+        choices = [name for name, one in dimensions.items() if one.kind == "choice"]
+        if self.search.stratify not in (None, "model.norm", *choices):
             raise UserError(
                 "search.stratify does not name a choice of search.space",
                 f"{self.search.stratify!r}",
-                nearest(str(self.search.stratify), dimensions),
+                f"search it by {{choice: [...]}}, or set it to null; "
+                f"{nearest(str(self.search.stratify), ('model.norm', *choices))}",
             )
 
 
@@ -289,20 +294,22 @@ def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(
             "there is no such sweep file", f"{str(path)!r}", "correct the path"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # the second is of bytes that are no text, or a NUL
         raise UserError(
             "the sweep file cannot be read",
             f"{str(path)!r} ({one_line(error)})",
             "give a text file in UTF-8 that you may read",
         ) from None
-    except yaml.YAMLError as error:
+    try:
+        raw = yaml.safe_load(text)
+    except NOT_YAML as error:
         raise UserError(
-            "the sweep file is not YAML", f"{str(path)!r} ({one_line(error)})", "correct that line"
+            "the sweep file is not YAML", f"{str(path)!r} ({told(error)})", "correct it there"
         ) from None
     if not isinstance(raw, dict):
         raise UserError(
@@ -327,13 +334,14 @@ def override(raw: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
                 "--set cannot be read", f"{text!r}", "give key=value, such as train.epochs=2"
             )
         try:
-            set_dotted(raw, name.strip(), yaml.safe_load(value))
-        except yaml.YAMLError as error:
+            read = yaml.safe_load(value)
+        except NOT_YAML as error:
             raise UserError(
                 f"the value of --set {name} is not YAML",
-                f"{value!r} ({one_line(error)})",
+                f"{value!r} ({told(error)})",
                 "correct it, or quote it",
             ) from None
+        set_dotted(raw, name.strip(), read)
     return raw
 
 
@@ -380,10 +388,16 @@ def _one(details: ErrorDetails) -> Exception:
         case "dataclass_type":
             keys = ", ".join(_keys(path))
             return UserError(f"{name} is a section", f"{received!r}", f"give it keys: {keys}")
-    asked = details["msg"].replace("Input should be", "give")
-    return UserError(
-        f"{name} cannot take this value", f"{received!r}", asked[0].lower() + asked[1:]
-    )
+        case "invalid_key":
+            return UserError("there is no such setting", f"{name!r}", "take the name of a setting")
+        case "tuple_type":
+            asked = "give a list, such as [a, b]"
+        case "dict_type":
+            asked = "give keys with values"
+        case _:
+            asked = details["msg"].replace("Input should be", "give")
+    remedy = asked[0].lower() + asked[1:]
+    return UserError(f"{name} cannot take this value", reprlib.repr(received), remedy)
 
 
 def _keys(path: list[str]) -> list[str]:

@@ -44,11 +44,17 @@ class SeveralFaultsError(UserError):
         Exception.__init__(self, errors)
 
     def __str__(self) -> str:
-        return "\n".join(f"- {error}" for error in self.args[0])
+        lines = (f"- {error}" for error in self.args[0])
+        return "\n".join([f"{len(self.args[0])} faults", *lines])
 
 
 class WorkError(_ThreePartError, RuntimeError):
     """The input was fine and the work failed all the same."""
+
+
+def told(error: BaseException) -> str:
+    """What kind of error it is and what it says, on one line, as received from a library."""
+    return f"{type(error).__name__}: {one_line(error)}"
 
 
 def within(where: str, error: Exception) -> UserError | WorkError:
@@ -113,8 +119,7 @@ def broken_is_unusable(wrong: str, path: Path, remedy: str) -> Iterator[None]:
     except UnusableError:
         raise
     except Exception as error:
-        said = f"{type(error).__name__}: {one_line(error)}"
-        raise UnusableError(wrong, f"{path} ({said})", remedy) from error
+        raise UnusableError(wrong, f"{path} ({told(error)})", remedy) from error
 
 
 def refuse(wrong: str, problems: Sequence[str], remedy: str) -> None:

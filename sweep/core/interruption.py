@@ -21,13 +21,15 @@ def interruptible() -> Iterator[None]:
     before = {
         number: signal.signal(number, _stop)
         for number in (signal.SIGINT, signal.SIGTERM)
-        if signal.getsignal(number) != signal.SIG_IGN  # as in the background of a shell
+        # Ignored it stays, as in the background of a shell; of C code, Python cannot put it back.
+        if signal.getsignal(number) not in (signal.SIG_IGN, None)
     }
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        _asked.clear()
 
 
 def stop_if_asked() -> None:

@@ -96,7 +96,7 @@ class TrialRecord:
 
     Attributes:
         trial: Its name, unique in the sweep and stable over resumes.
-        number: The number of the Optuna trial.
+        number: Its number in the sweep, from 0.
         params: The searched values by dotted name.
         norm: The norm of its network.
         seed: The seed of its weights and batches.

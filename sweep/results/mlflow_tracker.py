@@ -299,7 +299,9 @@ def _search(uri: str, experiment: str, role: str) -> Iterator[Run]:
     if found is None:
         names = ", ".join(sorted(item.name for item in client.search_experiments()))
         raise UserError(
-            f"there is no such experiment on {uri}", f"{experiment!r}", f"take one of {names}"
+            f"there is no such experiment on {uri}",
+            f"{experiment!r}",
+            f"take one of {names}" if names else "run a sweep first",
         )
     token: str | None = None
     while True:

@@ -34,7 +34,7 @@ class Suggestion(NamedTuple):
 
     Attributes:
         trial: Its name in the folder, in MLflow and in tables.
-        number: The number of the Optuna trial.
+        number: Its number in the sweep, from 0; Optuna's differs after an interrupted drawing.
         params: The searched values by dotted name.
         stratum: The name of the trials it is compared with for early stopping.
 

@@ -1,6 +1,7 @@
 """The command line as a person meets it: help to work from, one clear message, nothing lost."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -264,3 +265,26 @@ def test_best_asked_of_the_server_follows_it_too(
     of_server = capsys.readouterr().out
     assert main(["best", str(by_accuracy.path)]) == 0
     assert capsys.readouterr().out == of_server
+
+
+@pytest.mark.parametrize(
+    ("group", "name"), [("mrisweep.artifacts", "rician"), ("mrisweep.norms", "batch")]
+)
+def test_a_package_that_takes_a_name_of_ours_gets_one_message(
+    store: Store, tmp_path: Path, group: str, name: str
+) -> None:
+    site = tmp_path / "site"
+    info = site / "mine-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = nothing:NOTHING\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "sweep", "check", sweep_file(tmp_path, store)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *sys.path])},
+    )
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "has a name that is taken; received nothing:NOTHING; rename it there" in done.stderr

@@ -72,8 +72,24 @@ def config(*assignments: str) -> SweepConfig:
         ("search.space.train.lr={log: [0, 1]}", r"is not 0 < low < high; received \[0.0, 1.0\]"),
         (
             "search.space.train.lr={uniform: [1]}",
-            r"is not two numbers; received \[1\]; write it as \[low, high\]",
+            r"is not two finite numbers; received \[1\]; write it as \[low, high\]",
         ),
+        (
+            "search.space.train.lr={log: [1, .inf]}",
+            r"is not two finite numbers; received \[1, inf\]",
+        ),
+        (
+            "search.space.train.epochs={int: [1, .inf]}",
+            r"is not two whole numbers; received \[1, i",
+        ),
+        ("search.space.train.epochs={int: [1.5, 3]}", r"is not two whole numbers; received \[1.5,"),
+        (
+            "name=2024-02-30",
+            r"the value of --set name is not YAML; received '2024-02-30' \(ValueErr",
+        ),
+        ("name=..", r"name cannot take this value; received '..'; give a name that a folder"),
+        ("tracking.to=mlflow", r"tracking.to cannot take .*; received 'mlflow'; give a list"),
+        ("stress.knobs=3", r"stress.knobs cannot take .*; received 3; give keys with values"),
         (
             "search.space.train.lr=[1, 2]",
             r"is not one kind with its values; received \[1, 2\]; write it",
@@ -89,7 +105,7 @@ def config(*assignments: str) -> SweepConfig:
         ),
         (
             "search.stratify=train.lr",
-            r"search.stratify does not name a choice of search.space; received 'train.lr'",
+            r"search.stratify does not name a choice of search.space; received 'train.lr'; search",
         ),
         (
             "cluster.evaluators=0",

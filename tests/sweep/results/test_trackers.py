@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep.api.run import sync_folder
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.records import EpochRecord, TrialRecord, without_missing
@@ -136,6 +137,14 @@ def test_a_tracker_that_does_not_exist_is_named(config: SweepConfig) -> None:
         UserError, match=r"tracking\.to has an unknown name; received 'jsnl'; did you mean 'jsonl'"
     ):
         check_trackers(config.replace({"tracking.to": ["jsnl"]}))
+
+
+def test_a_tracker_that_was_uninstalled_is_named_by_sync(
+    folder: SweepFolder, config: SweepConfig
+) -> None:
+    folder.write_config(config.replace({"tracking.to": ["gone"]}))
+    with pytest.raises(UserError, match=r"tracking\.to has an unknown name; received 'gone'"):
+        sync_folder(folder.path)
 
 
 def test_a_package_can_add_one(
