@@ -254,6 +254,7 @@ def test_best_follows_the_objective_of_the_sweep(
     assert "clean/auroc" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_best_asked_of_the_server_follows_it_too(
     by_accuracy: SweepFolder, capsys: pytest.CaptureFixture[str]
@@ -267,6 +268,7 @@ def test_best_asked_of_the_server_follows_it_too(
     assert capsys.readouterr().out == of_server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("group", "name"), [("mrisweep.artifacts", "rician"), ("mrisweep.norms", "batch")]
 )

@@ -94,6 +94,7 @@ staged(Path(sys.argv[1]), sys.argv[3], 7000, chunks)
 """
 
 
+@pytest.mark.slow
 def test_after_a_kill_in_the_middle_the_next_one_starts_over(store: Store, tmp_path: Path) -> None:
     arguments = [str(tmp_path), str(store.path), store.fingerprint]
     done = subprocess.run([sys.executable, "-c", KILLED, *arguments], check=False)

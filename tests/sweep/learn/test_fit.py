@@ -116,6 +116,7 @@ class KilledError(Exception):
     """Stands for a process that dies."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evaluator", [LocalEvaluator, LateEvaluator])
 @pytest.mark.parametrize("dies_after", [1, 2])
 def test_an_interrupted_trial_ends_like_an_uninterrupted_one(

@@ -92,6 +92,7 @@ def shares_of(numbers):
     return {f"s{place}": number / sum(numbers) for place, number in enumerate(numbers)}
 
 
+@pytest.mark.slow
 @laws
 @given(findings=many, numbers=parts)
 def test_unequal_shares_are_kept_to_a_patient(findings, numbers):
@@ -108,6 +109,7 @@ def test_unequal_shares_are_kept_to_a_patient(findings, numbers):
             assert abs(members.count(split) - share * len(members)) < 2
 
 
+@pytest.mark.slow
 @laws
 @given(findings=many, numbers=st.lists(st.integers(1, 9), min_size=2, max_size=6))
 def test_seats_are_those_of_sainte_lague(findings, numbers):
