@@ -104,12 +104,12 @@ def sync_folder(path: Path) -> int:
     folder = SweepFolder.open(path)
     with folder.lock():
         config = folder.config()
+        check_trackers(config)
         with TrialLog(folder, config.search.objective) as trial_log:
             trials = trial_log.records.values()
         finished = len(trials) >= config.search.trials and all(
             trial.status != "running" for trial in trials
         )
-        check_trackers(config)
         for name in config.tracking.to:
             _sync(name, folder, config, finished)
     return len(trials)

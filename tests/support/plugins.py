@@ -14,7 +14,7 @@ def install(
     groups: Mapping[str, Mapping[str, str]],
     **modules: str,
 ) -> None:
-    """Lay a package named ``mine`` out as pip does, and put it on the path.
+    """Lay a package named ``mine`` out with its modules, and put it on the path.
 
     Args:
         folder: Where to.
@@ -23,8 +23,18 @@ def install(
         modules: The source of each module.
 
     """
+    lay_out(folder, groups)
+    for name, source in modules.items():
+        (folder / f"{name}.py").write_text(source)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(str(folder))
+    importlib.invalidate_caches()
+
+
+def lay_out(folder: Path, groups: Mapping[str, Mapping[str, str]]) -> None:
+    """What pip writes of a package named ``mine``, its entry points included."""
     info = folder / "mine-1.0.dist-info"
-    info.mkdir()
+    info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
     lines = [
         line
@@ -32,8 +42,3 @@ def install(
         for line in (f"[{group}]", *(f"{name} = {place}" for name, place in points.items()))
     ]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
-    for name, source in modules.items():
-        (folder / f"{name}.py").write_text(source)
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.syspath_prepend(str(folder))
-    importlib.invalidate_caches()

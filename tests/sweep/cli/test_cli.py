@@ -16,6 +16,7 @@ from sweep.config.settings import TrialConfig
 from sweep.learn.fit import fit
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
+from tests.support.plugins import lay_out
 from tests.support.stores import make_store
 from tests.support.sweeps import settings
 
@@ -276,10 +277,7 @@ def test_a_package_that_takes_a_name_of_ours_gets_one_message(
     store: Store, tmp_path: Path, group: str, name: str
 ) -> None:
     site = tmp_path / "site"
-    info = site / "mine-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = nothing:NOTHING\n")
+    lay_out(site, {group: {name: "nothing:NOTHING"}})
     done = subprocess.run(
         [sys.executable, "-m", "sweep", "check", sweep_file(tmp_path, store)],
         capture_output=True,

@@ -1,7 +1,6 @@
 """What fails alone: a trial that diverges, a tracking server that hangs."""
 
 import socket
-import subprocess
 from collections.abc import Callable
 from contextlib import closing
 
@@ -15,7 +14,6 @@ pytestmark = [
     # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
-Finished = tuple[Sweep, subprocess.CompletedProcess[str]]
 
 
 def test_a_diverging_trial_fails_alone_and_a_hanging_server_leaves_every_trial_settled(

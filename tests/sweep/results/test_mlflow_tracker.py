@@ -157,10 +157,8 @@ def test_a_new_metric_is_there_without_a_line_for_it(
 def test_a_metric_that_a_package_added_after_the_sweep_is_left_out(
     folder: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = tmp_path / "site"
-    place.mkdir()
     install(
-        place,
+        tmp_path / "site",
         monkeypatch,
         {"mrisweep.metrics": {"late": "late_metric:LATE"}},
         late_metric="from sweep.metrics import Metric\n"

@@ -150,10 +150,8 @@ def test_a_tracker_that_was_uninstalled_is_named_by_sync(
 def test_a_package_can_add_one(
     folder: SweepFolder, config: SweepConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = tmp_path / "site"
-    place.mkdir()
     install(
-        place,
+        tmp_path / "site",
         monkeypatch,
         {"mrisweep.trackers": {"mine": "my_tracker:Mine"}},
         my_tracker="class Mine:\n"
