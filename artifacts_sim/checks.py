@@ -5,12 +5,15 @@ from numbers import Integral
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim.errors import ArtifactError
+from artifacts_sim.keyed import Names
 from artifacts_sim.params import Options, Params
 
 MAX_PIXEL = 1e15  # squares of sums of such pixels still fit float32
+_COMPLEX = (torch.complex64, torch.complex128)
 _MAX_PIXEL_BITS = int(np.float32(MAX_PIXEL).view(np.int32))
 
 
@@ -30,7 +33,41 @@ def check_keys(keys: Sequence[str]) -> None:
         )
 
 
-def check_severity(level: int | None, knob: float | None) -> None:
+def named_slices(
+    keys: Sequence[str], scans: Sequence[str] | None = None, numbers: Sequence[int] | None = None
+) -> Names:
+    """Return what slices are called, as draws take it.
+
+    Raises:
+        ArtifactError: Bad keys; or scans or numbers that are not one per slice.
+
+    """
+    check_keys(keys)
+    if scans is not None:
+        check_keys(scans)
+    for name, given in (("scan", scans), ("number", numbers)):
+        if given is not None and len(given) != len(keys):
+            raise ArtifactError(
+                f"there is not one {name} per slice",
+                f"{len(given)} {name}s for {len(keys)} keys",
+                f"give each slice its {name}, or leave {name}s out",
+            )
+    return Names(keys, scans, numbers)
+
+
+def check_seed(seed: object) -> int:
+    """Return a seed as a Python integer.
+
+    Raises:
+        ArtifactError: It is not a whole number.
+
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise ArtifactError("the seed is not a whole number", repr(seed), "pass for example seed=0")
+    return int(seed)
+
+
+def check_severity(level: object, knob: object) -> None:
     """Check that exactly one of a level and a knob value is given.
 
     Raises:
@@ -46,7 +83,7 @@ def check_severity(level: int | None, knob: float | None) -> None:
 
 
 def check_image(x: Tensor) -> None:
-    """Check that an image is (B, H, W), float32 magnitude or complex64, non-empty, finite.
+    """Check that an image is (B, H, W), a magnitude or complex, non-empty, finite.
 
     Raises:
         ArtifactError: Any of these fails.
@@ -57,21 +94,22 @@ def check_image(x: Tensor) -> None:
         raise ArtifactError(
             "the image x is not a non-empty tensor of shape (B, H, W)",
             received,
-            "add or merge axes, for example x[None] or x.flatten(0, 1)",
+            "add or merge axes, for example x[None] or x.flatten(0, 1); or use "
+            "artifacts_sim.Transform, which takes other shapes",
         )
-    if x.dtype not in (torch.float32, torch.complex64):
+    if not (x.is_floating_point() or x.dtype in _COMPLEX):
         raise ArtifactError(
-            "the image x is not float32 (magnitude) or complex64 (complex image)",
+            "the image x is neither a magnitude of a floating type nor complex64 or complex128",
             x.dtype,
             "convert it with x.float() or x.to(torch.complex64)",
         )
     _check_finite(
-        x, "apply artifacts to magnitudes, before any standardisation, or to a complex64 image"
+        x, "apply artifacts to magnitudes, before any standardisation, or to a complex image"
     )
 
 
 def check_kspace(samples: Tensor) -> None:
-    """Check that samples are (B, [coil,] RO, PE) complex64, non-empty, finite.
+    """Check that samples are (B, [coil,] RO, PE) complex, non-empty, finite.
 
     Raises:
         ArtifactError: Any of these fails.
@@ -85,9 +123,9 @@ def check_kspace(samples: Tensor) -> None:
             received,
             "add an axis, for example k[None]",
         )
-    if samples.dtype != torch.complex64:
+    if samples.dtype not in _COMPLEX:
         raise ArtifactError(
-            "the k-space is not complex64",
+            "the k-space is neither complex64 nor complex128",
             samples.dtype,
             "convert it with k.to(torch.complex64), "
             "or torch.view_as_complex where the last axis holds both parts",
@@ -96,7 +134,7 @@ def check_kspace(samples: Tensor) -> None:
 
 
 def check_no_display(on_display: Iterable[str]) -> None:
-    """Check that no artifact of a chain needs the displayed magnitude.
+    """Check that no artifact of a chain acts on what is made of the k-space.
 
     Args:
         on_display: The names of those that do.
@@ -108,7 +146,7 @@ def check_no_display(on_display: Iterable[str]) -> None:
     names = list(on_display)
     if names:
         raise ArtifactError(
-            "an artifact acts on the displayed magnitude, which has no k-space",
+            "an artifact acts on what is made of the k-space, not on the k-space",
             ", ".join(map(repr, names)),
             "use `apply`, which returns the magnitude",
         )
@@ -129,8 +167,73 @@ def check_no_geometry(geometry: object) -> None:
         )
 
 
+def check_whole_object(acquired: NDArray[np.bool_], on_object: Iterable[str]) -> None:
+    """Check that nothing is to act on an object that was measured with gaps between its lines.
+
+    Args:
+        acquired: (PE,), the lines that were measured.
+        on_object: The names of the artifacts that move, shade or fold the object.
+
+    Raises:
+        ArtifactError: There are gaps, and an artifact.
+
+    """
+    names, (measured,) = list(on_object), np.nonzero(acquired)
+    gaps = measured[-1] - measured[0] + 1 - len(measured)
+    if names and gaps:
+        raise ArtifactError(
+            "an artifact acts on the object, which is not known where lines within the measured "
+            "ones are missing",
+            f"{', '.join(map(repr, names))} on {len(measured)} lines with {gaps} missing between "
+            "them",
+            "reconstruct the image first, or use artifacts of the lines, or such as noise, that "
+            "come after them",
+        )
+
+
+def check_one_size(encoded: Sequence[tuple[int, int]]) -> None:
+    """Check that k-space of several slices ends in one size.
+
+    Raises:
+        ArtifactError: It does not, as their fields of view differ.
+
+    """
+    sizes = sorted(set(encoded))
+    if len(sizes) > 1:
+        raise ArtifactError(
+            "the slices end in k-space of different sizes, as their fields of view differ",
+            " and ".join(map(str, sizes)),
+            "corrupt the slices of each knob value apart",
+        )
+
+
+def check_fat(fat: Tensor, shape: tuple[int, ...]) -> None:
+    """Check that a map of fat holds fractions, for the image that is shown.
+
+    Raises:
+        ArtifactError: It does not.
+
+    """
+    floating = isinstance(fat, Tensor) and fat.is_floating_point()
+    if not floating or tuple(fat.shape) != shape:
+        received = (fat.dtype, tuple(fat.shape)) if isinstance(fat, Tensor) else type(fat).__name__
+        raise ArtifactError(
+            f"the map of fat is not floating numbers of the shape that is shown, {shape}",
+            received,
+            "convert it with fat.float(), or crop it as the image",
+        )
+    low, high = (float(value) for value in fat.aminmax())
+    if not (low >= 0 and high <= 1):  # true for NaN, too
+        raise ArtifactError(
+            "the map of fat does not hold fractions from 0 to 1",
+            f"{low:g} to {high:g}",
+            "divide fat by fat + water",
+        )
+
+
 def _check_finite(x: Tensor, remedy: str) -> None:
-    if not x.is_complex() and _bits_in_range(x):
+    x = x.detach()
+    if x.dtype == torch.float32 and _bits_in_range(x):
         return
     parts = torch.view_as_real(x.resolve_conj()) if x.is_complex() else x
     low, high = (float(value) for value in torch.stack(parts.aminmax()).tolist())
@@ -181,7 +284,7 @@ def check_count(name: str, value: object, least: int) -> None:
         ArtifactError: It is not whole, or too small.
 
     """
-    holds = isinstance(value, Integral) and int(value) >= least
+    holds = not isinstance(value, bool) and isinstance(value, Integral) and int(value) >= least
     check_option(name, value, f"a whole number from {least}", holds)
 
 

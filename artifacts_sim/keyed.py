@@ -6,22 +6,82 @@ costs a microsecond instead of a generator's construction.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts_sim.errors import ArtifactError
+
 _WORDS_PER_DIGEST = 8  # 64 bytes
 
 
-class Source:
-    """An endless row of random numbers for each of B keys; every call takes the next ones."""
+@dataclass(frozen=True)
+class Names:
+    """What B slices are called.
 
-    def __init__(self, name: str, seed: int, keys: Sequence[str]) -> None:
-        """Args: name of the artifact, so that two on one slice draw independently; seed; keys."""
-        self._name, self._seed, self._keys = name, seed, keys
-        self._table = np.empty((len(keys), 0), dtype=np.uint64)
+    Attributes:
+        keys: B names, one per slice.
+        scans: B names, of the scan that each slice is of; None: each is a scan itself.
+        numbers: The place of each slice in its scan, from 0; None: unknown.
+
+    """
+
+    keys: Sequence[str]
+    scans: Sequence[str] | None = None
+    numbers: Sequence[int] | None = None
+
+    def __getitem__(self, places: Sequence[int]) -> "Names":
+        """Take some of the slices."""
+        return Names(
+            [self.keys[place] for place in places],
+            self.scans and [self.scans[place] for place in places],
+            self.numbers and [self.numbers[place] for place in places],
+        )
+
+
+class Source:
+    """An endless row of random numbers for each of B slices; every call takes the next ones.
+
+    `Source.scan` is another, which slices of one scan have in common.
+    """
+
+    def __init__(self, name: str, seed: int, slices: Names) -> None:
+        """Make the rows.
+
+        Args:
+            name: Name of the artifact, so that two on one slice draw independently.
+            seed: The study's seed.
+            slices: What the slices are called.
+
+        """
+        self._name, self._seed, self._slices = name, seed, slices
+        self._table = np.empty((len(slices.keys), 0), dtype=np.uint64)
         self._blocks = 0
+
+    @cached_property
+    def scan(self) -> "Source":
+        """What is drawn for a whole scan: the same for all of its slices."""
+        slices = self._slices
+        own = Names(slices.keys if slices.scans is None else slices.scans)
+        return Source(f"{self._name}\0scan", self._seed, own)
+
+    def numbers(self) -> NDArray[np.int64]:
+        """Return the place of each slice in its scan, from 0: (B,).
+
+        Raises:
+            ArtifactError: They were not given.
+
+        """
+        if self._slices.numbers is None:
+            raise ArtifactError(
+                f"{self._name} draws by the place of a slice in its scan, which is not known",
+                "numbers=None",
+                "pass scans= and numbers=, or choose options that do not need them",
+            )
+        return np.asarray(self._slices.numbers, dtype=np.int64)
 
     def words(self, count: int) -> NDArray[np.uint64]:
         """Return the next independent uniform 64-bit words, (B, count), one row per key."""
@@ -41,7 +101,7 @@ class Source:
     def _next_block(self) -> NDArray[np.uint64]:
         prefix = f"{self._name}\0{self._seed}\0{self._blocks}\0".encode()
         self._blocks += 1
-        digests = b"".join(blake2b(prefix + key.encode()).digest() for key in self._keys)
+        digests = b"".join(blake2b(prefix + key.encode()).digest() for key in self._slices.keys)
         return np.frombuffer(digests, dtype="<u8").reshape(-1, _WORDS_PER_DIGEST).astype(np.uint64)
 
 

@@ -6,14 +6,17 @@ scale. Equal SSIM is not equal diagnostic damage: a level is no currency between
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Self
 
+import numpy as np
+from torch import Tensor
+
 from artifacts_sim.errors import ArtifactError
+from artifacts_sim.params import KnobValues
 
 LEVELS = (1, 2, 3, 4, 5)
 GRIDS = ("calibrated", "physical")
@@ -40,22 +43,34 @@ class Knob:
     physical: tuple[float, float, float, float, float]
     limit: float
 
-    def checked(self, value: float) -> float:
-        """Return a knob value.
+    def checked(self, value: object) -> KnobValues:
+        """Return knob values as Python's float, as an array of them, or as the tensor it is.
+
+        Args:
+            value: One number for all slices, or one for each.
 
         Raises:
-            ArtifactError: It is outside [0, limit].
+            ArtifactError: One is outside [0, limit], or not a number.
 
         """
-        if not (math.isfinite(value) and 0 <= value <= self.limit):
+        values = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
+        try:
+            numbers = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError):
+            numbers = np.full((), np.nan)
+        within = np.isfinite(numbers) & (numbers >= 0) & (numbers <= self.limit)
+        if numbers.ndim > 1 or not numbers.size or isinstance(value, str) or not within.all():
+            outside = numbers[~within].tolist() if numbers.ndim == 1 else []
             raise ArtifactError(
                 f"the knob {self.name} is not a finite number from 0 (identity) to {self.limit:g} "
                 f"({self.meaning})",
-                repr(value),
+                repr(outside[0]) if outside else f"{value!r:.100}",
                 "take a value in this range, such as its physical levels 1 to 5: "
                 + ", ".join(f"{level:g}" for level in self.physical),
             )
-        return float(value)
+        if isinstance(value, Tensor) and value.requires_grad:
+            return value
+        return numbers if numbers.ndim else float(numbers)
 
 
 @dataclass(frozen=True)

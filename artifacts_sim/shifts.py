@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any, Self
@@ -17,12 +17,15 @@ from artifacts_sim.acquisition import pipeline
 from artifacts_sim.acquisition.geometry import Geometry
 from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_keys, check_severity
+from artifacts_sim.checks import check_one_size, check_seed, check_severity, named_slices
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Grid
 from artifacts_sim.params import Params
 from artifacts_sim.registry import drawn_by, get
+
+_WEIGHT_DIGITS = 12  # so that 3 : 1 and .3 : .1 are the same weights
+_WEIGHT_ERROR = 1e-9  # of their sum
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,21 @@ class Step:
     artifact: Artifact
     knob: float
 
+    def __post_init__(self) -> None:
+        knob = self.artifact.knob.checked(self.knob)
+        if not isinstance(knob, float):
+            raise ArtifactError(
+                "a shift has one knob value for all of its slices",
+                f"{self.knob!r:.100}",
+                "take a knob for each slice with Artifact.sample, or a mixture of shifts",
+            )
+        object.__setattr__(self, "knob", knob)
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """When it acts in a chain."""
+        return self.artifact.stages[0], self.artifact.place, self.artifact.name
+
     def to_dict(self) -> dict[str, Any]:
         """Write as names and numbers."""
         options = asdict(self.artifact)
@@ -46,7 +64,13 @@ class Step:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Undo `to_dict`."""
+        """Undo `to_dict`.
+
+        Raises:
+            ArtifactError: An unknown artifact or option, or a value that it refuses.
+
+        """
+        _check_record(record, ("artifact", "options", "knob"))
         return cls(get(record["artifact"], **record["options"]), record["knob"])
 
 
@@ -98,12 +122,19 @@ class ShiftParams:
 class Shift:
     """A weighted mixture of chains of artifacts: a distribution of scanner faults.
 
-    Every slice gets one chain, drawn by its key. The steps of a chain act in the scanner's order,
-    whatever the order they are named in. Make one with `of`, `chain`, `mixture`.
+    Every slice gets one chain, drawn by its key; all slices of a scan get the same. The steps of a
+    chain act in the scanner's order, whatever the order they are named in, and every severity is
+    that of the clean slice, whatever the partners. Make one with `of`, `chain`, `mixture`. Shifts
+    that mean the same are equal: the order of steps and of parts is no part of it.
 
     Attributes:
-        chains: Each of steps with different artifacts; one without steps leaves a slice clean.
+        chains: Each of steps with different artifacts, in the order in which they act; one without
+            steps leaves a slice clean.
         weights: The weights of the chains; their sum is 1.
+
+    Raises:
+        ArtifactError: An artifact is in a chain twice; or not one weight above 0 for each chain,
+            with a sum of 1.
 
     """
 
@@ -111,6 +142,16 @@ class Shift:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        weights = [_number(weight) for weight in self.weights]
+        total = math.fsum(weights)
+        positive = all(0 < weight < math.inf for weight in weights)
+        fits = len(weights) == len(self.chains) > 0 and abs(total - 1) <= _WEIGHT_ERROR
+        if not (positive and fits):
+            raise ArtifactError(
+                "the weights are not numbers above 0 with a sum of 1, one for each chain",
+                f"{list(self.weights)} for {len(self.chains)} chains",
+                "make the shift with Shift.mixture, which scales them",
+            )
         for steps in self.chains:
             named = [step.artifact.name for step in steps]
             if len(set(named)) != len(named):
@@ -119,6 +160,13 @@ class Shift:
                     named,
                     "raise its knob instead",
                 )
+        merged: dict[tuple[Step, ...], float] = {}
+        for steps, weight in zip(self.chains, weights, strict=True):
+            ordered = tuple(sorted(steps, key=lambda step: step.order))
+            merged[ordered] = merged.get(ordered, 0.0) + weight
+        chains = sorted(merged, key=lambda steps: _text([step.to_dict() for step in steps]))
+        object.__setattr__(self, "chains", tuple(chains))
+        object.__setattr__(self, "weights", tuple(_rounded(merged[steps]) for steps in chains))
 
     @classmethod
     def of(
@@ -138,7 +186,7 @@ class Shift:
         check_severity(level, knob)
         artifact = get(artifact) if isinstance(artifact, str) else artifact
         value = artifact.at(level, grid) if knob is None else knob
-        return cls(((Step(artifact, artifact.knob.checked(value)),),), (1.0,))
+        return cls(((Step(artifact, value),),), (1.0,))
 
     @classmethod
     def clean(cls) -> Self:
@@ -165,7 +213,7 @@ class Shift:
             ArtifactError: No part, or a weight that is not above 0.
 
         """
-        given = [weight for _, weight in parts]
+        given = [_number(weight) for _, weight in parts]
         if not given or not all(0 < weight < math.inf for weight in given):
             raise ArtifactError(
                 "the mixture does not have at least one part, each of a weight above 0",
@@ -173,35 +221,56 @@ class Shift:
                 "give at least one part, and each part a finite weight above 0",
             )
         total = math.fsum(given)
+        shares = [_rounded(weight / total) for weight in given]
         chains = tuple(steps for shift, _ in parts for steps in shift.chains)
-        return cls(chains, tuple(w * given / total for s, given in parts for w in s.weights))
+        pairs = zip(parts, shares, strict=True)
+        return cls(
+            chains, tuple(own * share for (shift, _), share in pairs for own in shift.weights)
+        )
 
     @property
     def is_clean(self) -> bool:
         """Whether it leaves every slice as it is."""
         return not any(self.chains)
 
-    def sample(self, *, keys: Sequence[str], seed: int) -> ShiftParams:
+    def sample(
+        self,
+        *,
+        keys: Sequence[str],
+        seed: int,
+        scans: Sequence[str] | None = None,
+        numbers: Sequence[int] | None = None,
+    ) -> ShiftParams:
         """Draw a chain for each of B slices, and the parameters of its steps.
 
+        Args:
+            keys: See `Artifact.sample`.
+            seed: See `Artifact.sample`.
+            scans: See `Artifact.sample`.
+            numbers: See `Artifact.sample`.
+
         Raises:
-            ArtifactError: Bad keys.
+            ArtifactError: Bad keys, seed, scans or numbers.
 
         """
-        check_keys(keys)
-        u = Source("shift", seed, keys).uniform(1)[:, 0]
+        slices = named_slices(keys, scans, numbers)
+        u = Source("shift", check_seed(seed), slices).scan.uniform(1)[:, 0]
         chosen = np.searchsorted(np.cumsum(self.weights)[:-1], u, side="right")
         groups = []
         for number, steps in enumerate(self.chains):
-            slices = np.flatnonzero(chosen == number)
-            if len(slices):
-                own = [keys[i] for i in slices.tolist()]
-                drawn = (s.artifact.sample(knob=s.knob, keys=own, seed=seed) for s in steps)
-                groups.append((slices, tuple(drawn)))
+            places = np.flatnonzero(chosen == number)
+            if len(places):
+                own = asdict(slices[places.tolist()])
+                drawn = (s.artifact.sample(knob=s.knob, seed=seed, **own) for s in steps)
+                groups.append((places, tuple(drawn)))
         return ShiftParams(tuple(groups), len(keys))
 
     def apply(
-        self, x: Tensor | KSpace, params: ShiftParams, geometry: Geometry | None = None
+        self,
+        x: Tensor | KSpace,
+        params: ShiftParams,
+        geometry: Geometry | None = None,
+        fat: Tensor | None = None,
     ) -> Tensor:
         """Damage B slices; see `Artifact.apply`.
 
@@ -209,7 +278,28 @@ class Shift:
             ArtifactError: As there.
 
         """
-        return _by_group(x, params, lambda part, steps: pipeline.render(part, steps, geometry))
+        parts = [
+            pipeline.render(part, steps, own_geometry, own_fat)
+            for part, steps, own_geometry, own_fat in _by_chain(x, params, geometry, fat)
+        ]
+        return _put_back(params, parts)
+
+    def corrupt(self, kspace: KSpace, params: ShiftParams, fat: Tensor | None = None) -> KSpace:
+        """Return the k-space that would have been measured; see `Artifact.corrupt`.
+
+        Raises:
+            ArtifactError: As there; or chains that end in k-space of different sizes.
+
+        """
+        parts = [
+            pipeline.corrupt(part, steps, own_fat)
+            for part, steps, _, own_fat in _by_chain(kspace, params, None, fat)
+        ]
+        check_one_size([part.frame().encoded for part in parts])
+        samples = _put_back(params, [part.samples for part in parts])
+        if parts[0].frame().encoded == kspace.frame().encoded:
+            return KSpace(samples, kspace.geometry)
+        return KSpace(samples, parts[0].geometry)
 
     def to_dict(self) -> dict[str, Any]:
         """Write as names, numbers and lists."""
@@ -223,36 +313,72 @@ class Shift:
         """Undo `to_dict`.
 
         Raises:
-            ArtifactError: An unknown artifact or option.
+            ArtifactError: A record that `to_dict` does not write, or values that `Shift` refuses.
 
         """
+        _check_record(record, ("weights", "chains"))
         chains = tuple(tuple(map(Step.from_dict, steps)) for steps in record["chains"])
         return cls(chains, tuple(record["weights"]))
 
     @property
     def digest(self) -> str:
         """SHA-256 of all that it means, knob values included: 64 hexadecimal digits."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return hashlib.sha256(_text(self.to_dict()).encode()).hexdigest()
 
 
-def _by_group(
-    x: Tensor | KSpace,
-    params: ShiftParams,
-    work: Callable[[Tensor | KSpace, list[pipeline.Step]], Tensor],
-) -> Tensor:
-    """Work on the slices of each chain together, and put them back in their places."""
+def _text(record: Any) -> str:
+    return json.dumps(record, sort_keys=True)
+
+
+def _rounded(weight: float) -> float:
+    return float(round(weight, _WEIGHT_DIGITS))
+
+
+def _number(weight: Any) -> float:
+    """A weight as a float; NaN where it is none, which no check lets pass."""
+    return float(weight) if isinstance(weight, int | float | np.number) else math.nan
+
+
+def _check_record(record: Any, known: tuple[str, ...]) -> None:
+    if not isinstance(record, Mapping) or set(record) != set(known):
+        raise ArtifactError(
+            f"the record of a shift does not have exactly the fields {', '.join(known)}",
+            f"{sorted(record) if isinstance(record, Mapping) else record!r:.100}",
+            "pass what `to_dict` gave",
+        )
+
+
+_Part = tuple[Any, list[pipeline.Step], Geometry | None, Tensor | None]
+
+
+def _by_chain(
+    x: Tensor | KSpace, params: ShiftParams, geometry: Geometry | None, fat: Tensor | None
+) -> Iterable[_Part]:
+    """The slices of each chain, with all that is theirs."""
     if len(x) != len(params):
         raise ArtifactError(
             "the params do not hold one draw per slice",
             f"{len(params)} draws for a batch of {len(x)}",
             "sample with one key per slice",
         )
-    if len(params.groups) == 1 and np.array_equal(params.groups[0][0], np.arange(len(params))):
-        (_, steps), *_ = params.groups
-        return work(x, [(drawn_by(drawn), drawn) for drawn in steps])
-    parts = [
-        work(x[torch.from_numpy(slices)], [(drawn_by(drawn), drawn) for drawn in steps])
-        for slices, steps in params.groups
-    ]
-    order = np.concatenate([slices for slices, _ in params.groups])
-    return torch.cat(parts)[torch.from_numpy(np.argsort(order))]
+    for places, drawn in params.groups:
+        steps: list[pipeline.Step] = [(drawn_by(one), one) for one in drawn]
+        if _is_whole(places, params):
+            yield x, steps, geometry, fat
+            continue
+        at = torch.from_numpy(places)
+        own_geometry = None if geometry is None else geometry[places]
+        yield x[at], steps, own_geometry, None if fat is None else fat[at]
+
+
+def _is_whole(places: NDArray[np.int64], params: ShiftParams) -> bool:
+    return np.array_equal(places, np.arange(len(params)))
+
+
+def _put_back(params: ShiftParams, parts: Sequence[Tensor]) -> Tensor:
+    """Put the slices of each chain into their places."""
+    places = [places for places, _ in params.groups]
+    if len(parts) == 1 and _is_whole(places[0], params):
+        return parts[0]
+    order = torch.from_numpy(np.argsort(np.concatenate(places)))
+    return torch.cat(list(parts))[order.to(parts[0].device)]

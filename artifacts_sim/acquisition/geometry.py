@@ -1,8 +1,8 @@
 """How a slice was encoded: what turns lines, samples and pixels into physics."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from artifacts_sim.errors import ArtifactError
 
 FIELD_OF_VIEW_MM = 240.0  # of the longer side of an image that comes without a pixel size
+
+PixelMm = tuple[float, float]
+Lines = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -19,22 +22,29 @@ class Geometry:
     Attributes:
         encoded: (RO, PE) samples of the encoded matrix, zero-filled lines included. An image is
             its centre; by default, all of it.
-        acquired: Numbers of the phase-encode lines that were measured, 0 to PE - 1; by default
-            all. Noise falls on these only.
+        acquired: The phase-encode lines that were measured: their numbers, 0 to PE - 1, or a truth
+            value for each line; by default all. Noise falls on these only, and whatever moves or
+            shades the object leaves the others empty.
         crop: (RO, PE) pixels that are shown, of the centre of the encoded matrix; by default all
             of it. An image is already cropped.
-        pixel_mm: (RO, PE) pixel size in mm; by default square pixels, with a field of view of
-            240 mm on the longer side of what is shown.
+        pixel_mm: (RO, PE) pixel size in mm, one for all slices or one for each; by default square
+            pixels, with a field of view of 240 mm on the longer side of what is shown.
         phase_axis: The phase axis of an image (B, H, W), the axis of phase encoding. k-space is
             (RO, PE) always.
+        native: (RO, PE) pixels that the shown field of view had before the image was resized; by
+            default it was not. Knobs that count pixels count these.
+
+    Raises:
+        ArtifactError: A value that none of these can be.
 
     """
 
     encoded: tuple[int, int] | None = None
-    acquired: Sequence[int] | None = None
+    acquired: Sequence[int] | NDArray[Any] | None = None
     crop: tuple[int, int] | None = None
-    pixel_mm: tuple[float, float] | None = None
+    pixel_mm: PixelMm | Sequence[PixelMm] | None = None
     phase_axis: Literal["H", "W"] = "W"
+    native: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.phase_axis not in ("H", "W"):
@@ -43,44 +53,74 @@ class Geometry:
                 repr(self.phase_axis),
                 "name the axis of (B, H, W) that is phase encoding",
             )
-        if self.pixel_mm is not None and not all(0 < side < np.inf for side in self.pixel_mm):
-            raise ArtifactError(
-                "the pixel sizes are not finite numbers above 0 mm, (RO, PE)",
-                repr(self.pixel_mm),
-                "give the size of a pixel along RO and PE, or leave pixel_mm out",
-            )
+        for name in ("encoded", "crop", "native"):
+            _check_sizes(name, getattr(self, name))
+        if self.pixel_mm is not None:
+            _check_pixels(self.pixel_mm)
+
+    def __getitem__(self, part: slice | NDArray[np.int64]) -> "Geometry":
+        """Take the geometry of some of the slices."""
+        if self.pixel_mm is None or np.ndim(self.pixel_mm) < 2:
+            return self
+        return replace(self, pixel_mm=np.asarray(self.pixel_mm)[part].tolist())
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A geometry with nothing left open.
+    """A geometry with nothing left open, of B slices.
 
     Attributes:
         encoded: (RO, PE) samples.
         acquired: (PE,) bool.
         crop: (RO, PE) pixels.
-        pixel_mm: (RO, PE).
+        pixel_mm: (B, 2), along RO and PE.
+        native_px: (RO, PE) how many of these pixels one pixel of before a resize is.
 
     """
 
     encoded: tuple[int, int]
-    acquired: NDArray[np.bool_]
+    acquired: Lines
     crop: tuple[int, int]
-    pixel_mm: tuple[float, float]
+    pixel_mm: NDArray[np.float64]
+    native_px: tuple[float, float]
+
+    def __getitem__(self, part: slice | NDArray[np.int64]) -> "Frame":
+        """Take the frame of some of the slices."""
+        return replace(self, pixel_mm=self.pixel_mm[part])
 
     @property
     def cut(self) -> tuple[slice, slice]:
         """Where the shown pixels lie in the encoded matrix; the centres N // 2 coincide."""
-        along_ro, along_pe = map(_centre, self.encoded, self.crop)
+        along_ro, along_pe = map(centre, self.encoded, self.crop)
         return along_ro, along_pe
 
+    def with_lines(self, count: int) -> "Frame":
+        """Encode a field of view of fewer pixels along phase encode, each as large as before.
 
-def frame_of_image(geometry: Geometry, shape: tuple[int, int]) -> Frame:
-    """Complete the geometry of an image of (RO, PE) pixels.
+        Its lines lie further apart. One is acquired where the line nearest to its place was, and
+        no more pixels are shown than there are.
+
+        Args:
+            count: The new number of phase-encode pixels, and so of lines.
+
+        """
+        n_lines = self.encoded[1]
+        place = (np.arange(count) - count // 2) * (n_lines / count)
+        nearest = np.clip(np.rint(place).astype(np.int64) + n_lines // 2, 0, n_lines - 1)
+        return replace(
+            self,
+            encoded=(self.encoded[0], count),
+            acquired=self.acquired[nearest],
+            crop=(self.crop[0], min(self.crop[1], count)),
+        )
+
+
+def frame_of_image(geometry: Geometry, shape: tuple[int, int], batch: int) -> Frame:
+    """Complete the geometry of B images of (RO, PE) pixels.
 
     Raises:
         ArtifactError: The image is larger than the encoded matrix, or not the crop it is said
-            to be, or a line is outside.
+            to be, or a line is outside, or there are other numbers of pixel sizes and slices.
 
     """
     encoded = geometry.encoded or shape
@@ -91,15 +131,15 @@ def frame_of_image(geometry: Geometry, shape: tuple[int, int]) -> Frame:
             f"phase_axis={geometry.phase_axis!r}",
             "give the geometry of this image",
         )
-    return _frame(geometry, encoded, shape)
+    return _frame(geometry, encoded, shape, batch)
 
 
-def frame_of_kspace(geometry: Geometry, shape: tuple[int, int]) -> Frame:
-    """Complete the geometry of k-space of (RO, PE) samples.
+def frame_of_kspace(geometry: Geometry, shape: tuple[int, int], batch: int) -> Frame:
+    """Complete the geometry of B slices of (RO, PE) samples of k-space.
 
     Raises:
-        ArtifactError: Another matrix, a crop larger than it, a line outside of it, or a phase
-            axis other than the last.
+        ArtifactError: Another matrix, a crop larger than it, a line outside of it, a phase axis
+            other than the last, or other numbers of pixel sizes and slices.
 
     """
     if geometry.phase_axis != "W":
@@ -115,32 +155,79 @@ def frame_of_kspace(geometry: Geometry, shape: tuple[int, int]) -> Frame:
             f"{shape} (RO, PE) samples for encoded={geometry.encoded}, crop={geometry.crop}",
             "give the geometry of this k-space",
         )
-    return _frame(geometry, shape, crop)
+    return _frame(geometry, shape, crop, batch)
 
 
-def _frame(geometry: Geometry, encoded: tuple[int, int], crop: tuple[int, int]) -> Frame:
-    pixel = FIELD_OF_VIEW_MM / max(crop)
+def centre(size: int, part: int) -> slice:
+    """Where the central part of an axis lies; the centres N // 2 coincide."""
+    start = size // 2 - part // 2
+    return slice(start, start + part)
+
+
+def _frame(
+    geometry: Geometry, encoded: tuple[int, int], crop: tuple[int, int], batch: int
+) -> Frame:
+    native = geometry.native or crop
     return Frame(
         encoded=encoded,
         acquired=_acquired(geometry.acquired, encoded[1]),
         crop=crop,
-        pixel_mm=geometry.pixel_mm or (pixel, pixel),
+        pixel_mm=_pixels(geometry.pixel_mm, crop, batch),
+        native_px=(crop[0] / native[0], crop[1] / native[1]),
     )
 
 
-def _acquired(lines: Sequence[int] | None, n_lines: int) -> NDArray[np.bool_]:
+def _pixels(
+    given: PixelMm | Sequence[PixelMm] | None, crop: tuple[int, int], batch: int
+) -> NDArray[np.float64]:
+    pixels = np.asarray(FIELD_OF_VIEW_MM / max(crop) if given is None else given, np.float64)
+    if pixels.ndim == 2 and len(pixels) != batch:
+        raise ArtifactError(
+            "there is not one pixel size per slice",
+            f"{len(pixels)} pixel sizes for {batch} slices",
+            "pass one (RO, PE) for each slice, or one for all",
+        )
+    return np.broadcast_to(pixels, (batch, 2))
+
+
+def _acquired(lines: Sequence[int] | NDArray[Any] | None, n_lines: int) -> Lines:
     if lines is None:
         return np.ones(n_lines, dtype=np.bool_)
-    numbers = np.asarray(lines)
-    if not (numbers.size and numbers.min() >= 0 and numbers.max() < n_lines):
+    given = np.asarray(lines)
+    if given.dtype == np.bool_ and given.shape == (n_lines,) and given.any():
+        return given.copy()
+    whole = given.ndim == 1 and given.size > 0 and np.issubdtype(given.dtype, np.integer)
+    if not (whole and given.min() >= 0 and given.max() < n_lines):
         raise ArtifactError(
-            f"the acquired lines are not numbers from 0 to {n_lines - 1}, at least one",
-            f"{list(lines)!r:.100}",
+            f"the acquired lines are neither numbers from 0 to {n_lines - 1}, nor a truth value "
+            "for each line, with one line at least",
+            f"{given.tolist()!r:.100}",
             "number the measured lines from 0: for the 372 central ones of 400 pass range(14, 386)",
         )
-    return np.isin(np.arange(n_lines), numbers)
+    return np.isin(np.arange(n_lines), given)
 
 
-def _centre(size: int, part: int) -> slice:
-    start = size // 2 - part // 2
-    return slice(start, start + part)
+def _check_sizes(name: str, sizes: object) -> None:
+    whole = isinstance(sizes, tuple | list) and len(sizes) == 2
+    if sizes is not None and not (
+        whole and all(isinstance(n, int | np.integer) and n > 0 for n in sizes)  # type: ignore[attr-defined]
+    ):
+        raise ArtifactError(
+            f"{name} is not two whole numbers above 0, (RO, PE)",
+            repr(sizes),
+            f"give the sizes along readout and phase encode, or leave {name} out",
+        )
+
+
+def _check_pixels(pixel_mm: object) -> None:
+    try:
+        pixels = np.asarray(pixel_mm, dtype=np.float64)
+    except (TypeError, ValueError):
+        pixels = np.empty(0)
+    positive = bool(np.isfinite(pixels).all() and (pixels > 0).all())
+    if not (pixels.shape[-1:] == (2,) and pixels.ndim <= 2 and positive):
+        raise ArtifactError(
+            "the pixel sizes are not finite numbers above 0 mm, (RO, PE), for all slices or each",
+            f"{pixel_mm!r:.100}",
+            "give the size of a pixel along RO and PE, or leave pixel_mm out",
+        )

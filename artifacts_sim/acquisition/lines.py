@@ -3,20 +3,18 @@
 from collections.abc import Iterable
 from functools import reduce
 from operator import iadd
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-Factor = NDArray[Any]
-"""A number for every sample of a k-space axis, (B, N), real or complex, centred: DC at N // 2."""
+Factor = Tensor
+"""A number for every sample of a k-space axis, (B, N), float64 or complex128 on the CPU, centred:
+DC at N // 2."""
 
 
-def line_offsets(n_lines: int) -> NDArray[np.int64]:
-    """Return k = l - N // 2 for the lines l = 0 .. N - 1 of a centred spectrum: (N,)."""
-    return np.arange(n_lines) - n_lines // 2
+def line_offsets(n_lines: int) -> Tensor:
+    """Return k = l - N // 2 for the lines l = 0 .. N - 1 of a centred spectrum: (N,) float64."""
+    return torch.arange(n_lines, dtype=torch.float64) - n_lines // 2
 
 
 def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
@@ -27,11 +25,11 @@ def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
     part; they cost less than one complex FFT of all lines.
 
     Args:
-        x: (B, RO, PE) float32.
+        x: (B, RO, PE) real.
         errors: Pairs d_s, w_s; d_s is like x. Taken one at a time, to save memory.
 
     Returns:
-        (B, RO, PE) float32.
+        (B, RO, PE), like x.
 
     """
     spectra = (_weighted(torch.fft.rfft(image), weight) for image, weight in errors)
@@ -45,29 +43,32 @@ def weigh_lines(half: Tensor, weight: Factor) -> Tensor:
     """Return |F^-1[w(k) F x]| of a real image x, as `add_lines` does.
 
     Args:
-        half: (B, RO, PE // 2 + 1) complex64: `torch.fft.rfft` of x along its lines; overwritten.
+        half: (B, RO, PE // 2 + 1) complex: `torch.fft.rfft` of x along its lines; overwritten.
         weight: (B, PE). Where it is Hermitian, the image stays real; if it is in every slice,
             one of the two inverse FFTs is spared.
 
     Returns:
-        (B, RO, PE) float32.
+        (B, RO, PE) real.
 
     """
     real, imag = hermitian_parts(weight)
     re: Tensor = torch.fft.irfft(half * _on_lines(real, half), n=weight.shape[-1])
-    stays_real = np.logical_not(imag.any(axis=1))
+    stays_real = (imag == 0).all(dim=1)
     if stays_real.all():
         return re.abs_()
     im = torch.fft.irfft(half.mul_(_on_lines(imag, half)), n=weight.shape[-1])
     if not stays_real.any():
         return re.square_().addcmul_(im, im).sqrt_()
-    y = re.square().addcmul_(im, im).sqrt_()  # may underflow; a slice that stays real must not
-    return torch.where(torch.from_numpy(stays_real).to(re.device)[:, None, None], re.abs_(), y)
+    y: Tensor = (
+        re.square().addcmul_(im, im).sqrt_()
+    )  # may underflow; a slice that stays real must not
+    shown: Tensor = torch.where(stays_real.to(re.device)[:, None, None], re.abs_(), y)
+    return shown
 
 
 def in_fft_order(factor: Factor) -> Factor:
     """Put DC first: (B, N)."""
-    return np.fft.ifftshift(factor, axes=-1)
+    return torch.fft.ifftshift(factor, dim=-1)
 
 
 def hermitian_parts(weight: Factor) -> tuple[Factor, Factor]:
@@ -76,22 +77,26 @@ def hermitian_parts(weight: Factor) -> tuple[Factor, Factor]:
     On the spectrum of a real image, P makes the real part and Q the imaginary one. Q is zero
     where w is Hermitian itself.
     """
-    n_lines = weight.shape[1]
-    dc = n_lines // 2
-    ahead = np.concatenate([weight[:, dc:], weight[:, :1]], axis=1)[:, : dc + 1]
-    behind = np.conj(weight[:, dc::-1])
-    return (ahead + behind) / 2, (ahead - behind) / 2j
+    dc = weight.shape[1] // 2
+    ahead = torch.cat([weight[:, dc:], weight[:, :1]], dim=1)[:, : dc + 1]
+    behind = weight[:, : dc + 1].flip(1)
+    if not weight.is_complex():
+        return (ahead + behind) / 2, (ahead - behind) * -0.5j
+    behind = behind.conj()
+    return (ahead + behind) / 2, (ahead - behind) * -0.5j
 
 
 def on_device(factor: Factor, like: Tensor) -> Tensor:
-    """Return the factor in single precision on a tensor's device."""
-    dtype = np.complex64 if np.iscomplexobj(factor) else np.float32
-    return torch.from_numpy(np.ascontiguousarray(factor, dtype=dtype)).to(like.device)
+    """Return the factor on a tensor's device, in its precision."""
+    double = like.dtype in (torch.float64, torch.complex128)
+    if factor.is_complex():
+        return factor.to(like.device, torch.complex128 if double else torch.complex64)
+    return factor.to(like.device, torch.float64 if double else torch.float32)
 
 
 def _weighted(half: Tensor, weight: Factor) -> Tensor:
     """Half spectra of the real and the imaginary part: (2, B, RO, PE // 2 + 1)."""
-    return half * _on_lines(np.stack(hermitian_parts(weight)), half)
+    return half * _on_lines(torch.stack([part + 0j for part in hermitian_parts(weight)]), half)
 
 
 def _on_lines(factor: Factor, like: Tensor) -> Tensor:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim.acquisition.fourier import RO
-from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.lines import (
     Factor,
     hermitian_parts,
@@ -17,6 +18,8 @@ from artifacts_sim.acquisition.lines import (
 from artifacts_sim.acquisition.operators import Operator
 from artifacts_sim.acquisition.signal import Signal
 
+Kept = NDArray[np.bool_]
+
 
 @dataclass(frozen=True, eq=False)
 class Mask(Operator):
@@ -25,17 +28,29 @@ class Mask(Operator):
     Attributes:
         pe: (B, PE), a factor for every line.
         ro: (B, RO), a factor for every sample of a line; None: 1.
+        lines: (1 or B, PE), the lines that it leaves to be measured; None: all.
+        samples: (1 or B, RO), the samples of a line that it leaves to be measured; None: all.
 
     """
 
     pe: Factor
     ro: Factor | None = None
+    lines: Kept | None = None
+    samples: Kept | None = None
+
+    @classmethod
+    def keep(cls, lines: Kept, samples: Kept | None = None) -> "Mask":
+        """Measure these lines, and these samples of a line, and no others."""
+        return cls(_factor(lines), None if samples is None else _factor(samples), lines, samples)
 
     def __mul__(self, other: "Mask") -> "Mask":
         """Fuse two masks into one, whose transforms are shared."""
-        if self.ro is None or other.ro is None:
-            return Mask(self.pe * other.pe, other.ro if self.ro is None else self.ro)
-        return Mask(self.pe * other.pe, self.ro * other.ro)
+        return Mask(
+            self.pe * other.pe,
+            other.ro if self.ro is None else self.ro if other.ro is None else self.ro * other.ro,
+            _both(self.lines, other.lines),
+            _both(self.samples, other.samples),
+        )
 
     def act(self, signal: Signal) -> Signal:
         """Multiply, in the domain that the factors need, and leave the signal there.
@@ -43,16 +58,20 @@ class Mask(Operator):
         Samples of the readout stay samples, so that what is multiplied by 1 keeps every bit.
         """
         in_kspace = signal.ro_in_kspace or self.ro is not None
-        data = signal.kspace() if in_kspace else signal.lines()
+        data = signal.kspace() if in_kspace else signal.by_line()
         data = data * on_device(self.pe, data)[:, None, None, :]
         if self.ro is not None:
-            data.mul_(on_device(self.ro, data)[:, None, :, None])
-        return signal.with_kspace(data) if in_kspace else signal.with_lines(data)
+            data = data * on_device(self.ro, data)[:, None, :, None]
+        signal = signal.with_kspace(data) if in_kspace else signal.with_lines(data)
+        return signal.only(self.lines, self.samples)
 
-    def render(self, x: Tensor, frame: Frame) -> Tensor:
+    def render(self, signal: Signal) -> Tensor:
         """Neither axis is shifted, and of a real image half of the lines is enough."""
+        x = signal.single()
+        if x is None:
+            return super().render(signal)
         if self.ro is not None and hermitian_parts(self.ro)[1].any():
-            x = x.to(torch.complex64)
+            x = x + 0j
         lines = torch.fft.fft(x) if x.is_complex() else torch.fft.rfft(x)
         if self.ro is not None:
             ro = on_device(in_fft_order(self.ro), x)[:, :, None]
@@ -62,3 +81,13 @@ class Mask(Operator):
         lines.mul_(on_device(in_fft_order(self.pe), x)[:, None, :])
         y: Tensor = torch.fft.ifft(lines).abs()
         return y
+
+
+def _factor(kept: Kept) -> Factor:
+    return torch.from_numpy(kept).to(torch.float64)
+
+
+def _both(one: Kept | None, other: Kept | None) -> Kept | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other

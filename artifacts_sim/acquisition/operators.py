@@ -6,18 +6,19 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
-from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.signal import Signal
 
 
 class Stage(IntEnum):
     """Where in the scanner an artifact happens; a chain acts in this order."""
 
-    OBJECT = 1  # what lies in the scanner
+    OBJECT = 1  # what lies in the scanner, and where its signal seems to come from
     FIELD = 2  # what the receive coils see of it
-    LINES = 3  # which k-space lines are measured, and how
-    ADDED = 4  # what the receiver adds
-    DISPLAY = 5  # what is made of the magnitude
+    ENCODING = 3  # which field of view the lines encode
+    LINES = 4  # which k-space lines are measured, and how
+    ADDED = 5  # what the receiver adds to the measured lines
+    RECONSTRUCTION = 6  # how an image is made of them
+    DISPLAY = 7  # what is made of the magnitude
 
 
 class Operator(ABC):
@@ -25,35 +26,41 @@ class Operator(ABC):
 
     @abstractmethod
     def act(self, signal: Signal) -> Signal:
-        """Damage a signal, in whichever domain suits; what is given is not written to."""
+        """Damage a signal, in whichever domain suits; what is given is not written to.
 
-    def render(self, x: Tensor, frame: Frame) -> Tensor:
-        """Damage an image and take its magnitude.
+        Where gradients are recorded, they pass.
+        """
 
-        This is `act` with no phase asked for; an operator that knows a cheaper way overrides it.
+    def render(self, signal: Signal) -> Tensor:
+        """Damage a signal and take its magnitude, with no gradient recorded.
 
-        Args:
-            x: (B, RO, PE) on the encoded matrix, contiguous; float32 >= 0, or complex64.
-            frame: The geometry.
+        This is `act` with no phase asked for; an operator that knows a cheaper way from an image
+        overrides it.
 
         Returns:
-            (B, RO, PE) float32 >= 0.
+            (B, RO, PE) >= 0 on the encoded matrix, a new tensor.
 
         """
-        return self.act(Signal(x[:, None], frame)).magnitude()
+        return self.act(signal).magnitude()
 
 
 class PixelOperator(Operator):
     """An operator that treats the real and the imaginary part of every coil alike."""
 
     @abstractmethod
-    def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
-        """Damage (B, planes, RO, PE) float32; where these are >= 0, the result is."""
+    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+        """Damage (B, planes, RO, PE); where these are >= 0, the result is.
+
+        Args:
+            planes: The real and the imaginary part of every coil, float32 or float64.
+            signal: What they are of.
+
+        """
 
     def act(self, signal: Signal) -> Signal:
         """Damage the image, plane by plane."""
         image = signal.image()
-        damaged = self.on_planes(as_planes(image), signal.frame)
+        damaged = self.on_planes(as_planes(image), signal)
         return signal.with_image(from_planes(damaged, like=image))
 
 
@@ -62,28 +69,23 @@ class DisplayOperator(Operator):
 
     def act(self, signal: Signal) -> Signal:
         """Damage the magnitude."""
-        return signal.with_image(self.render(signal.magnitude(), signal.frame)[:, None])
+        return signal.with_image(self.on_magnitude(signal.magnitude(), signal)[:, None])
 
     @abstractmethod
-    def render(self, x: Tensor, frame: Frame) -> Tensor:
-        """Damage |x|; see `Operator.render`."""
+    def on_magnitude(self, x: Tensor, signal: Signal) -> Tensor:
+        """Damage (B, RO, PE) >= 0 of a signal; returns the same, a new tensor."""
 
 
 def as_planes(image: Tensor) -> Tensor:
-    """Return the real and the imaginary part of each coil, (B, planes, RO, PE) float32."""
+    """Return the real and the imaginary part of each coil, (B, planes, RO, PE), real."""
     if not image.is_complex():
         return image
     return torch.view_as_real(image.resolve_conj()).movedim(-1, 2).flatten(1, 2)
-
-
-def magnitude_of(planes: Tensor) -> Tensor:
-    """Return the root sum of squares of planes that are >= 0, or parts: (B, RO, PE)."""
-    return planes[:, 0] if planes.shape[1] == 1 else planes.square().sum(dim=1).sqrt_()
 
 
 def from_planes(planes: Tensor, like: Tensor) -> Tensor:
     """Undo `as_planes` for an image of this kind, (B, coil, RO, PE)."""
     if not like.is_complex():
         return planes
-    parts = planes.view(*like.shape[:2], 2, *like.shape[2:]).movedim(2, -1)
+    parts = planes.reshape(*like.shape[:2], 2, *planes.shape[2:]).movedim(2, -1)
     return torch.view_as_complex(parts.contiguous())

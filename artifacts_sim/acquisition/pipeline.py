@@ -1,162 +1,354 @@
 """The one way through the scanner: every artifact, alone or in a chain, image or k-space."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim.acquisition.geometry import Frame, Geometry, frame_of_image
+from artifacts_sim.acquisition.eager import eager
+from artifacts_sim.acquisition.geometry import Frame, Geometry, centre, frame_of_image
 from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Operator, Stage
+from artifacts_sim.acquisition.scene import Scene
 from artifacts_sim.acquisition.signal import Signal
-from artifacts_sim.checks import check_image, check_no_display, check_no_geometry
+from artifacts_sim.checks import (
+    check_fat,
+    check_image,
+    check_no_display,
+    check_no_geometry,
+    check_one_size,
+    check_whole_object,
+)
 from artifacts_sim.params import Draws, Params
 
 _CPU_CHUNK_PIXELS = 4 * 320 * 320  # of fewer the calls show, of more the caches run over
 _GPU_CHUNK_PIXELS = 2**24  # fills a GPU, and bounds the memory of the intermediates
+_LAST_PLACE = 100  # of a stage
+_HALF = (torch.float16, torch.bfloat16)
 
 
 class Maker(Protocol):
     """An artifact, as far as the pipeline knows it."""
 
     @property
-    def stage(self) -> Stage:
-        """Where it acts."""
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Where it acts, rising."""
+
+    @property
+    def place(self) -> int:
+        """When it acts among the others of a stage."""
 
     def check(self, params: Params, batch: int) -> None:
         """Refuse what others drew."""
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> Operator:
-        """Make the operator of drawn parameters."""
+    def encodes(self, knob: float, frame: Frame) -> Frame:
+        """Change the frame."""
+
+    def operators(
+        self, draws: Draws, knob: Tensor, frame: Frame, encoded: Frame
+    ) -> Mapping[Stage, Operator]:
+        """Make the operators of drawn parameters."""
 
 
 Step = tuple[Maker, Params]
 
 
-@torch.no_grad()
-def render(x: Tensor | KSpace, steps: Sequence[Step], geometry: Geometry | None) -> Tensor:
+@eager
+def render(
+    x: Tensor | KSpace,
+    steps: Sequence[Step],
+    geometry: Geometry | None = None,
+    fat: Tensor | None = None,
+) -> Tensor:
     """Let the steps act in the scanner's order, and return the magnitude that is shown.
 
     Args:
-        x: (B, H, W) float32 magnitude or complex64 image; or k-space, which has its own geometry.
-        steps: Artifacts with parameters for B slices; a knob of 0 is skipped.
+        x: (B, H, W) magnitude or complex image; or k-space, which has its own geometry.
+        steps: Artifacts with parameters for B slices; a slice whose knob is 0 is left out.
         geometry: The geometry of an image.
+        fat: (B, H, W) like the result, the fraction of the signal that comes from fat.
 
     Returns:
-        (B, H, W) float32 >= 0; of k-space, (B, RO, PE) of its crop.
+        (B, H, W) >= 0; of k-space, (B, RO, PE) of its crop.
 
     Raises:
-        ArtifactError: `x` or its geometry is not as it must be.
+        ArtifactError: `x`, its geometry or fat is not as it must be.
 
     """
     if isinstance(x, KSpace):
         check_no_geometry(geometry)
-        return _render_kspace(x, _in_order(steps, len(x)))
+        if fat is not None:
+            check_fat(fat, (len(x), *x.frame().crop))
+        return _Given(x.by_coil(), x.frame(), fat, in_kspace=True).rendered(steps)
     check_image(x)
-    geometry, steps = geometry or Geometry(), _in_order(steps, len(x))
+    if fat is not None:
+        check_fat(fat, tuple(x.shape))
+    geometry = geometry or Geometry()
     if geometry.phase_axis == "W":
-        return _render_image(x, steps, geometry)
-    return _render_image(x.transpose(1, 2), steps, geometry).transpose(1, 2).contiguous()
+        return _render_image(x, steps, geometry, fat)
+    turned = None if fat is None else fat.transpose(1, 2)
+    y = _render_image(x.transpose(1, 2), steps, geometry, turned)
+    return y.transpose(1, 2).contiguous()
 
 
-@torch.no_grad()
-def corrupt(kspace: KSpace, steps: Sequence[Step]) -> KSpace:
+@eager
+def corrupt(kspace: KSpace, steps: Sequence[Step], fat: Tensor | None = None) -> KSpace:
     """Let the steps act in the scanner's order, and return the k-space that is measured.
 
+    Args:
+        kspace: K-space of B slices.
+        steps: As of `render`.
+        fat: As of `render`.
+
     Raises:
-        ArtifactError: A step acts on the displayed magnitude.
+        ArtifactError: A step acts on what is made of the k-space, or slices end in k-space of
+            different sizes.
 
     """
-    check_no_display(params.name for artifact, params in steps if artifact.stage == Stage.DISPLAY)
-    steps = _in_order(steps, len(kspace))
-    if not steps:
-        return KSpace(kspace.samples.clone(), kspace.geometry)
-    samples = torch.empty_like(kspace.by_coil())
-    for part, signal in _signals(kspace):
-        samples[part] = _act(signal, _operators(steps, part, signal.frame)).kspace()
-    return KSpace(samples.view(kspace.samples.shape), kspace.geometry)
+    check_no_display(params.name for artifact, params in steps if artifact.stages[-1] > Stage.ADDED)
+    if fat is not None:
+        check_fat(fat, (len(kspace), *kspace.frame().crop))
+    given = _Given(kspace.by_coil(), kspace.frame(), fat, in_kspace=True)
+    samples, frame = given.corrupted(steps)
+    geometry = kspace.geometry
+    if frame.encoded != given.frame.encoded:
+        geometry = replace(
+            geometry,
+            encoded=None,
+            crop=frame.crop,
+            acquired=frame.acquired,
+            pixel_mm=frame.pixel_mm.tolist(),
+        )
+    return KSpace(samples if kspace.samples.ndim == 4 else samples[:, 0], geometry)
 
 
-def _in_order(steps: Sequence[Step], batch: int) -> list[Step]:
-    """Sort by stage, steps of one stage as they were given; without those that do nothing."""
+def _render_image(
+    x: Tensor, steps: Sequence[Step], geometry: Geometry, fat: Tensor | None
+) -> Tensor:
+    frame = frame_of_image(geometry, (x.shape[1], x.shape[2]), len(x))
+    kind = x.dtype
+    x = (x.float() if kind in _HALF else x).resolve_conj().contiguous()
+    y = _Given(x[:, None], frame, fat, in_kspace=False).rendered(steps)
+    return y.clamp_max(torch.finfo(kind).max).to(kind) if kind in _HALF else y
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """What is given of B slices: k-space, or an image that is the crop of its encoded matrix.
+
+    Attributes:
+        data: (B, coil, RO, PE), contiguous.
+        frame: The geometry.
+        fat: (B, RO, PE) of the crop, where it is known.
+        in_kspace: Whether the data are samples, not pixels.
+
+    """
+
+    data: Tensor
+    frame: Frame
+    fat: Tensor | None
+    in_kspace: bool
+
+    def __getitem__(self, part: slice | NDArray[np.int64]) -> "_Given":
+        at = part if isinstance(part, slice) else torch.from_numpy(part)
+        fat = None if self.fat is None else self.fat[at]
+        return replace(self, data=self.data[at], frame=self.frame[part], fat=fat)
+
+    def rendered(self, steps: Sequence[Step]) -> Tensor:
+        """The magnitude that is shown, (B, RO, PE), after the steps."""
+        with torch.set_grad_enabled(self._records_gradients(steps)):
+            groups = _alike(steps, len(self.data))
+            if len(groups) == 1:
+                return self._rendered(groups[0][1])
+            shown = [self[places]._rendered(own) for places, own in groups]
+            return _in_place([places for places, _ in groups], shown)
+
+    def corrupted(self, steps: Sequence[Step]) -> tuple[Tensor, Frame]:
+        """The k-space that is measured, (B, coil, RO, PE), and its frame, after the steps."""
+        with torch.set_grad_enabled(self._records_gradients(steps)):
+            groups = _alike(steps, len(self.data))
+            if len(groups) == 1:
+                return self._corrupted(groups[0][1])
+            made = [self[places]._corrupted(own) for places, own in groups]
+            check_one_size([frame.encoded for _, frame in made])
+            samples = _in_place([places for places, _ in groups], [part for part, _ in made])
+            return samples, replace(made[0][1], pixel_mm=self.frame.pixel_mm)
+
+    def _records_gradients(self, steps: Sequence[Step]) -> bool:
+        recorded = self.data.requires_grad or any(params.records_gradients for _, params in steps)
+        return torch.is_grad_enabled() and recorded
+
+    def _rendered(self, steps: Sequence[Step]) -> Tensor:
+        if not steps and not self.in_kspace:
+            image = self.data[:, 0]
+            return image.abs() if image.is_complex() else image.clone()
+        encoded = self._encoded(steps)
+        parts = list(self._parts(steps))
+        shown = (
+            _on_canvas(self[at]._shown(_some(steps, at), encoded[at]), encoded, self.frame.crop)
+            for at in parts
+        )
+        return _joined(shown, parts, len(self.data))
+
+    def _corrupted(self, steps: Sequence[Step]) -> tuple[Tensor, Frame]:
+        if not steps:
+            return self.data.clone(), self.frame
+        encoded = self._encoded(steps)
+        parts = list(self._parts(steps))
+        measured = (self[at]._measured(_some(steps, at), encoded[at]) for at in parts)
+        return _joined(measured, parts, len(self.data)), encoded
+
+    def _encoded(self, steps: Sequence[Step]) -> Frame:
+        """The frame that the lines encode; the knobs of what changes it are all alike."""
+        on_object = [a.name for a, _ in steps if a.stages[0] < Stage.LINES]
+        check_whole_object(self.frame.acquired, on_object)
+        return reduce(
+            lambda frame, step: step[0].encodes(float(step[1].knobs[0]), frame), steps, self.frame
+        )
+
+    def _signal(self) -> Signal:
+        """The clean signal on the encoded matrix."""
+        frame = self.frame
+        if self.in_kspace:
+            scene = Scene(lambda: signal.image()[..., *frame.cut], self.fat)
+            signal = Signal(self.data, frame, scene, ro_in_kspace=True, pe_in_kspace=True)
+            return signal
+        canvas = self.data
+        if frame.encoded != frame.crop:  # nothing is known of what lies around the image
+            canvas = canvas.new_zeros((*canvas.shape[:2], *frame.encoded))
+            canvas[..., *frame.cut] = self.data
+        return Signal(canvas, frame, Scene(lambda: self.data, self.fat))
+
+    def _shown(self, steps: Sequence[Step], encoded: Frame) -> Tensor:
+        """The magnitude of the pixels that are shown after the steps, on the encoded matrix."""
+        signal = self._signal()
+        operators = self._operators(steps, encoded)
+        if not operators:
+            return signal.magnitude()
+        *before, last = operators
+        signal = reduce(_act, before, signal)
+        return _act(signal, last).magnitude() if torch.is_grad_enabled() else last.render(signal)
+
+    def _measured(self, steps: Sequence[Step], encoded: Frame) -> Tensor:
+        """The k-space that is measured after the steps, (B, coil, RO, PE)."""
+        return reduce(_act, self._operators(steps, encoded), self._signal()).kspace()
+
+    def _operators(self, steps: Sequence[Step], encoded: Frame) -> list[Operator]:
+        """Make the operators in the order in which they act; masks in a row become one."""
+        made = []
+        for artifact, params in steps:
+            own = artifact.operators(params.draws, params.knobs, self.frame, encoded)
+            made += [((stage, artifact.place, artifact.name), op) for stage, op in own.items()]
+        on_object = any(key[0] < Stage.LINES for key, _ in made)
+        if on_object and not encoded.acquired.all():
+            only_acquired = Mask.keep(encoded.acquired[None])
+            made.append(((Stage.LINES, _LAST_PLACE, ""), only_acquired))
+        operators: list[Operator] = []
+        for _, operator in sorted(made, key=lambda one: one[0]):
+            last = operators[-1] if operators else None
+            if isinstance(operator, Mask) and isinstance(last, Mask):
+                operators[-1] = last * operator
+            else:
+                operators.append(operator)
+        return operators
+
+    def _parts(self, steps: Sequence[Step]) -> Iterator[slice]:
+        """Ranges of slices to process at once.
+
+        On a CPU, complex slices and slices of one row go alone: a kernel would run on across their
+        ends, and round differently.
+        """
+        x = self.data
+        if x.is_cpu:
+            one = len(steps) == 1 and len(steps[0][0].stages) == 1
+            stays_real = one and not x.is_complex() and bool(self.frame.acquired.all())
+            alone = not stays_real or x.shape[-2] == 1
+            step = 1 if alone else max(1, _CPU_CHUNK_PIXELS // x[0].numel())
+        else:
+            step = max(1, _GPU_CHUNK_PIXELS // x[0].numel())
+        return (slice(start, start + step) for start in range(0, len(x), step))
+
+
+def _act(signal: Signal, operator: Operator) -> Signal:
+    return operator.act(signal)
+
+
+def _some(steps: Sequence[Step], part: slice | NDArray[np.int64]) -> list[Step]:
+    """The steps of some of the slices."""
+    return [(artifact, params[part]) for artifact, params in steps]
+
+
+def _alike(steps: Sequence[Step], batch: int) -> list[tuple[NDArray[np.int64], list[Step]]]:
+    """Slices that go through the same steps in the same frame, and these steps.
+
+    A step whose knob is 0 is none, unless its gradient is asked for.
+    """
     for artifact, params in steps:
         artifact.check(params, batch)
-    return sorted((step for step in steps if step[1].knob), key=lambda step: step[0].stage)
-
-
-def _render_kspace(kspace: KSpace, steps: Sequence[Step]) -> Tensor:
-    frame = kspace.frame()
-    y = torch.empty((len(kspace), *frame.crop), device=kspace.samples.device)
-    for part, signal in _signals(kspace):
-        damaged = _act(signal, _operators(steps, part, frame))
-        y[part] = damaged.magnitude()[:, *frame.cut]
-    return y
-
-
-def _signals(kspace: KSpace) -> Iterator[tuple[slice, Signal]]:
-    samples, frame = kspace.by_coil(), kspace.frame()
-    for part in _parts(samples, together=False):
-        yield part, Signal(samples[part], frame, ro_in_kspace=True, pe_in_kspace=True)
-
-
-def _render_image(x: Tensor, steps: Sequence[Step], geometry: Geometry) -> Tensor:
-    x = x.resolve_conj().contiguous()
-    frame = frame_of_image(geometry, (x.shape[1], x.shape[2]))
-    if not steps:
-        return x.abs() if x.is_complex() else x.clone()
-    y = torch.empty(x.shape, dtype=torch.float32, device=x.device)
-    for part in _parts(x, together=len(steps) == 1 and not x.is_complex()):
-        *before, last = _operators(steps, part, frame)
-        signal = _act(Signal(_encoded(x[part], frame)[:, None], frame), before)
-        y[part] = _shown(signal, last)[:, *frame.cut]
-    return y
-
-
-def _shown(signal: Signal, last: Operator) -> Tensor:
-    """The last operator goes straight to the magnitude, from an image that is still at hand."""
-    if signal.ro_in_kspace or signal.pe_in_kspace:
-        return last.act(signal).magnitude()
-    return last.render(signal.image()[:, 0], signal.frame)
-
-
-def _encoded(x: Tensor, frame: Frame) -> Tensor:
-    """Put the image in the centre of its encoded matrix; nothing is known of the rest."""
-    if frame.encoded == frame.crop:
-        return x
-    canvas = x.new_zeros((len(x), *frame.encoded))
-    canvas[:, *frame.cut] = x
-    return canvas
-
-
-def _operators(steps: Sequence[Step], part: slice, frame: Frame) -> list[Operator]:
-    """Make the operators of some slices; masks in a row become one."""
-    made: list[Operator] = []
-    for artifact, params in steps:
-        operator = artifact.operator(params[part].draws, params.knob, frame)
-        last = made[-1] if made else None
-        if isinstance(operator, Mask) and isinstance(last, Mask):
-            made[-1] = last * operator
-        else:
-            made.append(operator)
-    return made
-
-
-def _act(signal: Signal, operators: Sequence[Operator]) -> Signal:
-    return reduce(lambda so_far, operator: operator.act(so_far), operators, signal)
-
-
-def _parts(x: Tensor, together: bool) -> Iterator[slice]:
-    """Ranges of slices to process at once.
-
-    On a CPU, complex slices and slices of one row go alone: a kernel would run on across their
-    ends, and round differently.
-    """
-    if x.is_cpu:
-        alone = not together or x.shape[-2] == 1
-        step = 1 if alone else max(1, _CPU_CHUNK_PIXELS // x[0].numel())
+    kinds: dict[tuple[float, ...], list[int]] = {}
+    columns = [_kinds(artifact, params) for artifact, params in steps]
+    if all(len(set(column)) == 1 for column in columns):
+        places = [np.arange(batch)]
     else:
-        step = max(1, _GPU_CHUNK_PIXELS // x[0].numel())
-    return (slice(start, start + step) for start in range(0, len(x), step))
+        for place, kind in enumerate(zip(*columns, strict=True)):
+            kinds.setdefault(kind, []).append(place)
+        places = [np.array(found) for found in kinds.values()]
+    return [
+        (
+            at,
+            [
+                (artifact, params if len(at) == batch else params[at])
+                for (artifact, params), column in zip(steps, columns, strict=True)
+                if column[at[0]]
+            ],
+        )
+        for at in places
+    ]
+
+
+def _kinds(artifact: Maker, params: Params) -> list[float]:
+    """A number for each slice, the same where its step is of one kind; 0 where it does nothing."""
+    knobs: list[float] = params.knobs.tolist()
+    if artifact.stages[0] == Stage.ENCODING:
+        return knobs
+    return [float(bool(knob) or params.records_gradients) for knob in knobs]
+
+
+def _joined(made: Iterator[Tensor], parts: Sequence[slice], batch: int) -> Tensor:
+    """Put the parts one after the other; without gradients, as they are made."""
+    if torch.is_grad_enabled():
+        return torch.cat(list(made))
+    first = next(made)
+    if len(parts) == 1:
+        return first.contiguous()
+    joined = first.new_empty((batch, *first.shape[1:]))
+    joined[parts[0]] = first
+    for part, one in zip(parts[1:], made, strict=True):
+        joined[part] = one
+    return joined
+
+
+def _in_place(places: Sequence[NDArray[np.int64]], parts: Sequence[Tensor]) -> Tensor:
+    """Put slices back into the places that they were taken from."""
+    order = torch.from_numpy(np.argsort(np.concatenate(places)))
+    return torch.cat(list(parts))[order.to(parts[0].device)]
+
+
+def _on_canvas(magnitude: Tensor, encoded: Frame, shape: tuple[int, int]) -> Tensor:
+    """Cut what is shown out of the encoded matrix; around a smaller field of view is nothing."""
+    shown = magnitude[:, *encoded.cut]
+    if encoded.crop == shape:
+        return shown
+    canvas = shown.new_zeros((len(shown), *shape))
+    canvas[:, *map(centre, shape, encoded.crop)] = shown
+    return canvas

@@ -12,6 +12,7 @@ from torch import Tensor
 from artifacts_sim.acquisition.fourier import RO
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.rows import weighted_rows
@@ -33,8 +34,9 @@ class Anisotropy(Artifact):
     The axis, RO or PE, and the shift are drawn. Source: partial volume of thick slices, Greenspan,
     Computer Journal 52:43 (2009).
 
-    As m tends to 1 the slices become the pixels; where they drift by half a pixel, between
-    m = 1 + 1 / N and 2, the damage is that of resampling.
+    Pixels are those of before a resize. Between m = 1 and m = 2, where slices that drift against
+    the pixels would blur by as much as at 2, however small the knob, the image is the mean of
+    itself, weight 1 - knob, and of that of m = 2, weight knob.
     """
 
     name: ClassVar[str] = "anisotropy"
@@ -42,43 +44,57 @@ class Anisotropy(Artifact):
         name="excess_thickness_px",
         meaning="slice thickness in pixels, less 1: thickness 2, 3, 4, 6 and 8 times the pixel",
         physical=(1.0, 2.0, 3.0, 5.0, 7.0),
-        limit=31.0,
+        limit=15.0,
     )
     stage: ClassVar[Stage] = Stage.OBJECT
+    place: ClassVar[int] = 40
 
     def draw(self, source: Source) -> Draws:
-        """The axis across the slices, 0 = RO, 1 = PE, and the grid's shift in excess thickness."""
-        u = source.uniform(2)
+        """Of a scan: the axis across slices, 0 = RO, 1 = PE, and the grid's shift in excess."""
+        u = source.scan.uniform(2)
         return {"axis": (u[:, 0] < 0.5).astype(np.int64), "unit_shift": u[:, 1] - 0.5}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Thicken":
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Thicken":
         """Average and interpolate."""
-        return _Thicken(draws["axis"], knob * draws["unit_shift"], 1 + knob)
+        return _Thicken(draws["axis"], draws["unit_shift"], knob.numpy())
 
 
 @dataclass(frozen=True, eq=False)
 class _Thicken(PixelOperator):
     axis: NDArray[np.int64]  # (B,)
-    shift_px: NDArray[np.float64]  # (B,)
-    thickness_px: float
+    unit_shift: NDArray[np.float64]  # (B,)
+    excess_px: NDArray[np.float64]  # (B,)
 
-    def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
-        y = torch.empty(planes.shape, device=planes.device)
-        for number in set(self.axis.tolist()):
-            across, (chosen,) = RO + number, np.nonzero(self.axis == number)
+    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+        y = torch.empty_like(planes)
+        kinds = np.stack([self.axis, self.excess_px], axis=1)
+        for number, excess in np.unique(kinds, axis=0):
+            across, (chosen,) = (
+                RO + int(number),
+                np.nonzero((kinds == (number, excess)).all(axis=1)),
+            )
             at = torch.from_numpy(chosen).to(planes.device)
             rows = planes.transpose(across, RO).index_select(0, at)
-            thick = self._thicken(rows, self.shift_px[chosen]).transpose(across, RO)
-            for index, damaged in zip(chosen, thick, strict=True):
+            per_native = signal.frame.native_px[int(number)]
+            thick = _thickened(rows, self.unit_shift[chosen], excess, per_native)
+            for index, damaged in zip(chosen, thick.transpose(across, RO), strict=True):
                 y[index] = damaged  # on CPUs cheaper than all of them by index
         return y
 
-    def _thicken(self, rows: Tensor, shift_px: NDArray[np.float64]) -> Tensor:
-        """Damage (B, planes, R, C) across the rows."""
-        shifts = np.repeat(shift_px, rows.shape[1])
-        means, interpolation = _sums(rows.shape[2], self.thickness_px, shifts)
-        slices = weighted_rows(rows.flatten(0, 1), *means)
-        return weighted_rows(slices, *interpolation).view(rows.shape)
+
+def _thickened(
+    rows: Tensor, unit_shift: NDArray[np.float64], excess_px: float, per_native: float
+) -> Tensor:
+    """Damage (B, planes, R, C) across the rows."""
+    excess = (1 + excess_px) * per_native - 1
+    if excess <= 0:  # thinner than the pixels that are left after a resize
+        return rows
+    whole = max(excess, 1.0)  # the least that has slices of its own
+    shifts = np.repeat(whole * unit_shift, rows.shape[1])
+    means, interpolation = _sums(rows.shape[2], 1 + whole, shifts)
+    slices = weighted_rows(rows.flatten(0, 1), *means)
+    thick = weighted_rows(slices, *interpolation).view(rows.shape)
+    return thick if excess >= 1 else torch.lerp(rows, thick, excess)
 
 
 def _sums(size: int, thickness: float, shift: NDArray[np.float64]) -> tuple[_Sums, _Sums]:

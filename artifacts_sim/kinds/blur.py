@@ -1,13 +1,14 @@
 """Blur: a Gaussian point spread function, as of a signal that decays during the readout."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.lines import line_offsets
+from artifacts_sim.acquisition.lines import Factor, line_offsets
 from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
 from artifacts_sim.base import Artifact
@@ -33,22 +34,19 @@ class Blur(Artifact):
         name="sigma_mm",
         meaning="standard deviation of the Gaussian in mm; the width at half height is 2.355 times",
         physical=(0.5, 1.0, 1.5, 2.0, 3.0),
-        limit=10.0,
+        limit=5.0,
     )
     stage: ClassVar[Stage] = Stage.LINES
+    smooth: ClassVar[bool] = True
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> Mask:
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> Mask:
         """Attenuate the encoded samples on both axes."""
-        batch = len(draws["nothing"])
-        ro, pe = (
-            np.tile(_transfer(size, knob / pixel), (batch, 1))
-            for size, pixel in zip(frame.encoded, frame.pixel_mm, strict=True)
-        )
+        sigma_px = knob[:, None] / torch.tensor(frame.pixel_mm)
+        ro, pe = (_transfer(size, sigma_px[:, axis]) for axis, size in enumerate(frame.encoded))
         return Mask(pe, ro)
 
 
-def _transfer(size: int, sigma_px: float) -> NDArray[np.float64]:
-    """Return the factor of every sample of an axis, DC at N // 2: (N,)."""
+def _transfer(size: int, sigma_px: Tensor) -> Factor:
+    """Return the factor of every sample of an axis, DC at N // 2: (B, N)."""
     cycles_per_px = line_offsets(size) / size
-    transfer: NDArray[np.float64] = np.exp(-2 * (np.pi * sigma_px * cycles_per_px) ** 2)
-    return transfer
+    return torch.exp(-2 * (math.pi * torch.outer(sigma_px, cycles_per_px)).square())

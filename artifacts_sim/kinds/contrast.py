@@ -3,24 +3,23 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import DisplayOperator, Stage
+from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.levels import Knob
-from artifacts_sim.params import Draws
+from artifacts_sim.params import Draws, as_tensors
 
 _TOE = 2.0**-10  # of the maximum: one grey value of ten bits
 
 
 @dataclass(frozen=True)
 class Contrast(Artifact):
-    """y = max (x / max)^g, max the slice's own: 0 and the maximum stay, all between them moves.
+    """y = max (x / max)^g, max the clean slice's own: 0 and the maximum stay, all between moves.
 
     g = e^knob darkens, g = e^-knob brightens; which of the two is drawn. Below max / 1024 the
     curve goes on as a straight line through 0, as the curves of displays do (ITU-R BT.709): the
@@ -34,29 +33,32 @@ class Contrast(Artifact):
         name="abs_log_gamma",
         meaning="natural logarithm of the exponent, up to its sign; 0.7 squares or takes the root",
         physical=(0.1, 0.2, 0.3, 0.5, 0.7),
-        limit=2.0,
+        limit=1.0,
     )
     stage: ClassVar[Stage] = Stage.DISPLAY
+    smooth: ClassVar[bool] = True
 
     def draw(self, source: Source) -> Draws:
-        """Whether it darkens, 1, or brightens, -1."""
-        return {"sign": signed(source.uniform(1)[:, 0], 1, 1)}
+        """Whether it darkens a scan, 1, or brightens it, -1."""
+        return {"sign": signed(source.scan.uniform(1)[:, 0], 1, 1)}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Power":
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Power":
         """Bend the curve."""
-        return _Power(np.exp(draws["sign"] * knob))
+        return _Power(torch.exp(as_tensors(draws)["sign"] * knob))
 
 
 @dataclass(frozen=True, eq=False)
 class _Power(DisplayOperator):
-    exponent: NDArray[np.float64]  # (B,)
+    exponent: Tensor  # (B,)
 
-    def render(self, x: Tensor, frame: Frame) -> Tensor:
+    def on_magnitude(self, x: Tensor, signal: Signal) -> Tensor:
         """Multiply by a gain, (x / max)^(g - 1), that is constant in the toe."""
-        x = x.abs() if x.is_complex() else x
-        top = x.amax(dim=(1, 2), keepdim=True).clamp_min_(torch.finfo(x.dtype).tiny)
-        gain = (x / top).clamp_min_(_TOE)
-        _raise_to(gain, torch.from_numpy(self.exponent - 1).to(x)[:, None, None])
+        top = signal.scene.peak.clamp_min(torch.finfo(x.dtype).tiny)[:, None, None]
+        power = (self.exponent - 1).to(x)[:, None, None]
+        gain = (x / top).clamp_min(_TOE)
+        if torch.is_grad_enabled():
+            return gain.pow(power) * x
+        _raise_to(gain, power)
         return gain.mul_(x)
 
 

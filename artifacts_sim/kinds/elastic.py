@@ -7,16 +7,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import grid_sample
+from torch.nn.functional import grid_sample, pad
 
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.rows import weighted_rows
 from artifacts_sim.levels import Knob
-from artifacts_sim.params import Draws
+from artifacts_sim.params import Draws, as_tensors
 
 _ORDER = 3  # of the spline
 _LOCKED = 2  # outermost rings of control points that stay put
@@ -36,7 +37,7 @@ class Elastic(Artifact):
     Tissue never folds: displacements below 1 / 2.0464 of the control points' spacing are one to
     one (Choi and Lee, Graphical Models 62:411 (2000)), and the displacement along an axis ends
     there. That is 29.3 mm for a field of view of 240 mm, and less along a shorter side or with
-    more control points.
+    more control points. All slices of a scan are deformed alike.
 
     Attributes:
         control_points: How many along each axis.
@@ -49,40 +50,44 @@ class Elastic(Artifact):
         meaning="largest displacement of a control point along each axis, in mm; 7.5 is the most "
         "that TorchIO draws by default",
         physical=(1.0, 2.0, 3.0, 5.0, 7.5),
-        limit=29.0,
+        limit=15.0,
     )
     stage: ClassVar[Stage] = Stage.OBJECT
+    place: ClassVar[int] = 30
+    smooth: ClassVar[bool] = True
 
     control_points: int = 7
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_count("control_points", self.control_points, least=2 * _LOCKED + 1)
 
     def draw(self, source: Source) -> Draws:
         """Displacements along RO and PE of the free control points, in units of the knob."""
         free = self.control_points - 2 * _LOCKED
-        unit = 2 * source.uniform(2 * free**2) - 1
+        unit = 2 * source.scan.uniform(2 * free**2) - 1
         return {"unit_displacement": unit.reshape(-1, 2, free, free)}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Warp":
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Warp":
         """Displace by pixels of the encoded matrix."""
         cells = self.control_points - _ORDER
-        fold_free_px = _FOLD_FREE * np.array(frame.encoded) / cells
-        reach_px = np.minimum(knob / np.array(frame.pixel_mm), fold_free_px)
-        return _Warp(reach_px[:, None, None] * draws["unit_displacement"], cells)
+        fold_free_px = _FOLD_FREE * torch.tensor(frame.encoded, dtype=torch.float64) / cells
+        reach_px = torch.minimum(knob[:, None] / torch.tensor(frame.pixel_mm), fold_free_px)
+        unit = as_tensors(draws)["unit_displacement"]
+        return _Warp(reach_px[:, :, None, None] * unit, cells)
 
 
 @dataclass(frozen=True, eq=False)
 class _Warp(PixelOperator):
-    displacement_px: NDArray[np.float64]  # (B, 2, free, free), the second axis along RO and PE
+    displacement_px: Tensor  # (B, 2, free, free), the second axis along RO and PE
     cells: int
 
-    def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
-        grid = self._sources(frame.encoded, planes.device).movedim(1, -1)
+    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+        grid = self._sources(signal.frame.encoded, planes).movedim(1, -1)
         near = planes.clone()  # gathering from what the grid drove out of the cache takes longer
         return grid_sample(near, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
-    def _sources(self, shape: tuple[int, int], device: torch.device) -> Tensor:
+    def _sources(self, shape: tuple[int, int], like: Tensor) -> Tensor:
         """Where each pixel comes from, in grid_sample's coordinates: (B, 2, RO, PE), PE first.
 
         Cubic B-splines reproduce linear functions: control points at their own places leave every
@@ -92,20 +97,18 @@ class _Warp(PixelOperator):
         points = self._points(shape)
         along_pe = np.zeros((points.shape[-1], shape[1]))
         np.put_along_axis(along_pe, columns.T, shares.T, axis=0)
-        rows = torch.from_numpy((points @ along_pe).astype(np.float32)).flatten(0, 1)
-        sums = weighted_rows(rows.to(device), number[None], np.stack([weight] * len(rows)))
+        rows = (points @ torch.from_numpy(along_pe)).to(like).flatten(0, 1)
+        sums = weighted_rows(rows, number[None], np.stack([weight] * len(rows)))
         return sums.view(-1, 2, *shape)
 
-    def _points(self, shape: tuple[int, int]) -> NDArray[np.float64]:
+    def _points(self, shape: tuple[int, int]) -> Tensor:
         """Where the control points go, -1 to 1 from edge to edge: (B, 2, n, n), PE first."""
-        own = 2 * (np.arange(self.cells + _ORDER) - 1) / self.cells - 1
-        points = np.zeros((len(self.displacement_px), 2, len(own), len(own)))
-        per_px = 2 / np.array(shape)[:, None, None]
-        moving = points[:, ::-1, _LOCKED:-_LOCKED, _LOCKED:-_LOCKED]
-        np.multiply(self.displacement_px, per_px, out=moving)
-        points[:, 0] += own
-        points[:, 1] += own[:, None]
-        return points
+        steps = torch.arange(self.cells + _ORDER, dtype=torch.float64)
+        own = 2 * (steps - 1) / self.cells - 1
+        per_px = 2 / torch.tensor(shape, dtype=torch.float64)[:, None, None]
+        moving = (self.displacement_px * per_px).flip(1)
+        points = pad(moving, (_LOCKED,) * 4)
+        return points + torch.stack([own.expand(len(own), -1), own[:, None].expand(-1, len(own))])
 
 
 def _splines(size: int, cells: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

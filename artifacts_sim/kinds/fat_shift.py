@@ -5,20 +5,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import pad
 
-from artifacts_sim.acquisition import pipeline
-from artifacts_sim.acquisition.geometry import Frame, Geometry
-from artifacts_sim.acquisition.kspace import KSpace
-from artifacts_sim.acquisition.operators import PixelOperator, Stage, magnitude_of
+from artifacts_sim.acquisition.geometry import Frame
+from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.levels import Knob
-from artifacts_sim.params import Draws, Params
+from artifacts_sim.params import Draws, as_tensors
 
 _FAT_PPM = 3.5  # of methylene below water
 _GAMMA_BAR_MHZ_PER_T = 42.577
@@ -61,8 +59,8 @@ class FatShift(Artifact):
     (1984). It acts on the object, though the scanner does it line by line: only there is it known
     what is fat, and to all that follows fat lies where it is shown.
 
-    f is given to `apply`, or else guessed: 0 up to 0.5 of the slice's 99th percentile, 1 from 0.8
-    of it, linear between. (The percentile is that of every m-th pixel of an axis, m the least
+    f is given to `apply`, or else guessed: 0 up to 0.5 of the clean slice's 99th percentile, 1 from
+    0.8 of it, linear between. (The percentile is that of every m-th pixel of an axis, m the least
     that leaves at most 64 of them.) That holds where fat is the brightest tissue: T1 or proton
     density weighting without fat suppression. It is wrong with fat suppression, with T2
     weighting, where fluid is bright, after contrast agent, and where bias makes tissue bright.
@@ -71,95 +69,57 @@ class FatShift(Artifact):
     name: ClassVar[str] = "fat_shift"
     knob: ClassVar[Knob] = Knob(
         name="shift_px",
-        meaning="displacement of fat in pixels; at 3 T, 447 Hz per pixel over the bandwidth",
+        meaning="displacement of fat in pixels of before a resize; at 3 T, 447 Hz per pixel over "
+        "the bandwidth",
         physical=(0.5, 1.0, 2.0, 3.0, 5.0),
-        limit=16.0,
+        limit=8.0,
     )
     stage: ClassVar[Stage] = Stage.OBJECT
+    place: ClassVar[int] = 20
+    smooth: ClassVar[bool] = True
 
     def draw(self, source: Source) -> Draws:
-        """Whether fat moves to higher, 1, or to lower rows, -1."""
-        return {"direction": signed(source.uniform(1)[:, 0], 1, 1)}
+        """Whether fat moves to higher, 1, or to lower rows, -1, in a scan."""
+        return {"direction": signed(source.scan.uniform(1)[:, 0], 1, 1)}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Shift":
-        """Shift what is bright."""
-        return _Shift(knob * draws["direction"])
-
-    def apply(
-        self,
-        x: Tensor | KSpace,
-        params: Params,
-        geometry: Geometry | None = None,
-        fat: Tensor | None = None,
-    ) -> Tensor:
-        """Do the work, see `Artifact.apply`, with a map of fat where there is one.
-
-        Args:
-            x: See `Artifact.apply`.
-            params: See `Artifact.apply`.
-            geometry: See `Artifact.apply`.
-            fat: (B, H, W) like the result, float32 fraction of a pixel's signal that comes from
-                fat, 0 to 1; by default it is guessed from the brightness.
-
-        Returns:
-            See `Artifact.apply`.
-
-        Raises:
-            ArtifactError: See `Artifact.apply`; or fat is not as above.
-
-        """
-        if fat is None:
-            return super().apply(x, params, geometry)
-        shape = (len(x), *x.frame().crop) if isinstance(x, KSpace) else tuple(x.shape)
-        _check_fat(fat, shape)
-        if geometry is not None and geometry.phase_axis == "H":
-            fat = fat.transpose(1, 2)
-        numbered = {**params.draws, "slice": np.arange(len(params))}
-        params = Params(params.name, params.options, params.knob, numbered)
-        return pipeline.render(x, [(_Mapped(self, fat), params)], geometry)
-
-
-@dataclass(frozen=True, eq=False)
-class _Mapped:
-    """The artifact with a map of fat, (B, RO, PE) of the pixels shown; its draws are numbered."""
-
-    artifact: FatShift
-    fat: Tensor
-    stage: ClassVar[Stage] = FatShift.stage
-
-    def check(self, params: Params, batch: int) -> None:
-        self.artifact.check(params, batch)
-
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Shift":
-        numbers = torch.tensor(draws["slice"], device=self.fat.device)
-        fat = self.fat.new_zeros((len(numbers), *frame.encoded))
-        fat[:, *frame.cut] = self.fat[numbers]
-        return _Shift(knob * draws["direction"], fat)
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Shift":
+        """Shift what is fat."""
+        return _Shift(knob * as_tensors(draws)["direction"] * frame.native_px[0])
 
 
 @dataclass(frozen=True, eq=False)
 class _Shift(PixelOperator):
-    shift_px: NDArray[np.float64]  # (B,)
-    fat: Tensor | None = None  # (B, RO, PE)
+    shift_px: Tensor  # (B,)
 
-    def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
-        fat = _guess(planes) if self.fat is None else self.fat.to(planes.device)
-        moved = planes * fat[:, None]
+    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+        moved = planes * self._fat(planes, signal)[:, None]
         y = planes - moved
         for rows, share in _taps(self.shift_px):
             into, source = _overlap(rows, y.shape[-2])
-            shares = torch.from_numpy(share.astype(np.float32)).to(y.device)
-            y[:, :, into].addcmul_(moved[:, :, source], shares[:, None, None, None])
+            shares = share.to(y)[:, None, None, None]
+            if torch.is_grad_enabled():
+                y = y + pad(moved[:, :, source] * shares, _margins(into, y.shape[-2]))
+            else:
+                y[:, :, into].addcmul_(moved[:, :, source], shares)
         return y
 
+    def _fat(self, planes: Tensor, signal: Signal) -> Tensor:
+        """The fat fraction on the encoded matrix, where it is known; else guess it."""
+        scene, frame = signal.scene, signal.frame
+        if scene.fat is None:
+            return _guess(planes, _bright(scene.shown))
+        fat = planes.new_zeros((len(planes), *frame.encoded))
+        fat[:, *frame.cut] = scene.fat.to(planes)
+        return fat
 
-def _taps(shift_px: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.float64]]]:
+
+def _taps(shift_px: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Whole shifts, and how much of each makes every slice's own, by linear interpolation: (B,)."""
-    below = np.floor(shift_px)
-    for rows in np.unique([below, below + 1]).astype(int):
-        share = np.maximum(1 - np.abs(shift_px - rows), 0)
+    below = shift_px.detach().floor()
+    for rows in sorted({*below.tolist(), *(below + 1).tolist()}):
+        share = (1 - (shift_px - rows).abs()).clamp_min(0)
         if share.any():
-            yield rows, share
+            yield int(rows), share
 
 
 def _overlap(shift: int, size: int) -> tuple[slice, slice]:
@@ -169,30 +129,22 @@ def _overlap(shift: int, size: int) -> tuple[slice, slice]:
     return slice(into, into + common), slice(source, source + common)
 
 
-def _guess(planes: Tensor) -> Tensor:
-    """Guess the fat fraction from the brightness: (B, RO, PE)."""
-    a = magnitude_of(planes)
-    down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in a.shape[1:])
-    samples = a[:, ::down, ::across].flatten(1)
+def _margins(into: slice, size: int) -> tuple[int, int, int, int]:
+    """The empty columns and rows around rows that lie there, as `pad` takes them."""
+    return 0, 0, into.start, size - into.stop
+
+
+def _bright(shown: Tensor) -> Tensor:
+    """The brightness that few pixels of a slice exceed: (B,)."""
+    down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in shown.shape[1:])
+    samples = shown[:, ::down, ::across].flatten(1)
     above = math.floor(samples.shape[1] * (1 - _BRIGHT)) + 1
-    bright = samples.topk(above, dim=1).values[:, -1].clamp_min(torch.finfo(a.dtype).tiny)
+    return samples.topk(above, dim=1).values[:, -1].clamp_min(torch.finfo(shown.dtype).tiny)
+
+
+def _guess(planes: Tensor, bright: Tensor) -> Tensor:
+    """Guess the fat fraction from the brightness: (B, RO, PE)."""
+    a = planes[:, 0] if planes.shape[1] == 1 else torch.linalg.vector_norm(planes, dim=1)
     low, high = _RAMP
     per_unit = (1 / (high - low) / bright)[:, None, None]
-    return (a * per_unit).sub_(low / (high - low)).clamp_(0, 1)
-
-
-def _check_fat(fat: Tensor, shape: tuple[int, ...]) -> None:
-    if not isinstance(fat, Tensor) or fat.dtype != torch.float32 or fat.shape != shape:
-        received = (fat.dtype, tuple(fat.shape)) if isinstance(fat, Tensor) else type(fat).__name__
-        raise ArtifactError(
-            f"the map of fat is not float32 of the shape of the image that is shown, {shape}",
-            received,
-            "convert it with fat.float(), or crop it as the image",
-        )
-    low, high = (float(value) for value in fat.aminmax())
-    if not (low >= 0 and high <= 1):  # true for NaN, too
-        raise ArtifactError(
-            "the map of fat does not hold fractions from 0 to 1",
-            f"{low:g} to {high:g}",
-            "divide fat by fat + water",
-        )
+    return (a * per_unit - low / (high - low)).clamp(0, 1)

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
 
-from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.lines import Factor, line_offsets
+from artifacts_sim.acquisition.geometry import Frame, Lines
+from artifacts_sim.acquisition.lines import line_offsets
 from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
 from artifacts_sim.base import Artifact
@@ -18,6 +20,9 @@ from artifacts_sim.params import Draws
 @dataclass(frozen=True)
 class Gibbs(Artifact):
     """F(k) is kept for |k| <= K and set to 0 beyond, K = (1 - c) N / 2 to the nearest sample.
+
+    N counts the samples that are measured: along phase encode, of the acquired lines, twice those
+    from DC to the farther end.
 
     The image is interpolated to the matrix it had (zero filling), and an edge overshoots by 9 % of
     its height. Centred on DC: the sample k = -N / 2 of an even N, which has no partner, is kept
@@ -43,17 +48,22 @@ class Gibbs(Artifact):
     axes: Literal["both", "ro", "pe"] = "both"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         known = ("both", "ro", "pe")
         check_option("axes", self.axes, "'both', 'ro' or 'pe'", self.axes in known)
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> Mask:
-        """Truncate the encoded matrix."""
-        batch, (n_ro, n_pe) = len(draws["nothing"]), frame.encoded
-        pe = np.ones((batch, n_pe)) if self.axes == "ro" else _window(batch, n_pe, knob)
-        return Mask(pe, None if self.axes == "pe" else _window(batch, n_ro, knob))
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> Mask:
+        """Truncate the measured part of the encoded matrix."""
+        n_ro, n_pe = frame.encoded
+        every_line = np.ones((len(knob), n_pe), dtype=np.bool_)
+        lines = every_line if self.axes == "ro" else _window(knob.numpy(), frame.acquired)
+        samples = _window(knob.numpy(), np.ones(n_ro, dtype=np.bool_))
+        return Mask.keep(lines, None if self.axes == "pe" else samples)
 
 
-def _window(batch: int, size: int, cut_fraction: float) -> Factor:
-    """1 for the samples that are kept, else 0: (B, N)."""
-    kept = np.abs(line_offsets(size)) <= round((1 - cut_fraction) * size / 2)
-    return np.tile(kept.astype(np.float64), (batch, 1))
+def _window(cut_fraction: NDArray[np.float64], measured: Lines) -> Lines:
+    """Whether a sample is kept, (B, N); what was not measured does not count."""
+    k = line_offsets(len(measured)).numpy()
+    reach = np.abs(k[measured]).max() if not measured.all() else len(measured) / 2
+    kept: Lines = np.abs(k) <= np.rint((1 - cut_fraction) * reach)[:, None]
+    return kept

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.lines import line_offsets
+from artifacts_sim.acquisition.lines import line_offsets, on_device
 from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
+from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Knob
-from artifacts_sim.params import Draws
+from artifacts_sim.params import Draws, as_tensors
 
 
 @dataclass(frozen=True)
@@ -37,31 +38,34 @@ class NyquistGhost(Artifact):
     knob: ClassVar[Knob] = Knob(
         name="phase_rad",
         meaning="phase between odd and even lines in rad; the ghost's amplitude is sin(phase / 2): "
-        "5, 10, 20, 39 and 72 % at the physical levels",
-        physical=(0.1, 0.2, 0.4, 0.8, 1.6),
-        limit=math.pi,
+        "5, 10, 20, 39 and 68 % at the physical levels; from pi / 2 on it outshines the object",
+        physical=(0.1, 0.2, 0.4, 0.8, 1.5),
+        limit=math.pi / 2,
     )
     stage: ClassVar[Stage] = Stage.LINES
+    smooth: ClassVar[bool] = True
 
     def draw(self, source: Source) -> Draws:
         """Sign of the phase, 1 or -1: it shows in images that have a phase of their own."""
-        return {"sign": np.where(source.uniform(1)[:, 0] < 0.5, -1, 1)}
+        return {"sign": np.where(source.scan.uniform(1)[:, 0] < 0.5, -1, 1)}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Alternation":
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Alternation":
         """Turn the odd ones of the encoded lines."""
         odd = line_offsets(frame.encoded[1]) % 2
-        return _Alternation(np.exp(1j * knob * np.outer(draws["sign"], odd)), phase_rad=knob)
+        angle = torch.outer(knob * as_tensors(draws)["sign"], odd)
+        return _Alternation(torch.polar(torch.ones_like(angle), angle), phase_rad=knob)
 
 
 @dataclass(frozen=True, eq=False)
 class _Alternation(Mask):
-    phase_rad: float = 0.0
+    phase_rad: Tensor = torch.zeros(())  # noqa: RUF009 - never written to
 
-    def render(self, x: Tensor, frame: Frame) -> Tensor:
+    def render(self, signal: Signal) -> Tensor:
         """Without phase, object and ghost are a quarter turn apart: their powers add."""
-        width = x.shape[2]
-        if x.is_complex() or width % 2:
-            return super().render(x, frame)
+        x = signal.plain()
+        if x is None or x.shape[2] % 2:
+            return super().render(signal)
         power = x.square()
-        ghost = power.roll(width // 2, dims=2)
-        return torch.lerp(power, ghost, math.sin(self.phase_rad / 2) ** 2).sqrt_()
+        ghost = power.roll(x.shape[2] // 2, dims=2)
+        share = on_device((self.phase_rad / 2).sin().square(), x)[:, None, None]
+        return torch.lerp(power, ghost, share).sqrt_()

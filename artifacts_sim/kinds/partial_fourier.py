@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.lines import line_offsets
@@ -33,27 +34,26 @@ class PartialFourier(Artifact):
     knob: ClassVar[Knob] = Knob(
         name="skipped_fraction",
         meaning="1 - pf, the fraction of the acquired lines that is skipped; pf is 7/8, 13/16, "
-        "6/8, 11/16 and 5/8 at the physical levels",
+        "6/8, 11/16 and 5/8 at the physical levels; no scanner leaves out more",
         physical=(1 / 8, 3 / 16, 2 / 8, 5 / 16, 3 / 8),
-        limit=0.45,
+        limit=3 / 8,
     )
     stage: ClassVar[Stage] = Stage.LINES
 
     def draw(self, source: Source) -> Draws:
         """Which end of k-space is lost: -1, the first lines; 1, the last."""
-        return {"side": np.where(source.uniform(1)[:, 0] < 0.5, -1, 1)}
+        return {"side": np.where(source.scan.uniform(1)[:, 0] < 0.5, -1, 1)}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> Mask:
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> Mask:
         """Zero the outermost of the acquired lines."""
-        k = line_offsets(frame.encoded[1])
-        count = round(knob * int(frame.acquired.sum()))
+        k = line_offsets(frame.encoded[1]).numpy()
+        count = np.rint(knob.numpy() * frame.acquired.sum())[:, None]
         first = (k < 0) & _first(frame.acquired, count)
-        last = (k > 0) & _first(frame.acquired[::-1], count)[::-1]
-        lost = np.where(draws["side"][:, None] < 0, first, last)
-        return Mask(1.0 - lost)
+        last = (k > 0) & _first(frame.acquired[::-1], count)[:, ::-1]
+        return Mask.keep(~np.where(draws["side"][:, None] < 0, first, last))
 
 
-def _first(acquired: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """Mark the first few of the acquired lines: (PE,)."""
+def _first(acquired: NDArray[np.bool_], count: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Mark the first few of the acquired lines: (B, PE)."""
     marked: NDArray[np.bool_] = acquired & (acquired.cumsum() <= count)
     return marked

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim.acquisition.fourier import PE, to_kspace
+from artifacts_sim.acquisition.fourier import PE, RO, to_kspace
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
@@ -20,9 +20,9 @@ from artifacts_sim.params import Draws
 
 @dataclass(frozen=True)
 class Rician(Artifact):
-    """y = |x + s (n1 + i n2)|, n1 and n2 standard normal, s = sigma * max|x| of the slice.
+    """y = |x + s (n1 + i n2)|, n1 and n2 standard normal, s = sigma * max|x| of the clean slice.
 
-    White over the acquired lines, and absent from the others: of 372 lines in 400, the noise has
+    White over the measured samples, and absent from the others: of 372 lines in 400, the noise has
     0.93 of the variance, and neighbours along phase encode are correlated. Independent from coil
     to coil, of the same s, the maximum being that of the root sum of squares. Source: Gudbjartsson
     and Patz, Magn Reson Med 34:910 (1995).
@@ -35,49 +35,56 @@ class Rician(Artifact):
         name="sigma_of_max",
         meaning="noise sigma as a fraction of the slice's maximum; 1 / sigma is the peak SNR",
         physical=(0.01, 0.02, 0.05, 0.1, 0.2),
-        limit=1.0,
+        limit=0.5,
     )
     stage: ClassVar[Stage] = Stage.ADDED
+    smooth: ClassVar[bool] = True
 
     def draw(self, source: Source) -> Draws:
         """Seed of the noise field."""
         return {"field_seed": source.seed()}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Noise":
-        """Add noise to the acquired lines."""
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Noise":
+        """Add noise to the measured samples."""
         return _Noise(draws["field_seed"], knob)
 
 
 @dataclass(frozen=True, eq=False)
 class _Noise(Operator):
     seeds: NDArray[np.int64]
-    sigma_of_max: float
+    sigma_of_max: Tensor  # (B,)
 
     def act(self, signal: Signal) -> Signal:
         """Noise is as white in the image as in k-space: it is added where it costs least."""
-        image = signal.image()
-        noise = self._field(signal.with_image(image))
-        if signal.frame.acquired.all():
-            return signal.with_image(image + noise)
-        acquired = torch.from_numpy(signal.frame.acquired).to(noise.device)
-        return signal.with_lines(signal.lines() + to_kspace(noise, PE).mul_(acquired))
+        if signal.all_measured:
+            return signal.with_image(signal.image() + self._field(signal))
+        lines = torch.from_numpy(signal.measured_lines).to(signal.data.device)[:, None, None]
+        noise = to_kspace(self._field(signal), PE) * lines
+        if signal.samples is None:
+            return signal.with_lines(signal.by_line() + noise)
+        samples = torch.from_numpy(signal.samples).to(noise.device)[:, None, :, None]
+        return signal.with_kspace(signal.kspace() + to_kspace(noise, RO) * samples)
 
-    def _field(self, image: Signal) -> Tensor:
-        """White complex noise, (B, coil, RO, PE) complex64."""
-        sigma = self.sigma_of_max * image.magnitude().amax(dim=(1, 2))
-        noise = torch.from_numpy(_noise(self.seeds, image.data.shape[1:]))
-        radius, half_angle = noise.to(sigma.device)
-        return torch.polar(radius * sigma[:, None, None, None], 2 * half_angle)
+    def _sigma(self, signal: Signal) -> Tensor:
+        """The noise of each slice: (B,)."""
+        peak = signal.scene.peak
+        return self.sigma_of_max.to(peak) * peak
 
-    def render(self, x: Tensor, frame: Frame) -> Tensor:
+    def _field(self, signal: Signal) -> Tensor:
+        """White complex noise in the image, (B, coil, RO, PE)."""
+        noise = torch.from_numpy(_noise(self.seeds, signal.data.shape[1:]))
+        radius, half_angle = noise.to(signal.scene.peak)
+        return torch.polar(radius, 2 * half_angle) * self._sigma(signal)[:, None, None, None]
+
+    def render(self, signal: Signal) -> Tensor:
         """Without phase, the noise's radius and angle give the magnitude by themselves."""
-        if x.is_complex() or not frame.acquired.all():
-            return super().render(x, frame)
+        x = signal.plain()
+        if x is None or not signal.all_measured:
+            return super().render(signal)
         noise = _noise(self.seeds, x.shape[1:])
         np.cos(noise[1], out=noise[1])
-        radius, cosine = torch.from_numpy(noise).to(x.device)
-        radius.mul_(x.amax(dim=(1, 2), keepdim=True) * self.sigma_of_max)
-        return _magnitude(x, radius, cosine)
+        radius, cosine = torch.from_numpy(noise).to(x)
+        return _magnitude(x, radius.mul_(self._sigma(signal)[:, None, None]), cosine)
 
 
 def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
+from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.masks import Mask
@@ -54,21 +55,25 @@ class Undersampling(Artifact):
     centre_fraction: float = 0.08
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_option("kind", self.kind, f"one of {', '.join(_KINDS)}", self.kind in _KINDS)
         fraction = self.centre_fraction
         check_option("centre_fraction", fraction, "a number from 0 to below 1", 0 <= fraction < 1)
 
     def draw(self, source: Source) -> Draws:
-        """Seed of the lines' random numbers; or, in scans, the offset of the first line."""
+        """Of a scan: seed of the lines' random numbers, or the offset of the first line."""
         if self.kind in ("random", "fastmri_random"):
-            return {"lines_seed": source.seed()}
-        return {"offset": source.uniform(1)[:, 0]}
+            return {"lines_seed": source.scan.seed()}
+        return {"offset": source.scan.uniform(1)[:, 0]}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> Mask:
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> Mask:
         """Keep the measured lines of the encoded matrix."""
-        acceleration = round(1 / (1 - knob), 9)  # 3, where 1 - 2 / 3 is not quite 1 / 3
-        kept = self._kept(draws, acceleration, frame.acquired)
-        return Mask((kept | ~frame.acquired).astype(np.float64))
+        kept = []
+        for place, value in enumerate(knob.tolist()):
+            acceleration = round(1 / (1 - value), 9)  # 3, where 1 - 2 / 3 is not quite 1 / 3
+            own = {name: array[place : place + 1] for name, array in draws.items()}
+            kept.append(self._kept(own, acceleration, frame.acquired).reshape(1, -1))
+        return Mask.keep(np.concatenate(kept) | ~frame.acquired)
 
     def _kept(self, draws: Draws, acceleration: float, acquired: sampling.Lines) -> sampling.Lines:
         fastmri = self.kind.startswith("fastmri")

@@ -1,13 +1,14 @@
 """Wrap-around: a field of view that is too small folds the object onto itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
-from artifacts_sim.acquisition.geometry import Frame
+from artifacts_sim.acquisition.geometry import Frame, centre
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
@@ -15,14 +16,16 @@ from artifacts_sim.params import Draws
 
 @dataclass(frozen=True)
 class Wrap(Artifact):
-    """y(r) = |sum_j x(r + j P)| along phase encode, x = 0 outside of its N encoded pixels.
+    """y(r) = |sum_j x(r + j P)| for the P central pixels r along phase encode, and 0 beside them.
 
-    P = (1 - f) N is the reduced field of view, rounded to whole pixels (halves to even) and at
-    least 1. It is what regular sampling of k-space at multiples of 1 / P shows (Poisson's
-    summation formula), so y has period P: the N pixels show the reduced field of view and, beside
-    it, its replicas. Half the field of view gives x(r) + x(r + N / 2), cyclically. Complex pixels
-    add with their phases, and cancel where these oppose. Source: Nishimura, Principles of
-    Magnetic Resonance Imaging (1996).
+    P = (1 - f) N is the reduced field of view of N encoded pixels, rounded to whole pixels (halves
+    to even) and at least 1; pixels stay as large as they are. It is what lines at multiples of
+    1 / P show (Poisson's summation formula). All that follows in a chain acts on the P lines of
+    this field of view: ghosts lie P / n away, noise and zippers fall within it. What a scanner
+    shows is these P pixels; here they lie in the middle of an image of the size that was given,
+    with nothing around them. Half the field of view gives x(r) + x(r + N / 2). Complex pixels add
+    with their phases, and cancel where these oppose. Source: Nishimura, Principles of Magnetic
+    Resonance Imaging (1996).
 
     Nothing is drawn. An object that the reduced field of view still holds is not folded.
     """
@@ -32,26 +35,32 @@ class Wrap(Artifact):
         name="fov_reduction_fraction",
         meaning="part of the phase-encode field of view that is cut away",
         physical=(0.1, 0.2, 0.3, 0.4, 0.5),
-        limit=0.75,
+        limit=0.5,
     )
-    stage: ClassVar[Stage] = Stage.LINES
+    stage: ClassVar[Stage] = Stage.ENCODING
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Fold":
-        """Fold at the reduced field of view."""
-        return _Fold(period=max(1, round((1 - knob) * frame.encoded[1])))
+    def encodes(self, knob: float, frame: Frame) -> Frame:
+        """Fewer pixels, and so fewer lines."""
+        return frame.with_lines(max(1, round((1 - knob) * frame.encoded[1])))
+
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Fold":
+        """Fold into the reduced field of view, which is that of all slices."""
+        return _Fold(self.encodes(float(knob[0]), frame))
 
 
 @dataclass(frozen=True, eq=False)
 class _Fold(PixelOperator):
-    period: int
+    reduced: Frame
 
-    def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
-        y = torch.empty_like(planes)
-        first, *others = torch.split(planes, self.period, dim=-1)
-        folded, *replicas = torch.split(y, self.period, dim=-1)
-        folded.copy_(first)
-        for other in others:
-            folded[..., : other.shape[-1]].add_(other)
-        for replica in replicas:
-            replica.copy_(folded[..., : replica.shape[-1]])
-        return y
+    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+        count, width = self.reduced.encoded[1], planes.shape[-1]
+        first = centre(width, count).start % count  # of the pixel that becomes the first
+        before = -first % count
+        after = -(before + width) % count
+        whole = pad(planes, (before, after))
+        return whole.view(*planes.shape[:-1], -1, count).sum(dim=-2)
+
+    def act(self, signal: Signal) -> Signal:
+        """Fold, and go on in the new frame."""
+        folded = super().act(signal)
+        return replace(folded, frame=self.reduced)

@@ -8,8 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim.acquisition.fourier import PE, to_image
+from artifacts_sim.acquisition.fourier import PE, RO, to_image, to_kspace
 from artifacts_sim.acquisition.geometry import Frame
+from artifacts_sim.acquisition.lines import on_device
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
@@ -25,7 +26,7 @@ _PLACES = (0.05, 0.45)
 
 @dataclass(frozen=True)
 class Zipper(Artifact):
-    """F(k_RO, k_PE) += A e^{-2 pi i x0 k_RO / N_RO} e^{i phi}, phi new for every acquired line.
+    """F(k_RO, k_PE) += A e^{-2 pi i x0 k_RO / N_RO} e^{i phi}, phi new for every measured line.
 
     The signal has one frequency, and so one readout position x0; no line knows of another, so its
     phases phi are uniform. In the image, complex noise is added to the row x0, and all other rows
@@ -46,50 +47,62 @@ class Zipper(Artifact):
         meaning="root mean square of the row as a fraction of the slice's maximum; of several "
         "coils, in their root sum of squares",
         physical=(0.05, 0.1, 0.2, 0.5, 1.0),
-        limit=5.0,
+        limit=1.0,
     )
     stage: ClassVar[Stage] = Stage.ADDED
+    smooth: ClassVar[bool] = True
 
     zippers: int = 1
     width_px: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_count("zippers", self.zippers, least=1)
         check_count("width_px", self.width_px, least=1)
 
     def draw(self, source: Source) -> Draws:
-        """Where each is, and the seed of the phases."""
+        """Where each is in a scan, and the seed of a slice's phases."""
         return {
-            "place_of_half_fov": signed(source.uniform(self.zippers), *_PLACES),
+            "place_of_half_fov": signed(source.scan.uniform(self.zippers), *_PLACES),
             "phases_seed": source.seed(),
         }
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> "_Rows":
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Rows":
         """Add to the nearest rows."""
         n_ro = frame.encoded[0]
         place = np.rint(draws["place_of_half_fov"] * n_ro / 2).astype(np.int64)
         band = np.arange(self.width_px) - self.width_px // 2
         rows = (n_ro // 2 + place[:, :, None] + band).reshape(len(place), -1) % n_ro
-        return _Rows(rows, _lines(draws["phases_seed"], rows, frame.acquired), knob)
+        return _Rows(rows, draws["phases_seed"], knob)
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows(Operator):
     rows: NDArray[np.int64]  # (B, R) readout pixels
-    lines: NDArray[np.complex64]  # (B, R, PE) samples of these rows, of mean square 1
-    rms_of_max: float
+    phases_seed: NDArray[np.int64]  # (B,)
+    rms_of_max: Tensor  # (B,)
 
     def act(self, signal: Signal) -> Signal:
-        peak = signal.magnitude().amax(dim=(1, 2))
-        by_row = signal.lines().clone().transpose(1, 2)
-        by_row[self._at(peak)] += self._noise(peak / by_row.shape[2] ** 0.5)[:, :, None]
-        return signal.with_lines(by_row.transpose(1, 2))
+        noise = self._noise(signal) / signal.data.shape[1] ** 0.5
+        if signal.samples is None:
+            by_row = signal.by_line().transpose(1, 2).clone()
+            by_row[self._at(by_row)] += noise[:, :, None]
+            return signal.with_lines(by_row.transpose(1, 2))
+        rows = noise.new_zeros((len(noise), signal.data.shape[2], noise.shape[2]))
+        rows[self._at(rows)] = noise
+        samples = torch.from_numpy(signal.samples).to(rows)
+        samples = samples / samples.real.mean(dim=1, keepdim=True)  # so that the row keeps its rms
+        added = to_kspace(rows, RO) * samples[:, :, None]
+        return signal.with_kspace(signal.kspace() + added[:, None])
 
-    def render(self, x: Tensor, frame: Frame) -> Tensor:
+    def render(self, signal: Signal) -> Tensor:
         """In an image, no other row is looked at."""
+        x = signal.single()
+        if x is None or signal.samples is not None:
+            return super().render(signal)
         y = x.abs() if x.is_complex() else x.clone()
-        at, noise = self._at(y), to_image(self._noise(y.amax(dim=(1, 2))), PE)
-        y[at] = (x[at] + noise).abs()
+        at = self._at(y)
+        y[at] = (x[at] + to_image(self._noise(signal), PE)).abs()
         return y
 
     def _at(self, like: Tensor) -> tuple[Tensor, Tensor]:
@@ -97,20 +110,26 @@ class _Rows(Operator):
         slices = torch.arange(len(like), device=like.device)
         return slices[:, None], torch.from_numpy(self.rows).to(like.device)
 
-    def _noise(self, peak: Tensor) -> Tensor:
-        """Scale to slices of these maxima: (B, R, PE) complex64."""
-        lines = torch.from_numpy(self.lines).to(peak.device)
-        return lines * (self.rms_of_max * peak)[:, None, None]
+    def _noise(self, signal: Signal) -> Tensor:
+        """The samples of the rows in the combined image, (B, R, PE) complex."""
+        lines = _lines(self.phases_seed, self.rows, signal.measured_lines)
+        peak = signal.scene.peak
+        scale = self.rms_of_max.to(peak) * peak
+        return on_device(torch.from_numpy(lines), peak) * scale[:, None, None]
 
 
 def _lines(
-    seeds: NDArray[np.int64], rows: NDArray[np.int64], acquired: NDArray[np.bool_]
-) -> NDArray[np.complex64]:
-    """Random phases on the acquired lines: (B, R, PE); rows that coincide get their sum."""
-    n_rows, n_lines = rows.shape[1], len(acquired)
+    seeds: NDArray[np.int64], rows: NDArray[np.int64], measured: NDArray[np.bool_]
+) -> NDArray[np.complex128]:
+    """Random phases on the measured lines, of mean square 1 in the image: (B, R, PE).
+
+    Rows that coincide get their sum.
+    """
+    n_rows, n_lines = rows.shape[1], measured.shape[1]
     words = np.stack([stream(seed, n_rows * n_lines) for seed in seeds])
     phase = words.reshape(-1, n_rows, n_lines) * (2 * np.pi * 2.0**-64)
-    lines = np.exp(1j * phase) * (acquired / np.sqrt(acquired.mean()))
+    weight = measured / np.sqrt(measured.mean(axis=1, keepdims=True))
+    lines = np.exp(1j * phase) * weight[:, None]
     same = rows[:, :, None] == rows[:, None, :]
-    summed: NDArray[np.complex64] = (same @ lines).astype(np.complex64)
+    summed: NDArray[np.complex128] = same @ lines
     return summed
