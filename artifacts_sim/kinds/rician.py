@@ -13,8 +13,9 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.keyed import Source, stream
+from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Knob
+from artifacts_sim.noise import circular_normal
 from artifacts_sim.params import Draws
 
 
@@ -65,19 +66,16 @@ class _Noise(Operator):
     def _field(self, image: Signal) -> Tensor:
         """White complex noise, (B, coil, RO, PE) complex64."""
         sigma = self.sigma_of_max * image.magnitude().amax(dim=(1, 2))
-        noise = torch.from_numpy(_noise(self.seeds, image.data.shape[1:]))
-        radius, half_angle = noise.to(sigma.device)
+        radius, half_angle = circular_normal(self.seeds, image.data.shape[1:], sigma.device)
         return torch.polar(radius * sigma[:, None, None, None], 2 * half_angle)
 
     def render(self, x: Tensor, frame: Frame) -> Tensor:
         """Without phase, the noise's radius and angle give the magnitude by themselves."""
         if x.is_complex() or not frame.acquired.all():
             return super().render(x, frame)
-        noise = _noise(self.seeds, x.shape[1:])
-        np.cos(noise[1], out=noise[1])
-        radius, cosine = torch.from_numpy(noise).to(x.device)
+        radius, half_angle = circular_normal(self.seeds, x.shape[1:], x.device)
         radius.mul_(x.amax(dim=(1, 2), keepdim=True) * self.sigma_of_max)
-        return _magnitude(x, radius, cosine)
+        return _magnitude(x, radius, half_angle.cos_())
 
 
 def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
@@ -94,27 +92,3 @@ def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
     """
     overlap = cosine.square_().mul_(t)
     return (x - t).square_().addcmul_(x, overlap, value=4).sqrt_()
-
-
-def _noise(seeds: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Circular complex normal noise as radius and half its angle: (2, B, *shape) float32.
-
-    Drawn on the CPU whatever the device, so that every device sees the same noise.
-    """
-    noise = np.empty((2, len(seeds), *shape), dtype=np.float32)
-    for index, seed in enumerate(seeds):
-        _fill(noise[0, index], noise[1, index], int(seed))
-    return noise
-
-
-def _fill(radius: NDArray[np.float32], half_angle: NDArray[np.float32], seed: int) -> None:
-    """Box and Muller's transform, one random word per pixel: cheaper than two normal fields."""
-    bits = stream(seed, radius.size).view(np.int32).reshape(2, *radius.shape)
-    np.abs(bits[0], out=radius, dtype=np.float32)
-    radius += 0.5  # u in (0, 1], so that its logarithm is finite
-    radius *= 2.0**-31
-    np.log(radius, out=radius)
-    radius *= -2
-    np.sqrt(radius, out=radius)
-    np.copyto(half_angle, bits[1])
-    half_angle *= np.pi * 2.0**-32  # in [-pi / 2, pi / 2)
