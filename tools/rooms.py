@@ -56,11 +56,12 @@ class Room:
 ROOMS = (
     Room(
         "artifacts_sim: words",
-        {"torch": ("artifacts_sim.checks",)},
+        {"torch": ("artifacts_sim.checks", "artifacts_sim.noise")},
         tuple(
-            f"artifacts_sim.{name}" for name in ("errors", "params", "keyed", "levels", "checks")
+            f"artifacts_sim.{name}"
+            for name in ("errors", "params", "keyed", "noise", "levels", "checks")
         ),
-        "Errors, parameters, keyed draws, levels and checks of the artifacts.",
+        "Errors, parameters, keyed draws, noise, levels and checks of the artifacts.",
     ),
     Room("artifacts_sim.acquisition", {"torch": ("artifacts_sim.acquisition",)}),
     Room(

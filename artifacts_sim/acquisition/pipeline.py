@@ -213,7 +213,9 @@ class _Given:
         on_object = [a.name for a, _ in steps if a.stages[0] < Stage.LINES]
         check_whole_object(self.frame.acquired, on_object)
         return reduce(
-            lambda frame, step: step[0].encodes(float(step[1].knobs[0].detach()), frame), steps, self.frame
+            lambda frame, step: step[0].encodes(float(step[1].knobs[0].detach()), frame),
+            steps,
+            self.frame,
         )
 
     def _signal(self) -> Signal:

@@ -69,7 +69,7 @@ class TestWhatIsKept:
         assert (kept(0.4 / 40, (40, 40)) == 1).all()
 
     def test_only_measured_lines_count(self):
-        """Of 40 lines 32 are measured: half of these is cut, and no part of the knob does nothing."""
+        """Of 40 lines 32 are measured: half is cut, and no part of the knob is dead."""
         lines = kept(0.5, (40, 40), acquired=range(4, 36))[20] != 0
         assert np.flatnonzero(lines).tolist() == list(range(12, 29))
         for knob in np.linspace(0.04, 0.9, 20):

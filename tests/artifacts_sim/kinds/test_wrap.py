@@ -131,7 +131,8 @@ class TestWhatFollows:
         ghosting = artifacts_sim.get("ghosting")
         chain = Shift.chain(Shift.of("wrap", knob=0.25), Shift.of(ghosting, knob=1.0))
         params = chain.sample(keys=["a"], seed=0)
-        period = [p for _, steps in params.groups for p in steps if p.name == "ghosting"][0]
+        ((_, steps),) = params.groups
+        period = next(drawn for drawn in steps if drawn.name == "ghosting")
         n_lines = float(period.draws["period_lines"][0])
         y = chain.apply(x, params)[0, 1, 8:56]
         where = np.argsort(y.numpy())[::-1]
