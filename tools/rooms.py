@@ -56,7 +56,7 @@ class Room:
 ROOMS = (
     Room(
         "artifacts_sim: words",
-        {"torch": ("artifacts_sim.checks", "artifacts_sim.noise")},
+        {"torch": tuple(map("artifacts_sim.{}".format, ("checks", "levels", "noise", "params")))},
         tuple(
             f"artifacts_sim.{name}"
             for name in ("errors", "params", "keyed", "noise", "levels", "checks")
