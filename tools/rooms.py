@@ -71,7 +71,7 @@ ROOMS = (
     ),
     Room("artifacts_sim.kinds", {"torch": ("artifacts_sim.kinds",)}),
     Room("artifacts_sim.calibration", {"torch": ("artifacts_sim.calibration",)}),
-    Room("artifacts_sim", {"torch": ("artifacts_sim.shifts",)}),
+    Room("artifacts_sim", {"torch": ("artifacts_sim.shifts", "artifacts_sim.transform")}),
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
     Room("sweep.metrics"),
