@@ -70,7 +70,7 @@ class Knob:
             )
         if isinstance(value, Tensor) and value.requires_grad:
             return value
-        return numbers if numbers.ndim else float(numbers)
+        return numbers + 0.0 if numbers.ndim else float(numbers) + 0.0  # -0.0 is 0.0
 
 
 @dataclass(frozen=True)

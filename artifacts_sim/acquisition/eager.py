@@ -18,7 +18,6 @@ def eager(work: Callable[Given, Result]) -> Callable[Given, Result]:
     returns other pixels. `torch.compiler.disable` imports the compiler, which takes seconds;
     therefore it is asked only once something else has imported it.
     """
-
     disabled: list[Callable[..., Any]] = []
 
     @wraps(work)

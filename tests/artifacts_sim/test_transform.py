@@ -155,7 +155,7 @@ class TestPipelines:
 
 
 def test_gradients_lead_to_a_worse_knob(slices):
-    """A step against the gradient of the similarity finds more damage, as in a worst-case search."""
+    """A step along the gradient of the error finds more of it, as in a worst-case search."""
     art = artifacts_sim.get("ghosting")
     x = slices.double()
     params = art.sample(knob=0.3, keys=list("abcdef"), seed=0)
