@@ -291,7 +291,7 @@ class TestSerialisation:
             ("motion", {"mm_per_degree": "2"}, r"mm_per_degree is not a finite number"),
             ("motion", {"movements": True}, r"movements is not a whole number"),
             ("motion", {"window": (0.5, 0.2)}, r"window is not two rising fractions"),
-            ("motion", {"window": (0.5,)}, r"window is not 2 numbers; received \\(0.5,\\)"),
+            ("motion", {"window": (0.5,)}, r"window is not 2 numbers; received \(0.5,\)"),
             ("motion", {"window": 0.5}, r"window is not 2 numbers"),
             ("motion", {"order": "random"}, r"order is not one of sequential, "),
             ("motion", {"moves": "never"}, r"moves is not one of between_lines, "),
