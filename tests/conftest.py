@@ -28,6 +28,14 @@ def pytest_sessionstart() -> None:
         assert Path(sweep.__file__).resolve().is_relative_to(Path(wheel).resolve())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's cache is neither read nor written, nor by the processes that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MRISWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def one_torch_thread() -> Iterator[None]:
     """Two cores are shared by Ray's workers and the tests; and sums keep their order."""

@@ -98,8 +98,8 @@ class Calibration:
             for name in ("values", "interval", "ssim", "held_out_ssim", "other_ssim", "psnr_db")
         )
         levels = tuple(
-            Level(target, knob, interval and (interval[0], interval[1]), *numbers, missing=missing)
-            for target, knob, interval, *numbers, missing in zip(
+            Level(target, knob, interval and (interval[0], interval[1]), *rest)
+            for target, knob, interval, *rest in zip(
                 TARGETS, *columns, written["missing"], strict=True
             )
         )
@@ -228,7 +228,7 @@ def _approach(curve: Curve, target: float) -> None:
         before, width = width, np.log(high / low) if low > 0 else np.inf
         middle = float(np.sqrt(low * high)) if low > 0 else high / 2
         if width <= before / 2 and width < np.inf:
-            middle = _on_power_law(low, high, *fit[ends].tolist(), target) or middle
+            middle = _on_power_law((low, high), 1 - fit[ends], 1 - target) or middle
         found = curve.rounded(middle)
         if gap <= _CLOSE or (step >= _ENOUGH_STEPS and gap <= _REACHED) or found in (low, high):
             return
@@ -236,14 +236,13 @@ def _approach(curve: Curve, target: float) -> None:
 
 
 def _on_power_law(
-    low: float, high: float, ssim_low: float, ssim_high: float, target: float
+    knobs: tuple[float, float], lost: NDArray[np.float64], target: float
 ) -> float | None:
-    """The knob at which the power law through two points meets the target; None without one."""
-    lost_low, lost_high = 1 - ssim_low, 1 - ssim_high
-    if not 0 < lost_low < lost_high:
+    """The knob at which the power law through two points loses the target; None without one."""
+    if not 0 < lost[0] < lost[1]:
         return None
-    share = np.log((1 - target) / lost_low) / np.log(lost_high / lost_low)
-    return float(low * (high / low) ** share)
+    share = np.log(target / lost[0]) / np.log(lost[1] / lost[0])
+    return float(knobs[0] * (knobs[1] / knobs[0]) ** share)
 
 
 def _reaching(curve: Curve, target: float, above: float) -> tuple[float | None, str]:
