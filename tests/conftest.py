@@ -67,7 +67,9 @@ def trial_config(store: Store) -> TrialConfig:
         data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,)),
         model=ModelSettings(width=4, norm="group", dropout=0.1),
         train=TrainSettings(epochs=3, batch_size=16, lr=5e-3),
-        stress=StressSettings(artifacts=("rician", "bias"), levels=(1, 5), batch_size=16),
+        stress=StressSettings(
+            artifacts=("rician", "bias"), levels=(1, 5), grid="calibrated", batch_size=16
+        ),
     )
 
 
