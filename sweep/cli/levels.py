@@ -31,10 +31,10 @@ def add_calibrate(commands: Commands) -> None:
     )
     calibrate.add_argument("--artifacts", nargs="+", metavar="NAME", help=ARTIFACTS)
     calibrate.add_argument(
-        "--slices", type=int, help="of the reference (default: up to 96, as there are)"
+        "--slices", type=int, help="of the reference (default: up to 128, as there are)"
     )
     calibrate.add_argument(
-        "--held-out", type=int, help="slices of other patients (default: up to 48, as there are)"
+        "--held-out", type=int, help="slices of other patients (default: up to 64, as there are)"
     )
     calibrate.add_argument("--seed", type=int, default=0, help="of the choice and of the draws")
     calibrate.add_argument(
