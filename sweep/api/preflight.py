@@ -80,10 +80,10 @@ def bind(
     data = dataclasses.replace(config.data, store=str(store.path), fingerprint=store.fingerprint)
     used = used_artifacts(config)
     if remark := foreign_grid(config.stress, config.data, store):
-        say(remark)
+        say(f"levels: {remark}")
     stress, levels = with_levels(config.stress, config.data, used, store, say)
     for remark in levels.remarks(stress.levels) if levels else ():
-        say(remark)
+        say(f"levels: {remark}")
     for asked in (stress, config.train.augment):
         for artifact in asked.artifacts:
             reached(stress, artifact, asked.levels)

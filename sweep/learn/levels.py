@@ -117,7 +117,8 @@ def with_levels(
     if not missing:
         return stress, None
     with _fixed_grids_as_remedy():
-        levels = auto_levels(store, plan_of(data, stress), missing, say)
+        plan = plan_of(data, stress)
+        levels = auto_levels(store, plan, missing, lambda text: say(f"levels: {text}"))
     return dataclasses.replace(stress, knobs={**stress.knobs, **levels.knobs}), levels
 
 
@@ -155,13 +156,13 @@ def auto_levels(store: Store, plan: ReferencePlan, artifacts: Sequence[str], say
     if new := [name for name in artifacts if name not in known]:
         reference = chosen.reference
         say(
-            f"levels: calibrating {', '.join(new)} on {len(reference.keys)} slices of "
+            f"calibrating {', '.join(new)} on {len(reference.keys)} slices of "
             f"{len(set(reference.patients))} patients in training"
         )
         for one in calibrate_all(chosen, plan, new, cores(), say):
             known[one.artifact] = _kept(one, store, plan, say)
     else:
-        say(f"levels: of {', '.join(artifacts)} as calibrated before on the same slices")
+        say(f"of {', '.join(artifacts)} as calibrated before on the same slices")
     calibrations = tuple(known[name] for name in artifacts)
     return Levels(calibrations, record(calibrations, describe(store, plan, chosen), plan.measure))
 
@@ -297,7 +298,7 @@ def _kept(one: Calibration, store: Store, plan: ReferencePlan, say: Say) -> Cali
         path = _file(artifacts_sim.get(one.artifact), store, plan)
         write_text(path, json.dumps(content, indent=1) + "\n")
     except OSError as error:
-        say(f"levels: those of {one.artifact} are not kept for the next sweep ({error})")
+        say(f"those of {one.artifact} are not kept for the next sweep ({error})")
     return one
 
 
