@@ -77,6 +77,29 @@ def test_a_sweep_keeps_its_levels_whatever_is_calibrated_later(table: str, store
     )
 
 
+def test_a_sweep_that_calibrated_never_does_so_again(store: Store) -> None:
+    bound, levels = bind(config_of(store, artifacts=["bias"]), store)
+    assert levels is not None
+    assert bound.stress.grid == "auto"
+    again = SweepConfig.from_dict(bound.to_plain())
+    said: list[str] = []
+    # Not even where what it rests on has changed, as the values stand in it.
+    changed = again.replace({"stress.seed": 5})
+    assert bind(changed, store, said.append) == (changed, None)
+    assert said == []
+
+
+def test_artifacts_of_the_augmentation_are_calibrated_too(store: Store) -> None:
+    config = config_of(store, artifacts=["bias"]).replace({"train.augment.artifacts": ["spike"]})
+    bound, _ = bind(config, store)
+    assert set(bound.stress.knobs) == {"bias", "spike"}
+
+
+def test_what_auto_means_is_not_known_before_a_sweep_begins(store: Store) -> None:
+    with pytest.raises(UserError, match=r"calibrated as a sweep or fit\(\) begins.*; received .*"):
+        cells_of(config_of(store).stress)
+
+
 @pytest.mark.parametrize(
     ("grid", "content", "message"),
     [
