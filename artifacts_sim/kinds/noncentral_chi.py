@@ -93,6 +93,10 @@ class _OtherCoils(DisplayOperator):
         others = self.coils - signal.scene.coils.shape[1]
         if others <= 0:
             return x.clone()
-        silence = torch.zeros(len(x), others, *x.shape[1:], dtype=x.dtype.to_complex()).to(x.device)
-        heard = self.noise.act(signal.with_image(silence)).magnitude()
-        return magnitude(torch.stack([x, heard], dim=1))
+        if signal.all_measured and not torch.is_grad_enabled():  # the phases do not matter
+            silence = x.new_zeros(len(x), 1, others * x.shape[1], x.shape[2])  # one below the other
+            heard = self.noise.render(signal.with_image(silence)).view(len(x), others, *x.shape[1:])
+        else:
+            silence = x.new_zeros(len(x), others, *x.shape[1:], dtype=x.dtype.to_complex())
+            heard = self.noise.act(signal.with_image(silence)).magnitude()[:, None]
+        return magnitude(torch.cat([x[:, None], heard], dim=1))

@@ -13,7 +13,7 @@ from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
-from artifacts_sim.kinds.curves import bright, nodes, picked, piece
+from artifacts_sim.kinds.curves import bright, by_slice, nodes, picked, piece
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
@@ -36,9 +36,9 @@ class TissueContrast(Artifact):
     through what lies between them. What it keeps of another echo time or weighting is that
     contrast between tissues grows, shrinks and turns round, with no global gain.
 
-    s is the 99th percentile of the clean slice, of every m-th pixel of an axis, m the least that
-    leaves at most 64 of them. |x| is the root sum of squares over the coils, which all get the same
-    gain; the phase stays. All slices of a scan get the same h.
+    s is the 99th percentile of the clean slice's foreground: see `curves.bright`. |x| is the root
+    sum of squares over the coils, which all get the same gain; the phase stays. All slices of a
+    scan get the same h.
     """
 
     name: ClassVar[str] = "tissue_contrast"
@@ -69,21 +69,9 @@ class _Gain(PixelOperator):
     def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
         log2_gain = pad(self.log_gain * math.log2(math.e), (1, 0)).to(planes)
         pieces = self.log_gain.shape[1]
-        scale = bright(signal.scene.shown)[:, None, None]
-        number, u = piece((signal.magnitude() / scale * pieces).clamp_max(pieces), pieces)
+        per_piece = bright(signal.scene.shown)[:, None, None] / pieces
+        number, u = piece((signal.magnitude() / per_piece).clamp_max(pieces), pieces)
         eased = u * u * (3 - 2 * u)
         begin, rise = picked(log2_gain[:, :-1], number), picked(log2_gain.diff(dim=1), number)
-        return _exp2(torch.addcmul(begin, rise, eased))[:, None] * planes
-
-
-def _exp2(z: Tensor) -> Tensor:
-    """Return 2^z; in place, where no gradient is recorded.
-
-    On CPUs one slice at a time, as a vector's tail is rounded otherwise: it must not depend on
-    the neighbours.
-    """
-    if torch.is_grad_enabled():
-        return z.exp2()
-    for block in z if z.is_cpu else z[None]:
-        block.exp2_()
-    return z
+        gain = by_slice(torch.exp2, torch.addcmul(begin, rise, eased))
+        return gain[:, None] * planes

@@ -11,7 +11,7 @@ from artifacts_sim.acquisition.operators import DisplayOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
-from artifacts_sim.kinds.curves import above_zero, nodes, picked, piece
+from artifacts_sim.kinds.curves import above_zero, by_slice, nodes, picked, piece
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
@@ -56,41 +56,26 @@ class ToneCurve(Artifact):
 
 @dataclass(frozen=True, eq=False)
 class _Curve(DisplayOperator):
-    """On a piece from log slope a to a + d, f(u) = f(0) + e^a expm1(d u) / d, u from 0 to 1."""
+    """On a piece from log slope a to a + d, f(u) = f(0) + e^a expm1(d u) / d, u from 0 to 1.
+
+    Above the maximum is one more piece, without end, whose d is as good as 0.
+    """
 
     log_slope: Tensor  # (B, nodes)
 
     def on_magnitude(self, x: Tensor, signal: Signal) -> Tensor:
-        top = above_zero(signal.scene.peak)[:, None, None]
-        begin, scale, step, end = (one.to(x) for one in self._pieces())
-        pieces = step.shape[1]
-        v = x / top * pieces
-        above = (v - pieces).relu()
-        number, u = piece(v.clamp_max(pieces), pieces)
-        grown = _expm1(picked(step, number) * u)
-        f = torch.addcmul(picked(begin, number), picked(scale, number), grown)
-        return torch.addcmul(f, end[:, None, None], above).clamp_min(0) * top
+        top = above_zero(signal.scene.peak)[:, None]
+        begin, scale, step = (one.to(x) for one in self._pieces())
+        number, u = piece(x / (top / (_NODES - 1))[..., None], _NODES)
+        grown = by_slice(torch.expm1, picked(step, number) * u)
+        return torch.addcmul(picked(begin * top, number), picked(scale * top, number), grown)
 
-    def _pieces(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What f is at the beginning of each piece, e^a / d, and d, (B, pieces); its last slope."""
-        slope = self.log_slope.exp()
-        step = self.log_slope.diff(dim=1)
+    def _pieces(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What f is at the beginning of each piece, e^a / d, and d: (B, nodes) each."""
+        step = self.log_slope.diff(dim=1, append=self.log_slope[:, -1:])
         step = torch.where(step.abs() < _LEAST_STEP, _LEAST_STEP, step)
-        scale = slope[:, :-1] / step
+        scale = self.log_slope.exp() / step
         rise = scale * step.expm1()
-        until = rise.cumsum(dim=1)
-        whole = until[:, -1:]
-        return (until - rise) / whole, scale / whole, step, slope[:, -1] / whole[:, 0]
-
-
-def _expm1(z: Tensor) -> Tensor:
-    """Return e^z - 1; in place, where no gradient is recorded.
-
-    On CPUs one slice at a time, as a vector's tail is rounded otherwise: it must not depend on
-    the neighbours.
-    """
-    if torch.is_grad_enabled():
-        return z.expm1()
-    for block in z if z.is_cpu else z[None]:
-        block.expm1_()
-    return z
+        begin = rise.cumsum(dim=1) - rise
+        whole = begin[:, -1:]
+        return begin / whole, scale / whole, step
