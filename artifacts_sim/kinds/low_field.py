@@ -60,9 +60,9 @@ class LowField(Artifact):
     knob: ClassVar[Knob] = Knob(
         name="octaves_of_field",
         meaning="log2 of the native field over the simulated one; the physical levels are 0.55, "
-        "0.3, 0.2, 0.1 and 0.064 T for 1.5 T, the limit is 0.05 T",
+        "0.3, 0.2, 0.1 and 0.064 T for 1.5 T, the limit is 0.05 T for 3 T",
         physical=(1.45, 2.32, 2.91, 3.91, 4.55),
-        limit=4.91,
+        limit=5.91,
     )
     stage: ClassVar[Stage] = Stage.ADDED
     place: ClassVar[int] = 2
