@@ -28,8 +28,14 @@ def spliced(x, event_offset, poses):
 
 def posed(x, degrees, shift_mm, pixel_mm=(1.0, 1.0)):
     planes = torch.from_numpy(x.astype(np.float32))[None, None]
-    moved = rigid(planes, np.deg2rad([degrees]), np.array([shift_mm]), pixel_mm)
+    turn, shift = torch.deg2rad(torch.tensor([degrees], dtype=torch.float64)), np.array([shift_mm])
+    moved = rigid(planes, turn, torch.from_numpy(shift).double(), np.array([pixel_mm]))
     return moved[0, 0].double().numpy()
+
+
+def at(event_offset, n_lines):
+    """Times of movements, in fractions of a sequential scan, from their distance to DC's."""
+    return np.array(event_offset) + (n_lines // 2) / n_lines
 
 
 def default_pixel(size):
@@ -48,7 +54,12 @@ class TestMotion:
         x, knob = object_in(size), 10.0
         rotation, shift = np.array([0.7, -0.9]), np.array([[0.5, -1], [-0.6, 0.8]])
         y = apply(
-            "motion", x, knob, event_offset=event_offset, unit_rotation=rotation, unit_shift=shift
+            "motion",
+            x,
+            knob,
+            event_time=at(event_offset, size[1]),
+            unit_rotation=rotation,
+            unit_shift=shift,
         )
         poses = [
             posed(x, knob * r, MM_PER_DEGREE * knob * s, default_pixel(size))
@@ -65,12 +76,12 @@ class TestMotion:
         x, (H, W), event_offset = object_in(size), size, (-0.1, 0.2)
         rows, columns = np.array([2, -3]), np.array([-1, 4])
         pixels = np.stack([rows, columns], axis=1)
-        unit_shift = pixels * default_pixel(size) / (MM_PER_DEGREE * 40)
+        unit_shift = pixels * default_pixel(size) / (MM_PER_DEGREE * 20)
         y = apply(
             "motion",
             x,
-            40.0,
-            event_offset=event_offset,
+            20.0,
+            event_time=at(event_offset, W),
             unit_rotation=np.zeros(2),
             unit_shift=unit_shift,
         )
@@ -88,8 +99,8 @@ class TestMotion:
         y = apply(
             "motion",
             x,
-            40.0,
-            event_offset=(-0.6, 0.6),
+            20.0,
+            event_time=(-0.1, 1.1),
             unit_rotation=np.ones(2),
             unit_shift=np.ones((2, 2)),
         )
@@ -100,8 +111,8 @@ class TestMotion:
         y = apply(
             "motion",
             x,
-            40.0,
-            event_offset=(-0.1, 0.1),
+            20.0,
+            event_time=(0.4, 0.6),
             unit_rotation=np.zeros(2),
             unit_shift=np.zeros((2, 2)),
         )
@@ -137,7 +148,7 @@ class TestMotion:
         events = np.linspace(-0.3, 0.4, movements)
         turns = np.ones(movements)
         still = np.zeros((movements, 2))
-        y = apply(art, x, 9.0, event_offset=events, unit_rotation=turns, unit_shift=still)
+        y = apply(art, x, 9.0, event_time=at(events, 64), unit_rotation=turns, unit_shift=still)
         k = (np.arange(64) - 32) / 64
         segment = (events[:, None] <= k).sum(axis=0)
         turned = spectrum(posed(x, 9.0, (0, 0)))

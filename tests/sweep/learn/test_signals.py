@@ -32,7 +32,7 @@ from tests.support.kspace import PIXELS_MM, SHAPE, make_kspace_store
 CPU = torch.device("cpu")
 SIGNALS = ("images", "kspace")
 CELLS = [Cell("motion", 3), Cell("rician", 5), Cell("contrast", 4), Cell("ghosting", 2)]
-STRESS = StressSettings()
+STRESS = StressSettings(grid="calibrated")
 
 
 def damaged(batch: Batch, cell: Cell, seed: int = 0) -> torch.Tensor:
