@@ -48,7 +48,8 @@ class LowField(Artifact):
     distortion, less chemical shift, another coil, is left out. The contrast is a scan's.
 
     Attributes:
-        peak_snr: Brightest pixel over noise sigma at the native field, 1.5 T for the levels.
+        peak_snr: Brightest pixel, often fat or skin near a coil, over noise sigma at the native
+            field, 1.5 T for the levels.
         snr_exponent: p.
         regained_exponent: What the protocol regains of it.
         pixel_exponent: q; 0 keeps the resolution.
@@ -68,7 +69,7 @@ class LowField(Artifact):
     place: ClassVar[int] = 2
     smooth: ClassVar[bool] = True
 
-    peak_snr: float = 100.0
+    peak_snr: float = 200.0
     snr_exponent: float = 1.5
     regained_exponent: float = 0.5
     pixel_exponent: float = 1 / 6

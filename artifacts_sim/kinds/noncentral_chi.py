@@ -62,7 +62,7 @@ class NoncentralChi(Artifact):
 
     def draw(self, source: Source) -> Draws:
         """Seeds of the noise fields: of what has the signal, and of the other coils."""
-        return {"field_seed": source.seed(), "coils_seed": source.seed()}
+        return {"field_seed": source.seed(), "channels_seed": source.seed()}
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -80,7 +80,7 @@ class NoncentralChi(Artifact):
 
     def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_OtherCoils":
         """Add the squares of what the other coils measure."""
-        noise = _RICIAN.operator({"field_seed": draws["coils_seed"]}, knob, frame)
+        noise = _RICIAN.operator({"field_seed": draws["channels_seed"]}, knob, frame)
         return _OtherCoils(noise, self.coils)
 
 

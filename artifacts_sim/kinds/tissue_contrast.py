@@ -17,19 +17,20 @@ from artifacts_sim.kinds.curves import bright, by_slice, nodes, picked, piece
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
-_NODES = 5
+_NODES = 4
 
 
 @dataclass(frozen=True)
 class TissueContrast(Artifact):
     """y = x exp(knob h(|x| / s)), h a random smooth curve, s the brightness of the slice.
 
-    h runs from -1/2 to 1/2 over the foreground, from a fifth of s upwards: five random values at
-    s / 5, 2 s / 5 .. s, with a range of 1 and their middle at 0, joined by 3 u^2 - 2 u^3. Above s
-    it stays what it is there; below s / 5 it goes to 0 in the same way, so that an empty background
-    stays what it was: the logarithm of the gain is at most knob / 2 everywhere, and at most
-    knob / 40 below s / 38. Where h falls faster than the logarithm of |x| rises, two tissues change
-    places, which no curve of a display does.
+    h runs from -1/2 to 1/2 over the foreground, from a quarter of s upwards: four random values at
+    s / 4, s / 2, 3 s / 4 and s, with a range of 1 and their middle at 0, joined by 3 u^2 - 2 u^3.
+    Above s it stays what it is there; below s / 4 it goes to 0 in the same way, so that an empty
+    background stays what it was: the logarithm of the gain is at most knob / 2 everywhere, and at
+    most knob / 40 below s / 30. Where h falls faster than the logarithm of |x| rises, two tissues
+    change places, which no curve of a display does. Where h is steep, noise of the tissue is
+    amplified with its contrast, up to e^(knob / 2) (1 + 5.3 knob) times.
 
     It is no Bloch simulation: a tissue is known by its brightness alone. Two tissues of one
     brightness stay alike, one that is shaded is taken for several, and the edge between two passes
@@ -45,16 +46,16 @@ class TissueContrast(Artifact):
     knob: ClassVar[Knob] = Knob(
         name="log_gain_range",
         meaning="peak-to-peak natural logarithm of the gain over the foreground's brightness; from "
-        "0.25 on, neighbours can change places",
-        physical=(0.2, 0.4, 0.7, 1.0, 1.4),
-        limit=2.0,
+        "0.3 on, tissues can change places",
+        physical=(0.15, 0.3, 0.5, 0.75, 1.0),
+        limit=1.5,
     )
     stage: ClassVar[Stage] = Stage.OBJECT
     place: ClassVar[int] = 10
     smooth: ClassVar[bool] = True
 
     def draw(self, source: Source) -> Draws:
-        """Log gains of a scan's curve at its nodes, in units of the knob: (B, 5)."""
+        """Log gains of a scan's curve at its nodes, in units of the knob: (B, 4)."""
         return {"unit_log_gain": nodes(source.scan, _NODES)}
 
     def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> "_Gain":
