@@ -150,7 +150,7 @@ class _Distort(PixelOperator):
 
 
 def _unit_field(inside: Tensor, frame: Frame, table: Tensor, lobe: Tensor, like: Tensor) -> Tensor:
-    """f over its peak, at the middle of every row and the edges of every column: (B, RO, PE + 1).
+    """The field over its peak, at rows' middles and columns' edges: (B, RO, PE + 1).
 
     Args:
         inside: (B, RO, PE) bool, the foreground of what is shown.
@@ -173,9 +173,11 @@ def _unit_field(inside: Tensor, frame: Frame, table: Tensor, lobe: Tensor, like:
     rows = [*(table.mT @ powers[0]).unbind(1), lobe[:, 3, None] * bumps[0]]
     columns = [*powers[1].expand(len(table), -1, -1).unbind(1), bumps[1]]
     rows, columns = ([one.to(like) for one in ones] for ones in (rows, columns))
-    f = rows[0][:, :, None].expand(-1, -1, n_pe + 1)  # v^0 is 1
+    f = rows[0][:, :, None] * columns[0][:, None]
     for row, column in zip(rows[1:], columns[1:], strict=True):
-        f = torch.addcmul(f, row[:, :, None], column[:, None])
+        f.addcmul_(row[:, :, None], column[:, None])
     centres = (f[..., 1:] + f[..., :-1])[:, *cut] * (0.5 * inside)
-    peak = torch.linalg.vector_norm(centres, ord=math.inf, dim=(1, 2), keepdim=True)
-    return (f / peak.clamp_min(_LEAST_PEAK)).clamp_(-1, 1)
+    low, high = torch.aminmax(centres.flatten(1), dim=1, keepdim=True)
+    peak = torch.maximum(-low, high)[..., None]
+    unit: Tensor = f.div_(peak.clamp_min(_LEAST_PEAK)).clamp_(-1, 1)
+    return unit

@@ -21,7 +21,8 @@ def foreground(shown: Tensor) -> Tensor:
     a = shown.detach().flatten(1)
     energy = torch.linalg.vector_norm(a, dim=1).square()
     threshold = FRACTION * energy / a.sum(dim=1)  # of an empty slice NaN, and nothing is below it
-    return ~(shown.detach() <= threshold[:, None, None])
+    background: Tensor = shown.detach() <= threshold[:, None, None]
+    return ~background
 
 
 def middle_and_spread(inside: Tensor) -> tuple[Tensor, Tensor]:

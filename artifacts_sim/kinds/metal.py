@@ -173,20 +173,19 @@ def _square_mm(place_px: Tensor, axis: int, centre_px: Tensor, pixel_mm: Tensor)
 def _polar(pe: Tensor, ro: Tensor, along_b0: Tensor) -> tuple[Tensor, Tensor]:
     """1 / r^2 and cos^2 t, (B, PE, RO) each, of squares along the axes, (B, PE) and (B, RO)."""
     pe, ro = pe.to(along_b0)[:, :, None], ro.to(along_b0)[:, None]
-    per_square = (pe + ro).reciprocal()
     of_ro, of_pe = along_b0[:, :, None, None].unbind(1)
+    per_square = (pe + ro).reciprocal()
     return per_square, (pe * of_pe + ro * of_ro) * per_square
 
 
 def _dipole(per_square: Tensor, cos2: Tensor, radius: Tensor) -> Tensor:
     """(a / r)^3 (3 cos^2 t - 1), within the sphere that of its surface."""
-    nearest = torch.minimum(per_square, radius.detach().square().reciprocal())
-    cubes = torch.where(nearest == per_square, radius**3 * nearest * nearest.sqrt(), 1.0)
-    return cubes * (3 * cos2 - 1)
+    near = (radius * per_square.sqrt()).clamp_max(1)
+    return near * near * near * (3 * cos2 - 1)
 
 
 def _signal_left(per_square: Tensor, cos2: Tensor, radius: Tensor, void_mm: float) -> Tensor:
     """What dephasing and the metal leave of the signal, 0 to 1."""
-    gradient = (void_mm * radius**3).square() * ((5 * cos2 - 2) * cos2 + 1)
-    per_eighth = per_square.square().square()
-    return (-(gradient + radius**8) * per_eighth).clamp_min(-_NO_SIGNAL).exp()
+    gradient = (5 * cos2 - 2) * cos2 + 1
+    lost = (void_mm * radius**3).square() * gradient + radius**8
+    return (lost * per_square.square().square()).clamp_max(_NO_SIGNAL).neg().exp()

@@ -34,20 +34,19 @@ def piled_up(signal: Tensor, shift_px: Tensor) -> Tensor:
     n = signal.shape[-1]
     below = shift_px.detach().floor()
     length = (shift_px[..., 1:] - shift_px[..., :-1] + 1)[:, None]
-    per_px = length / (length.square() + _POINT_PX**2)
-    density = signal * per_px
-    points = signal - density * length
-    wide = density.double()  # so that what is added once and taken once leaves nothing behind
-    edge = wide.new_zeros((*signal.shape[:-1], 1))
-    step = torch.cat([wide, edge], dim=-1) - torch.cat([edge, wide], dim=-1)
+    density = signal * (length / (length.square() + _POINT_PX**2))
+    # In double precision what is added once and taken once leaves nothing behind.
+    step = density.new_zeros((*signal.shape[:-1], n + 1), dtype=torch.float64)
+    step[..., :-1] = density
+    step[..., 1:] -= density
     before = step.to(signal) * (shift_px - below)[:, None]
-    before = before - torch.cat([points, edge.to(points)], dim=-1)
+    before[..., :-1] -= signal - density * length  # the points
     # Of the cells, the first takes what lies before the axis, the last what lies beyond it.
-    cell = below.to(torch.int64) + torch.arange(1, n + 2, device=below.device)
-    cell = cell.clamp_(0, n + 1)[:, None].expand(step.shape)
-    shape = (*signal.shape[:-1], n + 2)
-    steps = wide.new_zeros(shape).scatter_add(-1, cell, step)
-    parts = before.new_zeros(shape).scatter_add(-1, cell, before)
+    cell = (below + torch.arange(1, n + 2).to(below)).clamp_(0, n + 1)
+    cell = cell.to(torch.int64)[:, None].expand(step.shape)
+    cells = (*signal.shape[:-1], n + 2)
+    steps = step.new_zeros(cells).scatter_add_(-1, cell, step)
+    parts = before.new_zeros(cells).scatter_add_(-1, cell, before)
     inside = slice(1, n + 1)
     return steps.cumsum(dim=-1)[..., inside].to(signal) - parts[..., inside]
 
@@ -59,5 +58,5 @@ def slice_by_slice(work: Callable[..., Tensor], *given: Tensor) -> Tensor:
     """
     if not given[0].is_cpu or len(given[0]) == 1:
         return work(*given)
-    parts = zip(*(one.split(1) for one in given), strict=True)
-    return torch.cat([work(*part) for part in parts])
+    slices = range(len(given[0]))
+    return torch.cat([work(*(one[i : i + 1] for one in given)) for i in slices])
