@@ -23,8 +23,9 @@ _ORDER = 3
 _POWERS = tuple(
     (a, b) for a in range(_ORDER + 1) for b in range(_ORDER + 1) if 1 <= a + b <= _ORDER
 )
-_LOBE_PLACE = (1.2, 1.8)  # standard deviations of the foreground; the rim of an ellipse is at 2
-_LOBE_WIDTH = (0.4, 0.8)  # of them, too
+_RIM = 2  # of an ellipse, in the standard deviations of its places
+_LOBE_PLACE = (0.6, 0.9)  # of the rim
+_LOBE_WIDTH = (0.2, 0.4)
 _LOBE_HEIGHT = (1.0, 3.0)  # the polynomial's coefficients are up to 1
 _LEAST_PEAK = 1e-6  # of a field that is 0 all over a foreground of a few pixels
 
@@ -64,18 +65,19 @@ def epi_displacement_mm(
 class B0Distortion(Artifact):
     """Signal at r appears at r + d(r) along phase encode, d in proportion to the field's offset.
 
-    d = knob * direction * f / max |f|, the maximum over the pixels of the foreground, and |d| ends
-    at the knob beyond it. d is linear within a pixel, whose signal goes where its edges go: it
+    d = knob * direction * f / max |f|, the maximum over the pixels of the foreground; beyond it
+    |d| ends at the knob. d is linear within a pixel, whose signal goes where its edges go: it
     piles up where the map compresses and adds up where it folds; what leaves the field of view is
     lost. Source: Jezzard and Balaban, Magn Reson Med 34:65 (1995), for echo-planar imaging, whose
     bandwidth per pixel along phase encode is a few Hz. Displacement along readout, some hundred
     times less, is left out, and so is the loss of signal by dephasing.
 
-    f is a polynomial of order 3 of u and v, which run from -1 to 1 over the field of view that is
-    shown, without a constant term, which the scanner's frequency takes away; and a Gaussian lobe,
-    as over an air-filled cavity, whose centre lies about the rim of the foreground: 1.2 to 1.8 of
-    its standard deviations along RO and PE from its middle, with 0.4 to 0.8 of them as the lobe's
-    own. The field and the direction, that of the blips, are a scan's.
+    f is of the object, wherever it lies: of u and v, distances from the middle of the foreground
+    along RO and PE in twice its standard deviations, so that of an ellipse u^2 + v^2 = 1 is the
+    rim. It is a polynomial of order 3, without the constant term that the scanner's frequency takes
+    away, and a Gaussian lobe, as over an air-filled cavity, whose centre lies 0.6 to 0.9 from the
+    middle and whose standard deviation is 0.2 to 0.4. The field, less the foreground's outline,
+    and the direction, that of the blips, are a scan's.
 
     Foreground: as of `bias`.
     """
@@ -165,13 +167,12 @@ def _unit_field(inside: Tensor, frame: Frame, table: Tensor, lobe: Tensor, like:
     places = [torch.arange(n_ro) + 0.5 - cut[0].start, torch.arange(n_pe + 1) - cut[1].start]
     powers, bumps = [], []
     for axis, place in enumerate(one.to(middle) for one in places):
-        u = (2 * place / frame.crop[axis] - 1).clamp(-1, 1)
-        powers.append(torch.stack([u**power for power in range(_ORDER + 1)]))
-        centre = middle[:, axis] + lobe[:, axis] * spread[:, axis]
-        away = (place - centre[:, None]) / (lobe[:, 2] * spread[:, axis])[:, None]
+        u = (place - middle[:, axis, None]) / (_RIM * spread[:, axis, None])
+        powers.append(torch.stack([u**power for power in range(_ORDER + 1)], dim=1))
+        away = (u - lobe[:, axis, None]) / lobe[:, 2, None]
         bumps.append((-0.5 * away.square()).exp())
     rows = [*(table.mT @ powers[0]).unbind(1), lobe[:, 3, None] * bumps[0]]
-    columns = [*powers[1].expand(len(table), -1, -1).unbind(1), bumps[1]]
+    columns = [*powers[1].unbind(1), bumps[1]]
     rows, columns = ([one.to(like) for one in ones] for ones in (rows, columns))
     f = rows[0][:, :, None] * columns[0][:, None]
     for row, column in zip(rows[1:], columns[1:], strict=True):

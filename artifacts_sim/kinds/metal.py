@@ -69,9 +69,10 @@ class Metal(Artifact):
     name: ClassVar[str] = "metal"
     knob: ClassVar[Knob] = Knob(
         name="radius_mm",
-        meaning="radius of the metal sphere in mm: clips and screws have 0.5 to 3",
-        physical=(0.5, 1.0, 2.0, 3.0, 5.0),
-        limit=10.0,
+        meaning="radius of the metal sphere in mm: a clip has 1, the head of a screw 4, that of a "
+        "hip prosthesis 14",
+        physical=(1.0, 2.0, 4.0, 8.0, 14.0),
+        limit=20.0,
     )
     stage: ClassVar[Stage] = Stage.OBJECT
     place: ClassVar[int] = 70
@@ -79,7 +80,7 @@ class Metal(Artifact):
 
     dchi_ppm: float = 182.0
     field_t: float = 1.5
-    te_ms: float = 10.0
+    te_ms: float = 5.0
     readout_hz_per_mm: float = 250.0
     voxel_mm: float = 2.0
 
