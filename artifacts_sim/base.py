@@ -229,12 +229,14 @@ class Artifact(ABC):
 def _plain(name: str, value: Any, default: Any) -> Any:
     """An option's value in the plain type of its default."""
     value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(default, tuple) and isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple(_plain(name, one, like) for one, like in zip(value, default, strict=False))
+    if isinstance(default, tuple):
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        check_option(name, value, f"{len(default)} numbers", several and len(value) == len(default))
+        return tuple(_plain(name, one, like) for one, like in zip(value, default, strict=True))
     if isinstance(default, float):
         number = isinstance(value, int | float) and not isinstance(value, bool)
         check_option(name, value, "a finite number", number and math.isfinite(value))
-        return float(value)
+        return value + 0.0  # of -0.0, too, 0.0
     if isinstance(default, bool):
         check_option(name, value, "true or false", isinstance(value, bool))
     return value

@@ -105,13 +105,18 @@ class Source:
         return np.frombuffer(digests, dtype="<u8").reshape(-1, _WORDS_PER_DIGEST).astype(np.uint64)
 
 
-def stream(seed: int, count: int) -> NDArray[np.uint64]:
-    """Return uniform 64-bit words, (count,): the first of the seed's own endless stream.
+def generator(seed: int) -> np.random.PCG64DXSM:
+    """Return the generator of a seed, of which all 64 bits count.
 
-    SFC64's raw output, which NumPy guarantees (NEP 19); keyed by all 64 bits of the seed, of
-    which the CPU generator of torch uses 32.
+    NumPy's PCG64DXSM: its raw output is guaranteed (NEP 19), and any place of the stream can be
+    jumped to, so that a device makes the same words side by side (`artifacts_sim.noise`).
     """
-    words: NDArray[np.uint64] = np.random.SFC64(int(seed) % 2**64).random_raw(count)
+    return np.random.PCG64DXSM(int(seed) % 2**64)
+
+
+def stream(seed: int, count: int) -> NDArray[np.uint64]:
+    """Return uniform 64-bit words, (count,): the first of the seed's own endless stream."""
+    words: NDArray[np.uint64] = generator(seed).random_raw(count)
     return words
 
 

@@ -22,6 +22,9 @@ LEVELS = (1, 2, 3, 4, 5)
 GRIDS = ("calibrated", "physical")
 """The grids that ship."""
 
+RECORD_FORMAT = {"format": "mrisweep-levels", "version": 1}
+"""What a record of calibrated levels begins with."""
+
 LevelKnobs = tuple[float | None, ...]
 """Knob values at levels 1, 2, ...; rising; None where the artifact does not reach the level."""
 
@@ -70,7 +73,7 @@ class Knob:
             )
         if isinstance(value, Tensor) and value.requires_grad:
             return value
-        return numbers if numbers.ndim else float(numbers)
+        return numbers + 0.0 if numbers.ndim else float(numbers) + 0.0  # -0.0 is 0.0
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class Grid:
             ArtifactError: Another format, or knob values that do not rise.
 
         """
-        if (record.get("format"), record.get("version")) != ("mrisweep-levels", 1):
+        if {key: record.get(key) for key in RECORD_FORMAT} != RECORD_FORMAT:
             raise ArtifactError(
                 "the levels were not written by `mrisweep calibrate`, version 1",
                 f"format {record.get('format')!r}, version {record.get('version')!r}",

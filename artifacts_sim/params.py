@@ -96,10 +96,10 @@ class Params:
             ArtifactError: A field is missing or unknown, or the draws differ in length.
 
         """
-        if set(record) != set(_FIELDS):
+        if not isinstance(record, Mapping) or set(record) != set(_FIELDS):
             raise ArtifactError(
                 f"the record of params does not have exactly the fields {', '.join(_FIELDS)}",
-                sorted(record),
+                sorted(record) if isinstance(record, Mapping) else f"{record!r:.100}",
                 "pass what `to_dict` gave",
             )
         draws = {name: np.asarray(values) for name, values in record["draws"].items()}

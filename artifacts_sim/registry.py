@@ -18,12 +18,16 @@ from artifacts_sim.kinds.elastic import Elastic
 from artifacts_sim.kinds.fat_shift import FatShift
 from artifacts_sim.kinds.ghosting import Ghosting
 from artifacts_sim.kinds.gibbs import Gibbs
+from artifacts_sim.kinds.low_field import LowField
 from artifacts_sim.kinds.metal import Metal
 from artifacts_sim.kinds.motion import Motion
+from artifacts_sim.kinds.noncentral_chi import NoncentralChi
 from artifacts_sim.kinds.nyquist_ghost import NyquistGhost
 from artifacts_sim.kinds.partial_fourier import PartialFourier
 from artifacts_sim.kinds.rician import Rician
 from artifacts_sim.kinds.spike import Spike
+from artifacts_sim.kinds.tissue_contrast import TissueContrast
+from artifacts_sim.kinds.tone_curve import ToneCurve
 from artifacts_sim.kinds.undersampling import Undersampling
 from artifacts_sim.kinds.wrap import Wrap
 from artifacts_sim.kinds.zipper import Zipper
@@ -183,6 +187,10 @@ for _artifact in (
     Contrast(),
     FatShift(),
     Wrap(),
+    NoncentralChi(),
+    ToneCurve(),
+    TissueContrast(),
+    LowField(),
     B0Distortion(),
     Metal(),
 ):

@@ -110,7 +110,13 @@ class ShiftParams:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Self:
-        """Undo `to_dict`."""
+        """Undo `to_dict`.
+
+        Raises:
+            ArtifactError: A record that `to_dict` does not write.
+
+        """
+        _check_record(record, ("batch", "groups"))
         groups = tuple(
             (np.array(group["slices"]), tuple(map(Params.from_dict, group["steps"])))
             for group in record["groups"]
@@ -342,7 +348,7 @@ def _number(weight: Any) -> float:
 def _check_record(record: Any, known: tuple[str, ...]) -> None:
     if not isinstance(record, Mapping) or set(record) != set(known):
         raise ArtifactError(
-            f"the record of a shift does not have exactly the fields {', '.join(known)}",
+            f"the record does not have exactly the fields {', '.join(known)}",
             f"{sorted(record) if isinstance(record, Mapping) else record!r:.100}",
             "pass what `to_dict` gave",
         )

@@ -86,7 +86,7 @@ def write_sweep(
             "space": {"train.lr": {"log": [1e-4, 1e-3]}},
         },
         "train": {"epochs": epochs},
-        "stress": {"artifacts": ["bias"], "levels": [3]},
+        "stress": {"artifacts": ["bias"], "levels": [3], "grid": "physical"},
         "cluster": {"trial": {"cpu": cpu}, "evaluator": {"cpu": 2 - trials * cpu}},
     }
     path.write_text(yaml.safe_dump(sweep))

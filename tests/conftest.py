@@ -28,6 +28,14 @@ def pytest_sessionstart() -> None:
         assert Path(sweep.__file__).resolve().is_relative_to(Path(wheel).resolve())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The user's cache is neither read nor written, nor by the processes that tests start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MRISWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def one_torch_thread() -> Iterator[None]:
     """Two cores are shared by Ray's workers and the tests; and sums keep their order."""
@@ -59,7 +67,9 @@ def trial_config(store: Store) -> TrialConfig:
         data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,)),
         model=ModelSettings(width=4, norm="group", dropout=0.1),
         train=TrainSettings(epochs=3, batch_size=16, lr=5e-3),
-        stress=StressSettings(artifacts=("rician", "bias"), levels=(1, 5), batch_size=16),
+        stress=StressSettings(
+            artifacts=("rician", "bias"), levels=(1, 5), grid="calibrated", batch_size=16
+        ),
     )
 
 

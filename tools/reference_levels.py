@@ -16,14 +16,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from artifacts_sim.levels import calibrated_record
 from sweep.api.calibrate import calibrate_store
-from sweep.api.reference import ReferencePlan
 from sweep.core.errors import UserError
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
+from sweep.learn.reference import ReferencePlan
 from sweep.store import Store
 from sweep.store.splits import SplitAssigner
 
@@ -54,7 +52,11 @@ def reference_plan() -> ReferencePlan:
     """Which of the store's slices the levels were calibrated on."""
     made = calibrated_record()["reference"]
     return ReferencePlan(
-        tuple(made["split"]), made["slices"], made["held_out_slices"], made["seed"]
+        tuple(made["split"]),
+        made["slices"],
+        made["held_out_slices"],
+        made["seed"],
+        normalize="none",  # they are for whoever has images, not for one classifier's inputs
     )
 
 
@@ -95,7 +97,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.check and options.out is None:
         parser.error("nothing to do; give --check, --out or both")
-    torch.set_num_threads(1)
     try:
         return _run(options)
     except UserError as error:

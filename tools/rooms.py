@@ -56,11 +56,12 @@ class Room:
 ROOMS = (
     Room(
         "artifacts_sim: words",
-        {"torch": ("artifacts_sim.checks",)},
+        {"torch": tuple(map("artifacts_sim.{}".format, ("checks", "levels", "noise", "params")))},
         tuple(
-            f"artifacts_sim.{name}" for name in ("errors", "params", "keyed", "levels", "checks")
+            f"artifacts_sim.{name}"
+            for name in ("errors", "params", "keyed", "noise", "levels", "checks")
         ),
-        "Errors, parameters, keyed draws, levels and checks of the artifacts.",
+        "Errors, parameters, keyed draws, noise, levels and checks of the artifacts.",
     ),
     Room("artifacts_sim.acquisition", {"torch": ("artifacts_sim.acquisition",)}),
     Room(
@@ -70,7 +71,7 @@ ROOMS = (
     ),
     Room("artifacts_sim.kinds", {"torch": ("artifacts_sim.kinds",)}),
     Room("artifacts_sim.calibration", {"torch": ("artifacts_sim.calibration",)}),
-    Room("artifacts_sim", {"torch": ("artifacts_sim.shifts",)}),
+    Room("artifacts_sim", {"torch": ("artifacts_sim.shifts", "artifacts_sim.transform")}),
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
     Room("sweep.metrics"),

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import torch
@@ -18,15 +18,15 @@ def eager(work: Callable[Given, Result]) -> Callable[Given, Result]:
     returns other pixels. `torch.compiler.disable` imports the compiler, which takes seconds;
     therefore it is asked only once something else has imported it.
     """
-
-    @cache
-    def disabled() -> Callable[..., Any]:
-        return torch.compiler.disable(work)  # type: ignore[no-any-return, no-untyped-call]
+    disabled: list[Callable[..., Any]] = []
 
     @wraps(work)
     def run(*args: Given.args, **named: Given.kwargs) -> Result:
-        chosen = disabled() if "torch._dynamo" in sys.modules else work
-        result: Result = chosen(*args, **named)
+        if "torch._dynamo" not in sys.modules:
+            return work(*args, **named)
+        if not disabled:
+            disabled.append(torch.compiler.disable(work))  # type: ignore[no-untyped-call]
+        result: Result = disabled[0](*args, **named)
         return result
 
     run._torchdynamo_disable = True  # type: ignore[attr-defined]

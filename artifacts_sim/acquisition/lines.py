@@ -59,16 +59,16 @@ def weigh_lines(half: Tensor, weight: Factor) -> Tensor:
     im = torch.fft.irfft(half.mul_(_on_lines(imag, half)), n=weight.shape[-1])
     if not stays_real.any():
         return re.square_().addcmul_(im, im).sqrt_()
-    y: Tensor = (
-        re.square().addcmul_(im, im).sqrt_()
-    )  # may underflow; a slice that stays real must not
-    shown: Tensor = torch.where(stays_real.to(re.device)[:, None, None], re.abs_(), y)
+    # Squares may underflow; a slice that stays real must not.
+    power: Tensor = re.square().addcmul_(im, im)
+    shown: Tensor = torch.where(stays_real.to(re.device)[:, None, None], re.abs_(), power.sqrt_())
     return shown
 
 
 def in_fft_order(factor: Factor) -> Factor:
     """Put DC first: (B, N)."""
-    return torch.fft.ifftshift(factor, dim=-1)
+    shifted: Factor = torch.fft.ifftshift(factor, dim=-1)
+    return shifted
 
 
 def hermitian_parts(weight: Factor) -> tuple[Factor, Factor]:

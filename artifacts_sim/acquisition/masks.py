@@ -74,13 +74,24 @@ class Mask(Operator):
             x = x + 0j
         lines = torch.fft.fft(x) if x.is_complex() else torch.fft.rfft(x)
         if self.ro is not None:
-            ro = on_device(in_fft_order(self.ro), x)[:, :, None]
-            lines = torch.fft.ifft(torch.fft.fft(lines, dim=RO).mul_(ro), dim=RO).contiguous()
+            lines = _along_readout(lines, on_device(in_fft_order(self.ro), x)[:, :, None])
         if not x.is_complex():
             return weigh_lines(lines, self.pe)
         lines.mul_(on_device(in_fft_order(self.pe), x)[:, None, :])
         y: Tensor = torch.fft.ifft(lines).abs()
         return y
+
+
+def _along_readout(lines: Tensor, ro: Tensor) -> Tensor:
+    """Multiply the spectra along RO, (B, RO, C), by a factor in the FFT's order, (B, RO, 1).
+
+    On CPUs one slice at a time: some round the columns of a batch otherwise than those of a slice.
+    """
+    parts = [slice(i, i + 1) for i in range(len(lines))] if lines.is_cpu else [slice(None)]
+    for part in parts:
+        spectrum = torch.fft.fft(lines[part], dim=RO).mul_(ro[part if len(ro) > 1 else slice(None)])
+        lines[part] = torch.fft.ifft(spectrum, dim=RO)
+    return lines
 
 
 def _factor(kept: Kept) -> Factor:

@@ -213,7 +213,9 @@ class _Given:
         on_object = [a.name for a, _ in steps if a.stages[0] < Stage.LINES]
         check_whole_object(self.frame.acquired, on_object)
         return reduce(
-            lambda frame, step: step[0].encodes(float(step[1].knobs[0]), frame), steps, self.frame
+            lambda frame, step: step[0].encodes(float(step[1].knobs[0].detach()), frame),
+            steps,
+            self.frame,
         )
 
     def _signal(self) -> Signal:
@@ -318,7 +320,7 @@ def _alike(steps: Sequence[Step], batch: int) -> list[tuple[NDArray[np.int64], l
 
 def _kinds(artifact: Maker, params: Params) -> list[float]:
     """A number for each slice, the same where its step is of one kind; 0 where it does nothing."""
-    knobs: list[float] = params.knobs.tolist()
+    knobs: list[float] = params.knobs.detach().tolist()
     if artifact.stages[0] == Stage.ENCODING:
         return knobs
     return [float(bool(knob) or params.records_gradients) for knob in knobs]

@@ -1,27 +1,30 @@
 """Levels of equal similarity: the knob values at which an artifact reaches given mean SSIMs.
 
-Equal SSIM is not equal diagnostic damage: the PSNR is reported beside it.
+Equal SSIM is not equal diagnostic damage: the PSNR is reported beside it, and the SSIM over what
+the chosen measure does not look at.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from artifacts_sim.base import Artifact
 from artifacts_sim.calibration.bootstrap import knob_intervals
-from artifacts_sim.calibration.curve import Curve, Slices, measure
-from artifacts_sim.calibration.ssim import MEASURE
+from artifacts_sim.calibration.curve import Curve, Reference, likeness
+from artifacts_sim.calibration.ssim import MEASURES, Measure
 from artifacts_sim.errors import ArtifactError
+from artifacts_sim.levels import RECORD_FORMAT
 
 TARGETS = (0.95, 0.90, 0.80, 0.70, 0.60)
-"""Mean foreground SSIM of levels 1 to 5."""
+"""Mean SSIM of levels 1 to 5."""
 
 _CLOSE = 2e-3  # to the target; nearer is below what the choice of slices decides
 _REACHED = 0.02  # under half of the least step between targets, so that no value serves two
-_MOST_STEPS = 16  # of a bisection
+_MOST_STEPS = 40  # towards one target; a smooth curve takes two or three
+_ENOUGH_STEPS = 6  # after which an end within _REACHED will do
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,9 @@ class Level:
         knob: The value that reaches it; None where none does.
         interval: The interval of the knob: 95 %, bootstrap over patients; a resample that does not
             reach the target counts as the knob's limit.
-        ssim: Mean over the reference, measured at the knob.
-        held_out_ssim: Mean over slices of other patients, with another seed.
+        ssim: Mean over the reference, measured at the knob, by the measure that was chosen.
+        held_out_ssim: Mean over slices of other patients, with another seed, by the same measure.
+        other_ssim: As `ssim`, by the other measure.
         psnr_db: Over the reference's foreground, peak = the slice's maximum.
         missing: Why there is no knob, in words; else empty.
 
@@ -45,6 +49,7 @@ class Level:
     interval: tuple[float, float] | None = None
     ssim: float | None = None
     held_out_ssim: float | None = None
+    other_ssim: float | None = None
     psnr_db: float | None = None
     missing: str = ""
 
@@ -74,22 +79,55 @@ class Calibration:
             "interval": [_rounded_pair(level.interval) for level in self.levels],
             "ssim": [_rounded(level.ssim) for level in self.levels],
             "held_out_ssim": [_rounded(level.held_out_ssim) for level in self.levels],
+            "other_ssim": [_rounded(level.other_ssim) for level in self.levels],
             "psnr_db": [_rounded(level.psnr_db) for level in self.levels],
+            "missing": [level.missing for level in self.levels],
+            "evaluations": self.evaluations,
         }
 
+    @classmethod
+    def from_dict(cls, artifact: str, written: Mapping[str, Any]) -> Self:
+        """Read what `to_dict` writes.
 
-def calibrate(art: Artifact, reference: Slices, held_out: Slices, seed: int) -> Calibration:
+        Raises:
+            LookupError, TypeError, ValueError: It is something else.
+
+        """
+        columns = (
+            written[name]
+            for name in ("values", "interval", "ssim", "held_out_ssim", "other_ssim", "psnr_db")
+        )
+        levels = tuple(
+            Level(target, knob, interval and (interval[0], interval[1]), *rest)
+            for target, knob, interval, *rest in zip(
+                TARGETS, *columns, written["missing"], strict=True
+            )
+        )
+        return cls(artifact, written["knob"], levels, written["evaluations"])
+
+
+def calibrate(
+    art: Artifact,
+    reference: Reference,
+    held_out: Reference,
+    seed: int,
+    measure: Measure = "foreground",
+    told: Callable[[], None] = lambda: None,
+) -> Calibration:
     """Find the knob values of one artifact's levels.
 
-    The mean SSIM over the reference is measured on a grid of knob values, then between them by
-    bisection, with the same draws everywhere. Where it does not fall, the nearest falling curve
-    decides. A level that no accepted knob value reaches is missing, never extrapolated.
+    The mean SSIM over the reference is measured at a few knob values from the limit downwards,
+    then between them, nearer and nearer to each target, with the same draws everywhere. Where it
+    does not fall, a finer grid of knob values is measured, and the nearest falling curve decides.
+    A level that no accepted knob value reaches is missing, never extrapolated.
 
     Args:
         art: The artifact.
         reference: Slices of at least two patients.
         held_out: Slices of other patients, to check the levels on.
         seed: The seed of the artifact's draws; the held-out slices use seed + 1.
+        measure: Where SSIM counts.
+        told: Called after every knob value that was measured; what it raises ends the search.
 
     Raises:
         ArtifactError: Fewer than two patients, a patient on both sides, an empty slice, or images
@@ -97,43 +135,66 @@ def calibrate(art: Artifact, reference: Slices, held_out: Slices, seed: int) -> 
 
     """
     _check_patients(reference, held_out)
-    curve = Curve(art, reference, seed)
+    curve = Curve(art, reference, seed, measure, max(TARGETS), told)
     for target in TARGETS:
         _approach(curve, target)
+    if np.diff(curve.mean_ssim).max() > _REACHED / 2:
+        curve.look_closer()
+        for target in TARGETS:
+            _approach(curve, target)
     intervals = knob_intervals(curve.knobs, curve.ssim, reference.patients, TARGETS, seed)
-    levels = []
+    levels, highest = [], 0.0
     for target, interval in zip(TARGETS, intervals, strict=True):
-        knob, missing = _reaching(curve, target)
+        knob, missing = _reaching(curve, target, highest)
         if knob is None:
             levels.append(Level(target, missing=missing))
             continue
-        check = measure(art, held_out, knob, seed + 1)
-        found = curve.at(knob)
+        highest = knob
+        check, found = likeness(art, held_out, knob, seed + 1), curve.at(knob)
+        told()
         levels.append(
-            Level(target, knob, interval, found.mean_ssim, check.mean_ssim, found.psnr_db)
+            Level(
+                target,
+                knob,
+                interval,
+                ssim=found.mean_ssim(measure),
+                held_out_ssim=check.mean_ssim(measure),
+                other_ssim=found.mean_ssim(other(measure)),
+                psnr_db=found.psnr_db,
+            )
         )
     return Calibration(art.name, art.knob.name, tuple(levels), curve.evaluations)
 
 
-def record(calibrations: Iterable[Calibration], reference: Mapping[str, Any]) -> dict[str, Any]:
+def other(measure: Measure) -> Measure:
+    """Return the measure that is reported beside the chosen one."""
+    return "whole" if measure == "foreground" else "foreground"
+
+
+def record(
+    calibrations: Iterable[Calibration],
+    reference: Mapping[str, Any],
+    measure: Measure = "foreground",
+) -> dict[str, Any]:
     """Write calibrations as plain JSON values.
 
     Args:
         calibrations: One for each artifact.
         reference: What they were measured on.
+        measure: Where SSIM counted.
 
     """
     return {
-        "format": "mrisweep-levels",
-        "version": 1,
-        "measure": MEASURE,
+        **RECORD_FORMAT,
+        "measure": MEASURES[measure],
+        "other_measure": MEASURES[other(measure)],
         "targets": list(TARGETS),
         "reference": dict(reference),
         "artifacts": {one.artifact: one.to_dict() for one in calibrations},
     }
 
 
-def _check_patients(reference: Slices, held_out: Slices) -> None:
+def _check_patients(reference: Reference, held_out: Reference) -> None:
     patients = set(reference.patients)
     if len(patients) < 2 or not held_out.patients:
         raise ArtifactError(
@@ -151,30 +212,52 @@ def _check_patients(reference: Slices, held_out: Slices) -> None:
 
 
 def _approach(curve: Curve, target: float) -> None:
-    """Halve the bracket around a target until an end is close or the knob cannot be told apart."""
-    for _ in range(_MOST_STEPS):
+    """Narrow the bracket around a target until an end is close or the knob cannot be told apart.
+
+    The next knob value lies on the power law through both ends, near which the similarity falls:
+    1 - SSIM = c knob^p. Where that did not halve the bracket, as at a step, the middle is next.
+    """
+    width = np.inf
+    for step in range(_MOST_STEPS):
         fit, knobs = curve.fit(), curve.knobs
         if fit[-1] > target:
             return
         below = _first_below(fit, target)
-        low, high = knobs[below - 1], knobs[below]
-        middle = curve.rounded(float(np.sqrt(low * high)) if low > 0 else high / 2)
-        if np.abs(fit[below - 1 : below + 1] - target).min() <= _CLOSE or middle in (low, high):
+        ends = slice(below - 1, below + 1)
+        gap, (low, high) = np.abs(fit[ends] - target).min(), knobs[ends].tolist()
+        before, width = width, np.log(high / low) if low > 0 else np.inf
+        middle = float(np.sqrt(low * high)) if low > 0 else high / 2
+        if width <= before / 2 and width < np.inf:
+            middle = _on_power_law((low, high), 1 - fit[ends], 1 - target) or middle
+        found = curve.rounded(middle)
+        if gap <= _CLOSE or (step >= _ENOUGH_STEPS and gap <= _REACHED) or found in (low, high):
             return
-        curve.measure_at(middle)
+        curve.measure_at(found)
 
 
-def _reaching(curve: Curve, target: float) -> tuple[float | None, str]:
-    """Return the knob whose fit is nearest to a target; or None, and why there is none.
+def _on_power_law(
+    knobs: tuple[float, float], lost: NDArray[np.float64], target: float
+) -> float | None:
+    """The knob at which the power law through two points loses the target; None without one."""
+    if not 0 < lost[0] < lost[1]:
+        return None
+    share = np.log(target / lost[0]) / np.log(lost[1] / lost[0])
+    return float(knobs[0] * (knobs[1] / knobs[0]) ** share)
 
-    Of several knobs that fit alike, take the one whose own SSIM is nearest.
+
+def _reaching(curve: Curve, target: float, above: float) -> tuple[float | None, str]:
+    """Return the knob above another whose fit is nearest to a target; or None, and why.
+
+    What is measured there is near the target, too. Of several knobs that fit alike, take the one
+    whose own SSIM is nearest.
     """
-    fit, knobs, measured = curve.fit(), curve.knobs, curve.ssim.mean(axis=1)
+    fit, knobs, measured = curve.fit(), curve.knobs, curve.mean_ssim
     if fit[-1] > target + _CLOSE:
         return None, f"at its limit {knobs[-1]:.4g} the SSIM is {fit[-1]:.2f}"
-    at = min(range(len(fit)), key=lambda i: (abs(fit[i] - target), abs(measured[i] - target)))
-    if abs(fit[at] - target) <= _REACHED:
-        return float(knobs[at]), ""
+    gaps, own = np.abs(fit - target), np.abs(measured - target)
+    near = np.flatnonzero((own <= _REACHED) & (knobs > above)).tolist()
+    if near:
+        return float(knobs[min(near, key=lambda i: (gaps[i], own[i]))]), ""
     below = _first_below(fit, target)
     return None, (
         f"between {knobs[below - 1]:.4g} and {knobs[below]:.4g} the SSIM falls at once from "

@@ -1,9 +1,10 @@
 """How one artifact's similarity falls as its knob rises, measured on reference slices."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -13,18 +14,57 @@ from torch import Tensor
 from artifacts_sim.acquisition.geometry import Geometry
 from artifacts_sim.base import Artifact
 from artifacts_sim.calibration.isotonic import falling_fit
-from artifacts_sim.calibration.ssim import foreground, mean_squared_error, mean_ssim
+from artifacts_sim.calibration.ssim import Measure, both_ssims, foreground, mean_squared_error
 from artifacts_sim.errors import ArtifactError
-from artifacts_sim.params import Params
 
-_PIXELS_AT_ONCE = 2 * 256 * 256  # intermediates of more pixels fall out of a core's cache
+PIXELS_AT_ONCE = 2 * 256 * 256
+"""Pixels of a part: intermediates of more fall out of a core's cache."""
+
 _DIGITS = 4  # of a knob value; whatever is measured is measured at the rounded value
-_GRID_POINTS = 25  # two to each doubling, down to limit / 4096
+_STRIDE, _LEAST = 4.0, 4.0**-6  # the first look: from the limit down, to this part of it
+_GRID_POINTS = 25
+
+
+class Part(Protocol):
+    """A few slices that are damaged and compared at once."""
+
+    @property
+    def clean(self) -> Tensor:
+        """(B, H, W) float32 magnitude, none of them empty."""
+        ...
+
+    @property
+    def foreground(self) -> Tensor:
+        """(B, H, W) bool, as `ssim.foreground` gives it."""
+        ...
+
+    def damaged(self, art: Artifact, knob: float, seed: int) -> Tensor:
+        """(B, H, W) what the artifact makes of them, in the intensities of `clean`."""
+        ...
+
+
+class Reference(Protocol):
+    """Slices to measure on, whatever signal they are kept as."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """B names, from which the artifacts' draws come."""
+        ...
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """B names; whose slice it is."""
+        ...
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """All slices in their order, a few at a time."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
 class Slices:
-    """Slices to measure on.
+    """Magnitude images to measure on, as they are.
 
     Attributes:
         images: (B, H, W) float32 magnitude, none of them empty.
@@ -58,85 +98,133 @@ class Slices:
             )
 
     @cached_property
+    def parts(self) -> tuple["_ImagePart", ...]:
+        """See `Reference.parts`."""
+        count = len(self.keys)
+        step = max(1, PIXELS_AT_ONCE // self.images[:1].numel()) if count else 1
+        places = [slice(start, start + step) for start in range(0, count, step)]
+        sizes = self.pixel_mm or (None,) * count
+        return tuple(_ImagePart(self.images[at], self.keys[at], sizes[at]) for at in places)
+
+
+@dataclass(frozen=True, eq=False)
+class _ImagePart:
+    clean: Tensor
+    keys: tuple[str, ...]
+    pixel_mm: tuple[tuple[float, float] | None, ...]
+
+    @cached_property
     def foreground(self) -> Tensor:
-        """Where similarity counts: (B, H, W) bool."""
-        return foreground(self.images)
+        return foreground(self.clean)
+
+    def damaged(self, art: Artifact, knob: float, seed: int) -> Tensor:
+        """Apply to all slices at once where their pixels are alike, else one by one."""
+        params = art.sample(knob=knob, keys=list(self.keys), seed=seed)
+        if len(set(self.pixel_mm)) == 1:
+            return art.apply(self.clean, params, Geometry(pixel_mm=self.pixel_mm[0]))
+        one_by_one = (
+            art.apply(self.clean[i : i + 1], params[i : i + 1], Geometry(pixel_mm=size))
+            for i, size in enumerate(self.pixel_mm)
+        )
+        return torch.cat(list(one_by_one))
 
 
 class Likeness(NamedTuple):
-    """How near damaged slices are to the clean ones, over the foreground.
+    """How near damaged slices are to the clean ones.
 
     Attributes:
-        ssim: (B,) float64.
-        squared_error: (B,) float64, of the slice's squared maximum.
+        foreground: (B,) float64, SSIM over the foreground.
+        whole: (B,) float64, SSIM over all pixels.
+        squared_error: (B,) float64, over the foreground, of the slice's squared maximum.
 
     """
 
-    ssim: NDArray[np.float64]
+    foreground: NDArray[np.float64]
+    whole: NDArray[np.float64]
     squared_error: NDArray[np.float64]
 
-    @property
-    def mean_ssim(self) -> float:
-        """Mean over the slices."""
-        return float(self.ssim.mean())
+    def ssim(self, measure: Measure) -> NDArray[np.float64]:
+        """(B,) by one of the measures."""
+        return self.foreground if measure == "foreground" else self.whole
+
+    def mean_ssim(self, measure: Measure) -> float:
+        """Mean over the slices, whatever their order."""
+        return _mean(self.ssim(measure))
 
     @property
     def psnr_db(self) -> float:
         """Peak signal-to-noise ratio, of the mean squared error over the slices."""
-        return float(-10 * np.log10(self.squared_error.mean()))
+        return float(-10 * np.log10(_mean(self.squared_error)))
 
 
-def measure(art: Artifact, slices: Slices, knob: float, seed: int) -> Likeness:
+def _mean(values: NDArray[np.float64]) -> float:
+    return math.fsum(values.tolist()) / len(values)
+
+
+def likeness(art: Artifact, reference: Reference, knob: float, seed: int) -> Likeness:
     """Damage every slice at a knob value, a few at a time, and compare it with its clean self."""
-    step = max(1, _PIXELS_AT_ONCE // slices.images[0].numel())
-    parts = [slice(start, start + step) for start in range(0, len(slices.keys), step)]
-    return Likeness(
-        *np.concatenate([_measure_part(art, slices, part, knob, seed) for part in parts], axis=1)
-    )
+    compared = [_compare(art, part, knob, seed) for part in reference.parts]
+    return Likeness(*np.concatenate(compared, axis=1))
 
 
-def _measure_part(
-    art: Artifact, slices: Slices, part: slice, knob: float, seed: int
-) -> NDArray[np.float64]:
-    clean, mask = slices.images[part], slices.foreground[part]
-    params = art.sample(knob=knob, keys=list(slices.keys[part]), seed=seed)
-    damaged = _damaged(art, clean, params, slices.pixel_mm[part] or (None,))
-    compared = (mean_ssim(clean, damaged, mask), mean_squared_error(clean, damaged, mask))
-    numbers: NDArray[np.float64] = torch.stack(compared).cpu().numpy()
+def _compare(art: Artifact, part: Part, knob: float, seed: int) -> NDArray[np.float64]:
+    clean, mask = part.clean, part.foreground
+    damaged = part.damaged(art, knob, seed)
+    ssims = both_ssims(clean, damaged, mask)
+    numbers: NDArray[np.float64] = torch.stack(
+        [*ssims, mean_squared_error(clean, damaged, mask)]
+    ).numpy(force=True)
     return numbers
-
-
-def _damaged(
-    art: Artifact, clean: Tensor, params: Params, pixel_mm: Sequence[tuple[float, float] | None]
-) -> Tensor:
-    """Apply to all slices at once where their pixels are alike, else one by one."""
-    if len(set(pixel_mm)) == 1:
-        return art.apply(clean, params, Geometry(pixel_mm=pixel_mm[0]))
-    one_by_one = (
-        art.apply(clean[i : i + 1], params[i : i + 1], Geometry(pixel_mm=size))
-        for i, size in enumerate(pixel_mm)
-    )
-    return torch.cat(list(one_by_one))
 
 
 class Curve:
     """Similarity over the knob: measured where asked, with the same draws at every knob value.
 
-    It starts with the identity at knob 0 and a geometric grid up to the knob's limit.
+    It starts with the identity at knob 0, and a first look from the knob's limit downwards, each
+    time at a quarter, until the similarity is above all that is asked for. `look_closer` has more.
+
+    Args:
+        art: The artifact.
+        reference: The slices.
+        seed: The seed of the artifact's draws.
+        measure: The similarity.
+        highest: The greatest mean SSIM that will be asked for.
+        told: Called after every knob value that was measured.
+
     """
 
-    def __init__(self, art: Artifact, slices: Slices, seed: int) -> None:
-        self._art, self._slices, self._seed = art, slices, seed
-        identity = Likeness(np.ones(len(slices.keys)), np.zeros(len(slices.keys)))
-        self._measured: dict[float, Likeness] = {0.0: identity}
-        for place in range(_GRID_POINTS):
-            self.measure_at(art.knob.limit * 2.0 ** (-place / 2))
+    def __init__(
+        self,
+        art: Artifact,
+        reference: Reference,
+        seed: int,
+        measure: Measure,
+        highest: float,
+        told: Callable[[], None],
+    ) -> None:
+        self._art, self._reference, self._seed, self._told = art, reference, seed, told
+        self.measure: Measure = measure
+        ones = np.ones(len(reference.keys))
+        self._measured: dict[float, Likeness] = {0.0: Likeness(ones, ones, np.zeros_like(ones))}
+        part = 1.0
+        while part >= _LEAST:
+            knob = self.measure_at(art.knob.limit * part)
+            if self._measured[knob].mean_ssim(measure) > highest:
+                break
+            part /= _STRIDE
 
-    def measure_at(self, knob: float) -> None:
-        """Add a point, at the knob value rounded to four digits."""
+    def look_closer(self) -> None:
+        """Measure at two points to each doubling, down to limit / 4096."""
+        for place in range(_GRID_POINTS):
+            self.measure_at(self._art.knob.limit * 2.0 ** (-place / 2))
+
+    def measure_at(self, knob: float) -> float:
+        """Add a point, at the knob value rounded to four digits, which is returned."""
         knob = self.rounded(knob)
         if knob not in self._measured:
-            self._measured[knob] = measure(self._art, self._slices, knob, self._seed)
+            self._measured[knob] = likeness(self._art, self._reference, knob, self._seed)
+            self._told()
+        return knob
 
     def rounded(self, knob: float) -> float:
         """Round to four significant digits, and not beyond the limit."""
@@ -159,8 +247,13 @@ class Curve:
     @property
     def ssim(self) -> NDArray[np.float64]:
         """SSIM of every slice at every knob value: (K, B)."""
-        return np.stack([self._measured[knob].ssim for knob in sorted(self._measured)])
+        return np.stack([self._measured[knob].ssim(self.measure) for knob in self.knobs.tolist()])
+
+    @property
+    def mean_ssim(self) -> NDArray[np.float64]:
+        """Mean SSIM at every knob value: (K,)."""
+        return np.array([self._measured[knob].mean_ssim(self.measure) for knob in self.knobs])
 
     def fit(self) -> NDArray[np.float64]:
         """Mean SSIM at every knob value, as the nearest curve that does not rise: (K,)."""
-        return falling_fit(self.ssim.mean(axis=1))
+        return falling_fit(self.mean_ssim)

@@ -1,17 +1,26 @@
-"""Structural similarity of a damaged slice to its clean self, over the foreground."""
+"""Structural similarity of a damaged slice to its clean self, over the foreground or all of it."""
 
 import math
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from artifacts_sim.errors import ArtifactError
 
-MEASURE = (
+Measure = Literal["foreground", "whole"]
+"""Where SSIM counts."""
+
+_SSIM = (
     "mean over the slices of the SSIM of Wang et al. 2004 (Gaussian window of 1.5 pixels, 11 x 11, "
-    "K1 = 0.01, K2 = 0.03, data range = the clean slice's maximum), averaged over the foreground "
-    "(pixels above 0.1 of the clean slice's 99th percentile)"
+    "K1 = 0.01, K2 = 0.03, data range = the clean slice's maximum), averaged over "
 )
+MEASURES: dict[Measure, str] = {
+    "foreground": f"{_SSIM}the foreground (pixels above 0.1 of the clean slice's 99th percentile)",
+    "whole": f"{_SSIM}all pixels, the background too",
+}
+"""Each measure in words."""
+
 _SIGMA, _RADIUS = 1.5, 5  # pixels
 _C1, _C2 = 0.01**2, 0.03**2  # of the squared data range
 _FOREGROUND_FRACTION, _FOREGROUND_QUANTILE = 0.1, 0.99
@@ -86,6 +95,22 @@ def mean_ssim(clean: Tensor, damaged: Tensor, mask: Tensor) -> Tensor:
 
     """
     return _mean(ssim_map(clean, damaged, clean.amax(dim=(1, 2))), mask)
+
+
+def both_ssims(clean: Tensor, damaged: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """SSIM of each slice by both measures, from one map: over a mask, and over all pixels.
+
+    Args:
+        clean: (B, H, W) float magnitude.
+        damaged: Like clean.
+        mask: (B, H, W) bool, as `foreground(clean)` gives it.
+
+    Returns:
+        (B,) float64 twice.
+
+    """
+    values = ssim_map(clean, damaged, clean.amax(dim=(1, 2)))
+    return _mean(values, mask), values.mean(dim=(1, 2), dtype=torch.float64)
 
 
 def mean_squared_error(clean: Tensor, damaged: Tensor, mask: Tensor) -> Tensor:

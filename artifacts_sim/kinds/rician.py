@@ -13,8 +13,9 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.keyed import Source, stream
+from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Knob
+from artifacts_sim.noise import circular_normal
 from artifacts_sim.params import Draws
 
 
@@ -72,19 +73,18 @@ class _Noise(Operator):
 
     def _field(self, signal: Signal) -> Tensor:
         """White complex noise in the image, (B, coil, RO, PE)."""
-        noise = torch.from_numpy(_noise(self.seeds, signal.data.shape[1:]))
-        radius, half_angle = noise.to(signal.scene.peak)
-        return torch.polar(radius, 2 * half_angle) * self._sigma(signal)[:, None, None, None]
+        sigma = self._sigma(signal)
+        radius, half_angle = circular_normal(self.seeds, signal.data.shape[1:], sigma.device)
+        return torch.polar(radius, 2 * half_angle) * sigma[:, None, None, None]
 
     def render(self, signal: Signal) -> Tensor:
         """Without phase, the noise's radius and angle give the magnitude by themselves."""
         x = signal.plain()
         if x is None or not signal.all_measured:
             return super().render(signal)
-        noise = _noise(self.seeds, x.shape[1:])
-        np.cos(noise[1], out=noise[1])
-        radius, cosine = torch.from_numpy(noise).to(x)
-        return _magnitude(x, radius.mul_(self._sigma(signal)[:, None, None]), cosine)
+        radius, half_angle = circular_normal(self.seeds, x.shape[1:], x.device)
+        radius = radius.mul_(self._sigma(signal)[:, None, None].to(radius)).to(x)
+        return _magnitude(x, radius, half_angle.cos_().to(x))
 
 
 def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
@@ -101,27 +101,3 @@ def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
     """
     overlap = cosine.square_().mul_(t)
     return (x - t).square_().addcmul_(x, overlap, value=4).sqrt_()
-
-
-def _noise(seeds: NDArray[np.int64], shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Circular complex normal noise as radius and half its angle: (2, B, *shape) float32.
-
-    Drawn on the CPU whatever the device, so that every device sees the same noise.
-    """
-    noise = np.empty((2, len(seeds), *shape), dtype=np.float32)
-    for index, seed in enumerate(seeds):
-        _fill(noise[0, index], noise[1, index], int(seed))
-    return noise
-
-
-def _fill(radius: NDArray[np.float32], half_angle: NDArray[np.float32], seed: int) -> None:
-    """Box and Muller's transform, one random word per pixel: cheaper than two normal fields."""
-    bits = stream(seed, radius.size).view(np.int32).reshape(2, *radius.shape)
-    np.abs(bits[0], out=radius, dtype=np.float32)
-    radius += 0.5  # u in (0, 1], so that its logarithm is finite
-    radius *= 2.0**-31
-    np.log(radius, out=radius)
-    radius *= -2
-    np.sqrt(radius, out=radius)
-    np.copyto(half_angle, bits[1])
-    half_angle *= np.pi * 2.0**-32  # in [-pi / 2, pi / 2)

@@ -35,7 +35,7 @@ class Wrap(Artifact):
         name="fov_reduction_fraction",
         meaning="part of the phase-encode field of view that is cut away",
         physical=(0.1, 0.2, 0.3, 0.4, 0.5),
-        limit=0.5,
+        limit=0.75,
     )
     stage: ClassVar[Stage] = Stage.ENCODING
 

@@ -1,5 +1,6 @@
 """What a sweep will cost, from a few steps measured on this machine."""
 
+import dataclasses
 import tempfile
 import time
 from dataclasses import dataclass
@@ -7,11 +8,14 @@ from pathlib import Path
 
 import torch
 
-from sweep.config.levels import unreached
+import artifacts_sim
+from sweep.api.preflight import used_artifacts
+from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
 from sweep.core.text import clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder, EpochStats
+from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.stress import cells_of, predict
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
@@ -31,6 +35,7 @@ class Cost:
         slices: Training and validation slices.
         cells: Distributions that an epoch is scored on.
         unreached: Distributions that were asked for and that no severity makes.
+        levels: What is to be said of the levels, a line each.
 
     """
 
@@ -41,6 +46,7 @@ class Cost:
     slices: tuple[int, int]
     cells: int
     unreached: tuple[str, ...]
+    levels: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For people."""
@@ -49,7 +55,7 @@ class Cost:
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
-            f"{self._left_out()}"
+            f"{self._left_out()}{self._levels()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one; early "
             f"stopping makes it shorter"
@@ -58,6 +64,9 @@ class Cost:
     def _left_out(self) -> str:
         named = ", ".join(self.unreached)
         return f"left out     {named}: no severity reaches that level\n" if named else ""
+
+    def _levels(self) -> str:
+        return "".join(f"levels       {line}\n" for line in self.levels)
 
 
 def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
@@ -68,7 +77,11 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         store: Its data.
         concurrent: Trials at a time.
 
+    Raises:
+        UserError: The levels cannot be calibrated, or an artifact reaches none of those asked for.
+
     """
+    config, levels = _with_stand_ins(config, store)
     torch.set_num_threads(config.cluster.trial.threads)
     trainer = Trainer(config.trial({}), store)
     train_s = _train_seconds(trainer)
@@ -85,7 +98,41 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
         unreached=unreached(config.stress),
+        levels=levels,
     )
+
+
+def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, tuple[str, ...]]:
+    """The sweep with a knob value at every level, and what is to be said of them.
+
+    Nothing is calibrated: what is not known from before has its physical levels here, which cost
+    as much.
+    """
+    remark = foreign_grid(config.stress, config.data, store)
+    missing = uncalibrated(config.stress, used_artifacts(config))
+    if not missing:
+        return config, (remark,) if remark else ()
+    plan = plan_of(config.data, config.stress)
+    chosen = chosen_for(store, plan)
+    known = cached_levels(store, plan, missing)
+    knobs = {
+        name: tuple(level.knob for level in known[name].levels)
+        if name in known
+        else artifacts_sim.get(name).knob.physical
+        for name in missing
+    }
+    new = [name for name in missing if name not in known]
+    lines = []
+    if known:
+        lines.append(f"of {', '.join(known)} as calibrated before on the same slices")
+    if new:
+        count, patients = len(chosen.reference.keys), len(set(chosen.reference.patients))
+        lines.append(
+            f"of {', '.join(new)} will be calibrated as the sweep begins, on {count} slices of "
+            f"{patients} training patients; some may not be reached"
+        )
+    stress = dataclasses.replace(config.stress, knobs={**config.stress.knobs, **knobs})
+    return dataclasses.replace(config, stress=stress), tuple(lines)
 
 
 def _train_seconds(trainer: Trainer) -> float:

@@ -1,9 +1,10 @@
 """What must hold before a sweep starts, so that nothing fails an hour later."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from sweep.config.levels import bound_knobs, reached
 from sweep.config.settings import Split
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.learn.levels import Levels, foreign_grid, with_levels
 from sweep.learn.signals import check_signal
 from sweep.results.trackers import check_trackers
 from sweep.store import Store
@@ -43,23 +45,55 @@ def open_data(config: SweepConfig) -> Store:
     return store
 
 
-def bind(config: SweepConfig, store: Store) -> SweepConfig:
+class Bound(NamedTuple):
+    """A sweep that takes nothing from elsewhere any more.
+
+    Attributes:
+        config: The sweep.
+        levels: The levels that were calibrated for it; None where all were fixed.
+
+    """
+
+    config: SweepConfig
+    levels: Levels | None
+
+
+def bind(
+    config: SweepConfig, store: Store, say: Callable[[str], None] = lambda text: None
+) -> Bound:
     """The sweep with all that it takes from elsewhere written into it.
 
-    That is the store's absolute path and fingerprint, and the knob values of the levels.
+    That is the store's absolute path and fingerprint, and the knob values of the levels, which
+    the grid ``auto`` calibrates now.
+
+    Args:
+        config: The sweep as configured.
+        store: Its data.
+        say: Told how far a calibration is, which levels are missing, and of a grid that is for
+            other images.
 
     Raises:
-        UserError: An artifact reaches none of its levels, or the settings do not say what a
-            level means.
+        UserError: An artifact reaches none of its levels, the settings do not say what a level
+            means, or the training slices do not do for a calibration.
 
     """
     data = dataclasses.replace(config.data, store=str(store.path), fingerprint=store.fingerprint)
-    for asked in (config.stress, config.train.augment):
+    used = used_artifacts(config)
+    if remark := foreign_grid(config.stress, config.data, store):
+        say(f"levels: {remark}")
+    stress, levels = with_levels(config.stress, config.data, used, store, say)
+    for remark in levels.remarks(stress.levels) if levels else ():
+        say(f"levels: {remark}")
+    for asked in (stress, config.train.augment):
         for artifact in asked.artifacts:
-            reached(config.stress, artifact, asked.levels)
-    used = (*config.stress.artifacts, *config.train.augment.artifacts)
-    stress = dataclasses.replace(config.stress, knobs=bound_knobs(config.stress, used))
-    return dataclasses.replace(config, data=data, stress=stress)
+            reached(stress, artifact, asked.levels)
+    stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
+    return Bound(dataclasses.replace(config, data=data, stress=stress), levels)
+
+
+def used_artifacts(config: SweepConfig) -> tuple[str, ...]:
+    """The artifacts of the stress test, then those of the augmentation."""
+    return (*config.stress.artifacts, *config.train.augment.artifacts)
 
 
 def _refuse_shared_patients(store: Store, used: dict[str, tuple[Split, ...]]) -> None:

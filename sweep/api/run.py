@@ -1,10 +1,12 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from sweep.api.calibrate import levels_text
 from sweep.api.preflight import bind, open_data
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
@@ -57,11 +59,12 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     path = out or Path("sweeps") / config.name
     _refuse_vanishing(path)
     SweepFolder.refuse_existing(path)
-    config = bind(config, open_data(config))
+    store = open_data(config)
     refuse_small_machine(config.cluster)
+    config, levels = bind(config, store, _say)
     with session(config.cluster):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
-        folder = SweepFolder.create(path, config)
+        folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
         with folder.lock():
             return _drive(folder, config, concurrent)
 
@@ -128,6 +131,10 @@ def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -
             told(error),
             "mend the cause, and run `mrisweep sync` again",
         ) from error
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _refuse_vanishing(path: Path) -> None:

@@ -1,14 +1,17 @@
 """One checkpoint under artifacts, as the sweep would have scored it."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import artifacts_sim
+from sweep.config.levels import uncalibrated
 from sweep.core.errors import UserError, require_known
 from sweep.core.records import EpochRecord, missing_as_null, null_if_missing
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
+from sweep.learn.levels import with_levels
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, default_device, record_of, stress_loaded
 from sweep.metrics import metric_of, metrics
@@ -21,8 +24,12 @@ def stress_checkpoint(
     artifacts: Sequence[str] | None = None,
     levels: Sequence[int] | None = None,
     splits: Sequence[str] | None = None,
+    grid: str | None = None,
 ) -> EpochRecord:
     """Score a checkpoint; what is not said is as in its training.
+
+    Levels of artifacts that its sweep did not have are found as its sweep's were, with the grid
+    ``auto`` on its training slices.
 
     Args:
         checkpoint: The checkpoint that a sweep or ``fit`` wrote.
@@ -30,13 +37,14 @@ def stress_checkpoint(
         artifacts: Names, or of a family; None: those of its sweep.
         levels: 1 to 5; None: those of its sweep.
         splits: None: the validation splits of its sweep.
+        grid: What a level means, of all artifacts; None: what it meant in its sweep.
 
     Raises:
-        UserError: No checkpoint, no store, other labels, no k-space where it is needed, or a name
-            that does not exist.
+        UserError: No checkpoint, no store, other labels, no k-space where it is needed, a name
+            that does not exist, or levels whose training slices are not to be found.
 
     """
-    return stress(open_checkpoint(checkpoint), data, artifacts, levels, splits)
+    return stress(open_checkpoint(checkpoint), data, artifacts, levels, splits, grid)
 
 
 def open_checkpoint(checkpoint: Path) -> LoadedCheckpoint:
@@ -61,8 +69,13 @@ def stress(
     artifacts: Sequence[str] | None = None,
     levels: Sequence[int] | None = None,
     splits: Sequence[str] | None = None,
+    grid: str | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> EpochRecord:
-    """Score a checkpoint that was read; see ``stress_checkpoint``."""
+    """Score a checkpoint that was read; see ``stress_checkpoint``.
+
+    ``say`` is told how far a calibration is.
+    """
     info = loaded.info
     store = Store.open(data)
     info.check_store(store)
@@ -77,9 +90,36 @@ def stress(
     require_known(
         "--levels", [str(n) for n in settings.levels], [str(n) for n in artifacts_sim.LEVELS]
     )
+    if grid is not None:
+        settings = dataclasses.replace(settings, grid=grid, knobs={})
+    if missing := uncalibrated(settings, settings.artifacts):
+        training = _training_store(info, store, missing)
+        settings, _ = with_levels(settings, trial_config.data, missing, training, say)
     indices = store.indices(splits or trial_config.data.validation)
     predictions = list(stress_loaded(loaded, store, cells_of(settings), indices, settings))
     return record_of(predictions, store, indices, info.trial, info.epoch, info.stats)
+
+
+def _training_store(info: CheckpointInfo, store: Store, artifacts: Sequence[str]) -> Store:
+    """The store that a checkpoint was trained on: the one that is open, or where it was then.
+
+    Raises:
+        UserError: It is neither.
+
+    """
+    if store.fingerprint == info.fingerprint:
+        return store
+    path = Path(info.config.data.store)
+    with suppress(UserError, OSError):
+        training = Store.open(path)
+        if training.fingerprint == info.fingerprint:
+            return training
+    raise UserError(
+        f"the sweep had no levels of {', '.join(artifacts)}, and the training slices, on which "
+        "the grid auto calibrates them, are not here",
+        f"{store.path}, and no such data at {path}",
+        "put the data back, or take --grid calibrated, --grid physical or a file of levels",
+    )
 
 
 def metric_for(info: CheckpointInfo, asked: str | None) -> str:

@@ -15,9 +15,10 @@ def add_calibrate(commands: Commands) -> None:
         "calibrate",
         _do_calibrate,
         "find the knob values at which artifacts look equally severe on a store's slices",
-        "Levels 1 to 5 are the knob values at which the mean SSIM over the foreground of the "
-        "chosen slices is 0.95, 0.90, 0.80, 0.70 and 0.60; one that an artifact does not reach "
-        "stays missing. They are checked on slices of other patients, with another seed.",
+        "Levels 1 to 5 are the knob values at which the mean SSIM of the chosen slices is 0.95, "
+        "0.90, 0.80, 0.70 and 0.60; one that an artifact does not reach stays missing. They are "
+        "checked on slices of other patients, with another seed. A sweep does this by itself, on "
+        "its training slices; this is for levels that several sweeps are to share.",
     )
     calibrate.add_argument("store", type=Path, metavar="STORE.h5")
     calibrate.add_argument(
@@ -29,25 +30,53 @@ def add_calibrate(commands: Commands) -> None:
         "on which levels must not rest",
     )
     calibrate.add_argument("--artifacts", nargs="+", metavar="NAME", help=ARTIFACTS)
-    calibrate.add_argument("--slices", type=int, default=64, help="of the reference")
-    calibrate.add_argument("--held-out", type=int, default=32, help="slices of other patients")
+    calibrate.add_argument(
+        "--slices", type=int, help="of the reference (default: up to 128, as there are)"
+    )
+    calibrate.add_argument(
+        "--held-out", type=int, help="slices of other patients (default: up to 64, as there are)"
+    )
     calibrate.add_argument("--seed", type=int, default=0, help="of the choice and of the draws")
-    calibrate.add_argument("--threads", type=int, default=1, help="CPU threads")
+    calibrate.add_argument(
+        "--signal", choices=("images", "kspace"), default="images", help="what artifacts act on"
+    )
+    calibrate.add_argument(
+        "--normalize",
+        choices=("robust", "zscore", "max", "none"),
+        default="robust",
+        help="of the classifier's inputs, on which similarity is measured",
+    )
+    calibrate.add_argument(
+        "--measure",
+        choices=("foreground", "whole"),
+        default="foreground",
+        help="where similarity counts; the other is shown beside it",
+    )
+    calibrate.add_argument(
+        "--threads", type=int, help="artifacts at a time (default: one for each CPU core)"
+    )
     calibrate.add_argument(
         "--out", type=Path, required=True, metavar="LEVELS.json", help="new file"
     )
 
 
 def _do_calibrate(options: argparse.Namespace) -> None:
-    import torch
-
     from sweep.api.calibrate import calibrate_store, levels_table
-    from sweep.api.reference import ReferencePlan
+    from sweep.learn.reference import ReferencePlan
 
-    torch.set_num_threads(max(1, options.threads))
-    plan = ReferencePlan(tuple(options.split), options.slices, options.held_out, options.seed)
-    done = calibrate_store(options.store, plan, options.out, options.artifacts, say)
-    print(levels_table(done))
+    plan = ReferencePlan(
+        tuple(options.split),
+        options.slices,
+        options.held_out,
+        options.seed,
+        options.signal,
+        options.normalize,
+        options.measure,
+    )
+    done = calibrate_store(
+        options.store, plan, options.out, options.artifacts, say, options.threads
+    )
+    print(levels_table(done, plan.measure))
     print(f"\nlevels {options.out}")
 
 
@@ -71,7 +100,8 @@ def add_preview(commands: Commands) -> None:
         "--grid",
         default="calibrated",
         metavar="GRID",
-        help="what a level means: calibrated, physical, or a file of `mrisweep calibrate`",
+        help="what a level means: calibrated (for 256 x 256), physical, or a file: levels.json of "
+        "a sweep's folder, or of `mrisweep calibrate`",
     )
     preview.add_argument("--seed", type=int, default=0, help="of the artifacts' draws")
     preview.add_argument(

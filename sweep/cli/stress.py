@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sweep.cli.base import Commands, command
+from sweep.cli.base import Commands, command, say
 
 
 def add_stress(commands: Commands) -> None:
@@ -22,6 +22,12 @@ def add_stress(commands: Commands) -> None:
         "--artifacts", nargs="+", metavar="NAME", help="artifacts, or a family: search, holdout"
     )
     stress.add_argument("--levels", nargs="+", type=int, metavar="LEVEL", help="1 to 5")
+    stress.add_argument(
+        "--grid",
+        metavar="GRID",
+        help="what a level means, instead of what it meant in the sweep: auto, calibrated, "
+        "physical, or a file of `mrisweep calibrate`",
+    )
     stress.add_argument("--split", nargs="+", metavar="SPLIT", help="folds or splits to score on")
     stress.add_argument(
         "--metric", metavar="NAME", help="shown for each cell (default: that of the objective)"
@@ -44,7 +50,15 @@ def _do_stress(options: argparse.Namespace) -> None:
     torch.set_num_threads(max(1, options.threads))
     loaded = open_checkpoint(options.checkpoint)
     metric = metric_for(loaded.info, options.metric)
-    record = stress(loaded, options.data, options.artifacts, options.levels, options.split)
+    record = stress(
+        loaded,
+        options.data,
+        options.artifacts,
+        options.levels,
+        options.split,
+        options.grid,
+        say,
+    )
     if options.json:
         print(json.dumps(as_json(record, metric)))
         return

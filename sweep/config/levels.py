@@ -1,13 +1,14 @@
 """What a level means in a sweep: the knob value of an artifact, and the shift that it makes."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import artifacts_sim
 from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
-from sweep.config.settings import AugmentSettings, LevelKnobs, StressSettings
+from sweep.config.settings import AUTO, AugmentSettings, LevelKnobs, StressSettings
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
 
@@ -81,7 +82,8 @@ def grid_knobs(grid: str, artifact: str) -> LevelKnobs:
     """The knob values of all levels in a grid.
 
     Args:
-        grid: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
+        grid: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``; what ``auto``
+            means is known of a sweep that was begun, and stands in its settings.
         artifact: The name of the artifact.
 
     Raises:
@@ -146,20 +148,53 @@ def unreached(settings: StressSettings) -> tuple[str, ...]:
     )
 
 
+def uncalibrated(settings: StressSettings, artifacts: Iterable[str]) -> tuple[str, ...]:
+    """Those of the artifacts, each once, whose levels are still to be calibrated."""
+    if settings.grid != AUTO:
+        return ()
+    return tuple(name for name in dict.fromkeys(artifacts) if name not in settings.knobs)
+
+
+def grid_record(grid: str) -> Mapping[str, Any]:
+    """What a grid of calibrated levels says of its reference; empty where it says nothing.
+
+    Raises:
+        UserError: A grid that is not there.
+
+    """
+    if grid in ("physical", AUTO):
+        return {}
+    record = artifacts_sim.levels.calibrated_record() if grid in GRIDS else _read(grid)
+    reference = record.get("reference")
+    return reference if isinstance(reference, dict) else {}
+
+
 def _grid(name: str) -> Grid:
+    if name == AUTO:
+        raise UserError(
+            "the levels are calibrated as a sweep or fit() begins, and are not known here",
+            f"the grid {name!r}",
+            f"take {' or '.join(map(repr, GRIDS))}, or the levels.json of a sweep's folder",
+        )
     return artifacts_sim.named_grid(name) if name in GRIDS else _from_file(name)
 
 
 @cache
 def _from_file(name: str) -> Grid:
+    return Grid.from_record(_read(name), name)
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
     try:
-        record = json.loads(Path(name).read_text(encoding="utf-8"))
-        return Grid.from_record(record, name)
+        record: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
+        Grid.from_record(record, name)
     except FileNotFoundError:
         raise UserError(
             "there is no such grid of levels",
             f"{name!r}",
-            f"take {' or '.join(map(repr, GRIDS))}, or a file that `mrisweep calibrate` wrote",
+            f"take {', '.join(map(repr, (AUTO, *GRIDS)))}, or a file that `mrisweep calibrate` "
+            "wrote",
         ) from None
     except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
         raise UserError(
@@ -167,3 +202,4 @@ def _from_file(name: str) -> Grid:
             f"{name!r} ({error})",
             "take one that `mrisweep calibrate` wrote",
         ) from None
+    return record

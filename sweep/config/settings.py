@@ -15,6 +15,8 @@ from sweep.core.errors import UserError
 Split = str | int
 Normalize = Literal["robust", "zscore", "max", "none"]
 Signal = Literal["images", "kspace"]
+Measure = Literal["foreground", "whole"]
+AUTO = "auto"
 LevelKnobs = tuple[float | None, ...]  # a knob value for each level
 
 
@@ -71,6 +73,9 @@ class DataSettings(Settings):
             reconstructed, clean ones too.
         normalize: Intensity scaling of a slice, after the artifacts: ``robust`` is
             (x - median) / (99th - 1st percentile), ``zscore`` (x - mean) / std, ``max`` x / max.
+        scan_draws: Whether what a scanner does to a whole scan, such as a bias field or a history
+            of movements, is drawn once for all slices of a scan, and what happens to a slice, such
+            as noise, for each; false: all is drawn for each slice apart.
         fingerprint: The store must have this one; null: any. A sweep's folder records the one it
             ran on here, so that it is resumed on the same data or not at all.
 
@@ -82,6 +87,7 @@ class DataSettings(Settings):
     test: tuple[Split, ...] = ()
     signal: Signal = "images"
     normalize: Normalize = "robust"
+    scan_draws: bool = True
     fingerprint: str | None = None
 
     def __post_init__(self) -> None:
@@ -193,7 +199,11 @@ class StressSettings(Settings):
     Attributes:
         artifacts: Names from ``artifacts_sim.names()``, or of a family: ``search``, ``holdout``.
         levels: Severity levels 1 to 5; a level that an artifact does not reach is left out.
-        grid: What a level means: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
+        grid: What a level means: ``auto``, calibrated on the training slices as a sweep begins, in
+            its signal and its normalization; or one that is fixed: ``calibrated``, for images of
+            256 x 256, ``physical``, or a file of ``mrisweep calibrate``.
+        measure: Where the SSIM of the grid ``auto`` counts: over the ``foreground``, or over the
+            ``whole`` image, which sees ghosts in the background.
         knobs: Artifact -> knob values of levels 1 to 5, null where one is not reached; goes
             before the grid, and is written when a sweep begins, so that its levels keep their
             meaning whatever is calibrated later.
@@ -205,7 +215,8 @@ class StressSettings(Settings):
 
     artifacts: tuple[str, ...] = ("rician", "motion", "ghosting", "spike", "bias")
     levels: tuple[int, ...] = (1, 3, 5)
-    grid: str = "calibrated"
+    grid: str = AUTO
+    measure: Measure = "foreground"
     knobs: dict[str, LevelKnobs] = field(default_factory=dict)
     batch_size: int = 64
     seed: int = 0

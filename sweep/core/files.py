@@ -1,6 +1,7 @@
-"""Files that a reader never sees half written."""
+"""Files that a reader never sees half written, and where those lie that can be made anew."""
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,3 +30,23 @@ def write_text(path: Path, text: str) -> None:
     """Replace the content of ``path`` atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def cache_folder() -> Path:
+    """The user's folder for what can be made anew: ``MRISWEEP_CACHE``, or as the system has it.
+
+    Raises:
+        OSError: Nothing says where it is.
+
+    """
+    if own := os.environ.get("MRISWEEP_CACHE"):
+        return Path(own)
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise FileNotFoundError("the user has no home folder") from error
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "mrisweep"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "mrisweep"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "mrisweep"

@@ -49,7 +49,8 @@ def preview_store(
         key: The key of the slice; None: one drawn by the seed.
         artifacts: Names of artifacts or families; None: all that the grid has.
         levels: The levels, 1 to 5.
-        grid: What a level means: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``.
+        grid: What a level means: ``calibrated``, ``physical``, or a file: ``levels.json`` of a
+            sweep's folder, or of ``mrisweep calibrate``.
         seed: Key of the artifacts' draws.
 
     Returns:

@@ -4,6 +4,7 @@ The cluster runs this very loop with an evaluator that answers later: while epoc
 elsewhere, epoch e + 1 trains. The reports, and the weights, are the same either way.
 """
 
+import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import NamedTuple, Protocol
 from sweep.config.settings import TrialConfig
 from sweep.core.records import EpochRecord, Predictions, best_epoch, is_missing
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
+from sweep.learn.levels import with_levels
 from sweep.learn.stress import cells_of, record_of, stress
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
@@ -108,7 +110,8 @@ def fit(
     """Train one trial to its end, evaluating every epoch; continues where ``folder`` left off.
 
     Args:
-        config: What to train and how to evaluate it.
+        config: What to train and how to evaluate it. With the grid ``auto``, levels that its
+            ``stress.knobs`` do not have are calibrated on its training slices first.
         store: The store with training and validation slices.
         folder: The folder for the checkpoints of this trial alone. Of the evaluated epochs, the
             best one's checkpoint stays.
@@ -118,7 +121,8 @@ def fit(
         trial: Name in the records.
 
     Raises:
-        UserError: A split that the store lacks.
+        UserError: A split that the store lacks, or training slices that do not do for a
+            calibration.
 
     """
     run = Run(
@@ -156,6 +160,7 @@ class Run:
         history: Sequence[EpochRecord] = (),
         trial: str = "fit",
     ) -> None:
+        config = _with_levels(config, store)
         self.config, self.store, self.files = config, store, CheckpointFolder(folder)
         self.evaluator, self.report, self.trial = (
             evaluator or LocalEvaluator(config, store),
@@ -230,3 +235,10 @@ class Run:
             unreported = (item.epoch for item in self.waiting)
             self.files.keep((self.best_epoch, latest, *unreported))
             yield record
+
+
+def _with_levels(config: TrialConfig, store: Store) -> TrialConfig:
+    """Calibrate what the grid ``auto`` leaves open; a sweep has done so before it began."""
+    used = (*config.stress.artifacts, *config.train.augment.artifacts)
+    stress, _ = with_levels(config.stress, config.data, used, store)
+    return dataclasses.replace(config, stress=stress)

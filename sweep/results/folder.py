@@ -66,8 +66,13 @@ class SweepFolder:
             )
 
     @classmethod
-    def create(cls, path: Path, config: SweepConfig) -> "SweepFolder":
+    def create(cls, path: Path, config: SweepConfig, levels: str | None = None) -> "SweepFolder":
         """Begin a sweep.
+
+        Args:
+            path: The folder to make.
+            config: The sweep as resolved.
+            levels: How the levels were made, as JSON, for ``levels.json``; None: they were fixed.
 
         Raises:
             UserError: The folder exists; nothing in it is touched.
@@ -78,7 +83,9 @@ class SweepFolder:
         folder.path.mkdir(parents=True)
         identity = Identity(uuid.uuid4().hex, version("mrisweep"), time.time_ns() // 1_000_000)
         write_text(folder.path / "sweep.json", json.dumps(dataclasses.asdict(identity), indent=1))
-        folder.write_config(config)
+        if levels is not None:
+            write_text(folder.path / "levels.json", levels)
+        folder.write_config(config)  # last: with it the folder is a sweep's
         return folder
 
     @classmethod

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import artifacts_sim
-from artifacts_sim import Artifact, ArtifactError, Params, named_grid
+from artifacts_sim import Artifact, ArtifactError, Geometry, Params, named_grid
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from artifacts_sim.levels import LEVELS
 from tests.support.shading import Shading
@@ -37,6 +37,15 @@ SHAPES = [
     (131, 140),
     (300, 257),
 ]
+SLICE_DRAWS = {
+    "rician": ("field_seed",),
+    "noncentral_chi": ("field_seed", "channels_seed"),
+    "ghosting": ("cycle_phase_rad",),
+    "spike": ("frequency_of_nyquist", "phase_rad"),
+    "zipper": ("phases_seed",),
+    "shading": ("share",),
+}
+"""What happens to each slice apart; all other draws are a scan's."""
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 KEYS = [f"patient-{i}/slice-{i % 3}" for i in range(8)]
 
@@ -52,7 +61,7 @@ def harshest(art, keys, seed=0):
 
 def as_complex(x):
     """An image of the same magnitude with a smooth phase."""
-    phase = torch.linspace(-2, 3, x.numel()).reshape(x.shape)
+    phase = torch.linspace(-2, 3, x.numel(), dtype=x.dtype).reshape(x.shape)
     return torch.polar(x, phase)
 
 
@@ -152,8 +161,8 @@ def test_seed_and_key_each_change_the_pixels(art, phantoms):
 
 @every_artifact
 def test_damage_grows_with_the_level(art, phantoms):
-    x = phantoms(8, 72, 64)
-    outputs = [art.apply(x, physical(art, level, KEYS, seed=7)) for level in range(6)]
+    x, keys = phantoms(24, 72, 64), [f"slice-{i}" for i in range(24)]
+    outputs = [art.apply(x, physical(art, level, keys, seed=7)) for level in range(6)]
     damage = [float((y - x).square().mean().sqrt()) for y in outputs]
     assert damage[0] == 0
     assert all(more > 1.02 * less for less, more in pairwise(damage[1:]))
@@ -268,10 +277,102 @@ def test_global_random_states_are_left_alone(art, phantoms):
 
 
 @every_artifact
-def test_no_gradient_is_recorded(art, phantoms):
-    x = phantoms(1, 16, 16).requires_grad_()
-    for level in (0, 3):
-        assert not art.apply(x, physical(art, level, KEYS[:1])).requires_grad
+def test_gradients_are_recorded_where_they_are_asked_for(art, phantoms):
+    x = phantoms(2, 16, 16)
+    assert not art.apply(x, physical(art, 3, KEYS[:2])).requires_grad
+    params = physical(art, 3, KEYS[:2])
+    x.requires_grad_()
+    with torch.no_grad():
+        plain = art.apply(x, params)
+    assert not plain.requires_grad
+    y = art.apply(x, params)
+    torch.testing.assert_close(y, plain, rtol=0, atol=2e-5)
+    y.sum().backward()
+    assert x.grad.isfinite().all()
+    assert x.grad.any()
+
+
+@every_artifact
+@pytest.mark.parametrize("kind", [torch.clone, as_complex], ids=["real", "complex"])
+def test_the_gradient_of_the_image_is_right(art, kind, phantoms):
+    """Away from pixels of 0, where a magnitude has none."""
+    x = kind((phantoms(2, 7, 6) + 0.1).double()).requires_grad_()
+    params = physical(art, 3, KEYS[:2], seed=3)
+    assert torch.autograd.gradcheck(lambda image: art.apply(image, params), [x], atol=1e-4)
+
+
+@every_artifact
+def test_the_gradient_of_the_knob_is_right_or_refused(art, phantoms):
+    x = (phantoms(2, 9, 8) + 0.1).double()
+    knob = torch.tensor([0.83, 0.61], dtype=torch.float64) * art.knob.physical[3]
+    knob.requires_grad_()
+    if not art.smooth:
+        with pytest.raises(ArtifactError, match=f"{art.name} has no derivative with respect to"):
+            art.sample(knob=knob, keys=KEYS[:2], seed=3)
+        return
+    params = art.sample(knob=knob, keys=KEYS[:2], seed=3)
+    assert torch.autograd.gradcheck(
+        lambda value: art.apply(x, params.with_knob(value)), [knob], atol=1e-4
+    )
+
+
+@every_artifact
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.float16, torch.bfloat16, torch.float64, torch.complex128],
+    ids=str,
+)
+def test_every_floating_type_is_taken_and_kept(art, dtype, phantoms):
+    x = phantoms(2, 24, 20).to(dtype)
+    params = physical(art, 3, KEYS[:2])
+    y = art.apply(x, params)
+    real = torch.float64 if dtype == torch.complex128 else dtype
+    assert y.dtype == real
+    exact = art.apply(x.to(torch.complex64 if dtype.is_complex else torch.float32), params)
+    error = torch.finfo(dtype).eps if real != torch.float64 else 2e-5
+    torch.testing.assert_close(y.float(), exact.float(), rtol=2 * error, atol=2 * error)
+    clean = art.apply(x, physical(art, 0, KEYS[:2]))
+    assert torch.equal(clean, x.abs() if dtype.is_complex else x)
+
+
+@every_artifact
+def test_slices_may_have_their_own_knob_and_pixel_size(art, phantoms):
+    x, knobs = phantoms(5, 30, 24), np.array([0.3, 0.0, 1.0, 0.7, 0.3]) * art.knob.physical[4]
+    sizes = [(1.0, 1.0), (0.5, 2.0), (2.0, 1.5), (1.0, 1.0), (3.0, 3.0)]
+    params = art.sample(knob=knobs, keys=KEYS[:5], seed=2)
+    replayed = Params.from_dict(json.loads(json.dumps(params.to_dict())))
+    together = art.apply(x, replayed, Geometry(pixel_mm=sizes))
+    for i, (knob, size) in enumerate(zip(knobs.tolist(), sizes, strict=True)):
+        alone = art.sample(knob=knob, keys=[KEYS[i]], seed=2)
+        expected = art.apply(x[i : i + 1], alone, Geometry(pixel_mm=size))
+        assert torch.equal(together[i], expected[0])
+
+
+@every_artifact
+def test_slices_of_a_scan_share_what_is_the_scans(art, phantoms):
+    """And each slice has its own noise: no draw is the same in all slices of one scan by chance."""
+    keys, scans = [f"s{i}" for i in range(12)], ["one"] * 6 + ["two"] * 6
+    draws = art.sample(level=3, grid="physical", keys=keys, scans=scans, seed=4).draws
+    alone = art.sample(level=3, grid="physical", keys=keys[7:8], scans=["two"], seed=4).draws
+    for name, values in draws.items():
+        assert np.array_equal(values[7], alone[name][0])  # neither the partners nor the order
+        of_scan = name not in SLICE_DRAWS.get(art.name, ())
+        same = all(np.array_equal(values[0], value) for value in values[:6])
+        assert same == of_scan or values.size == 0, name
+
+
+@every_artifact
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiler_changes_no_pixel(art, phantoms):
+    x, params = phantoms(2, 20, 18), physical(art, 3, KEYS[:2])
+    compiled = torch.compile(lambda image: art.apply(image * 1.0, params) + 0.0, backend="eager")
+    assert torch.equal(compiled(x), art.apply(x, params))
+
+
+@pytest.mark.parametrize("seed", [None, "1", math.nan, 1.5, True], ids=str)
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(ArtifactError, match=r"seed is not a whole number; received"):
+        artifacts_sim.get("bias").sample(level=1, keys=KEYS, seed=seed)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -293,7 +394,7 @@ def test_cuda_equals_cpu(art, kind, phantoms):
         (np.ones((1, 4, 4), np.float32), r"\(B, H, W\); received ndarray"),
         (torch.ones(4, 4), r"\(B, H, W\); received \(4, 4\)"),
         (torch.ones(1, 0, 4), r"non-empty tensor .* received \(1, 0, 4\)"),
-        (torch.ones(1, 4, 4, dtype=torch.float64), r"received torch.float64; convert"),
+        (torch.ones(1, 4, 4, dtype=torch.int32), r"received torch.int32; convert"),
         (torch.full((1, 4, 4), -0.1), r"received -0.1 to -0.1; apply artifacts to magnitudes"),
         (torch.full((1, 4, 4), math.nan), r"values are not finite numbers .* received nan"),
         (torch.full((1, 4, 4), math.inf), r"values are not finite numbers .* received inf"),

@@ -1,11 +1,14 @@
 """Chains and mixtures: the scanner's order, one FFT pass, weights, records."""
 
 import json
+import math
 from itertools import permutations
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 
 import artifacts_sim
@@ -33,6 +36,12 @@ def counted(function, calls):
         return function(*args, **kwargs)
 
     return count
+
+
+def weights_of(shift):
+    """The weight of each chain, by the names of its steps in the order in which they act."""
+    names = [tuple(step.artifact.name for step in steps) for steps in shift.chains]
+    return dict(zip(names, shift.weights, strict=True))
 
 
 def damage(shift, x, keys=KEYS, seed=0):
@@ -102,7 +111,7 @@ class TestMixture:
     def test_every_slice_gets_one_chain_by_its_weight(self):
         keys = [f"slice-{i}" for i in range(4000)]
         shift = Shift.mixture((GHOST, 3.0), (NOISE, 1.0), (Shift.clean(), 1.0))
-        assert shift.weights == (0.6, 0.2, 0.2)
+        assert weights_of(shift) == {("ghosting",): 0.6, ("rician",): 0.2, (): 0.2}
         groups = shift.sample(keys=keys, seed=0).groups
         counts = [len(slices) for slices, _ in groups]
         assert sorted(np.concatenate([slices for slices, _ in groups])) == list(range(4000))
@@ -132,13 +141,9 @@ class TestMixture:
     def test_of_mixtures_multiplies_weights(self):
         inner = Shift.mixture((GHOST, 1.0), (NOISE, 3.0))
         outer = Shift.mixture((inner, 1.0), (BIAS, 1.0))
-        assert outer.weights == (0.125, 0.375, 0.5)
+        assert weights_of(outer) == {("ghosting",): 0.125, ("rician",): 0.375, ("bias",): 0.5}
         chained = Shift.chain(inner, BIAS)
-        assert chained.weights == (0.25, 0.75)
-        assert [[s.artifact.name for s in steps] for steps in chained.chains] == [
-            ["ghosting", "bias"],
-            ["rician", "bias"],
-        ]
+        assert weights_of(chained) == {("bias", "ghosting"): 0.25, ("bias", "rician"): 0.75}
 
     @pytest.mark.parametrize("weights", [(), (0.0,), (1.0, -1.0), (float("inf"),)], ids=str)
     def test_needs_weights_above_zero(self, weights):
@@ -188,6 +193,118 @@ class TestRecord:
             NOISE.apply(phantoms(2, 8, 8), NOISE.sample(keys=KEYS, seed=0))
 
 
+def random_shift(draw):
+    """A shift of some chains, with options, knobs and weights in whatever types users have."""
+    numbers = draw(st.sampled_from([float, np.float64, np.float32]))
+    counts = draw(st.sampled_from([int, np.int64, np.int32]))
+    artifacts = (
+        artifacts_sim.get("motion", movements=counts(3), mm_per_degree=numbers(0.5)),
+        artifacts_sim.get("motion", window=(numbers(0.25), numbers(1)), order="echo_trains"),
+        artifacts_sim.get("spike", spikes=counts(2), two_sided=draw(st.booleans())),
+        artifacts_sim.get("undersampling", kind="regular", centre_fraction=numbers(0)),
+        artifacts_sim.get("rician"),
+        artifacts_sim.get("bias"),
+    )
+    shifts = [
+        Shift.of(art, knob=numbers(draw(st.sampled_from([0, 0.125, 0.5])))) for art in artifacts
+    ]
+    chosen = draw(st.lists(st.sampled_from(shifts[1:]), min_size=1, max_size=3, unique_by=repr))
+    parts = [*chosen, Shift.clean(), Shift.chain(*chosen[:2]), shifts[0]]
+    return [(part, numbers(draw(st.integers(1, 9)))) for part in parts]
+
+
+class TestSerialisation:
+    @settings(max_examples=60, deadline=None)
+    @given(data=st.data())
+    def test_a_shift_comes_back_from_json_as_it_was(self, data):
+        parts = random_shift(data.draw)
+        shift = Shift.mixture(*parts)
+        again = Shift.from_dict(json.loads(json.dumps(shift.to_dict())))
+        assert again == shift
+        assert again.digest == shift.digest
+        assert again.to_dict() == shift.to_dict()
+        keys = [f"slice-{i}" for i in range(20)]
+        assert (
+            again.sample(keys=keys, seed=1).to_dict() == shift.sample(keys=keys, seed=1).to_dict()
+        )
+
+    @settings(max_examples=60, deadline=None)
+    @given(data=st.data(), scale=st.sampled_from([0.1, 1 / 3, 7.0, 1e-3]))
+    def test_what_means_the_same_has_one_digest(self, data, scale):
+        """The order of parts, the unit of the weights, the types of numbers are no meaning."""
+        parts = random_shift(data.draw)
+        shift = Shift.mixture(*parts)
+        order = data.draw(st.permutations(parts))
+        scaled = Shift.mixture(*((part, float(weight) * scale) for part, weight in order))
+        assert scaled.digest == shift.digest
+        assert scaled == shift
+
+    def test_numbers_of_any_type_are_one_option(self):
+        digests = {
+            Shift.of(
+                artifacts_sim.get("motion", mm_per_degree=two, movements=four), knob=one
+            ).digest
+            for two in (2, 2.0, np.float32(2), np.int64(2))
+            for four in (4, np.int64(4))
+            for one in (1, 1.0, np.float32(1), np.array(1))
+        }
+        assert len(digests) == 1
+        assert Shift.of("rician", knob=0).digest == Shift.of("rician", knob=-0.0).digest
+
+    def test_three_to_one_is_point_three_to_point_one(self):
+        whole = Shift.mixture((NOISE, 3), (BIAS, 1))
+        assert Shift.mixture((NOISE, 0.3), (BIAS, 0.1)).digest == whole.digest
+        assert Shift.mixture((BIAS, 0.1), (NOISE, 0.3)).digest == whole.digest
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (
+                lambda r: r.update(weights=[1.0, 1.0]),
+                r"sum of 1, .* received \[1.0, 1.0\] for 2 ch",
+            ),
+            (lambda r: r.update(weights=[1.5, -0.5]), r"numbers above 0 .* received \[1.5, -0.5\]"),
+            (lambda r: r.update(weights=[1.0]), r"one for each chain; received \[1.0\] for 2"),
+            (lambda r: r.update(weights=["1", None]), r"received \['1', None\]"),
+            (lambda r: r["chains"][0][0].update(knob=1e9), r"received 1000000000.0"),
+            (lambda r: r["chains"][0][0].update(knob="1"), r"knob .* received '1'"),
+            (
+                lambda r: r["chains"][0][0].pop("knob"),
+                r"exactly the fields artifact, options, knob",
+            ),
+            (lambda r: r["chains"][0][0].update(artifact="moton"), r"no such artifact"),
+            (lambda r: r["chains"][0][0].update(options={"x": 1}), r"no such option"),
+            (lambda r: r.pop("chains"), r"exactly the fields weights, chains"),
+        ],
+    )
+    def test_an_altered_record_is_refused(self, change, message):
+        record = json.loads(json.dumps(Shift.mixture((NOISE, 1), (BIAS, 1)).to_dict()))
+        change(record)
+        with pytest.raises(ArtifactError, match=message):
+            Shift.from_dict(record)
+
+    @pytest.mark.parametrize(
+        ("name", "options", "message"),
+        [
+            ("motion", {"mm_per_degree": math.inf}, r"mm_per_degree is not a finite number"),
+            ("motion", {"mm_per_degree": math.nan}, r"mm_per_degree is not a finite number"),
+            ("motion", {"mm_per_degree": "2"}, r"mm_per_degree is not a finite number"),
+            ("motion", {"movements": True}, r"movements is not a whole number"),
+            ("motion", {"window": (0.5, 0.2)}, r"window is not two rising fractions"),
+            ("motion", {"window": (0.5,)}, r"window is not 2 numbers; received \(0.5,\)"),
+            ("motion", {"window": 0.5}, r"window is not 2 numbers"),
+            ("motion", {"order": "random"}, r"order is not one of sequential, "),
+            ("motion", {"moves": "never"}, r"moves is not one of between_lines, "),
+            ("spike", {"two_sided": "no"}, r"two_sided is not true or false"),
+            ("undersampling", {"centre_fraction": math.nan}, r"centre_fraction is not a finite"),
+        ],
+        ids=str,
+    )
+    def test_options_are_checked(self, name, options, message):
+        with pytest.raises(ArtifactError, match=message):
+            artifacts_sim.get(name, **options)
+
+
 class TestFamilies:
     def test_search_and_holdout_share_nothing_and_miss_nothing(self):
         known = artifacts_sim.families()
@@ -198,7 +315,7 @@ class TestFamilies:
     def test_a_family_is_an_equal_mixture_at_a_level(self, name, phantoms):
         shift = artifacts_sim.family(name, level=3, grid="physical")
         members = artifacts_sim.families()[name]
-        assert [steps[0].artifact.name for steps in shift.chains] == list(members)
+        assert sorted(steps[0].artifact.name for steps in shift.chains) == sorted(members)
         assert shift.weights == pytest.approx([1 / len(members)] * len(members))
         assert damage(shift, phantoms(6, 24, 20)).isfinite().all()
 

@@ -7,7 +7,10 @@ import pytest
 import torch
 
 import artifacts_sim
-from artifacts_sim import Params
+from artifacts_sim import Geometry, Params
+from artifacts_sim.acquisition.geometry import frame_of_image
+from artifacts_sim.acquisition.scene import Scene
+from artifacts_sim.acquisition.signal import Signal
 
 SIZES = [(24, 32), (25, 31)]  # even and odd
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)
@@ -39,6 +42,13 @@ def spectrum(x, axes=(0, 1)):
 def image(F, axes=(0, 1)):
     """Undo `spectrum`."""
     return np.fft.fftshift(np.fft.ifftn(np.fft.ifftshift(F, axes), axes=axes), axes)
+
+
+def signal_of(x, geometry=None):
+    """A signal of an image, (B, RO, PE) or (B, coil, RO, PE), which is the clean one."""
+    coils = x if x.ndim == 4 else x[:, None]
+    frame = frame_of_image(geometry or Geometry(), tuple(coils.shape[2:]), len(coils))
+    return Signal(coils, frame, Scene(lambda: coils))
 
 
 def object_in(size, seed=0):

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim import Artifact, Knob
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, PixelOperator, Stage
+from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.keyed import Source
-from artifacts_sim.params import Draws
+from artifacts_sim.params import Draws, as_tensors
 
 
 @dataclass(frozen=True)
@@ -27,21 +26,22 @@ class Shading(Artifact):
         limit=0.9,
     )
     stage: ClassVar[Stage] = Stage.FIELD
+    smooth: ClassVar[bool] = True
 
     def draw(self, source: Source) -> Draws:
         """How deep it is, relative to the knob."""
         return {"share": 0.5 + source.uniform(1)[:, 0] / 2}
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> Operator:
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> Operator:
         """A product in the image."""
-        return _Shade(knob * draws["share"])
+        return _Shade(knob * as_tensors(draws)["share"])
 
 
 @dataclass(frozen=True, eq=False)
 class _Shade(PixelOperator):
-    depth: NDArray[np.float64]
+    depth: Tensor  # (B,)
 
-    def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
+    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
         ramp = torch.linspace(0, 1, planes.shape[-1], dtype=torch.float64)
-        gain = 1 - torch.from_numpy(self.depth)[:, None, None, None] * ramp
-        return planes * gain.float().to(planes.device)
+        gain = 1 - self.depth[:, None, None, None] * ramp
+        return planes * gain.to(planes)

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from artifacts_sim.acquisition.geometry import Geometry, frame_of_image
 from artifacts_sim.acquisition.masks import Mask
-from artifacts_sim.acquisition.signal import Signal
+from tests.support.artifacts import signal_of
 
 SIZES = [(24, 32), (25, 31), (24, 31), (25, 32), (1, 5), (5, 1), (2, 2)]
 every_size = pytest.mark.parametrize("size", SIZES, ids=str)
@@ -39,7 +38,7 @@ every_mask = pytest.mark.parametrize("kinds", list(product(("none", *KINDS), KIN
 
 def mask_of(kinds, size):
     ro, pe = (factors(kind, n, seed=i) for i, (kind, n) in enumerate(zip(kinds, size, strict=True)))
-    return Mask(pe, ro)
+    return Mask(torch.from_numpy(pe), None if ro is None else torch.from_numpy(ro))
 
 
 def spectrum(x):
@@ -53,8 +52,8 @@ def image(k):
 
 
 def weight(mask):
-    ro = np.ones((2, 1)) if mask.ro is None else mask.ro
-    return ro[:, :, None] * mask.pe[:, None, :]
+    ro = np.ones((2, 1)) if mask.ro is None else mask.ro.numpy()
+    return ro[:, :, None] * mask.pe.numpy()[:, None, :]
 
 
 def seen(size, kind):
@@ -71,7 +70,7 @@ def as_tensor(x):
 @pytest.mark.parametrize("kind", ["real", "complex"])
 def test_an_image_is_multiplied_in_k_space(size, kinds, kind):
     mask, x = mask_of(kinds, size), seen(size, kind)
-    y = mask.render(as_tensor(x), frame_of_image(Geometry(), size))
+    y = mask.render(signal_of(as_tensor(x)))
     np.testing.assert_allclose(y, np.abs(image(spectrum(x) * weight(mask))), atol=2e-6)
 
 
@@ -80,7 +79,7 @@ def test_an_image_is_multiplied_in_k_space(size, kinds, kind):
 def test_coils_are_multiplied_alike(size, kinds):
     mask, x = mask_of(kinds, size), seen(size, "complex")
     coils = np.stack([x, 2j * x], axis=1)
-    damaged = mask.act(Signal(as_tensor(coils), frame_of_image(Geometry(), size)))
+    damaged = mask.act(signal_of(as_tensor(coils)))
     expected = spectrum(coils) * weight(mask)[:, None]
     np.testing.assert_allclose(damaged.kspace(), expected, atol=5e-6)
 
@@ -98,10 +97,10 @@ def test_a_symmetric_mask_beside_another_is_as_if_alone(exponent):
     size = (24, 32)
     pe = np.stack([factors("even", 32, 0)[0], factors("real", 32, 1)[0]])
     x = as_tensor(seen(size, "real")) * 2.0**exponent
-    frame = frame_of_image(Geometry(), size)
-    together = Mask(pe).render(x, frame)
+    pe = torch.from_numpy(pe)
+    together = Mask(pe).render(signal_of(x))
     for i in range(2):
-        alone = Mask(pe[i : i + 1]).render(x[i : i + 1], frame)
+        alone = Mask(pe[i : i + 1]).render(signal_of(x[i : i + 1]))
         assert torch.equal(alone[0], together[i])
 
 
@@ -111,5 +110,5 @@ def test_the_image_is_left_as_it_is(kinds):
     for kind in ("real", "complex"):
         x = as_tensor(seen(size, kind))
         before = x.clone()
-        mask_of(kinds, size).render(x, frame_of_image(Geometry(), size))
+        mask_of(kinds, size).render(signal_of(x))
         assert torch.equal(x, before)

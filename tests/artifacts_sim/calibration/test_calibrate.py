@@ -15,7 +15,7 @@ import artifacts_sim
 from artifacts_sim import ArtifactError
 from artifacts_sim.calibration.bootstrap import resampled_weights
 from artifacts_sim.calibration.calibrate import TARGETS, calibrate, record
-from artifacts_sim.calibration.curve import Slices, measure
+from artifacts_sim.calibration.curve import Slices, likeness
 from artifacts_sim.calibration.isotonic import falling_fit
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 
@@ -147,9 +147,11 @@ def test_a_target_that_a_jump_passes_over_is_missing():
 @pytest.mark.parametrize("pace", [3, 5, 7])
 def test_where_the_curve_turns_back_the_levels_still_rise(swing, pace):
     art = Gain(limit=6.0, response=lambda knob: knob * (1 + swing * np.sin(pace * knob)) / 2)
-    found = [value for value in values(calibrate(art, flat(3), OTHERS, seed=0)) if value]
-    assert len(found) >= 2
+    levels = [level for level in calibrate(art, flat(3), OTHERS, seed=0).levels if level.knob]
+    assert len(levels) >= 2 or swing > 0.8  # of a curve that hardly falls, all may be missing
+    found = [level.knob for level in levels]
     assert found == sorted(set(found))
+    assert all(abs(level.ssim - level.target) <= 0.02 for level in levels)
 
 
 def test_any_scale_of_the_knob_is_found():
@@ -176,10 +178,10 @@ def test_the_order_of_the_slices_does_not_matter():
 def test_measuring_in_parts_changes_nothing():
     reference = textured(3, size=300)  # one slice at a time
     art = artifacts_sim.get("spike")
-    found = measure(art, reference, 0.4, seed=1)
+    found = likeness(art, reference, 0.4, seed=1)
     y = art.apply(reference.images, art.sample(knob=0.4, keys=list(reference.keys), seed=1))
     expected = mean_ssim(reference.images, y, foreground(reference.images))
-    np.testing.assert_allclose(found.ssim, expected, rtol=1e-6)
+    np.testing.assert_allclose(found.foreground, expected, rtol=1e-6)
 
 
 def test_global_random_state_is_left_alone(global_random_state):
@@ -270,10 +272,11 @@ def test_a_record_is_plain_and_has_null_where_a_level_is_missing():
     assert written["targets"] == list(TARGETS)
     assert written["reference"] == {"seed": 0}
     row = written["artifacts"]["gain"]
-    assert list(row) == ["knob", "values", "interval", "ssim", "held_out_ssim", "psnr_db"]
+    columns = ["values", "interval", "ssim", "held_out_ssim", "other_ssim", "psnr_db", "missing"]
+    assert list(row) == ["knob", *columns, "evaluations"]
     assert row["knob"] == "gain"
     assert row["values"] == values(found)
-    for column in ("values", "interval", "ssim", "held_out_ssim", "psnr_db"):
+    for column in columns[:-1]:
         assert [item is None for item in row[column]] == [False, False, False, True, True]
     assert row["ssim"][0] == float(f"{found.levels[0].ssim:.4g}")
 

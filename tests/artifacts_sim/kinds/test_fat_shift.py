@@ -44,7 +44,7 @@ def shifted(x, shift):
 
 class TestWhatMoves:
     @every_way
-    @pytest.mark.parametrize("shift", [0.3, 1.0, 2.5, 7.0, 16.0])
+    @pytest.mark.parametrize("shift", [0.3, 1.0, 2.5, 7.0, 8.0])
     def test_fat_moves_and_water_stays(self, shift, way):
         x, fat = texture(), texture(seed=1)
         expected = (1 - fat) * x + shifted(fat * x, way * shift)

@@ -9,8 +9,8 @@ import torch
 
 import artifacts_sim
 from artifacts_sim import ArtifactError, Geometry, KSpace
-from artifacts_sim.acquisition.geometry import frame_of_image
 from artifacts_sim.acquisition.masks import Mask
+from tests.support.artifacts import signal_of
 
 KEY = ["slice"]
 
@@ -68,9 +68,13 @@ class TestWhatIsKept:
     def test_less_than_half_a_sample_cuts_nothing(self):
         assert (kept(0.4 / 40, (40, 40)) == 1).all()
 
-    def test_lines_that_were_never_acquired_count_as_lines(self):
-        """The window is of the encoded matrix, whose resolution the pixels have."""
-        assert np.array_equal(kept(0.5, (40, 40), acquired=range(4, 36)), kept(0.5, (40, 40)))
+    def test_only_measured_lines_count(self):
+        """Of 40 lines 32 are measured: half is cut, and no part of the knob is dead."""
+        lines = kept(0.5, (40, 40), acquired=range(4, 36))[20] != 0
+        assert np.flatnonzero(lines).tolist() == list(range(12, 29))
+        for knob in np.linspace(0.04, 0.9, 20):
+            fewer = kept(knob, (40, 40), acquired=range(4, 36))[20] != 0
+            assert not fewer[[4, 35]].all()
 
 
 @pytest.mark.parametrize("size", [(24, 32), (25, 31)], ids=str)
@@ -151,9 +155,9 @@ class TestMonai:
         off_centre = np.abs(np.arange(n) - (n - 1) / 2) <= reach + 0.1
         mirrored = np.roll(off_centre[::-1], 1)
         mask = Mask(
-            ((off_centre + mirrored.astype(float)) / 2)[None]
+            torch.from_numpy((off_centre + mirrored.astype(float)) / 2)[None]
         )  # whose image is the real part
-        y = mask.render(torch.from_numpy(x)[None], frame_of_image(Geometry(), x.shape))
+        y = mask.render(signal_of(torch.from_numpy(x)[None]))
         np.testing.assert_allclose(y[0], np.abs(monai_rows(x, reach)), atol=2e-6)
 
 

@@ -99,11 +99,11 @@ class TestMotion:
         TorchIO exchanges the resting spectrum, its first, with that of the segment of DC.
         """
         x, n, n_lines = object_in(size), len(starts), size[1]
-        art = artifacts_sim.get("motion", movements=n, mm_per_degree=1.0)
+        art = artifacts_sim.get("motion", movements=n, mm_per_degree=1.0, order="sequential")
         params = params_of(
             art,
             1.0,
-            event_offset=(np.array(starts) - n_lines // 2) / n_lines,
+            event_time=np.array(starts) / n_lines,
             unit_rotation=self.DEGREES[poses],
             unit_shift=np.stack([self.about_centre(size, pose) for pose in poses]),
         )
@@ -152,7 +152,7 @@ def phase_of_first_pixel(size, sample):
 
 class TestSpike:
     @every_size
-    @pytest.mark.parametrize("ratio", [0.3, 2.0])
+    @pytest.mark.parametrize("ratio", [0.3, 1.0])
     def test_torchio(self, size, ratio):
         """The real part of a one-sided spike is a two-sided one, whose sign the magnitude loses."""
         x, sample = object_in(size), (20, 13)
@@ -212,7 +212,8 @@ class TestBias:
     def test_torchio(self, size, seed):
         """TorchIO's coordinates reach 1 at the outermost pixels' centres, here at their edges.
 
-        Every pixel is foreground, so that the knob is the peak to peak of the polynomial.
+        Every pixel is foreground, so that the knob is the peak to peak of the polynomial. Here its
+        log gain is centred; there a random global gain is left.
         """
         rng = np.random.default_rng(seed)
         x = rng.uniform(0.8, 1, size).astype(np.float32)
@@ -224,4 +225,5 @@ class TestBias:
         ours = [c[a, b] * stretch[0] ** a * stretch[1] ** b for a, b in self.ORDERS]
         art = artifacts_sim.get("bias")
         y = apply(art, x, params_of(art, float(np.ptp(p)), coefficient=ours))
-        np.testing.assert_allclose(y, expected, rtol=1e-6)
+        global_gain = np.exp((p.max() + p.min()) / 2)
+        np.testing.assert_allclose(y * global_gain, expected, rtol=1e-6)

@@ -51,7 +51,7 @@ class TestInTheImage:
         assert changed == [row_of(params, size[0])]
 
     @pytest.mark.parametrize("phase", [False, True], ids=["real", "complex"])
-    @pytest.mark.parametrize("knob", [0.05, 1.0, 5.0])
+    @pytest.mark.parametrize("knob", [0.05, 0.3, 1.0])
     def test_the_knob_is_its_root_mean_square_over_the_maximum(self, phase, knob):
         x = images((40, 512), phase)
         x[:, :, 0] /= 1e4  # leaves the row next to empty
@@ -124,7 +124,7 @@ class TestInKSpace:
         torch.testing.assert_close(from_image, from_kspace, rtol=0, atol=1e-5)
 
     def test_it_scales_with_the_knob(self):
-        small, large = (added(flat(8, 60), *sampled(knob)) for knob in (0.5, 5.0))
+        small, large = (added(flat(8, 60), *sampled(knob)) for knob in (0.1, 1.0))
         np.testing.assert_allclose(large, 10 * small, atol=1e-4)
 
     def test_coils_receive_the_same_and_combine_to_the_knob(self):

@@ -12,11 +12,11 @@ import torch
 
 import artifacts_sim
 from artifacts_sim.calibration.calibrate import Calibration, Level
-from artifacts_sim.calibration.curve import measure
+from artifacts_sim.calibration.curve import Slices, likeness
 from sweep.api.calibrate import calibrate_store, levels_table
-from sweep.api.reference import ReferencePlan, choose
 from sweep.cli import main
 from sweep.core.errors import UserError
+from sweep.learn.reference import ReferencePlan, choose
 from sweep.store import Store, write_store
 from sweep.store.slices import Slice
 from tests.support.stores import make_store
@@ -30,7 +30,8 @@ def store_of(path: Path, counts: dict[str, int], empty: frozenset[str] = frozens
     """A store of one split with this many slices of each patient; those of `empty` are black."""
     keys = [f"{patient}/{place}" for patient, count in counts.items() for place in range(count)]
     slices = [Slice(key, key.split("/")[0], "train", frozenset("a"), "test") for key in keys]
-    images = [np.full((8, 8), float(key not in empty), np.float32) for key in keys]
+    ramp = np.arange(64, dtype=np.float32).reshape(8, 8)
+    images = [ramp * (key not in empty) for key in keys]
     return write_store(
         path, slices, images, shape=(8, 8), label_names=("a",), task="multiclass", source={}
     )
@@ -57,9 +58,8 @@ def test_slices_come_from_the_splits_named_and_patients_from_one_side(store: Sto
 
 def test_slices_keys_and_patients_belong_together(store: Store) -> None:
     reference = choose(store, SMALL).reference
-    for image, key, patient in zip(
-        reference.images, reference.keys, reference.patients, strict=True
-    ):
+    images = torch.cat([part.clean for part in reference.parts])
+    for image, key, patient in zip(images, reference.keys, reference.patients, strict=True):
         row = store.keys.tolist().index(key)
         assert torch.equal(image, torch.from_numpy(store.images[row].copy()))
         assert store.patients[row] == patient
@@ -122,8 +122,8 @@ def with_pixels(store: Store, pixel_mm: float) -> Store:
 
 def test_a_knob_in_mm_is_found_in_the_pixels_of_the_store(store: Store) -> None:
     art = artifacts_sim.get("blur")
-    likeness = [
-        measure(art, choose(one, SMALL).reference, knob, 0).ssim
+    ssim = [
+        likeness(art, choose(one, SMALL).reference, knob, 0).foreground
         for one, knob in (
             (store, 10.0),
             (with_pixels(store, 10.0), 10.0),  # 240 mm on 24 pixels, as where nothing is said
@@ -131,18 +131,19 @@ def test_a_knob_in_mm_is_found_in_the_pixels_of_the_store(store: Store) -> None:
             (with_pixels(store, 5.0), 10.0),
         )
     ]
-    np.testing.assert_array_equal(likeness[0], likeness[1])
-    np.testing.assert_allclose(likeness[0], likeness[2])
-    assert (likeness[0] > likeness[3]).all()
+    np.testing.assert_array_equal(ssim[0], ssim[1])
+    np.testing.assert_allclose(ssim[0], ssim[2])
+    assert (ssim[0] > ssim[3]).all()
 
 
 def test_slices_of_several_pixel_sizes_are_measured_each_in_its_own(store: Store) -> None:
-    art, reference = artifacts_sim.get("blur"), choose(store, SMALL).reference
+    art, images = artifacts_sim.get("blur"), torch.from_numpy(store.read(range(6)))
+    keys = tuple(store.keys[:6].tolist())
     sizes = [(5.0, 5.0), None, (12.0, 8.0), (5.0, 5.0), None, (5.0, 5.0)]
-    mixed = measure(art, dataclasses.replace(reference, pixel_mm=tuple(sizes)), 9.0, 0).ssim
+    mixed = likeness(art, Slices(images, keys, keys, tuple(sizes)), 9.0, 0).foreground
     for place, size in enumerate(sizes):
-        alike = dataclasses.replace(reference, pixel_mm=(size,) * 6)
-        assert mixed[place] == measure(art, alike, 9.0, 0).ssim[place]
+        alike = likeness(art, Slices(images, keys, keys, (size,) * 6), 9.0, 0).foreground
+        assert mixed[place] == pytest.approx(alike[place], rel=1e-6)
 
 
 # The file
@@ -154,8 +155,10 @@ def test_the_file_says_what_the_levels_rest_on(store: Store, tmp_path: Path) -> 
     written = json.loads(out.read_text())
     chosen = choose(store, ReferencePlan(("1", "2"), 6, 3, seed=3))
     hashed = hashlib.sha256(json.dumps(list(chosen.reference.keys)).encode())
-    hashed.update(chosen.reference.images.numpy().tobytes())
-    assert list(written) == ["format", "version", "measure", "targets", "reference", "artifacts"]
+    hashed.update(store.read(chosen.reference.rows).tobytes())
+    names = ["format", "version", "measure", "other_measure", "targets", "reference", "artifacts"]
+    assert list(written) == names
+    assert "normalized on their own" in written["reference"].pop("intensities")
     assert written["reference"] == {
         "source": store.path.name,
         "fingerprint": store.fingerprint,
@@ -167,6 +170,8 @@ def test_the_file_says_what_the_levels_rest_on(store: Store, tmp_path: Path) -> 
         "held_out_patients": 3,
         "height": 24,
         "width": 24,
+        "signal": "images",
+        "normalize": "robust",
         "seed": 3,
     }
     assert list(written["artifacts"]) == ["rician"]
@@ -177,6 +182,26 @@ def test_the_same_question_gives_the_same_file(store: Store, tmp_path: Path) -> 
     outs = [tmp_path / "a.json", tmp_path / "b.json"]
     assert [calibrated(store, out) for out in outs] == [0, 0]
     assert outs[0].read_bytes() == outs[1].read_bytes()
+
+
+def test_the_measure_and_the_scaling_are_chosen_and_said(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "levels.json"
+    assert calibrated(store, out, "--measure", "whole", "--normalize", "none") == 0
+    written = json.loads(out.read_text())
+    assert written["reference"]["normalize"] == "none"
+    assert written["measure"].endswith("all pixels, the background too")
+    assert "averaged over the foreground" in written["other_measure"]
+    header = capsys.readouterr().out.splitlines()[0]
+    assert header.index("whole SSIM") < header.index("held out") < header.index("foreground SSIM")
+
+
+def test_k_space_of_a_store_without_it_is_refused(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert calibrated(store, tmp_path / "levels.json", "--signal", "kspace") == 2
+    assert "the store keeps no k-space" in capsys.readouterr().err
 
 
 def test_results_go_to_stdout_and_progress_to_stderr(
@@ -206,12 +231,12 @@ def test_a_file_of_levels_is_never_overwritten(
 
 
 def test_the_table_says_in_words_what_is_missing() -> None:
-    found = Level(0.95, 1.061, (1.001, 1.0891), 0.9494, 0.9502, 20.71)
+    found = Level(0.95, 1.061, (1.001, 1.0891), 0.9494, 0.9502, 0.7112, 20.71)
     lost = Level(0.9, missing="at its limit 6 the SSIM is 0.93")
     table = levels_table([Calibration("bias", "log_gain", (found, lost), 30)]).splitlines()
     first, second = (" ".join(line.split()) for line in table[2:4])
-    assert first == "bias log_gain 1 1.061 [1.001, 1.089] 0.949 0.950 20.7"
-    assert second == "2 - - - - -"
+    assert first == "bias log_gain 1 1.061 [1.001, 1.089] 0.949 0.950 0.711 20.7"
+    assert second == "2 - - - - - -"
     assert table[4] == ("bias: level 2 (SSIM 0.9) not reached: at its limit 6 the SSIM is 0.93")
     assert len(table) == 5
 

@@ -18,7 +18,7 @@ def config(store: Store) -> SweepConfig:
 
 
 def test_good_data_are_opened_and_bound(config: SweepConfig, store: Store) -> None:
-    bound = preflight.bind(config, preflight.open_data(config))
+    bound = preflight.bind(config, preflight.open_data(config)).config
     assert bound.data.fingerprint == store.fingerprint
     assert preflight.open_data(bound).fingerprint == store.fingerprint
 

@@ -5,10 +5,10 @@ import copy
 import pytest
 
 import artifacts_sim
-from artifacts_sim.calibration.curve import measure
+from artifacts_sim.calibration.curve import likeness
 from artifacts_sim.levels import calibrated_record
-from sweep.api.calibrate import describe
-from sweep.api.reference import Chosen, ReferencePlan, choose
+from sweep.learn.levels import describe
+from sweep.learn.reference import Chosen, ReferencePlan, choose
 from sweep.store import Store
 from tests.support.data import BRAIN, needs
 from tools.reference_levels import differences, reference_plan, reference_store
@@ -48,9 +48,8 @@ def test_the_harshest_level_reaches_its_similarity(
         pair for pair in zip(row["values"][::-1], row["ssim"][::-1], strict=True) if pair[0]
     )
     assert row["knob"] == art.knob.name
-    assert measure(art, chosen.reference, knob, plan.seed).mean_ssim == pytest.approx(
-        ssim, abs=1e-3
-    )
+    found = likeness(art, chosen.reference, knob, plan.seed).mean_ssim("foreground")
+    assert found == pytest.approx(ssim, abs=1e-3)
 
 
 def test_a_level_that_moved_is_named() -> None:

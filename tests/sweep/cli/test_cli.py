@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
+import mrimodels
 import sweep
+from sweep.api.preflight import bind, open_data
 from sweep.cli import main
 from sweep.config.settings import TrialConfig
+from sweep.config.sweep import SweepConfig
 from sweep.learn.fit import fit
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
@@ -172,10 +176,47 @@ def test_check_says_what_the_sweep_costs_and_makes_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.yaml"]
 
 
+def test_check_calibrates_nothing_and_says_what_will_be(
+    store: Store,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MRISWEEP_CACHE", str(tmp_path / "cache"))
+    file = sweep_file(tmp_path, store)
+    assert main(["check", file]) == 0
+    said = "levels       of rician, bias will be calibrated as the sweep begins, on 44 slices of 11"
+    assert said in capsys.readouterr().out
+    assert not (tmp_path / "cache").exists()
+    config = SweepConfig.from_yaml(file)
+    bound, levels = bind(config, open_data(config))
+    assert levels is not None
+    assert set(bound.stress.knobs) == {"rician", "bias"}
+    assert main(["check", file]) == 0
+    assert "of rician, bias as calibrated before on the same slices" in capsys.readouterr().out
+
+
+def test_check_remarks_a_grid_for_other_images(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = sweep_file(tmp_path, store)
+    assert main(["check", file, "--set", "stress.grid=calibrated"]) == 0
+    text = capsys.readouterr().out
+    assert text.count("are for images of 256 x 256 pixels, and these are images of 24 x 24") == 1
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_too_few_training_patients_for_a_calibration_are_refused(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    small = make_store(tmp_path / "s.h5", patients=6)
+    file = sweep_file(tmp_path, small)
+    text = complaint(capsys, command, file, "--set", "data.train=[1]")
+    assert "received 2 in split 1; name more splits, or set stress.grid to calibrated or" in text
+
+
 @pytest.fixture(scope="module")
 def checkpoint(store: Store, tmp_path_factory: pytest.TempPathFactory) -> str:
-    from sweep.config.sweep import SweepConfig
-
     trial_config: TrialConfig = SweepConfig.from_dict(settings(store)).trial({"train.epochs": 1})
     return str(fit(trial_config, store, tmp_path_factory.mktemp("fit")).checkpoint)
 
@@ -191,6 +232,25 @@ def test_stress_prints_its_cells_as_json(
     assert cells == {("clean", 0), ("motion", 2), ("motion", 4)}
     assert {cell["label"] for cell in answer["cells"]} == {"a", "b"}
     assert "robust/auroc_cvar" in answer["metrics"]
+
+
+def test_levels_that_a_sweep_did_not_have_are_found_on_its_training_data_or_named(
+    checkpoint: str, store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # What is scored may be other data, as long as the training data are where they were.
+    external = make_store(tmp_path / "external.h5", patients=12)
+    arguments = ("--data", str(external.path), "--levels", "2", "--artifacts")
+    assert main(["stress", checkpoint, *arguments, "spike"]) == 0
+    assert "levels: " in capsys.readouterr().err
+    model, spec, meta = mrimodels.load_checkpoint(Path(checkpoint), torch.device("cpu"))
+    meta["config"]["data"]["store"] = str(tmp_path / "gone.h5")
+    moved = str(tmp_path / "moved.pt")
+    mrimodels.save(Path(moved), model, spec, meta=meta)
+    text = complaint(capsys, "stress", moved, *arguments, "spike", "bias")
+    assert "the sweep had no levels of spike, and the training slices" in text
+    assert "or take --grid calibrated, --grid physical" in text
+    assert main(["stress", moved, *arguments, "bias"]) == 0
+    assert main(["stress", moved, *arguments, "spike", "--grid", "physical"]) == 0
 
 
 @pytest.mark.parametrize(

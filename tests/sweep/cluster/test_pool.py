@@ -49,7 +49,9 @@ def test_a_cancelled_evaluation_ends_early_and_the_next_one_is_whole(
         data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,)),
         model=ModelSettings(width=4, norm="group"),
         train=TrainSettings(epochs=1, batch_size=16),
-        stress=StressSettings(artifacts=("motion", "elastic"), levels=levels, batch_size=1),
+        stress=StressSettings(
+            artifacts=("motion", "elastic"), levels=levels, grid="physical", batch_size=1
+        ),
     )
     checkpoint = fit(trial_config, store, tmp_path).checkpoint
     cluster = ClusterSettings()

@@ -1,5 +1,6 @@
 """Whole sweeps on a local Ray cluster: fair, repeatable, never losing a result."""
 
+import json
 import os
 import shutil
 import signal
@@ -14,6 +15,8 @@ import torch
 
 import mrimodels
 from sweep.api.stress import stress_checkpoint
+from sweep.config.levels import knobs_of
+from sweep.config.settings import StressSettings
 from sweep.learn.fit import fit
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
@@ -48,9 +51,31 @@ def test_a_sweep_runs_quietly_to_its_table(finished: Finished) -> None:
     assert done.returncode == 0, done.stderr
     assert_whole(sweep, 3)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert len(lines) == 3, f"a line for each trial and no noise of libraries:\n{done.stderr}"
+    trials = [line for line in lines if not line.startswith("levels: ")]
+    assert len(trials) == 3, f"a line for each trial and no noise of libraries:\n{done.stderr}"
     assert "robust/auroc_cvar" in done.stdout
     assert f"mlflow ui --backend-store-uri {sweep.uri}" in done.stdout
+
+
+def test_the_folder_says_how_its_levels_were_made(finished: Finished, store: Store) -> None:
+    sweep, done = finished
+    assert "levels: " in done.stderr
+    folder = SweepFolder.open(sweep.folder)
+    config = folder.config()
+    made = json.loads((folder.path / "levels.json").read_text())
+    assert config.stress.grid == "auto"
+    assert config.stress.knobs == {
+        name: tuple(row["values"]) for name, row in made["artifacts"].items()
+    }
+    assert set(made["artifacts"]) == {"rician", "bias"}
+    assert made["reference"]["fingerprint"] == store.fingerprint
+    assert made["reference"]["split"] == ["1", "2"]
+    for row in made["artifacts"].values():
+        reached = zip(made["targets"], row["ssim"], strict=True)
+        assert all(ssim is None or abs(ssim - target) <= 0.02 for target, ssim in reached)
+    # It is a grid as any file of levels: another sweep may take it as it is.
+    again = StressSettings(grid=str(folder.path / "levels.json"))
+    assert knobs_of(again, "bias") == config.stress.knobs["bias"]
 
 
 def test_a_trial_of_the_cluster_ends_with_the_weights_of_a_plain_fit(

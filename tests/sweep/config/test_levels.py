@@ -35,7 +35,7 @@ def config_of(store: Store, **stress: Any) -> SweepConfig:
 
 def test_grids_have_their_own_values(table: str) -> None:
     bias = artifacts_sim.get("bias")
-    assert knob_of(StressSettings(), "bias", 2) == bias.at(2)
+    assert knob_of(StressSettings(grid="calibrated"), "bias", 2) == bias.at(2)
     assert knob_of(StressSettings(grid="physical"), "bias", 2) == bias.knob.physical[1]
     assert knob_of(StressSettings(grid=table), "bias", 2) == 1.0
 
@@ -63,17 +63,41 @@ def test_an_artifact_that_reaches_none_of_its_levels_is_refused(table: str, stor
 
 
 def test_a_sweep_keeps_its_levels_whatever_is_calibrated_later(table: str, store: Store) -> None:
-    bound = bind(config_of(store, artifacts=["rician", "bias"], grid=table), store)
+    bound, levels = bind(config_of(store, artifacts=["rician", "bias"], grid=table), store)
+    assert levels is None
     Path(table).unlink()
     again = SweepConfig.from_dict(bound.to_plain())
     assert again == bound
     assert again.stress.knobs == {name: tuple(values) for name, values in MINE.items()}
-    assert bind(again, store) == bound
+    assert bind(again, store) == (bound, None)
     trial_config = again.trial({})
     assert (
         type(trial_config).from_plain(json.loads(json.dumps(trial_config.to_plain())))
         == trial_config
     )
+
+
+def test_a_sweep_that_calibrated_never_does_so_again(store: Store) -> None:
+    bound, levels = bind(config_of(store, artifacts=["bias"]), store)
+    assert levels is not None
+    assert bound.stress.grid == "auto"
+    again = SweepConfig.from_dict(bound.to_plain())
+    said: list[str] = []
+    # Not even where what it rests on has changed, as the values stand in it.
+    changed = again.replace({"stress.seed": 5})
+    assert bind(changed, store, said.append) == (changed, None)
+    assert said == []
+
+
+def test_artifacts_of_the_augmentation_are_calibrated_too(store: Store) -> None:
+    config = config_of(store, artifacts=["bias"]).replace({"train.augment.artifacts": ["spike"]})
+    bound, _ = bind(config, store)
+    assert set(bound.stress.knobs) == {"bias", "spike"}
+
+
+def test_what_auto_means_is_not_known_before_a_sweep_begins(store: Store) -> None:
+    with pytest.raises(UserError, match=r"calibrated as a sweep or fit\(\) begins.*; received .*"):
+        cells_of(config_of(store).stress)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +106,7 @@ def test_a_sweep_keeps_its_levels_whatever_is_calibrated_later(table: str, store
         (
             "none.json",
             None,
-            r"no such grid .*; received 'none.json'; take 'calibrated' or 'physical', or a file",
+            r"no such grid .*; received 'none.json'; take 'auto', 'calibrated', 'physical', or a",
         ),
         ("bad.json", "{", r"cannot be used; received 'bad.json' \(Expecting"),
         ("list.json", "[1]", "cannot be used; received 'list.json'"),
