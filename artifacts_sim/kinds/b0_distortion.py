@@ -155,7 +155,7 @@ def _unit_field(inside: Tensor, frame: Frame, table: Tensor, lobe: Tensor, like:
     """The field over its peak, at rows' middles and columns' edges: (B, RO, PE + 1).
 
     Args:
-        inside: (B, RO, PE) bool, the foreground of what is shown.
+        inside: (B, RO, PE), 1 in the foreground of what is shown.
         frame: The geometry.
         table: (B, 4, 4), of u^a v^b.
         lobe: (B, 4): place along RO and PE, width, height.
@@ -177,8 +177,7 @@ def _unit_field(inside: Tensor, frame: Frame, table: Tensor, lobe: Tensor, like:
     f = rows[0][:, :, None] * columns[0][:, None]
     for row, column in zip(rows[1:], columns[1:], strict=True):
         f.addcmul_(row[:, :, None], column[:, None])
-    centres = (f[..., 1:] + f[..., :-1])[:, *cut] * (0.5 * inside)
-    low, high = torch.aminmax(centres.flatten(1), dim=1, keepdim=True)
-    peak = torch.maximum(-low, high)[..., None]
+    twice = (f[:, cut[0], 1:] + f[:, cut[0], :-1])[..., cut[1]] * inside
+    peak = twice.abs_().amax(dim=(1, 2), keepdim=True) / 2
     unit: Tensor = f.div_(peak.clamp_min(_LEAST_PEAK)).clamp_(-1, 1)
     return unit

@@ -7,7 +7,7 @@ FRACTION = 0.2
 
 
 def foreground(shown: Tensor) -> Tensor:
-    """Mark the pixels above 0.2 sum(x^2) / sum(x), of an empty slice all.
+    """Mark with 1 the pixels above 0.2 sum(x^2) / sum(x), of an empty slice all.
 
     That is a fraction of an intensity that neither empty background nor a few hot pixels move.
 
@@ -15,14 +15,15 @@ def foreground(shown: Tensor) -> Tensor:
         shown: (B, RO, PE) the clean magnitude.
 
     Returns:
-        (B, RO, PE) bool; of each slice at least one pixel.
+        (B, RO, PE) of 0 and 1, in the same precision, as on CPUs truth values cost five times as
+        much; of each slice at least one pixel.
 
     """
-    a = shown.detach().flatten(1)
+    shown = shown.detach()
+    a = shown.flatten(1)
     energy = torch.linalg.vector_norm(a, dim=1).square()
-    threshold = FRACTION * energy / a.sum(dim=1)  # of an empty slice NaN, and nothing is below it
-    background: Tensor = shown.detach() <= threshold[:, None, None]
-    return ~background
+    threshold = (FRACTION * energy / a.sum(dim=1)).nan_to_num(-1.0)  # of an empty slice it is NaN
+    return torch.gt(shown, threshold[:, None, None], out=torch.empty_like(shown))
 
 
 def middle_and_spread(inside: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,7 +33,7 @@ def middle_and_spread(inside: Tensor) -> tuple[Tensor, Tensor]:
     spread is 12^-1/2.
 
     Args:
-        inside: (B, RO, PE) bool.
+        inside: (B, RO, PE), as `foreground` marks them.
 
     Returns:
         (B, 2) float64 each.
@@ -50,7 +51,7 @@ def place_within(inside: Tensor, quantile: Tensor) -> Tensor:
     is marked, and uniform quantiles make every marked place equally likely.
 
     Args:
-        inside: (B, RO, PE) bool.
+        inside: (B, RO, PE), as `foreground` marks them.
         quantile: (B, 2) in [0, 1), float64.
 
     Returns:
@@ -60,13 +61,14 @@ def place_within(inside: Tensor, quantile: Tensor) -> Tensor:
     row = _quantile(inside.sum(dim=2), quantile[:, 0])
     number = row.long().clamp_max(inside.shape[1] - 1)
     own = inside.gather(1, number[:, None, None].expand(-1, 1, inside.shape[2]))[:, 0]
-    return torch.stack([row, _quantile(own.long(), quantile[:, 1])], dim=1)
+    return torch.stack([row, _quantile(own, quantile[:, 1])], dim=1)
 
 
 def _moments(count: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and variance of places of which there are so many: (B,) each; sums are exact."""
+    count = count.double()
     number = torch.arange(count.shape[1], device=count.device)
-    total = count.sum(dim=1).double()
+    total = count.sum(dim=1)
     first = (count * number).sum(dim=1) / total
     second = (count * number * number).sum(dim=1) / total
     return first + 0.5, second - first.square() + 1 / 12
@@ -74,6 +76,7 @@ def _moments(count: Tensor) -> tuple[Tensor, Tensor]:
 
 def _quantile(count: Tensor, quantile: Tensor) -> Tensor:
     """The place below which this part of all lies; evenly spread within a pixel: (B,)."""
+    count = count.double()
     upto = count.cumsum(dim=1)
     wanted = quantile * upto[:, -1]
     number = (upto <= wanted[:, None]).sum(dim=1, keepdim=True).clamp_max(count.shape[1] - 1)

@@ -162,7 +162,7 @@ class _Implant(PixelOperator):
         left = _signal_left(*_polar(columns + wide[:, 1], rows + wide[:, 0], b0), a, self.void_mm)
         unit = _dipole(*_polar(columns + wide[:, 1], edges, b0), a)
         equator_px = (equator_mm / pixel_mm[:, 0]).to(x)[:, None, None]
-        return piled_up(x.mT * left[:, None], unit * equator_px).mT.contiguous()
+        return piled_up(x.mT.contiguous() * left[:, None], unit * equator_px).mT.contiguous()
 
 
 def _square_mm(place_px: Tensor, axis: int, centre_px: Tensor, pixel_mm: Tensor) -> Tensor:
