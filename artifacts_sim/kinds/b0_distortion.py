@@ -90,7 +90,7 @@ class B0Distortion(Artifact):
         physical=(1.0, 2.0, 4.0, 7.0, 12.0),
         limit=20.0,
     )
-    stage: ClassVar[Stage] = Stage.OBJECT
+    stage: ClassVar[Stage] = Stage.ENCODING
     place: ClassVar[int] = 60
     smooth: ClassVar[bool] = True
 

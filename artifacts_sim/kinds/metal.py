@@ -74,7 +74,7 @@ class Metal(Artifact):
         physical=(1.0, 2.0, 4.0, 8.0, 14.0),
         limit=20.0,
     )
-    stage: ClassVar[Stage] = Stage.OBJECT
+    stage: ClassVar[Stage] = Stage.ENCODING
     place: ClassVar[int] = 70
     smooth: ClassVar[bool] = True
 
@@ -110,7 +110,7 @@ class Metal(Artifact):
             radius_mm=knob,
             quantile=drawn["quantile"],
             along_b0=one_hot(drawn["b0_axis"], _AXES)[:, :2].double(),
-            pixel_mm=torch.tensor(frame.pixel_mm),
+            pixel_mm=torch.tensor(frame.pixel_mm).expand(len(knob), 2),
             equator_mm=drawn["direction"] * equator_hz / self.readout_hz_per_mm,
             void_mm=3 * equator_hz * dephasing,
         )
