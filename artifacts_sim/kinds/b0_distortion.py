@@ -76,8 +76,8 @@ class B0Distortion(Artifact):
     along RO and PE in twice its standard deviations, so that of an ellipse u^2 + v^2 = 1 is the
     rim. It is a polynomial of order 3, without the constant term that the scanner's frequency takes
     away, and a Gaussian lobe, as over an air-filled cavity, whose centre lies 0.6 to 0.9 from the
-    middle and whose standard deviation is 0.2 to 0.4. The field, less the foreground's outline,
-    and the direction, that of the blips, are a scan's.
+    middle and whose standard deviation is 0.2 to 0.4. The draws, the direction of the blips among
+    them, are a scan's; the middle and the size of the foreground are each slice's.
 
     Foreground: as of `bias`.
     """

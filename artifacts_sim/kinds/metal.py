@@ -53,11 +53,12 @@ class Metal(Artifact):
 
     The implant lies at drawn quantiles, 0.1 to 0.9, of the foreground's rows, and within that row
     of its columns; foreground as of `bias`. Place, readout's and B0's direction are a scan's.
-    Not modelled: the slice's own bending, heating, and the field of a longer implant.
+    Every slice of a scan is the plane through the centre. Not modelled: bending of the slice
+    itself, and an implant longer than wide.
 
     Attributes:
         dchi_ppm: Susceptibility of the metal above that of tissue, in ppm: titanium 182, austenitic
-            stainless steel 3520 to 6700 (Schenck, table I).
+            stainless steel 3520 to 6700 (Schenck).
         field_t: Field strength in T.
         te_ms: Echo time of a gradient echo in ms; 0 of a spin echo.
         readout_hz_per_mm: Bandwidth per pixel over the pixel along readout.

@@ -146,6 +146,23 @@ class TestVoid:
         assert (y < 0.5).sum() == pytest.approx(math.pi * half_at**2 * 16, rel=0.02)
 
     @pytest.mark.parametrize("axis", [RO, PE, THROUGH])
+    def test_what_dephases_is_the_gradient_of_the_dipole(self, axis):
+        """By differences of df in three dimensions, where the metal's own void is over."""
+        pixel, radius = 0.25, 1.0
+        y = apply(NO_SHIFT, np.ones((81, 81)), radius, axis, pixel_mm=(pixel, pixel))
+        away = pixel * (np.arange(81) - 40)
+        place = np.stack(np.meshgrid(away, away, [-0.01, 0, 0.01], indexing="ij"))
+        r = np.sqrt((place**2).sum(axis=0)).clip(1e-3)
+        df = POLE_HZ / 2 * (radius / r) ** 3 * (3 * (place[axis] / r) ** 2 - 1)
+        slopes = np.gradient(df, away, away, [-0.01, 0, 0.01])
+        phase = math.pi * 5e-3 * 2 * np.sqrt(sum(slope**2 for slope in slopes))[..., 1]
+        r = r[..., 1]
+        far = (r > 3) & (np.abs(place[:2, ..., 1]).max(axis=0) < 9.5)
+        expected = np.exp(-(phase**2) / 6 - (radius / r) ** 8)
+        np.testing.assert_allclose(y[far], expected[far], atol=0.02)
+        assert expected[far].min() < 0.5
+
+    @pytest.mark.parametrize("axis", [RO, PE, THROUGH])
     def test_it_grows_with_the_radius(self, axis):
         x = np.ones((160, 160))
         sizes = [(apply(NO_SHIFT, x, a, axis) < 0.5).sum() for a in (0.5, 1, 2, 4, 8, 14, 20)]
