@@ -20,7 +20,9 @@ from artifacts_sim.kinds.gibbs import Gibbs
 from artifacts_sim.kinds.motion import Motion
 from artifacts_sim.kinds.nyquist_ghost import NyquistGhost
 from artifacts_sim.kinds.partial_fourier import PartialFourier
+from artifacts_sim.kinds.receive import Receive
 from artifacts_sim.kinds.rician import Rician
+from artifacts_sim.kinds.sense import Sense
 from artifacts_sim.kinds.spike import Spike
 from artifacts_sim.kinds.undersampling import Undersampling
 from artifacts_sim.kinds.wrap import Wrap
@@ -181,6 +183,8 @@ for _artifact in (
     Contrast(),
     FatShift(),
     Wrap(),
+    Receive(),
+    Sense(),
 ):
     register(_artifact)
 
