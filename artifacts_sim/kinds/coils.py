@@ -74,7 +74,7 @@ def root_sum_of_squares(
 
 def normalised(maps: Maps) -> Maps:
     """Divide by the root sum of squares over the coils, so that these together see 1 everywhere."""
-    unit: Maps = maps / np.sqrt(_power(maps, axis=1))[:, None]
+    unit: Maps = maps * (1 / np.sqrt(_power(maps, axis=1)))[:, None]
     return unit
 
 
@@ -115,9 +115,7 @@ def _elliptic(m: Array) -> tuple[Array, Array]:
     return first, first * (1 - lost)
 
 
-def _fields(
-    turn_rad: Array, arc_rad: Array | float, coils: int, shown: Frame
-) -> Iterator[Maps]:
+def _fields(turn_rad: Array, arc_rad: Array | float, coils: int, shown: Frame) -> Iterator[Maps]:
     """The fields of the array at the nodes of the shown field of view, slice by slice."""
     fields = np.array(shown.crop) * shown.pixel_mm
     halves = fields / fields.mean(axis=1, keepdims=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import ClassVar, Literal
+from functools import cached_property, lru_cache, reduce
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -173,9 +173,10 @@ class Comb:
 
     @cached_property
     def places(self) -> NDArray[np.int64]:
-        """The numbers of the lines of a residue in the zero-filled matrix: (m, size / L), DC first."""
+        """Numbers of each residue's lines in the zero-filled matrix, DC's first: (m, size / L)."""
         k = np.arange(0, self.size, self.period) + np.array(self.residues)[:, None]
-        return (k + self.size // 2) % self.size
+        places: NDArray[np.int64] = (k + self.size // 2) % self.size
+        return places
 
     @cached_property
     def waves(self) -> NDArray[np.complex128]:
@@ -185,7 +186,7 @@ class Comb:
         return waves
 
     def weight(self, apart: int) -> complex:
-        """w of two pixels of a group that are so many places apart."""
+        """The w of two pixels of a group that are so many places apart."""
         turns = np.array(self.residues) * apart % self.period
         return complex(np.exp(2j * np.pi / self.period * turns).mean())
 
@@ -207,7 +208,7 @@ class _Ring:
     shown: Frame
 
     def maps(self, encoded: Frame, columns: int | None = None) -> Tensor:
-        """Sensitivities with sum |S_c|^2 = 1, (B, C, RO, PE) complex128."""
+        """Sensitivities with sum |S_c|^2 = 1: (B, C, RO, PE) complex128."""
         seen = sensitivities(self.turn_rad, FULL_TURN, self.coils, self.shown, encoded, columns)
         return torch.from_numpy(normalised(seen))
 
@@ -250,7 +251,7 @@ class _Unfold(Operator):
             own = lines[places] if len(groups) > 1 else lines
             if self.ring is not None and simulated:
                 maps = self.ring[places].maps(signal.frame[np.array(places)], comb.size)
-                maps = torch.fft.ifftshift(maps.to(own.device), dim=PE)
+                maps = torch.fft.ifftshift(maps.to(own), dim=PE)
             else:
                 maps = self._estimated(own, comb)
             images.append(self._unfolded(own, maps, comb))
@@ -266,63 +267,70 @@ class _Unfold(Operator):
             return lines
         sigma = self.noise_of_max * signal.scene.peak
         used = np.stack([comb.lines | self.calibration for comb in self.combs])
-        noise = []
-        for seed, own in zip(self.noise_seeds, used & signal.measured_lines, strict=True):
-            numbers = _index(np.flatnonzero(own), lines)
+        used &= signal.measured_lines
+        noisy = []
+        for place, own in enumerate(used):
+            numbers = np.flatnonzero(own)
             shape = (*lines.shape[1:3], len(numbers))
-            radius, half_angle = circular_normal(np.array([seed]), shape, lines.device)
-            field = torch.polar(radius, 2 * half_angle)[0].to(lines)
-            noise.append(lines.new_zeros(lines.shape[1:]).index_copy(PE, numbers, field))
-        added = torch.stack(noise) * sigma[:, None, None, None]
-        if signal.samples is not None:
-            kept = torch.from_numpy(signal.samples).to(lines.device)[:, None, :, None]
-            added = to_image(to_kspace(added, RO) * kept, RO)
-        return lines + added
+            seed = self.noise_seeds[place : place + 1]
+            radius, half_angle = circular_normal(seed, shape, lines.device)
+            noise = torch.polar(radius.to(sigma) * sigma[place], 2 * half_angle.to(sigma))[0]
+            if signal.samples is not None:
+                kept = signal.samples[place % len(signal.samples)]
+                noise = to_image(to_kspace(noise, RO) * _on(kept, lines)[:, None], RO)
+            noisy.append(lines[place].index_add(PE, _on(numbers, lines), noise))
+        return torch.stack(noisy)
 
     def _estimated(self, lines: Tensor, comb: Comb) -> Tensor:
-        """Maps of the calibration lines, (B, coil, RO, size) complex128; PE from the centre on."""
+        """Maps of the calibration lines, (B, coil, RO, size) like the lines; PE from DC's on."""
         (numbers,) = np.nonzero(self.calibration)
         k = numbers - len(self.calibration) // 2
-        window = torch.from_numpy(np.cos(np.pi * k / (len(k) + 1)) ** 2).to(lines.device)
-        central = lines[..., _index(numbers, lines)] * window.to(lines.real)
+        window = np.cos(np.pi * k / (len(k) + 1)) ** 2
+        central = lines[..., _on(numbers, lines)] * _on(window, lines).to(lines.real.dtype)
         spectrum = lines.new_zeros((*lines.shape[:-1], comb.size))
-        spectrum = spectrum.index_copy(PE, _index(k % comb.size, lines), central)
-        blurred = torch.fft.ifft(spectrum).to(torch.complex128)
+        spectrum = spectrum.index_copy(PE, _on(k % comb.size, lines), central)
+        blurred = torch.fft.ifft(spectrum, norm="ortho")
         power = (blurred.real.square() + blurred.imag.square()).sum(dim=1, keepdim=True)
         floor = _FAINT**2 * power.amax(dim=(2, 3), keepdim=True)
         total = power + torch.where(floor > 0, floor, 1.0)
-        maps: Tensor = blurred / total.sqrt()
+        maps: Tensor = blurred * total.rsqrt()
         return maps
 
     def _unfolded(self, lines: Tensor, maps: Tensor, comb: Comb) -> Tensor:
         """The images of slices of one comb, (B, RO, PE)."""
         filled = pad(lines, comb.beside) if any(comb.beside) else lines
-        parts = filled[..., _index(comb.places.ravel(), lines)]
-        parts = parts.unflatten(-1, comb.places.shape).to(torch.complex128)
+        parts = filled[..., _on(comb.places, lines)]
         overlap = torch.fft.ifft(parts, norm="ortho")  # (B, coil, RO, m, size / L)
-        by_group = maps.unflatten(-1, (comb.period, -1))
-        right = _adjoint(overlap, by_group, comb)
-        left = _normal(by_group, comb, self.tikhonov)
-        solved = torch.stack(_solved(left, right), dim=-2).flatten(-2)
-        image = torch.fft.fftshift(solved * magnitude(maps), dim=PE)
+        # In double precision, as the equations are nearly singular at high R.
+        overlap, double = overlap.to(torch.complex128), maps.to(torch.complex128)
+        groups = _by_group(double, comb)
+        solved = _solved(_normal(groups, comb, self.tikhonov), _adjoint(overlap, groups, comb))
+        image = torch.stack(solved, dim=-2).flatten(-2).to(lines) * magnitude(maps)
+        image = torch.fft.fftshift(image, dim=PE)
         if not any(comb.beside):
             return image
         before, after = comb.beside
-        return to_image(to_kspace(image, PE)[..., before : comb.size - after], PE)
+        samples = to_kspace(image, PE)[..., before : comb.size - after]
+        return to_image(samples, PE)
+
+
+def _by_group(x: Tensor, comb: Comb) -> Tensor:
+    """Split pixels along PE into what overlaps: (..., L, size / L)."""
+    return x.reshape(*x.shape[:-1], comb.period, -1)
 
 
 def _adjoint(overlap: Tensor, maps: Tensor, comb: Comb) -> list[Tensor]:
     """R S^H u, for each pixel of a group: L times (B, RO, size / L)."""
     scale = comb.period**0.5 / len(comb.residues)
-    waves = torch.from_numpy(comb.waves * scale).to(maps.device).unflatten(-1, (comb.period, -1))
-    seen = maps.conj()
-    return [
-        sum(
-            (seen[:, :, :, i] * overlap[:, :, :, r]).sum(dim=1) * waves[r, i]
-            for r in range(len(comb.residues))
-        )
-        for i in range(comb.period)
-    ]
+    waves = _by_group(_on(comb.waves * scale, maps), comb)
+    right = []
+    for i in range(comb.period):
+        seen = maps[:, :, :, i].conj()
+        parts = [
+            (seen * overlap[:, :, :, r]).sum(dim=1) * waves[r, i] for r in range(len(comb.residues))
+        ]
+        right.append(reduce(torch.add, parts))
+    return right
 
 
 def _normal(maps: Tensor, comb: Comb, tikhonov: float) -> list[list[Tensor]]:
@@ -364,5 +372,6 @@ def _solved(left: list[list[Tensor]], right: list[Tensor]) -> list[Tensor]:
     return right
 
 
-def _index(numbers: NDArray[np.int64], like: Tensor) -> Tensor:
-    return torch.from_numpy(numbers).to(like.device)
+def _on(array: NDArray[Any], like: Tensor) -> Tensor:
+    """Put an array on a tensor's device."""
+    return torch.from_numpy(array).to(like.device)
