@@ -30,6 +30,7 @@ from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.families import expand, families, family
+from artifacts_sim.keyed import Names
 from artifacts_sim.levels import GRIDS, LEVELS, Grid, Knob
 from artifacts_sim.params import Params
 from artifacts_sim.registry import drawn_by, get, named_grid, names, register, unregister
@@ -45,6 +46,7 @@ __all__ = [
     "Grid",
     "KSpace",
     "Knob",
+    "Names",
     "Params",
     "Shift",
     "ShiftParams",

@@ -40,6 +40,7 @@ class Artifact(ABC):
         place: Its place among the artifacts of its stage, in which a chain acts; those of one
             place follow their names. The places are those of docs/artifacts.md.
         smooth: Whether the damage has a derivative with respect to the knob.
+        reframes: Whether it encodes another field of view, see `encodes`.
 
     """
 
@@ -48,6 +49,7 @@ class Artifact(ABC):
     stage: ClassVar[Stage]
     place: ClassVar[int] = 50
     smooth: ClassVar[bool] = False
+    reframes: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Give every option the plain type of its default, so that 2, 2.0 and NumPy's 2 are one."""

@@ -8,14 +8,19 @@ from artifacts_sim.levels import Grid
 from artifacts_sim.registry import get, names
 from artifacts_sim.shifts import Shift
 
-SEARCH = ("rician", "motion", "ghosting", "spike", "bias")
+SEARCH = (
+    *("rician", "motion", "ghosting", "spike", "bias"),  # of Madaan et al. (MIDL 2023)
+    *("wrap", "undersampling", "contrast"),  # of the stages that these leave out
+)
 
 
 def families() -> Mapping[str, tuple[str, ...]]:
     """Return the families by name.
 
-    `search` are the five of Madaan et al. (MIDL 2023), on which configurations are compared;
-    `holdout` are all others: a configuration that was chosen by the first has not met them.
+    `search` are those on which configurations are compared: the five of Madaan et al. (MIDL 2023),
+    and one of each stage of the scanner that these leave out. `holdout` are all others: a
+    configuration that was chosen by the first has not met them. Every stage has members in both,
+    where the lines and what is reconstructed of them count as one.
     """
     holdout = tuple(name for name in names() if name not in SEARCH)
     return MappingProxyType({"search": SEARCH, "holdout": holdout})

@@ -17,13 +17,17 @@ from artifacts_sim.kinds.elastic import Elastic
 from artifacts_sim.kinds.fat_shift import FatShift
 from artifacts_sim.kinds.ghosting import Ghosting
 from artifacts_sim.kinds.gibbs import Gibbs
+from artifacts_sim.kinds.low_field import LowField
 from artifacts_sim.kinds.motion import Motion
+from artifacts_sim.kinds.noncentral_chi import NoncentralChi
 from artifacts_sim.kinds.nyquist_ghost import NyquistGhost
 from artifacts_sim.kinds.partial_fourier import PartialFourier
 from artifacts_sim.kinds.receive import Receive
 from artifacts_sim.kinds.rician import Rician
 from artifacts_sim.kinds.sense import Sense
 from artifacts_sim.kinds.spike import Spike
+from artifacts_sim.kinds.tissue_contrast import TissueContrast
+from artifacts_sim.kinds.tone_curve import ToneCurve
 from artifacts_sim.kinds.undersampling import Undersampling
 from artifacts_sim.kinds.wrap import Wrap
 from artifacts_sim.kinds.zipper import Zipper
@@ -185,6 +189,10 @@ for _artifact in (
     Wrap(),
     Receive(),
     Sense(),
+    NoncentralChi(),
+    ToneCurve(),
+    TissueContrast(),
+    LowField(),
 ):
     register(_artifact)
 

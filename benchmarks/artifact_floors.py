@@ -65,6 +65,22 @@ def _pixel_floors(chunk: int, size: int) -> dict[str, Floor]:
         x.amax(dim=(1, 2))
         torch.log2(x, out=y).mul_(row).exp2_().mul_(x)
 
+    def tones() -> None:
+        x.amax(dim=(1, 2))
+        torch.floor(x, out=z)
+        torch.sub(x, z, out=y).mul_(row).expm1_().mul_(row).add_(row)
+
+    def tissues() -> None:
+        torch.floor(x, out=z)
+        torch.sub(x, z, out=y)
+        torch.square(y, out=z).mul_(y).mul_(row).add_(row).exp2_().mul_(x)
+
+    def all_normals() -> None:
+        for _ in range(artifacts_sim.get("noncentral_chi").coils):
+            normals()
+            torch.square(x, out=y).addcmul_(z, z)
+        y.sqrt_()
+
     def part() -> None:
         torch.mul(x, 2.0, out=z).clamp_(0, 1)
         torch.mul(x, z, out=z)
@@ -85,6 +101,9 @@ def _pixel_floors(chunk: int, size: int) -> dict[str, Floor]:
         "bias": Floor("1 add, 2 multiply-adds, 1 exp2, 1 multiply", gain),
         "nyquist_ghost": Floor("1 square, 1 lerp, 1 sqrt", powers),
         "contrast": Floor("1 maximum, 1 log2, 1 exp2, 2 multiplies", curve),
+        "tone_curve": Floor("1 maximum, 1 floor, 2 adds, 1 expm1, 2 multiplies", tones),
+        "tissue_contrast": Floor("1 floor, 2 adds, 1 exp2, 4 multiplies", tissues),
+        "noncentral_chi": Floor("8 randn, 8 squares, 1 sqrt", all_normals, images_moved=4),
         "fat_shift": Floor("2 multiplies, 1 clamp, 1 subtract, 1 multiply-add", part),
         "wrap": Floor("1 copy, 0.3 of an add", fold),
         "zipper": Floor("1 maximum, 1 copy", copy),
@@ -105,6 +124,15 @@ def _fourier_floors(chunk: int, size: int) -> dict[str, Floor]:
         torch.fft.rfft2(x)
         torch.fft.irfft2(samples, s=(size, size))
 
+    noise, generator = torch.rand(2, chunk, size, size), torch.Generator()
+
+    def noisy_samples() -> None:
+        for key in range(chunk):
+            for part in noise:
+                torch.randn(size, size, generator=generator.manual_seed(key), out=part[key])
+        torch.fft.ifft2(torch.fft.fft2(torch.complex(noise[0], noise[1])))
+        torch.square(x, out=y).addcmul_(x, x).sqrt_()
+
     of_lines = Floor(f"1 rfft, 2 irfft, {_MAGNITUDE}", modulate)
     of_samples = Floor("1 rfft2, 1 irfft2", both_axes, images_moved=6)
     return {
@@ -113,6 +141,7 @@ def _fourier_floors(chunk: int, size: int) -> dict[str, Floor]:
         "partial_fourier": of_lines,
         "gibbs": of_samples,
         "blur": of_samples,
+        "low_field": Floor(f"2 randn, 1 fft2, 1 ifft2, {_MAGNITUDE}", noisy_samples, 6),
     }
 
 

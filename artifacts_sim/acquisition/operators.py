@@ -12,9 +12,9 @@ from artifacts_sim.acquisition.signal import Signal
 class Stage(IntEnum):
     """Where in the scanner an artifact happens; a chain acts in this order."""
 
-    OBJECT = 1  # what lies in the scanner, and where its signal seems to come from
+    OBJECT = 1  # what lies in the scanner
     FIELD = 2  # what the receive coils see of it
-    ENCODING = 3  # which field of view the lines encode
+    ENCODING = 3  # from where its signal seems to come, and which field of view is encoded
     LINES = 4  # which k-space lines are measured, and how
     ADDED = 5  # what the receiver adds to the measured lines
     RECONSTRUCTION = 6  # how an image is made of them

@@ -48,6 +48,10 @@ class Maker(Protocol):
     def place(self) -> int:
         """When it acts among the others of a stage."""
 
+    @property
+    def reframes(self) -> bool:
+        """Whether it changes the frame, by its knob."""
+
     def check(self, params: Params, batch: int) -> None:
         """Refuse what others drew."""
 
@@ -321,7 +325,7 @@ def _alike(steps: Sequence[Step], batch: int) -> list[tuple[NDArray[np.int64], l
 def _kinds(artifact: Maker, params: Params) -> list[float]:
     """A number for each slice, the same where its step is of one kind; 0 where it does nothing."""
     knobs: list[float] = params.knobs.detach().tolist()
-    if artifact.stages[0] == Stage.ENCODING:
+    if artifact.reframes:
         return knobs
     return [float(bool(knob) or params.records_gradients) for knob in knobs]
 

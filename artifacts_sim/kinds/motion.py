@@ -48,8 +48,8 @@ class Motion(Artifact):
     Attributes:
         movements: How often the object moves; there is one segment more.
         mm_per_degree: Translation that comes with rotation.
-        order: In which order lines are read: 'sequential', 'interleaved', 'centre_out',
-            'echo_trains'; see `kinds.timing`.
+        order: In which order lines are read: 'sequential', 'interleaved', 'centre_out', or
+            'echo_trains', as in the turbo spin echo of most protocols; see `kinds.timing`.
         interleaves: The passes of interleaved lines; or, between slices, of interleaved slices.
         echo_train: The echoes of a train.
         window: When it may move, from and to, as fractions of the scan.
@@ -70,7 +70,7 @@ class Motion(Artifact):
 
     movements: int = 4
     mm_per_degree: float = 0.4  # the 2 mm per 5 degrees of a knee study
-    order: Order = "sequential"
+    order: Order = "echo_trains"
     interleaves: int = 2
     echo_train: int = 8
     window: tuple[float, float] = (0.0, 1.0)

@@ -300,7 +300,7 @@ class _Unfold(Operator):
         """The images of slices of one comb, (B, RO, PE)."""
         filled = pad(lines, comb.beside) if any(comb.beside) else lines
         parts = filled[..., _on(comb.places, lines)]
-        overlap = torch.fft.ifft(parts, norm="ortho")  # (B, coil, RO, m, size / L)
+        overlap: Tensor = torch.fft.ifft(parts, norm="ortho")  # (B, coil, RO, m, size / L)
         # In double precision, as the equations are nearly singular at high R.
         overlap, double = overlap.to(torch.complex128), maps.to(torch.complex128)
         groups = _by_group(double, comb)

@@ -38,6 +38,8 @@ class Wrap(Artifact):
         limit=0.75,
     )
     stage: ClassVar[Stage] = Stage.ENCODING
+    place: ClassVar[int] = 90
+    reframes: ClassVar[bool] = True
 
     def encodes(self, knob: float, frame: Frame) -> Frame:
         """Fewer pixels, and so fewer lines."""

@@ -73,6 +73,9 @@ class DataSettings(Settings):
             reconstructed, clean ones too.
         normalize: Intensity scaling of a slice, after the artifacts: ``robust`` is
             (x - median) / (99th - 1st percentile), ``zscore`` (x - mean) / std, ``max`` x / max.
+        scan_draws: Whether what a scanner does to a whole scan, such as a bias field or a history
+            of movements, is drawn once for all slices of a scan, and what happens to a slice, such
+            as noise, for each; false: all is drawn for each slice apart.
         fingerprint: The store must have this one; null: any. A sweep's folder records the one it
             ran on here, so that it is resumed on the same data or not at all.
 
@@ -84,6 +87,7 @@ class DataSettings(Settings):
     test: tuple[Split, ...] = ()
     signal: Signal = "images"
     normalize: Normalize = "robust"
+    scan_draws: bool = True
     fingerprint: str | None = None
 
     def __post_init__(self) -> None:

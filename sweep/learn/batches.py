@@ -1,13 +1,13 @@
 """Which slices make a training batch, and which artifacts fall on them: keyed, never stateful."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim import Shift
+from artifacts_sim import Names, Shift
 from sweep.config.settings import TrainSettings
 from sweep.core.keys import Part, seed_of
 from sweep.learn.inputs import corrupt
@@ -64,12 +64,12 @@ def epoch_batches(
         yield shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
 
 
-def augment(signals: Signals, keys: Sequence[str], shift: Shift, seed: int, epoch: int) -> Tensor:
+def augment(signals: Signals, names: Names, shift: Shift, seed: int, epoch: int) -> Tensor:
     """Artifacts on a part of the slices, drawn from (seed, epoch, slice key) alone.
 
     Args:
         signals: B slices.
-        keys: The key of each slice.
+        names: What each slice is called.
         shift: Which artifacts, how severe and how often, see ``sweep.config.levels``.
         seed: The seed of the trial.
         epoch: Its number, 1 for the first.
@@ -79,7 +79,7 @@ def augment(signals: Signals, keys: Sequence[str], shift: Shift, seed: int, epoc
 
     """
     # The draws differ from every stress test's: its seeds are never of this form.
-    return corrupt(signals, shift, keys, seed_of("augment", seed, epoch))
+    return corrupt(signals, shift, names, seed_of("augment", seed, epoch))
 
 
 def torch_generator(*key: Part) -> torch.Generator:

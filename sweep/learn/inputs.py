@@ -5,16 +5,17 @@ makes of a corrupted image.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from artifacts_sim import Shift
+from artifacts_sim import Names, Shift
 from sweep.config.settings import Normalize, Signal
 from sweep.learn.signals import SIGNALS, Rows, Signals, to_device
 from sweep.store import Store
+from sweep.store.layout import UNNUMBERED
 
 # Percentiles are read on a regular subgrid of at most this many pixels a side: sorting every
 # pixel of a slice would cost as much as a small network's forward pass.
@@ -27,18 +28,18 @@ class Batch:
     """B slices on a device.
 
     Attributes:
-        keys: The keys of the slices.
+        names: What the slices are called, from which the artifacts' draws come.
         labels: (B, L) uint8, 1 = shown.
         signals: What artifacts act on.
 
     """
 
-    keys: tuple[str, ...]
+    names: Names
     labels: Tensor
     signals: Signals
 
     def __len__(self) -> int:
-        return len(self.keys)
+        return len(self.names.keys)
 
     def tensors(self) -> Iterator[Tensor]:
         """All that lies on the device."""
@@ -46,7 +47,30 @@ class Batch:
         yield from self.signals.tensors()
 
 
-def gather(store: Store, rows: Rows, device: torch.device, signal: Signal = "images") -> Batch:
+def names_of(store: Store, rows: Rows, scan_draws: bool) -> Names:
+    """What slices of a store are called.
+
+    Args:
+        store: The store with the slices.
+        rows: (B,) their numbers.
+        scan_draws: Whether slices of a scan share what is a scan's, see ``settings.DataSettings``.
+
+    """
+    keys = store.keys[rows].tolist()
+    if not scan_draws:
+        return Names(keys)
+    numbers = store.numbers[rows]
+    known = bool((numbers != UNNUMBERED).all())
+    return Names(keys, store.scans[rows].tolist(), numbers.tolist() if known else None)
+
+
+def gather(
+    store: Store,
+    rows: Rows,
+    device: torch.device,
+    signal: Signal = "images",
+    scan_draws: bool = True,
+) -> Batch:
     """Bring slices to a device; to a GPU the copies run in the current stream.
 
     Args:
@@ -54,25 +78,26 @@ def gather(store: Store, rows: Rows, device: torch.device, signal: Signal = "ima
         rows: (B,) their numbers.
         device: Where to.
         signal: Their images, or their k-space.
+        scan_draws: See ``names_of``.
 
     Raises:
         UserError: K-space of a store that keeps none.
 
     """
     return Batch(
-        keys=tuple(store.keys[rows].tolist()),
+        names=names_of(store, rows, scan_draws),
         labels=to_device(store.labels[rows], device),
         signals=SIGNALS[signal].of(store, rows, device),
     )
 
 
-def corrupt(signals: Signals, shift: Shift, keys: Sequence[str], seed: int) -> Tensor:
+def corrupt(signals: Signals, shift: Shift, names: Names, seed: int) -> Tensor:
     """The slices as a shift would show them.
 
     Args:
         signals: B slices.
         shift: What happens to them; clean slices pass unchanged.
-        keys: The key of each slice; the same key, shift and seed give the same pixels.
+        names: What each slice is called; the same names, shift and seed give the same pixels.
         seed: Key of the draws.
 
     Returns:
@@ -81,7 +106,8 @@ def corrupt(signals: Signals, shift: Shift, keys: Sequence[str], seed: int) -> T
     """
     if shift.is_clean:
         return signals.clean()
-    return signals.apply(shift, shift.sample(keys=keys, seed=seed))
+    drawn = shift.sample(keys=names.keys, scans=names.scans, numbers=names.numbers, seed=seed)
+    return signals.apply(shift, drawn)
 
 
 def _robust(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -87,6 +87,7 @@ def plan_of(data: DataSettings, stress: StressSettings) -> ReferencePlan:
         signal=data.signal,
         normalize=data.normalize,
         measure=stress.measure,
+        scan_draws=data.scan_draws,
     )
 
 
@@ -253,6 +254,7 @@ def describe(store: Store, plan: ReferencePlan, chosen: Chosen) -> dict[str, Any
         "width": width,
         "signal": plan.signal,
         "normalize": plan.normalize,
+        "scan_draws": plan.scan_draws,
         "intensities": (
             "clean and damaged slice are each normalized on their own, as the classifier gets them;"
             " then both are multiplied by the clean slice's scale and raised by its offset"

@@ -22,7 +22,7 @@ from artifacts_sim.calibration.ssim import Measure, foreground
 from sweep.config.settings import Normalize, Signal
 from sweep.core.choice import in_turns, shuffled
 from sweep.core.errors import UserError
-from sweep.learn.inputs import NORMALIZERS, TINY, corrupt, normalize
+from sweep.learn.inputs import NORMALIZERS, TINY, corrupt, names_of, normalize
 from sweep.learn.signals import SIGNALS, Rows, Signals
 from sweep.store import Store
 
@@ -44,6 +44,7 @@ class ReferencePlan:
         signal: What the artifacts act on.
         normalize: What the classifier's inputs are scaled by.
         measure: Where SSIM counts.
+        scan_draws: Whether slices of a scan share what is a scan's.
 
     """
 
@@ -54,6 +55,7 @@ class ReferencePlan:
     signal: Signal = "images"
     normalize: Normalize = "robust"
     measure: Measure = "foreground"
+    scan_draws: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ class StoreSlices:
         rows: (B,) their numbers.
         signal: What the artifacts act on.
         normalize: What the classifier's inputs are scaled by.
+        scan_draws: Whether slices of a scan share what is a scan's.
 
     """
 
@@ -72,6 +75,7 @@ class StoreSlices:
     rows: Rows
     signal: Signal
     normalize: Normalize
+    scan_draws: bool = True
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -91,7 +95,13 @@ class StoreSlices:
             shape = self.store.frame
         step = max(1, PIXELS_AT_ONCE // int(np.prod(shape)))
         return tuple(
-            _StorePart(self.store, self.rows[start : start + step], self.signal, self.normalize)
+            _StorePart(
+                self.store,
+                self.rows[start : start + step],
+                self.signal,
+                self.normalize,
+                self.scan_draws,
+            )
             for start in range(0, len(self.rows), step)
         )
 
@@ -102,6 +112,7 @@ class _StorePart:
     rows: Rows
     signal: Signal
     normalize: Normalize
+    scan_draws: bool
 
     @cached_property
     def clean(self) -> Tensor:
@@ -113,8 +124,8 @@ class _StorePart:
 
     def damaged(self, art: Artifact, knob: float, seed: int) -> Tensor:
         """As the classifier gets it, in the intensities of ``clean``."""
-        keys = self.store.keys[self.rows].tolist()
-        damaged = corrupt(self._signals(), Shift.of(art, knob=knob), keys, seed)
+        names = names_of(self.store, self.rows, self.scan_draws)
+        damaged = corrupt(self._signals(), Shift.of(art, knob=knob), names, seed)
         offset, scale = self._scaling
         return normalize(damaged, self.normalize)[:, 0].mul_(scale).add_(offset)
 
@@ -194,7 +205,9 @@ class _InTurns:
                 "ask for fewer, or name more splits" if option else "name more splits",
             )
         plan = self._plan
-        return StoreSlices(self._store, np.array(taken), plan.signal, plan.normalize)
+        return StoreSlices(
+            self._store, np.array(taken), plan.signal, plan.normalize, plan.scan_draws
+        )
 
     def _shows_something(self, row: int) -> bool:
         if not self._store.images[row].any():

@@ -64,14 +64,14 @@ def predict(
     shift = shift_of(settings, cell)
 
     def load(rows: NDArray[np.int64]) -> Batch:
-        return gather(store, rows, device, data.signal)
+        return gather(store, rows, device, data.signal, data.scan_draws)
 
     starts = range(0, len(indices), settings.batch_size)
     rows = (indices[start : start + settings.batch_size] for start in starts)
     parts = []
     with closing(prefetched(load, rows, device)) as batches:
         for batch in batches:
-            corrupted = corrupt(batch.signals, shift, batch.keys, settings.seed)
+            corrupted = corrupt(batch.signals, shift, batch.names, settings.seed)
             parts.append(_probability(model(normalize(corrupted, data.normalize)), store.task))
     return Predictions(cell, torch.cat(parts).cpu().numpy())
 

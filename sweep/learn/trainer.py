@@ -111,13 +111,14 @@ class Trainer:
 
     def load(self, rows: NDArray[np.int64]) -> Batch:
         """Bring the slices (B,) of one batch to the device."""
-        return gather(self.store, rows, self.device, self.config.data.signal)
+        data = self.config.data
+        return gather(self.store, rows, self.device, data.signal, data.scan_draws)
 
     def step(self, batch: Batch, epoch: int, rate: float) -> Tensor:
         """Train on one batch; the mean loss, ()."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = augment(batch.signals, batch.keys, self.augmentation, self.config.seed, epoch)
+        images = augment(batch.signals, batch.names, self.augmentation, self.config.seed, epoch)
         inputs = normalize(images, self.config.data.normalize)
         use_amp = self.config.train.amp and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_amp):

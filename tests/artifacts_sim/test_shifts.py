@@ -14,6 +14,7 @@ from scipy import stats
 import artifacts_sim
 from artifacts_sim import ArtifactError, Geometry, KSpace, Shift, ShiftParams
 from artifacts_sim.acquisition.fourier import PE, RO, to_kspace
+from artifacts_sim.acquisition.operators import Stage
 
 KEYS = [f"patient-{i}/slice-0" for i in range(6)]
 GHOST = Shift.of("ghosting", knob=0.8)
@@ -310,6 +311,19 @@ class TestFamilies:
         known = artifacts_sim.families()
         assert not set(known["search"]) & set(known["holdout"])
         assert set(known["search"]) | set(known["holdout"]) == set(artifacts_sim.names())
+
+    def test_every_stage_of_the_scanner_has_members_in_both(self):
+        """The lines and their reconstruction are one: what is left out there, is missing here."""
+        merged = {Stage.RECONSTRUCTION: Stage.LINES}
+        seen = {
+            family: {
+                merged.get(stage, stage)
+                for name in members
+                for stage in artifacts_sim.get(name).stages
+            }
+            for family, members in artifacts_sim.families().items()
+        }
+        assert seen["search"] == seen["holdout"] == set(Stage) - {Stage.RECONSTRUCTION}
 
     @pytest.mark.parametrize("name", ["search", "holdout"])
     def test_a_family_is_an_equal_mixture_at_a_level(self, name, phantoms):

@@ -8,9 +8,11 @@ import artifacts_sim
 from artifacts_sim import ArtifactError
 from artifacts_sim.acquisition.geometry import FIELD_OF_VIEW_MM
 from artifacts_sim.kinds.motion import rigid
+from artifacts_sim.kinds.timing import ORDERS, acquisition_times
 from tests.support.artifacts import apply, every_size, image, object_in, spectrum
 
-MM_PER_DEGREE = artifacts_sim.get("motion").mm_per_degree
+SEQUENTIAL = artifacts_sim.get("motion", order="sequential")
+MM_PER_DEGREE = SEQUENTIAL.mm_per_degree
 
 
 def spliced(x, event_offset, poses):
@@ -54,7 +56,7 @@ class TestMotion:
         x, knob = object_in(size), 10.0
         rotation, shift = np.array([0.7, -0.9]), np.array([[0.5, -1], [-0.6, 0.8]])
         y = apply(
-            "motion",
+            SEQUENTIAL,
             x,
             knob,
             event_time=at(event_offset, size[1]),
@@ -78,7 +80,7 @@ class TestMotion:
         pixels = np.stack([rows, columns], axis=1)
         unit_shift = pixels * default_pixel(size) / (MM_PER_DEGREE * 20)
         y = apply(
-            "motion",
+            SEQUENTIAL,
             x,
             20.0,
             event_time=at(event_offset, W),
@@ -97,7 +99,7 @@ class TestMotion:
         """Where one pose holds for all lines, it is the reference, and the object stays put."""
         x = object_in(size)
         y = apply(
-            "motion",
+            SEQUENTIAL,
             x,
             20.0,
             event_time=(-0.1, 1.1),
@@ -109,7 +111,7 @@ class TestMotion:
     def test_equal_poses_are_no_motion(self):
         x = object_in((30, 34))
         y = apply(
-            "motion",
+            SEQUENTIAL,
             x,
             20.0,
             event_time=(0.4, 0.6),
@@ -144,7 +146,9 @@ class TestMotion:
     def test_every_segment_has_a_pose_of_its_own(self, movements):
         """Only the segment that holds DC rests: the energy of the errors is in the others."""
         x = object_in((32, 64))
-        art = artifacts_sim.get("motion", movements=movements, mm_per_degree=0.0)
+        art = artifacts_sim.get(
+            "motion", movements=movements, mm_per_degree=0.0, order="sequential"
+        )
         events = np.linspace(-0.3, 0.4, movements)
         turns = np.ones(movements)
         still = np.zeros((movements, 2))
@@ -177,3 +181,101 @@ class TestMotion:
                 ArtifactError, match=rf"{option} is not a whole number from \d; rec"
             ):
                 artifacts_sim.get(name, **{option: value})
+
+
+class TestWhenLinesAreRead:
+    def times(self, order, n=16, acquired=None, **options):
+        lines = np.isin(np.arange(n), range(n) if acquired is None else acquired)
+        return acquisition_times(
+            lines, order, **{"interleaves": 2, "echo_train": 4, **options}
+        ), lines
+
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("n", [1, 2, 7, 16, 93])
+    def test_every_line_is_read_once_within_the_scan(self, order, n):
+        times, _ = self.times(order, n)
+        np.testing.assert_allclose(np.sort(times), np.arange(n) / n)
+
+    def test_sequential(self):
+        assert np.argsort(self.times("sequential")[0]).tolist() == list(range(16))
+
+    def test_interleaved(self):
+        order = np.argsort(self.times("interleaved", interleaves=3)[0])
+        assert order.tolist() == [*range(0, 16, 3), *range(1, 16, 3), *range(2, 16, 3)]
+
+    def test_centre_out(self):
+        order = np.argsort(self.times("centre_out")[0])
+        assert order[:5].tolist() == [8, 7, 9, 6, 10]
+        assert order[-1] == 0  # of an even number, the line without a partner
+
+    def test_echo_trains(self):
+        """16 lines in trains of 4 echoes: each train reads one line of each quarter."""
+        order = np.argsort(self.times("echo_trains")[0])
+        assert order.reshape(4, 4).tolist() == [[s, s + 4, s + 8, s + 12] for s in range(4)]
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_lines_that_are_not_acquired_take_no_time(self, order):
+        times, lines = self.times(order, n=20, acquired=range(2, 18))
+        np.testing.assert_allclose(times[lines], self.times(order, n=16)[0])
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_lines_read_after_a_movement_see_it_and_dc_does_not(self, order):
+        x, art = object_in((20, 32)), artifacts_sim.get("motion", order=order, movements=1)
+        times = acquisition_times(np.ones(32, dtype=bool), order, 2, art.echo_train)
+        for event in (0.2, 0.45, 0.8):
+            moved = (times >= event) != (times[16] >= event)
+            y = apply(
+                art, x, 8.0, event_time=[event], unit_rotation=[1.0], unit_shift=np.zeros((1, 2))
+            )
+            F = np.where(
+                moved, spectrum(posed(x, 8.0, (0, 0), default_pixel((20, 32)))), spectrum(x)
+            )
+            np.testing.assert_allclose(y, np.abs(image(F)), atol=3e-6)
+
+    def test_movements_fall_into_the_window(self):
+        art = artifacts_sim.get("motion", window=(0.25, 0.5))
+        times = art.sample(knob=1, keys=[str(i) for i in range(500)], seed=0).draws["event_time"]
+        assert 0.25 <= times.min() < 0.26
+        assert 0.49 < times.max() < 0.5
+        assert (np.diff(times, axis=1) > 0).all()
+
+
+class TestBetweenSlices:
+    ART = artifacts_sim.get("motion", moves="between_slices")
+
+    def sample(self, numbers, scan="one", knob=6.0, **options):
+        art = artifacts_sim.get("motion", moves="between_slices", **options)
+        keys = [f"{scan}/{number}" for number in numbers]
+        return art, art.sample(
+            knob=knob, keys=keys, scans=[scan] * len(keys), numbers=numbers, seed=0
+        )
+
+    def test_slices_of_a_pass_share_a_pose_and_the_first_rests(self):
+        """As a reformatted plane of an interleaved scan shows it: every other row is displaced."""
+        x = torch.from_numpy(np.stack([object_in((24, 24))] * 6)).float()
+        art, params = self.sample([0, 1, 2, 3, 4, 5])
+        y = art.apply(x, params)
+        torch.testing.assert_close(y[::2], x[::2], rtol=0, atol=1e-6)
+        assert (y[1] - x[1]).abs().max() > 0.1
+        assert torch.equal(y[1], y[3])
+        assert torch.equal(y[1], y[5])
+
+    def test_a_slice_is_moved_as_a_whole(self):
+        x = object_in((24, 24))
+        art, params = self.sample([1])
+        drawn = {name: array[0] for name, array in params.draws.items()}
+        degrees, shift = 6.0 * drawn["unit_rotation"][0], 6.0 * 0.4 * drawn["unit_shift"][0]
+        y = art.apply(torch.from_numpy(x).float()[None], params)[0]
+        expected = posed(x, degrees, shift, default_pixel((24, 24)))
+        np.testing.assert_allclose(y, expected, atol=3e-6)
+
+    def test_as_many_passes_as_asked(self):
+        _, params = self.sample(list(range(9)), interleaves=3)
+        turns = params.draws["unit_rotation"][:, 0]
+        assert (turns[::3] == 0).all()
+        assert len(np.unique(turns)) == 3
+        assert np.array_equal(turns[:3], turns[3:6])
+
+    def test_places_in_the_scan_are_needed(self):
+        with pytest.raises(ArtifactError, match=r"place of a slice .* received numbers=None; pass"):
+            self.ART.sample(knob=1.0, keys=["a"], seed=0)

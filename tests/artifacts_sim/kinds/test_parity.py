@@ -99,7 +99,7 @@ class TestMotion:
         TorchIO exchanges the resting spectrum, its first, with that of the segment of DC.
         """
         x, n, n_lines = object_in(size), len(starts), size[1]
-        art = artifacts_sim.get("motion", movements=n, mm_per_degree=1.0)
+        art = artifacts_sim.get("motion", movements=n, mm_per_degree=1.0, order="sequential")
         params = params_of(
             art,
             1.0,

@@ -184,6 +184,26 @@ def test_the_same_question_gives_the_same_file(store: Store, tmp_path: Path) -> 
     assert outs[0].read_bytes() == outs[1].read_bytes()
 
 
+def test_the_measure_and_the_scaling_are_chosen_and_said(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "levels.json"
+    assert calibrated(store, out, "--measure", "whole", "--normalize", "none") == 0
+    written = json.loads(out.read_text())
+    assert written["reference"]["normalize"] == "none"
+    assert written["measure"].endswith("all pixels, the background too")
+    assert "averaged over the foreground" in written["other_measure"]
+    header = capsys.readouterr().out.splitlines()[0]
+    assert header.index("whole SSIM") < header.index("held out") < header.index("foreground SSIM")
+
+
+def test_k_space_of_a_store_without_it_is_refused(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert calibrated(store, tmp_path / "levels.json", "--signal", "kspace") == 2
+    assert "the store keeps no k-space" in capsys.readouterr().err
+
+
 def test_results_go_to_stdout_and_progress_to_stderr(
     store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -151,7 +151,7 @@ def test_slices_are_damaged_in_their_signal_and_seen_as_the_classifier_does(
     batch = gather(kspace_store, rows, CPU, signal)
     clean, inputs = (
         torch.cat([part.clean for part in slices.parts]),
-        normalize(corrupt(batch.signals, Shift.of(art, knob=0.6), batch.keys, 3), how)[:, 0],
+        normalize(corrupt(batch.signals, Shift.of(art, knob=0.6), batch.names, 3), how)[:, 0],
     )
     shown = torch.cat([part.damaged(art, 0.6, 3) for part in slices.parts])
     torch.testing.assert_close(clean, batch.signals.clean(), atol=0, rtol=0)

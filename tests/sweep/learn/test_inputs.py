@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from artifacts_sim import Shift
+from artifacts_sim import Names, Shift
 from sweep.config.levels import shift_of
 from sweep.config.settings import StressSettings
 from sweep.core.records import Cell
@@ -61,19 +61,19 @@ def test_clean_images_pass_and_artifacts_follow_the_key_alone(store: Store) -> N
     rows = store.indices([1])[:4]
     x = gather(store, rows, CPU).signals
     keys, settings = ["a", "b", "c", "d"], StressSettings(grid="calibrated")
-    assert corrupt(x, Shift.clean(), keys, 0) is x.images
+    assert corrupt(x, Shift.clean(), Names(keys), 0) is x.images
     cell = shift_of(settings, Cell("rician", 3))
-    whole = corrupt(x, cell, keys, 0)
-    alone = corrupt(gather(store, rows[2:3], CPU).signals, cell, ["c"], 0)
+    whole = corrupt(x, cell, Names(keys), 0)
+    alone = corrupt(gather(store, rows[2:3], CPU).signals, cell, Names(["c"]), 0)
     torch.testing.assert_close(whole[2:3], alone, atol=0, rtol=0)
-    assert not torch.equal(whole, corrupt(x, cell, keys, 1))
+    assert not torch.equal(whole, corrupt(x, cell, Names(keys), 1))
 
 
 def test_a_batch_holds_what_the_store_says_of_its_slices(store: Store) -> None:
     rows = store.indices([2])[[5, 1, 5, 0]]
     batch = gather(store, rows, CPU)
     assert len(batch) == 4
-    assert list(batch.keys) == store.keys[rows].tolist()
+    assert list(batch.names) == store.keys[rows].tolist()
     np.testing.assert_array_equal(batch.labels.numpy(), store.labels[rows])
     np.testing.assert_array_equal(batch.signals.clean().numpy(), store.read(rows))
     assert [tensor.shape for tensor in batch.tensors()] == [(4, 2), (4, 24, 24)]
