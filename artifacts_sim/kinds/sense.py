@@ -305,7 +305,7 @@ class _Unfold(Operator):
         overlap, double = overlap.to(torch.complex128), maps.to(torch.complex128)
         groups = _by_group(double, comb)
         solved = _solved(_normal(groups, comb, self.tikhonov), _adjoint(overlap, groups, comb))
-        image = torch.stack(solved, dim=-2).flatten(-2).to(lines) * magnitude(maps)
+        image: Tensor = torch.stack(solved, dim=-2).flatten(-2).to(lines) * magnitude(maps)
         image = torch.fft.fftshift(image, dim=PE)
         if not any(comb.beside):
             return image
