@@ -22,10 +22,10 @@ from artifacts_sim.acquisition.geometry import Frame
 Array = NDArray[np.float64]
 Maps = NDArray[np.complex128]
 
-GAP = 0.1  # from the field of view to a loop
+GAP = 0.2  # from the field of view to a loop: 24 mm beside 240
 RADIUS = 0.4  # of a loop: eight around a square touch
 FULL_TURN = 2 * np.pi
-_NODES = 48  # of polynomials that meet the field of wires GAP beyond [-1, 1] within 2e-5
+_NODES = 48  # of polynomials that meet the field of wires GAP beyond [-1, 1] within 2e-4
 _AGM_STEPS = 6  # to all bits, at the moduli of a wire GAP away
 _ON_AXIS = 1e-6  # of the loop's radius
 
