@@ -180,8 +180,7 @@ class TestExactMaps:
             art = sense(coils=count, maps="exact", noise_of_max=0.0)
             y = art.apply(as_batch(x), drawn(art, 4.0))[0].numpy()
             errors.append(np.sqrt(np.mean((y - np.abs(x)) ** 2)))
-        assert errors[0] > 0.1
-        assert errors[1] < 0.05
+        assert errors[0] > 0.15 > 2 * errors[1]
 
 
 class TestNoise:
@@ -215,16 +214,13 @@ class TestNoise:
     @pytest.mark.parametrize("r", [1.5, 2.0, 3.0, 4.0])
     def test_its_own_noise_is_amplified_by_the_g_factor(self, r):
         art = sense(maps="exact", tikhonov=0.0, noise_of_max=self.SIGMA)
-        shift = Shift.of(art.name, knob=skipped(r), maps="exact", tikhonov=0.0, noise_of_max=self.SIGMA)
-        found = self.spread(shift, torch.ones(1, *self.SIZE))
+        found = self.spread(Shift.of(art, knob=skipped(r)), torch.ones(1, *self.SIZE))
         self.check(found, self.expected(art, r))
 
     @pytest.mark.parametrize("r", [2.0, 4.0])
     def test_so_is_the_noise_of_a_chain(self, r):
         art = sense(**EXACT)
-        shift = Shift.chain(
-            Shift.of("sense", knob=skipped(r), **EXACT), Shift.of("rician", knob=self.SIGMA)
-        )
+        shift = Shift.chain(Shift.of(art, knob=skipped(r)), Shift.of("rician", knob=self.SIGMA))
         found = self.spread(shift, torch.ones(1, *self.SIZE))
         self.check(found, self.expected(art, r))
 
@@ -307,7 +303,7 @@ class TestAliases:
         errors = []
         for maps in ("exact", "estimated"):
             shift = Shift.chain(
-                Shift.of("sense", knob=knob, maps=maps, noise_of_max=0.0),
+                Shift.of(sense(maps=maps, noise_of_max=0.0), knob=knob),
                 Shift.of("rician", knob=0.1),
             )
             y = shift.apply(x, shift.sample(keys=["a"], seed=0))
@@ -317,13 +313,19 @@ class TestAliases:
 
 
 class TestSeverity:
-    @pytest.mark.parametrize("options", [{}, {"noise_of_max": 0.0}], ids=["noise", "none"])
-    def test_damage_rises_with_every_acceleration(self, options):
-        x = as_batch(ellipses((40, 120))).expand(8, 40, 120)
+    @pytest.mark.parametrize(
+        ("options", "accelerations"),
+        [({}, ACCELERATIONS), ({"noise_of_max": 0.0}, (2.0, 3.0, 4.0, 5.0, 6.0))],
+        ids=["noise", "none"],
+    )
+    @pytest.mark.parametrize("n_lines", [64, 100, 120])
+    def test_damage_rises_with_every_acceleration(self, options, accelerations, n_lines):
+        """Of aliases alone, with every whole one: a half one's are like those of its neighbours."""
+        x = as_batch(ellipses((40, n_lines))).expand(8, 40, n_lines)
         art = sense(**options)
         keys = [f"slice-{i}" for i in range(8)]
         damage = [
-            float((art.apply(x, drawn(art, r, keys)) - x).square().mean()) for r in ACCELERATIONS
+            float((art.apply(x, drawn(art, r, keys)) - x).square().mean()) for r in accelerations
         ]
         assert all(less < more for less, more in pairwise(damage))
 
@@ -398,21 +400,29 @@ class TestMeasuredCoils:
 
 
 class TestChains:
-    def test_a_zipper_and_a_spike_reach_the_image(self):
-        x = as_batch(ellipses((48, 60)))
-        plain = Shift.of("sense", knob=0.5, noise_of_max=0.0)
-        alone = plain.apply(x, plain.sample(keys=["a"], seed=0))
-        for name in ("zipper", "spike"):
-            chain = Shift.chain(plain, Shift.of(name, level=3, grid="physical"))
-            y = chain.apply(x, chain.sample(keys=["a"], seed=0))
-            assert float((y - alone).square().mean().sqrt()) > 5e-3
+    @pytest.mark.parametrize("name", ["zipper", "spike"])
+    @pytest.mark.parametrize("r", [2.0, 4.0])
+    def test_what_the_receiver_adds_reaches_the_image(self, name, r):
+        """On measured lines, in all coils alike, which the unfolding weakens or amplifies."""
+        x = as_batch(ellipses((64, 80))).expand(8, 64, 80)
+        names = {"keys": [str(i) for i in range(8)], "seed": 0}
+        plain = Shift.of(sense(noise_of_max=0.0), knob=skipped(r))
+        added = Shift.of(name, level=3, grid="physical")
+        both = Shift.chain(plain, added)
+        unfolded, alone, chained = (
+            one.apply(x, one.sample(**names)) for one in (plain, added, both)
+        )
+        strength = (chained - unfolded).square().mean(dim=(1, 2)).sqrt()
+        strength /= (alone - x).square().mean(dim=(1, 2)).sqrt()
+        assert strength.min() > 0.2
+        assert strength.max() < 2 * r
 
     def test_a_field_of_view_that_is_too_small_defeats_it(self):
         """Two places in one pixel have no one sensitivity."""
         x = as_batch(ellipses((48, 60)))
         wrap = Shift.of("wrap", knob=0.5)
         folded = wrap.apply(x, wrap.sample(keys=["a"], seed=0))
-        chain = Shift.chain(wrap, Shift.of("sense", knob=2 / 3, noise_of_max=0.0))
+        chain = Shift.chain(wrap, Shift.of(sense(noise_of_max=0.0), knob=2 / 3))
         y = chain.apply(x, chain.sample(keys=["a"], seed=0))
         assert y.shape == x.shape
         assert not y[..., :15].any()
