@@ -1,5 +1,7 @@
 """Simulated receive coils against Biot and Savart's integral and the laws of a loop's field."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.special import ellipe, ellipk
@@ -34,7 +36,7 @@ def by_wires(turn, arc, count, shape, field_of_view):
         ring = np.cos(theta)[:, None] * along - np.sin(theta)[:, None] * np.array([0, 0, 1])
         corners = middle + 0.4 * ring
         total = np.zeros(pixels.shape)
-        for start, end in zip(corners[:-1], corners[1:], strict=True):
+        for start, end in pairwise(corners):
             r = pixels - (start + end) / 2
             total += np.cross(end - start, r) / (r**2).sum(-1, keepdims=True) ** 1.5
         fields.append((total[..., 0] - 1j * total[..., 1]) * 0.4 / (2 * np.pi))

@@ -403,7 +403,7 @@ class TestChains:
     @pytest.mark.parametrize("name", ["zipper", "spike"])
     @pytest.mark.parametrize("r", [2.0, 4.0])
     def test_what_the_receiver_adds_reaches_the_image(self, name, r):
-        """On measured lines, in all coils alike, which the unfolding weakens or amplifies."""
+        """In all coils alike, which unfolding weakens; least where only the calibration has it."""
         x = as_batch(ellipses((64, 80))).expand(8, 64, 80)
         names = {"keys": [str(i) for i in range(8)], "seed": 0}
         plain = Shift.of(sense(noise_of_max=0.0), knob=skipped(r))
@@ -414,7 +414,7 @@ class TestChains:
         )
         strength = (chained - unfolded).square().mean(dim=(1, 2)).sqrt()
         strength /= (alone - x).square().mean(dim=(1, 2)).sqrt()
-        assert strength.min() > 0.2
+        assert strength.min() > 0.1
         assert strength.max() < 2 * r
 
     def test_a_field_of_view_that_is_too_small_defeats_it(self):
