@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -93,9 +94,14 @@ class Artifact(ABC):
         slices = named_slices(keys, scans, numbers)
         check_severity(level, knob)
         draws = self.draw(Source(self.name, check_seed(seed), slices))
-        params = Params(self.name, asdict(self), self._severity(level, knob, grid), draws)
+        params = Params(self.name, self.options, self._severity(level, knob, grid), draws)
         self.check(params, len(keys))
         return params
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """Its options by name, all of them."""
+        return asdict(self)
 
     def at(self, level: int | None, grid: Grid | str = "calibrated") -> float:
         """Return the knob value of a level, 0 for level 0.
@@ -175,7 +181,7 @@ class Artifact(ABC):
             ArtifactError: They are not, or its knob has no derivative and is asked for one.
 
         """
-        check_params(self.name, asdict(self), params, batch)
+        check_params(self.name, self.options, params, batch)
         self.knob.checked(params.knob)
         if params.records_gradients and not self.smooth:
             raise ArtifactError(

@@ -56,6 +56,8 @@ class Knob:
             ArtifactError: One is outside [0, limit], or not a number.
 
         """
+        if type(value) is float and 0 < value <= self.limit:
+            return value
         values = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
         try:
             numbers = np.array(values, dtype=np.float64)

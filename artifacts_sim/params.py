@@ -70,6 +70,8 @@ class Params:
     @property
     def knobs(self) -> Tensor:
         """The knob value of every slice: (B,) float64 on the CPU, with its gradient."""
+        if isinstance(self.knob, float):
+            return torch.full((len(self),), self.knob, dtype=torch.float64)
         values = torch.as_tensor(self.knob, dtype=torch.float64, device="cpu")
         return values.expand(len(self)) if values.ndim == 0 else values
 

@@ -10,6 +10,7 @@ from typing import Any
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.kinds.anisotropy import Anisotropy
+from artifacts_sim.kinds.b0_distortion import B0Distortion
 from artifacts_sim.kinds.bias import Bias
 from artifacts_sim.kinds.blur import Blur
 from artifacts_sim.kinds.contrast import Contrast
@@ -18,6 +19,7 @@ from artifacts_sim.kinds.fat_shift import FatShift
 from artifacts_sim.kinds.ghosting import Ghosting
 from artifacts_sim.kinds.gibbs import Gibbs
 from artifacts_sim.kinds.low_field import LowField
+from artifacts_sim.kinds.metal import Metal
 from artifacts_sim.kinds.motion import Motion
 from artifacts_sim.kinds.noncentral_chi import NoncentralChi
 from artifacts_sim.kinds.nyquist_ghost import NyquistGhost
@@ -193,6 +195,8 @@ for _artifact in (
     ToneCurve(),
     TissueContrast(),
     LowField(),
+    B0Distortion(),
+    Metal(),
 ):
     register(_artifact)
 

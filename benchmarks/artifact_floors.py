@@ -146,7 +146,7 @@ def _fourier_floors(chunk: int, size: int) -> dict[str, Floor]:
 
 
 def _gather_floors(chunk: int, size: int) -> dict[str, Floor]:
-    x, y = torch.rand(2, chunk, size, size)
+    x, y, z, thin = torch.rand(4, chunk, size, size)
     lines = torch.fft.rfft(x)
     centres = torch.linspace(-0.97, 0.97, size)
     h, w = torch.meshgrid(centres, centres, indexing="ij")
@@ -169,7 +169,26 @@ def _gather_floors(chunk: int, size: int) -> dict[str, Floor]:
         torch.mean(x.view(chunk, size // 4, 4, size), dim=2, out=thick)
         thick.index_select(1, below).lerp_(thick.index_select(1, below), 0.5)
 
+    cell = (below * 4 + (torch.arange(size) % 3)).expand(chunk, size, size).contiguous()
+    cell = cell.clamp_(max=size - 1)
+    sums, wide = torch.zeros(2, chunk, size, size, dtype=torch.float64)
+
+    def pile_up() -> None:
+        torch.div(x, y, out=thin)
+        sums.scatter_add_(-1, cell, wide)
+        z.scatter_add_(-1, cell, x)
+        torch.cumsum(sums, dim=-1, out=wide)
+        torch.sub(wide, z, out=sums)
+
+    def implant() -> None:
+        torch.reciprocal(y, out=thin).exp_().mul_(x)
+        torch.rsqrt(y, out=thin).mul_(x).mul_(y)
+        pile_up()
+
+    of_edges = "1 divide, 2 scatter_add, 1 cumsum, 1 subtract"
     return {
+        "b0_distortion": Floor(of_edges, pile_up),
+        "metal": Floor(f"1 reciprocal, 1 exp, 1 rsqrt, 3 multiplies, {of_edges}", implant),
         "motion": Floor(f"{poses} grid_sample, {poses} rfft, 2 irfft, {_MAGNITUDE}", splice),
         "elastic": Floor("1 grid_sample", warp),
         "anisotropy": Floor("1 mean of rows, 2 gathers of rows, 1 lerp", thicken),

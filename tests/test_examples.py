@@ -48,6 +48,12 @@ def test_a_sweep_is_read(sweep_folder: Path) -> None:
     assert "on clean slices" in said
 
 
+def test_a_worse_case_is_found(tmp_path: Path) -> None:
+    said = run("worst_case.py", tmp_path)
+    middle, worst = (float(line.split()[-1]) for line in said.splitlines())
+    assert worst > middle
+
+
 def test_every_example_is_tested_and_short() -> None:
     source = Path(__file__).read_text(encoding="utf-8")
     for example in EXAMPLES.glob("*.py"):

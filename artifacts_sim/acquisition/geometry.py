@@ -73,7 +73,7 @@ class Frame:
         encoded: (RO, PE) samples.
         acquired: (PE,) bool.
         crop: (RO, PE) pixels.
-        pixel_mm: (B, 2), along RO and PE.
+        pixel_mm: (1 or B, 2), along RO and PE, of all slices or of each.
         native_px: (RO, PE) how many of these pixels one pixel of before a resize is.
 
     """
@@ -86,7 +86,7 @@ class Frame:
 
     def __getitem__(self, part: slice | NDArray[np.int64]) -> "Frame":
         """Take the frame of some of the slices."""
-        return replace(self, pixel_mm=self.pixel_mm[part])
+        return self if len(self.pixel_mm) == 1 else replace(self, pixel_mm=self.pixel_mm[part])
 
     @property
     def cut(self) -> tuple[slice, slice]:
@@ -180,14 +180,16 @@ def _frame(
 def _pixels(
     given: PixelMm | Sequence[PixelMm] | None, crop: tuple[int, int], batch: int
 ) -> NDArray[np.float64]:
-    pixels = np.asarray(FIELD_OF_VIEW_MM / max(crop) if given is None else given, np.float64)
-    if pixels.ndim == 2 and len(pixels) != batch:
+    if given is None:
+        return np.full((1, 2), FIELD_OF_VIEW_MM / max(crop))
+    pixels = np.array(given, dtype=np.float64, ndmin=2)
+    if len(pixels) not in (1, batch):
         raise ArtifactError(
             "there is not one pixel size per slice",
             f"{len(pixels)} pixel sizes for {batch} slices",
             "pass one (RO, PE) for each slice, or one for all",
         )
-    return np.broadcast_to(pixels, (batch, 2))
+    return pixels
 
 
 def _acquired(lines: Sequence[int] | NDArray[Any] | None, n_lines: int) -> Lines:

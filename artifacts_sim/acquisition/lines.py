@@ -1,10 +1,17 @@
-"""Weights of whole phase-encode lines, by one-dimensional FFTs along the last axis."""
+"""Weights of whole phase-encode lines, by one-dimensional FFTs along the last axis.
+
+`add_lines` and `weigh_lines` are the short ways from an image to the magnitude, where no gradient
+is recorded.
+"""
 
 from collections.abc import Iterable
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import iadd
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Factor = Tensor
@@ -12,8 +19,12 @@ Factor = Tensor
 DC at N // 2."""
 
 
+@lru_cache(maxsize=64)
 def line_offsets(n_lines: int) -> Tensor:
-    """Return k = l - N // 2 for the lines l = 0 .. N - 1 of a centred spectrum: (N,) float64."""
+    """Return k = l - N // 2 for the lines l = 0 .. N - 1 of a centred spectrum: (N,) float64.
+
+    It is kept: leave it as it is.
+    """
     return torch.arange(n_lines, dtype=torch.float64) - n_lines // 2
 
 
@@ -53,7 +64,7 @@ def weigh_lines(half: Tensor, weight: Factor) -> Tensor:
     """
     real, imag = hermitian_parts(weight)
     re: Tensor = torch.fft.irfft(half * _on_lines(real, half), n=weight.shape[-1])
-    stays_real = (imag == 0).all(dim=1)
+    stays_real = np.logical_not(imag.any(axis=1))
     if stays_real.all():
         return re.abs_()
     im = torch.fft.irfft(half.mul_(_on_lines(imag, half)), n=weight.shape[-1])
@@ -61,7 +72,8 @@ def weigh_lines(half: Tensor, weight: Factor) -> Tensor:
         return re.square_().addcmul_(im, im).sqrt_()
     # Squares may underflow; a slice that stays real must not.
     power: Tensor = re.square().addcmul_(im, im)
-    shown: Tensor = torch.where(stays_real.to(re.device)[:, None, None], re.abs_(), power.sqrt_())
+    real_slices = torch.from_numpy(stays_real).to(re.device)[:, None, None]
+    shown: Tensor = torch.where(real_slices, re.abs_(), power.sqrt_())
     return shown
 
 
@@ -71,19 +83,17 @@ def in_fft_order(factor: Factor) -> Factor:
     return shifted
 
 
-def hermitian_parts(weight: Factor) -> tuple[Factor, Factor]:
+def hermitian_parts(weight: Factor) -> tuple[NDArray[Any], NDArray[Any]]:
     """Split w into P + iQ, both Hermitian in k: (B, N // 2 + 1) each, of k = 0 .. N // 2.
 
     On the spectrum of a real image, P makes the real part and Q the imaginary one. Q is zero
     where w is Hermitian itself.
     """
-    dc = weight.shape[1] // 2
-    ahead = torch.cat([weight[:, dc:], weight[:, :1]], dim=1)[:, : dc + 1]
-    behind = weight[:, : dc + 1].flip(1)
-    if not weight.is_complex():
-        return (ahead + behind) / 2, (ahead - behind) * -0.5j
-    behind = behind.conj()
-    return (ahead + behind) / 2, (ahead - behind) * -0.5j
+    w = weight.detach().numpy()
+    dc = w.shape[1] // 2
+    ahead = np.concatenate([w[:, dc:], w[:, :1]], axis=1)[:, : dc + 1]
+    behind = np.conj(w[:, dc::-1])
+    return (ahead + behind) / 2, (ahead - behind) / 2j
 
 
 def on_device(factor: Factor, like: Tensor) -> Tensor:
@@ -96,9 +106,9 @@ def on_device(factor: Factor, like: Tensor) -> Tensor:
 
 def _weighted(half: Tensor, weight: Factor) -> Tensor:
     """Half spectra of the real and the imaginary part: (2, B, RO, PE // 2 + 1)."""
-    return half * _on_lines(torch.stack([part + 0j for part in hermitian_parts(weight)]), half)
+    return half * _on_lines(np.stack(hermitian_parts(weight)), half)
 
 
-def _on_lines(factor: Factor, like: Tensor) -> Tensor:
+def _on_lines(factor: NDArray[Any], like: Tensor) -> Tensor:
     """Put a factor of lines, (..., PE), beside the images' rows."""
-    return on_device(factor, like)[..., None, :]
+    return on_device(torch.from_numpy(factor), like)[..., None, :]

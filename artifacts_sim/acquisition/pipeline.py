@@ -164,6 +164,8 @@ class _Given:
     in_kspace: bool
 
     def __getitem__(self, part: slice | NDArray[np.int64]) -> "_Given":
+        if isinstance(part, slice) and part.stop - part.start >= len(self.data):
+            return self
         at = part if isinstance(part, slice) else torch.from_numpy(part)
         fat = None if self.fat is None else self.fat[at]
         return replace(self, data=self.data[at], frame=self.frame[part], fat=fat)
@@ -214,13 +216,14 @@ class _Given:
 
     def _encoded(self, steps: Sequence[Step]) -> Frame:
         """The frame that the lines encode; the knobs of what changes it are all alike."""
-        on_object = [a.name for a, _ in steps if a.stages[0] < Stage.LINES]
-        check_whole_object(self.frame.acquired, on_object)
-        return reduce(
-            lambda frame, step: step[0].encodes(float(step[1].knobs[0].detach()), frame),
-            steps,
-            self.frame,
-        )
+        if not self.frame.acquired.all():
+            on_object = [artifact.name for artifact, _ in steps if artifact.stages[0] < Stage.LINES]
+            check_whole_object(self.frame.acquired, on_object)
+        frame = self.frame
+        for artifact, params in steps:
+            if artifact.reframes:
+                frame = artifact.encodes(float(params.knobs[0]), frame)
+        return frame
 
     def _signal(self) -> Signal:
         """The clean signal on the encoded matrix."""
@@ -291,6 +294,8 @@ def _act(signal: Signal, operator: Operator) -> Signal:
 
 def _some(steps: Sequence[Step], part: slice | NDArray[np.int64]) -> list[Step]:
     """The steps of some of the slices."""
+    if isinstance(part, slice) and all(part.stop - part.start >= len(own) for _, own in steps):
+        return list(steps)
     return [(artifact, params[part]) for artifact, params in steps]
 
 
@@ -301,6 +306,8 @@ def _alike(steps: Sequence[Step], batch: int) -> list[tuple[NDArray[np.int64], l
     """
     for artifact, params in steps:
         artifact.check(params, batch)
+    if all(isinstance(params.knob, float) for _, params in steps):
+        return [(np.arange(batch), [step for step in steps if step[1].knob])]
     kinds: dict[tuple[float, ...], list[int]] = {}
     columns = [_kinds(artifact, params) for artifact, params in steps]
     if all(len(set(column)) == 1 for column in columns):

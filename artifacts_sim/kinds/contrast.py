@@ -55,7 +55,7 @@ class _Power(DisplayOperator):
         """Multiply by a gain, (x / max)^(g - 1), that is constant in the toe."""
         top = signal.scene.peak.clamp_min(torch.finfo(x.dtype).tiny)[:, None, None]
         power = (self.exponent - 1).to(x)[:, None, None]
-        gain = (x / top).clamp_min(_TOE)
+        gain = (x / top).clamp_min_(_TOE)
         if torch.is_grad_enabled():
             return gain.pow(power) * x
         _raise_to(gain, power)

@@ -147,4 +147,4 @@ def _guess(planes: Tensor, bright: Tensor) -> Tensor:
     a = planes[:, 0] if planes.shape[1] == 1 else torch.linalg.vector_norm(planes, dim=1)
     low, high = _RAMP
     per_unit = (1 / (high - low) / bright)[:, None, None]
-    return (a * per_unit - low / (high - low)).clamp(0, 1)
+    return (a * per_unit).sub_(low / (high - low)).clamp_(0, 1)

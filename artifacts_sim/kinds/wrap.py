@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn.functional import pad
 
 from artifacts_sim.acquisition.geometry import Frame, centre
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
@@ -56,11 +55,13 @@ class _Fold(PixelOperator):
 
     def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
         count, width = self.reduced.encoded[1], planes.shape[-1]
-        first = centre(width, count).start % count  # of the pixel that becomes the first
-        before = -first % count
-        after = -(before + width) % count
-        whole = pad(planes, (before, after))
-        return whole.view(*planes.shape[:-1], -1, count).sum(dim=-2)
+        first = centre(width, count).start
+        folded = planes[..., first : first + count].clone()
+        for start in range(first % count - count, width, count):
+            low, high = max(start, 0), min(start + count, width)
+            if start != first and low < high:
+                folded[..., low - start : high - start] += planes[..., low:high]
+        return folded
 
     def act(self, signal: Signal) -> Signal:
         """Fold, and go on in the new frame."""
