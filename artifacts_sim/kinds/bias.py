@@ -65,7 +65,7 @@ class _Gain(PixelOperator):
 
     def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
         p = self._polynomial(planes)
-        low, high = foreground_range(signal.scene.shown, p[:, *signal.frame.cut])
+        low, high = _foreground_range(signal.scene.shown, p[:, *signal.frame.cut])
         log2_range = (self.log_range * math.log2(math.e)).to(planes)
         slope = log2_range / (high - low).clamp_min(_LEAST_RANGE)
         middle, slope, end = (
@@ -112,7 +112,7 @@ def _exp2_within(log2_gain: Tensor, end: Tensor) -> Tensor:
     return log2_gain
 
 
-def foreground_range(a: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
+def _foreground_range(a: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
     """The least and the greatest p over each slice's foreground: (B,) each.
 
     Args:

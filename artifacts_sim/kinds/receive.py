@@ -1,5 +1,6 @@
 """Receive shading: an array of loops sees best what lies next to it."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -12,8 +13,8 @@ from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_count
 from artifacts_sim.keyed import Source
-from artifacts_sim.kinds.bias import foreground_range
 from artifacts_sim.kinds.coils import FULL_TURN, root_sum_of_squares
+from artifacts_sim.kinds.foreground import foreground
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
 
@@ -81,7 +82,9 @@ class _Gain(PixelOperator):
 
     def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
         rss = self.sensitivity.to(planes)
-        low, high = foreground_range(signal.scene.shown, rss[:, *signal.frame.cut])
+        shown, beside = rss[:, *signal.frame.cut], ~foreground(signal.scene.shown)
+        low = shown.masked_fill(beside, math.inf).amin(dim=(1, 2))
+        high = shown.masked_fill(beside, -math.inf).amax(dim=(1, 2))
         t = (rss - low[:, None, None]) / (high - low).clamp_min(_LEAST_RANGE)[:, None, None]
         end = self.log_range / 2
         least, slope = (one.to(planes)[:, None, None] for one in ((-end).exp(), 2 * end.sinh()))
