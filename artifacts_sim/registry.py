@@ -24,7 +24,9 @@ from artifacts_sim.kinds.motion import Motion
 from artifacts_sim.kinds.noncentral_chi import NoncentralChi
 from artifacts_sim.kinds.nyquist_ghost import NyquistGhost
 from artifacts_sim.kinds.partial_fourier import PartialFourier
+from artifacts_sim.kinds.receive import Receive
 from artifacts_sim.kinds.rician import Rician
+from artifacts_sim.kinds.sense import Sense
 from artifacts_sim.kinds.spike import Spike
 from artifacts_sim.kinds.tissue_contrast import TissueContrast
 from artifacts_sim.kinds.tone_curve import ToneCurve
@@ -187,6 +189,8 @@ for _artifact in (
     Contrast(),
     FatShift(),
     Wrap(),
+    Receive(),
+    Sense(),
     NoncentralChi(),
     ToneCurve(),
     TissueContrast(),

@@ -58,6 +58,10 @@ def _pixel_floors(chunk: int, size: int) -> dict[str, Floor]:
         torch.add(row, column, out=y).addcmul_(row, column).addcmul_(row, column)
         y.exp2_().mul_(x)
 
+    def linear_gain() -> None:
+        x.amax(dim=(1, 2))
+        torch.mul(x, 2.0, out=y).clamp_(0, 1).mul_(x)
+
     def powers() -> None:
         torch.square(x, out=y).lerp_(z, 0.1).sqrt_()
 
@@ -99,6 +103,7 @@ def _pixel_floors(chunk: int, size: int) -> dict[str, Floor]:
         "rician": Floor("2 randn", normals, images_moved=4),
         "spike": Floor(f"3 multiply-adds, 1 multiply, {_MAGNITUDE}", waves),
         "bias": Floor("1 add, 2 multiply-adds, 1 exp2, 1 multiply", gain),
+        "receive": Floor("1 maximum, 2 multiplies, 1 clamp", linear_gain),
         "nyquist_ghost": Floor("1 square, 1 lerp, 1 sqrt", powers),
         "contrast": Floor("1 maximum, 1 log2, 1 exp2, 2 multiplies", curve),
         "tone_curve": Floor("1 maximum, 1 floor, 2 adds, 1 expm1, 2 multiplies", tones),
@@ -133,6 +138,12 @@ def _fourier_floors(chunk: int, size: int) -> dict[str, Floor]:
         torch.fft.ifft2(torch.fft.fft2(torch.complex(noise[0], noise[1])))
         torch.square(x, out=y).addcmul_(x, x).sqrt_()
 
+    coils = torch.zeros(artifacts_sim.get("sense").coils, size, size, dtype=torch.complex64)
+
+    def see_and_unfold() -> None:
+        for _ in range(chunk):
+            torch.fft.ifft(torch.fft.fft(coils)).abs().sum(dim=0)
+
     of_lines = Floor(f"1 rfft, 2 irfft, {_MAGNITUDE}", modulate)
     of_samples = Floor("1 rfft2, 1 irfft2", both_axes, images_moved=6)
     return {
@@ -141,6 +152,7 @@ def _fourier_floors(chunk: int, size: int) -> dict[str, Floor]:
         "partial_fourier": of_lines,
         "gibbs": of_samples,
         "blur": of_samples,
+        "sense": Floor("8 fft, 8 ifft, 8 abs, 7 adds", see_and_unfold, images_moved=4),
         "low_field": Floor(f"2 randn, 1 fft2, 1 ifft2, {_MAGNITUDE}", noisy_samples, 6),
     }
 

@@ -44,6 +44,7 @@ SLICE_DRAWS = {
     "ghosting": ("cycle_phase_rad",),
     "spike": ("frequency_of_nyquist", "phase_rad"),
     "zipper": ("phases_seed",),
+    "sense": ("noise_seed",),
     "shading": ("share",),
 }
 """What happens to each slice apart; all other draws are a scan's."""

@@ -172,6 +172,10 @@ def test_an_image_is_the_centre_of_its_encoded_matrix(art, phantoms):
         params = params.with_knob(params.knob * larger)
     whole_fat = torch.zeros_like(padded)
     whole_fat[:, 13 - 10 : 13 + 10, 20 - 10 : 20 + 11] = fat
+    if art.name in ("receive", "sense"):  # coils stand around the pixels that are shown
+        cut = KSpace(spectrum(padded), Geometry(pixel_mm=pixel, crop=(20, 21)))
+        torch.testing.assert_close(y, art.apply(cut, params), rtol=0, atol=1e-5)
+        return
     whole = art.apply(padded, params, Geometry(pixel_mm=pixel), fat=whole_fat)
     expected = whole[:, 13 - 10 : 13 + 10, 20 - 10 : 20 + 11]
     torch.testing.assert_close(y, expected, rtol=1e-6, atol=1e-6)

@@ -1,0 +1,188 @@
+"""Receive coils: what each loop of an array around the object sees of it.
+
+By reciprocity a coil receives from a place in proportion to the field B that a unit current in it
+makes there, B_x - i B_y across the main field (Hoult and Richards, J Magn Reson 24:71 (1976)). The
+field of a circular loop is that of Biot and Savart in closed form (Smythe, Static and Dynamic
+Electricity, 3rd ed., 7.10). It is quasi-static: neither waves nor losses in the object.
+
+An array is built for what is shown: its lengths are fractions of half the shown field of view, the
+mean of both axes where they differ, so that neither the matrix nor the size of the object matters.
+A loop in the direction n stands upright on the slice, across n, and all that is shown lies at least
+`GAP` behind it. What is encoded and not shown is given the sensitivity of the edge.
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifacts_sim.acquisition.geometry import Frame
+
+Array = NDArray[np.float64]
+Maps = NDArray[np.complex128]
+
+GAP = 0.2  # from the field of view to a loop: 24 mm beside 240
+RADIUS = 0.4  # of a loop: eight around a square touch
+FULL_TURN = 2 * np.pi
+_NODES = 48  # of polynomials that meet the field of wires GAP beyond [-1, 1] within 2e-4
+_AGM_STEPS = 6  # to all bits, at the moduli of a wire GAP away
+_ON_AXIS = 1e-6  # of the loop's radius
+
+
+def sensitivities(
+    turn_rad: Array,
+    arc_rad: Array | float,
+    coils: int,
+    shown: Frame,
+    encoded: Frame,
+    columns: int | None = None,
+) -> Maps:
+    """What each loop sees of each pixel, in units of the field at a loop's own centre.
+
+    Args:
+        turn_rad: (B,) the direction of the array's middle, from RO towards PE.
+        arc_rad: (B,) or one for all, the arc over which the loops are spaced evenly.
+        coils: How many loops, C.
+        shown: The frame whose shown field of view the array surrounds.
+        encoded: The frame whose encoded pixels are asked for.
+        columns: Pixels along PE into which its encoded field of view is divided; by default, as
+            it is.
+
+    Returns:
+        (B, C, RO, PE).
+
+    """
+    along_ro, along_pe = _interpolations(shown, encoded, columns)
+    shape = (len(turn_rad), coils, len(along_ro), len(along_pe))
+    maps = np.empty(shape, dtype=np.complex128)
+    for out, nodes in zip(maps, _fields(turn_rad, arc_rad, coils, shown), strict=True):
+        out.real = along_ro @ nodes.real @ along_pe.T
+        out.imag = along_ro @ nodes.imag @ along_pe.T
+    return maps
+
+
+def root_sum_of_squares(
+    turn_rad: Array, arc_rad: Array | float, coils: int, shown: Frame, encoded: Frame
+) -> Array:
+    """The root sum of squares of `sensitivities` over the coils: (B, RO, PE)."""
+    along_ro, along_pe = _interpolations(shown, encoded)
+    fields = _fields(turn_rad, arc_rad, coils, shown)
+    power = [along_ro @ _power(nodes, axis=0) @ along_pe.T for nodes in fields]
+    return np.sqrt(np.maximum(np.stack(power), 0))
+
+
+def normalised(maps: Maps) -> Maps:
+    """Divide by the root sum of squares over the coils, so that these together see 1 everywhere."""
+    unit: Maps = maps * (1 / np.sqrt(_power(maps, axis=1)))[:, None]
+    return unit
+
+
+def loop_field(along: Array, across: Array, radius: float) -> tuple[Array, Array]:
+    """The field of a circular loop, in units of that at its centre, mu0 I / (2 radius).
+
+    Args:
+        along: Distance from the loop's plane.
+        across: Distance from its axis, of either sign.
+        radius: Of the loop.
+
+    Returns:
+        The components along the axis, and across it.
+
+    """
+    s = np.abs(across)
+    far = (radius + s) ** 2 + along**2
+    near = (radius - s) ** 2 + along**2
+    first, second = _elliptic(4 * radius * s / far)
+    scale = radius / (np.pi * np.sqrt(far))
+    axial: Array = scale * (first + (radius**2 - s**2 - along**2) / near * second)
+    aside = s > _ON_AXIS * radius
+    slope = scale * along / np.where(aside, s, np.inf)
+    radial = slope * ((radius**2 + s**2 + along**2) / near * second - first)
+    return axial, radial * np.sign(across)
+
+
+def _elliptic(m: Array) -> tuple[Array, Array]:
+    """Complete elliptic integrals K(m) and E(m) by the arithmetic-geometric mean.
+
+    Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 17.6.
+    """
+    a, b, lost = np.ones_like(m), np.sqrt(1 - m), m / 2
+    for step in range(_AGM_STEPS):
+        a, b, c = (a + b) / 2, np.sqrt(a * b), (a - b) / 2
+        lost = lost + 2.0**step * c * c
+    first: Array = np.pi / (2 * a)
+    return first, first * (1 - lost)
+
+
+def _fields(turn_rad: Array, arc_rad: Array | float, coils: int, shown: Frame) -> Iterator[Maps]:
+    """The fields of the array at the nodes of the shown field of view, slice by slice."""
+    fields = np.array(shown.crop) * shown.pixel_mm
+    halves = fields / fields.mean(axis=1, keepdims=True)
+    arcs = np.broadcast_to(arc_rad, turn_rad.shape)
+    for turn, arc, (half_ro, half_pe) in zip(turn_rad, arcs, halves, strict=True):
+        yield _at_nodes(float(turn), float(arc), coils, (float(half_ro), float(half_pe)))
+
+
+@lru_cache(maxsize=16)
+def _at_nodes(turn: float, arc: float, coils: int, half: tuple[float, float]) -> Maps:
+    """The field of each loop at the nodes, (C, nodes along RO, along PE).
+
+    Args:
+        turn: See `sensitivities`.
+        arc: See `sensitivities`.
+        coils: See `sensitivities`.
+        half: Half the shown field of view along RO and PE.
+
+    """
+    angle = turn + arc * ((np.arange(coils)[:, None, None] + 0.5) / coils - 0.5)
+    cos, sin = np.cos(angle), np.sin(angle)
+    x, y = half[0] * _nodes()[:, None], half[1] * _nodes()
+    distance = half[0] * np.abs(cos) + half[1] * np.abs(sin) + GAP
+    axial, radial = loop_field(distance - x * cos - y * sin, y * cos - x * sin, RADIUS)
+    # A loop's axis points at the object, along (-cos, -sin); (-sin, cos) is across it.
+    field: Maps = -(axial * cos + radial * sin) + 1j * (axial * sin - radial * cos)
+    field.flags.writeable = False  # it is shared
+    return field
+
+
+def _nodes() -> Array:
+    """Chebyshev's nodes of the first kind, in (-1, 1)."""
+    nodes: Array = np.cos((np.arange(_NODES) + 0.5) * np.pi / _NODES)
+    return nodes
+
+
+def _interpolations(
+    shown: Frame, encoded: Frame, columns: int | None = None
+) -> tuple[Array, Array]:
+    """What carries values at the nodes to the pixels along RO, and along PE."""
+    (n_ro, n_pe), (shown_ro, shown_pe) = encoded.encoded, shown.crop
+    along_ro = _interpolation(n_ro, n_ro, shown_ro)
+    return along_ro, _interpolation(columns or n_pe, n_pe, shown_pe)
+
+
+@lru_cache(maxsize=16)
+def _interpolation(count: int, encoded: int, shown: int) -> Array:
+    """What carries values at the nodes to pixels along one axis: (count, nodes).
+
+    Args:
+        count: Pixels into which the encoded field of view is divided. The centres N // 2 of these,
+            of the encoded and of the shown pixels coincide.
+        encoded: Encoded pixels.
+        shown: Those of them from -1 to 1; beyond, the values are those of the edge.
+
+    """
+    place = (np.arange(count) - count // 2) * (encoded / count)
+    u = (place + shown // 2 + 0.5) * 2 / shown - 1
+    order = np.arange(_NODES)
+    at_pixels = np.cos(np.arccos(np.clip(u, -1, 1))[:, None] * order)
+    of_nodes = np.cos((order + 0.5) * np.pi / _NODES * order[:, None]) * (2 / _NODES)
+    of_nodes[0] /= 2
+    table: Array = at_pixels @ of_nodes
+    table.flags.writeable = False  # it is shared
+    return table
+
+
+def _power(maps: Maps, axis: int) -> Array:
+    power: Array = (maps.real**2 + maps.imag**2).sum(axis=axis)
+    return power
