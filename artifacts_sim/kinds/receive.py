@@ -82,7 +82,7 @@ class _Gain(PixelOperator):
 
     def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
         rss = self.sensitivity.to(planes)
-        shown, beside = rss[:, *signal.frame.cut], ~foreground(signal.scene.shown)
+        shown, beside = rss[:, *signal.frame.cut], foreground(signal.scene.shown) == 0
         low = shown.masked_fill(beside, math.inf).amin(dim=(1, 2))
         high = shown.masked_fill(beside, -math.inf).amax(dim=(1, 2))
         t = (rss - low[:, None, None]) / (high - low).clamp_min(_LEAST_RANGE)[:, None, None]
