@@ -32,8 +32,8 @@ def background(shown: Tensor) -> Tensor:
 def _threshold(shown: Tensor) -> Tensor:
     a = shown.flatten(1)
     energy = torch.linalg.vector_norm(a, dim=1).square()
-    threshold = (FRACTION * energy / a.sum(dim=1)).nan_to_num(-1.0)  # of an empty slice it is NaN
-    return threshold[:, None, None]
+    threshold: Tensor = FRACTION * energy / a.sum(dim=1)
+    return threshold.nan_to_num(-1.0)[:, None, None]  # of an empty slice it is NaN
 
 
 def middle_and_spread(inside: Tensor) -> tuple[Tensor, Tensor]:
