@@ -70,9 +70,9 @@ class FatShift(Artifact):
     knob: ClassVar[Knob] = Knob(
         name="shift_px",
         meaning="displacement of fat in pixels of before a resize; at 3 T, 447 Hz per pixel over "
-        "the bandwidth",
+        "the bandwidth, so that 6 is 75 Hz per pixel",
         physical=(0.5, 1.0, 2.0, 3.0, 5.0),
-        limit=8.0,
+        limit=6.0,
     )
     stage: ClassVar[Stage] = Stage.OBJECT
     place: ClassVar[int] = 20
