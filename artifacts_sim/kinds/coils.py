@@ -26,7 +26,7 @@ GAP = 0.2  # from the field of view to a loop: 24 mm beside 240
 RADIUS = 0.4  # of a loop: eight around a square touch
 FULL_TURN = 2 * np.pi
 _NODES = 48  # of polynomials that meet the field of wires GAP beyond [-1, 1] within 2e-4
-_AGM_STEPS = 6  # to all bits, at the moduli of a wire GAP away
+_AGM_STEPS = 5  # to all bits, at the moduli of a wire GAP away
 _ON_AXIS = 1e-6  # of the loop's radius
 
 
@@ -118,7 +118,7 @@ def _elliptic(m: Array) -> tuple[Array, Array]:
 def _fields(turn_rad: Array, arc_rad: Array | float, coils: int, shown: Frame) -> Iterator[Maps]:
     """The fields of the array at the nodes of the shown field of view, slice by slice."""
     fields = np.array(shown.crop) * shown.pixel_mm
-    halves = fields / fields.mean(axis=1, keepdims=True)
+    halves = np.broadcast_to(fields / fields.mean(axis=1, keepdims=True), (len(turn_rad), 2))
     arcs = np.broadcast_to(arc_rad, turn_rad.shape)
     for turn, arc, (half_ro, half_pe) in zip(turn_rad, arcs, halves, strict=True):
         yield _at_nodes(float(turn), float(arc), coils, (float(half_ro), float(half_pe)))
