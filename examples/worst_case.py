@@ -2,8 +2,8 @@
 
     python examples/worst_case.py
 
-The severity of every slice climbs along the gradient of the loss, up to the bound. What comes out is
-a lower bound of the worst case: gradients find a summit, not always the highest.
+The severity of every slice climbs along the gradient of the loss, up to the bound. What comes out
+is a lower bound of the worst case: gradients find a summit, not always the highest.
 """
 
 import torch

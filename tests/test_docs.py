@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 import artifacts_sim
+from artifacts_sim.acquisition.operators import Stage
 from benchmarks import results
 from sweep.cli import parser
 from sweep.config.sweep import SweepConfig
@@ -34,6 +35,21 @@ def test_every_artifact_is_described_with_its_stage_knob_and_options() -> None:
         art = artifacts_sim.get(name)
         assert (stage, knob) == (art.stage.name.lower(), art.knob.name)
         assert options == ", ".join(field.name for field in fields(art))
+
+
+def test_the_order_within_the_stages_is_the_one_of_the_chain() -> None:
+    acting: dict[Stage, list[tuple[int, str]]] = {}
+    for name in artifacts_sim.names():
+        art = artifacts_sim.get(name)
+        for stage in art.stages:
+            acting.setdefault(stage, []).append((art.place, name))
+    ordered = {
+        stage.name.lower(): (", ".join(f"`{name}`" for _, name in sorted(of)),)
+        for stage, of in acting.items()
+    }
+    text = ARTIFACTS.read_text(encoding="utf-8")
+    table = re.findall(r"^\| ([a-z]+) \| (`[^|]*) \|$", text, re.MULTILINE)
+    assert {stage: (names,) for stage, names in table} == ordered
 
 
 def test_the_table_of_levels_is_the_one_that_ships() -> None:

@@ -13,11 +13,11 @@ from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
+from artifacts_sim.kinds.foreground import background
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
 _POWERS = tuple((a, b) for a in range(4) for b in range(4) if 1 <= a + b <= 3)
-_FOREGROUND_FRACTION = 0.2
 _FAR = 64.0  # beyond any value of the polynomial
 _LEAST_RANGE = 1e-6  # of a one-pixel foreground
 
@@ -32,9 +32,8 @@ class Bias(Artifact):
     gain. In the background it ends there. A polynomial log gain: Van Leemput et al., IEEE Trans
     Med Imaging 18:885 (1999).
 
-    Foreground: shown pixels above 0.2 sum(x^2) / sum(x) of the clean slice, a fraction of an
-    intensity that neither empty background nor a few hot pixels move; all pixels of an empty slice.
-    The field's shape is a scan's; its range is met in every slice.
+    Foreground: shown pixels above 0.2 sum(x^2) / sum(x) of the clean slice; all pixels of an empty
+    slice. The field's shape is a scan's; its range is met in every slice.
     """
 
     name: ClassVar[str] = "bias"
@@ -120,12 +119,7 @@ def _foreground_range(a: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
         p: Like a.
 
     """
-    energy = torch.linalg.vector_norm(a, dim=(1, 2)).square()
-    threshold = _FOREGROUND_FRACTION * energy / a.sum(dim=(1, 2))
-    # Of an empty slice, whose threshold is NaN, nothing is background. Numbers, not truth values:
-    # their sums with p are a third of the cost of a choice.
-    with torch.no_grad():
-        background = torch.le(a, threshold[:, None, None], out=torch.empty_like(a))
-    high = p.sub(background, alpha=_FAR).amax(dim=(1, 2))
-    low = p.add(background, alpha=_FAR).amin(dim=(1, 2))
+    beside = background(a)  # numbers: their sums with p are a third of the cost of a choice
+    high = p.sub(beside, alpha=_FAR).amax(dim=(1, 2))
+    low = p.add(beside, alpha=_FAR).amin(dim=(1, 2))
     return low, high

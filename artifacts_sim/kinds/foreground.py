@@ -20,10 +20,20 @@ def foreground(shown: Tensor) -> Tensor:
 
     """
     shown = shown.detach()
+    return torch.gt(shown, _threshold(shown), out=torch.empty_like(shown))
+
+
+def background(shown: Tensor) -> Tensor:
+    """Mark with 1 the pixels that are not `foreground`."""
+    shown = shown.detach()
+    return torch.le(shown, _threshold(shown), out=torch.empty_like(shown))
+
+
+def _threshold(shown: Tensor) -> Tensor:
     a = shown.flatten(1)
     energy = torch.linalg.vector_norm(a, dim=1).square()
-    threshold = (FRACTION * energy / a.sum(dim=1)).nan_to_num(-1.0)  # of an empty slice it is NaN
-    return torch.gt(shown, threshold[:, None, None], out=torch.empty_like(shown))
+    threshold: Tensor = FRACTION * energy / a.sum(dim=1)
+    return threshold.nan_to_num(-1.0)[:, None, None]  # of an empty slice it is NaN
 
 
 def middle_and_spread(inside: Tensor) -> tuple[Tensor, Tensor]:
