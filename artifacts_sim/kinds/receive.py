@@ -1,6 +1,5 @@
 """Receive shading: an array of loops sees best what lies next to it."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +19,7 @@ from artifacts_sim.params import Draws
 
 _LEAST_ARC = 0.25  # of a full turn: a pad on one side
 _LEAST_RANGE = 1e-6  # of a one-pixel foreground
+_BEYOND = 1e3  # no array is as sensitive
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,20 @@ class _Gain(PixelOperator):
     log_range: Tensor  # (B,)
 
     def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
-        rss = self.sensitivity.to(planes)
-        shown, beside = rss[:, *signal.frame.cut], foreground(signal.scene.shown) == 0
-        low = shown.masked_fill(beside, math.inf).amin(dim=(1, 2))
-        high = shown.masked_fill(beside, -math.inf).amax(dim=(1, 2))
-        t = (rss - low[:, None, None]) / (high - low).clamp_min(_LEAST_RANGE)[:, None, None]
-        end = self.log_range / 2
-        least, slope = (one.to(planes)[:, None, None] for one in ((-end).exp(), 2 * end.sinh()))
-        gain = least + slope * t.clamp(0, 1)
-        return gain[:, None] * planes
+        rss = self.sensitivity.to(planes, copy=True)
+        low, high = self._range(signal, rss)
+        width = (high - low).clamp_min(_LEAST_RANGE)
+        least, most = (-self.log_range / 2).exp(), (self.log_range / 2).exp()
+        least, slope = (one.to(planes)[:, None, None] for one in (least, most - least))
+        t = rss.sub_(low[:, None, None]).mul_(1 / width[:, None, None]).clamp_(0, 1)
+        if torch.is_grad_enabled():
+            return (least + slope * t)[:, None] * planes
+        gain = torch.addcmul(least, t, slope, out=t)[:, None]
+        return gain.mul_(planes) if planes.shape[1] == 1 else gain * planes
+
+    def _range(self, signal: Signal, rss: Tensor) -> tuple[Tensor, Tensor]:
+        """The least and the greatest sensitivity over each slice's foreground: (B,) each."""
+        shown, inside = rss[:, *signal.frame.cut], foreground(signal.scene.shown)
+        high = (shown * inside).flatten(1).amax(dim=1)
+        beyond = shown + _BEYOND * (1 - inside)
+        return beyond.flatten(1).amin(dim=1), high
