@@ -67,17 +67,18 @@ class Sense(Artifact):
             all.
         tikhonov: t, relative to what a pixel that is alone has: 1e-3 bounds the amplification of
             noise by sqrt(R) 16.
-        noise_of_max: The scan's own noise in each coil's real and imaginary part, as a fraction of
-            the slice's maximum, as `rician` has it; so that alone, too, the artifact shows what
-            acceleration makes of noise.
+        noise_of_max: The scan's own noise s in each coil's real and imaginary part, as a fraction
+            of the slice's maximum, as `rician` has it; so that alone, too, the artifact shows what
+            acceleration makes of noise. The slice has s already: what is added to each coil,
+            s sqrt(1 - 1 / R), makes s g sqrt(R - 1) of it, so that about s g sqrt(R) is seen.
 
     """
 
     name: ClassVar[str] = "sense"
     knob: ClassVar[Knob] = Knob(
         name="skipped_fraction",
-        meaning="1 - 1 / R without the calibration, R the acceleration to the nearest half, at "
-        "least 1.5: 2, 3, 4, 5 and 6 at the physical levels",
+        meaning="1 - 1 / R without the calibration, R the acceleration to the nearest half: 2, 3, "
+        "4, 5 and 6 at the physical levels",
         physical=(1 / 2, 2 / 3, 3 / 4, 4 / 5, 5 / 6),
         limit=5 / 6,
     )
@@ -127,7 +128,7 @@ class Sense(Artifact):
             ring if self.maps == "exact" else None,
             self.tikhonov,
             draws["noise_seed"],
-            self.noise_of_max,
+            self.noise_of_max * knob.sqrt(),
         )
         return {
             Stage.FIELD: _Receive(ring),
@@ -141,8 +142,8 @@ class Sense(Artifact):
 
 
 def acceleration(skipped_fraction: float) -> float:
-    """R to the nearest half, at least 3 / 2."""
-    return max(3, round(2 / (1 - skipped_fraction))) / 2
+    """R to the nearest half, at least 1."""
+    return round(2 / (1 - skipped_fraction)) / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +238,7 @@ class _Unfold(Operator):
     ring: _Ring | None  # None: its maps are estimated
     tikhonov: float
     noise_seeds: NDArray[np.int64]  # (B,)
-    noise_of_max: float
+    noise_of_max: Tensor  # (B,)
 
     def act(self, signal: Signal) -> Signal:
         """Unfold the slices of each comb together."""
@@ -263,9 +264,10 @@ class _Unfold(Operator):
     def _noisy(self, signal: Signal) -> Tensor:
         """The lines with the scan's own noise, where these are measured: (B, coil, RO, PE)."""
         lines = signal.by_line()
-        if not self.noise_of_max:
+        if not self.noise_of_max.any():
             return lines
-        sigma = self.noise_of_max * signal.scene.peak
+        peak = signal.scene.peak
+        sigma = self.noise_of_max.to(peak) * peak
         used = np.stack([comb.lines | self.calibration for comb in self.combs])
         used &= signal.measured_lines
         noisy = []

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sweep.config.levels import bound_knobs, reached
+from sweep.config.levels import bound_knobs, require_some_reached
 from sweep.config.settings import Split
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -85,8 +85,7 @@ def bind(
     for remark in levels.remarks(stress.levels) if levels else ():
         say(f"levels: {remark}")
     for asked in (stress, config.train.augment):
-        for artifact in asked.artifacts:
-            reached(stress, artifact, asked.levels)
+        require_some_reached(stress, asked.artifacts, asked.levels)
     stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
     return Bound(dataclasses.replace(config, data=data, stress=stress), levels)
 

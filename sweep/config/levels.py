@@ -40,15 +40,18 @@ def augmentation(settings: StressSettings, augment: AugmentSettings) -> Shift:
         augment: Which artifacts and levels, and how often.
 
     Raises:
-        UserError: An artifact that reaches none of the levels; or see ``shift_of``.
+        UserError: No artifact reaches any of the levels; or see ``shift_of``.
 
     """
-    share = augment.probability / max(1, len(augment.artifacts))
+    if not augment.probability:
+        return Shift.clean()
+    require_some_reached(settings, augment.artifacts, augment.levels)
+    levels_of = {one: reached(settings, one, augment.levels) for one in augment.artifacts}
+    levels_of = {artifact: levels for artifact, levels in levels_of.items() if levels}
     parts = []
-    for artifact in augment.artifacts if share else ():
-        levels = reached(settings, artifact, augment.levels)
-        cells = [Cell(artifact, level) for level in levels]
-        parts += [(shift_of(settings, cell), share / len(cells)) for cell in cells]
+    for artifact, levels in levels_of.items():
+        share = augment.probability / len(levels_of) / len(levels)
+        parts += [(shift_of(settings, Cell(artifact, level)), share) for level in levels]
     if not parts:
         return Shift.clean()
     if augment.probability < 1:
@@ -117,20 +120,33 @@ def in_grid(grid: str) -> tuple[str, ...]:
 
 
 def reached(settings: StressSettings, artifact: str, levels: Sequence[int]) -> tuple[int, ...]:
-    """Those of the levels that the artifact reaches.
+    """Those of the levels that the artifact reaches, which may be none.
 
     Raises:
-        UserError: None; or see ``knob_of``.
+        UserError: See ``knob_of``.
 
     """
-    found = tuple(level for level in levels if knob_of(settings, artifact, level) is not None)
-    if not found:
+    return tuple(level for level in levels if knob_of(settings, artifact, level) is not None)
+
+
+def require_some_reached(
+    settings: StressSettings, artifacts: Sequence[str], levels: Sequence[int]
+) -> None:
+    """Refuse artifacts none of which reaches a level.
+
+    One of several that reaches none is left out, as a level is that it does not reach: which ones
+    these are is not known before levels are calibrated.
+
+    Raises:
+        UserError: There are artifacts, and nothing is left of them; or see ``knob_of``.
+
+    """
+    if artifacts and not any(reached(settings, artifact, levels) for artifact in artifacts):
         raise UserError(
-            f"the artifact {artifact!r} reaches none of the levels on the {settings.grid} grid",
-            list(levels),
-            "ask for lower levels, or leave it out",
+            f"no artifact reaches any of the levels on the {settings.grid} grid",
+            f"{', '.join(artifacts)} at levels {', '.join(map(str, levels))}",
+            "ask for lower levels or other artifacts, or set stress.grid to physical",
         )
-    return found
 
 
 def unreached(settings: StressSettings) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sweep.config.levels import reached, shift_of
+from sweep.config.levels import reached, require_some_reached, shift_of
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions
 from sweep.learn.checkpoints import EpochStats, LoadedCheckpoint, load_checkpoint
@@ -23,9 +23,10 @@ def cells_of(settings: StressSettings) -> tuple[Cell, ...]:
     """The clean images, then every artifact at every level that it reaches.
 
     Raises:
-        UserError: An artifact reaches none, or the settings do not say what a level means.
+        UserError: None reaches any, or the settings do not say what a level means.
 
     """
+    require_some_reached(settings, settings.artifacts, settings.levels)
     stressed = (
         Cell(artifact, level)
         for artifact in settings.artifacts

@@ -1,5 +1,6 @@
 """What a level means: from a grid, from a user's table, or as a sweep recorded it."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -8,15 +9,15 @@ import pytest
 
 import artifacts_sim
 from sweep.api.preflight import bind
-from sweep.config.levels import knob_of, unreached
-from sweep.config.settings import StressSettings
+from sweep.config.levels import augmentation, knob_of, unreached
+from sweep.config.settings import AugmentSettings, StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
 from sweep.learn.stress import cells_of
 from sweep.store import Store
 
-MINE = {"rician": [0.01, 0.02, 0.03, 0.04, None], "bias": [0.5, 1.0, 1.5, 2.0, 2.5]}
+MINE = {"rician": [0.01, 0.02, 0.03, 0.04, None], "bias": [0.4, 0.8, 1.2, 1.6, 2.0]}
 
 
 @pytest.fixture
@@ -53,13 +54,30 @@ def test_a_level_that_is_not_reached_is_left_out_and_said(table: str) -> None:
     assert unreached(settings) == ("rician 5",)
 
 
-def test_an_artifact_that_reaches_none_of_its_levels_is_refused(table: str, store: Store) -> None:
+def test_an_artifact_that_reaches_none_is_left_out_and_if_all_do_refused(
+    table: str, store: Store
+) -> None:
     config = config_of(store, artifacts=["rician", "bias"], levels=[5], grid=table)
+    bound, _ = bind(config, store)
+    assert cells_of(bound.stress) == (CLEAN, Cell("bias", 5))
+    assert unreached(bound.stress) == ("rician 5",)
     with pytest.raises(
-        UserError,
-        match=r"'rician' reaches none of the levels on the .*; received \[5\]; ask for lower",
+        UserError, match=r"no artifact reaches any .*; received rician at levels 5; ask for lower"
     ):
-        bind(config, store)
+        bind(config_of(store, artifacts=["rician"], levels=[5], grid=table), store)
+
+
+def test_augmentation_is_of_the_artifacts_that_reach_a_level(table: str) -> None:
+    settings = StressSettings(grid=table)
+    augment = AugmentSettings(artifacts=("rician", "bias"), levels=(5,), probability=0.5)
+    shift = augmentation(settings, augment)
+    weights = {
+        steps[0].artifact.name if steps else "": w
+        for steps, w in zip(shift.chains, shift.weights, strict=True)
+    }
+    assert weights == {"bias": 0.5, "": 0.5}
+    with pytest.raises(UserError, match=r"no artifact reaches any"):
+        augmentation(settings, dataclasses.replace(augment, artifacts=("rician",)))
 
 
 def test_a_sweep_keeps_its_levels_whatever_is_calibrated_later(table: str, store: Store) -> None:
