@@ -38,7 +38,7 @@ def test_grids_have_their_own_values(table: str) -> None:
     bias = artifacts_sim.get("bias")
     assert knob_of(StressSettings(grid="calibrated"), "bias", 2) == bias.at(2)
     assert knob_of(StressSettings(grid="physical"), "bias", 2) == bias.knob.physical[1]
-    assert knob_of(StressSettings(grid=table), "bias", 2) == 1.0
+    assert knob_of(StressSettings(grid=table), "bias", 2) == 0.8
 
 
 def test_what_is_written_goes_before_the_grid() -> None:
