@@ -68,7 +68,7 @@ def trial_config(store: Store) -> TrialConfig:
         model=ModelSettings(width=4, norm="group", dropout=0.1),
         train=TrainSettings(epochs=3, batch_size=16, lr=5e-3),
         stress=StressSettings(
-            artifacts=("rician", "bias"), levels=(1, 5), grid="calibrated", batch_size=16
+            artifacts=("rician", "bias"), levels=(1, 5), grid="physical", batch_size=16
         ),
     )
 

@@ -19,7 +19,7 @@ def test_no_import_points_upward(path: Path) -> None:
         ("artifacts_sim.kinds.rician", "sweep.core.errors"),
         ("artifacts_sim.kinds.rician", "artifacts_sim.registry.get"),
         ("artifacts_sim.acquisition.signal", "artifacts_sim.kinds.motion"),
-        ("artifacts_sim.params", "torch"),
+        ("artifacts_sim.keyed", "torch"),
         ("mrimodels.norms", "artifacts_sim.get"),
         ("sweep.core.errors", "sweep.config.settings"),
         ("sweep.core.keys", "torch"),

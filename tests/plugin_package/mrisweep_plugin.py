@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from artifacts_sim import Artifact, Knob
 from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.params import Draws
 from sweep.metrics import Metric
 from sweep.metrics.functions import auroc
@@ -23,17 +24,17 @@ class Dimming(Artifact):
     )
     stage: ClassVar[Stage] = Stage.FIELD
 
-    def operator(self, draws: Draws, knob: float, frame: Frame) -> PixelOperator:
+    def operator(self, draws: Draws, knob: Tensor, frame: Frame) -> PixelOperator:
         """A product in the image."""
         return _Gain(1 - knob)
 
 
 @dataclass(frozen=True, eq=False)
 class _Gain(PixelOperator):
-    gain: float
+    gain: Tensor  # (B,)
 
-    def on_planes(self, planes: Tensor, frame: Frame) -> Tensor:
-        return planes * self.gain
+    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+        return planes * self.gain.to(planes)[:, None, None, None]
 
 
 def plain(channels: int, eps: float) -> nn.Module:

@@ -125,10 +125,10 @@ def test_a_knob_in_mm_is_found_in_the_pixels_of_the_store(store: Store) -> None:
     ssim = [
         likeness(art, choose(one, SMALL).reference, knob, 0).foreground
         for one, knob in (
-            (store, 10.0),
-            (with_pixels(store, 10.0), 10.0),  # 240 mm on 24 pixels, as where nothing is said
-            (with_pixels(store, 5.0), 5.0),
-            (with_pixels(store, 5.0), 10.0),
+            (store, 4.0),
+            (with_pixels(store, 10.0), 4.0),  # 240 mm on 24 pixels, as where nothing is said
+            (with_pixels(store, 5.0), 2.0),
+            (with_pixels(store, 5.0), 4.0),
         )
     ]
     np.testing.assert_array_equal(ssim[0], ssim[1])
@@ -140,9 +140,9 @@ def test_slices_of_several_pixel_sizes_are_measured_each_in_its_own(store: Store
     art, images = artifacts_sim.get("blur"), torch.from_numpy(store.read(range(6)))
     keys = tuple(store.keys[:6].tolist())
     sizes = [(5.0, 5.0), None, (12.0, 8.0), (5.0, 5.0), None, (5.0, 5.0)]
-    mixed = likeness(art, Slices(images, keys, keys, tuple(sizes)), 9.0, 0).foreground
+    mixed = likeness(art, Slices(images, keys, keys, tuple(sizes)), 4.5, 0).foreground
     for place, size in enumerate(sizes):
-        alike = likeness(art, Slices(images, keys, keys, (size,) * 6), 9.0, 0).foreground
+        alike = likeness(art, Slices(images, keys, keys, (size,) * 6), 4.5, 0).foreground
         assert mixed[place] == pytest.approx(alike[place], rel=1e-6)
 
 
@@ -172,6 +172,7 @@ def test_the_file_says_what_the_levels_rest_on(store: Store, tmp_path: Path) -> 
         "width": 24,
         "signal": "images",
         "normalize": "robust",
+        "scan_draws": True,
         "seed": 3,
     }
     assert list(written["artifacts"]) == ["rician"]

@@ -38,7 +38,9 @@ def test_the_reference_is_the_one_it_names(
     assert describe(store, plan, chosen) == RECORD["reference"]
 
 
-@pytest.mark.parametrize("name", artifacts_sim.names())
+@pytest.mark.parametrize(
+    "name", [name for name, row in RECORD["artifacts"].items() if any(row["values"])]
+)
 def test_the_harshest_level_reaches_its_similarity(
     name: str, plan: ReferencePlan, chosen: Chosen
 ) -> None:

@@ -56,7 +56,7 @@ def slices(images: torch.Tensor) -> Images:
 
 
 def shift_by(**settings: Any) -> Shift:
-    return augmentation(StressSettings(grid="calibrated"), AugmentSettings(**settings))
+    return augmentation(StressSettings(grid="physical"), AugmentSettings(**settings))
 
 
 def test_augmentation_follows_the_slice_s_key_not_its_batch() -> None:

@@ -73,7 +73,7 @@ def test_a_batch_holds_what_the_store_says_of_its_slices(store: Store) -> None:
     rows = store.indices([2])[[5, 1, 5, 0]]
     batch = gather(store, rows, CPU)
     assert len(batch) == 4
-    assert list(batch.names) == store.keys[rows].tolist()
+    assert list(batch.names.keys) == store.keys[rows].tolist()
     np.testing.assert_array_equal(batch.labels.numpy(), store.labels[rows])
     np.testing.assert_array_equal(batch.signals.clean().numpy(), store.read(rows))
     assert [tensor.shape for tensor in batch.tensors()] == [(4, 2), (4, 24, 24)]

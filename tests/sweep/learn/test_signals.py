@@ -62,9 +62,9 @@ def test_motion_in_mm_is_in_the_pixels_of_the_store(kspace_store: Store) -> None
     art = artifacts_sim.get("motion")
     rows = np.arange(len(kspace_store))
     batch = gather(kspace_store, rows, CPU)
-    params = art.sample(knob=4.0, keys=batch.names, seed=0)
+    params = art.sample(knob=4.0, keys=batch.names.keys, seed=0)
     shift = Shift.of(art, knob=4.0)
-    moved = batch.signals.apply(shift, shift.sample(keys=batch.names, seed=0))
+    moved = batch.signals.apply(shift, shift.sample(keys=batch.names.keys, seed=0))
     sizes = kspace_store.pixel_mm(rows)
     assert set(sizes) == set(PIXELS_MM)
     images = batch.signals.clean()
@@ -88,9 +88,9 @@ def test_clean_k_space_is_the_stored_image(kspace_store: Store) -> None:
 def test_k_space_is_damaged_in_its_own_sizes_with_its_own_lines(kspace_store: Store) -> None:
     art = artifacts_sim.get("rician")
     batch = gather(kspace_store, np.arange(8), CPU, "kspace")
-    params = art.sample(knob=0.2, keys=batch.names, seed=3)
+    params = art.sample(knob=0.2, keys=batch.names.keys, seed=3)
     shift = Shift.of(art, knob=0.2)
-    noisy = batch.signals.apply(shift, shift.sample(keys=batch.names, seed=3))
+    noisy = batch.signals.apply(shift, shift.sample(keys=batch.names.keys, seed=3))
     for row in range(8):
         sampling = kspace_store.geometry(row).sampling
         assert sampling is not None
@@ -133,7 +133,7 @@ def test_augmentation_follows_the_key_on_either_signal(kspace_store: Store, sign
     batch = gather(kspace_store, np.arange(12), CPU, signal)
     other = gather(kspace_store, np.arange(12)[::-1], CPU, signal)
     whole = augment(batch.signals, batch.names, shift, 0, epoch=1)
-    turned = augment(other.signals, other.keys, shift, 0, epoch=1).flip(0)
+    turned = augment(other.signals, other.names, shift, 0, epoch=1).flip(0)
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
     changed = [not torch.equal(*pair) for pair in zip(whole, batch.signals.clean(), strict=True)]
     assert 0 < sum(changed) < 12
