@@ -25,7 +25,12 @@ def config_of(store: Store) -> SweepConfig:
             "model": {"width": 4},
             "search": {"trials": 2, "space": {"model.norm": {"choice": list(NORMS)}}},
             "train": {"epochs": 2, "batch_size": 16},
-            "stress": {"artifacts": ["rician", "bias"], "levels": [1, 5], "batch_size": 16},
+            "stress": {
+                "artifacts": ["rician", "bias"],
+                "levels": [1, 5],
+                "grid": "physical",
+                "batch_size": 16,
+            },
         }
     )
 
