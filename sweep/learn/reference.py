@@ -26,7 +26,7 @@ from sweep.learn.inputs import NORMALIZERS, TINY, corrupt, names_of, normalize
 from sweep.learn.signals import SIGNALS, Rows, Signals
 from sweep.store import Store
 
-SLICES, HELD_OUT = 128, 64
+SLICES, HELD_OUT = 192, 96
 CPU = torch.device("cpu")
 
 
