@@ -6,7 +6,7 @@ WHEEL := build/wheel
 # Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
-.PHONY: help demo test test-fast test-wheel test-minimum lint docs clean
+.PHONY: help demo test test-fast test-long test-wheel test-minimum lint docs clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -21,11 +21,14 @@ demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table 
 	$(BIN)/mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
 
 test: $(VENV)/.installed-test lint  ## lint, types and every test (11 minutes on 2 cores)
-	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster" --durations=15
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not long" --durations=15
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster --durations=5
 
 test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without the slow ones
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow"
+
+test-long: $(VENV)/.installed-test  ## the long forms of tests, which `make test` leaves out
+	$(BIN)/python -m pytest $(PARALLEL) -m long
 
 test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, without the sources
 	rm -rf $(WHEEL) build/lib build/bdist*

@@ -31,7 +31,7 @@ def add_calibrate(commands: Commands) -> None:
     )
     calibrate.add_argument("--artifacts", nargs="+", metavar="NAME", help=ARTIFACTS)
     calibrate.add_argument(
-        "--slices", type=int, help="of the reference (default: up to 128, as there are)"
+        "--slices", type=int, help="of the reference (default: up to 192, as there are)"
     )
     calibrate.add_argument(
         "--held-out", type=int, help="slices of other patients (default: up to 64, as there are)"

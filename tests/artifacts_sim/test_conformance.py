@@ -39,7 +39,7 @@ SHAPES = [
 ]
 SLICE_DRAWS = {
     "rician": ("field_seed",),
-    "noncentral_chi": ("field_seed", "coils_seed"),
+    "noncentral_chi": ("field_seed", "channels_seed"),
     "low_field": ("field_seed",),
     "ghosting": ("cycle_phase_rad",),
     "spike": ("frequency_of_nyquist", "phase_rad"),

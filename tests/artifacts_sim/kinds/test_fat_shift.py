@@ -5,12 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import artifacts_sim
 from artifacts_sim import ArtifactError, Geometry, KSpace, Params
 from artifacts_sim.acquisition.fourier import PE, RO, to_kspace
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from artifacts_sim.kinds.fat_shift import fat_shift_px
+from tests.support.data import BRAIN, needs
 
 WAYS = {"down": 1.0, "up": -1.0}
 every_way = pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
@@ -199,13 +201,16 @@ class TestPhysics:
         assert ways.mean() == pytest.approx(0, abs=0.3)
 
 
+@needs(BRAIN)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["fat_shift", "anisotropy"])
-def test_similarity_falls_with_every_quarter_of_a_pixel(name, phantoms):
+def test_similarity_falls_with_every_quarter_of_a_pixel(name):
     """Interpolation between pixels, which blurs at half of one, must not make up for the shift."""
-    x, art = phantoms(32, 96, 96), artifacts_sim.get(name)
-    inside, keys = foreground(x), [f"slice-{i}" for i in range(32)]
-    similarity = [1.0]
+    files = sorted((BRAIN / "images").rglob("*.*"))[::80]
+    pictures = [Image.open(file).convert("L").resize((96, 96)) for file in files]
+    x = torch.from_numpy(np.stack(pictures).astype(np.float32))
+    art, keys = artifacts_sim.get(name), [str(i) for i in range(len(x))]
+    inside, similarity = foreground(x), [1.0]
     for knob in np.arange(0.25, art.knob.limit + 0.01, 0.25):
         params = art.sample(knob=knob, keys=keys, seed=0)
         similarity.append(float(mean_ssim(x, art.apply(x, params), inside).mean()))

@@ -39,7 +39,13 @@ def test_the_reference_is_the_one_it_names(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, row in RECORD["artifacts"].items() if any(row["values"])]
+    "name",
+    [
+        # Its 160 slices take a minute; what it measures on fewer, test_calibrate checks.
+        pytest.param(name, marks=pytest.mark.long if name == "sense" else ())
+        for name, row in RECORD["artifacts"].items()
+        if any(row["values"])
+    ],
 )
 def test_the_harshest_level_reaches_its_similarity(
     name: str, plan: ReferencePlan, chosen: Chosen
