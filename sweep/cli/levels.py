@@ -34,7 +34,7 @@ def add_calibrate(commands: Commands) -> None:
         "--slices", type=int, help="of the reference (default: up to 192, as there are)"
     )
     calibrate.add_argument(
-        "--held-out", type=int, help="slices of other patients (default: up to 64, as there are)"
+        "--held-out", type=int, help="slices of other patients (default: up to 96, as there are)"
     )
     calibrate.add_argument("--seed", type=int, default=0, help="of the choice and of the draws")
     calibrate.add_argument(
