@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
 from sweep.learn.reference import ReferencePlan
 from sweep.store import Store
+from sweep.store.geometry import UNKNOWN
 from sweep.store.splits import SplitAssigner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +47,12 @@ def reference_store(data: Path, folder: Path) -> Store:
     plan = plan_images(
         data / "manifest.csv", data / "images", size=made["height"], assigner=SplitAssigner()
     )
-    return ingest(plan, folder / made["source"]).store
+    # The levels are for images of that size as such: a pixel of a knob is one that is shown.
+    items = [
+        replace(item, slices=tuple(replace(one, geometry=UNKNOWN) for one in item.slices))
+        for item in plan.items
+    ]
+    return ingest(replace(plan, items=tuple(items)), folder / made["source"]).store
 
 
 def reference_plan() -> ReferencePlan:

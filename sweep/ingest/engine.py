@@ -109,7 +109,7 @@ def _make(
     if not filled:
         raise UserError(
             "no file can be used, and the store would hold no slice",
-            f"{len(plan.items)} files, the first: {failed[0].name} ({failed[0].reason})",
+            f"{len(skipped)} files, the first: {failed[0].name} ({failed[0].reason})",
             "repair the files, or correct the manifest",
         )
     _publish(plan, _form(plan, form.pixels, skipped), place, filled, out)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
-from sweep.ingest.formats.pixels import check_size, fit, read_grey, size_of
+from sweep.ingest.formats.pixels import check_size, fit, native_size, read_grey, size_of
 from sweep.ingest.plan import Item, Plan, Plane, Skipped, common_shape
+from sweep.store.geometry import UNKNOWN, Geometry, Matrix
 from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
 
@@ -37,7 +38,7 @@ def plan_images(
     task: Task | None = None,
     assigner: SplitAssigner,
 ) -> Plan:
-    """Plan a store of grey pictures, in the manifest's order.
+    """Plan a store of grey pictures, in the manifest's order; reads their headers, no pixel.
 
     Args:
         manifest: CSV file, see ``read_manifest``.
@@ -57,14 +58,14 @@ def plan_images(
         raise UserError("there is no such folder of images", folder, "correct the path")
     rows = read_manifest(manifest)
     names = label_names(rows, manifest)
-    shape, skipped = _shape(rows, folder, size)
-    unusable = {one.name for one in skipped}
-    slices = assign_splits([_slice(row) for row in rows], assigner)
+    sizes, skipped = _sizes(rows, folder)
+    shape = (size, size) if size else common_shape((str(row), own) for row, own in sizes.items())
+    slices = assign_splits([_slice(row, sizes.get(row), size) for row in rows], assigner)
     return Plan(
         items=tuple(
             Item(row.file, (folder / row.file,), (one,))
             for row, one in zip(rows, slices, strict=True)
-            if row.file not in unusable
+            if row in sizes
         ),
         reader=PictureReader(size),
         shape=shape,
@@ -81,26 +82,25 @@ def plan_images(
     )
 
 
-def _slice(row: Row) -> Slice:
+def _slice(row: Row, own: Matrix | None, size: int | None) -> Slice:
+    """Describe a picture of its own size (H, W); None = one that is not to be read."""
     return Slice(
         key=slice_key(scan_name(row.patient, row.file), None),
         patient=row.patient,
         split=row.split or "",
         labels=row.labels,
         origin=str(row),
+        geometry=Geometry(native=native_size(own, None, size)) if own else UNKNOWN,
     )
 
 
-def _shape(
-    rows: Sequence[Row], folder: Path, size: int | None
-) -> tuple[tuple[int, int], tuple[Skipped, ...]]:
-    """(H, W) of the slices to be, and the pictures that are not there or do not say their size."""
-    found: list[tuple[str, tuple[int, int]]] = []
+def _sizes(rows: Sequence[Row], folder: Path) -> tuple[dict[Row, Matrix], tuple[Skipped, ...]]:
+    """(H, W) of every picture, and those that are not there or do not say it."""
+    found: dict[Row, Matrix] = {}
     skipped = []
     for row in rows:
         try:
-            path = located(row, folder)
-            found.append((str(row), (size, size) if size else size_of(path, str(row))))
+            found[row] = size_of(located(row, folder), str(row))
         except UnusableError as error:
             skipped.append(Skipped(row.file, str(error)))
     if not found:
@@ -109,4 +109,4 @@ def _shape(
             f"{len(skipped)} pictures, the first: {skipped[0].name} ({skipped[0].reason})",
             "repair the pictures, or correct the manifest",
         )
-    return common_shape(found), tuple(skipped)
+    return found, tuple(skipped)

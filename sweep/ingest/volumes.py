@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, UserError, refuse
 from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
-from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm
+from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
 from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, common_shape
 from sweep.store.geometry import Geometry
@@ -142,9 +142,11 @@ def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator
 
 
 def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geometry:
-    if geometry.pixel_mm is None or size is None:
-        return geometry
-    return replace(geometry, pixel_mm=fitted_mm(shape, geometry.pixel_mm, size))
+    pixel_mm = geometry.pixel_mm
+    native = native_size(shape, pixel_mm, size)
+    if pixel_mm is not None and size is not None:
+        pixel_mm = fitted_mm(shape, pixel_mm, size)
+    return replace(geometry, pixel_mm=pixel_mm, native=native)
 
 
 def _items(found: Sequence[Described], folder: Path, assigner: SplitAssigner) -> tuple[Item, ...]:

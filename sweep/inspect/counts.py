@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.store import Store
-from sweep.store.geometry import Frame
+from sweep.store.geometry import Frame, Matrix
 
 Rows = NDArray[np.intp]
 
@@ -108,6 +108,11 @@ def count_pixel_sizes(store: Store) -> tuple[tuple[tuple[float, float] | None, i
         for rows, columns in store.columns["pixel_mm"].astype(float).round(4).tolist()
     )
     return tuple(sizes.most_common())
+
+
+def count_native_sizes(store: Store) -> tuple[tuple[Matrix | None, int], ...]:
+    """Count the slices of each size before a resize, the most first; None = unknown."""
+    return tuple(Counter(store.native(range(len(store)))).most_common())
 
 
 def count_kspace(store: Store) -> KspaceSummary | None:

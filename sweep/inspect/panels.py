@@ -15,7 +15,7 @@ from sweep.core.choice import shuffled
 from sweep.core.errors import UserError, within
 from sweep.learn.signals import Images
 from sweep.store import Store
-from sweep.store.geometry import PixelMm
+from sweep.store.geometry import UNKNOWN, Geometry
 
 Image = NDArray[np.float32]
 """A slice: (H, W), in the store's intensity units."""
@@ -84,7 +84,7 @@ def row_of(
     levels: Sequence[int],
     grid: str,
     seed: int,
-    pixel_mm: PixelMm | None = None,
+    geometry: Geometry = UNKNOWN,
 ) -> ArtifactRow:
     """Damage a slice at every level of one artifact, and measure what is left of it.
 
@@ -95,14 +95,14 @@ def row_of(
         levels: 1 to 5.
         grid: What they mean, see ``sweep.config.levels``.
         seed: The seed of the artifact's draws.
-        pixel_mm: The distances in mm between rows, between columns; None = unknown.
+        geometry: The size of its pixels, and of those that it had before a resize.
 
     Raises:
         UserError: The artifact does not accept the slice, or no grid has it.
 
     """
     art, knobs = artifacts_sim.get(name), grid_knobs(grid, name)
-    x = Images(torch.from_numpy(clean)[None], (pixel_mm,))
+    x = Images(torch.from_numpy(clean)[None], (geometry.pixel_mm,), (geometry.native,))
     try:
         panels = [_panel(art, x, key, knobs[level - 1], seed) for level in levels]
     except ArtifactError as error:

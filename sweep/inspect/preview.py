@@ -68,8 +68,8 @@ def preview_store(
     store = Store.open(path)
     number = find_slice(store, key, seed)
     clean, key = store.read([number])[0], str(store.keys[number])
-    (pixel_mm,) = store.pixel_mm([number])
-    rows = [row_of(name, clean, key, levels, grid, seed, pixel_mm) for name in names]
+    geometry = store.geometry(number)
+    rows = [row_of(name, clean, key, levels, grid, seed, geometry) for name in names]
     white = white_of(clean)
     origin = f"slice {key} of {store.path.name}, {grid} levels, seed {seed}"
     title = f"{origin}, grey window 0 to {white:.4g}"

@@ -13,12 +13,14 @@ from sweep.inspect.counts import (
     KspaceSummary,
     SplitSummary,
     count_kspace,
+    count_native_sizes,
     count_pixel_sizes,
     count_sequences,
     count_split,
     measure_intensities,
 )
 from sweep.store import Store
+from sweep.store.geometry import Matrix
 from sweep.store.slices import Task
 
 
@@ -38,6 +40,8 @@ class Summary:
         total: All splits together.
         sequences: Slices of each pulse sequence, the most first; empty = unknown.
         pixel_mm: Slices of each (between rows, between columns), the most first; None = unknown.
+        native: Slices of each size (rows, columns) in pixels of before a resize, the most first;
+            None = unknown.
         intensities: One entry for each split.
         kspace: None where none is kept.
         source: Where the slices come from and how they were prepared.
@@ -55,6 +59,7 @@ class Summary:
     total: SplitSummary
     sequences: tuple[tuple[str, int], ...]
     pixel_mm: tuple[tuple[tuple[float, float] | None, int], ...]
+    native: tuple[tuple[Matrix | None, int], ...]
     intensities: tuple[Intensities, ...]
     kspace: KspaceSummary | None
     source: Mapping[str, Any]
@@ -96,6 +101,7 @@ class Summary:
                 {"name": name or None, "slices": count} for name, count in self.sequences
             ],
             "pixel_mm": [{"size": size, "slices": count} for size, count in self.pixel_mm],
+            "native": [{"size": size, "slices": count} for size, count in self.native],
             "kspace": None if self.kspace is None else _plain(self.kspace),
             "source": dict(self.source),
         }
@@ -109,6 +115,13 @@ class Summary:
             for size, count in self.pixel_mm
         ]
         yield f"pixel size  {counted(sizes)}"
+        resized = [
+            (size_text(size), count)
+            for size, count in self.native
+            if size not in (None, self.shape)
+        ]
+        if resized:
+            yield f"resized     from {counted(resized)}"
         sequences = [(name or "unknown", count) for name, count in self.sequences]
         yield f"sequences   {counted(sequences)}"
 
@@ -148,6 +161,7 @@ def summarize(store: Store) -> Summary:
         total=count_split(store, "all", np.arange(len(store))),
         sequences=count_sequences(store),
         pixel_mm=count_pixel_sizes(store),
+        native=count_native_sizes(store),
         intensities=tuple(measure_intensities(store, *one) for one in chosen.items()),
         kspace=count_kspace(store),
         source=store.source,

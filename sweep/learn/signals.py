@@ -20,7 +20,7 @@ from artifacts_sim.acquisition.pipeline import render
 from sweep.config.settings import Signal
 from sweep.core.errors import UserError
 from sweep.store import Store
-from sweep.store.geometry import Frame, PixelMm
+from sweep.store.geometry import Frame, Matrix, PixelMm
 from sweep.store.layout import frame_slices
 
 Rows = NDArray[np.integer[Any]]
@@ -53,11 +53,14 @@ class Images(Signals):
     Attributes:
         images: (B, H, W) float32 in the store's intensity units.
         pixel_mm: The pixel mm of each slice: between rows, between columns; None = unknown.
+        native: The size of each slice in pixels of before a resize: rows, columns; None = unknown,
+            and it counts as not resized.
 
     """
 
     images: Tensor
     pixel_mm: tuple[PixelMm | None, ...]
+    native: tuple[Matrix | None, ...]
 
     @classmethod
     def of(cls, store: Store, rows: Rows, device: torch.device) -> "Images":
@@ -66,7 +69,7 @@ class Images(Signals):
         if images.dtype != torch.float32:
             scale = to_device(store.scale[rows], device)
             images = to_float32(images).mul_(scale[:, None, None])
-        return cls(images, store.pixel_mm(rows))
+        return cls(images, store.pixel_mm(rows), store.native(rows))
 
     def clean(self) -> Tensor:
         """The images themselves."""
@@ -74,12 +77,13 @@ class Images(Signals):
 
     def apply(self, shift: Shift, params: ShiftParams) -> Tensor:
         """See ``Signals.apply``."""
-        groups = group_by(self.pixel_mm)
+        groups = group_by(zip(self.pixel_mm, self.native, strict=True))
         if len(groups) == 1:
-            return shift.apply(self.images, params, Geometry(pixel_mm=self.pixel_mm[0]))
+            ((pixel_mm, native),) = groups
+            return shift.apply(self.images, params, Geometry(pixel_mm=pixel_mm, native=native))
         damaged = torch.empty_like(self.images)
-        for pixel_mm, places in groups.items():
-            at, geometry = torch.from_numpy(places), Geometry(pixel_mm=pixel_mm)
+        for (pixel_mm, native), places in groups.items():
+            at, geometry = torch.from_numpy(places), Geometry(pixel_mm=pixel_mm, native=native)
             damaged[at] = shift.apply(self.images[at], params[places], geometry)
         return damaged
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.store.geometry import Frame
-from sweep.store.layout import DESCRIBED, FORMAT_VERSION, SAMPLING, Form, descriptions
+from sweep.store.layout import DESCRIBED, FORMAT_VERSION, OPTIONAL, Form, descriptions
 from sweep.store.reader import Store
 from sweep.store.slices import Slice, Task
 
@@ -48,7 +48,7 @@ def _common(
 
 def _hashed(common: bytes, columns: Mapping[str, NDArray[Any]], digests: bytes) -> str:
     hashed = hashlib.sha256(common)
-    for name in (*DESCRIBED, SAMPLING):
+    for name in (*DESCRIBED, *OPTIONAL):
         if name in columns:
             column = columns[name]
             hashed.update(json.dumps([name, column.dtype.str, column.shape]).encode())

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 Direction = tuple[float, float, float]
 PixelMm = tuple[float, float]  # between the centres of neighbouring rows, and of columns
+Matrix = tuple[int, int]  # rows, columns
 
 
 class Frame(NamedTuple):
@@ -44,6 +45,8 @@ class Geometry:
         orientation: Unit vectors, in DICOM's patient coordinates (x to the patient's left, y to
             the back, z to the head), along a row (column number rising), then down a column.
         sampling: The sampling of the k-space kept beside the image.
+        native: The size of what the image shows, in pixels of before it was resized; its own
+            size where it was not.
 
     """
 
@@ -51,11 +54,14 @@ class Geometry:
     thickness_mm: float | None = None
     orientation: tuple[Direction, Direction] | None = None
     sampling: Sampling | None = None
+    native: Matrix | None = None
 
     def __post_init__(self) -> None:
         lengths = [*(self.pixel_mm or ()), *([self.thickness_mm] if self.thickness_mm else [])]
         if not all(0 < length < math.inf for length in lengths):
             raise ValueError(f"lengths are not finite and above 0 mm; received {self}")
+        if self.native is not None and min(self.native) < 1:
+            raise ValueError(f"the native size is not 1 pixel or more; received {self}")
 
 
 UNKNOWN = Geometry()

@@ -16,6 +16,8 @@ Format version 3, one HDF5 file; every dataset but ``kspace`` is contiguous and 
     split            string (slice,), a fold or a named split; one for each patient
     sequence         string (slice,), empty = unknown
     pixel_mm         float32 (slice, 2): between rows, between columns; NaN = unknown
+    native           int32 (slice, 2): rows, columns of what the image shows, in pixels of before
+                     it was resized; 0 = unknown; only where one is known
     thickness_mm     float32 (slice,); NaN = unknown
     orientation      float32 (slice, 2, 3): unit vectors along a row and down a column, in DICOM's
                      patient coordinates; NaN = unknown
@@ -57,6 +59,9 @@ DESCRIBED = (
 )
 UNNUMBERED = -1  # in place of the number of a slice that its source does not number
 SAMPLING = "sampling"  # described, too, where there is k-space
+NATIVE = "native"  # described, too, where it is known; stores from before it came have none
+OPTIONAL = (SAMPLING, NATIVE)
+NO_MATRIX = (0, 0)  # in place of the native size of a slice that nothing is known of
 MEASURED = {  # of each slice, as its pixels are stored: shape and type of one value
     "scale": ((), "<f4"),
     "value_range": ((2,), "<f4"),
@@ -157,6 +162,8 @@ def descriptions(slices: Sequence[Slice], form: Form) -> dict[str, NDArray[np.ge
     }
     if form.kspace is not None:
         values[SAMPLING] = np.array([_sampling(one) for one in geometries], "<i4")
+    if any(one.native for one in geometries):
+        values[NATIVE] = np.array([one.native or NO_MATRIX for one in geometries], "<i4")
     return values
 
 

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import UserError, nearest
 from sweep.store.digests import content_digest
-from sweep.store.geometry import Direction, Frame, Geometry, PixelMm, Sampling
+from sweep.store.geometry import Direction, Frame, Geometry, Matrix, PixelMm, Sampling
 from sweep.store.layout import (
     ATTRIBUTES,
     DATASETS,
     FORMAT_VERSION,
     KSPACE,
+    NATIVE,
+    OPTIONAL,
     SAMPLING,
     chunk_offsets,
     frame_slices,
@@ -174,9 +176,18 @@ class Store:
         pairs = self.columns["pixel_mm"][rows].tolist()
         return tuple(None if math.isnan(y + x) else (y, x) for y, x in pairs)
 
+    def native(self, rows: NDArray[np.integer] | Sequence[int]) -> tuple[Matrix | None, ...]:
+        """Of each slice: rows, columns of what it shows, in pixels of before a resize.
+
+        None = unknown, as in every store from before this was kept.
+        """
+        if NATIVE not in self.columns:
+            return (None,) * len(rows)
+        return tuple((y, x) if y else None for y, x in self.columns[NATIVE][rows].tolist())
+
     def geometry(self, row: int) -> Geometry:
         """What the source said of the place and the sampling of one slice."""
-        (pixel_mm,) = self.pixel_mm([row])
+        (pixel_mm,), (native,) = self.pixel_mm([row]), self.native([row])
         orientation = self.columns["orientation"][row]
         thickness = float(self.columns["thickness_mm"][row])
         return Geometry(
@@ -184,6 +195,7 @@ class Store:
             thickness_mm=None if np.isnan(thickness) else thickness,
             orientation=None if np.isnan(orientation).any() else _directions(orientation),
             sampling=self._sampling(row),
+            native=native,
         )
 
     def split_counts(self) -> dict[str, int]:
@@ -285,7 +297,7 @@ def _fingerprint(file: h5py.File, path: Path) -> str:
 
 def _columns(file: h5py.File, path: Path) -> dict[str, NDArray[Any]]:
     whole = _mapped(path)
-    names = [*DATASETS[:-1], *([SAMPLING] if SAMPLING in file else [])]
+    names = [*DATASETS[:-1], *(name for name in OPTIONAL if name in file)]
     return {
         name: _view(whole, offset_of(file[name]), file[name].dtype, file[name].shape)
         for name in names

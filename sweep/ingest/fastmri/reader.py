@@ -13,7 +13,7 @@ from sweep.ingest.fastmri.volume import (
     read_stored,
     read_volume,
 )
-from sweep.ingest.formats.pixels import fit_square, fitted_mm
+from sweep.ingest.formats.pixels import fit_square, fitted_mm, native_size
 from sweep.ingest.plan import Item, Plane
 from sweep.store.geometry import Geometry
 
@@ -108,11 +108,12 @@ class FastmriReader:
             UnusableError: See ``shape``, ``fitted_mm``.
 
         """
-        pixel_mm = self._pixel_mm(volume)
+        shape, pixel_mm = self._own_shape(volume), self._pixel_mm(volume)
+        native = native_size(shape, pixel_mm, self.size)
         if pixel_mm and self.size:
-            pixel_mm = fitted_mm(self._own_shape(volume), pixel_mm, self.size)
+            pixel_mm = fitted_mm(shape, pixel_mm, self.size)
         sampling = volume.sampling if self.kspace else None
-        return Geometry(pixel_mm, volume.header.thickness_mm, sampling=sampling)
+        return Geometry(pixel_mm, volume.header.thickness_mm, sampling=sampling, native=native)
 
     def _pixel_mm(self, volume: Volume) -> tuple[float, float] | None:
         """Spacings before a resize; a header that speaks of another image does not know them."""

@@ -148,6 +148,29 @@ def fitted_mm(
     return rows * max(square) / size, columns * max(square) / size
 
 
+def native_size(
+    shape: tuple[int, int], pixel_mm: tuple[float, float] | None, size: int | None
+) -> tuple[int, int]:
+    """(H, W) of what ``fit_square`` of an image shows, padding included, in the image's own pixels.
+
+    Args:
+        shape: (H, W) of the image.
+        pixel_mm: Its spacings; None = they count as equal.
+        size: None = the image stays as it is.
+
+    Raises:
+        UnusableError: See ``fitted_mm``.
+
+    """
+    if size is None:
+        return shape
+    square = _square(shape, pixel_mm)
+    rows, columns = (
+        round(max(square) * before / after) for before, after in zip(shape, square, strict=True)
+    )
+    return rows, columns
+
+
 def _square(shape: tuple[int, ...], pixel_mm: tuple[float, float] | None) -> tuple[int, int]:
     """(H, W) of the image when its pixels are square; one of them stays as it is."""
     height, width = shape

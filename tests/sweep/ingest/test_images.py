@@ -94,6 +94,11 @@ def test_size_brings_all_images_to_one_shape(collection):
     for number, image in enumerate(store.images):
         path = collection.images / f"{number}.png"
         np.testing.assert_array_equal(image, fit(read_grey(path, ""), 5))
+    assert store.native(range(6)) == ((20, 20), *[(8, 8)] * 5)
+
+
+def test_without_size_a_picture_has_its_own(collection):
+    assert set(ingest(collection, folds=3).native(range(6))) == {(8, 8)}
 
 
 def test_without_size_an_image_of_another_size_is_an_error(collection):

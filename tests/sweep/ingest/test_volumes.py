@@ -104,7 +104,7 @@ def test_every_slice_of_a_volume_has_the_labels_of_its_row(volumes):
     assert {one.labels for one in plan.items[1].slices} == {frozenset({"cyst", "tear"})}
     assert {one.labels for one in plan.items[2].slices} == {frozenset()}
     assert (plan.label_names, plan.task, plan.shape) == (("cyst", "tear"), "multilabel", SHAPE)
-    assert {one.geometry for one in plan.slices} == {GEOMETRY}
+    assert {one.geometry for one in plan.slices} == {replace(GEOMETRY, native=SHAPE)}
     assert plan.items[1].paths == (volumes.folder / "b",)
 
 
@@ -223,7 +223,8 @@ def test_without_size_another_shape_is_an_error_that_names_two(volumes):
 def test_with_size_images_and_pixels_are_fitted_alike(volumes):
     plan = volumes.plan(size=16)
     # 4 x 6 pixels of 2 x 1 mm are a square of 8 x 6, padded to 8 x 8, then halved.
-    assert plan.slices[0].geometry == replace(GEOMETRY, pixel_mm=(0.5, 0.5))
+    # Those 8 x 8 mm are 4 x 8 pixels of the file.
+    assert plan.slices[0].geometry == replace(GEOMETRY, pixel_mm=(0.5, 0.5), native=(4, 8))
     planes = [plane.image for plane in plan.reader(plan.items[0])]
     raw = [one.image for one in sections(volumes.folder / "a", "acquired", range(3))]
     for plane, image in zip(planes, raw, strict=True):

@@ -1,16 +1,25 @@
-"""Panels of a sheet: the slice's own millimetres."""
+"""Panels of a sheet: the slice's own millimetres and pixels."""
 
 import numpy as np
 
 from sweep.inspect.panels import ArtifactRow, row_of
+from sweep.store.geometry import Geometry
 
 
-def motion_on(pixel_mm: tuple[float, float] | None) -> ArtifactRow:
+def drawn(name: str, geometry: Geometry) -> ArtifactRow:
     clean = np.random.default_rng(0).random((32, 32), np.float32)
-    return row_of("motion", clean, "p1/s1", (3,), "calibrated", 0, pixel_mm)
+    return row_of(name, clean, "p1/s1", (3,), "physical", 0, geometry)
 
 
 def test_motion_in_mm_is_drawn_in_the_pixels_of_the_slice() -> None:
-    images = [motion_on(pixel_mm).panels[1].image for pixel_mm in (None, (7.5, 7.5), (0.5, 0.5))]
+    sizes = (None, (7.5, 7.5), (0.5, 0.5))
+    images = [drawn("motion", Geometry(one)).panels[1].image for one in sizes]
     np.testing.assert_array_equal(images[0], images[1])  # 240 mm on 32 pixels is the default
+    assert (images[0] != images[2]).any()
+
+
+def test_a_shift_in_pixels_is_drawn_in_those_of_before_a_resize() -> None:
+    sizes = (None, (32, 32), (64, 64))
+    images = [drawn("fat_shift", Geometry(native=one)).panels[1].image for one in sizes]
+    np.testing.assert_array_equal(images[0], images[1])
     assert (images[0] != images[2]).any()

@@ -70,6 +70,21 @@ def test_sequences_and_pixel_sizes_are_counted_with_the_unknown_ones(content, tm
     assert "0.3 x 0.5 mm (3 slices), unknown (2 slices)" in details
 
 
+def test_sizes_of_before_a_resize_are_said_where_they_are_known_and_others(content, tmp_path):
+    for place, native in ((0, (8, 12)), (2, (8, 12)), (3, (4, 6))):
+        content = content.with_slice(place, geometry=Geometry(native=native))
+    summary = summarize(content.write(tmp_path / "s.h5"))
+    assert summary.native == (((8, 12), 2), (None, 2), ((4, 6), 1))
+    assert "resized     from 8 x 12 (2 slices)\n" in summary.details()
+    assert summary.as_json()["native"][1] == {"size": None, "slices": 2}
+
+
+def test_nothing_is_said_of_a_resize_where_there_was_none(content, tmp_path):
+    summary = summarize(content.write(tmp_path / "s.h5"))
+    assert summary.native == ((None, 5),)
+    assert "resized" not in summary.details()
+
+
 def test_kspace_is_counted_by_its_own_sizes(tmp_path):
     summary = summarize(store_with_kspace(tmp_path / "s.h5"))
     assert summary.kspace.frame == (2, 8, 10)

@@ -5,6 +5,7 @@ import pytest
 
 from sweep.inspect.verify import damaged_slices, description_is_whole
 from sweep.store import Store
+from sweep.store.geometry import Geometry
 from sweep.store.layout import chunk_offsets
 from tests.support.pictures import store_with_kspace
 
@@ -41,6 +42,13 @@ def test_a_description_that_has_changed_is_found(name, tmp_path):
     assert description_is_whole(store)
     change(store.path, place_of(store.path, name, 1))
     assert not description_is_whole(Store.open(store.path))
+
+
+def test_a_native_size_that_has_changed_is_found(content, tmp_path):
+    path = content.with_slice(1, geometry=Geometry(native=(8, 12))).write(tmp_path / "s.h5").path
+    assert description_is_whole(Store.open(path))
+    change(path, place_of(path, "native", 1))
+    assert not description_is_whole(Store.open(path))
 
 
 def test_every_damaged_slice_is_named(content, tmp_path):

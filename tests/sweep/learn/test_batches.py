@@ -52,7 +52,7 @@ def test_less_data_than_a_batch_still_make_one(store: Store) -> None:
 
 
 def slices(images: torch.Tensor) -> Images:
-    return Images(images, (None,) * len(images))
+    return Images(images, (None,) * len(images), (None,) * len(images))
 
 
 def shift_by(**settings: Any) -> Shift:

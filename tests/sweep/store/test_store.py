@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from sweep.core.errors import UserError
-from sweep.store import Store
+from sweep.inspect.verify import description_is_whole
+from sweep.store import Store, write_store
+from sweep.store.geometry import UNKNOWN, Geometry
+from sweep.store.slices import Slice
 
 
 def with_pixel_changed(content):
@@ -27,6 +30,7 @@ CHANGES = {
     "label": lambda content: content.with_slice(1, labels=frozenset({"tear"})),
     "patient": lambda content: content.with_slice(4, patient="zoe"),
     "key": lambda content: content.with_slice(4, key="zoë/1"),
+    "native size": lambda content: content.with_slice(4, geometry=Geometry(native=(4, 6))),
     "split": lambda content: content.with_slice(4, split="2"),
     "label order": lambda content: replace(content, label_names=("cyst", "tear")),
     "task": lambda content: replace(
@@ -190,6 +194,45 @@ def test_scans_and_numbers_come_back(content, tmp_path):
     assert store.scans.tolist() == ["ann/v1", "ann/v1", "bob/0", "bob/1", "zoë/0"]
     assert store.numbers.tolist() == [0, 7, -1, -1, -1]
     assert store.fingerprint != content.write(tmp_path / "other.h5").fingerprint
+
+
+def test_native_sizes_come_back(content, tmp_path):
+    resized = content.with_slice(0, geometry=Geometry(native=(8, 7)))
+    store = resized.with_slice(3, geometry=Geometry((0.5, 1.0), native=(4, 6))).write(
+        tmp_path / "s.h5"
+    )
+    assert store.native([0, 3, 1]) == ((8, 7), (4, 6), None)
+    assert store.native(np.array([3])) == ((4, 6),)
+    assert [store.geometry(row).native for row in (0, 1)] == [(8, 7), None]
+    assert store.columns["native"].dtype == np.int32
+    assert description_is_whole(store)
+
+
+def test_a_store_from_before_native_sizes_opens_and_says_none(content, tmp_path):
+    store = content.write(tmp_path / "s.h5")
+    with h5py.File(store.path) as file:
+        assert "native" not in file  # as it was before there were any
+    assert store.native(range(5)) == (None,) * 5
+    assert store.geometry(0) == UNKNOWN
+    assert description_is_whole(store)
+
+
+def test_the_fingerprint_of_such_a_store_is_what_it_was(tmp_path):
+    slices = [
+        Slice(f"p{n}/0", f"p{n}", "ab"[n], frozenset({"x"}), "test", geometry=geometry)
+        for n, geometry in enumerate((UNKNOWN, Geometry((0.5, 0.25))))
+    ]
+    images = [np.arange(12, dtype=np.float32).reshape(3, 4) + n for n in range(2)]
+    store = write_store(
+        tmp_path / "s.h5",
+        slices,
+        images,
+        shape=(3, 4),
+        label_names=("x",),
+        task="multilabel",
+        source={},
+    )
+    assert store.fingerprint == "c81c139fe614aaae31bea639411f705571bd3a6a6e899bfe11ef6c8121ce1cf9"
 
 
 def test_an_hdf5_file_that_is_no_store(tmp_path):

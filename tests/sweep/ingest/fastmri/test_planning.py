@@ -98,6 +98,8 @@ def test_a_plan_without_kspace(data):
     assert (one.origin, one.sequence) == (f"{path}, slice 2", "CORPD_FBK")
     assert one.geometry.pixel_mm == pytest.approx((140 / 48, 140 / 48))
     assert (one.geometry.thickness_mm, one.geometry.sampling) == (3, None)
+    assert one.geometry.native == (48, 48)
+    assert data.plan(size=32).slices[0].geometry.native == (48, 48)
 
 
 def test_stored_images_are_read_as_they_are(data):

@@ -8,6 +8,7 @@ from sweep.ingest.formats.pixels import (
     fit,
     fit_square,
     fitted_mm,
+    native_size,
     one_channel,
     read_grey,
 )
@@ -145,6 +146,23 @@ def test_padding_keeps_the_aspect_ratio_in_the_middle(shape, size):
 
 def test_an_odd_margin_gives_its_last_pixel_to_the_end():
     assert fit(np.ones((2, 5), np.float32), 5).sum(axis=1).tolist() == [0, 5, 5, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixel_mm", "size", "native"),
+    [
+        ((40, 60), (3.0, 1.0), None, (40, 60)),
+        ((40, 60), None, 30, (60, 60)),
+        ((40, 60), (2.0, 2.01), 60, (60, 60)),
+        ((40, 60), (3.0, 1.0), 60, (40, 120)),
+        ((40, 60), (1.0, 3.0), 60, (180, 60)),
+    ],
+)
+def test_the_native_size_is_the_padded_square_in_pixels_of_the_file(shape, pixel_mm, size, native):
+    assert native_size(shape, pixel_mm, size) == native
+    if size and pixel_mm:
+        shown_mm = np.array(fitted_mm(shape, pixel_mm, size)) * size
+        np.testing.assert_allclose(shown_mm, np.array(native) * pixel_mm)
 
 
 @pytest.mark.parametrize("size", [0, -3])
