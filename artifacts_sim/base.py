@@ -11,6 +11,7 @@ import numpy as np
 from torch import Tensor
 
 from artifacts_sim.acquisition import pipeline
+from artifacts_sim.acquisition.eager import eager
 from artifacts_sim.acquisition.geometry import Frame, Geometry
 from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.acquisition.operators import Operator, Stage
@@ -58,6 +59,7 @@ class Artifact(ABC):
             value = _plain(field.name, getattr(self, field.name), field.default)
             object.__setattr__(self, field.name, value)
 
+    @eager
     def sample(
         self,
         *,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,6 +46,8 @@ def named_slices(
     check_keys(keys)
     if scans is not None:
         check_keys(scans)
+    if numbers is not None:
+        numbers = _places(numbers)
     for name, given in (("scan", scans), ("number", numbers)):
         if given is not None and len(given) != len(keys):
             raise ArtifactError(
@@ -53,6 +56,21 @@ def named_slices(
                 f"give each slice its {name}, or leave {name}s out",
             )
     return Names(keys, scans, numbers)
+
+
+def _places(numbers: Any) -> list[int]:
+    listed: Any = numbers.tolist() if hasattr(numbers, "tolist") else numbers
+    whole = isinstance(listed, Sequence) and all(
+        not isinstance(one, bool) and isinstance(one, Integral) and 0 <= int(one) < 2**31
+        for one in listed
+    )
+    if not whole:
+        raise ArtifactError(
+            "the numbers of slices in their scans are not whole numbers from 0",
+            f"{numbers!r:.100}",
+            "count the slices of each scan from 0, or leave numbers out",
+        )
+    return [int(one) for one in listed]
 
 
 def check_seed(seed: object) -> int:
@@ -191,6 +209,50 @@ def check_whole_object(acquired: NDArray[np.bool_], on_object: Iterable[str]) ->
         )
 
 
+def check_is_kspace(kspace: object) -> None:
+    """Check that k-space comes as `KSpace`.
+
+    Raises:
+        ArtifactError: It does not.
+
+    """
+    if not hasattr(kspace, "samples"):
+        raise ArtifactError(
+            "what is to be corrupted is not a KSpace",
+            type(kspace).__name__,
+            "wrap the samples, KSpace(samples, Geometry(...)), or use `apply` on an image",
+        )
+
+
+def check_geometry(geometry: object, kind: type) -> None:
+    """Check that a geometry, where given, is one.
+
+    Raises:
+        ArtifactError: It is not.
+
+    """
+    if geometry is not None and not isinstance(geometry, kind):
+        raise ArtifactError(
+            "the geometry of an image is not a Geometry", repr(geometry), "pass Geometry(...)"
+        )
+
+
+def check_pixel_count(pixel_mm: object, batch: int) -> None:
+    """Check that pixel sizes are one for all slices, or one for each.
+
+    Raises:
+        ArtifactError: They are not.
+
+    """
+    count = len(np.array(pixel_mm, ndmin=2)) if pixel_mm is not None else 1
+    if count not in (1, batch):
+        raise ArtifactError(
+            "there is not one pixel size per slice",
+            f"{count} pixel sizes for {batch} slices",
+            "pass one (RO, PE) for each slice, or one for all",
+        )
+
+
 def check_one_size(encoded: Sequence[tuple[int, int]]) -> None:
     """Check that k-space of several slices ends in one size.
 
@@ -263,6 +325,10 @@ def check_params(name: str, options: Options, params: Params, batch: int) -> Non
         ArtifactError: They are another artifact's, or for another number of slices.
 
     """
+    if not isinstance(params, Params):
+        raise ArtifactError(
+            "the params are not what `sample` gives", type(params).__name__, "pass Params"
+        )
     if (params.name, params.options) != (name, options):
         raise ArtifactError(
             f"the params were not drawn by this artifact, {name!r} with {options}",

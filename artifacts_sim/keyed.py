@@ -37,8 +37,8 @@ class Names:
         """Take some of the slices."""
         return Names(
             [self.keys[place] for place in places],
-            self.scans and [self.scans[place] for place in places],
-            self.numbers and [self.numbers[place] for place in places],
+            None if self.scans is None else [self.scans[place] for place in places],
+            None if self.numbers is None else [self.numbers[place] for place in places],
         )
 
 

@@ -131,6 +131,10 @@ def get(name: str, **options: Any) -> Artifact:
             option is unknown, or has a value that the artifact refuses.
 
     """
+    if not isinstance(name, str):
+        raise ArtifactError(
+            "the name of an artifact is not text", repr(name), _nearest("", names())
+        )
     artifact = _artifacts[name] if name in _artifacts else _found(name)
     known = [field.name for field in fields(artifact)]
     for option in options:

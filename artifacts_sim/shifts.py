@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from typing import Any, Self
 
@@ -14,10 +14,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim.acquisition import pipeline
+from artifacts_sim.acquisition.eager import eager
 from artifacts_sim.acquisition.geometry import Geometry
 from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_one_size, check_seed, check_severity, named_slices
+from artifacts_sim.checks import (
+    check_fat,
+    check_image,
+    check_is_kspace,
+    check_one_size,
+    check_pixel_count,
+    check_seed,
+    check_severity,
+    named_slices,
+)
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.keyed import Source
 from artifacts_sim.levels import Grid
@@ -87,6 +97,17 @@ class ShiftParams:
 
     groups: tuple[tuple[NDArray[np.int64], tuple[Params, ...]], ...]
     batch: int
+
+    def __post_init__(self) -> None:
+        places = [np.asarray(slices) for slices, _ in self.groups]
+        named = np.sort(np.concatenate(places)) if places else np.empty(0)
+        counted = isinstance(self.batch, int) and np.array_equal(named, np.arange(self.batch))
+        if not (counted and self.batch):
+            raise ArtifactError(
+                "the groups do not hold every slice of the batch once",
+                f"slices {named.tolist()!r:.80} for batch={self.batch!r}",
+                "pass what `sample` or `to_dict` gave, unaltered",
+            )
 
     def __len__(self) -> int:
         return self.batch
@@ -168,7 +189,7 @@ class Shift:
                 )
         merged: dict[tuple[Step, ...], float] = {}
         for steps, weight in zip(self.chains, weights, strict=True):
-            ordered = tuple(sorted(steps, key=lambda step: step.order))
+            ordered = tuple(sorted((one for one in steps if one.knob), key=lambda one: one.order))
             merged[ordered] = merged.get(ordered, 0.0) + weight
         chains = sorted(merged, key=lambda steps: _text([step.to_dict() for step in steps]))
         object.__setattr__(self, "chains", tuple(chains))
@@ -239,6 +260,7 @@ class Shift:
         """Whether it leaves every slice as it is."""
         return not any(self.chains)
 
+    @eager
     def sample(
         self,
         *,
@@ -284,6 +306,7 @@ class Shift:
             ArtifactError: As there.
 
         """
+        self._check(params)
         parts = [
             pipeline.render(part, steps, own_geometry, own_fat)
             for part, steps, own_geometry, own_fat in _by_chain(x, params, geometry, fat)
@@ -297,6 +320,8 @@ class Shift:
             ArtifactError: As there; or chains that end in k-space of different sizes.
 
         """
+        check_is_kspace(kspace)
+        self._check(params)
         parts = [
             pipeline.corrupt(part, steps, own_fat)
             for part, steps, _, own_fat in _by_chain(kspace, params, None, fat)
@@ -305,7 +330,21 @@ class Shift:
         samples = _put_back(params, [part.samples for part in parts])
         if parts[0].frame().encoded == kspace.frame().encoded:
             return KSpace(samples, kspace.geometry)
-        return KSpace(samples, parts[0].geometry)
+        pixel_mm = kspace.geometry.pixel_mm  # of all slices; a part has that of its own
+        return KSpace(samples, replace(parts[0].geometry, pixel_mm=pixel_mm))
+
+    def _check(self, params: ShiftParams) -> None:
+        """Check that these parameters were drawn by this shift."""
+        drawn = isinstance(params, ShiftParams) and all(
+            tuple(Step(drawn_by(one), one.knob) for one in steps) in self.chains  # type: ignore[arg-type]
+            for _, steps in params.groups
+        )
+        if not drawn:
+            raise ArtifactError(
+                "the params were not drawn by this shift",
+                f"{type(params).__name__} of other chains or knobs",
+                "sample them with the shift that applies them",
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Write as names, numbers and lists."""
@@ -361,12 +400,18 @@ def _by_chain(
     x: Tensor | KSpace, params: ShiftParams, geometry: Geometry | None, fat: Tensor | None
 ) -> Iterable[_Part]:
     """The slices of each chain, with all that is theirs."""
+    if not isinstance(x, KSpace):
+        check_image(x)
     if len(x) != len(params):
         raise ArtifactError(
             "the params do not hold one draw per slice",
             f"{len(params)} draws for a batch of {len(x)}",
             "sample with one key per slice",
         )
+    if geometry is not None:
+        check_pixel_count(geometry.pixel_mm, len(x))
+    if fat is not None:
+        check_fat(fat, (len(x), *x.frame().crop) if isinstance(x, KSpace) else tuple(x.shape))
     for places, drawn in params.groups:
         steps: list[pipeline.Step] = [(drawn_by(one), one) for one in drawn]
         if _is_whole(places, params):

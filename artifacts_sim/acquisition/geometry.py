@@ -24,7 +24,8 @@ class Geometry:
             its centre; by default, all of it.
         acquired: The phase-encode lines that were measured: their numbers, 0 to PE - 1, or a truth
             value for each line; by default all. Noise falls on these only, and whatever moves or
-            shades the object leaves the others empty.
+            shades the object leaves the others empty: so it also cuts an image to these lines that
+            has more in it, as a magnitude has.
         crop: (RO, PE) pixels that are shown, of the centre of the encoded matrix; by default all
             of it. An image is already cropped.
         pixel_mm: (RO, PE) pixel size in mm, one for all slices or one for each; by default square
@@ -60,7 +61,7 @@ class Geometry:
 
     def __getitem__(self, part: slice | NDArray[np.int64]) -> "Geometry":
         """Take the geometry of some of the slices."""
-        if self.pixel_mm is None or np.ndim(self.pixel_mm) < 2:
+        if self.pixel_mm is None or len(np.array(self.pixel_mm, ndmin=2)) == 1:
             return self
         return replace(self, pixel_mm=np.asarray(self.pixel_mm)[part].tolist())
 
@@ -199,12 +200,14 @@ def _acquired(lines: Sequence[int] | NDArray[Any] | None, n_lines: int) -> Lines
     if given.dtype == np.bool_ and given.shape == (n_lines,) and given.any():
         return given.copy()
     whole = given.ndim == 1 and given.size > 0 and np.issubdtype(given.dtype, np.integer)
-    if not (whole and given.min() >= 0 and given.max() < n_lines):
+    distinct = whole and len(np.unique(given)) == len(given)
+    if not (distinct and given.min() >= 0 and given.max() < n_lines):
         raise ArtifactError(
-            f"the acquired lines are neither numbers from 0 to {n_lines - 1}, nor a truth value "
-            "for each line, with one line at least",
+            f"the acquired lines are neither different numbers from 0 to {n_lines - 1}, nor a "
+            "truth value for each line, with one line at least",
             f"{given.tolist()!r:.100}",
-            "number the measured lines from 0: for the 372 central ones of 400 pass range(14, 386)",
+            "number the measured lines from 0, for the 372 central ones of 400 range(14, 386), or "
+            "pass truth values, mask.astype(bool)",
         )
     return np.isin(np.arange(n_lines), given)
 

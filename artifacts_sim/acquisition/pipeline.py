@@ -19,7 +19,9 @@ from artifacts_sim.acquisition.scene import Scene
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.checks import (
     check_fat,
+    check_geometry,
     check_image,
+    check_is_kspace,
     check_no_display,
     check_no_geometry,
     check_one_size,
@@ -97,6 +99,7 @@ def render(
     check_image(x)
     if fat is not None:
         check_fat(fat, tuple(x.shape))
+    check_geometry(geometry, Geometry)
     geometry = geometry or Geometry()
     if geometry.phase_axis == "W":
         return _render_image(x, steps, geometry, fat)
@@ -119,6 +122,7 @@ def corrupt(kspace: KSpace, steps: Sequence[Step], fat: Tensor | None = None) ->
             different sizes.
 
     """
+    check_is_kspace(kspace)
     check_no_display(params.name for artifact, params in steps if artifact.stages[-1] > Stage.ADDED)
     if fat is not None:
         check_fat(fat, (len(kspace), *kspace.frame().crop))
@@ -132,6 +136,7 @@ def corrupt(kspace: KSpace, steps: Sequence[Step], fat: Tensor | None = None) ->
             crop=frame.crop,
             acquired=frame.acquired,
             pixel_mm=frame.pixel_mm.tolist(),
+            native=_native(geometry, given.frame, frame),
         )
     return KSpace(samples if kspace.samples.ndim == 4 else samples[:, 0], geometry)
 
@@ -286,6 +291,14 @@ class _Given:
         else:
             step = max(1, _GPU_CHUNK_PIXELS // x[0].numel())
         return (slice(start, start + step) for start in range(0, len(x), step))
+
+
+def _native(geometry: Geometry, before: Frame, after: Frame) -> tuple[int, int] | None:
+    """The pixels of before a resize in a smaller field of view: as large as they were."""
+    if geometry.native is None:
+        return None
+    across = geometry.native[1] * after.crop[1] / before.crop[1]
+    return geometry.native[0], max(1, round(across))
 
 
 def _act(signal: Signal, operator: Operator) -> Signal:

@@ -21,6 +21,7 @@ from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
 
 _NOISE, _BLUR, _CONTRAST = Rician(), Blur(), TissueContrast()
+_STILL = 1e-8  # of the squared noise or pixel: less is not told from none
 _WIDTH_PER_SIGMA = math.sqrt(8 * math.log(2))  # of a Gaussian, at half its height
 
 
@@ -128,5 +129,9 @@ class _InTurn(Operator):
 
 
 def _growth(octaves: Tensor, exponent: float) -> Tensor:
-    """What must be added, in squares, to 1 to make r^exponent: sqrt(r^(2 exponent) - 1)."""
-    return (octaves * (2 * exponent * math.log(2))).expm1().sqrt()
+    """What must be added, in squares, to 1 to make r^exponent: sqrt(r^(2 exponent) - 1).
+
+    Its slope at 0 is infinite; there it is taken for 0, so that a search by gradients goes on.
+    """
+    grown = (octaves * (2 * exponent * math.log(2))).expm1()
+    return torch.where(grown > _STILL, grown, 0.0 * grown + _STILL).sqrt() * (grown > 0)

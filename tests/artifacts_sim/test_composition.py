@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import artifacts_sim
-from artifacts_sim import ArtifactError, Geometry, KSpace, Shift
+from artifacts_sim import ArtifactError, Geometry, KSpace, Shift, ShiftParams
 from artifacts_sim.acquisition.fourier import PE, RO, to_image, to_kspace
 from artifacts_sim.acquisition.operators import Stage
 
@@ -228,3 +228,88 @@ def test_a_shift_takes_a_map_of_fat(phantoms):
         expected = alone.apply(x, alone.sample(keys=KEYS, seed=seed), fat=fat)
         moved = [i for i in range(3) if not same[i]]
         assert torch.equal(y[moved], expected[moved])
+
+
+class TestWhatIsSaidOfSeveralSlices:
+    FOLDED = Shift.mixture(
+        (Shift.chain(Shift.of("wrap", knob=0.25), Shift.of("rician", knob=0.05)), 1.0),
+        (Shift.chain(Shift.of("wrap", knob=0.25), Shift.of("blur", knob=1.0)), 1.0),
+    )
+
+    def test_every_slice_keeps_its_pixel_size_in_k_space(self):
+        sizes = [(1.0 + i, 2.0) for i in range(8)]
+        samples = torch.randn(8, 16, 20, dtype=torch.complex64, generator=torch.Generator())
+        k, keys = KSpace(samples, Geometry(pixel_mm=sizes)), [str(i) for i in range(8)]
+        params = self.FOLDED.sample(keys=keys, seed=2)
+        assert len(params.groups) == 2
+        corrupted = self.FOLDED.corrupt(k, params)
+        assert corrupted.frame().pixel_mm.tolist() == [list(size) for size in sizes]
+
+    def test_a_smaller_field_of_view_has_fewer_native_pixels_of_the_same_size(self):
+        k = KSpace(torch.ones(1, 64, 64, dtype=torch.complex64), Geometry(native=(128, 128)))
+        shift = Shift.of("wrap", knob=0.5)
+        corrupted = shift.corrupt(k, shift.sample(keys=["a"], seed=0))
+        assert corrupted.frame().native_px == k.frame().native_px == (0.5, 0.5)
+
+    @pytest.mark.parametrize("count", [3, 5])
+    def test_a_pixel_size_for_each(self, count, phantoms):
+        params = self.FOLDED.sample(keys=list("abcd"), seed=2)
+        with pytest.raises(ArtifactError, match=rf"received {count} pixel sizes for 4 slices"):
+            self.FOLDED.apply(phantoms(4, 9, 9), params, Geometry(pixel_mm=[(1, 1)] * count))
+        one = Geometry(pixel_mm=[(1.0, 2.0)])
+        y = self.FOLDED.apply(phantoms(4, 9, 9), params, one)
+        assert torch.equal(
+            y, self.FOLDED.apply(phantoms(4, 9, 9), params, Geometry(pixel_mm=(1, 2)))
+        )
+
+    def test_numbers_may_be_an_array(self):
+        still = artifacts_sim.get("motion", moves="between_slices")
+        shift = Shift.mixture((Shift.of(still, knob=3.0), 1.0), (Shift.clean(), 1.0))
+        for numbers in (np.arange(4), torch.arange(4), [0, 1, 2, 3]):
+            shift.sample(keys=list("abcd"), seed=0, scans=["s"] * 4, numbers=numbers)
+        for numbers in ([0, 1, 2, -1], [0.5, 1, 2, 3], [True, 1, 2, 3], "0123", 3, [None] * 4):
+            with pytest.raises(ArtifactError, match="not whole numbers from 0; received"):
+                shift.sample(keys=list("abcd"), seed=0, scans=["s"] * 4, numbers=numbers)
+
+    def test_a_mask_of_numbers_is_refused(self):
+        mask = (np.abs(np.arange(20) - 10) < 8).astype(np.uint8)
+        with pytest.raises(ArtifactError, match=r"neither different numbers .*mask.astype\(bool\)"):
+            KSpace(torch.ones(1, 4, 20, dtype=torch.complex64), Geometry(acquired=mask))
+
+    def test_params_of_another_shift_or_of_half_a_batch_are_refused(self, phantoms):
+        params = self.FOLDED.sample(keys=list("abcd"), seed=2)
+        with pytest.raises(ArtifactError, match="not drawn by this shift"):
+            Shift.clean().apply(phantoms(4, 9, 9), params)
+        record = params.to_dict()
+        for altered in (
+            {**record, "groups": record["groups"][:1]},
+            {**record, "groups": record["groups"] * 2},
+            {**record, "batch": 5},
+            {**record, "batch": None},
+        ):
+            with pytest.raises(ArtifactError, match="every slice of the batch once"):
+                ShiftParams.from_dict(altered)
+
+    def test_a_compiled_function_may_sample(self, phantoms):
+        x, shift = phantoms(2, 12, 10), Shift.of("motion", knob=3.0)
+
+        def damage(image):
+            return shift.apply(image, shift.sample(keys=["a", "b"], seed=0))
+
+        assert torch.equal(torch.compile(damage, backend="eager")(x), damage(x))
+
+    def test_a_severity_of_0_is_none(self):
+        assert Shift.of("rician", knob=0).is_clean
+        assert Shift.of("rician", knob=0) == Shift.clean()
+        assert Shift.chain(Shift.of("motion", level=0), level("bias")) == level("bias")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_at_the_identity_are_finite(name, phantoms):
+    art = artifacts_sim.get(name)
+    if not art.smooth:
+        return
+    knob = torch.zeros(2, requires_grad=True)
+    params = art.sample(knob=knob, keys=["a", "b"], seed=0)
+    (slope,) = torch.autograd.grad(art.apply(phantoms(2, 16, 14), params).sum(), knob)
+    assert slope.isfinite().all()
