@@ -31,8 +31,8 @@ class Receive(Artifact):
     that of the array and a uniform part, as where a scan of the body coil corrects in part; and
     where k is the array's own range, that of the array alone: 1.1 to 1.8 for a closed ring of
     eight, 2.2 to 3.4 for those on one half of the turn or less, around an ellipse of 0.85 by 0.68
-    of the field of view. Its geometric middle over the foreground is 1: shading and no global gain. Beyond the
-    foreground's range it ends.
+    of the field of view. Its geometric middle over the foreground is 1: shading and no global gain.
+    Beyond the foreground's range it ends.
 
     Unlike a polynomial (`bias`) it is steep beside a loop and flat away from it. Foreground: that
     of `bias`. The array is a scan's: its direction, and the arc over which the loops are spread,

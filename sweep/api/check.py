@@ -63,7 +63,7 @@ class Cost:
 
     def _left_out(self) -> str:
         named = ", ".join(self.unreached)
-        return f"left out     {named}: no severity reaches that level\n" if named else ""
+        return f"left out     {named}: no knob value has that similarity\n" if named else ""
 
     def _levels(self) -> str:
         return "".join(f"levels       {line}\n" for line in self.levels)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import artifacts_sim
-from sweep.config.levels import uncalibrated
+from sweep.config.levels import uncalibrated, unreached
 from sweep.core.errors import UserError, require_known
 from sweep.core.records import EpochRecord, missing_as_null, null_if_missing
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
-from sweep.learn.levels import with_levels
+from sweep.learn.levels import foreign_grid, with_levels
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, default_device, record_of, stress_loaded
 from sweep.metrics import metric_of, metrics
@@ -95,7 +95,11 @@ def stress(
     if missing := uncalibrated(settings, settings.artifacts):
         training = _training_store(info, store, missing)
         settings, _ = with_levels(settings, trial_config.data, missing, training, say)
+    elif remark := foreign_grid(settings, trial_config.data, store):
+        say(f"levels: {remark}")
     indices = store.indices(splits or trial_config.data.validation)
+    if left_out := unreached(settings):
+        say(f"left out, as no knob value has that similarity: {', '.join(left_out)}")
     predictions = list(stress_loaded(loaded, store, cells_of(settings), indices, settings))
     return record_of(predictions, store, indices, info.trial, info.epoch, info.stats)
 

@@ -160,8 +160,11 @@ def auto_levels(store: Store, plan: ReferencePlan, artifacts: Sequence[str], say
             f"calibrating {', '.join(new)} on {len(reference.keys)} slices of "
             f"{len(set(reference.patients))} patients in training"
         )
-        for one in calibrate_all(chosen, plan, new, cores(), say):
-            known[one.artifact] = _kept(one, store, plan, say)
+
+        def keep(one: Calibration) -> None:
+            _keep(one, store, plan, say)
+
+        known |= {one.artifact: one for one in calibrate_all(chosen, plan, new, cores(), say, keep)}
     else:
         say(f"of {', '.join(artifacts)} as calibrated before on the same slices")
     calibrations = tuple(known[name] for name in artifacts)
@@ -169,7 +172,12 @@ def auto_levels(store: Store, plan: ReferencePlan, artifacts: Sequence[str], say
 
 
 def calibrate_all(
-    chosen: Chosen, plan: ReferencePlan, artifacts: Sequence[str], workers: int, say: Say
+    chosen: Chosen,
+    plan: ReferencePlan,
+    artifacts: Sequence[str],
+    workers: int,
+    say: Say,
+    keep: Callable[[Calibration], None] = lambda one: None,
 ) -> list[Calibration]:
     """Calibrate artifacts, several at a time; each is as if it were alone.
 
@@ -179,6 +187,7 @@ def calibrate_all(
         artifacts: Names.
         workers: How many at a time, a CPU thread each.
         say: Told of every artifact that is done.
+        keep: Given what was found of it, so that an interruption costs no more than those at work.
 
     Raises:
         UserError: Slices that an artifact does not accept.
@@ -205,8 +214,13 @@ def calibrate_all(
             for future in as_completed(names):
                 name = names[future]
                 done[name], took = future.result()
+                keep(done[name])
                 counted = f"{done[name].evaluations} knob values, {took:.0f} s"
                 say(f"{len(done)}/{len(artifacts)} {name}: {counted}")
+        except KeyboardInterrupt:
+            left = ", ".join(name for name in artifacts if name not in done)
+            say(f"interrupted before {left}; the same command goes on with these")
+            raise
         except ArtifactError as error:
             raise within(f"{name} cannot be calibrated on these slices", error) from error
         finally:
@@ -294,14 +308,13 @@ def cached_levels(
     return found
 
 
-def _kept(one: Calibration, store: Store, plan: ReferencePlan, say: Say) -> Calibration:
+def _keep(one: Calibration, store: Store, plan: ReferencePlan, say: Say) -> None:
     content = {**RECORD_FORMAT, "artifact": one.artifact, "levels": one.to_dict()}
     try:
         path = _file(artifacts_sim.get(one.artifact), store, plan)
         write_text(path, json.dumps(content, indent=1) + "\n")
     except OSError as error:
         say(f"those of {one.artifact} are not kept for the next sweep ({error})")
-    return one
 
 
 def _file(art: Artifact, store: Store, plan: ReferencePlan) -> Path:

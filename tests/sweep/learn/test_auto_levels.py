@@ -310,7 +310,7 @@ def test_a_place_that_cannot_be_written_costs_a_message(
     heard = Heard()
     settings, _ = with_levels(STRESS, data_of(store), ("bias",), store, heard)
     assert settings.knobs["bias"][0] > 0
-    assert "levels: those of bias are not kept for the next sweep" in heard.lines[-1]
+    assert "levels: those of bias are not kept for the next sweep" in heard.lines[-2]
 
 
 # What is asked for
@@ -378,3 +378,17 @@ def test_a_fixed_grid_for_other_images_is_remarked(store: Store, tmp_path: Path)
         dataclasses.replace(calibrated, knobs=written),
     ):
         assert foreign_grid(silent, data_of(store), store) == ""
+
+
+def test_an_interruption_costs_only_what_is_at_work(store: Store) -> None:
+    plan, kept, lines = ReferencePlan(("1", "2"), 4, 2), [], []
+
+    def say(text: str) -> None:
+        lines.append(text)
+        if text.startswith("1/2"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        calibrate_all(choose(store, plan), plan, ["rician", "bias"], 1, say, kept.append)
+    assert [one.artifact for one in kept] == ["rician"]
+    assert lines[-1] == "interrupted before bias; the same command goes on with these"
