@@ -431,5 +431,4 @@ def _put_back(params: ShiftParams, parts: Sequence[Tensor]) -> Tensor:
     places = [places for places, _ in params.groups]
     if len(parts) == 1 and _is_whole(places[0], params):
         return parts[0]
-    order = torch.from_numpy(np.argsort(np.concatenate(places)))
-    return torch.cat(list(parts))[order.to(parts[0].device)]
+    return pipeline.in_place(places, parts)

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts_sim.checks import check_pixel_count
 from artifacts_sim.errors import ArtifactError
 
 FIELD_OF_VIEW_MM = 240.0  # of the longer side of an image that comes without a pixel size
@@ -184,12 +185,7 @@ def _pixels(
     if given is None:
         return np.full((1, 2), FIELD_OF_VIEW_MM / max(crop))
     pixels = np.array(given, dtype=np.float64, ndmin=2)
-    if len(pixels) not in (1, batch):
-        raise ArtifactError(
-            "there is not one pixel size per slice",
-            f"{len(pixels)} pixel sizes for {batch} slices",
-            "pass one (RO, PE) for each slice, or one for all",
-        )
+    check_pixel_count(pixels, batch)
     return pixels
 
 

@@ -182,7 +182,7 @@ class _Given:
             if len(groups) == 1:
                 return self._rendered(groups[0][1])
             shown = [self[places]._rendered(own) for places, own in groups]
-            return _in_place([places for places, _ in groups], shown)
+            return in_place([places for places, _ in groups], shown)
 
     def corrupted(self, steps: Sequence[Step]) -> tuple[Tensor, Frame]:
         """The k-space that is measured, (B, coil, RO, PE), and its frame, after the steps."""
@@ -192,7 +192,7 @@ class _Given:
                 return self._corrupted(groups[0][1])
             made = [self[places]._corrupted(own) for places, own in groups]
             check_one_size([frame.encoded for _, frame in made])
-            samples = _in_place([places for places, _ in groups], [part for part, _ in made])
+            samples = in_place([places for places, _ in groups], [part for part, _ in made])
             return samples, replace(made[0][1], pixel_mm=self.frame.pixel_mm)
 
     def _records_gradients(self, steps: Sequence[Step]) -> bool:
@@ -364,7 +364,7 @@ def _joined(made: Iterator[Tensor], parts: Sequence[slice], batch: int) -> Tenso
     return joined
 
 
-def _in_place(places: Sequence[NDArray[np.int64]], parts: Sequence[Tensor]) -> Tensor:
+def in_place(places: Sequence[NDArray[np.int64]], parts: Sequence[Tensor]) -> Tensor:
     """Put slices back into the places that they were taken from."""
     order = torch.from_numpy(np.argsort(np.concatenate(places)))
     return torch.cat(list(parts))[order.to(parts[0].device)]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim.keyed import Source
+from artifacts_sim.kinds.foreground import FRACTION
 
 _SAMPLES_PER_AXIS = 64
-_FOREGROUND_FRACTION = 0.2
 _BRIGHT = 0.99  # of the foreground is no brighter
 
 
@@ -37,7 +37,7 @@ def bright(shown: Tensor) -> Tensor:
     down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in shown.shape[1:])
     samples = shown[:, ::down, ::across].flatten(1)
     seen = samples.detach()
-    threshold = _FOREGROUND_FRACTION * seen.square().sum(dim=1) / seen.sum(dim=1)
+    threshold = FRACTION * seen.square().sum(dim=1) / seen.sum(dim=1)
     above = ((seen > threshold[:, None]).sum(dim=1) * (1 - _BRIGHT)).long()
     brightest = samples.topk(math.floor(samples.shape[1] * (1 - _BRIGHT)) + 1, dim=1).values
     percentile = brightest.gather(1, above[:, None])[:, 0]
