@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
 
 Array = NDArray[np.float64]
-Maps = NDArray[np.complex128]
+Maps = NDArray[np.complexfloating]
 
 GAP = 0.2  # from the field of view to a loop: 24 mm beside 240
 RADIUS = 0.4  # of a loop: eight around a square touch
@@ -37,6 +39,8 @@ def sensitivities(
     shown: Frame,
     encoded: Frame,
     columns: int | None = None,
+    *,
+    single: bool = False,
 ) -> Maps:
     """What each loop sees of each pixel, in units of the field at a loop's own centre.
 
@@ -48,17 +52,18 @@ def sensitivities(
         encoded: The frame whose encoded pixels are asked for.
         columns: Pixels along PE into which its encoded field of view is divided; by default, as
             it is.
+        single: Whether to round to single precision.
 
     Returns:
-        (B, C, RO, PE).
+        (B, C, RO, PE), complex128, or complex64.
 
     """
-    along_ro, along_pe = _interpolations(shown, encoded, columns)
-    shape = (len(turn_rad), coils, len(along_ro), len(along_pe))
-    maps = np.empty(shape, dtype=np.complex128)
+    tables = _interpolations(shown, encoded, columns)
+    shape = (len(turn_rad), coils, *(len(table) for table in tables))
+    maps: Maps = np.empty(shape, dtype=np.complex64 if single else np.complex128)
     for out, nodes in zip(maps, _fields(turn_rad, arc_rad, coils, shown), strict=True):
-        out.real = along_ro @ nodes.real @ along_pe.T
-        out.imag = along_ro @ nodes.imag @ along_pe.T
+        out.real = _at_pixels(nodes.real, tables)
+        out.imag = _at_pixels(nodes.imag, tables)
     return maps
 
 
@@ -66,9 +71,9 @@ def root_sum_of_squares(
     turn_rad: Array, arc_rad: Array | float, coils: int, shown: Frame, encoded: Frame
 ) -> Array:
     """The root sum of squares of `sensitivities` over the coils: (B, RO, PE)."""
-    along_ro, along_pe = _interpolations(shown, encoded)
+    tables = _interpolations(shown, encoded)
     fields = _fields(turn_rad, arc_rad, coils, shown)
-    power = [along_ro @ _power(nodes, axis=0) @ along_pe.T for nodes in fields]
+    power = [_at_pixels(_power(nodes, axis=0), tables) for nodes in fields]
     return np.sqrt(np.maximum(np.stack(power), 0))
 
 
@@ -152,9 +157,20 @@ def _nodes() -> Array:
     return nodes
 
 
+def _at_pixels(nodes: Array, tables: tuple[Tensor, Tensor]) -> Array:
+    """Carry values at the nodes, (..., along RO, along PE), to the pixels, (..., RO, PE).
+
+    By torch, whose number of threads those who run several processes set; in double precision,
+    which nobody can lower.
+    """
+    along_ro, along_pe = tables
+    found: Array = (along_ro @ torch.from_numpy(nodes.copy()) @ along_pe.mT).numpy()
+    return found
+
+
 def _interpolations(
     shown: Frame, encoded: Frame, columns: int | None = None
-) -> tuple[Array, Array]:
+) -> tuple[Tensor, Tensor]:
     """What carries values at the nodes to the pixels along RO, and along PE."""
     (n_ro, n_pe), (shown_ro, shown_pe) = encoded.encoded, shown.crop
     along_ro = _interpolation(n_ro, n_ro, shown_ro)
@@ -162,8 +178,8 @@ def _interpolations(
 
 
 @lru_cache(maxsize=16)
-def _interpolation(count: int, encoded: int, shown: int) -> Array:
-    """What carries values at the nodes to pixels along one axis: (count, nodes).
+def _interpolation(count: int, encoded: int, shown: int) -> Tensor:
+    """What carries values at the nodes to pixels along one axis: (count, nodes) float64.
 
     Args:
         count: Pixels into which the encoded field of view is divided. The centres N // 2 of these,
@@ -178,9 +194,7 @@ def _interpolation(count: int, encoded: int, shown: int) -> Array:
     at_pixels = np.cos(np.arccos(np.clip(u, -1, 1))[:, None] * order)
     of_nodes = np.cos((order + 0.5) * np.pi / _NODES * order[:, None]) * (2 / _NODES)
     of_nodes[0] /= 2
-    table: Array = at_pixels @ of_nodes
-    table.flags.writeable = False  # it is shared
-    return table
+    return torch.from_numpy(at_pixels @ of_nodes)
 
 
 def _power(maps: Maps, axis: int) -> Array:

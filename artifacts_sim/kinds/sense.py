@@ -27,6 +27,7 @@ from artifacts_sim.noise import circular_normal
 from artifacts_sim.params import Draws
 
 _FAINT = 0.05  # of the brightest calibration pixel: what is fainter is hardly trusted
+_ROWS = 64  # to be solved at once, which bounds the memory
 _LEAST_PIVOT = 1e-12  # of a pixel that all coils see as 1: below, there is nothing to solve for
 
 
@@ -208,10 +209,12 @@ class _Ring:
     coils: int
     shown: Frame
 
-    def maps(self, encoded: Frame, columns: int | None = None) -> Tensor:
-        """Sensitivities with sum |S_c|^2 = 1: (B, C, RO, PE) complex128."""
-        seen = sensitivities(self.turn_rad, FULL_TURN, self.coils, self.shown, encoded, columns)
-        return torch.from_numpy(normalised(seen))
+    def maps(self, encoded: Frame, like: Tensor, columns: int | None = None) -> Tensor:
+        """Sensitivities with sum |S_c|^2 = 1: (B, C, RO, PE) complex, in a tensor's precision."""
+        kind = torch.promote_types(like.dtype, torch.complex64)
+        ring = (self.turn_rad, FULL_TURN, self.coils, self.shown, encoded, columns)
+        seen = sensitivities(*ring, single=kind == torch.complex64)
+        return torch.from_numpy(normalised(seen)).to(like.device)
 
     def __getitem__(self, places: list[int]) -> "_Ring":
         """The ring around some of the slices."""
@@ -227,8 +230,7 @@ class _Receive(Operator):
         if signal.data.shape[1] > 1:
             return signal
         image = signal.image()
-        kind = torch.promote_types(image.dtype, torch.complex64)
-        return signal.with_image(image * self.ring.maps(signal.frame).to(image.device, kind))
+        return signal.with_image(image * self.ring.maps(signal.frame, image))
 
 
 @dataclass(frozen=True, eq=False)
@@ -251,8 +253,9 @@ class _Unfold(Operator):
         for comb, places in groups.items():
             own = lines[places] if len(groups) > 1 else lines
             if self.ring is not None and simulated:
-                maps = self.ring[places].maps(signal.frame[np.array(places)], comb.size)
-                maps = torch.fft.ifftshift(maps.to(own), dim=PE)
+                frame = signal.frame[np.array(places)]
+                maps = self.ring[places].maps(frame, own, comb.size)
+                maps = torch.fft.ifftshift(maps, dim=PE)
             else:
                 maps = self._estimated(own, comb)
             images.append(self._unfolded(own, maps, comb))
@@ -303,17 +306,27 @@ class _Unfold(Operator):
         filled = pad(lines, comb.beside) if any(comb.beside) else lines
         parts = filled[..., _on(comb.places, lines)]
         overlap: Tensor = torch.fft.ifft(parts, norm="ortho")  # (B, coil, RO, m, size / L)
-        # In double precision, as the equations are nearly singular at high R.
-        overlap, double = overlap.to(torch.complex128), maps.to(torch.complex128)
-        groups = _by_group(double, comb)
-        solved = _solved(_normal(groups, comb, self.tikhonov), _adjoint(overlap, groups, comb))
-        image: Tensor = torch.stack(solved, dim=-2).flatten(-2).to(lines) * magnitude(maps)
+        rows = zip(overlap.split(_ROWS, dim=2), maps.split(_ROWS, dim=2), strict=True)
+        solved = [self._solution(*some, comb) for some in rows]
+        image = torch.cat(solved, dim=1) * magnitude(maps)
         image = torch.fft.fftshift(image, dim=PE)
         if not any(comb.beside):
             return image
         before, after = comb.beside
         samples = to_kspace(image, PE)[..., before : comb.size - after]
         return to_image(samples, PE)
+
+    def _solution(self, overlap: Tensor, maps: Tensor, comb: Comb) -> Tensor:
+        """Rho, (B, RO, size), of what overlaps, (B, coil, RO, m, size / L).
+
+        In double precision, as the equations are nearly singular at high R: in single precision
+        some pixels are off by 3e-4 of the maximum.
+        """
+        kind = maps.dtype
+        overlap, maps = overlap.to(torch.complex128), maps.to(torch.complex128)
+        groups = _by_group(maps, comb)
+        solved = _solved(_normal(groups, comb, self.tikhonov), _adjoint(overlap, groups, comb))
+        return torch.stack(solved, dim=-2).flatten(-2).to(kind)
 
 
 def _by_group(x: Tensor, comb: Comb) -> Tensor:
