@@ -28,7 +28,9 @@ def line_offsets(n_lines: int) -> Tensor:
     return torch.arange(n_lines, dtype=torch.float64) - n_lines // 2
 
 
-def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
+def add_lines(
+    x: Tensor, errors: Iterable[tuple[Tensor, Factor]], out: Tensor | None = None
+) -> Tensor:
     """Return |x + sum_s F^-1[w_s(k) F d_s]|: to every line, weighted lines of other images.
 
     The readout axis needs no transform, as a weight is the same along a line. A real image has a
@@ -38,6 +40,7 @@ def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
     Args:
         x: (B, RO, PE) real.
         errors: Pairs d_s, w_s; d_s is like x. Taken one at a time, to save memory.
+        out: Where to put the result; None: a new tensor.
 
     Returns:
         (B, RO, PE), like x.
@@ -47,16 +50,17 @@ def add_lines(x: Tensor, errors: Iterable[tuple[Tensor, Factor]]) -> Tensor:
     real, imag = reduce(iadd, spectra)
     re: Tensor = torch.fft.irfft(real, n=x.shape[-1]).add_(x)
     im = torch.fft.irfft(imag, n=x.shape[-1])
-    return re.square_().addcmul_(im, im).sqrt_()
+    return torch.sqrt(re.square_().addcmul_(im, im), out=out)
 
 
-def weigh_lines(half: Tensor, weight: Factor) -> Tensor:
+def weigh_lines(half: Tensor, weight: Factor, out: Tensor | None = None) -> Tensor:
     """Return |F^-1[w(k) F x]| of a real image x, as `add_lines` does.
 
     Args:
         half: (B, RO, PE // 2 + 1) complex: `torch.fft.rfft` of x along its lines; overwritten.
         weight: (B, PE). Where it is Hermitian, the image stays real; if it is in every slice,
             one of the two inverse FFTs is spared.
+        out: Where to put the result; None: a new tensor.
 
     Returns:
         (B, RO, PE) real.
@@ -66,15 +70,14 @@ def weigh_lines(half: Tensor, weight: Factor) -> Tensor:
     re: Tensor = torch.fft.irfft(half * _on_lines(real, half), n=weight.shape[-1])
     stays_real = np.logical_not(imag.any(axis=1))
     if stays_real.all():
-        return re.abs_()
+        return torch.abs(re, out=out)
     im = torch.fft.irfft(half.mul_(_on_lines(imag, half)), n=weight.shape[-1])
     if not stays_real.any():
-        return re.square_().addcmul_(im, im).sqrt_()
+        return torch.sqrt(re.square_().addcmul_(im, im), out=out)
     # Squares may underflow; a slice that stays real must not.
     power: Tensor = re.square().addcmul_(im, im)
     real_slices = torch.from_numpy(stays_real).to(re.device)[:, None, None]
-    shown: Tensor = torch.where(real_slices, re.abs_(), power.sqrt_())
-    return shown
+    return torch.where(real_slices, re.abs_(), power.sqrt_(), out=out)
 
 
 def in_fft_order(factor: Factor) -> Factor:

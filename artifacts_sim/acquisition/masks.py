@@ -65,21 +65,20 @@ class Mask(Operator):
         signal = signal.with_kspace(data) if in_kspace else signal.with_lines(data)
         return signal.only(self.lines, self.samples)
 
-    def render(self, signal: Signal) -> Tensor:
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
         """Neither axis is shifted, and of a real image half of the lines is enough."""
         x = signal.single()
         if x is None:
-            return super().render(signal)
+            return super().render(signal, out)
         if self.ro is not None and hermitian_parts(self.ro)[1].any():
             x = x + 0j
         lines = torch.fft.fft(x) if x.is_complex() else torch.fft.rfft(x)
         if self.ro is not None:
             lines = _along_readout(lines, on_device(in_fft_order(self.ro), x)[:, :, None])
         if not x.is_complex():
-            return weigh_lines(lines, self.pe)
+            return weigh_lines(lines, self.pe, out)
         lines.mul_(on_device(in_fft_order(self.pe), x)[:, None, :])
-        y: Tensor = torch.fft.ifft(lines).abs()
-        return y
+        return torch.abs(torch.fft.ifft(lines), out=out)
 
 
 def _along_readout(lines: Tensor, ro: Tensor) -> Tensor:

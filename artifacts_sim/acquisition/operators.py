@@ -31,17 +31,22 @@ class Operator(ABC):
         Where gradients are recorded, they pass.
         """
 
-    def render(self, signal: Signal) -> Tensor:
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
         """Damage a signal and take its magnitude, with no gradient recorded.
 
         This is `act` with no phase asked for; an operator that knows a cheaper way from an image
         overrides it.
 
+        Args:
+            signal: What is damaged.
+            out: (B, RO, PE), where to put the result, as torch's functions take it: the last one
+                writes there, which spares a pass over memory. None: a new tensor.
+
         Returns:
-            (B, RO, PE) >= 0 on the encoded matrix, a new tensor.
+            (B, RO, PE) >= 0 on the encoded matrix that it leaves.
 
         """
-        return self.act(signal).magnitude()
+        return put(self.act(signal).magnitude(), out)
 
 
 class PixelOperator(Operator):
@@ -64,6 +69,21 @@ class PixelOperator(Operator):
         return signal.with_image(from_planes(damaged, like=image))
 
 
+class DirectPixelOperator(PixelOperator):
+    """A pixel operator whose last step can write the result where it is wanted."""
+
+    @abstractmethod
+    def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
+        """Damage as any other; `out` is what it is in `render`, (B, planes, RO, PE)."""
+
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
+        """An image without phase is its own magnitude."""
+        x = signal.plain()
+        if x is None:
+            return super().render(signal, out)
+        return self.on_planes(x[:, None], signal, None if out is None else out[:, None])[:, 0]
+
+
 class DisplayOperator(Operator):
     """An operator on the magnitude, after which there is neither phase nor coil."""
 
@@ -71,9 +91,25 @@ class DisplayOperator(Operator):
         """Damage the magnitude."""
         return signal.with_image(self.on_magnitude(signal.magnitude(), signal)[:, None])
 
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
+        """There is nothing left to combine."""
+        return self.on_magnitude(signal.magnitude(), signal, out)
+
     @abstractmethod
-    def on_magnitude(self, x: Tensor, signal: Signal) -> Tensor:
-        """Damage (B, RO, PE) >= 0 of a signal; returns the same, a new tensor."""
+    def on_magnitude(self, x: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
+        """Damage (B, RO, PE) >= 0 of a signal.
+
+        Args:
+            x: The magnitude, which is not written to.
+            signal: What it is of.
+            out: See `render`.
+
+        """
+
+
+def put(result: Tensor, out: Tensor | None) -> Tensor:
+    """Put a result where it is asked for."""
+    return result if out is None else out.copy_(result)
 
 
 def as_planes(image: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from artifacts_sim.acquisition.eager import eager
 from artifacts_sim.acquisition.geometry import Frame, Geometry, centre, frame_of_image
 from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.acquisition.masks import Mask
-from artifacts_sim.acquisition.operators import Operator, Stage
+from artifacts_sim.acquisition.operators import Operator, Stage, put
 from artifacts_sim.acquisition.scene import Scene
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.checks import (
@@ -29,7 +29,7 @@ from artifacts_sim.checks import (
 )
 from artifacts_sim.params import Draws, Params
 
-_CPU_CHUNK_PIXELS = 4 * 320 * 320  # of fewer the calls show, of more the caches run over
+_CPU_CHUNK_PIXELS = 8 * 320 * 320  # of fewer the calls show, of more the caches run over
 _GPU_CHUNK_PIXELS = 2**24  # fills a GPU, and bounds the memory of the intermediates
 _LAST_PLACE = 100  # of a stage
 _HALF = (torch.float16, torch.bfloat16)
@@ -203,13 +203,18 @@ class _Given:
         if not steps and not self.in_kspace:
             image = self.data[:, 0]
             return image.abs() if image.is_complex() else image.clone()
-        encoded = self._encoded(steps)
-        parts = list(self._parts(steps))
-        shown = (
-            _on_canvas(self[at]._shown(_some(steps, at), encoded[at]), encoded, self.frame.crop)
-            for at in parts
-        )
-        return _joined(shown, parts, len(self.data))
+        encoded, parts = self._encoded(steps), list(self._parts(steps))
+        if torch.is_grad_enabled():
+            made = [self[at]._shown(_some(steps, at), encoded[at]) for at in parts]
+            return _on_canvas(torch.cat(made), encoded, self.frame.crop)
+        out = self.data.real.new_empty((len(self.data), *self.frame.crop))
+        own = out if encoded.crop == self.frame.crop else _middle(out.zero_(), encoded.crop)
+        uncut = encoded.encoded == encoded.crop
+        for at in parts:
+            shown = self[at]._shown(_some(steps, at), encoded[at], own[at] if uncut else None)
+            if not uncut:
+                own[at] = shown[:, *encoded.cut]
+        return out
 
     def _corrupted(self, steps: Sequence[Step]) -> tuple[Tensor, Frame]:
         if not steps:
@@ -243,15 +248,17 @@ class _Given:
             canvas[..., *frame.cut] = self.data
         return Signal(canvas, frame, Scene(lambda: self.data, self.fat))
 
-    def _shown(self, steps: Sequence[Step], encoded: Frame) -> Tensor:
-        """The magnitude of the pixels that are shown after the steps, on the encoded matrix."""
+    def _shown(self, steps: Sequence[Step], encoded: Frame, out: Tensor | None = None) -> Tensor:
+        """The magnitude after the steps, on the encoded matrix; put into `out` where it is."""
         signal = self._signal()
         operators = self._operators(steps, encoded)
         if not operators:
-            return signal.magnitude()
+            return put(signal.magnitude(), out)
         *before, last = operators
         signal = reduce(_act, before, signal)
-        return _act(signal, last).magnitude() if torch.is_grad_enabled() else last.render(signal)
+        if torch.is_grad_enabled():
+            return _act(signal, last).magnitude()
+        return last.render(signal, out)
 
     def _measured(self, steps: Sequence[Step], encoded: Frame) -> Tensor:
         """The k-space that is measured after the steps, (B, coil, RO, PE)."""
@@ -352,11 +359,9 @@ def _kinds(artifact: Maker, params: Params) -> list[float]:
 
 def _joined(made: Iterator[Tensor], parts: Sequence[slice], batch: int) -> Tensor:
     """Put the parts one after the other; without gradients, as they are made."""
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or len(parts) == 1:
         return torch.cat(list(made))
     first = next(made)
-    if len(parts) == 1:
-        return first.contiguous()
     joined = first.new_empty((batch, *first.shape[1:]))
     joined[parts[0]] = first
     for part, one in zip(parts[1:], made, strict=True):
@@ -376,5 +381,11 @@ def _on_canvas(magnitude: Tensor, encoded: Frame, shape: tuple[int, int]) -> Ten
     if encoded.crop == shape:
         return shown
     canvas = shown.new_zeros((len(shown), *shape))
-    canvas[:, *map(centre, shape, encoded.crop)] = shown
+    _middle(canvas, encoded.crop).copy_(shown)
     return canvas
+
+
+def _middle(canvas: Tensor, shape: tuple[int, int]) -> Tensor:
+    """The middle of (B, RO, PE), of this size."""
+    sizes = (canvas.shape[1], canvas.shape[2])
+    return canvas[:, *map(centre, sizes, shape)]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from artifacts_sim.acquisition.fourier import RO
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
@@ -60,13 +60,13 @@ class Anisotropy(Artifact):
 
 
 @dataclass(frozen=True, eq=False)
-class _Thicken(PixelOperator):
+class _Thicken(DirectPixelOperator):
     axis: NDArray[np.int64]  # (B,)
     unit_shift: NDArray[np.float64]  # (B,)
     excess_px: NDArray[np.float64]  # (B,)
 
-    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
-        y = torch.empty_like(planes)
+    def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
+        y = torch.empty_like(planes) if out is None else out
         kinds = np.stack([self.axis, self.excess_px], axis=1)
         for number, excess in np.unique(kinds, axis=0):
             across, (chosen,) = (

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
@@ -19,6 +19,7 @@ from artifacts_sim.params import Draws, as_tensors
 
 _POWERS = tuple((a, b) for a in range(4) for b in range(4) if 1 <= a + b <= 3)
 _FAR = 64.0  # beyond any value of the polynomial
+_SAMPLES_PER_AXIS = 160  # p is smooth
 _LEAST_RANGE = 1e-6  # of a one-pixel foreground
 
 
@@ -58,37 +59,30 @@ class Bias(Artifact):
 
 
 @dataclass(frozen=True, eq=False)
-class _Gain(PixelOperator):
+class _Gain(DirectPixelOperator):
     coefficient: Tensor  # (B, 9)
     log_range: Tensor  # (B,)
 
-    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
-        p = self._polynomial(planes)
-        low, high = _foreground_range(signal.scene.shown, p[:, *signal.frame.cut])
-        log2_range = (self.log_range * math.log2(math.e)).to(planes)
+    def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
+        rows, powers = self._rows(planes), _powers(planes.shape[3]).to(planes)
+        low, high = _foreground_range(signal.scene.shown, rows, powers, signal.frame.cut)
+        log2_range = (self.log_range * math.log2(math.e)).to(planes)[:, None, None]
         slope = log2_range / (high - low).clamp_min(_LEAST_RANGE)
-        middle, slope, end = (
-            one[:, None, None] for one in ((high + low) / 2, slope, log2_range / 2)
-        )
+        rows = rows * slope
+        rows = torch.cat([rows[:1] - (high + low) / 2 * slope, rows[1:]])
+        log2_gain, end = _polynomial(rows, powers), log2_range / 2
         if torch.is_grad_enabled():
-            log2_gain = torch.maximum(torch.minimum((p - middle) * slope, end), -end)
-            return log2_gain.exp2()[:, None] * planes
-        gain = _exp2_within(p.sub_(middle).mul_(slope), end)[:, None]
-        return gain.mul_(planes) if planes.shape[1] == 1 else gain * planes
+            gain = torch.maximum(torch.minimum(log2_gain, end), -end).exp2()
+        else:
+            gain = _exp2_within(log2_gain, end)
+        return torch.mul(gain[:, None], planes, out=out)
 
-    def _polynomial(self, planes: Tensor) -> Tensor:
-        """Evaluate p, (B, RO, PE), row by row as a polynomial of v.
-
-        No matrix product, whose precision users may lower.
-        """
-        height, width = planes.shape[2:]
+    def _rows(self, planes: Tensor) -> Tensor:
+        """Row by row, the coefficients of 1, v, v^2, v^3: (4, B, RO, 1)."""
         table = self.coefficient.new_zeros((4, len(self.coefficient), 4))
         of_u, of_v = zip(*_POWERS, strict=True)
         table[list(of_v), :, list(of_u)] = self.coefficient.T
-        rows = (table @ _powers(height)).to(planes)[..., None]  # of 1, v, v^2, v^3: (4, B, RO, 1)
-        powers = _powers(width).to(planes)
-        p: Tensor = rows[0] + rows[3, :, :1] * powers[3]  # v^3 has one coefficient for all rows
-        return p.addcmul_(rows[1], powers[1]).addcmul_(rows[2], powers[2])
+        return (table @ _powers(planes.shape[2])).to(planes)[..., None]
 
 
 @lru_cache(maxsize=16)
@@ -96,6 +90,15 @@ def _powers(size: int) -> Tensor:
     """1, u, u^2, u^3 of the pixel centres, u from -1 to 1 at the edges: (4, N) float64."""
     u = (2 * torch.arange(size, dtype=torch.float64) + 1) / size - 1
     return torch.stack([torch.ones_like(u), u, u * u, u * u * u])
+
+
+def _polynomial(rows: Tensor, powers: Tensor) -> Tensor:
+    """Sum the rows' coefficients times the powers of v: (B, RO, PE).
+
+    No matrix product, whose precision users may lower.
+    """
+    p: Tensor = rows[0] + rows[3, :, :1] * powers[3]  # v^3 has one coefficient for all rows
+    return p.addcmul_(rows[1], powers[1]).addcmul_(rows[2], powers[2])
 
 
 def _exp2_within(log2_gain: Tensor, end: Tensor) -> Tensor:
@@ -111,15 +114,24 @@ def _exp2_within(log2_gain: Tensor, end: Tensor) -> Tensor:
     return log2_gain
 
 
-def _foreground_range(a: Tensor, p: Tensor) -> tuple[Tensor, Tensor]:
-    """The least and the greatest p over each slice's foreground: (B,) each.
+def _foreground_range(
+    shown: Tensor, rows: Tensor, powers: Tensor, cut: tuple[slice, slice]
+) -> tuple[Tensor, Tensor]:
+    """The least and the greatest p over each slice's foreground: (B, 1, 1) each.
+
+    Every m-th pixel of an axis is looked at, m the least that leaves at most 160 of them. As the
+    gain ends at these values, it has the asked range all the same.
 
     Args:
-        a: (B, RO, PE) the clean magnitude.
-        p: Like a.
+        shown: (B, RO, PE) the clean magnitude.
+        rows: Of `_polynomial`, on the encoded matrix, as the powers are.
+        powers: Of `_polynomial`.
+        cut: Where in it the shown pixels are.
 
     """
-    beside = background(a)  # numbers: their sums with p are a third of the cost of a choice
-    high = p.sub(beside, alpha=_FAR).amax(dim=(1, 2))
-    low = p.add(beside, alpha=_FAR).amin(dim=(1, 2))
-    return low, high
+    down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in shown.shape[1:])
+    beside = background(shown[:, ::down, ::across].contiguous())
+    p = _polynomial(rows[:, :, cut[0]][:, :, ::down], powers[:, cut[1]][:, ::across].contiguous())
+    # Numbers: their sums with p are a third of the cost of a choice.
+    high = p.sub(beside, alpha=_FAR).amax(dim=(1, 2), keepdim=True)
+    return p.add(beside, alpha=_FAR).amin(dim=(1, 2), keepdim=True), high

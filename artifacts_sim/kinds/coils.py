@@ -13,6 +13,7 @@ A loop in the direction n stands upright on the slice, across n, and all that is
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 from artifacts_sim.acquisition.geometry import Frame
 
 Array = NDArray[np.float64]
-Maps = NDArray[np.complexfloating]
+Maps = NDArray[np.complexfloating[Any, Any]]
 
 GAP = 0.2  # from the field of view to a loop: 24 mm beside 240
 RADIUS = 0.4  # of a loop: eight around a square touch
@@ -157,7 +158,7 @@ def _nodes() -> Array:
     return nodes
 
 
-def _at_pixels(nodes: Array, tables: tuple[Tensor, Tensor]) -> Array:
+def _at_pixels(nodes: NDArray[np.floating[Any]], tables: tuple[Tensor, Tensor]) -> Array:
     """Carry values at the nodes, (..., along RO, along PE), to the pixels, (..., RO, PE).
 
     By torch, whose number of threads those who run several processes set; in double precision,

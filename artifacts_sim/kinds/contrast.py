@@ -51,7 +51,7 @@ class Contrast(Artifact):
 class _Power(DisplayOperator):
     exponent: Tensor  # (B,)
 
-    def on_magnitude(self, x: Tensor, signal: Signal) -> Tensor:
+    def on_magnitude(self, x: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         """Multiply by a gain, (x / max)^(g - 1), that is constant in the toe."""
         top = signal.scene.peak.clamp_min(torch.finfo(x.dtype).tiny)[:, None, None]
         power = (self.exponent - 1).to(x)[:, None, None]
@@ -59,7 +59,7 @@ class _Power(DisplayOperator):
         if torch.is_grad_enabled():
             return gain.pow(power) * x
         _raise_to(gain, power)
-        return gain.mul_(x)
+        return torch.mul(gain, x, out=out)
 
 
 def _raise_to(base: Tensor, power: Tensor) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
@@ -88,12 +88,12 @@ class FatShift(Artifact):
 
 
 @dataclass(frozen=True, eq=False)
-class _Shift(PixelOperator):
+class _Shift(DirectPixelOperator):
     shift_px: Tensor  # (B,)
 
-    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+    def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         moved = planes * self._fat(planes, signal)[:, None]
-        y = planes - moved
+        y = torch.sub(planes, moved, out=out)
         for rows, share in _taps(self.shift_px):
             into, source = _overlap(rows, y.shape[-2])
             shares = share.to(y)[:, None, None, None]

@@ -124,8 +124,8 @@ class _InTurn(Operator):
     def act(self, signal: Signal) -> Signal:
         return self.then.act(self.first.act(signal))
 
-    def render(self, signal: Signal) -> Tensor:
-        return self.then.render(self.first.act(signal))
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
+        return self.then.render(self.first.act(signal), out)
 
 
 def _growth(octaves: Tensor, exponent: float) -> Tensor:

@@ -149,18 +149,18 @@ class _Splice(Operator):
             lines = lines + error * on_device(moved, lines)[:, None, None, :]
         return signal.with_lines(lines)
 
-    def render(self, signal: Signal) -> Tensor:
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
         x = signal.plain()
         if x is None:
-            return super().render(signal)
+            return super().render(signal, out)
         errors = self._errors(x[:, None], signal.frame)
-        return add_lines(x, ((difference[:, 0], moved) for difference, moved in errors))
+        return add_lines(x, ((difference[:, 0], moved) for difference, moved in errors), out)
 
     def _errors(self, planes: Tensor, frame: Frame) -> Iterator[tuple[Tensor, Factor]]:
         """T_s x - x of the moved segments, (B, planes, RO, PE), and the lines that see it."""
         poses = zip(self.rotation_rad.T, self.shift_mm.movedim(1, 0), strict=True)
         for (rotation_rad, shift_mm), moved in zip(poses, self.moved_lines, strict=True):
-            yield rigid(planes, rotation_rad, shift_mm, frame.pixel_mm) - planes, moved
+            yield rigid(planes, rotation_rad, shift_mm, frame.pixel_mm).sub_(planes), moved
 
 
 def _moved_lines(

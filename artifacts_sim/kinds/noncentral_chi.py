@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.operators import DisplayOperator, Operator, Stage
+from artifacts_sim.acquisition.operators import DisplayOperator, Operator, Stage, put
 from artifacts_sim.acquisition.scene import magnitude
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
@@ -89,14 +89,14 @@ class _OtherCoils(DisplayOperator):
     noise: Operator
     coils: int
 
-    def on_magnitude(self, x: Tensor, signal: Signal) -> Tensor:
+    def on_magnitude(self, x: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         others = self.coils - signal.scene.coils.shape[1]
         if others <= 0:
-            return x.clone()
+            return put(x.clone(), out)
         if signal.all_measured and not torch.is_grad_enabled():  # the phases do not matter
             silence = x.new_zeros(len(x), 1, others * x.shape[1], x.shape[2])  # one below the other
             heard = self.noise.render(signal.with_image(silence)).view(len(x), others, *x.shape[1:])
         else:
             silence = x.new_zeros(len(x), others, *x.shape[1:], dtype=x.dtype.to_complex())
             heard = self.noise.act(signal.with_image(silence)).magnitude()[:, None]
-        return magnitude(torch.cat([x[:, None], heard], dim=1))
+        return put(magnitude(torch.cat([x[:, None], heard], dim=1)), out)

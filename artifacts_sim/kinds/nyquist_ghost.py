@@ -60,12 +60,14 @@ class NyquistGhost(Artifact):
 class _Alternation(Mask):
     phase_rad: Tensor = torch.zeros(())  # noqa: RUF009 - never written to
 
-    def render(self, signal: Signal) -> Tensor:
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
         """Without phase, object and ghost are a quarter turn apart: their powers add."""
         x = signal.plain()
         if x is None or x.shape[2] % 2:
-            return super().render(signal)
-        power = x.square()
-        ghost = power.roll(x.shape[2] // 2, dims=2)
+            return super().render(signal, out)
+        power, half = x.square(), x.shape[2] // 2
         share = on_device((self.phase_rad / 2).sin().square(), x)[:, None, None]
-        return torch.lerp(power, ghost, share).sqrt_()
+        shown = torch.empty_like(x)
+        torch.lerp(power[..., :half], power[..., half:], share, out=shown[..., :half])
+        torch.lerp(power[..., half:], power[..., :half], share, out=shown[..., half:])
+        return torch.sqrt(shown, out=out)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import check_count
@@ -76,11 +76,11 @@ class Receive(Artifact):
 
 
 @dataclass(frozen=True, eq=False)
-class _Gain(PixelOperator):
+class _Gain(DirectPixelOperator):
     sensitivity: Tensor  # (B, RO, PE) float64
     log_range: Tensor  # (B,)
 
-    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+    def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         rss = self.sensitivity.to(planes, copy=True)
         low, high = self._range(signal, rss)
         width = (high - low).clamp_min(_LEAST_RANGE)
@@ -90,7 +90,7 @@ class _Gain(PixelOperator):
         if torch.is_grad_enabled():
             return (least + slope * t)[:, None] * planes
         gain = torch.addcmul(least, t, slope, out=t)[:, None]
-        return gain.mul_(planes) if planes.shape[1] == 1 else gain * planes
+        return torch.mul(gain, planes, out=out)
 
     def _range(self, signal: Signal, rss: Tensor) -> tuple[Tensor, Tensor]:
         """The least and the greatest sensitivity over each slice's foreground: (B,) each."""

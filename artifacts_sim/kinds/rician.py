@@ -77,17 +77,17 @@ class _Noise(Operator):
         radius, half_angle = circular_normal(self.seeds, signal.data.shape[1:], sigma.device)
         return torch.polar(radius, 2 * half_angle) * sigma[:, None, None, None]
 
-    def render(self, signal: Signal) -> Tensor:
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
         """Without phase, the noise's radius and angle give the magnitude by themselves."""
         x = signal.plain()
         if x is None or not signal.all_measured:
-            return super().render(signal)
+            return super().render(signal, out)
         radius, half_angle = circular_normal(self.seeds, x.shape[1:], x.device)
         radius = radius.mul_(self._sigma(signal)[:, None, None].to(radius)).to(x)
-        return _magnitude(x, radius, half_angle.cos_().to(x))
+        return _magnitude(x, radius, half_angle.cos_().to(x), out)
 
 
-def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
+def _magnitude(x: Tensor, t: Tensor, cosine: Tensor, out: Tensor | None) -> Tensor:
     """Return |x + t e^{i theta}| = sqrt((x - t)^2 + 4 x t cos(theta / 2)^2).
 
     Both terms are non-negative, so nothing cancels where the sum is near 0, as it would in
@@ -97,7 +97,8 @@ def _magnitude(x: Tensor, t: Tensor, cosine: Tensor) -> Tensor:
         x: Signal >= 0, (B, RO, PE) float32.
         t: Phasor's length >= 0, like x.
         cosine: Cos(theta / 2), like x; overwritten.
+        out: Where to put the result; None: a new tensor.
 
     """
     overlap = cosine.square_().mul_(t)
-    return (x - t).square_().addcmul_(x, overlap, value=4).sqrt_()
+    return torch.sqrt((x - t).square_().addcmul_(x, overlap, value=4), out=out)

@@ -306,9 +306,9 @@ class _Unfold(Operator):
         filled = pad(lines, comb.beside) if any(comb.beside) else lines
         parts = filled[..., _on(comb.places, lines)]
         overlap: Tensor = torch.fft.ifft(parts, norm="ortho")  # (B, coil, RO, m, size / L)
-        rows = zip(overlap.split(_ROWS, dim=2), maps.split(_ROWS, dim=2), strict=True)
-        solved = [self._solution(*some, comb) for some in rows]
-        image = torch.cat(solved, dim=1) * magnitude(maps)
+        blocks = [slice(first, first + _ROWS) for first in range(0, lines.shape[RO], _ROWS)]
+        solved = [self._solution(overlap[:, :, at], maps[:, :, at], comb) for at in blocks]
+        image: Tensor = torch.cat(solved, dim=1) * magnitude(maps)
         image = torch.fft.fftshift(image, dim=PE)
         if not any(comb.beside):
             return image
@@ -326,7 +326,8 @@ class _Unfold(Operator):
         overlap, maps = overlap.to(torch.complex128), maps.to(torch.complex128)
         groups = _by_group(maps, comb)
         solved = _solved(_normal(groups, comb, self.tikhonov), _adjoint(overlap, groups, comb))
-        return torch.stack(solved, dim=-2).flatten(-2).to(kind)
+        rho: Tensor = torch.stack(solved, dim=-2).flatten(-2).to(kind)
+        return rho
 
 
 def _by_group(x: Tensor, comb: Comb) -> Tensor:

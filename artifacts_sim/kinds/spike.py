@@ -122,11 +122,11 @@ class _Spikes(Operator):
         weights = np.concatenate([weights, np.conj(weights)], axis=1, dtype=np.complex128) / 2
         return np.concatenate([places, -places], axis=1), weights
 
-    def render(self, signal: Signal) -> Tensor:
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
         """On an image, waves are added without any FFT."""
         x = signal.plain()
         if x is None or not signal.all_measured:
-            return super().render(signal)
+            return super().render(signal, out)
         ro, pe = (_phasor(self.places[:, :, axis], n) for axis, n in enumerate(x.shape[1:]))
         ro *= np.exp(1j * self.phase_rad.T)[..., None]
         rows = _on_device([ro.real, -ro.imag, ro.imag, ro.real], x)[..., None]
@@ -135,9 +135,9 @@ class _Spikes(Operator):
         for_re, for_im = rows.chunk(2)
         re = _products(for_re, columns).add_(x)
         if self.two_sided:
-            return re.abs_()
+            return torch.abs(re, out=out)
         im = _products(for_im, columns)
-        return re.square_().addcmul_(im, im).sqrt_()
+        return torch.sqrt(re.square_().addcmul_(im, im), out=out)
 
 
 def _nearest(

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.operators import PixelOperator, Stage
+from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
@@ -64,10 +64,10 @@ class TissueContrast(Artifact):
 
 
 @dataclass(frozen=True, eq=False)
-class _Gain(PixelOperator):
+class _Gain(DirectPixelOperator):
     log_gain: Tensor  # (B, nodes)
 
-    def on_planes(self, planes: Tensor, signal: Signal) -> Tensor:
+    def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         log2_gain = pad(self.log_gain * math.log2(math.e), (1, 0)).to(planes)
         pieces = self.log_gain.shape[1]
         per_piece = bright(signal.scene.shown)[:, None, None] / pieces
@@ -75,4 +75,4 @@ class _Gain(PixelOperator):
         eased = u * u * (3 - 2 * u)
         begin, rise = picked(log2_gain[:, :-1], number), picked(log2_gain.diff(dim=1), number)
         gain = by_slice(torch.exp2, torch.addcmul(begin, rise, eased))
-        return gain[:, None] * planes
+        return torch.mul(gain[:, None], planes, out=out)

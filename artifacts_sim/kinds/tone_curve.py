@@ -63,12 +63,13 @@ class _Curve(DisplayOperator):
 
     log_slope: Tensor  # (B, nodes)
 
-    def on_magnitude(self, x: Tensor, signal: Signal) -> Tensor:
+    def on_magnitude(self, x: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         top = above_zero(signal.scene.peak)[:, None]
         begin, scale, step = (one.to(x) for one in self._pieces())
         number, u = piece(x / (top / (_NODES - 1))[..., None], _NODES)
         grown = by_slice(torch.expm1, picked(step, number) * u)
-        return torch.addcmul(picked(begin * top, number), picked(scale * top, number), grown)
+        base, slope = picked(begin * top, number), picked(scale * top, number)
+        return torch.addcmul(base, slope, grown, out=out)
 
     def _pieces(self) -> tuple[Tensor, Tensor, Tensor]:
         """What f is at the beginning of each piece, e^a / d, and d: (B, nodes) each."""

@@ -95,12 +95,12 @@ class _Rows(Operator):
         added = to_kspace(rows, RO) * samples[:, :, None]
         return signal.with_kspace(signal.kspace() + added[:, None])
 
-    def render(self, signal: Signal) -> Tensor:
+    def render(self, signal: Signal, out: Tensor | None = None) -> Tensor:
         """In an image, no other row is looked at."""
         x = signal.single()
         if x is None or signal.samples is not None:
-            return super().render(signal)
-        y = x.abs() if x.is_complex() else x.clone()
+            return super().render(signal, out)
+        y = torch.abs(x, out=out)
         at = self._at(y)
         y[at] = (x[at] + to_image(self._noise(signal), PE)).abs()
         return y
