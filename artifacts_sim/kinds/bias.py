@@ -13,13 +13,11 @@ from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
-from artifacts_sim.kinds.foreground import background
+from artifacts_sim.kinds.foreground import extremes, sparse
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
 _POWERS = tuple((a, b) for a in range(4) for b in range(4) if 1 <= a + b <= 3)
-_FAR = 64.0  # beyond any value of the polynomial
-_SAMPLES_PER_AXIS = 160  # p is smooth
 _LEAST_RANGE = 1e-6  # of a one-pixel foreground
 
 
@@ -65,7 +63,7 @@ class _Gain(DirectPixelOperator):
 
     def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         rows, powers = self._rows(planes), _powers(planes.shape[3]).to(planes)
-        low, high = _foreground_range(signal.scene.shown, rows, powers, signal.frame.cut)
+        low, high = self._range(signal, rows, powers)
         log2_range = (self.log_range * math.log2(math.e)).to(planes)[:, None, None]
         slope = log2_range / (high - low).clamp_min(_LEAST_RANGE)
         rows = rows * slope
@@ -76,6 +74,17 @@ class _Gain(DirectPixelOperator):
         else:
             gain = _exp2_within(log2_gain, end)
         return torch.mul(gain[:, None], planes, out=out)
+
+    def _range(self, signal: Signal, rows: Tensor, powers: Tensor) -> tuple[Tensor, Tensor]:
+        """The least and the greatest p over each slice's foreground: (B, 1, 1) each.
+
+        Every m-th pixel is looked at. As the gain ends at these values, it has the asked range all
+        the same.
+        """
+        shown, (ro, pe) = signal.scene.shown, signal.frame.cut
+        down, across = sparse((shown.shape[1], shown.shape[2]))
+        some = _polynomial(rows[:, :, ro][:, :, down], powers[:, pe][:, across].contiguous())
+        return extremes(some, shown[:, down, across].contiguous())
 
     def _rows(self, planes: Tensor) -> Tensor:
         """Row by row, the coefficients of 1, v, v^2, v^3: (4, B, RO, 1)."""
@@ -112,26 +121,3 @@ def _exp2_within(log2_gain: Tensor, end: Tensor) -> Tensor:
     for block, limit in zip(log2_gain, end.flatten().tolist(), strict=True):
         block.clamp_(-limit, limit).exp2_()
     return log2_gain
-
-
-def _foreground_range(
-    shown: Tensor, rows: Tensor, powers: Tensor, cut: tuple[slice, slice]
-) -> tuple[Tensor, Tensor]:
-    """The least and the greatest p over each slice's foreground: (B, 1, 1) each.
-
-    Every m-th pixel of an axis is looked at, m the least that leaves at most 160 of them. As the
-    gain ends at these values, it has the asked range all the same.
-
-    Args:
-        shown: (B, RO, PE) the clean magnitude.
-        rows: Of `_polynomial`, on the encoded matrix, as the powers are.
-        powers: Of `_polynomial`.
-        cut: Where in it the shown pixels are.
-
-    """
-    down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in shown.shape[1:])
-    beside = background(shown[:, ::down, ::across].contiguous())
-    p = _polynomial(rows[:, :, cut[0]][:, :, ::down], powers[:, cut[1]][:, ::across].contiguous())
-    # Numbers: their sums with p are a third of the cost of a choice.
-    high = p.sub(beside, alpha=_FAR).amax(dim=(1, 2), keepdim=True)
-    return p.add(beside, alpha=_FAR).amin(dim=(1, 2), keepdim=True), high

@@ -74,8 +74,10 @@ def root_sum_of_squares(
     """The root sum of squares of `sensitivities` over the coils: (B, RO, PE)."""
     tables = _interpolations(shown, encoded)
     fields = _fields(turn_rad, arc_rad, coils, shown)
-    power = [_at_pixels(_power(nodes, axis=0), tables) for nodes in fields]
-    return np.sqrt(np.maximum(np.stack(power), 0))
+    power: Array = np.empty((len(turn_rad), *(len(table) for table in tables)))
+    for out, nodes in zip(power, fields, strict=True):
+        out[:] = _at_pixels(_power(nodes, axis=0), tables)
+    return np.sqrt(np.maximum(power, 0, out=power), out=power)
 
 
 def normalised(maps: Maps) -> Maps:

@@ -1,9 +1,13 @@
 """Where the object lies, and places within it, that do not depend on the matrix size."""
 
+import math
+
 import torch
 from torch import Tensor
 
 FRACTION = 0.2
+_SAMPLES_PER_AXIS = 160
+_FAR = 64.0  # beyond any value of a field
 
 
 def foreground(shown: Tensor) -> Tensor:
@@ -23,10 +27,25 @@ def foreground(shown: Tensor) -> Tensor:
     return torch.gt(shown, _threshold(shown), out=torch.empty_like(shown))
 
 
-def background(shown: Tensor) -> Tensor:
-    """Mark with 1 the pixels that are not `foreground`."""
+def sparse(shape: tuple[int, int]) -> tuple[slice, slice]:
+    """Every m-th pixel of each axis, (RO, PE), m the least that leaves at most 160 of them."""
+    down, across = (slice(None, None, math.ceil(size / _SAMPLES_PER_AXIS)) for size in shape)
+    return down, across
+
+
+def extremes(field: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+    """The least and the greatest value of a field over the foreground: (B, 1, 1) each.
+
+    Args:
+        field: (B, RO, PE), between -64 and 64.
+        shown: (B, RO, PE) the clean magnitude.
+
+    """
+    # Sums of numbers are a third of the cost of a choice.
     shown = shown.detach()
-    return torch.le(shown, _threshold(shown), out=torch.empty_like(shown))
+    beside = torch.le(shown, _threshold(shown), out=torch.empty_like(shown))
+    high = field.sub(beside, alpha=_FAR).amax(dim=(1, 2), keepdim=True)
+    return field.add(beside, alpha=_FAR).amin(dim=(1, 2), keepdim=True), high
 
 
 def _threshold(shown: Tensor) -> Tensor:
