@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-import artifacts_sim
 from sweep.api.preflight import used_artifacts
+from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
 from sweep.core.text import clock
@@ -114,11 +114,11 @@ def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, tup
         return config, (remark,) if remark else ()
     plan = plan_of(config.data, config.stress)
     chosen = chosen_for(store, plan)
-    known = cached_levels(store, plan, missing)
+    known = cached_levels(store, plan, missing, config.stress.options)
     knobs = {
         name: tuple(level.knob for level in known[name].levels)
         if name in known
-        else artifacts_sim.get(name).knob.physical
+        else artifact_of(name, config.stress.options).knob.physical
         for name in missing
     }
     new = [name for name in missing if name not in known]

@@ -8,6 +8,7 @@ from typing import Any
 
 import artifacts_sim
 from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
+from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of
 from sweep.config.settings import AUTO, AugmentSettings, LevelKnobs, StressSettings
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
@@ -21,12 +22,14 @@ def shift_of(settings: StressSettings, cell: Cell) -> Shift:
         cell: The clean images, or an artifact at a level that it reaches.
 
     Raises:
-        UserError: A grid that is not there, or that does not have the artifact.
+        UserError: Options that its artifact refuses; a grid that is not there, or that does not
+            have the artifact with its options.
 
     """
     if cell == CLEAN:
         return Shift.clean()
-    return Shift.of(cell.artifact, knob=knob_of(settings, cell.artifact, cell.level))
+    art = artifact_of(cell.artifact, settings.options)
+    return Shift.of(art, knob=knob_of(settings, cell.artifact, cell.level))
 
 
 def augmentation(settings: StressSettings, augment: AugmentSettings) -> Shift:
@@ -63,7 +66,7 @@ def knob_of(settings: StressSettings, artifact: str, level: int) -> float | None
     """The knob value of a level; None where the artifact does not reach it.
 
     Raises:
-        UserError: A grid that is not there, or that does not have the artifact.
+        UserError: A grid that is not there, or that does not have the artifact with its options.
 
     """
     return knobs_of(settings, artifact)[level - 1]
@@ -78,25 +81,65 @@ def knobs_of(settings: StressSettings, artifact: str) -> LevelKnobs:
     """
     if artifact in settings.knobs:
         return tuple(settings.knobs[artifact])
-    return grid_knobs(settings.grid, artifact)
+    return grid_knobs(settings.grid, artifact, settings.options)
 
 
-def grid_knobs(grid: str, artifact: str) -> LevelKnobs:
+def grid_knobs(grid: str, artifact: str, options: Options = NO_OPTIONS) -> LevelKnobs:
     """The knob values of all levels in a grid.
+
+    Levels of a calibrated grid are those of an artifact with the options that it was calibrated
+    with, by default those that it has by itself; those of the grid ``physical`` are of the scale.
 
     Args:
         grid: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``; what ``auto``
             means is known of a sweep that was begun, and stands in its settings.
-        artifact: The name of the artifact.
+        artifact: The name of the artifact, or of a variant.
+        options: The options of artifacts, by name.
 
     Raises:
-        UserError: A grid that is not there, or that does not have the artifact.
+        UserError: A grid that is not there, or that does not have the artifact with its options.
 
     """
+    levels = _grid(grid)
     try:
-        return _grid(grid).knobs_of(artifact)
+        art = artifact_of(artifact, options)
+        if grid == "physical":
+            return levels.knobs_of(art.name)
+        rows = [row for row in levels.knobs if base_of(row) == art.name]
+        own = grid_options(grid)
+        found = next(
+            (row for row in rows if artifact_of(row, {row: {}, **own}, f"{grid}: ") == art), None
+        )
+        if found is None and rows:
+            raise UserError(
+                f"the {grid} levels of {art.name} were found with other options, and mean nothing "
+                "with these",
+                f"{_written(artifact, options.get(artifact, {}))} with levels of "
+                f"{', '.join(_written(row, own.get(row, {})) for row in rows)}",
+                "take the grid auto or physical, or calibrate a file with these options",
+            )
+        return levels.knobs_of(found or artifact)
     except ArtifactError as error:
         raise UserError(*error.args) from None
+
+
+def _written(artifact: str, options: Mapping[str, Any]) -> str:
+    """An artifact with its options, for messages."""
+    named = ", ".join(f"{name}: {value}" for name, value in options.items())
+    return f"{artifact} ({named or 'default options'})"
+
+
+def grid_options(grid: str) -> Options:
+    """The options that the artifacts of a grid were calibrated with, where they are not default.
+
+    Raises:
+        UserError: A grid that is not there.
+
+    """
+    if grid in (*GRIDS, AUTO):
+        return NO_OPTIONS
+    rows = _read(grid)["artifacts"].items()
+    return {name: row["options"] for name, row in rows if row.get("options")}
 
 
 def bound_knobs(settings: StressSettings, artifacts: Iterable[str]) -> dict[str, LevelKnobs]:

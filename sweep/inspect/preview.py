@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import artifacts_sim
 from artifacts_sim.levels import LEVELS
-from sweep.config.levels import in_grid
+from sweep.config.artifacts import NO_OPTIONS, Options, listed, require_used
+from sweep.config.levels import grid_options, in_grid
 from sweep.core.errors import require_known
 from sweep.inspect.choosing import white_of
 from sweep.inspect.layout import (
@@ -24,6 +24,7 @@ from sweep.inspect.layout import (
     text_strip,
 )
 from sweep.inspect.panels import ArtifactRow, DamagedPanel, find_slice, row_of
+from sweep.learn.inputs import names_of
 from sweep.store import Store
 
 # Lengths in pixels of the sheet.
@@ -40,6 +41,7 @@ def preview_store(
     levels: Sequence[int] = LEVELS,
     grid: str = "calibrated",
     seed: int = 0,
+    options: Options = NO_OPTIONS,
 ) -> str:
     """Draw one slice under artifacts (rows) and levels (columns, after the clean slice).
 
@@ -47,29 +49,33 @@ def preview_store(
         path: The store.
         out: The PNG file; replaced, atomically, if it exists.
         key: The key of the slice; None: one drawn by the seed.
-        artifacts: Names of artifacts or families; None: all that the grid has.
+        artifacts: Names of artifacts, of variants or of families; None: all that the grid has.
         levels: The levels, 1 to 5.
         grid: What a level means: ``calibrated``, ``physical``, or a file: ``levels.json`` of a
             sweep's folder, or of ``mrisweep calibrate``.
         seed: Key of the artifacts' draws.
+        options: Options of artifacts, by name; else those that a file of levels was found with.
 
     Returns:
         The key of the slice.
 
     Raises:
         UserError: No store, no such slice, an empty one or one that an artifact does not accept,
-            an unknown artifact, level or grid, or an ``out`` that is no PNG.
+            an unknown artifact, option, level or grid, levels of other options, or an ``out``
+            that is no PNG.
 
     """
-    names = list(dict.fromkeys(artifacts_sim.expand(artifacts or in_grid(grid))))
-    require_known("--artifacts", names, artifacts_sim.names())
+    known = {**grid_options(grid), **options}
+    names = listed(artifacts or (*in_grid(grid), *options), known, "--artifacts")
+    require_used("--options", options, names)
     require_known("--levels", [str(level) for level in levels], [str(level) for level in LEVELS])
     require_png("--out", out)
     store = Store.open(path)
     number = find_slice(store, key, seed)
     clean, key = store.read([number])[0], str(store.keys[number])
     geometry = store.geometry(number)
-    rows = [row_of(name, clean, key, levels, grid, seed, geometry) for name in names]
+    called = names_of(store, np.array([number]), scan_draws=True)
+    rows = [row_of(name, clean, called, levels, grid, seed, geometry, known) for name in names]
     white = white_of(clean)
     origin = f"slice {key} of {store.path.name}, {grid} levels, seed {seed}"
     title = f"{origin}, grey window 0 to {white:.4g}"

@@ -10,10 +10,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageDraw
 
 import artifacts_sim
+from artifacts_sim import Names
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from sweep.cli import main
 from sweep.inspect.panels import find_slice, row_of
 from sweep.inspect.preview import preview_store, strips
+from sweep.learn.inputs import names_of
 from sweep.store import Store, write_store
 from sweep.store.slices import Slice
 
@@ -46,9 +48,12 @@ def test_panels_are_the_slice_pixel_for_pixel_in_the_window_of_the_clean_one(
     key = "p3/s2"
     assert main(written(store, out, "--slice", key, "--artifacts", "bias", "--levels", "1")) == 0
     drawn = grey(out)
-    clean = store.images[store.keys.tolist().index(key)]
+    row = store.keys.tolist().index(key)
+    clean = store.images[row]
     white = np.quantile(clean, 0.995)
-    for panel in row_of("bias", np.array(clean), key, [1], "calibrated", 0).panels:
+    for panel in row_of(
+        "bias", np.array(clean), names_of(store, [row], True), [1], "calibrated", 0
+    ).panels:
         shown = np.floor(np.clip(panel.image / white, 0, 1) * 255.999)
         assert contains(drawn, shown.repeat(9, axis=0).repeat(9, axis=1))
 
@@ -58,7 +63,7 @@ def test_a_panel_says_its_knob_and_its_ssim(store: Store) -> None:
     art = artifacts_sim.get("motion")
     params = art.sample(level=2, keys=["k"], seed=4, grid="physical")
     y = art.apply(clean, params)
-    panel = row_of("motion", clean[0].numpy(), "k", [2], "physical", 4).panels[1]
+    panel = row_of("motion", clean[0].numpy(), Names(["k"]), [2], "physical", 4).panels[1]
     assert panel.value.startswith(f"{params.knob:.3g}")
     assert panel.ssim == f"SSIM {float(mean_ssim(clean, y, foreground(clean))):.2f}"
     np.testing.assert_array_equal(panel.image, y[0])
@@ -71,7 +76,7 @@ def test_a_level_out_of_reach_has_an_empty_panel_that_says_so(
     artifacts = {"rician": {"values": [0.02, 0.04, 0.06, None, None]}}
     record = {"format": "mrisweep-levels", "version": 1, "artifacts": artifacts}
     grid.write_text(json.dumps(record))
-    row = row_of("rician", np.array(store.images[0]), "k", [1, 3, 4, 5], str(grid), 0)
+    row = row_of("rician", np.array(store.images[0]), Names(["k"]), [1, 3, 4, 5], str(grid), 0)
     assert [panel.image is None for panel in row.panels] == [False, False, False, True, True]
     words: list[str] = []
     draw = ImageDraw.ImageDraw.text
