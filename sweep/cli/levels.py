@@ -136,5 +136,6 @@ def _do_preview(options: argparse.Namespace) -> None:
         grid=options.grid,
         seed=options.seed,
         options=given_options(options.options),
+        say=say,
     )
     print(f"{options.out}: slice {key!r}")

@@ -8,10 +8,12 @@ from typing import Any
 
 import artifacts_sim
 from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
+from artifacts_sim.calibration.ssim import MEASURES
 from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of
 from sweep.config.settings import AUTO, AugmentSettings, LevelKnobs, StressSettings
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
+from sweep.core.text import size_text
 
 
 def shift_of(settings: StressSettings, cell: Cell) -> Shift:
@@ -116,7 +118,7 @@ def grid_knobs(grid: str, artifact: str, options: Options = NO_OPTIONS) -> Level
                 "with these",
                 f"{_written(artifact, options.get(artifact, {}))} with levels of "
                 f"{', '.join(_written(row, own.get(row, {})) for row in rows)}",
-                "take the grid auto or physical, or calibrate a file with these options",
+                "take the grid physical (auto in a sweep), or calibrate a file with these options",
             )
         return levels.knobs_of(found or artifact)
     except ArtifactError as error:
@@ -192,8 +194,14 @@ def require_some_reached(
         )
 
 
-def unreached(settings: StressSettings) -> tuple[str, ...]:
+def unreached(
+    settings: StressSettings, asked: StressSettings | AugmentSettings | None = None
+) -> tuple[str, ...]:
     """The cells that were asked for and are left out, such as ``zipper 5``.
+
+    Args:
+        settings: What a level means.
+        asked: Who asks for artifacts at levels; None: the stress test.
 
     Raises:
         UserError: See ``knob_of``.
@@ -201,8 +209,8 @@ def unreached(settings: StressSettings) -> tuple[str, ...]:
     """
     return tuple(
         f"{artifact} {level}"
-        for artifact in settings.artifacts
-        for level in settings.levels
+        for artifact in (asked or settings).artifacts
+        for level in (asked or settings).levels
         if knob_of(settings, artifact, level) is None
     )
 
@@ -223,9 +231,35 @@ def grid_record(grid: str) -> Mapping[str, Any]:
     """
     if grid in ("physical", AUTO):
         return {}
-    record = artifacts_sim.levels.calibrated_record() if grid in GRIDS else _read(grid)
-    reference = record.get("reference")
+    reference = _record(grid).get("reference")
     return reference if isinstance(reference, dict) else {}
+
+
+def grid_meaning(grid: str) -> str:
+    """What the levels of a grid are, in words, for people.
+
+    Raises:
+        UserError: A grid that is not there.
+
+    """
+    if grid == "physical":
+        return "physical levels: round values of each artifact's own scale, at no fixed similarity"
+    record = _record(grid)
+    where = {text: name for name, text in MEASURES.items()}.get(record.get("measure", ""))
+    reference = record.get("reference", {})
+    if where is None or not {"height", "width"} <= set(reference):
+        return f"{grid} levels, which do not say what they were found on"
+    size = size_text((reference["height"], reference["width"]))
+    targets = ", ".join(f"{target:g}" for target in record["targets"])
+    over = {"foreground": "over the foreground", "whole": "over the whole image"}[where]
+    return (
+        f"{grid} levels: mean SSIM {over} of {targets} on {reference.get('signal', 'images')} of "
+        f"{size} pixels"
+    )
+
+
+def _record(grid: str) -> dict[str, Any]:
+    return artifacts_sim.levels.calibrated_record() if grid in GRIDS else _read(grid)
 
 
 def _grid(name: str) -> Grid:
@@ -250,10 +284,10 @@ def _read(name: str) -> dict[str, Any]:
         Grid.from_record(record, name)
     except FileNotFoundError:
         raise UserError(
-            "there is no such grid of levels",
-            f"{name!r}",
-            f"take {', '.join(map(repr, (AUTO, *GRIDS)))}, or a file that `mrisweep calibrate` "
-            "wrote",
+            "the levels are neither those of a grid that is known nor a file that is there",
+            f"{name!r}, looked for in {Path.cwd()}",
+            f"take {', '.join((AUTO, *GRIDS))}, or the path of a file that `mrisweep calibrate` or "
+            "a sweep wrote (its levels.json)",
         ) from None
     except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
         raise UserError(

@@ -1,7 +1,7 @@
 """The sheet that shows what artifacts and levels look like, pixel for pixel."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from PIL import Image
 
 from artifacts_sim.levels import LEVELS
 from sweep.config.artifacts import NO_OPTIONS, Options, listed, require_used
-from sweep.config.levels import grid_options, in_grid
+from sweep.config.levels import grid_meaning, grid_options, in_grid
 from sweep.core.errors import require_known
 from sweep.inspect.choosing import white_of
 from sweep.inspect.layout import (
@@ -25,6 +25,7 @@ from sweep.inspect.layout import (
 )
 from sweep.inspect.panels import ArtifactRow, DamagedPanel, find_slice, row_of
 from sweep.learn.inputs import names_of
+from sweep.learn.levels import unlike_reference
 from sweep.store import Store
 
 # Lengths in pixels of the sheet.
@@ -42,6 +43,7 @@ def preview_store(
     grid: str = "calibrated",
     seed: int = 0,
     options: Options = NO_OPTIONS,
+    say: Callable[[str], None] = lambda text: None,
 ) -> str:
     """Draw one slice under artifacts (rows) and levels (columns, after the clean slice).
 
@@ -55,6 +57,7 @@ def preview_store(
             sweep's folder, or of ``mrisweep calibrate``.
         seed: Key of the artifacts' draws.
         options: Options of artifacts, by name; else those that a file of levels was found with.
+        say: Told what the levels mean, and whether that is so on this store.
 
     Returns:
         The key of the slice.
@@ -77,9 +80,13 @@ def preview_store(
     called = names_of(store, np.array([number]), scan_draws=True)
     rows = [row_of(name, clean, called, levels, grid, seed, geometry, known) for name in names]
     white = white_of(clean)
-    origin = f"slice {key} of {store.path.name}, {grid} levels, seed {seed}"
-    title = f"{origin}, grey window 0 to {white:.4g}"
-    save(strips(rows, ["clean", *(f"level {level}" for level in levels)], title, white), out)
+    title = f"slice {key} of {store.path.name}, seed {seed}, grey window 0 to {white:.4g}"
+    meaning, remark = grid_meaning(grid), unlike_reference(grid, "images", store)
+    headings = ["clean", *(f"level {level}" for level in levels)]
+    save(strips(rows, headings, f"{title}\n{meaning}", white), out)
+    say(meaning)
+    if remark:
+        say(f"levels: {remark}")
     return key
 
 
@@ -91,7 +98,7 @@ def strips(
     Args:
         rows: The rows, with as many panels each as there are headings.
         headings: The headings of the columns.
-        title: The title of the sheet.
+        title: The title of the sheet, of one line or several.
         white: The intensity at the upper end of the grey window, which starts at 0.
 
     """
@@ -99,7 +106,8 @@ def strips(
     assert first is not None  # the clean slice
     height, width = first.shape
     cells = Cells.enlarged(len(headings), (height, width), PANEL, NAMES)
-    yield text_strip(title, TEXT, grey=DIM, width=cells.sheet_width)
+    for line in title.splitlines():
+        yield text_strip(line, TEXT, grey=DIM, width=cells.sheet_width)
     yield text_strip("", TEXT, width=cells.sheet_width)
     yield head_strip(headings, cells)
     for row in rows:

@@ -29,7 +29,7 @@ from artifacts_sim.calibration.calibrate import Calibration, calibrate, record
 from artifacts_sim.levels import RECORD_FORMAT
 from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of
 from sweep.config.levels import grid_record, uncalibrated
-from sweep.config.settings import DataSettings, LevelKnobs, StressSettings
+from sweep.config.settings import DataSettings, LevelKnobs, Signal, StressSettings
 from sweep.core.errors import UserError, within
 from sweep.core.files import cache_folder, write_text
 from sweep.core.text import size_text
@@ -62,11 +62,19 @@ class Levels:
             one.artifact: tuple(level.knob for level in one.levels) for one in self.calibrations
         }
 
-    def remarks(self, asked: Sequence[int]) -> Iterator[str]:
-        """A sentence for each level asked for that is missing, or is not so on other patients."""
+    def remarks(
+        self, asked: Sequence[int], artifacts: Sequence[str] | None = None
+    ) -> Iterator[str]:
+        """A sentence for each level asked for that is missing, or is not so on other patients.
+
+        Args:
+            asked: The levels.
+            artifacts: Of these; None: of all.
+
+        """
         for one in self.calibrations:
             for number, level in enumerate(one.levels, start=1):
-                if number not in asked:
+                if number not in asked or (artifacts is not None and one.artifact not in artifacts):
                     continue
                 named = f"{one.artifact}: level {number} (SSIM {level.target:g})"
                 if level.missing:
@@ -370,18 +378,29 @@ def foreign_grid(stress: StressSettings, data: DataSettings, store: Store) -> st
         UserError: A grid that is not there.
 
     """
-    reference = grid_record(stress.grid)
-    fixed = set(stress.artifacts) <= set(stress.knobs)
-    if fixed or not {"height", "width"} <= set(reference):
+    if set(stress.artifacts) <= set(stress.knobs):
+        return ""
+    remark = unlike_reference(stress.grid, data.signal, store)
+    return remark and f"{remark}: stress.grid: auto finds those of these slices"
+
+
+def unlike_reference(grid: str, signal: Signal, store: Store) -> str:
+    """Say that a grid was calibrated on images unlike those of a store; empty where it was not.
+
+    Raises:
+        UserError: A grid that is not there.
+
+    """
+    reference = grid_record(grid)
+    if not {"height", "width"} <= set(reference):
         return ""
     meant = (reference["height"], reference["width"])
     shape = store.images.shape[1:]
     alike = np.allclose(meant, shape, rtol=SAME_SIZE, atol=0)
-    signal = reference.get("signal", "images")
-    if alike and signal == data.signal:
+    theirs = reference.get("signal", "images")
+    if alike and theirs == signal:
         return ""
     return (
-        f"the {stress.grid} levels are for {signal} of {size_text(meant)} pixels, and these are "
-        f"{data.signal} of {size_text(shape)}, on which they reach another similarity: "
-        "stress.grid: auto finds those of these slices"
+        f"the {grid} levels are for {theirs} of {size_text(meant)} pixels, and these are "
+        f"{signal} of {size_text(shape)}, on which they reach another similarity"
     )

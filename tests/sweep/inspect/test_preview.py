@@ -143,6 +143,35 @@ def test_every_artifact_has_a_row_by_default(store: Store, tmp_path: Path) -> No
     assert every == families == one + (len(artifacts_sim.names()) - 1) * (two - one)
 
 
+def test_it_says_what_the_levels_mean_and_where(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = ("--artifacts", "bias", "--levels", "1")
+    assert main(written(store, tmp_path / "sheet.png", *one)) == 0
+    said = capsys.readouterr().err
+    assert "calibrated levels: mean SSIM over the foreground of 0.95, 0.9, 0.8, 0.7, 0.6" in said
+    assert "are for images of 256 x 256 pixels, and these are images of 24 x 24" in said
+    assert main(written(store, tmp_path / "sheet.png", *one, "--grid", "physical")) == 0
+    assert "round values of each artifact's own scale" in capsys.readouterr().err
+
+
+def test_levels_of_a_file_are_drawn_with_the_options_that_they_were_found_with(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    levels, sheets = tmp_path / "levels.json", [tmp_path / "a.png", tmp_path / "b.png"]
+    asked = ("--artifacts", "spike-two", "--options", "spike-two.two_sided=true")
+    small = ("--split", "1", "2", "--slices", "4", "--held-out", "2")
+    assert main(["calibrate", str(store.path), *small, *asked, "--out", str(levels)]) == 0
+    grid = ("--grid", str(levels), "--levels", "1")
+    assert main(written(store, sheets[0], *grid)) == 0
+    assert main(written(store, sheets[1], *grid, *asked)) == 0
+    assert sheets[0].read_bytes() == sheets[1].read_bytes()
+    capsys.readouterr()
+    other = ("--artifacts", "spike", "--options", "spike.spikes=3")
+    assert main(written(store, sheets[1], *grid, *other)) == 2
+    assert "levels of spike were found with other options" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
