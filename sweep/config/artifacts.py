@@ -6,6 +6,7 @@ before a dash, and a word of the user's. Nowhere else in ``sweep`` is an artifac
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -51,10 +52,20 @@ def artifact_of(name: str, options: Options = NO_OPTIONS, where: str = IN_A_SWEE
         plain = all(isinstance(item, bool | int | float | str) for item in items)
         rule = "a number, a text, true or false, or a list of them"
         require(plain, f"{where}{name}.{option}", rule, value)
+    defaults = artifacts_sim.get(base).options
+    own = {key: _as_number(value, defaults.get(key)) for key, value in options[name].items()}
     try:
-        return artifacts_sim.get(base, **options[name])
+        return artifacts_sim.get(base, **own)
     except ArtifactError as error:
         raise within(f"{where}{name}", error) from None
+
+
+def _as_number(value: Any, default: Any) -> Any:
+    """YAML reads 1e-4 as a text; where a number is due, it is one all the same."""
+    if isinstance(default, float) and isinstance(value, str):
+        with suppress(ValueError):
+            return float(value)
+    return value
 
 
 def base_of(name: str) -> str:
