@@ -74,9 +74,8 @@ def bind(
     Args:
         config: The sweep as configured.
         store: Its data.
-        say: Told how far a calibration is, which levels are missing (of the stress test or of the
-            augmentation), and of a grid that is for
-            other images.
+        say: Told how far a calibration is, which levels of the stress test or of the augmentation
+            are missing, and of a grid that is for other images.
 
     Raises:
         UserError: An artifact reaches none of its levels, the settings do not say what a level

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -195,16 +196,19 @@ def _refuse_other_stress(folder: SweepFolder, stress: StressSettings) -> None:
     """Trials are comparable where every cell shows the same pixels; a checkpoint says which."""
     trials = [trial.trial for trial in folder.trials()]
     files = [path for one in trials for path in sorted(folder.checkpoints(one).glob("epoch-*.pt"))]
-    if not files:
+    for path in files:
+        with suppress(UserError):  # of a damaged one, whose trial says so
+            earlier = CheckpointInfo.read(path).config.stress
+            break
+    else:
         return
-    earlier = CheckpointInfo.read(files[0]).config.stress
     now, then = _shown(stress), _shown(earlier)
     differ = [cell for cell in {**then, **now} if now.get(cell) != then.get(cell)]
     if differ or stress.seed != earlier.seed:
         named = ", ".join(f"{cell.artifact} {cell.level}" for cell in differ[:SHOWN])
         raise UserError(
             "the stress test is not the one that the sweep's trials were scored by",
-            f"another {named or 'stress.seed'} in {folder.path / 'sweep.yaml'} than in {files[0]}",
+            f"another {named or 'stress.seed'} in {folder.path / 'sweep.yaml'} than in {path}",
             "put the settings of the stress test back, or start a new sweep",
         )
 

@@ -69,7 +69,7 @@ def preview_store(
 
     """
     known = {**grid_options(grid), **options}
-    names = listed(artifacts or (*in_grid(grid), *options), known, "--artifacts")
+    names = listed(artifacts or in_grid(grid), known, "--artifacts")
     require_used("--options", options, names)
     require_known("--levels", [str(level) for level in levels], [str(level) for level in LEVELS])
     require_png("--out", out)
