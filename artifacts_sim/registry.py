@@ -119,7 +119,7 @@ def _loaded(point: EntryPoint) -> Artifact:
     return artifact
 
 
-def get(name: str, **options: Any) -> Artifact:
+def get(name: str, /, **options: Any) -> Artifact:
     """Return the artifact of this name; by default, of its default kind.
 
     Args:

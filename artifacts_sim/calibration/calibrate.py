@@ -5,7 +5,7 @@ the chosen measure does not look at.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +63,7 @@ class Calibration:
         knob: The name of its knob.
         levels: One for each of `TARGETS`.
         evaluations: How many knob values were measured to find them.
+        options: Those of its options that are not default, as JSON has them.
 
     """
 
@@ -70,11 +71,16 @@ class Calibration:
     knob: str
     levels: tuple[Level, ...]
     evaluations: int
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Write as names and numbers of four digits, null where a level is missing."""
+        """Write as names and numbers of four digits, null where a level is missing.
+
+        Options are written where there are any that are not default.
+        """
         return {
             "knob": self.knob,
+            **({"options": dict(self.options)} if self.options else {}),
             "values": [level.knob for level in self.levels],
             "interval": [_rounded_pair(level.interval) for level in self.levels],
             "ssim": [_rounded(level.ssim) for level in self.levels],
@@ -103,7 +109,8 @@ class Calibration:
                 TARGETS, *columns, written["missing"], strict=True
             )
         )
-        return cls(artifact, written["knob"], levels, written["evaluations"])
+        options = dict(written.get("options", {}))
+        return cls(artifact, written["knob"], levels, written["evaluations"], options)
 
 
 def calibrate(
@@ -163,7 +170,16 @@ def calibrate(
                 psnr_db=found.psnr_db,
             )
         )
-    return Calibration(art.name, art.knob.name, tuple(levels), curve.evaluations)
+    return Calibration(
+        art.name, art.knob.name, tuple(levels), curve.evaluations, _changed_options(art)
+    )
+
+
+def _changed_options(art: Artifact) -> dict[str, Any]:
+    """The options that are not default, as JSON has them."""
+    defaults = {one.name: one.default for one in fields(art)}
+    changed = {name: own for name, own in art.options.items() if own != defaults[name]}
+    return {name: list(own) if isinstance(own, tuple) else own for name, own in changed.items()}
 
 
 def other(measure: Measure) -> Measure:

@@ -9,7 +9,8 @@ from typing import Any
 import artifacts_sim
 from artifacts_sim.calibration.calibrate import Calibration, other, record
 from artifacts_sim.calibration.ssim import Measure
-from sweep.core.errors import UserError, require_known
+from sweep.config.artifacts import NO_OPTIONS, Options, listed, require_used
+from sweep.core.errors import UserError
 from sweep.core.files import write_text
 from sweep.core.text import MISSING, ruled_table
 from sweep.learn.levels import calibrate_all, cores, describe
@@ -25,6 +26,7 @@ def calibrate_store(
     artifacts: Sequence[str] | None = None,
     say: Callable[[str], None] = lambda text: None,
     workers: int | None = None,
+    options: Options = NO_OPTIONS,
 ) -> list[Calibration]:
     """Calibrate artifacts on slices of a store, and write the levels.
 
@@ -32,23 +34,24 @@ def calibrate_store(
         path: The path of the store.
         plan: Which slices, and how they are looked at.
         out: New file of levels; it appears complete or not at all.
-        artifacts: Names, or of a family; None: all of them.
+        artifacts: Names, also of variants in ``options``, or of a family; None: all artifacts.
         say: Told of every artifact that is done.
         workers: How many artifacts at a time; None: one for each CPU core.
+        options: The options of artifacts, by name.
 
     Raises:
-        UserError: No store, an unknown split or artifact, too few slices or patients, slices that
-            an artifact does not accept, k-space of a store that keeps none, or an ``out`` that
-            exists.
+        UserError: No store, an unknown split, artifact or option, too few slices or patients,
+            slices that an artifact does not accept, k-space of a store that keeps none, or an
+            ``out`` that exists.
 
     """
-    names = list(dict.fromkeys(artifacts_sim.expand(artifacts or artifacts_sim.names())))
-    require_known("--artifacts", names, artifacts_sim.names())
+    names = listed(artifacts or artifacts_sim.names(), options, "--artifacts")
+    require_used("--options", options, names)
     _refuse_existing(out)
     store = Store.open(path)
     check_signal(store, plan.signal)
     chosen = choose(store, plan)
-    done = calibrate_all(chosen, plan, names, workers or cores(), say)
+    done = calibrate_all(chosen, plan, names, workers or cores(), say, options=options)
     write_text(out, levels_text(record(done, describe(store, plan, chosen), plan.measure)))
     return done
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
-import artifacts_sim
 from sweep.api.preflight import used_artifacts
+from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
 from sweep.core.text import clock
@@ -35,6 +35,8 @@ class Cost:
         slices: Training and validation slices.
         cells: Distributions that an epoch is scored on.
         unreached: Distributions that were asked for and that no severity makes.
+        unaugmented: The same of the augmentation.
+        calibrates: Whether levels are to be calibrated first.
         levels: What is to be said of the levels, a line each.
 
     """
@@ -46,24 +48,31 @@ class Cost:
     slices: tuple[int, int]
     cells: int
     unreached: tuple[str, ...]
+    unaugmented: tuple[str, ...]
+    calibrates: bool
     levels: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For people."""
         train, validation = self.slices
+        before = "start-up and the calibration of levels" if self.calibrates else "start-up"
         return (
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
             f"{self._left_out()}{self._levels()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
-            f"whole sweep  at most about {clock(self.seconds)} on nodes like this one; early "
-            f"stopping makes it shorter"
+            f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
+            f"counting {before}; early stopping makes it shorter"
         )
 
     def _left_out(self) -> str:
-        named = ", ".join(self.unreached)
-        return f"left out     {named}: no knob value has that similarity\n" if named else ""
+        named = {"": self.unreached, "of the augmentation ": self.unaugmented}
+        return "".join(
+            f"left out     {whose}{', '.join(cells)}: no knob value has that similarity\n"
+            for whose, cells in named.items()
+            if cells
+        )
 
     def _levels(self) -> str:
         return "".join(f"levels       {line}\n" for line in self.levels)
@@ -81,7 +90,7 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         UserError: The levels cannot be calibrated, or an artifact reaches none of those asked for.
 
     """
-    config, levels = _with_stand_ins(config, store)
+    config, calibrates, levels = _with_stand_ins(config, store)
     torch.set_num_threads(config.cluster.trial.threads)
     trainer = Trainer(config.trial({}), store)
     train_s = _train_seconds(trainer)
@@ -98,12 +107,14 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
         unreached=unreached(config.stress),
+        unaugmented=unreached(config.stress, config.train.augment),
+        calibrates=calibrates,
         levels=levels,
     )
 
 
-def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, tuple[str, ...]]:
-    """The sweep with a knob value at every level, and what is to be said of them.
+def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, bool, tuple[str, ...]]:
+    """The sweep with a knob value at every level, whether some are new, and what to say of them.
 
     Nothing is calibrated: what is not known from before has its physical levels here, which cost
     as much.
@@ -111,14 +122,14 @@ def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, tup
     remark = foreign_grid(config.stress, config.data, store)
     missing = uncalibrated(config.stress, used_artifacts(config))
     if not missing:
-        return config, (remark,) if remark else ()
+        return config, False, (remark,) if remark else ()
     plan = plan_of(config.data, config.stress)
     chosen = chosen_for(store, plan)
-    known = cached_levels(store, plan, missing)
+    known = cached_levels(store, plan, missing, config.stress.options)
     knobs = {
         name: tuple(level.knob for level in known[name].levels)
         if name in known
-        else artifacts_sim.get(name).knob.physical
+        else artifact_of(name, config.stress.options).knob.physical
         for name in missing
     }
     new = [name for name in missing if name not in known]
@@ -132,7 +143,7 @@ def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, tup
             f"{patients} training patients; some may not be reached"
         )
     stress = dataclasses.replace(config.stress, knobs={**config.stress.knobs, **knobs})
-    return dataclasses.replace(config, stress=stress), tuple(lines)
+    return dataclasses.replace(config, stress=stress), bool(new), tuple(lines)
 
 
 def _train_seconds(trainer: Trainer) -> float:

@@ -2,16 +2,19 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from artifacts_sim import ArtifactError
+from sweep.config.artifacts import IN_A_SWEEP, artifact_of
 from sweep.config.levels import bound_knobs, require_some_reached
 from sweep.config.settings import Split
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.learn.inputs import names_of
 from sweep.learn.levels import Levels, foreign_grid, with_levels
 from sweep.learn.signals import check_signal
 from sweep.results.trackers import check_trackers
@@ -23,7 +26,8 @@ def open_data(config: SweepConfig) -> Store:
 
     Raises:
         UserError: Store missing or of another fingerprint, k-space asked for and not kept, split
-            missing, patient in two splits, label with one class in training or validation.
+            missing, patient in two splits, label with one class in training or validation,
+            options of an artifact that need what the store does not say.
 
     """
     data = config.data
@@ -42,6 +46,7 @@ def open_data(config: SweepConfig) -> Store:
     _refuse_shared_patients(store, used)
     for role in ("train", "validation"):
         _refuse_one_class(store, role, roles[role])
+    _refuse_undrawable(config, store)
     return store
 
 
@@ -69,8 +74,8 @@ def bind(
     Args:
         config: The sweep as configured.
         store: Its data.
-        say: Told how far a calibration is, which levels are missing, and of a grid that is for
-            other images.
+        say: Told how far a calibration is, which levels of the stress test or of the augmentation
+            are missing, and of a grid that is for other images.
 
     Raises:
         UserError: An artifact reaches none of its levels, the settings do not say what a level
@@ -82,12 +87,33 @@ def bind(
     if remark := foreign_grid(config.stress, config.data, store):
         say(f"levels: {remark}")
     stress, levels = with_levels(config.stress, config.data, used, store, say)
-    for remark in levels.remarks(stress.levels) if levels else ():
+    both = (stress, config.train.augment)
+    remarks = [levels.remarks(asked.levels, asked.artifacts) for asked in both] if levels else []
+    for remark in dict.fromkeys(chain.from_iterable(remarks)):
         say(f"levels: {remark}")
-    for asked in (stress, config.train.augment):
+    for asked in both:
         require_some_reached(stress, asked.artifacts, asked.levels)
     stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
     return Bound(dataclasses.replace(config, data=data, stress=stress), levels)
+
+
+def _refuse_undrawable(config: SweepConfig, store: Store) -> None:
+    """Some options need the place of a slice in its scan, which not every store knows."""
+    options, data = config.stress.options, config.data
+    rows = store.indices((*data.train, *data.validation))
+    least = names_of(store, rows[[store.numbers[rows].argmin()]], data.scan_draws)
+    for name in dict.fromkeys(used_artifacts(config)):
+        if name not in options:
+            continue
+        art = artifact_of(name, options)
+        try:
+            art.sample(knob=art.knob.physical[0], seed=0, **dataclasses.asdict(least))
+        except ArtifactError as error:
+            raise UserError(
+                f"{IN_A_SWEEP}{name}: {error.args[0]}",
+                f"{dict(options[name])} for {store.path}, data.scan_draws: {data.scan_draws}",
+                "take other options, or a store whose source numbers the slices of a scan",
+            ) from None
 
 
 def used_artifacts(config: SweepConfig) -> tuple[str, ...]:

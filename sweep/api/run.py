@@ -3,16 +3,23 @@
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.preflight import bind, open_data
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
+from sweep.config.levels import shift_of
+from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
-from sweep.core.records import EpochRecord, TrialRecord
+from sweep.core.records import Cell, EpochRecord, TrialRecord
+from sweep.core.text import SHOWN
+from sweep.learn.checkpoints import CheckpointInfo
+from sweep.learn.stress import cells_of
 from sweep.results.callbacks import replay
 from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
@@ -77,7 +84,8 @@ def resume(path: Path, more: int = 0) -> SweepResult:
         more: Trials to add to those it was to have.
 
     Raises:
-        UserError: Not a sweep's folder, another process at work on it, or as in ``run``.
+        UserError: Not a sweep's folder, another process at work on it, a stress test that is not
+            the one that its trials were scored by, or as in ``run``.
         WorkError: No trial came to a result.
         KeyboardInterrupt: See ``run``.
 
@@ -86,6 +94,7 @@ def resume(path: Path, more: int = 0) -> SweepResult:
     with folder.lock():
         config = folder.config()
         open_data(config)
+        _refuse_other_stress(folder, config.stress)
         refuse_small_machine(config.cluster)
         if more:
             search = replace(config.search, trials=config.search.trials + more)
@@ -181,6 +190,32 @@ def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig) -> None:
                 for epoch in folder.epochs(record.trial):
                     trial_log.reported(record.trial, epoch.epoch)
                 trial_log.ended(record.trial, status)
+
+
+def _refuse_other_stress(folder: SweepFolder, stress: StressSettings) -> None:
+    """Trials are comparable where every cell shows the same pixels; a checkpoint says which."""
+    trials = [trial.trial for trial in folder.trials()]
+    files = [path for one in trials for path in sorted(folder.checkpoints(one).glob("epoch-*.pt"))]
+    for path in files:
+        with suppress(UserError):  # of a damaged one, whose trial says so
+            earlier = CheckpointInfo.read(path).config.stress
+            break
+    else:
+        return
+    now, then = _shown(stress), _shown(earlier)
+    differ = [cell for cell in {**then, **now} if now.get(cell) != then.get(cell)]
+    if differ or stress.seed != earlier.seed:
+        named = ", ".join(f"{cell.artifact} {cell.level}" for cell in differ[:SHOWN])
+        raise UserError(
+            "the stress test is not the one that the sweep's trials were scored by",
+            f"another {named or 'stress.seed'} in {folder.path / 'sweep.yaml'} than in {path}",
+            "put the settings of the stress test back, or start a new sweep",
+        )
+
+
+def _shown(stress: StressSettings) -> dict[Cell, Shift]:
+    """What happens to slices, in every cell."""
+    return {cell: shift_of(stress, cell) for cell in cells_of(stress)}
 
 
 def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochRecord]]:

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import artifacts_sim
+from artifacts_sim import Artifact
+from sweep.config.artifacts import (
+    NO_OPTIONS,
+    Options,
+    artifact_of,
+    check_options,
+    known_names,
+    listed,
+    require_used,
+)
 from sweep.config.levels import uncalibrated, unreached
+from sweep.config.settings import StressSettings
 from sweep.core.errors import UserError, require_known
 from sweep.core.records import EpochRecord, missing_as_null, null_if_missing
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
@@ -25,26 +36,30 @@ def stress_checkpoint(
     levels: Sequence[int] | None = None,
     splits: Sequence[str] | None = None,
     grid: str | None = None,
+    options: Options = NO_OPTIONS,
 ) -> EpochRecord:
     """Score a checkpoint; what is not said is as in its training.
 
-    Levels of artifacts that its sweep did not have are found as its sweep's were, with the grid
-    ``auto`` on its training slices.
+    Levels of artifacts that its sweep did not have, or had with other options, are found as its
+    sweep's were, with the grid ``auto`` on its training slices.
 
     Args:
         checkpoint: The checkpoint that a sweep or ``fit`` wrote.
         data: A store with the same labels, and with k-space if it was trained on k-space.
-        artifacts: Names, or of a family; None: those of its sweep.
+        artifacts: Names, also of variants in ``options``, or of a family; None: those of its sweep.
         levels: 1 to 5; None: those of its sweep.
         splits: None: the validation splits of its sweep.
         grid: What a level means, of all artifacts; None: what it meant in its sweep.
+        options: Options of artifacts, by name, beside those that its sweep set.
 
     Raises:
         UserError: No checkpoint, no store, other labels, no k-space where it is needed, a name
-            that does not exist, or levels whose training slices are not to be found.
+            that does not exist, an option that its artifact refuses, or levels whose training
+            slices are not to be found.
 
     """
-    return stress(open_checkpoint(checkpoint), data, artifacts, levels, splits, grid)
+    loaded = open_checkpoint(checkpoint)
+    return stress(loaded, data, artifacts, levels, splits, grid, options)
 
 
 def open_checkpoint(checkpoint: Path) -> LoadedCheckpoint:
@@ -70,6 +85,7 @@ def stress(
     levels: Sequence[int] | None = None,
     splits: Sequence[str] | None = None,
     grid: str | None = None,
+    options: Options = NO_OPTIONS,
     say: Callable[[str], None] = lambda text: None,
 ) -> EpochRecord:
     """Score a checkpoint that was read; see ``stress_checkpoint``.
@@ -81,12 +97,13 @@ def stress(
     info.check_store(store)
     trial_config = info.config
     check_signal(store, trial_config.data.signal)
+    settings = _with_options(trial_config.stress, options)
     settings = dataclasses.replace(
-        trial_config.stress,
-        artifacts=artifacts_sim.expand(artifacts or trial_config.stress.artifacts),
-        levels=tuple(levels or trial_config.stress.levels),
+        settings,
+        artifacts=listed(artifacts or settings.artifacts, settings.options, "--artifacts"),
+        levels=tuple(levels or settings.levels),
     )
-    require_known("--artifacts", settings.artifacts, artifacts_sim.names())
+    require_used("--options", options, settings.artifacts)
     require_known(
         "--levels", [str(n) for n in settings.levels], [str(n) for n in artifacts_sim.LEVELS]
     )
@@ -102,6 +119,22 @@ def stress(
         say(f"left out, as no knob value has that similarity: {', '.join(left_out)}")
     predictions = list(stress_loaded(loaded, store, cells_of(settings), indices, settings))
     return record_of(predictions, store, indices, info.trial, info.epoch, info.stats)
+
+
+def _with_options(stress: StressSettings, options: Options) -> StressSettings:
+    """The settings with more options; levels of an artifact that these change are to be found."""
+    own = dict(stress.options)
+    for name, more in options.items():
+        own[name] = {**own.get(name, {}), **more}
+    check_options(own)
+    changed = {name for name in options if _made(name, own) != _made(name, stress.options)}
+    knobs = {name: knobs for name, knobs in stress.knobs.items() if name not in changed}
+    return dataclasses.replace(stress, options=own, knobs=knobs)
+
+
+def _made(name: str, options: Options) -> Artifact | None:
+    """The artifact of a name; None for a variant that has no options there."""
+    return artifact_of(name, options) if name in known_names(options) else None
 
 
 def _training_store(info: CheckpointInfo, store: Store, artifacts: Sequence[str]) -> Store:

@@ -63,6 +63,18 @@ def add_sweep_file(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_options(command: argparse.ArgumentParser, more: str = "") -> None:
+    """The options of artifacts in a command."""
+    command.add_argument(
+        "--options",
+        nargs="+",
+        default=[],
+        metavar="NAME.OPTION=VALUE",
+        help="options of artifacts, such as motion.order=interleaved; a name with a dash and a "
+        f"word, as in motion-late.window=[0.5,1], is a variant to name in --artifacts{more}",
+    )
+
+
 def counter(what: str) -> Callable[[int, int], None]:
     """Progress of a loop: on a terminal one line that changes, in a log a line now and then."""
     on_terminal = sys.stderr.isatty()

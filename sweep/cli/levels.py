@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sweep.cli.base import Commands, command, say
+from sweep.cli.base import Commands, add_options, command, say
 
 ARTIFACTS = "artifacts, or a family: search, holdout (default: all)"
 
@@ -30,6 +30,7 @@ def add_calibrate(commands: Commands) -> None:
         "on which levels must not rest",
     )
     calibrate.add_argument("--artifacts", nargs="+", metavar="NAME", help=ARTIFACTS)
+    add_options(calibrate)
     calibrate.add_argument(
         "--slices", type=int, help="of the reference (default: up to 192, as there are)"
     )
@@ -62,6 +63,7 @@ def add_calibrate(commands: Commands) -> None:
 
 def _do_calibrate(options: argparse.Namespace) -> None:
     from sweep.api.calibrate import calibrate_store, levels_table
+    from sweep.config.sweep import given_options
     from sweep.learn.reference import ReferencePlan
 
     plan = ReferencePlan(
@@ -74,7 +76,13 @@ def _do_calibrate(options: argparse.Namespace) -> None:
         options.measure,
     )
     done = calibrate_store(
-        options.store, plan, options.out, options.artifacts, say, options.threads
+        options.store,
+        plan,
+        options.out,
+        options.artifacts,
+        say,
+        options.threads,
+        given_options(options.options),
     )
     print(levels_table(done, plan.measure))
     print(f"\nlevels {options.out}")
@@ -93,6 +101,7 @@ def add_preview(commands: Commands) -> None:
     preview.add_argument("store", type=Path, metavar="STORE.h5")
     preview.add_argument("--slice", metavar="KEY", help="default: one drawn by the seed")
     preview.add_argument("--artifacts", nargs="+", metavar="NAME", help=ARTIFACTS)
+    add_options(preview)
     preview.add_argument(
         "--levels", nargs="+", type=int, metavar="LEVEL", help="levels to draw (default: all)"
     )
@@ -115,6 +124,7 @@ def add_preview(commands: Commands) -> None:
 
 def _do_preview(options: argparse.Namespace) -> None:
     import artifacts_sim
+    from sweep.config.sweep import given_options
     from sweep.inspect.preview import preview_store
 
     key = preview_store(
@@ -125,5 +135,7 @@ def _do_preview(options: argparse.Namespace) -> None:
         levels=options.levels or artifacts_sim.LEVELS,
         grid=options.grid,
         seed=options.seed,
+        options=given_options(options.options),
+        say=say,
     )
     print(f"{options.out}: slice {key!r}")

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sweep.cli.base import Commands, command, say
+from sweep.cli.base import Commands, add_options, command, say
 
 
 def add_stress(commands: Commands) -> None:
@@ -28,6 +28,7 @@ def add_stress(commands: Commands) -> None:
         help="what a level means, instead of what it meant in the sweep: auto, calibrated, "
         "physical, or a file of `mrisweep calibrate`",
     )
+    add_options(stress, "; levels of what they change are found anew")
     stress.add_argument("--split", nargs="+", metavar="SPLIT", help="folds or splits to score on")
     stress.add_argument(
         "--metric", metavar="NAME", help="shown for each cell (default: that of the objective)"
@@ -45,6 +46,7 @@ def _do_stress(options: argparse.Namespace) -> None:
     import torch
 
     from sweep.api.stress import as_json, metric_for, open_checkpoint, stress
+    from sweep.config.sweep import given_options
     from sweep.results.render import stress_table, summary_table
 
     torch.set_num_threads(max(1, options.threads))
@@ -57,6 +59,7 @@ def _do_stress(options: argparse.Namespace) -> None:
         options.levels,
         options.split,
         options.grid,
+        given_options(options.options),
         say,
     )
     if options.json:

@@ -8,9 +8,12 @@ from typing import Any
 
 import artifacts_sim
 from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
+from artifacts_sim.calibration.ssim import MEASURES
+from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of
 from sweep.config.settings import AUTO, AugmentSettings, LevelKnobs, StressSettings
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
+from sweep.core.text import size_text
 
 
 def shift_of(settings: StressSettings, cell: Cell) -> Shift:
@@ -21,12 +24,14 @@ def shift_of(settings: StressSettings, cell: Cell) -> Shift:
         cell: The clean images, or an artifact at a level that it reaches.
 
     Raises:
-        UserError: A grid that is not there, or that does not have the artifact.
+        UserError: Options that its artifact refuses; a grid that is not there, or that does not
+            have the artifact with its options.
 
     """
     if cell == CLEAN:
         return Shift.clean()
-    return Shift.of(cell.artifact, knob=knob_of(settings, cell.artifact, cell.level))
+    art = artifact_of(cell.artifact, settings.options)
+    return Shift.of(art, knob=knob_of(settings, cell.artifact, cell.level))
 
 
 def augmentation(settings: StressSettings, augment: AugmentSettings) -> Shift:
@@ -63,7 +68,7 @@ def knob_of(settings: StressSettings, artifact: str, level: int) -> float | None
     """The knob value of a level; None where the artifact does not reach it.
 
     Raises:
-        UserError: A grid that is not there, or that does not have the artifact.
+        UserError: A grid that is not there, or that does not have the artifact with its options.
 
     """
     return knobs_of(settings, artifact)[level - 1]
@@ -78,25 +83,65 @@ def knobs_of(settings: StressSettings, artifact: str) -> LevelKnobs:
     """
     if artifact in settings.knobs:
         return tuple(settings.knobs[artifact])
-    return grid_knobs(settings.grid, artifact)
+    return grid_knobs(settings.grid, artifact, settings.options)
 
 
-def grid_knobs(grid: str, artifact: str) -> LevelKnobs:
+def grid_knobs(grid: str, artifact: str, options: Options = NO_OPTIONS) -> LevelKnobs:
     """The knob values of all levels in a grid.
+
+    Levels of a calibrated grid are those of an artifact with the options that it was calibrated
+    with, by default those that it has by itself; those of the grid ``physical`` are of the scale.
 
     Args:
         grid: ``calibrated``, ``physical``, or a file of ``mrisweep calibrate``; what ``auto``
             means is known of a sweep that was begun, and stands in its settings.
-        artifact: The name of the artifact.
+        artifact: The name of the artifact, or of a variant.
+        options: The options of artifacts, by name.
 
     Raises:
-        UserError: A grid that is not there, or that does not have the artifact.
+        UserError: A grid that is not there, or that does not have the artifact with its options.
 
     """
+    levels = _grid(grid)
     try:
-        return _grid(grid).knobs_of(artifact)
+        art = artifact_of(artifact, options)
+        if grid == "physical":
+            return levels.knobs_of(art.name)
+        rows = [row for row in levels.knobs if base_of(row) == art.name]
+        own = grid_options(grid)
+        found = next(
+            (row for row in rows if artifact_of(row, {row: {}, **own}, f"{grid}: ") == art), None
+        )
+        if found is None and rows:
+            raise UserError(
+                f"the {grid} levels of {art.name} were found with other options, and mean nothing "
+                "with these",
+                f"{_written(artifact, options.get(artifact, {}))} with levels of "
+                f"{', '.join(_written(row, own.get(row, {})) for row in rows)}",
+                "take the grid physical (auto in a sweep), or calibrate a file with these options",
+            )
+        return levels.knobs_of(found or artifact)
     except ArtifactError as error:
         raise UserError(*error.args) from None
+
+
+def _written(artifact: str, options: Mapping[str, Any]) -> str:
+    """An artifact with its options, for messages."""
+    named = ", ".join(f"{name}: {value}" for name, value in options.items())
+    return f"{artifact} ({named or 'default options'})"
+
+
+def grid_options(grid: str) -> Options:
+    """The options that the artifacts of a grid were calibrated with, where they are not default.
+
+    Raises:
+        UserError: A grid that is not there.
+
+    """
+    if grid in (*GRIDS, AUTO):
+        return NO_OPTIONS
+    rows = _read(grid)["artifacts"].items()
+    return {name: row["options"] for name, row in rows if row.get("options")}
 
 
 def bound_knobs(settings: StressSettings, artifacts: Iterable[str]) -> dict[str, LevelKnobs]:
@@ -149,8 +194,14 @@ def require_some_reached(
         )
 
 
-def unreached(settings: StressSettings) -> tuple[str, ...]:
+def unreached(
+    settings: StressSettings, asked: StressSettings | AugmentSettings | None = None
+) -> tuple[str, ...]:
     """The cells that were asked for and are left out, such as ``zipper 5``.
+
+    Args:
+        settings: What a level means.
+        asked: Who asks for artifacts at levels; None: the stress test.
 
     Raises:
         UserError: See ``knob_of``.
@@ -158,8 +209,8 @@ def unreached(settings: StressSettings) -> tuple[str, ...]:
     """
     return tuple(
         f"{artifact} {level}"
-        for artifact in settings.artifacts
-        for level in settings.levels
+        for artifact in (asked or settings).artifacts
+        for level in (asked or settings).levels
         if knob_of(settings, artifact, level) is None
     )
 
@@ -180,9 +231,35 @@ def grid_record(grid: str) -> Mapping[str, Any]:
     """
     if grid in ("physical", AUTO):
         return {}
-    record = artifacts_sim.levels.calibrated_record() if grid in GRIDS else _read(grid)
-    reference = record.get("reference")
+    reference = _record(grid).get("reference")
     return reference if isinstance(reference, dict) else {}
+
+
+def grid_meaning(grid: str) -> str:
+    """What the levels of a grid are, in words, for people.
+
+    Raises:
+        UserError: A grid that is not there.
+
+    """
+    if grid == "physical":
+        return "physical levels: round values of each artifact's own scale, at no fixed similarity"
+    record = _record(grid)
+    where = {text: name for name, text in MEASURES.items()}.get(record.get("measure", ""))
+    reference = record.get("reference", {})
+    if where is None or not {"height", "width"} <= set(reference):
+        return f"{grid} levels, which do not say what they were found on"
+    size = size_text((reference["height"], reference["width"]))
+    targets = ", ".join(f"{target:g}" for target in record["targets"])
+    over = {"foreground": "over the foreground", "whole": "over the whole image"}[where]
+    return (
+        f"{grid} levels: mean SSIM {over} of {targets} on {reference.get('signal', 'images')} of "
+        f"{size} pixels"
+    )
+
+
+def _record(grid: str) -> dict[str, Any]:
+    return artifacts_sim.levels.calibrated_record() if grid in GRIDS else _read(grid)
 
 
 def _grid(name: str) -> Grid:
@@ -207,10 +284,10 @@ def _read(name: str) -> dict[str, Any]:
         Grid.from_record(record, name)
     except FileNotFoundError:
         raise UserError(
-            "there is no such grid of levels",
-            f"{name!r}",
-            f"take {', '.join(map(repr, (AUTO, *GRIDS)))}, or a file that `mrisweep calibrate` "
-            "wrote",
+            "the levels are neither those of a grid that is known nor a file that is there",
+            f"{name!r}, looked for in {Path.cwd()}",
+            f"take {', '.join((AUTO, *GRIDS))}, or the path of a file that `mrisweep calibrate` or "
+            "a sweep wrote (its levels.json)",
         ) from None
     except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
         raise UserError(

@@ -18,6 +18,7 @@ Signal = Literal["images", "kspace"]
 Measure = Literal["foreground", "whole"]
 AUTO = "auto"
 LevelKnobs = tuple[float | None, ...]  # a knob value for each level
+ArtifactOptions = dict[str, dict[str, Any]]  # by the name of the artifact or the variant
 
 
 def require(ok: bool, name: str, rule: str, received: object) -> None:
@@ -139,7 +140,7 @@ class AugmentSettings(Settings):
     """MR artifacts drawn on training slices; none by default (the study trains on clean images).
 
     Attributes:
-        artifacts: Names to draw from, with equal weight.
+        artifacts: Names to draw from, with equal weight; see ``StressSettings``.
         levels: Levels to draw from, with equal weight; as of the stress test, those alone that
             the artifact reaches.
         probability: Chance of a slice to get one artifact.
@@ -197,7 +198,12 @@ class StressSettings(Settings):
     """The shifted distributions: every artifact at every level, and the clean images.
 
     Attributes:
-        artifacts: Names from ``artifacts_sim.names()``, or of a family: ``search``, ``holdout``.
+        artifacts: Names from ``artifacts_sim.names()``, of a variant in ``options``, or of a
+            family: ``search``, ``holdout``.
+        options: Artifact -> its options, such as motion -> order -> interleaved; those that are
+            not named have their defaults. A name with a dash and a word, such as
+            ``motion-interleaved``, makes a variant of that name, to stand beside the artifact.
+            Whatever names it, the augmentation too, gets it with these options.
         levels: Severity levels 1 to 5; a level that an artifact does not reach is left out.
         grid: What a level means: ``auto``, calibrated on the training slices as a sweep begins, in
             its signal and its normalization; or one that is fixed: ``calibrated``, for images of
@@ -217,6 +223,7 @@ class StressSettings(Settings):
     levels: tuple[int, ...] = (1, 3, 5)
     grid: str = AUTO
     measure: Measure = "foreground"
+    options: ArtifactOptions = field(default_factory=dict)
     knobs: dict[str, LevelKnobs] = field(default_factory=dict)
     batch_size: int = 64
     seed: int = 0
@@ -230,6 +237,16 @@ class StressSettings(Settings):
         for artifact, knobs in self.knobs.items():
             rule = f"{len(LEVELS)} values or nulls"
             require(len(knobs) == len(LEVELS), f"knobs.{artifact}", rule, knobs)
+        # As they are read back from YAML or JSON, so that a sweep equals its record.
+        object.__setattr__(self, "options", _settled(None, self.options))
+
+    def to_plain(self) -> dict[str, Any]:
+        """As of all settings; without ``options`` where there are none.
+
+        So the record of a sweep that sets none is what it was before there were options.
+        """
+        plain = super().to_plain()
+        return plain if self.options else {k: v for k, v in plain.items() if k != "options"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,9 @@ from pydantic_core import ErrorDetails
 
 import artifacts_sim
 from artifacts_sim import LEVELS
+from sweep.config.artifacts import check_options, known_names
 from sweep.config.settings import (
+    ArtifactOptions,
     DataSettings,
     ModelSettings,
     Settings,
@@ -186,7 +188,8 @@ class SweepConfig(Settings):
             'a name that a folder can have, without / \\ : * ? " < > |',
             self.name,
         )
-        known = artifacts_sim.names()
+        check_options(self.stress.options)
+        known = known_names(self.stress.options)
         require_known("stress.artifacts", self.stress.artifacts, known)
         require_known("train.augment.artifacts", self.train.augment.artifacts, known)
         for where, levels in (
@@ -320,8 +323,19 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return raw
 
 
-def override(raw: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
+def override(
+    raw: dict[str, Any],
+    assignments: Iterable[str],
+    flag: str = "--set",
+    remedy: str = "give key=value, such as train.epochs=2",
+) -> dict[str, Any]:
     """Apply ``key=value`` texts, values read as YAML, to nested data.
+
+    Args:
+        raw: The data, which are changed.
+        assignments: The texts.
+        flag: What they were given by, for messages.
+        remedy: What to do where a text is none of these.
 
     Raises:
         UserError: No ``=``, or a value that is not YAML.
@@ -330,19 +344,34 @@ def override(raw: dict[str, Any], assignments: Iterable[str]) -> dict[str, Any]:
     for text in assignments:
         name, sign, value = text.partition("=")
         if not sign or not name:
-            raise UserError(
-                "--set cannot be read", f"{text!r}", "give key=value, such as train.epochs=2"
-            )
+            raise UserError(f"{flag} cannot be read", f"{text!r}", remedy)
         try:
             read = yaml.safe_load(value)
         except NOT_YAML as error:
             raise UserError(
-                f"the value of --set {name} is not YAML",
+                f"the value of {flag} {name} is not YAML",
                 f"{value!r} ({told(error)})",
                 "correct it, or quote it",
             ) from None
         set_dotted(raw, name.strip(), read)
     return raw
+
+
+def given_options(assignments: Iterable[str], flag: str = "--options") -> ArtifactOptions:
+    """The options of artifacts in ``motion.order=interleaved`` texts.
+
+    Raises:
+        UserError: A text that is none of these, an unknown artifact or option, or a value that the
+            artifact refuses.
+
+    """
+    remedy = "give ARTIFACT.OPTION=VALUE, such as motion.order=interleaved"
+    read = override({}, assignments, flag, remedy)
+    for name, options in read.items():
+        if not isinstance(options, dict):
+            raise UserError(f"{flag} cannot be read", f"'{name}={options}'", remedy)
+    check_options(read, f"{flag} ")
+    return read
 
 
 def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import artifacts_sim
-from artifacts_sim import Artifact, ArtifactError, Shift
+from artifacts_sim import Artifact, ArtifactError, Names, Shift
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
+from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of
 from sweep.config.levels import grid_knobs
 from sweep.core.choice import shuffled
 from sweep.core.errors import UserError, within
+from sweep.learn.inputs import corrupt
 from sweep.learn.signals import Images
 from sweep.store import Store
 from sweep.store.geometry import UNKNOWN, Geometry
@@ -80,41 +81,43 @@ def _drawn(store: Store, seed: int) -> int:
 def row_of(
     name: str,
     clean: Image,
-    key: str,
+    names: Names,
     levels: Sequence[int],
     grid: str,
     seed: int,
     geometry: Geometry = UNKNOWN,
+    options: Options = NO_OPTIONS,
 ) -> ArtifactRow:
     """Damage a slice at every level of one artifact, and measure what is left of it.
 
     Args:
-        name: The name of the artifact.
+        name: The name of the artifact, or of a variant.
         clean: (H, W).
-        key: The key of the slice.
+        names: What the slice is called, from which its draws come.
         levels: 1 to 5.
         grid: What they mean, see ``sweep.config.levels``.
         seed: The seed of the artifact's draws.
         geometry: The size of its pixels, and of those that it had before a resize.
+        options: The options of artifacts, by name.
 
     Raises:
-        UserError: The artifact does not accept the slice, or no grid has it.
+        UserError: The artifact does not accept the slice, or the grid does not have it with its
+            options.
 
     """
-    art, knobs = artifacts_sim.get(name), grid_knobs(grid, name)
+    art, knobs = artifact_of(name, options), grid_knobs(grid, name, options)
     x = Images(torch.from_numpy(clean)[None], (geometry.pixel_mm,), (geometry.native,))
     try:
-        panels = [_panel(art, x, key, knobs[level - 1], seed) for level in levels]
+        panels = [_panel(art, x, names, knobs[level - 1], seed) for level in levels]
     except ArtifactError as error:
-        raise within(f"{name} cannot be drawn on slice {key!r}", error) from error
+        raise within(f"{name} cannot be drawn on slice {names.keys[0]!r}", error) from error
     return ArtifactRow(name, art.knob.name, (DamagedPanel(clean), *panels))
 
 
-def _panel(art: Artifact, x: Images, key: str, knob: float | None, seed: int) -> DamagedPanel:
+def _panel(art: Artifact, x: Images, names: Names, knob: float | None, seed: int) -> DamagedPanel:
     if knob is None:
         return DamagedPanel(None)
-    shift = Shift.of(art, knob=knob)
-    y = x.apply(shift, shift.sample(keys=[key], seed=seed))
+    y = corrupt(x, Shift.of(art, knob=knob), names, seed)
     ssim = float(mean_ssim(x.images, y, foreground(x.images)))
     unit = UNITS.get(art.knob.name.rpartition("_")[2], "")
     return DamagedPanel(y[0].numpy(), f"{knob:.3g}{unit}", f"SSIM {ssim:.2f}")

@@ -27,8 +27,9 @@ import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError, Grid
 from artifacts_sim.calibration.calibrate import Calibration, calibrate, record
 from artifacts_sim.levels import RECORD_FORMAT
+from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of
 from sweep.config.levels import grid_record, uncalibrated
-from sweep.config.settings import DataSettings, LevelKnobs, StressSettings
+from sweep.config.settings import DataSettings, LevelKnobs, Signal, StressSettings
 from sweep.core.errors import UserError, within
 from sweep.core.files import cache_folder, write_text
 from sweep.core.text import size_text
@@ -61,11 +62,19 @@ class Levels:
             one.artifact: tuple(level.knob for level in one.levels) for one in self.calibrations
         }
 
-    def remarks(self, asked: Sequence[int]) -> Iterator[str]:
-        """A sentence for each level asked for that is missing, or is not so on other patients."""
+    def remarks(
+        self, asked: Sequence[int], artifacts: Sequence[str] | None = None
+    ) -> Iterator[str]:
+        """A sentence for each level asked for that is missing, or is not so on other patients.
+
+        Args:
+            asked: The levels.
+            artifacts: Of these; None: of all.
+
+        """
         for one in self.calibrations:
             for number, level in enumerate(one.levels, start=1):
-                if number not in asked:
+                if number not in asked or (artifacts is not None and one.artifact not in artifacts):
                     continue
                 named = f"{one.artifact}: level {number} (SSIM {level.target:g})"
                 if level.missing:
@@ -119,7 +128,9 @@ def with_levels(
         return stress, None
     with _fixed_grids_as_remedy():
         plan = plan_of(data, stress)
-        levels = auto_levels(store, plan, missing, lambda text: say(f"levels: {text}"))
+        levels = auto_levels(
+            store, plan, missing, lambda text: say(f"levels: {text}"), stress.options
+        )
     return dataclasses.replace(stress, knobs={**stress.knobs, **levels.knobs}), levels
 
 
@@ -145,7 +156,13 @@ def _fixed_grids_as_remedy() -> Iterator[None]:
         ) from error
 
 
-def auto_levels(store: Store, plan: ReferencePlan, artifacts: Sequence[str], say: Say) -> Levels:
+def auto_levels(
+    store: Store,
+    plan: ReferencePlan,
+    artifacts: Sequence[str],
+    say: Say,
+    options: Options = NO_OPTIONS,
+) -> Levels:
     """Levels from the cache, and calibrated where it has none.
 
     Raises:
@@ -153,7 +170,7 @@ def auto_levels(store: Store, plan: ReferencePlan, artifacts: Sequence[str], say
 
     """
     chosen = choose(store, plan)
-    known = cached_levels(store, plan, artifacts)
+    known = cached_levels(store, plan, artifacts, options)
     if new := [name for name in artifacts if name not in known]:
         reference = chosen.reference
         say(
@@ -162,9 +179,10 @@ def auto_levels(store: Store, plan: ReferencePlan, artifacts: Sequence[str], say
         )
 
         def keep(one: Calibration) -> None:
-            _keep(one, store, plan, say)
+            _keep(one, artifact_of(one.artifact, options), store, plan, say)
 
-        known |= {one.artifact: one for one in calibrate_all(chosen, plan, new, cores(), say, keep)}
+        found = calibrate_all(chosen, plan, new, cores(), say, keep, options)
+        known |= {one.artifact: one for one in found}
     else:
         say(f"of {', '.join(artifacts)} as calibrated before on the same slices")
     calibrations = tuple(known[name] for name in artifacts)
@@ -178,16 +196,18 @@ def calibrate_all(
     workers: int,
     say: Say,
     keep: Callable[[Calibration], None] = lambda one: None,
+    options: Options = NO_OPTIONS,
 ) -> list[Calibration]:
     """Calibrate artifacts, several at a time; each is as if it were alone.
 
     Args:
         chosen: The slices.
         plan: Seed and measure.
-        artifacts: Names.
+        artifacts: Names; what is found of a variant bears its name.
         workers: How many at a time, a CPU thread each.
         say: Told of every artifact that is done.
         keep: Given what was found of it, so that an interruption costs no more than those at work.
+        options: The options of artifacts, by name.
 
     Raises:
         UserError: Slices that an artifact does not accept.
@@ -202,7 +222,7 @@ def calibrate_all(
 
     def work(name: str) -> tuple[Calibration, float]:
         began = time.monotonic()
-        art, (seed, where) = artifacts_sim.get(name), (plan.seed, plan.measure)
+        art, (seed, where) = artifact_of(name, options), (plan.seed, plan.measure)
         found = calibrate(art, chosen.reference, chosen.held_out, seed, where, go_on)
         # As it is read back: what is kept for later is what is used now.
         return Calibration.from_dict(name, found.to_dict()), time.monotonic() - began
@@ -289,12 +309,12 @@ def _hash(slices: StoreSlices) -> str:
 
 
 def cached_levels(
-    store: Store, plan: ReferencePlan, artifacts: Iterable[str]
+    store: Store, plan: ReferencePlan, artifacts: Iterable[str], options: Options = NO_OPTIONS
 ) -> dict[str, Calibration]:
     """What is known of artifacts from earlier calibrations on the same slices; reads files only."""
     found = {}
     for name in artifacts:
-        art = artifacts_sim.get(name)
+        art = artifact_of(name, options)
         try:
             kept = json.loads(_file(art, store, plan).read_text(encoding="utf-8"))
             Grid.from_record({**kept, "artifacts": {name: kept["levels"]}}, name)
@@ -308,11 +328,10 @@ def cached_levels(
     return found
 
 
-def _keep(one: Calibration, store: Store, plan: ReferencePlan, say: Say) -> None:
-    content = {**RECORD_FORMAT, "artifact": one.artifact, "levels": one.to_dict()}
+def _keep(one: Calibration, art: Artifact, store: Store, plan: ReferencePlan, say: Say) -> None:
+    content = {**RECORD_FORMAT, "artifact": art.name, "levels": one.to_dict()}
     try:
-        path = _file(artifacts_sim.get(one.artifact), store, plan)
-        write_text(path, json.dumps(content, indent=1) + "\n")
+        write_text(_file(art, store, plan), json.dumps(content, indent=1) + "\n")
     except OSError as error:
         say(f"those of {one.artifact} are not kept for the next sweep ({error})")
 
@@ -359,18 +378,29 @@ def foreign_grid(stress: StressSettings, data: DataSettings, store: Store) -> st
         UserError: A grid that is not there.
 
     """
-    reference = grid_record(stress.grid)
-    fixed = set(stress.artifacts) <= set(stress.knobs)
-    if fixed or not {"height", "width"} <= set(reference):
+    if set(stress.artifacts) <= set(stress.knobs):
+        return ""
+    remark = unlike_reference(stress.grid, data.signal, store)
+    return remark and f"{remark}: stress.grid: auto finds those of these slices"
+
+
+def unlike_reference(grid: str, signal: Signal, store: Store) -> str:
+    """Say that a grid was calibrated on images unlike those of a store; empty where it was not.
+
+    Raises:
+        UserError: A grid that is not there.
+
+    """
+    reference = grid_record(grid)
+    if not {"height", "width"} <= set(reference):
         return ""
     meant = (reference["height"], reference["width"])
     shape = store.images.shape[1:]
     alike = np.allclose(meant, shape, rtol=SAME_SIZE, atol=0)
-    signal = reference.get("signal", "images")
-    if alike and signal == data.signal:
+    theirs = reference.get("signal", "images")
+    if alike and theirs == signal:
         return ""
     return (
-        f"the {stress.grid} levels are for {signal} of {size_text(meant)} pixels, and these are "
-        f"{data.signal} of {size_text(shape)}, on which they reach another similarity: "
-        "stress.grid: auto finds those of these slices"
+        f"the {grid} levels are for {theirs} of {size_text(meant)} pixels, and these are "
+        f"{signal} of {size_text(shape)}, on which they reach another similarity"
     )

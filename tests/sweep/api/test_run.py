@@ -1,14 +1,17 @@
-"""What is refused before Ray is started or a folder made."""
+"""What is refused before Ray is started or a folder made, or a sweep gone on with."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import ray
 
-from sweep.api.run import run
+from sweep.api.run import resume, run
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.results.folder import SweepFolder
 from sweep.store import Store
+from tests.support.finished import run_trial
 from tests.support.sweeps import settings
 
 
@@ -34,3 +37,54 @@ def test_in_a_ray_job_a_folder_that_ray_would_delete(
     with pytest.raises(UserError, match=r"is not an absolute path.*; received 'here'; add --out"):
         run(config, Path("here"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("stress.options", {"rician-again": {}, "bias": {}}, None),
+        ("stress.batch_size", 8, None),
+        ("stress.artifacts", ["rician"], "another bias 1, bias 5 in"),
+        ("stress.levels", [1, 2, 5], "another rician 2, bias 2 in"),
+        ("stress.knobs", {"bias": [1, 2, 2.1, 2.2, 2.3]}, "another bias 1, bias 5 in"),
+        ("stress.seed", 3, "another stress.seed in"),
+    ],
+)
+def test_a_sweep_goes_on_with_the_stress_test_of_its_trials_alone(
+    sweep_folder: Path, tmp_path: Path, name: str, value: object, named: str | None
+) -> None:
+    shutil.copytree(sweep_folder, tmp_path / "sweep")
+    folder = SweepFolder.open(tmp_path / "sweep")
+    # More CPUs than there are, so that Ray is not started for what is not refused.
+    changed = folder.config().replace({name: value, "cluster.trial.cpu": 4000})
+    folder.write_config(changed)
+    with pytest.raises(UserError) as raised:
+        resume(folder.path)
+    if named is None:
+        assert "4000" in str(raised.value)
+    else:
+        assert named in str(raised.value)
+        assert "is not the one that the sweep's trials were scored by" in str(raised.value)
+
+
+def test_a_sweep_with_options_is_not_resumed_with_others(store: Store, tmp_path: Path) -> None:
+    config = SweepConfig.from_dict(
+        settings(
+            store,
+            stress={
+                "artifacts": ["motion-late"],
+                "levels": [5],
+                "grid": "physical",
+                "options": {"motion-late": {"window": [0.5, 1.0]}},
+            },
+            train={"epochs": 1, "batch_size": 16},
+            cluster={"trial": {"cpu": 4000}},
+        )
+    )
+    folder = SweepFolder.create(tmp_path / "sweep", config)
+    run_trial(folder, config, store, 0)
+    with pytest.raises(UserError, match="4000"):
+        resume(folder.path)
+    folder.write_config(config.replace({"stress.options.motion-late.window": [0.4, 1.0]}))
+    with pytest.raises(UserError, match=r"scored by; received another motion-late 5 in"):
+        resume(folder.path)

@@ -206,6 +206,37 @@ def test_check_remarks_a_grid_for_other_images(
     assert text.count("are for images of 256 x 256 pixels, and these are images of 24 x 24") == 1
 
 
+def test_check_says_what_the_augmentation_lacks_and_what_it_does_not_count(
+    store: Store,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MRISWEEP_CACHE", str(tmp_path / "cache"))
+    file = sweep_file(tmp_path, store)
+    augment = ["--set", "train.augment={artifacts: [ghosting, spike], levels: [1, 4]}"]
+    assert main(["check", file, "--set", "stress.grid=calibrated", *augment]) == 0
+    text = capsys.readouterr().out
+    assert "left out     bias 5: no knob value has that similarity" in text
+    assert "left out     of the augmentation ghosting 4: no knob value" in text
+    assert "nodes like this one, not counting start-up; early stopping" in text
+    assert main(["check", file]) == 0
+    assert "not counting start-up and the calibration of levels;" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_levels_of_other_options_are_refused(
+    command: str, store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    sets = ("stress.artifacts=[motion]", "stress.options.motion.order=interleaved")
+    asked = [item for one in (*sets, "stress.grid=calibrated") for item in ("--set", one)]
+    out = ["--out", str(tmp_path / "sweep")] if command == "run" else []
+    assert main([command, sweep_file(tmp_path, store), *asked, *out]) == 2
+    text = capsys.readouterr().err
+    assert "the calibrated levels of motion were found with other options" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
 @pytest.mark.parametrize("command", ["check", "run"])
 def test_too_few_training_patients_for_a_calibration_are_refused(
     command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
@@ -254,9 +285,61 @@ def test_levels_that_a_sweep_did_not_have_are_found_on_its_training_data_or_name
     assert main(["stress", moved, *arguments, "spike", "--grid", "physical"]) == 0
 
 
+def test_stress_compares_variants_of_an_artifact(
+    checkpoint: str, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def values(*arguments: str) -> dict[str, list[float]]:
+        data = ("--data", str(store.path), "--levels", "5", "--json")
+        assert main(["stress", checkpoint, *data, *arguments]) == 0
+        found: dict[str, list[float]] = {}
+        for cell in json.loads(capsys.readouterr().out)["cells"]:
+            found.setdefault(cell["artifact"], []).append(cell["value"])
+        return found
+
+    variants = ("rician", "noncentral_chi", "noncentral_chi-one")
+    options = ("--options", "noncentral_chi-one.coils=1", "--grid", "physical")
+    both = values("--artifacts", *variants, *options)
+    assert list(both) == ["clean", *variants]
+    alone = values(
+        "--artifacts", "noncentral_chi", "--options", "noncentral_chi.coils=1", *options[2:]
+    )
+    assert alone["noncentral_chi"] == both["noncentral_chi-one"]
+    assert (
+        values("--artifacts", "noncentral_chi", *options[2:])["noncentral_chi"]
+        == (both["noncentral_chi"])
+    )
+
+
+def test_an_artifact_with_other_options_than_its_sweep_s_is_calibrated_anew(
+    checkpoint: str, store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    trial = SweepConfig.from_dict(
+        settings(
+            store,
+            stress={"artifacts": ["spike"], "levels": [1], "options": {"spike": {"spikes": 2}}},
+        )
+    ).trial({"train.epochs": 1})
+    own = str(fit(trial, store, tmp_path / "fit").checkpoint)
+    data = ("--data", str(store.path))
+    assert main(["stress", own, *data]) == 0
+    assert "levels: " not in capsys.readouterr().err
+    assert main(["stress", own, *data, "--options", "spike.spikes=2"]) == 0
+    assert "levels: " not in capsys.readouterr().err
+    assert main(["stress", own, *data, "--options", "spike.spikes=3"]) == 0
+    assert "levels: " in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ("--options", "bias.order=3"),
+            "--options bias: bias has no such option; received 'order'; leave it out",
+        ),
+        (
+            ("--options", "motion.order=interleaved"),
+            "--options are of an artifact that is not among those asked for; received 'motion'",
+        ),
         (
             ("--artifacts", "moton"),
             "--artifacts has an unknown name; received 'moton'; did you mean 'motion'?",

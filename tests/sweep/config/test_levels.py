@@ -124,7 +124,7 @@ def test_what_auto_means_is_not_known_before_a_sweep_begins(store: Store) -> Non
         (
             "none.json",
             None,
-            r"no such grid .*; received 'none.json'; take 'auto', 'calibrated', 'physical', or a",
+            r"neither .* known nor a file .*; received 'none.json', looked for in .*; take auto,",
         ),
         ("bad.json", "{", r"cannot be used; received 'bad.json' \(Expecting"),
         ("list.json", "[1]", "cannot be used; received 'list.json'"),

@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from artifacts_sim import Names
 from sweep.inspect.panels import ArtifactRow, row_of
 from sweep.store.geometry import Geometry
 
 
 def drawn(name: str, geometry: Geometry) -> ArtifactRow:
     clean = np.random.default_rng(0).random((32, 32), np.float32)
-    return row_of(name, clean, "p1/s1", (3,), "physical", 0, geometry)
+    return row_of(name, clean, Names(["p1/s1"]), (3,), "physical", 0, geometry)
 
 
 def test_motion_in_mm_is_drawn_in_the_pixels_of_the_slice() -> None:

@@ -10,10 +10,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image, ImageDraw
 
 import artifacts_sim
+from artifacts_sim import Names
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
 from sweep.cli import main
 from sweep.inspect.panels import find_slice, row_of
 from sweep.inspect.preview import preview_store, strips
+from sweep.learn.inputs import names_of
 from sweep.store import Store, write_store
 from sweep.store.slices import Slice
 
@@ -46,9 +48,12 @@ def test_panels_are_the_slice_pixel_for_pixel_in_the_window_of_the_clean_one(
     key = "p3/s2"
     assert main(written(store, out, "--slice", key, "--artifacts", "bias", "--levels", "1")) == 0
     drawn = grey(out)
-    clean = store.images[store.keys.tolist().index(key)]
+    row = store.keys.tolist().index(key)
+    clean = store.images[row]
     white = np.quantile(clean, 0.995)
-    for panel in row_of("bias", np.array(clean), key, [1], "calibrated", 0).panels:
+    for panel in row_of(
+        "bias", np.array(clean), names_of(store, [row], True), [1], "calibrated", 0
+    ).panels:
         shown = np.floor(np.clip(panel.image / white, 0, 1) * 255.999)
         assert contains(drawn, shown.repeat(9, axis=0).repeat(9, axis=1))
 
@@ -58,7 +63,7 @@ def test_a_panel_says_its_knob_and_its_ssim(store: Store) -> None:
     art = artifacts_sim.get("motion")
     params = art.sample(level=2, keys=["k"], seed=4, grid="physical")
     y = art.apply(clean, params)
-    panel = row_of("motion", clean[0].numpy(), "k", [2], "physical", 4).panels[1]
+    panel = row_of("motion", clean[0].numpy(), Names(["k"]), [2], "physical", 4).panels[1]
     assert panel.value.startswith(f"{params.knob:.3g}")
     assert panel.ssim == f"SSIM {float(mean_ssim(clean, y, foreground(clean))):.2f}"
     np.testing.assert_array_equal(panel.image, y[0])
@@ -71,7 +76,7 @@ def test_a_level_out_of_reach_has_an_empty_panel_that_says_so(
     artifacts = {"rician": {"values": [0.02, 0.04, 0.06, None, None]}}
     record = {"format": "mrisweep-levels", "version": 1, "artifacts": artifacts}
     grid.write_text(json.dumps(record))
-    row = row_of("rician", np.array(store.images[0]), "k", [1, 3, 4, 5], str(grid), 0)
+    row = row_of("rician", np.array(store.images[0]), Names(["k"]), [1, 3, 4, 5], str(grid), 0)
     assert [panel.image is None for panel in row.panels] == [False, False, False, True, True]
     words: list[str] = []
     draw = ImageDraw.ImageDraw.text
@@ -136,6 +141,35 @@ def test_every_artifact_has_a_row_by_default(store: Store, tmp_path: Path) -> No
         heights.append(grey(out).shape[0])
     one, two, families, every = heights
     assert every == families == one + (len(artifacts_sim.names()) - 1) * (two - one)
+
+
+def test_it_says_what_the_levels_mean_and_where(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = ("--artifacts", "bias", "--levels", "1")
+    assert main(written(store, tmp_path / "sheet.png", *one)) == 0
+    said = capsys.readouterr().err
+    assert "calibrated levels: mean SSIM over the foreground of 0.95, 0.9, 0.8, 0.7, 0.6" in said
+    assert "are for images of 256 x 256 pixels, and these are images of 24 x 24" in said
+    assert main(written(store, tmp_path / "sheet.png", *one, "--grid", "physical")) == 0
+    assert "round values of each artifact's own scale" in capsys.readouterr().err
+
+
+def test_levels_of_a_file_are_drawn_with_the_options_that_they_were_found_with(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    levels, sheets = tmp_path / "levels.json", [tmp_path / "a.png", tmp_path / "b.png"]
+    asked = ("--artifacts", "spike-two", "--options", "spike-two.two_sided=true")
+    small = ("--split", "1", "2", "--slices", "4", "--held-out", "2")
+    assert main(["calibrate", str(store.path), *small, *asked, "--out", str(levels)]) == 0
+    grid = ("--grid", str(levels), "--levels", "1")
+    assert main(written(store, sheets[0], *grid)) == 0
+    assert main(written(store, sheets[1], *grid, *asked)) == 0
+    assert sheets[0].read_bytes() == sheets[1].read_bytes()
+    capsys.readouterr()
+    other = ("--artifacts", "spike", "--options", "spike.spikes=3")
+    assert main(written(store, sheets[1], *grid, *other)) == 2
+    assert "levels of spike were found with other options" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

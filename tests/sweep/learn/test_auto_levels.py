@@ -392,3 +392,36 @@ def test_an_interruption_costs_only_what_is_at_work(store: Store) -> None:
         calibrate_all(choose(store, plan), plan, ["rician", "bias"], 1, say, kept.append)
     assert [one.artifact for one in kept] == ["rician"]
     assert lines[-1] == "interrupted before bias; the same command goes on with these"
+
+
+# Options
+
+
+def test_levels_are_found_and_kept_by_options(store: Store, cache: Path) -> None:
+    late = {"window": (0.5, 1.0)}
+    alone, _ = with_levels(STRESS, data_of(store), ("motion",), store)
+    both = dataclasses.replace(STRESS, options={"motion-late": late})
+    heard = Heard()
+    settings, levels = with_levels(both, data_of(store), ("motion", "motion-late"), store, heard)
+    assert [line[:24] for line in heard.lines if "/" in line] == ["levels: 1/1 motion-late:"]
+    assert settings.knobs["motion"] == alone.knobs["motion"] != settings.knobs["motion-late"]
+    # It is the options that decide, not how the variant is called.
+    renamed, again = dataclasses.replace(STRESS, options={"motion": late}), Heard()
+    found, _ = with_levels(renamed, data_of(store), ("motion",), store, again)
+    assert not again.calibrated
+    assert found.knobs["motion"] == settings.knobs["motion-late"]
+    rows = levels.record["artifacts"]
+    assert "options" not in rows["motion"]
+    assert rows["motion-late"]["options"] == {"window": [0.5, 1.0]}
+
+
+def test_the_levels_of_a_variant_have_their_similarity(store: Store) -> None:
+    options = {"noncentral_chi-many": {"coils": 32}}
+    plan = plan_of(data_of(store), STRESS)
+    chosen = choose(store, plan)
+    names = ["noncentral_chi-many"]
+    (one,) = calibrate_all(chosen, plan, names, 1, lambda text: None, options=options)
+    art, level = artifacts_sim.get("noncentral_chi", coils=32), one.levels[1]
+    again = likeness(art, chosen.reference, level.knob, plan.seed)
+    assert again.mean_ssim("foreground") == pytest.approx(level.ssim, abs=1e-4)
+    assert level.ssim == pytest.approx(level.target, abs=0.02)

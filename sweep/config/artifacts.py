@@ -1,0 +1,121 @@
+"""The artifacts of a sweep, made from their names: with the options that the sweep gives them.
+
+A name is that of an artifact, or of a variant, such as ``motion-interleaved``: the artifact's
+before a dash, and a word of the user's. Nowhere else in ``sweep`` is an artifact made.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any
+
+import artifacts_sim
+from artifacts_sim import Artifact, ArtifactError
+from sweep.config.settings import require
+from sweep.core.errors import UserError, nearest, require_known, within
+
+Options = Mapping[str, Mapping[str, Any]]
+"""Name of an artifact or a variant -> its options."""
+
+NO_OPTIONS: Options = MappingProxyType({})
+IN_A_SWEEP = "stress.options."
+"""What stands before a name in messages on the options of a sweep."""
+
+
+def artifact_of(name: str, options: Options = NO_OPTIONS, where: str = IN_A_SWEEP) -> Artifact:
+    """The artifact of a name, with the options that it has there; else with its default ones.
+
+    Args:
+        name: Of an artifact, or of a variant that ``options`` have.
+        options: The options by name.
+        where: What stands before the name in messages.
+
+    Raises:
+        UserError: Options of a name that is neither, an option that the artifact does not have, or
+            a value that it refuses.
+        ArtifactError: A name without options that is no artifact's.
+
+    """
+    if name not in options:
+        return artifacts_sim.get(name)
+    base = base_of(name)
+    if base not in artifacts_sim.names():
+        raise UserError(
+            f"{where}{name} is for no artifact, and for no variant of one",
+            f"{name!r}",
+            f"take an artifact, or name a variant of it as in motion-interleaved; "
+            f"{nearest(base, artifacts_sim.names())}",
+        )
+    for option, value in options[name].items():
+        items = value if isinstance(value, list | tuple) else [value]
+        plain = all(isinstance(item, bool | int | float | str) for item in items)
+        rule = "a number, a text, true or false, or a list of them"
+        require(plain, f"{where}{name}.{option}", rule, value)
+    defaults = artifacts_sim.get(base).options
+    own = {key: _as_number(value, defaults.get(key)) for key, value in options[name].items()}
+    try:
+        return artifacts_sim.get(base, **own)
+    except ArtifactError as error:
+        raise within(f"{where}{name}", error) from None
+
+
+def _as_number(value: Any, default: Any) -> Any:
+    """YAML reads 1e-4 as a text; where a number is due, it is one all the same."""
+    if isinstance(default, float) and isinstance(value, str):
+        with suppress(ValueError):
+            return float(value)
+    return value
+
+
+def base_of(name: str) -> str:
+    """The name of the artifact that a name is a variant of; of any other the name itself."""
+    known = artifacts_sim.names()
+    base = name
+    while base not in known and re.fullmatch(r".+-[A-Za-z0-9_]+", base):
+        base = base.rpartition("-")[0]
+    return base if base in known else name
+
+
+def known_names(options: Options) -> tuple[str, ...]:
+    """The names of all artifacts, then those of the variants that have options."""
+    return tuple(dict.fromkeys((*artifacts_sim.names(), *options)))
+
+
+def listed(asked: Iterable[str], options: Options, where: str) -> tuple[str, ...]:
+    """The names that were asked for, families expanded, each once.
+
+    Args:
+        asked: Names of artifacts, variants and families.
+        options: The options by name.
+        where: What was given, for messages.
+
+    Raises:
+        UserError: An unknown name.
+
+    """
+    names = tuple(dict.fromkeys(artifacts_sim.expand(tuple(asked))))
+    require_known(where, names, known_names(options))
+    return names
+
+
+def check_options(options: Options, where: str = IN_A_SWEEP) -> None:
+    """Make the artifact of each name that has options.
+
+    Raises:
+        UserError: See ``artifact_of``.
+
+    """
+    for name in options:
+        artifact_of(name, options, where)
+
+
+def require_used(where: str, options: Options, names: Collection[str]) -> None:
+    """Raise ``UserError`` for options of an artifact that is not among those that are asked for."""
+    for name in options:
+        if name not in names:
+            raise UserError(
+                f"{where} are of an artifact that is not among those asked for",
+                f"{name!r}",
+                f"add it to --artifacts, or leave its options out; {nearest(name, names)}",
+            )
