@@ -98,7 +98,7 @@ class Artifact(ABC):
         check_severity(level, knob)
         draws = self.draw(Source(self.name, check_seed(seed), slices))
         params = Params(self.name, self.options, self._severity(level, knob, grid), draws)
-        self.check(params, len(slices.keys))
+        self._check_smooth(params)
         return params
 
     @cached_property
@@ -191,6 +191,9 @@ class Artifact(ABC):
         """
         check_params(self.name, self.options, checked_params(params), batch, _drawn(self))
         self.knob.checked(params.knob)
+        self._check_smooth(params)
+
+    def _check_smooth(self, params: Params) -> None:
         if params.records_gradients and not self.smooth:
             raise ArtifactError(
                 f"the damage of {self.name} has no derivative with respect to {self.knob.name}",

@@ -16,6 +16,7 @@ MAX_PIXEL = 1e15  # squares of sums of such pixels still fit float32
 _REAL = (torch.float32, torch.float16, torch.bfloat16, torch.float64)
 _COMPLEX = (torch.complex64, torch.complex128)
 _MAX_PIXEL_BITS = int(np.float32(MAX_PIXEL).view(np.int32))
+_DRAWN = (np.dtype(np.float64), np.dtype(np.int64))
 _SEED_BITS = 128
 _MOST_NUMBERS = 2**31
 _MOST_SAMPLES = 2**16  # along an axis
@@ -603,6 +604,8 @@ def checked_draws(draws: Any) -> dict[str, NDArray[Any]]:
 
 
 def _rows(values: Any) -> NDArray[Any] | None:
+    if isinstance(values, np.ndarray) and values.ndim and values.dtype in _DRAWN:
+        return values
     try:
         array = np.asarray(plain(values) if isinstance(values, Tensor) else values)
     except (TypeError, ValueError):  # of rows that differ in length

@@ -86,7 +86,7 @@ class Source:
     def scan(self) -> "Source":
         """What is drawn for a whole scan: the same for all of its slices."""
         slices = self._slices
-        own = Names(slices.keys if slices.scans is None else slices.scans)
+        own = slices if slices.scans is None else Names(slices.scans)
         return Source(f"{self._name}\0scan", self._seed, own)
 
     def numbers(self) -> NDArray[np.int64]:
