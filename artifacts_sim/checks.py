@@ -463,8 +463,8 @@ def check_pixel_sizes(pixel_mm: object) -> None:
     pairs = all(is_listed(row) and len(row) == 2 for row in rows)
     if not pairs or not all(low <= number(plain(one)) <= high for row in rows for one in row):
         raise ArtifactError(
-            f"the pixel sizes are not finite numbers above 0 mm, from {low:g} to {high:g}, "
-            "(RO, PE), for all slices or each",
+            "the pixel sizes are not finite numbers above 0 mm, (RO, PE), for all slices or each, "
+            f"from {low:g} to {high:g}",
             shown(pixel_mm),
             "give the size of a pixel along RO and PE, or leave pixel_mm out",
         )
