@@ -579,7 +579,7 @@ def test_altered_records_are_refused():
         Params.from_dict({key: value for key, value in record.items() if key != "draws"})
     with pytest.raises(ArtifactError, match=r"the same number under every name; received"):
         Params("bias", {}, 1.0, {"a": np.zeros(2), "b": np.zeros(3)})
-    with pytest.raises(ArtifactError, match=r"the same number under every name; received {}"):
+    with pytest.raises(ArtifactError, match=r"numbers under names, one row per slice; received {}"):
         Params("bias", {}, 1.0, {})
 
 
