@@ -4,10 +4,9 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar
 
-import numpy as np
 from torch import Tensor
 
 from artifacts_sim.acquisition import pipeline
@@ -20,12 +19,14 @@ from artifacts_sim.checks import (
     check_params,
     check_seed,
     check_severity,
-    named_slices,
+    is_listed,
+    number,
+    plain,
 )
 from artifacts_sim.errors import ArtifactError
-from artifacts_sim.keyed import Source
+from artifacts_sim.keyed import Names, Source
 from artifacts_sim.levels import Grid, Knob, resolve_grid
-from artifacts_sim.params import Draws, KnobValues, Params
+from artifacts_sim.params import Draws, KnobValues, Params, checked_params
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ class Artifact(ABC):
         is drawn by (artifact, seed, scan): the slices of a scan have it in common.
 
         Args:
-            keys: B names, one per slice.
-            seed: The study's seed, a whole number.
+            keys: B names, one per slice; one that is there twice draws the same twice.
+            seed: The study's seed, a whole number of at most 128 bits.
             level: 1 to 5, for all slices or one for each; 0 = identity. Or else:
             knob: The severity in the knob's physical unit, for all slices or one for each; 0 =
                 identity. Of a tensor that records gradients, these pass to what `apply` returns.
@@ -93,11 +94,11 @@ class Artifact(ABC):
                 derivative, or bad keys, seed or scans.
 
         """
-        slices = named_slices(keys, scans, numbers)
+        slices = Names(keys, scans, numbers)
         check_severity(level, knob)
         draws = self.draw(Source(self.name, check_seed(seed), slices))
         params = Params(self.name, self.options, self._severity(level, knob, grid), draws)
-        self.check(params, len(keys))
+        self._check_smooth(params)
         return params
 
     @cached_property
@@ -126,7 +127,8 @@ class Artifact(ABC):
     def _severity(self, level: object, knob: object, grid: Grid | str) -> KnobValues:
         if knob is not None:
             return self.knob.checked(knob)
-        if isinstance(level, Sequence | np.ndarray) and not isinstance(level, str):
+        level = plain(level)
+        if is_listed(level):
             return self.knob.checked([self.at(one, grid) for one in level])
         return self.knob.checked(self.at(level, grid))  # type: ignore[arg-type]
 
@@ -147,7 +149,10 @@ class Artifact(ABC):
 
         Args:
             x: (B, H, W) with W = phase encode, unless the geometry says H: a magnitude of any
-                floating type, or a complex image. Or k-space. On any device.
+                floating type, or a complex image. Or k-space. On any device. Intensities have no
+                unit while the brightest pixel of a slice is from 1e-15 to 1e15, the most that is
+                accepted; a slice that is fainter comes out finite, as if it were empty or nearly
+                so: multiply it, or convert it to float64.
             params: The params of this artifact, for B slices.
             geometry: The geometry of an image; by default it is all of its encoded matrix.
             fat: (B, H, W) like the result, fraction of a pixel's signal that comes from fat, 0 to
@@ -164,7 +169,7 @@ class Artifact(ABC):
                 known.
 
         """
-        return pipeline.render(x, [(self, params)], geometry, fat)
+        return pipeline.render(x, [(self, checked_params(params))], geometry, fat)
 
     def corrupt(self, kspace: KSpace, params: Params, fat: Tensor | None = None) -> KSpace:
         """Return the k-space that would have been measured; with knob 0 the same, bit for bit.
@@ -174,17 +179,21 @@ class Artifact(ABC):
                 the k-space; or see `apply`.
 
         """
-        return pipeline.corrupt(kspace, [(self, params)], fat)
+        return pipeline.corrupt(kspace, [(self, checked_params(params))], fat)
 
     def check(self, params: Params, batch: int) -> None:
         """Check that parameters are of this artifact and for this batch.
 
         Raises:
-            ArtifactError: They are not, or its knob has no derivative and is asked for one.
+            ArtifactError: They are not, or were altered to what is never drawn; or its knob has no
+                derivative and is asked for one.
 
         """
-        check_params(self.name, self.options, params, batch)
+        check_params(self.name, self.options, checked_params(params), batch, _drawn(self))
         self.knob.checked(params.knob)
+        self._check_smooth(params)
+
+    def _check_smooth(self, params: Params) -> None:
         if params.records_gradients and not self.smooth:
             raise ArtifactError(
                 f"the damage of {self.name} has no derivative with respect to {self.knob.name}",
@@ -236,17 +245,22 @@ class Artifact(ABC):
         return {self.stage: self.operator(draws, knob, own)}
 
 
+@lru_cache(maxsize=256)
+def _drawn(artifact: Artifact) -> Draws:
+    """What it draws for one slice: the names, types and shapes of its draws."""
+    return artifact.draw(Source(artifact.name, 0, Names([""], numbers=[0])))
+
+
 def _plain(name: str, value: Any, default: Any) -> Any:
     """An option's value in the plain type of its default."""
-    value = value.item() if isinstance(value, np.generic) else value
+    value = plain(value)
     if isinstance(default, tuple):
-        several = isinstance(value, Sequence) and not isinstance(value, str)
-        check_option(name, value, f"{len(default)} numbers", several and len(value) == len(default))
+        fits = is_listed(value) and len(value) == len(default)
+        check_option(name, value, f"{len(default)} numbers", fits)
         return tuple(_plain(name, one, like) for one, like in zip(value, default, strict=True))
     if isinstance(default, float):
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        check_option(name, value, "a finite number", number and math.isfinite(value))
-        return value + 0.0  # of -0.0, too, 0.0
+        check_option(name, value, "a finite number", math.isfinite(number(value)))
+        return number(value) + 0.0  # of -0.0, too, 0.0
     if isinstance(default, bool):
         check_option(name, value, "true or false", isinstance(value, bool))
     return value

@@ -1,5 +1,9 @@
 """The one error this package raises at its public boundary."""
 
+import re
+
+_MOST_CHARACTERS = 100
+
 
 class ArtifactError(ValueError):
     """Bad input: what is wrong, what was received, and what to do.
@@ -12,8 +16,22 @@ class ArtifactError(ValueError):
     """
 
     def __init__(self, wrong: str, received: object, remedy: str) -> None:
-        super().__init__(wrong, str(received), remedy)
+        super().__init__(wrong, received if isinstance(received, str) else shown(received), remedy)
 
     def __str__(self) -> str:
         wrong, received, remedy = self.args
         return f"{wrong}; received {received}; {remedy}"
+
+
+def shown(value: object) -> str:
+    """Write what was received for a message: in one line, and not much of it.
+
+    Args:
+        value: Anything; whatever cannot be written is named by its type.
+
+    """
+    try:
+        line = re.sub(r"\s*\n\s*", " ", repr(value))
+    except Exception:  # of a number of 5000 digits, or of anything that a user has made
+        return f"a value of type {type(value).__name__}"
+    return line if len(line) <= _MOST_CHARACTERS else f"{line[: _MOST_CHARACTERS - 3]}..."

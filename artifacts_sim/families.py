@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from artifacts_sim.errors import ArtifactError
+from artifacts_sim.checks import is_listed, plain
+from artifacts_sim.errors import ArtifactError, shown
 from artifacts_sim.levels import Grid
 from artifacts_sim.registry import get, names
 from artifacts_sim.shifts import Shift
@@ -27,9 +28,20 @@ def families() -> Mapping[str, tuple[str, ...]]:
 
 
 def expand(wanted: Sequence[str]) -> tuple[str, ...]:
-    """Put the artifacts of a family in the place of its name; other names stay."""
-    known = families()
-    return tuple(name for item in wanted for name in known.get(item, (item,)))
+    """Put the artifacts of a family in the place of its name; other names stay.
+
+    Raises:
+        ArtifactError: It is not a row of names.
+
+    """
+    known, listed = families(), plain(wanted)
+    if not is_listed(listed) or not all(isinstance(name, str) for name in listed):
+        raise ArtifactError(
+            "the artifacts are not a row of names",
+            shown(wanted),
+            "pass for example ['search', 'metal']",
+        )
+    return tuple(name for item in listed for name in known.get(item, (item,)))
 
 
 def family(name: str, *, level: int, grid: Grid | str = "calibrated") -> Shift:
@@ -39,10 +51,10 @@ def family(name: str, *, level: int, grid: Grid | str = "calibrated") -> Shift:
         ArtifactError: No such family, or no artifact of it reaches the level.
 
     """
-    if name not in families():
+    if not isinstance(name, str) or name not in families():
         raise ArtifactError(
             "there is no such family of artifacts",
-            repr(name),
+            shown(name),
             f"take one of {', '.join(families())}",
         )
     members = [member for member in families()[name] if get(member).reaches(level, grid)]

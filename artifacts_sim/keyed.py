@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from artifacts_sim.checks import check_one_each, checked_keys, checked_places, checked_slices
 from artifacts_sim.errors import ArtifactError
 
 _WORDS_PER_DIGEST = 8  # 64 bytes
@@ -23,9 +25,13 @@ class Names:
     """What B slices are called.
 
     Attributes:
-        keys: B names, one per slice.
+        keys: B names, one per slice; one that is there twice draws the same twice.
         scans: B names, of the scan that each slice is of; None: each is a scan itself.
         numbers: The place of each slice in its scan, from 0; None: unknown.
+
+    Raises:
+        ArtifactError: Keys or scans are not text, at least one; or scans or numbers are not one
+            per slice, or numbers not whole numbers from 0.
 
     """
 
@@ -33,8 +39,23 @@ class Names:
     scans: Sequence[str] | None = None
     numbers: Sequence[int] | None = None
 
-    def __getitem__(self, places: Sequence[int]) -> "Names":
-        """Take some of the slices."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "keys", checked_keys(self.keys))
+        if self.scans is not None:
+            object.__setattr__(self, "scans", checked_keys(self.scans))
+            check_one_each(self.keys, "scan", self.scans)
+        if self.numbers is not None:
+            object.__setattr__(self, "numbers", checked_places(self.numbers))
+            check_one_each(self.keys, "number", self.numbers)
+
+    def __getitem__(self, part: Any) -> "Names":
+        """Take some of the slices: see `KSpace`.
+
+        Raises:
+            ArtifactError: The index takes none, or is no index of them.
+
+        """
+        places = checked_slices(part, len(self.keys)).tolist()
         return Names(
             [self.keys[place] for place in places],
             None if self.scans is None else [self.scans[place] for place in places],
@@ -65,7 +86,7 @@ class Source:
     def scan(self) -> "Source":
         """What is drawn for a whole scan: the same for all of its slices."""
         slices = self._slices
-        own = Names(slices.keys if slices.scans is None else slices.scans)
+        own = slices if slices.scans is None else Names(slices.scans)
         return Source(f"{self._name}\0scan", self._seed, own)
 
     def numbers(self) -> NDArray[np.int64]:

@@ -6,16 +6,25 @@ scale. Equal SSIM is not equal diagnostic damage: a level is no currency between
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
-from torch import Tensor
 
-from artifacts_sim.errors import ArtifactError
+from artifacts_sim.checks import (
+    check_kind,
+    checked_knob,
+    is_listed,
+    is_whole,
+    number,
+    plain,
+)
+from artifacts_sim.errors import ArtifactError, shown
 from artifacts_sim.params import KnobValues
 
 LEVELS = (1, 2, 3, 4, 5)
@@ -39,12 +48,24 @@ class Knob:
         physical: Round values for levels 1 to 5, rising.
         limit: The largest value accepted; beyond it the artifact has no physical meaning.
 
+    Raises:
+        ArtifactError: The physical values do not rise, or end above the limit.
+
     """
 
     name: str
     meaning: str
     physical: tuple[float, float, float, float, float]
     limit: float
+
+    def __post_init__(self) -> None:
+        highest = _rising(self.name, self.physical)[-1]
+        if highest is None or not highest <= number(self.limit) < math.inf:
+            raise ArtifactError(
+                "the knob has no finite limit that its highest physical value keeps",
+                f"limit={shown(self.limit)}, physical={shown(self.physical)}",
+                "give the largest value that has a physical meaning",
+            )
 
     def checked(self, value: object) -> KnobValues:
         """Return knob values as Python's float, as an array of them, or as the tensor it is.
@@ -58,24 +79,18 @@ class Knob:
         """
         if type(value) is float and 0 < value <= self.limit:
             return value
-        values = value.detach().cpu().numpy() if isinstance(value, Tensor) else value
-        try:
-            numbers = np.array(values, dtype=np.float64)
-        except (TypeError, ValueError):
-            numbers = np.full((), np.nan)
-        within = np.isfinite(numbers) & (numbers >= 0) & (numbers <= self.limit)
-        if numbers.ndim > 1 or not numbers.size or isinstance(value, str) or not within.all():
-            outside = numbers[~within].tolist() if numbers.ndim == 1 else []
+        knob = checked_knob(value)
+        numbers = np.ravel(np.nan if knob is None else plain(knob))
+        outside = numbers[~((numbers >= 0) & (numbers <= self.limit))]
+        if knob is None or outside.size:
             raise ArtifactError(
                 f"the knob {self.name} is not a finite number from 0 (identity) to {self.limit:g} "
                 f"({self.meaning})",
-                repr(outside[0]) if outside else f"{value!r:.100}",
+                shown(value if knob is None else float(outside[0])),
                 "take a value in this range, such as its physical levels 1 to 5: "
                 + ", ".join(f"{level:g}" for level in self.physical),
             )
-        if isinstance(value, Tensor) and value.requires_grad:
-            return value
-        return numbers + 0.0 if numbers.ndim else float(numbers) + 0.0  # -0.0 is 0.0
+        return knob
 
 
 @dataclass(frozen=True)
@@ -86,10 +101,25 @@ class Grid:
         name: What it is called in messages.
         knobs: The knob values of all levels, by artifact.
 
+    Raises:
+        ArtifactError: The knob values of an artifact are not five that rise from above 0, with None
+            where a level is not reached.
+
     """
 
     name: str
     knobs: Mapping[str, LevelKnobs]
+
+    def __post_init__(self) -> None:
+        check_kind(self.name, str, "the name of a grid of levels is not text", "name it")
+        check_kind(
+            self.knobs,
+            Mapping,
+            "the knob values of a grid are not by artifact",
+            "pass for example {'bias': (0.3, 0.6, 1.0, 1.5, 2.2)}",
+        )
+        rising = {name: _rising(name, values) for name, values in self.knobs.items()}
+        object.__setattr__(self, "knobs", rising)
 
     def value(self, artifact: str, level: int | None) -> float:
         """Return the knob value of a level; 0 for level 0.
@@ -118,14 +148,15 @@ class Grid:
         return self._at(artifact, level) is not None
 
     def _at(self, artifact: str, level: int | None) -> float | None:
-        if level not in (0, *LEVELS):
+        at = plain(level)
+        if not is_whole(at, 0, LEVELS[-1]):
             raise ArtifactError(
                 "there is no such level",
-                repr(level),
+                shown(level),
                 f"take 0 (identity) to {LEVELS[-1]}, "
                 "or pass knob= in the knob's unit for a severity in between",
             )
-        return self.knobs_of(artifact)[level - 1] if level else 0.0
+        return self.knobs_of(artifact)[at - 1] if at else 0.0
 
     def knobs_of(self, artifact: str) -> LevelKnobs:
         """Return an artifact's values of levels 1 to 5, None where it does not reach one.
@@ -134,10 +165,10 @@ class Grid:
             ArtifactError: The grid does not have the artifact.
 
         """
-        if artifact not in self.knobs:
+        if not isinstance(artifact, str) or artifact not in self.knobs:
             raise ArtifactError(
                 f"the {self.name} grid has no levels of this artifact",
-                repr(artifact),
+                shown(artifact),
                 "pass knob=, take grid='physical', or calibrate one",
             )
         return self.knobs[artifact]
@@ -150,27 +181,38 @@ class Grid:
             ArtifactError: Another format, or knob values that do not rise.
 
         """
-        if {key: record.get(key) for key in RECORD_FORMAT} != RECORD_FORMAT:
+        known = record if isinstance(record, Mapping) else {}
+        rows = known.get("artifacts")
+        written = {key: known.get(key) for key in RECORD_FORMAT} == RECORD_FORMAT
+        if not written or not isinstance(rows, Mapping):
             raise ArtifactError(
                 "the levels were not written by `mrisweep calibrate`, version 1",
-                f"format {record.get('format')!r}, version {record.get('version')!r}",
+                f"format {shown(known.get('format'))}, version {shown(known.get('version'))}"
+                if known
+                else shown(record),
                 "write the file again with `mrisweep calibrate` of this version",
             )
-        knobs = {key: tuple(row["values"]) for key, row in record["artifacts"].items()}
-        for artifact, values in knobs.items():
-            _check_rising(artifact, values)
+        knobs: dict[str, Any] = {
+            artifact: row.get("values") if isinstance(row, Mapping) else row
+            for artifact, row in rows.items()
+        }
         return cls(name, knobs)
 
 
-def _check_rising(artifact: str, values: LevelKnobs) -> None:
-    reached = [0.0, *(value for value in values if value is not None)]
-    if len(values) != len(LEVELS) or sorted(set(reached)) != reached:
+def _rising(artifact: object, values: object) -> LevelKnobs:
+    listed = plain(values)
+    several = list(listed) if is_listed(listed) else []
+    knobs = tuple(None if one is None else number(plain(one)) for one in several)
+    reached = [0.0, *(knob for knob in knobs if knob is not None), math.inf]
+    falls = any(not low < high for low, high in pairwise(reached))
+    if not isinstance(artifact, str) or len(knobs) != len(LEVELS) or falls:
         raise ArtifactError(
-            f"the knob values of {artifact!r} are not {len(LEVELS)} that rise from above 0, "
+            f"the knob values of {shown(artifact)} are not {len(LEVELS)} that rise from above 0, "
             "with null where a level is not reached",
-            list(values),
-            "write the file again with `mrisweep calibrate`",
+            shown(several or values),
+            "give as many rising values, or write the file again with `mrisweep calibrate`",
         )
+    return knobs
 
 
 def calibrated_record() -> dict[str, Any]:
@@ -192,13 +234,14 @@ def resolve_grid(grid: Grid | str, knobs: Mapping[str, Knob]) -> Grid:
     """
     if isinstance(grid, Grid):
         return grid
-    if grid == "physical":
-        return Grid(grid, {name: knob.physical for name, knob in knobs.items()})
-    if grid == "calibrated":
+    name = grid if isinstance(grid, str) else ""
+    if name == "physical":
+        return Grid(name, {artifact: knob.physical for artifact, knob in knobs.items()})
+    if name == "calibrated":
         return _calibrated()
     raise ArtifactError(
         "there is no such grid of levels",
-        repr(grid),
+        shown(grid),
         f"take one of {', '.join(map(repr, GRIDS))}, or read a file of `mrisweep calibrate` with "
         "Grid.from_record",
     )

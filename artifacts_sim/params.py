@@ -9,7 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim.errors import ArtifactError
+from artifacts_sim.checks import (
+    check_finite_draws,
+    check_kind,
+    check_record,
+    checked_draws,
+    checked_knob,
+    checked_slices,
+    plain,
+)
+from artifacts_sim.errors import ArtifactError, shown
 
 Draws = Mapping[str, NDArray[Any]]
 """Named nuisance draws; every array is (B, ...), one entry per slice, float64 or int64."""
@@ -18,6 +27,7 @@ Options = Mapping[str, Any]
 KnobValues = float | NDArray[np.float64] | Tensor
 """One knob value for all slices, or (B,), one for each; a tensor may record gradients."""
 _FIELDS = ("name", "options", "knob", "draws")
+_REMEDY = "pass what `sample` or `to_dict` gave, unaltered"
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +41,7 @@ class Params:
         draws: The nuisance draws, which do not depend on the knob; read-only arrays.
 
     Raises:
-        ArtifactError: The draws, or the knob values, are not one for each slice.
+        ArtifactError: The draws, or the knob values, are no numbers, or not one for each slice.
 
     """
 
@@ -41,26 +51,43 @@ class Params:
     draws: Draws
 
     def __post_init__(self) -> None:
-        lengths = {name: len(array) for name, array in self.draws.items()}
+        check_kind(self.name, str, "the name of the artifact of params is not text", _REMEDY)
+        check_kind(self.options, Mapping, "the options of params are not under names", _REMEDY)
+        if type(self.knob) is not float:
+            knob = checked_knob(self.knob)
+            if knob is None:
+                raise ArtifactError(
+                    "the knob of params is not a number, or one for each slice",
+                    shown(self.knob),
+                    _REMEDY,
+                )
+            object.__setattr__(self, "knob", knob)
+        draws = checked_draws(self.draws)
+        lengths = {name: len(array) for name, array in draws.items()}
         if not self._is_one_knob:
             lengths["knob"] = len(self.knob)  # type: ignore[arg-type]
-        if len(set(lengths.values())) != 1 or not self.draws:
+        if len(set(lengths.values())) != 1 or not len(self):
             raise ArtifactError(
                 "the draws do not hold one entry per slice, the same number under every name",
                 lengths,
-                "pass what `sample` or `to_dict` gave, unaltered",
+                _REMEDY,
             )
-        frozen = {name: _read_only(array) for name, array in self.draws.items()}
-        object.__setattr__(self, "draws", frozen)
+        object.__setattr__(self, "draws", {k: _read_only(array) for k, array in draws.items()})
 
     def __len__(self) -> int:
         """Count the slices, B."""
         return len(next(iter(self.draws.values())))
 
-    def __getitem__(self, part: slice | NDArray[np.int64]) -> Self:
-        """Take the parameters of some of the slices."""
-        draws = {name: array[part] for name, array in self.draws.items()}
-        knob = self.knob if self._is_one_knob else self.knob[part]  # type: ignore[index]
+    def __getitem__(self, part: Any) -> Self:
+        """Take the parameters of some of the slices: see `KSpace`.
+
+        Raises:
+            ArtifactError: The index takes none, or is no index of them.
+
+        """
+        at = part if isinstance(part, slice) else checked_slices(part, len(self))
+        draws = {name: array[at] for name, array in self.draws.items()}
+        knob = self.knob if self._is_one_knob else self.knob[at]  # type: ignore[index]
         return type(self)(self.name, self.options, knob, draws)
 
     def with_knob(self, knob: KnobValues) -> Self:
@@ -95,20 +122,28 @@ class Params:
         """Undo `to_dict`.
 
         Raises:
-            ArtifactError: A field is missing or unknown, or the draws differ in length.
+            ArtifactError: A field is missing or unknown; or the draws are not finite numbers, or
+                differ in length.
 
         """
-        if not isinstance(record, Mapping) or set(record) != set(_FIELDS):
-            raise ArtifactError(
-                f"the record of params does not have exactly the fields {', '.join(_FIELDS)}",
-                sorted(record) if isinstance(record, Mapping) else f"{record!r:.100}",
-                "pass what `to_dict` gave",
-            )
-        draws = {name: np.asarray(values) for name, values in record["draws"].items()}
-        knob = record["knob"]
-        knob = np.asarray(knob, dtype=np.float64) if isinstance(knob, list) else knob
+        check_record(record, _FIELDS, "the record of params")
+        check_kind(record["options"], Mapping, "the options of params are not named", _REMEDY)
         options = {name: _as_option(value) for name, value in record["options"].items()}
-        return cls(record["name"], options, knob, draws)
+        params = cls(record["name"], options, record["knob"], record["draws"])
+        check_finite_draws(params.draws)
+        return params
+
+
+def checked_params(params: object) -> Params:
+    """Return what are to be params.
+
+    Raises:
+        ArtifactError: They are of another class.
+
+    """
+    if not isinstance(params, Params):
+        raise ArtifactError("the params are not what `sample` gives", shown(params), "pass Params")
+    return params
 
 
 def as_tensors(draws: Draws) -> dict[str, Tensor]:
@@ -118,6 +153,7 @@ def as_tensors(draws: Draws) -> dict[str, Tensor]:
 
 def _as_option(value: Any) -> Any:
     """JSON has lists where options have tuples."""
+    value = plain(value)
     return tuple(map(_as_option, value)) if isinstance(value, list) else value
 
 

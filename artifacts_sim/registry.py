@@ -2,13 +2,15 @@
 
 import difflib
 import sys
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from artifacts_sim.base import Artifact
-from artifacts_sim.errors import ArtifactError
+from artifacts_sim.checks import check_kind
+from artifacts_sim.errors import ArtifactError, shown
 from artifacts_sim.kinds.anisotropy import Anisotropy
 from artifacts_sim.kinds.b0_distortion import B0Distortion
 from artifacts_sim.kinds.bias import Bias
@@ -34,7 +36,7 @@ from artifacts_sim.kinds.undersampling import Undersampling
 from artifacts_sim.kinds.wrap import Wrap
 from artifacts_sim.kinds.zipper import Zipper
 from artifacts_sim.levels import Grid, resolve_grid
-from artifacts_sim.params import Params
+from artifacts_sim.params import Params, checked_params
 
 GROUP = "mrisweep.artifacts"
 """Entry points of other packages: the name of an artifact, and its class or an instance."""
@@ -46,9 +48,15 @@ def register(artifact: Artifact) -> None:
     """Make an artifact known under its name, with its default options.
 
     Raises:
-        ArtifactError: The name is taken.
+        ArtifactError: It is no artifact, or the name is taken.
 
     """
+    check_kind(
+        artifact,
+        Artifact,
+        "what is registered is not an artifact",
+        "pass an instance of a subclass of artifacts_sim.Artifact",
+    )
     if artifact.name in _artifacts:
         raise ArtifactError(
             "there is an artifact of this name already",
@@ -59,7 +67,13 @@ def register(artifact: Artifact) -> None:
 
 
 def unregister(name: str) -> None:
-    """Forget an artifact that was registered; one that is not known stays so."""
+    """Forget an artifact that was registered; one that is not known stays so.
+
+    Raises:
+        ArtifactError: The name is not text.
+
+    """
+    _check_name(name)
     _artifacts.pop(name, None)
 
 
@@ -131,10 +145,11 @@ def get(name: str, /, **options: Any) -> Artifact:
             option is unknown, or has a value that the artifact refuses.
 
     """
-    if not isinstance(name, str):
-        raise ArtifactError(
-            "the name of an artifact is not text", repr(name), _nearest("", names())
-        )
+    return _with(name, options)
+
+
+def _with(name: str, options: Mapping[str, Any]) -> Artifact:
+    _check_name(name)
     artifact = _artifacts[name] if name in _artifacts else _found(name)
     known = [field.name for field in fields(artifact)]
     for option in options:
@@ -159,13 +174,42 @@ def named_grid(grid: Grid | str) -> Grid:
             for its own, a package whose artifact cannot be imported.
 
     """
-    asked = names() if grid == "physical" else ()
+    asked = names() if isinstance(grid, str) and grid == "physical" else ()
     return resolve_grid(grid, {name: get(name).knob for name in asked})
 
 
 def drawn_by(params: Params) -> Artifact:
-    """Return the artifact that drew these parameters, options and all."""
-    return get(params.name, **params.options)
+    """Return the artifact that drew these parameters, options and all.
+
+    Raises:
+        ArtifactError: They are no params, or of an artifact or with options that are unknown.
+
+    """
+    params = checked_params(params)
+    return recorded(params.name, params.options)
+
+
+def recorded(name: Any, options: Any) -> Artifact:
+    """Return the artifact of a record.
+
+    Raises:
+        ArtifactError: The artifact or an option is unknown, or the options are not under names.
+
+    """
+    if not isinstance(options, Mapping) or not all(isinstance(one, str) for one in options):
+        raise ArtifactError(
+            "the options of an artifact are not under names",
+            shown(options),
+            "pass what `to_dict` gave",
+        )
+    return _with(name, options)
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str):
+        raise ArtifactError(
+            "the name of an artifact is not text", shown(name), _nearest("", names())
+        )
 
 
 def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:

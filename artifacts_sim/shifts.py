@@ -20,22 +20,34 @@ from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.base import Artifact
 from artifacts_sim.checks import (
     check_fat,
+    check_geometry,
     check_image,
     check_is_kspace,
+    check_kind,
+    check_no_geometry,
     check_one_size,
     check_pixel_count,
+    check_record,
     check_seed,
     check_severity,
-    named_slices,
+    checked_rows,
+    checked_slices,
+    is_listed,
+    is_whole,
+    number,
+    plain,
 )
-from artifacts_sim.errors import ArtifactError
-from artifacts_sim.keyed import Source
+from artifacts_sim.errors import ArtifactError, shown
+from artifacts_sim.keyed import Names, Source
 from artifacts_sim.levels import Grid
 from artifacts_sim.params import Params
-from artifacts_sim.registry import drawn_by, get
+from artifacts_sim.registry import drawn_by, get, recorded
 
 _WEIGHT_DIGITS = 12  # so that 3 : 1 and .3 : .1 are the same weights
+_LEAST = 10.0**-_WEIGHT_DIGITS
 _WEIGHT_ERROR = 1e-9  # of their sum
+_AS_GIVEN = "pass what `sample` or `to_dict` gave, unaltered"
+_MAKE_ONE = "make it with Shift.of, Shift.chain, Shift.mixture or Shift.clean"
 
 
 @dataclass(frozen=True)
@@ -53,11 +65,12 @@ class Step:
     knob: float
 
     def __post_init__(self) -> None:
+        _check_artifact(self.artifact)
         knob = self.artifact.knob.checked(self.knob)
         if not isinstance(knob, float):
             raise ArtifactError(
                 "a shift has one knob value for all of its slices",
-                f"{self.knob!r:.100}",
+                shown(self.knob),
                 "take a knob for each slice with Artifact.sample, or a mixture of shifts",
             )
         object.__setattr__(self, "knob", knob)
@@ -80,8 +93,8 @@ class Step:
             ArtifactError: An unknown artifact or option, or a value that it refuses.
 
         """
-        _check_record(record, ("artifact", "options", "knob"))
-        return cls(get(record["artifact"], **record["options"]), record["knob"])
+        check_record(record, ("artifact", "options", "knob"))
+        return cls(recorded(record["artifact"], record["options"]), record["knob"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,21 +112,29 @@ class ShiftParams:
     batch: int
 
     def __post_init__(self) -> None:
-        places = [np.asarray(slices) for slices, _ in self.groups]
-        named = np.sort(np.concatenate(places)) if places else np.empty(0)
-        counted = isinstance(self.batch, int) and np.array_equal(named, np.arange(self.batch))
-        if not (counted and self.batch):
+        groups = tuple(_group(group) for group in checked_rows(self.groups, "the groups"))
+        named = sorted(place for places, _ in groups for place in places.tolist())
+        batch = plain(self.batch)
+        if not is_whole(batch, 1, len(named)) or named != list(range(batch)):
             raise ArtifactError(
                 "the groups do not hold every slice of the batch once",
-                f"slices {named.tolist()!r:.80} for batch={self.batch!r}",
-                "pass what `sample` or `to_dict` gave, unaltered",
+                f"slices {shown(named)} for batch={shown(self.batch)}",
+                _AS_GIVEN,
             )
+        object.__setattr__(self, "groups", groups)
+        object.__setattr__(self, "batch", int(batch))
 
     def __len__(self) -> int:
         return self.batch
 
-    def __getitem__(self, places: NDArray[np.int64]) -> Self:
-        """Take the parameters of some of the slices, each once, in the order given."""
+    def __getitem__(self, part: Any) -> Self:
+        """Take the parameters of some of the slices, each once, in the order given: see `KSpace`.
+
+        Raises:
+            ArtifactError: The index takes none, or is no index of them, or takes one twice.
+
+        """
+        places = checked_slices(part, len(self))
         groups = []
         for slices, steps in self.groups:
             _, own, new = np.intersect1d(slices, places, return_indices=True)
@@ -137,12 +158,13 @@ class ShiftParams:
             ArtifactError: A record that `to_dict` does not write.
 
         """
-        _check_record(record, ("batch", "groups"))
-        groups = tuple(
-            (np.array(group["slices"]), tuple(map(Params.from_dict, group["steps"])))
-            for group in record["groups"]
-        )
-        return cls(groups, record["batch"])
+        check_record(record, ("batch", "groups"))
+        groups = []
+        for group in checked_rows(record["groups"], "the groups"):
+            check_record(group, ("slices", "steps"))
+            steps = map(Params.from_dict, checked_rows(group["steps"], "the steps"))
+            groups.append((group["slices"], tuple(steps)))
+        return cls(tuple(groups), record["batch"])
 
 
 @dataclass(frozen=True)
@@ -169,15 +191,19 @@ class Shift:
     weights: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        weights = [_number(weight) for weight in self.weights]
-        total = math.fsum(weights)
-        positive = all(0 < weight < math.inf for weight in weights)
-        fits = len(weights) == len(self.chains) > 0 and abs(total - 1) <= _WEIGHT_ERROR
-        if not (positive and fits):
+        given = self.chains if is_listed(self.chains) else [None]
+        if not all(is_listed(c) and all(isinstance(step, Step) for step in c) for c in given):
+            raise ArtifactError("the chains are not rows of steps", shown(self.chains), _MAKE_ONE)
+        listed = plain(self.weights)
+        weights = [number(plain(one)) for one in listed] if is_listed(listed) else []
+        positive = all(0 < _rounded(weight) < math.inf for weight in weights)
+        fits = len(weights) == len(self.chains) > 0
+        if not (positive and fits and abs(math.fsum(weights) - 1) <= _WEIGHT_ERROR):
             raise ArtifactError(
                 "the weights are not numbers above 0 with a sum of 1, one for each chain",
-                f"{list(self.weights)} for {len(self.chains)} chains",
-                "make the shift with Shift.mixture, which scales them",
+                f"{shown(list(listed) if is_listed(listed) else listed)} for {len(self.chains)} "
+                "chains",
+                f"make the shift with Shift.mixture, which scales them; the least is {_LEAST:g}",
             )
         for steps in self.chains:
             named = [step.artifact.name for step in steps]
@@ -212,6 +238,7 @@ class Shift:
         """
         check_severity(level, knob)
         artifact = get(artifact) if isinstance(artifact, str) else artifact
+        _check_artifact(artifact)
         value = artifact.at(level, grid) if knob is None else knob
         return cls(((Step(artifact, value),),), (1.0,))
 
@@ -225,9 +252,11 @@ class Shift:
         """All of these on every slice.
 
         Raises:
-            ArtifactError: An artifact would act twice on a slice.
+            ArtifactError: One is no shift, or an artifact would act twice on a slice.
 
         """
+        for shift in shifts:
+            check_kind(shift, Shift, "what is chained is not a shift", _MAKE_ONE)
         picks = list(product(*(zip(s.chains, s.weights, strict=True) for s in shifts)))
         chains = tuple(tuple(step for steps, _ in pick for step in steps) for pick in picks)
         return cls(chains, tuple(math.prod(weight for _, weight in pick) for pick in picks))
@@ -237,18 +266,29 @@ class Shift:
         """One of these on each slice, with probability proportional to its weight.
 
         Raises:
-            ArtifactError: No part, or a weight that is not above 0.
+            ArtifactError: No part, one that is not a shift and a weight, or a weight that is not
+                above 0, or less than 1e-12 of their sum.
 
         """
-        given = [_number(weight) for _, weight in parts]
-        if not given or not all(0 < weight < math.inf for weight in given):
+        for part in parts:
+            if not (is_listed(part) and len(part) == 2 and isinstance(part[0], Shift)):
+                raise ArtifactError(
+                    "a part of the mixture is not a shift and its weight",
+                    shown(part),
+                    "pass for example (Shift.of('motion', level=2), 3.0)",
+                )
+        given = [number(plain(weight)) for _, weight in parts]
+        unit = math.frexp(max(given, default=0.0))[1]  # near the largest, so that the sum is finite
+        scaled = [math.ldexp(weight, -unit) for weight in given]
+        total = math.fsum(weight for weight in scaled if weight < math.inf)
+        if not all(_LEAST * total <= weight < math.inf for weight in scaled) or not total > 0:
             raise ArtifactError(
                 "the mixture does not have at least one part, each of a weight above 0",
-                f"the weights {given}",
-                "give at least one part, and each part a finite weight above 0",
+                f"the weights {shown(given)}",
+                "give at least one part, and each part a finite weight above 0, and above "
+                f"{_LEAST:g} of their sum",
             )
-        total = math.fsum(given)
-        shares = [_rounded(weight / total) for weight in given]
+        shares = [_rounded(weight / total) for weight in scaled]
         chains = tuple(steps for shift, _ in parts for steps in shift.chains)
         pairs = zip(parts, shares, strict=True)
         return cls(
@@ -281,17 +321,17 @@ class Shift:
             ArtifactError: Bad keys, seed, scans or numbers.
 
         """
-        slices = named_slices(keys, scans, numbers)
+        slices = Names(keys, scans, numbers)
         u = Source("shift", check_seed(seed), slices).scan.uniform(1)[:, 0]
         chosen = np.searchsorted(np.cumsum(self.weights)[:-1], u, side="right")
         groups = []
-        for number, steps in enumerate(self.chains):
-            places = np.flatnonzero(chosen == number)
+        for place, steps in enumerate(self.chains):
+            places = np.flatnonzero(chosen == place)
             if len(places):
-                own = asdict(slices[places.tolist()])
+                own = asdict(slices[places])
                 drawn = (s.artifact.sample(knob=s.knob, seed=seed, **own) for s in steps)
                 groups.append((places, tuple(drawn)))
-        return ShiftParams(tuple(groups), len(keys))
+        return ShiftParams(tuple(groups), len(slices.keys))
 
     def apply(
         self,
@@ -361,9 +401,12 @@ class Shift:
             ArtifactError: A record that `to_dict` does not write, or values that `Shift` refuses.
 
         """
-        _check_record(record, ("weights", "chains"))
-        chains = tuple(tuple(map(Step.from_dict, steps)) for steps in record["chains"])
-        return cls(chains, tuple(record["weights"]))
+        check_record(record, ("weights", "chains"))
+        chains = [
+            checked_rows(one, "the steps") for one in checked_rows(record["chains"], "the chains")
+        ]
+        steps = tuple(tuple(map(Step.from_dict, own)) for own in chains)
+        return cls(steps, tuple(checked_rows(record["weights"], "the weights")))
 
     @property
     def digest(self) -> str:
@@ -379,18 +422,28 @@ def _rounded(weight: float) -> float:
     return float(round(weight, _WEIGHT_DIGITS))
 
 
-def _number(weight: Any) -> float:
-    """A weight as a float; NaN where it is none, which no check lets pass."""
-    return float(weight) if isinstance(weight, int | float | np.number) else math.nan
+def _check_artifact(artifact: object) -> None:
+    check_kind(
+        artifact,
+        Artifact,
+        "what acts in a shift is neither an artifact nor the name of one",
+        "take artifacts_sim.get(name), or its name",
+    )
 
 
-def _check_record(record: Any, known: tuple[str, ...]) -> None:
-    if not isinstance(record, Mapping) or set(record) != set(known):
+def _group(group: Any) -> tuple[NDArray[np.int64], tuple[Params, ...]]:
+    """A chain's slices and the parameters of its steps, one for each of these slices."""
+    places, steps = group if is_listed(group) and len(group) == 2 else ([None], [])
+    listed = plain(places)
+    numbered = is_listed(listed) and all(is_whole(one, 0, math.inf) for one in listed)
+    drawn = is_listed(steps) and all(isinstance(step, Params) for step in steps)
+    if not (numbered and drawn and all(len(step) == len(listed) for step in steps)):
         raise ArtifactError(
-            f"the record does not have exactly the fields {', '.join(known)}",
-            f"{sorted(record) if isinstance(record, Mapping) else record!r:.100}",
-            "pass what `to_dict` gave",
+            "a group is not the numbers of its slices, and the params of each step for as many",
+            shown(group),
+            _AS_GIVEN,
         )
+    return np.array(listed, dtype=np.int64), tuple(steps)
 
 
 _Part = tuple[Any, list[pipeline.Step], Geometry | None, Tensor | None]
@@ -400,8 +453,11 @@ def _by_chain(
     x: Tensor | KSpace, params: ShiftParams, geometry: Geometry | None, fat: Tensor | None
 ) -> Iterable[_Part]:
     """The slices of each chain, with all that is theirs."""
-    if not isinstance(x, KSpace):
+    if isinstance(x, KSpace):
+        check_no_geometry(geometry)
+    else:
         check_image(x)
+        check_geometry(geometry, Geometry)
     if len(x) != len(params):
         raise ArtifactError(
             "the params do not hold one draw per slice",

@@ -12,12 +12,20 @@ from torch import Tensor, nn
 from artifacts_sim.acquisition.eager import eager
 from artifacts_sim.acquisition.geometry import Geometry, PixelMm
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_seed
-from artifacts_sim.errors import ArtifactError
+from artifacts_sim.checks import (
+    check_geometry,
+    check_pixel_sizes,
+    check_pixels,
+    check_seed,
+    checked_axis,
+    checked_keys,
+)
+from artifacts_sim.errors import ArtifactError, shown
 from artifacts_sim.levels import Grid
 from artifacts_sim.shifts import Shift
 
 _AXES = (2, 3, 4)
+_MOST_AXES = 5
 
 
 class Transform(nn.Module):
@@ -61,14 +69,15 @@ class Transform(nn.Module):
             geometry: What is known of the acquisition of all slices.
 
         Raises:
-            ArtifactError: See `Shift.of`; or a seed that is not a whole number.
+            ArtifactError: See `Shift.of`; or a seed or axis that is not a whole number, or a
+                geometry that is none.
 
         """
         super().__init__()
         if isinstance(artifact, Shift) and (level is not None or knob is not None):
             raise ArtifactError(
                 "a shift has its severity already",
-                f"a shift with level={level!r} and knob={knob!r}",
+                f"a shift with level={shown(level)} and knob={shown(knob)}",
                 "leave level and knob out",
             )
         if not isinstance(artifact, Shift):
@@ -76,7 +85,8 @@ class Transform(nn.Module):
         self.shift = artifact
         self.seed = check_seed(seed)
         self.epoch = 0
-        self.slice_axis = slice_axis
+        self.slice_axis = None if slice_axis is None else checked_axis(slice_axis, _MOST_AXES)
+        check_geometry(geometry, Geometry)
         self.geometry = geometry or Geometry()
 
     @eager
@@ -92,6 +102,7 @@ class Transform(nn.Module):
             x: (H, W), (B, H, W) or (B, C, H, W); of volumes the axes without that of the slices
                 are (H, W), (C, H, W) or (B, C, H, W). W = phase encode, unless the geometry says H.
             keys: A name for each of the B slices or volumes; by default their content is it.
+                One that is there twice draws the same twice.
             pixel_mm: (RO, PE) pixel size in mm of all slices, or of each of B; by default that of
                 the geometry.
 
@@ -99,10 +110,11 @@ class Transform(nn.Module):
             The shape of x, a magnitude.
 
         Raises:
-            ArtifactError: Another number of axes, or of keys or pixel sizes; or see
-                `Artifact.apply`.
+            ArtifactError: Another number of axes, or of keys or pixel sizes, or an epoch that is
+                not a whole number; or see `Artifact.apply`.
 
         """
+        epoch = check_seed(self.epoch, "epoch")
         slices, shape = self._merged(x)
         keys = self._keys(slices, keys)
         batch, depth, channels = slices.shape[:3]
@@ -113,10 +125,11 @@ class Transform(nn.Module):
             keys=names if depth > 1 else scans,
             scans=scans,
             numbers=numbers,
-            seed=self.seed if not self.epoch else _mixed(self.seed, self.epoch),
+            seed=_mixed(self.seed, epoch) if epoch else self.seed,
         )
         geometry = self.geometry
         if pixel_mm is not None:
+            check_pixel_sizes(pixel_mm)
             geometry = replace(geometry, pixel_mm=_repeated(pixel_mm, depth * channels))
         y = self.shift.apply(slices.flatten(0, 2), params, geometry)
         return self._split(y.view(slices.shape), shape)
@@ -124,17 +137,19 @@ class Transform(nn.Module):
     def _merged(self, x: Tensor) -> tuple[Tensor, torch.Size]:
         """As (B, D, C, H, W); and the shape without the axis of the slices."""
         axes = x.ndim - (self.slice_axis is not None) if isinstance(x, Tensor) else 0
-        if axes not in _AXES:
+        if axes not in _AXES or not x.numel():
             received = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise ArtifactError(
-                "x is not (H, W), (B, H, W) or (B, C, H, W), beside the axis that slice_axis names",
+                "x is not (H, W), (B, H, W) or (B, C, H, W), beside the axis that slice_axis "
+                "names, or is empty",
                 f"{received} with slice_axis={self.slice_axis}",
                 "merge or add axes, or name the axis of the slices",
             )
+        check_pixels(x)
         if self.slice_axis is None:
             slices = x if axes == 4 else x[:, None] if axes == 3 else x[None, None]
             return slices[:, None], x.shape
-        volume = x.movedim(self.slice_axis, 0)
+        volume = x.movedim(checked_axis(self.slice_axis, x.ndim), 0)
         inner = volume.shape[1:]
         volume = volume if axes == 4 else volume[:, None] if axes == 3 else volume[:, None, None]
         return volume.transpose(0, 1), inner
@@ -146,17 +161,17 @@ class Transform(nn.Module):
         return y.transpose(0, 1).reshape(-1, *shape).movedim(0, self.slice_axis)
 
     def _keys(self, slices: Tensor, keys: Sequence[str] | str | None) -> list[str]:
-        given = [keys] if isinstance(keys, str) else keys
-        if given is None:
-            pixels = slices.detach().resolve_conj().contiguous().cpu()
+        if keys is None:
+            pixels = slices.detach().resolve_conj().resolve_neg().contiguous().cpu()
             return [_digest(one) for one in pixels]
+        given = checked_keys([keys] if isinstance(keys, str) else keys)
         if len(given) != len(slices):
             raise ArtifactError(
                 "there is not one key for each slice or volume",
                 f"{len(given)} keys for {len(slices)}",
                 "name each of them, or leave keys out, and their content is their name",
             )
-        return list(given)
+        return given
 
     def extra_repr(self) -> str:
         """What the module is printed as."""

@@ -7,8 +7,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts_sim.checks import check_pixel_count
-from artifacts_sim.errors import ArtifactError
+from artifacts_sim.checks import (
+    check_pixel_count,
+    check_pixel_sizes,
+    checked_lines,
+    checked_sizes,
+    checked_slices,
+)
+from artifacts_sim.errors import ArtifactError, shown
 
 FIELD_OF_VIEW_MM = 240.0  # of the longer side of an image that comes without a pixel size
 
@@ -49,22 +55,33 @@ class Geometry:
     native: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
-        if self.phase_axis not in ("H", "W"):
+        if not isinstance(self.phase_axis, str) or self.phase_axis not in ("H", "W"):
             raise ArtifactError(
                 "the phase axis of an image is not 'H' or 'W'",
-                repr(self.phase_axis),
+                shown(self.phase_axis),
                 "name the axis of (B, H, W) that is phase encoding",
             )
         for name in ("encoded", "crop", "native"):
-            _check_sizes(name, getattr(self, name))
+            sizes = getattr(self, name)
+            object.__setattr__(self, name, None if sizes is None else checked_sizes(name, sizes))
         if self.pixel_mm is not None:
-            _check_pixels(self.pixel_mm)
+            check_pixel_sizes(self.pixel_mm)
+        if self.acquired is not None and checked_lines(self.acquired) is None:
+            raise _no_lines(self.acquired, "PE - 1")
 
-    def __getitem__(self, part: slice | NDArray[np.int64]) -> "Geometry":
-        """Take the geometry of some of the slices."""
-        if self.pixel_mm is None or len(np.array(self.pixel_mm, ndmin=2)) == 1:
+    def __getitem__(self, part: Any) -> "Geometry":
+        """Take the geometry of some of the slices: see `KSpace`.
+
+        Raises:
+            ArtifactError: The index takes none, or is no index of them.
+
+        """
+        if self.pixel_mm is None:
             return self
-        return replace(self, pixel_mm=np.asarray(self.pixel_mm)[part].tolist())
+        sizes = np.array(self.pixel_mm, ndmin=2)
+        if len(sizes) == 1:
+            return self
+        return replace(self, pixel_mm=sizes[checked_slices(part, len(sizes))].tolist())
 
 
 @dataclass(frozen=True, eq=False)
@@ -192,43 +209,20 @@ def _pixels(
 def _acquired(lines: Sequence[int] | NDArray[Any] | None, n_lines: int) -> Lines:
     if lines is None:
         return np.ones(n_lines, dtype=np.bool_)
-    given = np.asarray(lines)
-    if given.dtype == np.bool_ and given.shape == (n_lines,) and given.any():
-        return given.copy()
-    whole = given.ndim == 1 and given.size > 0 and np.issubdtype(given.dtype, np.integer)
-    distinct = whole and len(np.unique(given)) == len(given)
-    if not (distinct and given.min() >= 0 and given.max() < n_lines):
-        raise ArtifactError(
-            f"the acquired lines are neither different numbers from 0 to {n_lines - 1}, nor a "
-            "truth value for each line, with one line at least",
-            f"{given.tolist()!r:.100}",
-            "number the measured lines from 0, for the 372 central ones of 400 range(14, 386), or "
-            "pass truth values, mask.astype(bool)",
-        )
-    return np.isin(np.arange(n_lines), given)
+    given = checked_lines(lines)
+    if given is not None and given.dtype == np.bool_:
+        if len(given) == n_lines:
+            return given.copy()
+    elif given is not None and given.min() >= 0 and given.max() < n_lines:
+        return np.isin(np.arange(n_lines), given)
+    raise _no_lines(lines, n_lines - 1)
 
 
-def _check_sizes(name: str, sizes: object) -> None:
-    whole = isinstance(sizes, tuple | list) and len(sizes) == 2
-    if sizes is not None and not (
-        whole and all(isinstance(n, int | np.integer) and n > 0 for n in sizes)  # type: ignore[attr-defined]
-    ):
-        raise ArtifactError(
-            f"{name} is not two whole numbers above 0, (RO, PE)",
-            repr(sizes),
-            f"give the sizes along readout and phase encode, or leave {name} out",
-        )
-
-
-def _check_pixels(pixel_mm: object) -> None:
-    try:
-        pixels = np.asarray(pixel_mm, dtype=np.float64)
-    except (TypeError, ValueError):
-        pixels = np.empty(0)
-    positive = bool(np.isfinite(pixels).all() and (pixels > 0).all())
-    if not (pixels.shape[-1:] == (2,) and pixels.ndim <= 2 and positive):
-        raise ArtifactError(
-            "the pixel sizes are not finite numbers above 0 mm, (RO, PE), for all slices or each",
-            f"{pixel_mm!r:.100}",
-            "give the size of a pixel along RO and PE, or leave pixel_mm out",
-        )
+def _no_lines(lines: object, last: object) -> ArtifactError:
+    return ArtifactError(
+        f"the acquired lines are neither different numbers from 0 to {last}, nor a "
+        "truth value for each line, with one line at least",
+        shown(lines),
+        "number the measured lines from 0, for the 372 central ones of 400 range(14, 386), or "
+        "pass truth values, mask.astype(bool)",
+    )

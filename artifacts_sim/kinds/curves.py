@@ -12,7 +12,7 @@ from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.foreground import FRACTION
 
 _SAMPLES_PER_AXIS = 64
-_BRIGHT = 0.99  # of the foreground is no brighter
+BRIGHT = 0.99  # of the pixels are no brighter than bright ones
 
 
 def nodes(source: Source, count: int) -> NDArray[np.float64]:
@@ -34,14 +34,19 @@ def bright(shown: Tensor) -> Tensor:
         shown: (B, RO, PE) magnitude.
 
     """
-    down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in shown.shape[1:])
-    samples = shown[:, ::down, ::across].flatten(1)
+    samples = sampled(shown)
     seen = samples.detach()
     threshold = FRACTION * seen.square().sum(dim=1) / seen.sum(dim=1)
-    above = ((seen > threshold[:, None]).sum(dim=1) * (1 - _BRIGHT)).long()
-    brightest = samples.topk(math.floor(samples.shape[1] * (1 - _BRIGHT)) + 1, dim=1).values
+    above = ((seen > threshold[:, None]).sum(dim=1) * (1 - BRIGHT)).long()
+    brightest = samples.topk(math.floor(samples.shape[1] * (1 - BRIGHT)) + 1, dim=1).values
     percentile = brightest.gather(1, above[:, None])[:, 0]
     return above_zero(torch.where(percentile > 0, percentile, shown.amax(dim=(1, 2))))
+
+
+def sampled(shown: Tensor) -> Tensor:
+    """Every m-th pixel of an axis, m the least that leaves at most 64 of them: (B, pixels)."""
+    down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in shown.shape[1:])
+    return shown[:, ::down, ::across].flatten(1)
 
 
 def above_zero(scale: Tensor) -> Tensor:

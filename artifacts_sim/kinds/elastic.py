@@ -21,6 +21,7 @@ from artifacts_sim.params import Draws, as_tensors
 
 _ORDER = 3  # of the spline
 _LOCKED = 2  # outermost rings of control points that stay put
+_MOST_POINTS = 100  # cells of 2.5 mm
 _FOLD_FREE = 1 / 2.0464  # of the control points' spacing
 
 
@@ -60,7 +61,7 @@ class Elastic(Artifact):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("control_points", self.control_points, least=2 * _LOCKED + 1)
+        check_count("control_points", self.control_points, 2 * _LOCKED + 1, _MOST_POINTS)
 
     def draw(self, source: Source) -> Draws:
         """Displacements along RO and PE of the free control points, in units of the knob."""

@@ -15,13 +15,12 @@ from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.keyed import Source, signed
+from artifacts_sim.kinds.curves import BRIGHT, sampled
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
 _FAT_PPM = 3.5  # of methylene below water
 _GAMMA_BAR_MHZ_PER_T = 42.577
-_SAMPLES_PER_AXIS = 64
-_BRIGHT = 0.99  # of the pixels are no brighter
 _RAMP = (0.5, 0.8)  # of the bright percentile: no fat, all fat
 
 
@@ -135,10 +134,9 @@ def _margins(into: slice, size: int) -> tuple[int, int, int, int]:
 
 
 def _bright(shown: Tensor) -> Tensor:
-    """The brightness that few pixels of a slice exceed: (B,)."""
-    down, across = (math.ceil(size / _SAMPLES_PER_AXIS) for size in shown.shape[1:])
-    samples = shown[:, ::down, ::across].flatten(1)
-    above = math.floor(samples.shape[1] * (1 - _BRIGHT)) + 1
+    """The brightness that few pixels of a slice exceed, background and all: (B,)."""
+    samples = sampled(shown)
+    above = math.floor(samples.shape[1] * (1 - BRIGHT)) + 1
     return samples.topk(above, dim=1).values[:, -1].clamp_min(torch.finfo(shown.dtype).tiny)
 
 

@@ -12,7 +12,7 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option
+from artifacts_sim.checks import check_option, check_range
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.blur import Blur
 from artifacts_sim.kinds.rician import Rician
@@ -21,6 +21,13 @@ from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
 
 _NOISE, _BLUR, _CONTRAST = Rician(), Blur(), TissueContrast()
+_RANGES = {
+    "peak_snr": (1.0, 1e12),  # with the most, there is no noise
+    "snr_exponent": (0.0, 3.0),
+    "regained_exponent": (0.0, 3.0),
+    "pixel_exponent": (0.0, 1.0),
+    "contrast_per_octave": (0.0, 0.25),  # with which the limit of tissue_contrast is reached
+}
 _STILL = 1e-8  # of the squared noise or pixel: less is not told from none
 _WIDTH_PER_SIGMA = math.sqrt(8 * math.log(2))  # of a Gaussian, at half its height
 
@@ -78,10 +85,8 @@ class LowField(Artifact):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_option("peak_snr", self.peak_snr, "a number above 0", self.peak_snr > 0)
-        for name in ("regained_exponent", "pixel_exponent", "contrast_per_octave"):
-            value = getattr(self, name)
-            check_option(name, value, "a number of 0 or more", value >= 0)
+        for name, (low, high) in _RANGES.items():
+            check_range(name, getattr(self, name), low, high)
         check_option(
             "snr_exponent",
             self.snr_exponent,

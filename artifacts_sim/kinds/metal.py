@@ -13,7 +13,7 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option
+from artifacts_sim.checks import check_range
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.kinds.foreground import foreground, place_within
 from artifacts_sim.kinds.pile_up import piled_up, slice_by_slice
@@ -23,6 +23,13 @@ from artifacts_sim.params import Draws, as_tensors
 _GAMMA_BAR_HZ_PER_T = 42.577e6
 _QUANTILES = (0.1, 0.9)
 _AXES = 3  # RO, PE, and through the plane
+_RANGES = {
+    "dchi_ppm": (1e-3, 1e6),  # from what no scan shows to saturated iron
+    "field_t": (1e-3, 30.0),
+    "te_ms": (0.0, 1e3),
+    "readout_hz_per_mm": (1.0, 1e12),  # with the most, nothing is displaced
+    "voxel_mm": (1e-3, 100.0),
+}
 _NO_SIGNAL = 80.0  # e^-80 of it
 
 
@@ -87,10 +94,8 @@ class Metal(Artifact):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("dchi_ppm", "field_t", "readout_hz_per_mm", "voxel_mm"):
-            value = getattr(self, name)
-            check_option(name, value, "a number above 0", value > 0)
-        check_option("te_ms", self.te_ms, "a number of 0 or more", self.te_ms >= 0)
+        for name, (low, high) in _RANGES.items():
+            check_range(name, getattr(self, name), low, high)
 
     def draw(self, source: Source) -> Draws:
         """Of a scan: where the implant lies, B0's axis (RO, PE, across), readout's direction."""

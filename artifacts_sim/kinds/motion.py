@@ -16,13 +16,14 @@ from artifacts_sim.acquisition.lines import Factor, add_lines, on_device
 from artifacts_sim.acquisition.operators import Operator, Stage, as_planes, from_planes
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_count, check_option
+from artifacts_sim.checks import check_count, check_option, check_range
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.kinds.timing import ORDERS, Order, acquisition_times
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
 _POSES = (0.5, 1.0)  # of the knob
+_MOST_MM_PER_DEGREE = 100.0  # a turn about something 6 m away
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,7 @@ class Motion(Artifact):
         check_count("movements", self.movements, least=1)
         check_count("interleaves", self.interleaves, least=2)
         check_count("echo_train", self.echo_train, least=1)
-        check_option(
-            "mm_per_degree", self.mm_per_degree, "a number of 0 or more", self.mm_per_degree >= 0
-        )
+        check_range("mm_per_degree", self.mm_per_degree, 0, _MOST_MM_PER_DEGREE)
         check_option("order", self.order, f"one of {', '.join(ORDERS)}", self.order in ORDERS)
         rising = len(self.window) == 2 and 0 <= self.window[0] < self.window[1] <= 1
         check_option("window", self.window, "two rising fractions from 0 to 1", rising)

@@ -12,7 +12,7 @@ from artifacts_sim.acquisition.operators import DisplayOperator, Operator, Stage
 from artifacts_sim.acquisition.scene import magnitude
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_count
+from artifacts_sim.checks import MAX_COILS, check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.rician import Rician
 from artifacts_sim.levels import Knob
@@ -58,7 +58,7 @@ class NoncentralChi(Artifact):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("coils", self.coils, least=1)
+        check_count("coils", self.coils, least=1, most=MAX_COILS)
 
     def draw(self, source: Source) -> Draws:
         """Seeds of the noise fields: of what has the signal, and of the other coils."""

@@ -10,7 +10,7 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_count
+from artifacts_sim.checks import MAX_COILS, check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.coils import FULL_TURN, root_sum_of_squares
 from artifacts_sim.kinds.foreground import extremes, sparse
@@ -58,7 +58,7 @@ class Receive(Artifact):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("coils", self.coils, least=1)
+        check_count("coils", self.coils, least=1, most=MAX_COILS)
 
     def draw(self, source: Source) -> Draws:
         """Where the array is, and over which arc."""

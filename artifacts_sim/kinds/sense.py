@@ -18,7 +18,7 @@ from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.scene import magnitude
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_count, check_option
+from artifacts_sim.checks import MAX_COILS, check_count, check_option
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds import sampling
 from artifacts_sim.kinds.coils import FULL_TURN, normalised, sensitivities
@@ -94,7 +94,7 @@ class Sense(Artifact):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("coils", self.coils, least=2)
+        check_count("coils", self.coils, least=2, most=MAX_COILS)
         kinds = ("estimated", "exact")
         check_option("maps", self.maps, f"one of {', '.join(kinds)}", self.maps in kinds)
         check_count("calibration_lines", self.calibration_lines, least=1)

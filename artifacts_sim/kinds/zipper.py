@@ -22,6 +22,7 @@ from artifacts_sim.params import Draws
 # Of the way from the centre, where DC offsets show, to the edge: in sight even where the readout
 # is encoded twice as wide as it is shown.
 _PLACES = (0.05, 0.45)
+_MOST_ZIPPERS, _MOST_ROWS = 32, 64
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Zipper(Artifact):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_count("zippers", self.zippers, least=1)
-        check_count("width_px", self.width_px, least=1)
+        check_count("zippers", self.zippers, least=1, most=_MOST_ZIPPERS)
+        check_count("width_px", self.width_px, least=1, most=_MOST_ROWS)
 
     def draw(self, source: Source) -> Draws:
         """Where each is in a scan, and the seed of a slice's phases."""

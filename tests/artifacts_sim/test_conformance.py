@@ -5,7 +5,7 @@ import math
 import pickle
 import random
 import re
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields, replace
 from itertools import pairwise
 
 import numpy as np
@@ -248,6 +248,108 @@ def test_the_unit_of_intensity_is_irrelevant(art, batch, shape, exponent, seed, 
 
 
 @every_artifact
+@pytest.mark.parametrize("peak", [1e-15, 1e15])
+@pytest.mark.parametrize("kind", [torch.clone, as_complex], ids=["real", "complex"])
+def test_intensities_have_no_unit_from_one_end_of_the_range_to_the_other(art, peak, kind, phantoms):
+    x = kind(phantoms(3, 24, 30))
+    unit = 2.0 ** math.floor(math.log2(peak)) if peak < 1 else 2.0**49
+    params = art.sample(knob=art.knob.limit, keys=KEYS[:3], seed=4)
+    damaged = art.apply(x * unit, params) / unit
+    torch.testing.assert_close(damaged, art.apply(x, params), rtol=1e-5, atol=5e-6)
+    faint = art.apply(x * 1e-25, params)
+    assert faint.isfinite().all()
+    assert (faint >= 0).all()
+
+
+OPTIONS = {
+    "motion": {
+        "movements": (1, 20, 1000),
+        "mm_per_degree": (0.0, 100.0),
+        "interleaves": (2, 1000),
+        "echo_train": (1, 1000),
+        "window": ((0.0, 1e-9), (1 - 1e-9, 1.0)),
+    },
+    "elastic": {"control_points": (5, 100)},
+    "metal": {
+        "dchi_ppm": (1e-3, 1e6),
+        "field_t": (1e-3, 30.0),
+        "te_ms": (0.0, 1e3),
+        "readout_hz_per_mm": (1.0, 1e12),
+        "voxel_mm": (1e-3, 100.0),
+    },
+    "receive": {"coils": (1, 256)},
+    "undersampling": {"centre_fraction": (0.0, 1 - 1e-9)},
+    "spike": {"spikes": (1, 1000)},
+    "zipper": {"zippers": (1, 8, 32), "width_px": (1, 8, 64)},
+    "low_field": {
+        "peak_snr": (1.0, 1e12),
+        "snr_exponent": (0.1, 3.0),
+        "regained_exponent": (0.0, 2.9),
+        "pixel_exponent": (0.0, 1.0),
+        "contrast_per_octave": (0.0, 0.25),
+    },
+    "sense": {
+        "coils": (2, 64, 256),
+        "calibration_lines": (1, 1000),
+        "tikhonov": (0.0, 1.0),
+        "noise_of_max": (0.0, 1.0),
+    },
+    "noncentral_chi": {"coils": (1, 256)},
+}
+"""The ends of every option that is a number, and what lies between where these take long."""
+
+
+@every_artifact
+@settings(max_examples=12, deadline=None)
+@given(
+    data=st.data(),
+    shape=st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    phase=st.booleans(),
+    severity=st.sampled_from([1e-3, 0.5, 1.0]),
+)
+def test_options_at_their_ends_give_finite_pixels(art, data, shape, phase, severity):
+    ends = OPTIONS.get(art.name, {})
+    numbers = {f.name for f in fields(art) if isinstance(f.default, int | float | tuple)}
+    assert set(ends) == numbers - {"two_sided"}
+    chosen = {
+        name: data.draw(st.sampled_from([art.options[name], *ends[name]])) for name in sorted(ends)
+    }
+    try:
+        extreme = replace(art, **chosen)
+    except ArtifactError as error:
+        assert "snr_exponent is not a number above what is regained" in str(error)  # noqa: PT017
+        return
+    x = torch.from_numpy(np.random.default_rng(0).random((2, *shape), dtype=np.float32))
+    x = as_complex(x) if phase else x
+    y = extreme.apply(x, extreme.sample(knob=severity * art.knob.limit, keys=KEYS[:2], seed=1))
+    assert y.isfinite().all()
+    assert (y >= 0).all()
+
+
+@every_artifact
+def test_options_beyond_their_ends_are_refused(art):
+    for name, ends in OPTIONS.get(art.name, {}).items():
+        for beyond in (-1, 10 * max(ends) if name != "window" else (0.5, 2.0), math.nan, "1", None):
+            with pytest.raises(ArtifactError, match=rf"the option {name} is not .*; received"):
+                replace(art, **{name: beyond})
+
+
+@every_artifact
+def test_altered_draws_are_refused(art, phantoms):
+    """NaN, another shape, other names: what a user did by hand is said, not computed with."""
+    x, params = phantoms(2, 9, 8), physical(art, 3, KEYS[:2])
+    for name, array in params.draws.items():
+        altered = [np.zeros((2, *array.shape[1:], 1)), *([] if array.ndim > 1 else [[1, [2]]])]
+        if array.dtype.kind == "f" and array.size:
+            altered += [np.where(np.arange(array.size).reshape(array.shape) == 0, np.nan, array)]
+        for other in altered:
+            with pytest.raises(ArtifactError, match=r"the draws are not .*; received .*; pass"):
+                art.apply(x, Params(art.name, art.options, 0.1, {**params.draws, name: other}))
+    with pytest.raises(ArtifactError, match=rf"the draws are not those of {art.name}: "):
+        art.apply(x, Params(art.name, art.options, 0.1, {"other": np.zeros(2)}))
+
+
+@every_artifact
 def test_extreme_pixels_stay_finite(art):
     x = torch.zeros(3, 9, 8)
     x[0] = 1e15
@@ -374,7 +476,9 @@ def test_a_compiler_changes_no_pixel(art, phantoms):
 
 @pytest.mark.parametrize("seed", [None, "1", math.nan, 1.5, True], ids=str)
 def test_a_seed_is_a_whole_number(seed):
-    with pytest.raises(ArtifactError, match=r"seed is not a whole number; received"):
+    with pytest.raises(
+        ArtifactError, match=r"seed is not a whole number of at most 128 bits; received"
+    ):
         artifacts_sim.get("bias").sample(level=1, keys=KEYS, seed=seed)
 
 
@@ -475,7 +579,7 @@ def test_altered_records_are_refused():
         Params.from_dict({key: value for key, value in record.items() if key != "draws"})
     with pytest.raises(ArtifactError, match=r"the same number under every name; received"):
         Params("bias", {}, 1.0, {"a": np.zeros(2), "b": np.zeros(3)})
-    with pytest.raises(ArtifactError, match=r"the same number under every name; received {}"):
+    with pytest.raises(ArtifactError, match=r"numbers under names, one row per slice; received {}"):
         Params("bias", {}, 1.0, {})
 
 

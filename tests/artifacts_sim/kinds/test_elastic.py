@@ -132,7 +132,7 @@ class TestItsLimits:
 
     def test_a_grid_of_locked_points_only_is_refused(self):
         with pytest.raises(
-            ArtifactError, match=r"control_points is not a whole number from 5; .* 4"
+            ArtifactError, match=r"control_points is not a whole number from 5 to 100; .* 4"
         ):
             artifacts_sim.get("elastic", control_points=4)
 

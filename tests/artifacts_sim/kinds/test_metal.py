@@ -297,11 +297,11 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("option", "law"),
         [
-            ({"dchi_ppm": 0.0}, "above 0"),
-            ({"field_t": -1.5}, "above 0"),
-            ({"readout_hz_per_mm": 0.0}, "above 0"),
-            ({"voxel_mm": 0.0}, "above 0"),
-            ({"te_ms": -1.0}, "of 0 or more"),
+            ({"dchi_ppm": 0.0}, r"from 0.001 to 1e\+06"),
+            ({"field_t": -1.5}, "from 0.001 to 30"),
+            ({"readout_hz_per_mm": 0.0}, r"from 1 to 1e\+12"),
+            ({"voxel_mm": 0.0}, "from 0.001 to 100"),
+            ({"te_ms": -1.0}, "from 0 to 1000"),
         ],
     )
     def test_impossible_ones_are_refused(self, option, law):

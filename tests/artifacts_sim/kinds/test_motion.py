@@ -11,7 +11,7 @@ from artifacts_sim.kinds.motion import rigid
 from artifacts_sim.kinds.timing import ORDERS, acquisition_times
 from tests.support.artifacts import apply, every_size, image, object_in, spectrum
 
-SEQUENTIAL = artifacts_sim.get("motion", order="sequential")
+SEQUENTIAL = artifacts_sim.get("motion", movements=2, order="sequential")
 MM_PER_DEGREE = SEQUENTIAL.mm_per_degree
 
 
@@ -161,7 +161,7 @@ class TestMotion:
 
     def test_a_movement_needs_to_happen(self):
         with pytest.raises(
-            ArtifactError, match="movements is not a whole number from 1; received 0"
+            ArtifactError, match="movements is not a whole number from 1 to 1000; received 0"
         ):
             artifacts_sim.get("motion", movements=0)
 
@@ -178,7 +178,7 @@ class TestMotion:
     def test_counts_are_whole(self, name, option):
         for value in (7.5, "7", None):
             with pytest.raises(
-                ArtifactError, match=rf"{option} is not a whole number from \d; rec"
+                ArtifactError, match=rf"{option} is not a whole number from \d to \d+; rec"
             ):
                 artifacts_sim.get(name, **{option: value})
 
