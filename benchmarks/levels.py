@@ -12,6 +12,7 @@ another seed. Nothing comes from the cache; the times are those of a sweep that 
 import argparse
 import csv
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -103,13 +104,18 @@ def make_kspace_store(images: Store, folder: Path, coils: int) -> Store:
     return Store.open(path)
 
 
+def progress(text: str) -> None:
+    """Say what is done."""
+    print(text, file=sys.stderr, flush=True)
+
+
 def calibrated(
     store: Store, signal: Signal, names: Sequence[str]
 ) -> tuple[list[Calibration], StoreSlices, float]:
     """The levels, slices of other patients, and the seconds that the levels took."""
     began = time.perf_counter()
     plan = ReferencePlan(TRAIN, signal=signal)
-    found = calibrate_all(choose(store, plan), plan, names, cores(), lambda text: None)
+    found = calibrate_all(choose(store, plan), plan, names, cores(), progress)
     took = time.perf_counter() - began
     others = choose(store, ReferencePlan(OTHERS, CHECKED, 1, seed=9, signal=signal)).reference
     return found, others, took
