@@ -209,6 +209,13 @@ class Artifact(ABC):
         """
         return {"nothing": source.uniform(0)}
 
+    def effective(self, knob: float) -> float:
+        """One knob value for all that act alike, where the severity rises in steps.
+
+        By default each acts by itself. A calibration measures no other values.
+        """
+        return knob
+
     def encodes(self, knob: float, frame: Frame) -> Frame:
         """The frame that is encoded from stage ENCODING on; by default the same."""
         return frame

@@ -242,13 +242,14 @@ def _approach(curve: Curve, target: float) -> None:
         ends = slice(below - 1, below + 1)
         gap, (low, high) = np.abs(fit[ends] - target).min(), knobs[ends].tolist()
         before, width = width, np.log(high / low) if low > 0 else np.inf
-        middle = float(np.sqrt(low * high)) if low > 0 else high / 2
+        asked = [float(np.sqrt(low * high)) if low > 0 else high / 2]
         if width <= before / 2 and width < np.inf:
-            middle = _on_power_law((low, high), 1 - fit[ends], 1 - target) or middle
-        found = curve.rounded(middle)
-        if gap <= _CLOSE or (step >= _ENOUGH_STEPS and gap <= _REACHED) or found in (low, high):
+            own = _on_power_law((low, high), 1 - fit[ends], 1 - target)
+            asked = asked if own is None else [own, *asked]
+        between = [knob for knob in map(curve.rounded, asked) if low < knob < high]
+        if gap <= _CLOSE or (step >= _ENOUGH_STEPS and gap <= _REACHED) or not between:
             return
-        curve.measure_at(found)
+        curve.measure_at(between[0])
 
 
 def _on_power_law(

@@ -219,7 +219,7 @@ class Curve:
             self.measure_at(self._art.knob.limit * 2.0 ** (-place / 2))
 
     def measure_at(self, knob: float) -> float:
-        """Add a point, at the knob value rounded to four digits, which is returned."""
+        """Add a point, at the knob value `rounded`, which is returned."""
         knob = self.rounded(knob)
         if knob not in self._measured:
             self._measured[knob] = likeness(self._art, self._reference, knob, self._seed)
@@ -227,8 +227,8 @@ class Curve:
         return knob
 
     def rounded(self, knob: float) -> float:
-        """Round to four significant digits, and not beyond the limit."""
-        return min(float(f"{knob:.{_DIGITS}g}"), self._art.knob.limit)
+        """The value that takes effect, to four significant digits, and not beyond the limit."""
+        return min(float(f"{self._art.effective(knob):.{_DIGITS}g}"), self._art.knob.limit)
 
     def at(self, knob: float) -> Likeness:
         """Return what was measured at one of `knobs`."""

@@ -109,6 +109,10 @@ class Sense(Artifact):
             "noise_seed": source.seed(),
         }
 
+    def effective(self, knob: float) -> float:
+        """That of the acceleration to the nearest half."""
+        return 1 - 1 / acceleration(knob)
+
     @property
     def stages(self) -> tuple[Stage, ...]:
         """Coils see the object, lines are skipped, an image is made."""
@@ -119,7 +123,8 @@ class Sense(Artifact):
     ) -> Mapping[Stage, Operator]:
         """Make the coils, the mask of the measured lines, and the reconstruction."""
         n_lines = encoded.encoded[1]
-        combs = [comb_of(acceleration(value), n_lines) for value in knob.tolist()]
+        factors = [acceleration(value) for value in knob.tolist()]
+        combs = [comb_of(r, n_lines) for r in factors]
         calibration = sampling.centre(n_lines, min(self.calibration_lines, n_lines))
         lines = np.stack([comb.lines | calibration for comb in combs])
         ring = _Ring(draws["turn_rad"], self.coils, frame)
@@ -129,7 +134,7 @@ class Sense(Artifact):
             ring if self.maps == "exact" else None,
             self.tikhonov,
             draws["noise_seed"],
-            self.noise_of_max * knob.sqrt(),
+            self.noise_of_max * (1 - 1 / torch.tensor(factors, dtype=torch.float64)).sqrt(),
         )
         return {
             Stage.FIELD: _Receive(ring),

@@ -1,8 +1,9 @@
 """Calibration: levels hit their targets, rise, and are missing where nothing reaches them."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -22,12 +23,21 @@ from artifacts_sim.calibration.ssim import foreground, mean_ssim
 pytestmark = pytest.mark.slow
 
 
+@dataclass(init=False, eq=False)
 class Gain:
     """Multiplies flat slices by 1 + g(knob), whose SSIM is known: see `ssim_of_gain`."""
 
-    name = "gain"
+    name: ClassVar[str] = "gain"
+    options: ClassVar[dict[str, float]] = {}
 
-    def __init__(self, limit=10.0, response=lambda knob: knob, sensitivity=lambda key, seed: 1.0):
+    def __init__(
+        self,
+        limit=10.0,
+        response=lambda knob: knob,
+        sensitivity=lambda key, seed: 1.0,
+        effective=lambda knob: knob,
+    ):
+        self.effective = effective
         self.knob = SimpleNamespace(name="gain", limit=limit)
         self.response, self.sensitivity = response, sensitivity
         self.asked = set()
@@ -133,6 +143,14 @@ def test_whole_steps_end_the_search_at_values_that_come_near():
     for level in found.levels:
         assert level.ssim == pytest.approx(level.target, abs=0.02)
         assert level.ssim == pytest.approx(ssim_of_gain(1 + np.ceil(level.knob) / 25), abs=1e-6)
+
+
+def test_each_step_is_measured_once_where_the_steps_are_known():
+    knowing = Gain(limit=100.0, response=lambda knob: knob / 40, effective=np.ceil)
+    found = calibrate(knowing, flat(3), OTHERS, seed=0)
+    assert all(knob == int(knob) for knob in knowing.asked)
+    for level in found.levels:
+        assert level.ssim == pytest.approx(level.target, abs=0.006)  # half of a step
 
 
 def test_a_target_that_a_jump_passes_over_is_missing():
