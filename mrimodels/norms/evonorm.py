@@ -8,7 +8,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from mrimodels.norms.affine import ChannelAffine, by_channel
-from mrimodels.norms.statistics import moments, wide
+from mrimodels.norms.statistics import merged, moments, wide
 
 
 class EvoNormS0(ChannelAffine):
@@ -38,8 +38,12 @@ class EvoNormS0(ChannelAffine):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise and activate (N, C, H, W)."""
         members = x.shape[1] // self.groups
-        _, variance = moments(torch.unflatten(x, 1, (self.groups, members)), (2, 3, 4))
-        rate = torch.rsqrt(variance.flatten(1) + self.eps).repeat_interleave(members, 1)  # (N, C)
+        mean, variance = (
+            torch.unflatten(moment.flatten(1), 1, (self.groups, members))
+            for moment in moments(x, (2, 3))
+        )
+        _, variance = merged(mean, variance, 2)  # of a group's channels, (N, groups, 1)
+        rate = torch.rsqrt(variance + self.eps).expand_as(mean).flatten(1)  # (N, C)
         v, scale = by_channel(self.v), by_channel(rate * self.weight)
         y: Tensor = _ScaledSwish.apply(x, v, scale)  # type: ignore[no-untyped-call]  # torch's
         return y.add_(by_channel(self.bias)).to(x.dtype)
@@ -69,9 +73,7 @@ class _ScaledSwish(Function):
         gate = (v * full).sigmoid_()
         swish = gate * full
         of_scale = (gradient * swish).sum((2, 3), keepdim=True)
-        scaled = gradient * scale
-        of_x = scaled * gate
-        # swish * (1 - gate) is the derivative of the sigmoid in v x, times x.
-        bend = scaled.mul_(swish.sub_(gate.mul_(swish)))
-        of_v = (bend * full).sum((0, 2, 3)).view_as(v)
-        return of_x.add_(bend.mul_(v)).to(x.dtype), of_v, of_scale
+        bend = swish.sub_(gate * swish)  # the derivative of the gate, times x over v
+        of_v = ((gradient * bend).mul_(full).sum((2, 3), keepdim=True) * scale).sum(0)
+        slope = gate.add_(bend.mul_(v))
+        return slope.mul_(scale).mul_(gradient).to(x.dtype), of_v, of_scale

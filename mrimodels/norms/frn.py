@@ -34,10 +34,10 @@ class FilterResponseNorm(ChannelAffine):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise and activate (N, C, H, W)."""
         scale = by_channel(self.weight) * torch.rsqrt(mean_square(x, (2, 3)) + self.eps)
-        y = (x * scale).add_(by_channel(self.bias))
+        y = (x * scale).add_(by_channel(self.bias)).to(x.dtype)
         tau = by_channel(self.tau)
         thresholded: Tensor = _Threshold.apply(y, tau)  # type: ignore[no-untyped-call]  # torch's
-        return thresholded.to(x.dtype)
+        return thresholded
 
 
 class _Threshold(Function):
@@ -49,12 +49,13 @@ class _Threshold(Function):
     @staticmethod
     def forward(ctx: Any, y: Tensor, tau: Tensor) -> Tensor:
         ctx.mark_dirty(y)
-        torch.maximum(y, tau, out=y)
+        torch.maximum(y, tau.to(y.dtype), out=y)
         ctx.save_for_backward(y, tau)
         return y
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
         y, tau = ctx.saved_tensors
-        passed = gradient * (y > tau)
-        return passed, (gradient.sum((0, 2, 3)) - passed.sum((0, 2, 3))).view_as(tau)
+        passed = gradient * (y > tau.to(y.dtype))
+        whole, above = (each.sum((0, 2, 3), dtype=tau.dtype) for each in (gradient, passed))
+        return passed, (whole - above).view_as(tau)

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from mrimodels.norms.affine import ChannelAffine, by_channel
 from mrimodels.norms.statistics import mean_square
@@ -50,9 +51,10 @@ class _Scaled(Function):
         return (x * rate).mul_(weight)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         x, rate, weight = ctx.saved_tensors
-        of_weight = (gradient * (x * rate)).sum((0, 2, 3)).view_as(weight)
+        of_weight = (x * rate).mul_(gradient).sum((0, 2, 3)).view_as(weight)
         weighted = gradient * weight
         of_rate = (weighted * x).sum(1, keepdim=True)
-        return (weighted * rate).to(x.dtype), of_rate, of_weight
+        return weighted.mul_(rate).to(x.dtype), of_rate, of_weight
