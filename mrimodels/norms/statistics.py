@@ -42,7 +42,7 @@ def merged(mean: Tensor, variance: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
 
 def _count(x: Tensor, axes: tuple[int, ...]) -> int:
-    return math.prod(x.shape[axis] for axis in axes)
+    return math.prod([x.shape[axis] for axis in axes])  # a list: torch.compile can read it
 
 
 class _MeanSquare(Function):

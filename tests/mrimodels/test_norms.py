@@ -321,3 +321,17 @@ def test_a_tie_with_the_threshold_is_the_threshold_s():
     norm(torch.zeros(2, 1, 3, 3)).sum().backward()
     assert norm.tau.grad.item() == 18
     assert norm.bias.grad.item() == 0
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own
+@pytest.mark.parametrize("name", NORMS)
+def test_a_compiler_can_trace_it_whole(draw, name):
+    norm, x = layer(name, 8, draw), draw(2, 8, 4, 4)
+    results = []
+    for each in (deepcopy(norm), torch.compile(norm, backend="aot_eager", fullgraph=True)):
+        leaf = x.clone().requires_grad_()
+        y = each(leaf)
+        y.square().sum().backward()
+        results.append((y, leaf.grad))
+    torch.testing.assert_close(*results)
