@@ -10,7 +10,7 @@ from mrimodels.classifier import Classifier, build
 from mrimodels.dropout import KeyedDropout, key_dropout
 from mrimodels.errors import ModelError
 from mrimodels.heads import HEADS
-from mrimodels.norms import NORMS, group_count
+from mrimodels.norms import NORMS, Norm, group_count
 from mrimodels.spec import ModelSpec
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "KeyedDropout",
     "ModelError",
     "ModelSpec",
+    "Norm",
     "build",
     "group_count",
     "key_dropout",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
-from mrimodels.norms import NormFactory
+from mrimodels.norms import NormChoice
 from mrimodels.preact_resnet import BasicBlock, BottleneckBlock, PreActResNet
 
 
@@ -12,7 +12,7 @@ class Arch(Protocol):
     """Makes the body of a classifier: image -> feature map, with its `out_channels`."""
 
     def __call__(
-        self, *, in_channels: int, width: int, stem_stride: int, norm: NormFactory
+        self, *, in_channels: int, width: int, stem_stride: int, norm: NormChoice
     ) -> PreActResNet:
         """Make a body for (N, in_channels, H, W) whose first stage has `width` channels."""
         ...

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 from mrimodels.archs import ARCHS
 from mrimodels.heads import HEADS, Head
 from mrimodels.initialise import initialise
-from mrimodels.norms import norm_factory
 from mrimodels.spec import ModelSpec
 
 
@@ -19,7 +18,7 @@ class Classifier(nn.Module):
             in_channels=spec.in_channels,
             width=spec.width,
             stem_stride=spec.stem_stride,
-            norm=norm_factory(spec.norm, spec.norm_eps),
+            norm=spec.norm_choice(),
         )
         channels = self.body.out_channels
         self.head = Head(channels, spec.n_outputs, HEADS[spec.head], spec.dropout)

@@ -27,7 +27,13 @@ def require_name(what: str, name: object, known: Iterable[str]) -> None:
     names = sorted(known)
     if isinstance(name, str) and name in names:
         return
-    nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0.0)[0]
+    # "batchnorm" means batch, though it has more letters in common with batch_renorm.
+    said = (str(name), str(name).replace("norm", ""))
+    nearest = max(names, key=lambda known: max(_likeness(one, known) for one in said))
     raise ModelError(
         f"{what} is not one of {', '.join(names)}", repr(name), f"did you mean {nearest!r}?"
     )
+
+
+def _likeness(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()

@@ -2,7 +2,7 @@
 
 Every unit adds to its input what norm, ReLU and convolution, in this order, make of it. Where the
 shape changes, the shortcut is a 1x1 convolution of the pre-activated input; elsewhere it is the
-identity.
+identity. What a norm changes besides (the ReLU, the convolutions, a gain of the branch) it says.
 """
 
 from collections.abc import Sequence
@@ -10,47 +10,62 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from mrimodels.norms import NormFactory
+from mrimodels.norms import NormChoice
 
 STAGE_STRIDES = (1, 2, 2, 2)
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+def _conv(norm: NormChoice, inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=False)
+    return norm.convolution(conv)
 
 
-def _norm_relu(norm: nn.Module, x: Tensor) -> Tensor:
-    # In place: a norm's gradient needs its input, not its output; that saves a tensor per layer.
-    return relu(norm(x), inplace=True)
-
-
-def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module | None:
+def _shortcut(norm: NormChoice, inputs: int, outputs: int, stride: int) -> nn.Module | None:
     if inputs == outputs and stride == 1:
         return None
-    return _conv(inputs, outputs, 1, stride)
+    return _conv(norm, inputs, outputs, 1, stride)
 
 
-class _Block(nn.Module):
-    """What the two units share: the first norm, and a shortcut that takes the right input.
+class _Activating(nn.Module):
+    """Knows whether a ReLU follows the norm layers."""
+
+    def __init__(self, norm: NormChoice) -> None:
+        super().__init__()
+        self.norm_activates = norm.activates
+
+    def activated(self, norm: nn.Module, x: Tensor) -> Tensor:
+        y: Tensor = norm(x)
+        if self.norm_activates:
+            return y
+        # In place: a norm's gradient needs its input, not its output; that saves a tensor per
+        # layer. Not where y is the input, which goes on to the sum, or a view, whose gradient is
+        # then copied about.
+        return relu(y, inplace=y is not x and y._base is None)
+
+
+class _Block(_Activating):
+    """What the two units share: the first norm, a shortcut that takes the right input, a gain.
 
     `channels` is the unit's inner width; it puts out `expansion * channels`.
     """
 
     expansion: int
 
-    def __init__(self, inputs: int, channels: int, stride: int, norm: NormFactory) -> None:
-        super().__init__()
-        self.norm1 = norm(inputs)
-        self.shortcut = _shortcut(inputs, self.expansion * channels, stride)
+    def __init__(self, inputs: int, channels: int, stride: int, norm: NormChoice) -> None:
+        super().__init__(norm)
+        self.norm1 = norm.layer(inputs)
+        self.shortcut = _shortcut(norm, inputs, self.expansion * channels, stride)
+        self.gain = norm.gain()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, expansion * channels, H / stride, W / stride)."""
-        activated = _norm_relu(self.norm1, x)
+        activated = self.activated(self.norm1, x)
         carried: Tensor = x if self.shortcut is None else self.shortcut(activated)
-        return carried + self.residual(activated)
+        branch = self.residual(activated)
+        return carried + (branch if self.gain is None else self.gain(branch))
 
     def residual(self, activated: Tensor) -> Tensor:
-        """Finish the residual branch from `activated`, the first norm's ReLU (N, inputs, H, W)."""
+        """Finish the residual branch from the activated first norm (N, inputs, H, W)."""
         raise NotImplementedError
 
 
@@ -59,16 +74,16 @@ class BasicBlock(_Block):
 
     expansion = 1
 
-    def __init__(self, inputs: int, channels: int, stride: int, norm: NormFactory) -> None:
+    def __init__(self, inputs: int, channels: int, stride: int, norm: NormChoice) -> None:
         super().__init__(inputs, channels, stride, norm)
-        self.conv1 = _conv(inputs, channels, 3, stride)
-        self.norm2 = norm(channels)
-        self.conv2 = _conv(channels, channels, 3)
+        self.conv1 = _conv(norm, inputs, channels, 3, stride)
+        self.norm2 = norm.layer(channels)
+        self.conv2 = _conv(norm, channels, channels, 3)
 
     def residual(self, activated: Tensor) -> Tensor:
         """Apply conv, norm, ReLU, conv."""
         x: Tensor = self.conv1(activated)
-        out: Tensor = self.conv2(_norm_relu(self.norm2, x))
+        out: Tensor = self.conv2(self.activated(self.norm2, x))
         return out
 
 
@@ -77,24 +92,24 @@ class BottleneckBlock(_Block):
 
     expansion = 4
 
-    def __init__(self, inputs: int, channels: int, stride: int, norm: NormFactory) -> None:
+    def __init__(self, inputs: int, channels: int, stride: int, norm: NormChoice) -> None:
         super().__init__(inputs, channels, stride, norm)
-        self.conv1 = _conv(inputs, channels, 1)
-        self.norm2 = norm(channels)
-        self.conv2 = _conv(channels, channels, 3, stride)
-        self.norm3 = norm(channels)
-        self.conv3 = _conv(channels, self.expansion * channels, 1)
+        self.conv1 = _conv(norm, inputs, channels, 1)
+        self.norm2 = norm.layer(channels)
+        self.conv2 = _conv(norm, channels, channels, 3, stride)
+        self.norm3 = norm.layer(channels)
+        self.conv3 = _conv(norm, channels, self.expansion * channels, 1)
 
     def residual(self, activated: Tensor) -> Tensor:
         """Apply conv, then twice norm, ReLU, conv."""
         x: Tensor = self.conv1(activated)
-        x = self.conv2(_norm_relu(self.norm2, x))
-        out: Tensor = self.conv3(_norm_relu(self.norm3, x))
+        x = self.conv2(self.activated(self.norm2, x))
+        out: Tensor = self.conv3(self.activated(self.norm3, x))
         return out
 
 
-class PreActResNet(nn.Module):
-    """Image (N, in_channels, H, W) -> features (N, out_channels, H', W'), not negative.
+class PreActResNet(_Activating):
+    """Image (N, in_channels, H, W) -> features (N, out_channels, H', W'), activated.
 
     A 3x3 stem without a norm, one stage of blocks per entry of `depths` with inner widths
     w, 2w, 4w, 8w, and a last norm and ReLU. H' = ceil(H / (8 * stem_stride)), W' likewise.
@@ -108,27 +123,27 @@ class PreActResNet(nn.Module):
         in_channels: int,
         width: int,
         stem_stride: int,
-        norm: NormFactory,
+        norm: NormChoice,
     ) -> None:
-        super().__init__()
-        self.stem = _conv(in_channels, width, 3, stem_stride)
+        super().__init__(norm)
+        self.stem = _conv(norm, in_channels, width, 3, stem_stride)
         self.stages = nn.Sequential()
         inputs = width
         for stage, (depth, stride) in enumerate(zip(depths, STAGE_STRIDES, strict=True)):
             channels = width * 2**stage
             self.stages.append(_stage(block, depth, inputs, channels, stride, norm))
             inputs = channels * block.expansion
-        self.norm = norm(inputs)
+        self.norm = norm.layer(inputs)
         self.out_channels = inputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images to features."""
         x = self.stages(self.stem(x))
-        return _norm_relu(self.norm, x)
+        return self.activated(self.norm, x)
 
 
 def _stage(
-    block: type[_Block], depth: int, inputs: int, channels: int, stride: int, norm: NormFactory
+    block: type[_Block], depth: int, inputs: int, channels: int, stride: int, norm: NormChoice
 ) -> nn.Sequential:
     blocks = [block(inputs, channels, stride, norm)]
     outputs = channels * block.expansion

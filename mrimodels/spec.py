@@ -3,10 +3,12 @@
 import math
 from dataclasses import dataclass
 
+import torch
+
 from mrimodels.archs import ARCHS
 from mrimodels.errors import ModelError, require_name
 from mrimodels.heads import HEADS
-from mrimodels.norms import NORMS
+from mrimodels.norms import NORMS, Groups, NormChoice
 
 _LEAST = {
     "in_channels": (1, "an image has a channel"),
@@ -30,6 +32,11 @@ class ModelSpec:
         head: "gap" (global average pooling) or "pool10" (averages on a 10x10 grid), then a linear.
         dropout: Probability that a feature is zeroed before the linear, in training; 0: none.
         norm_eps: Added to the variance in every norm layer.
+        norm_groups: Number of groups in every norm layer that has groups; None: `group_count`, or
+            what `norm_group_channels` says. Norms without groups leave both unused, so that one
+            search may hold norms with and without; it has to divide the channels of every layer
+            all the same, so that all norms have the same values to choose from.
+        norm_group_channels: Channels in every group, instead of their number.
 
     Raises:
         ModelError: A value breaks its rule.
@@ -45,6 +52,8 @@ class ModelSpec:
     head: str = "gap"
     dropout: float = 0.0
     norm_eps: float = 1e-5
+    norm_groups: int | None = None
+    norm_group_channels: int | None = None
 
     def __post_init__(self) -> None:
         require_name("arch", self.arch, ARCHS)
@@ -72,6 +81,25 @@ class ModelSpec:
                 "norm_eps is not positive and finite",
                 self.norm_eps,
                 "give a small number such as 1e-5",
+            )
+        if self._groups() != Groups():
+            self._require_groups()
+
+    def norm_choice(self) -> NormChoice:
+        """Return the norm with its settings, as a network asks for it."""
+        return NormChoice(NORMS[self.norm], self.norm_eps, self._groups())
+
+    def _groups(self) -> Groups:
+        return Groups(self.norm_groups, self.norm_group_channels)
+
+    def _require_groups(self) -> None:
+        # The network alone knows the channels of its layers; without weights it is made in 10 ms.
+        with torch.device("meta"):
+            ARCHS[self.arch](
+                in_channels=self.in_channels,
+                width=self.width,
+                stem_stride=self.stem_stride,
+                norm=NormChoice(NORMS["group"], self.norm_eps, self._groups()),
             )
 
 

@@ -121,6 +121,8 @@ class ModelSettings(Settings):
     head: str = "gap"
     dropout: float = 0.0
     norm_eps: float = 1e-5
+    norm_groups: int | None = None
+    norm_group_channels: int | None = None
 
     def __post_init__(self) -> None:
         self.spec(n_outputs=1)

@@ -266,3 +266,27 @@ def test_a_save_replaces_the_old_file(saved, spec):
     mrimodels.save(saved, mrimodels.build(spec, seed=1), spec, {"epoch": 4})
     assert mrimodels.load_meta(saved) == {"epoch": 4}
     assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_a_checkpoint_from_before_groups_could_be_set_loads(saved):
+    content = torch.load(saved, weights_only=True)
+    for setting in ("norm_groups", "norm_group_channels"):
+        del content["spec"][setting]
+    torch.save(content, saved)
+    model, spec = mrimodels.load(saved)
+    assert (spec.norm_groups, spec.norm_group_channels) == (None, None)
+    assert all(
+        torch.equal(model.state_dict()[name], content["state"][name]) for name in model.state_dict()
+    )
+
+
+@pytest.mark.parametrize("setting", [{"norm_groups": 2}, {"norm_group_channels": 1}])
+def test_the_setting_of_groups_is_kept(tmp_path, make_spec, draw, setting):
+    spec = make_spec(**setting)
+    model = mrimodels.build(spec).eval()
+    mrimodels.save(tmp_path / "model.pt", model, spec)
+    loaded, loaded_spec = mrimodels.load(tmp_path / "model.pt")
+    x = draw(2, 1, 32, 32)
+    assert loaded_spec == spec
+    assert torch.equal(loaded(x), model(x))
+    assert not torch.equal(loaded(x), mrimodels.build(make_spec()).eval()(x))

@@ -8,6 +8,7 @@ from torch import nn
 
 import mrimodels
 from mrimodels import ARCHS, NORMS
+from tests.support.norms import STARTS, norm_layers
 
 
 @pytest.fixture
@@ -70,11 +71,16 @@ def test_every_parameter_and_buffer_is_written(make_spec, norm):
 @pytest.mark.parametrize("norm", NORMS)
 def test_norms_start_at_weight_one_bias_zero_and_unit_statistics(make_spec, norm):
     model = mrimodels.build(make_spec(norm=norm))
-    starts = {"weight": 1, "bias": 0, "running_mean": 0, "running_var": 1, "num_batches_tracked": 0}
-    for module in model.modules():
-        if hasattr(module, "eps"):
-            for name, tensor in module.state_dict().items():
-                assert torch.equal(tensor, torch.full_like(tensor, starts[name]))
+    for layer in norm_layers(model):
+        for name, tensor in layer.state_dict().items():
+            assert torch.equal(tensor, torch.full_like(tensor, STARTS[name])), name
+
+
+def test_gains_of_branches_start_at_zero(make_spec):
+    model = mrimodels.build(make_spec(norm="none"))
+    gains = [p for name, p in model.named_parameters() if name.endswith("gain.weight")]
+    assert len(gains) == 8
+    assert not any(gain.item() for gain in gains)
 
 
 def test_convolutions_keep_the_variance_of_the_gradient(make_spec):

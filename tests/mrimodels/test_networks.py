@@ -1,6 +1,7 @@
 """Laws of the networks: what they compute, how large they are, what their norms may see."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -8,8 +9,7 @@ from torch.nn.functional import batch_norm, conv2d, group_norm, relu
 
 import mrimodels
 from mrimodels import ARCHS, HEADS, NORMS
-
-BATCH_INDEPENDENT = sorted(set(NORMS) - {"batch"})
+from tests.support.norms import PROMISES, norm_layers
 
 # Arch -> (blocks per stage, convolution kernels of a block, widening of a block).
 TABLE_1 = {
@@ -17,10 +17,6 @@ TABLE_1 = {
     "preact_resnet34": ((3, 4, 6, 3), (3, 3), 1),
     "preact_resnet50": ((3, 4, 6, 3), (1, 3, 1), 4),
 }
-
-
-def norm_layers(model):
-    return [module for module in model.modules() if hasattr(module, "eps")]
 
 
 def block_sizes(arch, width):
@@ -36,27 +32,46 @@ def block_sizes(arch, width):
 
 def counted_by_hand(spec):
     _, kernels, _ = TABLE_1[spec.arch]
+    norm = PROMISES[spec.norm]
     total = 9 * spec.in_channels * spec.width
     for inputs, inner, outputs, stride in block_sizes(spec.arch, spec.width):
         widths = [inputs, *[inner] * (len(kernels) - 1), outputs]
         total += sum(k * k * a * b for k, a, b in zip(kernels, widths, widths[1:], strict=False))
-        total += 2 * sum(widths[:-1])
+        total += sum(channels * norm.a_channel + norm.a_layer for channels in widths[:-1])
         total += inputs * outputs if inputs != outputs or stride != 1 else 0
-    return total + 2 * outputs + (outputs * HEADS[spec.head] ** 2 + 1) * spec.n_outputs
+        total += norm.a_branch
+    total += outputs * norm.a_channel + norm.a_layer
+    return total + (outputs * HEADS[spec.head] ** 2 + 1) * spec.n_outputs
 
 
-def forward_by_hand(spec, state, x):
-    """The whole forward pass as plain calls, norms in train mode, from the state's tensors."""
+def forward_by_hand(spec, model, x):
+    """The whole forward pass in train mode, as plain calls with the tensors of the model's state.
+
+    The norms apart from batch and group are taken as they are: other tests know their formulas.
+    """
     _, kernels, _ = TABLE_1[spec.arch]
+    state = model.state_dict()
 
     def norm_relu(name, x):
-        weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
         if spec.norm == "batch":
+            weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
             return relu(batch_norm(x, None, None, weight, bias, True, 0.0, spec.norm_eps))
-        groups = mrimodels.group_count(x.shape[1])
-        return relu(group_norm(x, groups, weight, bias, spec.norm_eps))
+        if spec.norm in ("group", "ws_group"):
+            weight, bias = state[f"{name}.weight"], state[f"{name}.bias"]
+            groups = mrimodels.group_count(x.shape[1])
+            return relu(group_norm(x, groups, weight, bias, spec.norm_eps))
+        y = deepcopy(model.get_submodule(name))(x)
+        return y if spec.norm in ("frn", "evonorm_s0") else relu(y)
 
-    x = conv2d(x, state["body.stem.weight"], stride=spec.stem_stride, padding=1)
+    def convolved(x, name, **geometry):
+        weight = state[f"{name}.weight"]
+        if spec.norm == "ws_group":
+            mean = weight.mean((1, 2, 3), keepdim=True)
+            variance = weight.var((1, 2, 3), correction=0, keepdim=True)
+            weight = (weight - mean) / (variance + 1e-6).sqrt()
+        return conv2d(x, weight, **geometry)
+
+    x = convolved(x, "body.stem", stride=spec.stem_stride, padding=1)
     depths = TABLE_1[spec.arch][0]
     names = [f"body.stages.{s}.{b}" for s, depth in enumerate(depths) for b in range(depth)]
     for name, (inputs, _, outputs, stride) in zip(
@@ -64,24 +79,23 @@ def forward_by_hand(spec, state, x):
     ):
         h = norm_relu(f"{name}.norm1", x)
         if (inputs, 1) != (outputs, stride):
-            x = conv2d(h, state[f"{name}.shortcut.weight"], stride=stride)
+            x = convolved(h, f"{name}.shortcut", stride=stride)
         for i, kernel in enumerate(kernels, start=1):
             if i > 1:
                 h = norm_relu(f"{name}.norm{i}", h)
             step = stride if i == kernels.index(3) + 1 else 1
-            h = conv2d(h, state[f"{name}.conv{i}.weight"], stride=step, padding=kernel // 2)
-        x = x + h
+            h = convolved(h, f"{name}.conv{i}", stride=step, padding=kernel // 2)
+        x = x + h * state[f"{name}.gain.weight"] if spec.norm == "none" else x + h
     features = norm_relu("body.norm", x).mean((2, 3))
     return features @ state["head.linear.weight"].T + state["head.linear.bias"]
 
 
 def with_other_norm_weights(model):
-    """Weights and biases away from 1 and 0, so that no norm's affine part goes unseen."""
+    """Parameters of norms and gains away from their starts, so that none goes unseen."""
     with torch.no_grad():
-        for index, norm in enumerate(norm_layers(model)):
-            channels = torch.arange(norm.weight.numel(), dtype=norm.weight.dtype)
-            norm.weight.copy_(1 + 0.3 * torch.sin(channels + index))
-            norm.bias.copy_(0.3 * torch.cos(channels - index))
+        for index, parameter in enumerate(p for p in model.parameters() if p.ndim < 2):
+            values = torch.arange(parameter.numel(), dtype=parameter.dtype)
+            parameter.add_(0.3 * torch.sin(values + index + 1).view_as(parameter))
     return model
 
 
@@ -90,12 +104,12 @@ def test_every_architecture_is_described_here():
 
 
 @pytest.mark.parametrize("arch", ARCHS)
-@pytest.mark.parametrize("norm", ["batch", "group"])
+@pytest.mark.parametrize("norm", NORMS)
 def test_forward_equals_the_architecture_written_out(make_spec, draw, arch, norm):
     spec = make_spec(arch=arch, norm=norm, stem_stride=2, in_channels=2)
     model = with_other_norm_weights(mrimodels.build(spec).double())
     x = draw(3, 2, 37, 30).double()
-    torch.testing.assert_close(model(x), forward_by_hand(spec, model.state_dict(), x))
+    torch.testing.assert_close(model(x), forward_by_hand(spec, model, x))
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -147,7 +161,8 @@ def test_a_block_whose_residual_is_zero_is_the_identity(make_spec, draw, arch):
 @pytest.mark.parametrize("arch", ARCHS)
 @pytest.mark.parametrize("norm", NORMS)
 def test_a_gradient_reaches_every_parameter(make_spec, draw, arch, norm):
-    model = mrimodels.build(make_spec(arch=arch, norm=norm))
+    # Not from the start, where a gain of 0 lets nothing into its branch.
+    model = with_other_norm_weights(mrimodels.build(make_spec(arch=arch, norm=norm)))
     model(draw(3, 1, 32, 32)).square().sum().backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -159,25 +174,87 @@ def test_a_gradient_reaches_every_parameter(make_spec, draw, arch, norm):
 def test_variants_share_one_eps_and_have_one_kind_of_norm_in_the_same_places(make_spec, norm):
     model = mrimodels.build(make_spec(norm=norm, norm_eps=3e-4))
     layers = norm_layers(model)
-    assert {layer.eps for layer in layers} == {3e-4}
     assert len({type(layer) for layer in layers}) == 1
+    assert norm == "none" or {layer.eps for layer in layers} == {3e-4}
     reference = mrimodels.build(make_spec(norm="batch"))
-    assert [n for n, _ in model.named_parameters()] == [n for n, _ in reference.named_parameters()]
+    assert len(layers) == len(norm_layers(reference)) == 17
+    for name, module in reference.named_modules():
+        assert name == "" or model.get_submodule(name) is not None
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            ours = model.get_submodule(name).state_dict()
+            assert {key: value.shape for key, value in ours.items()} == {
+                key: value.shape for key, value in module.state_dict().items()
+            }
 
 
-@pytest.mark.parametrize("norm", BATCH_INDEPENDENT)
-def test_a_sample_does_not_see_its_neighbours_in_training(make_spec, draw, norm):
-    model = mrimodels.build(make_spec(norm=norm)).train()
+@pytest.mark.parametrize("norm", ["batch", "group", "layer", "instance"])
+def test_the_names_in_old_checkpoints_are_the_names_of_today(make_spec, norm):
+    state = mrimodels.build(make_spec(norm=norm)).state_dict()
+    kept = ["weight", "bias"]
+    kept += ["running_mean", "running_var", "num_batches_tracked"] if norm == "batch" else []
+    block = ["body.stages.1.0.norm1", "body.stages.1.0.norm2", "body.stages.1.0.shortcut"]
+    block += ["body.stages.1.0.conv1", "body.stages.1.0.conv2"]
+    expected = {f"{name}.{key}" for name in block[:2] for key in kept}
+    expected |= {f"{name}.weight" for name in block[2:]}
+    assert {name for name in state if name.startswith("body.stages.1.0.")} == expected
+    assert {name for name in state if not name.startswith("body.stages.")} == {
+        *("body.stem.weight", "head.linear.weight", "head.linear.bias"),
+        *(f"body.norm.{key}" for key in kept),
+    }
+
+
+def test_without_a_norm_a_block_begins_as_the_identity_and_a_gain_lets_its_branch_in(
+    make_spec, draw
+):
+    block = mrimodels.build(make_spec(norm="none")).body.stages[1][1]
+    x = draw(2, 8, 5, 5)
+    assert torch.equal(block(x), x)
+    block(x).sum().backward()
+    assert block.gain.weight.grad != 0
+    torch.nn.init.ones_(block.gain.weight)
+    torch.testing.assert_close(block(x), x + block.conv2(relu(block.conv1(relu(x)))))
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_few_steps_lower_the_loss(make_spec, draw, norm):
+    model = mrimodels.build(make_spec(norm=norm))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    images, targets = draw(6, 1, 32, 32), torch.tensor([0, 1, 2, 0, 1, 2])
+    stripes = 3 * torch.sin(torch.arange(32.0))
+    images[targets == 1] += stripes
+    images[targets == 2] += stripes[:, None]
+    losses = []
+    for _ in range(10):
+        loss = torch.nn.functional.cross_entropy(model(images), targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.97 * losses[0]
+
+
+@pytest.mark.parametrize("norm", ["group", "ws_group", "evonorm_s0"])
+def test_the_setting_of_groups_reaches_every_layer(make_spec, norm):
+    def groups_of(layer):
+        return layer.num_groups if hasattr(layer, "num_groups") else layer.groups
+
+    by_number = norm_layers(mrimodels.build(make_spec(norm=norm, norm_groups=2)))
+    assert {groups_of(layer) for layer in by_number} == {2}
+    by_size = norm_layers(mrimodels.build(make_spec(norm=norm, norm_group_channels=4)))
+    assert {layer.weight.numel() // groups_of(layer) for layer in by_size} == {4}
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_a_sample_sees_its_neighbours_in_training_where_promised_and_never_in_eval_mode(
+    make_spec, draw, norm
+):
+    model = mrimodels.build(make_spec(norm=norm))
     x = draw(4, 1, 32, 32)
     neighbours = torch.cat([x[:1], 10 + 5 * draw(3, 1, 32, 32, seed=1)])
-    torch.testing.assert_close(model(neighbours)[0], model(x)[0])
-
-
-def test_batch_norm_sees_the_neighbours_in_training_and_not_in_eval_mode(make_spec, draw):
-    model = mrimodels.build(make_spec(norm="batch"))
-    x = draw(4, 1, 32, 32)
-    neighbours = torch.cat([x[:1], 10 + 5 * draw(3, 1, 32, 32, seed=1)])
-    assert not torch.allclose(model(neighbours)[0], model(x)[0], rtol=0.1)
+    if PROMISES[norm].sees_batch:
+        assert not torch.allclose(model(neighbours)[0], model(x)[0], rtol=0.1)
+    else:
+        torch.testing.assert_close(model(neighbours)[0], model(x)[0])
     model.eval()
     torch.testing.assert_close(model(neighbours)[0], model(x)[0])
 

@@ -62,3 +62,45 @@ def test_a_package_cannot_take_the_name_of_a_norm_that_ships(
     install(tmp_path, monkeypatch, {"mrisweep.norms": {"batch": "my_norms:scale"}}, my_norms=SOURCE)
     with pytest.raises(mrimodels.ModelError, match="'batch' of mine has a name that is taken"):
         list(mrimodels.NORMS)
+
+
+WHOLE = """
+from torch import nn
+from mrimodels import Norm
+class Leaky(nn.LeakyReLU):
+    def reset_parameters(self):
+        pass
+LEAKY = Norm(lambda channels, eps, groups: Leaky(), activates=True)
+"""
+
+
+def test_a_package_can_add_a_norm_that_takes_the_activation_s_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, {"mrisweep.norms": {"leaky": "my_leaky:LEAKY"}}, my_leaky=WHOLE)
+    x = torch.randn(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert mrimodels.build(spec("leaky")).body(x).min() < 0
+
+
+ITSELF = """
+from torch import nn
+class Itself(nn.Identity):
+    def reset_parameters(self):
+        pass
+def itself(channels, eps):
+    return Itself()
+"""
+
+
+def test_a_norm_that_gives_its_input_back_leaves_the_sum_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(
+        tmp_path, monkeypatch, {"mrisweep.norms": {"itself": "my_itself:itself"}}, my_itself=ITSELF
+    )
+    block = mrimodels.build(spec("itself")).body.stages[0][0]
+    x = torch.randn(2, 4, 5, 5, generator=torch.Generator().manual_seed(0))
+    kept = x.clone()
+    branch = block.conv2(block.conv1(x.relu()).relu())
+    torch.testing.assert_close(block(x), kept + branch)
+    assert torch.equal(x, kept)

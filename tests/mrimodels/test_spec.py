@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from mrimodels import ModelError, ModelSpec
+from mrimodels import ARCHS, ModelError, ModelSpec
 
 
 def test_the_defaults_are_those_of_the_study_but_for_the_head():
@@ -29,6 +29,8 @@ def test_a_spec_is_frozen(make_spec):
         ("arch", "resnet50", "preact_resnet50"),
         ("norm", "Group", "group"),
         ("norm", "batchnorm", "batch"),
+        ("norm", "batchrenorm", "batch_renorm"),
+        ("norm", "layernorm2d", "layer2d"),
         ("head", "pool", "pool10"),
     ],
 )
@@ -41,7 +43,9 @@ def test_an_unknown_name_is_answered_with_the_known_ones_and_the_nearest(
 
 @pytest.mark.parametrize("name", [None, 3, ["group"]])
 def test_a_name_must_be_a_string(make_spec, name):
-    with pytest.raises(ModelError, match="norm is not one of batch, group, instance, layer"):
+    with pytest.raises(
+        ModelError, match="norm is not one of batch, batch_renorm, evonorm_s0, frn, group"
+    ):
         make_spec(norm=name)
 
 
@@ -81,3 +85,25 @@ def test_norm_eps_is_positive_and_finite(make_spec, value):
 def test_rates_are_numbers(make_spec, field, value):
     with pytest.raises(ModelError, match=f"{field} is not a number"):
         make_spec(**{field: value})
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("norm", ["group", "ws_group", "evonorm_s0", "batch"])
+def test_groups_that_do_not_divide_a_layer_are_refused_before_anything_is_built(
+    make_spec, arch, norm
+):
+    assert make_spec(arch=arch, norm=norm, width=12, norm_groups=6).norm_groups == 6
+    for setting in ({"norm_groups": 8}, {"norm_group_channels": 8}):
+        with pytest.raises(
+            ModelError,
+            match=f"{next(iter(setting))} does not divide the 12 channels of a layer; received 8; "
+            "take one of 1, 2, 3, 4, 6, 12, or another width",
+        ):
+            make_spec(arch=arch, norm=norm, width=12, **setting)
+
+
+def test_groups_are_given_once_and_as_a_count_whatever_the_norm(make_spec):
+    with pytest.raises(ModelError, match="given twice"):
+        make_spec(norm="batch", norm_groups=2, norm_group_channels=2)
+    with pytest.raises(ModelError, match="norm_groups is not an integer of at least 1"):
+        make_spec(norm="batch", norm_groups=0)

@@ -40,6 +40,14 @@ def config(*assignments: str) -> SweepConfig:
         ("model.norm=grup", r"model: .*norm.*; received 'grup'; did you mean 'group'\?"),
         ("model.width=0", r"model: width"),
         (
+            "model={norm: group, width: 12, norm_groups: 5}",
+            r"norm_groups does not divide the 12 channels of a layer; received 5; take one of",
+        ),
+        (
+            "model={norm_groups: 4, norm_group_channels: 4}",
+            r"the groups are given twice; received norm_groups=4 and norm_group_channels=4; drop",
+        ),
+        (
             "stress.artifacts=[rician, moton]",
             r"stress.artifacts has an unknown name; received 'moton'; did you mean 'motion'\?",
         ),
@@ -179,6 +187,19 @@ def test_a_trial_s_recipe_takes_the_searched_values() -> None:
         "layer",
         4,
     )
+
+
+def test_groups_can_be_searched_beside_norms_that_have_none() -> None:
+    searched = config(
+        "model.width=16",
+        "search.space.model.norm={choice: [batch, group, evonorm_s0]}",
+        "search.space.model.norm_groups={choice: [2, 4, null]}",
+    )
+    for norm in ("batch", "group", "evonorm_s0"):
+        model = searched.trial({"model.norm": norm, "model.norm_groups": 4}).model
+        assert model.spec(n_outputs=2).norm_groups == 4
+    with pytest.raises(UserError, match=r"norm_groups offers 3: .*does not divide the 16 channels"):
+        config("model.width=16", "search.space.model.norm_groups={choice: [3, 4]}")
 
 
 def test_sweeps_that_ship_are_valid() -> None:

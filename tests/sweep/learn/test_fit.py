@@ -17,7 +17,7 @@ from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import FitResult, LocalEvaluator, Run, fit
 from sweep.learn.stress import cells_of, stress
-from sweep.learn.trainer import Trainer, learning_rate, loss_of
+from sweep.learn.trainer import Trainer, learning_rate, loss_of, make_optimizer
 from sweep.store import Store
 
 
@@ -228,11 +228,18 @@ def test_norms_differ_in_nothing_but_the_norm(trial_config: TrialConfig, store: 
         assert decay[0] == decay[1]
 
 
-def test_norm_parameters_are_never_decayed(trial_config: TrialConfig, store: Store) -> None:
-    trainer = Trainer(trained(trial_config, weight_decay=0.3), store)
-    for group in trainer.optimizer.param_groups:
-        for parameter in group["params"]:
-            assert group["weight_decay"] == (0.3 if parameter.ndim >= 2 else 0.0)
+@pytest.mark.parametrize("norm", mrimodels.NORMS)
+def test_weights_of_convolutions_and_linear_layers_alone_are_decayed(norm: str) -> None:
+    spec = mrimodels.ModelSpec(arch="preact_resnet18", norm=norm, n_outputs=2, width=4)
+    model = mrimodels.build(spec)
+    optimizer = make_optimizer(model, TrainSettings(weight_decay=0.3))
+    weights = {
+        module.weight
+        for module in model.modules()
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
+    }
+    decay = {p: group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert decay == {p: 0.3 if p in weights else 0.0 for p in model.parameters()}
 
 
 def test_the_cosine_schedule_starts_at_the_rate_and_ends_near_zero() -> None:
