@@ -110,11 +110,11 @@ def progress(text: str) -> None:
 
 
 def calibrated(
-    store: Store, signal: Signal, names: Sequence[str]
+    store: Store, signal: Signal, names: Sequence[str], slices: int | None = None
 ) -> tuple[list[Calibration], StoreSlices, float]:
     """The levels, slices of other patients, and the seconds that the levels took."""
     began = time.perf_counter()
-    plan = ReferencePlan(TRAIN, signal=signal)
+    plan = ReferencePlan(TRAIN, slices, slices and slices // 2, signal=signal)
     found = calibrate_all(choose(store, plan), plan, names, cores(), progress)
     took = time.perf_counter() - began
     others = choose(store, ReferencePlan(OTHERS, CHECKED, 1, seed=9, signal=signal)).reference
@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[64, 96, 256, 512])
     parser.add_argument("--coils", type=int, default=8, help="0: no k-space")
     parser.add_argument("--artifacts", nargs="+", default=artifacts_sim.names())
+    parser.add_argument("--slices", type=int, help="to calibrate on (default: as many as a sweep)")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/levels.json")
     options = parser.parse_args()
     names = artifacts_sim.expand(options.artifacts)
@@ -160,7 +161,7 @@ def main() -> None:
                 _, _, took = calibrated(store, "images", basic)
                 print(f"{where:22} the five basic artifacts: {took:.1f} s on {cores()} cores")
                 record.add("calibrating", f"{where}, five artifacts", "seconds", took)
-            found, others, took = calibrated(store, "images", names)
+            found, others, took = calibrated(store, "images", names, options.slices)
             record.add("calibrating", where, "seconds", took)
             print(f"{where:22} {len(names)} artifacts: {took:.1f} s", flush=True)
             compare(found, others, where, record)
@@ -169,7 +170,7 @@ def main() -> None:
             images, where = make_store(options.data, folder, KSPACE_SIZE), "k-space"
             store = make_kspace_store(images, folder, options.coils)
             where = f"{options.coils} coils"
-            found, others, took = calibrated(store, "kspace", names)
+            found, others, took = calibrated(store, "kspace", names, options.slices)
             record.add("calibrating", where, "seconds", took)
             print(f"{where:22} {len(names)} artifacts: {took:.1f} s", flush=True)
             compare(found, others, where, record)
