@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.api.best import best
+    from sweep.api.predict import predict
     from sweep.api.run import SweepResult, resume, run
     from sweep.config.sweep import SweepConfig
     from sweep.core.errors import UserError, WorkError
@@ -22,6 +23,7 @@ _HOMES = {
     "WorkError": "sweep.core.errors",
     "best": "sweep.api.best",
     "fit": "sweep.learn.fit",
+    "predict": "sweep.api.predict",
     "resume": "sweep.api.run",
     "run": "sweep.api.run",
 }
@@ -32,6 +34,7 @@ __all__ = [
     "WorkError",
     "best",
     "fit",
+    "predict",
     "resume",
     "run",
 ]
