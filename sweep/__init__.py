@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.api.best import best
+    from sweep.api.export import export
     from sweep.api.predict import predict
     from sweep.api.run import SweepResult, resume, run
     from sweep.config.sweep import SweepConfig
@@ -22,6 +23,7 @@ _HOMES = {
     "UserError": "sweep.core.errors",
     "WorkError": "sweep.core.errors",
     "best": "sweep.api.best",
+    "export": "sweep.api.export",
     "fit": "sweep.learn.fit",
     "predict": "sweep.api.predict",
     "resume": "sweep.api.run",
@@ -33,6 +35,7 @@ __all__ = [
     "UserError",
     "WorkError",
     "best",
+    "export",
     "fit",
     "predict",
     "resume",

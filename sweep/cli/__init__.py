@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sweep.cli.base import Parser, say
 from sweep.cli.best import add_best
 from sweep.cli.check import add_check
+from sweep.cli.export import add_export
 from sweep.cli.ingest import add_ingest
 from sweep.cli.inspect import add_data
 from sweep.cli.levels import add_calibrate, add_preview
@@ -44,6 +45,7 @@ COMMANDS = (
     add_stress,
     add_best,
     add_predict,
+    add_export,
     add_sync,
 )
 

@@ -121,11 +121,11 @@ def _zscore(images: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _max(images: Tensor) -> tuple[Tensor, Tensor]:
-    return images.new_zeros(len(images)), images.amax(dim=(1, 2))
+    return images.new_zeros(images.shape[0]), images.amax(dim=(1, 2))
 
 
 def _none(images: Tensor) -> tuple[Tensor, Tensor]:
-    return images.new_zeros(len(images)), images.new_ones(len(images))
+    return images.new_zeros(images.shape[0]), images.new_ones(images.shape[0])
 
 
 # Each gives, for (B, H, W) images, the offset and the scale of every slice, both (B,).

@@ -35,6 +35,7 @@ COMMANDS = (
     "stress",
     "best",
     "predict",
+    "export",
     "sync",
 )
 
@@ -95,6 +96,8 @@ def test_help_is_instant_and_names_every_command() -> None:
             ("predict", "none.pt", "--data", "none.h5", "--out", "p.parquet"),
             "no such checkpoint; received 'none.pt'; take one below checkpoints/",
         ),
+        (("export", "none.pt", "--torch", "m.pt2"), "no such checkpoint; received 'none.pt'"),
+        (("export", "none.pt"), "no format is asked for"),
         (("ingest", "images", "none.csv", "--images", ".", "--out", "o.h5"), "none.csv"),
         (("phantom", "--out", "p", "--patients", "0"), "patients"),
     ],
