@@ -32,7 +32,7 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
 def _device(name: str) -> torch.device:
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         # The first sentence: torch goes on with what a developer of CUDA may want to know.
         raise UserError(

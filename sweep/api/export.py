@@ -45,7 +45,7 @@ def export(
 
     """
     asked = {name: Path(path) for name, path in (("onnx", onnx), ("torch", torch)) if path}
-    cards = _check_asked(asked, force)
+    cards = _check_asked(asked, force, Path(checkpoint))
     loaded = open_checkpoint(Path(checkpoint), "cpu")
     said = description(loaded.info)
     contents, found = _contents(loaded, asked, said)
@@ -63,7 +63,7 @@ def export(
     return [*contents, *cards]
 
 
-def _check_asked(asked: Mapping[str, Path], force: bool) -> list[Path]:
+def _check_asked(asked: Mapping[str, Path], force: bool, checkpoint: Path) -> list[Path]:
     """The model cards, once it is sure that all may be written."""
     if not asked:
         raise UserError("no format is asked for", "neither", "give --onnx FILE or --torch FILE")
@@ -75,11 +75,10 @@ def _check_asked(asked: Mapping[str, Path], force: bool) -> list[Path]:
             ", ".join(map(str, paths)),
             "give each model a name of its own, as in model.onnx and model.pt2",
         )
-    for name, path in asked.items():
+    for name in asked:
         FORMATS[name].check_installed()
-        check_output(path, force)
-    for path in cards:
-        check_output(path, force)
+    for path in paths:
+        check_output(path, force, (checkpoint,))
     return cards
 
 

@@ -1,21 +1,28 @@
 """The file that a command is to write: whether it may, before the work begins."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sweep.core.errors import UserError, WorkError, told
 
 
-def check_output(path: Path, force: bool) -> None:
+def check_output(path: Path, force: bool, inputs: Collection[Path]) -> None:
     """Refuse what cannot or must not be written, before anything is computed.
 
+    Args:
+        path: The file to write.
+        force: Whether it may be replaced.
+        inputs: What is read, and so is never replaced.
+
     Raises:
-        UserError: The path is a folder; or a file, without ``force``; or its folder cannot be
-            written.
+        UserError: The path is a folder; or a file, without ``force``; or an input; or its folder
+            cannot be written.
 
     """
+    if path.resolve() in {one.resolve() for one in inputs}:
+        raise UserError("the output is one of the inputs", f"{str(path)!r}", "name another file")
     if path.is_dir():
         raise UserError("the output is a folder", f"{str(path)!r}", "name a file in it")
     if path.exists() and not force:

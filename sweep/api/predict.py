@@ -49,18 +49,18 @@ def predict(
 
     Raises:
         UserError: No checkpoint, store, split, device or k-space where it is needed; a batch size
-            below 1; an ``out`` that exists or cannot be written.
+            below 1; an ``out`` that exists, is an input or cannot be written.
         WorkError: ``out`` could not be written in the end.
 
     """
     if batch_size is not None and batch_size < 1:
         raise UserError("--batch-size is below 1", batch_size, "give 1 or more")
     if out is not None:
-        check_output(Path(out), force)
+        check_output(Path(out), force, (Path(checkpoint), Path(data)))
     loaded = open_checkpoint(Path(checkpoint), device)
     store = Store.open(data)
     check_signal(store, loaded.info.config.data.signal)
-    rows = store.indices(sorted(store.split_counts()) if splits is None else splits)
+    rows = store.indices(splits or list(store.split_counts()))
     for remark in _remarks(loaded.info, store, rows):
         say(remark)
     outputs = _outputs(loaded, store, rows, batch_size, progress)

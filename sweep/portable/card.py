@@ -32,7 +32,7 @@ def card(evidence: Evidence, said: Mapping[str, str], files: Mapping[str, str]) 
         _table(["", ""], [[name, value] for name, value in said.items()]),
         "## Data",
         *_data(evidence),
-        "## Training",
+        "## Training and stress test",
         *_training(evidence),
         "## Scores",
         *_scores(evidence),
@@ -66,6 +66,7 @@ def _training(evidence: Evidence) -> Iterator[str]:
         "seed": config.seed,
         "model": config.model.to_plain(),
         "train": config.train.to_plain(),
+        "stress": config.stress.to_plain(),
     }
     yield f"The mean loss of epoch {evidence.info.epoch} was {stats.train_loss:.4g}."
     yield "\n".join(["```text", *outlined(settings, ""), "```"])

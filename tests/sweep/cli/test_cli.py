@@ -465,9 +465,11 @@ def test_predict_says_in_a_line_what_it_did(
     [
         (("--split", "9"), "no such split in the store; received '9' for "),
         (("--split", "9"), "which has '1' (32 slices), '2' (32 slices), '3' (32 slices)"),
+        (("--device", "meta"), "no such device on this machine; received 'meta'"),
         (("--device", "abacus"), "no such device on this machine; received 'abacus'"),
         (("--batch-size", "0"), "--batch-size is below 1; received 0; give 1 or more"),
         (("--out", "."), "the output is a folder"),
+        (("--data", "file", "--out", "file", "--force"), "the output is one of the inputs"),
         (("--out", "file/p.parquet"), "the output's folder cannot be written"),
         (("--data", "file"), "the store is not a readable HDF5 file"),
     ],
