@@ -105,6 +105,7 @@ def exported(sweep_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
+@pytest.mark.slow
 def test_onnx_runtime_gives_the_predictions_of_the_sweep(
     exported: Path, sweep_folder: Path, store: Store
 ) -> None:
@@ -117,6 +118,7 @@ def test_onnx_runtime_gives_the_predictions_of_the_sweep(
     np.testing.assert_allclose(alone, clean.probability[:4], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_file_says_what_it_is(exported: Path, store: Store) -> None:
     model = onnx.load(exported)
     said = {entry.key: entry.value for entry in model.metadata_props}
@@ -135,6 +137,7 @@ def test_the_file_says_what_it_is(exported: Path, store: Store) -> None:
     assert [one.dim_param or one.dim_value for one in logits.type.tensor_type.shape.dim] == ["N", 2]
 
 
+@pytest.mark.slow
 def test_the_card_has_the_recorded_scores_and_what_was_not_tested(
     exported: Path, sweep_folder: Path, store: Store
 ) -> None:
