@@ -17,11 +17,26 @@ def average_grid(x: Tensor, side: int) -> Tensor:
 
     Where a grid of several cells divides the map evenly, plain average pooling gives the same
     values, and a gradient that is deterministic on CUDA, which that of adaptive pooling is not.
+    In a graph that is exported for any H and W, it is a product with matrices of averages.
     """
     height, width = x.shape[-2:]
+    if side > 1 and torch.compiler.is_exporting():
+        return _averages(height, side).to(x) @ x @ _averages(width, side).to(x).mT
     if side > 1 and height % side == 0 and width % side == 0:
         return avg_pool2d(x, (height // side, width // side))
     return adaptive_avg_pool2d(x, side)
+
+
+def _averages(length: int, side: int) -> Tensor:
+    """(side, length): in row i the weights, with the sum 1, of cell i of adaptive pooling.
+
+    It goes from floor(i length / side) to ceil((i + 1) length / side).
+    """
+    cells, places = torch.arange(side)[:, None], torch.arange(length)[None]
+    first = cells * length // side
+    end = ((cells + 1) * length + side - 1) // side
+    inside = ((places >= first) & (places < end)).double()
+    return inside / (end - first)
 
 
 class Head(nn.Module):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.api.best import best
+    from sweep.api.export import export
+    from sweep.api.predict import predict
     from sweep.api.run import SweepResult, resume, run
     from sweep.config.sweep import SweepConfig
     from sweep.core.errors import UserError, WorkError
@@ -21,7 +23,9 @@ _HOMES = {
     "UserError": "sweep.core.errors",
     "WorkError": "sweep.core.errors",
     "best": "sweep.api.best",
+    "export": "sweep.api.export",
     "fit": "sweep.learn.fit",
+    "predict": "sweep.api.predict",
     "resume": "sweep.api.run",
     "run": "sweep.api.run",
 }
@@ -31,7 +35,9 @@ __all__ = [
     "UserError",
     "WorkError",
     "best",
+    "export",
     "fit",
+    "predict",
     "resume",
     "run",
 ]

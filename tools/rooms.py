@@ -20,6 +20,7 @@ PACKAGES = ("artifacts_sim", "mrimodels", "sweep")
 HEAVY = {
     *("ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib", "torch", "yaml", "rich"),
     *("h5py", "PIL", "nibabel", "pydicom", "tensorboard"),
+    *("onnx", "onnxscript", "onnxruntime"),
 }
 
 
@@ -112,6 +113,10 @@ ROOMS = (
             "mlflow": ("sweep.results.mlflow_tracker",),
             "matplotlib": ("sweep.results.mlflow_tracker", "sweep.results.figures"),
         },
+    ),
+    Room(
+        "sweep.portable",
+        {"torch": ("sweep.portable",), "onnxruntime": ("sweep.portable.formats",)},
     ),
     Room(
         "sweep.inspect",

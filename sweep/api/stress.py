@@ -8,6 +8,7 @@ from typing import Any
 
 import artifacts_sim
 from artifacts_sim import Artifact
+from sweep.api.checkpoint import open_checkpoint
 from sweep.config.artifacts import (
     NO_OPTIONS,
     Options,
@@ -21,10 +22,10 @@ from sweep.config.levels import uncalibrated, unreached
 from sweep.config.settings import StressSettings
 from sweep.core.errors import UserError, require_known
 from sweep.core.records import EpochRecord, missing_as_null, null_if_missing
-from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
+from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
 from sweep.learn.levels import foreign_grid, with_levels
 from sweep.learn.signals import check_signal
-from sweep.learn.stress import cells_of, default_device, record_of, stress_loaded
+from sweep.learn.stress import cells_of, record_of, stress_loaded
 from sweep.metrics import metric_of, metrics
 from sweep.store import Store
 
@@ -60,22 +61,6 @@ def stress_checkpoint(
     """
     loaded = open_checkpoint(checkpoint)
     return stress(loaded, data, artifacts, levels, splits, grid, options)
-
-
-def open_checkpoint(checkpoint: Path) -> LoadedCheckpoint:
-    """Read a checkpoint that a sweep or ``fit`` wrote, on this machine's best device.
-
-    Raises:
-        UserError: There is none, or it cannot be read.
-
-    """
-    if not checkpoint.is_file():
-        raise UserError(
-            "there is no such checkpoint",
-            f"{str(checkpoint)!r}",
-            "take one below checkpoints/ of a sweep's folder",
-        )
-    return load_checkpoint(checkpoint, default_device())
 
 
 def stress(

@@ -12,10 +12,12 @@ from collections.abc import Sequence
 from sweep.cli.base import Parser, say
 from sweep.cli.best import add_best
 from sweep.cli.check import add_check
+from sweep.cli.export import add_export
 from sweep.cli.ingest import add_ingest
 from sweep.cli.inspect import add_data
 from sweep.cli.levels import add_calibrate, add_preview
 from sweep.cli.phantom import add_phantom
+from sweep.cli.predict import add_predict
 from sweep.cli.run import add_resume, add_run, add_sync
 from sweep.cli.stress import add_stress
 from sweep.core.errors import UserError, WorkError
@@ -42,6 +44,8 @@ COMMANDS = (
     add_resume,
     add_stress,
     add_best,
+    add_predict,
+    add_export,
     add_sync,
 )
 

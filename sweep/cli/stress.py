@@ -45,7 +45,8 @@ def add_stress(commands: Commands) -> None:
 def _do_stress(options: argparse.Namespace) -> None:
     import torch
 
-    from sweep.api.stress import as_json, metric_for, open_checkpoint, stress
+    from sweep.api.checkpoint import open_checkpoint
+    from sweep.api.stress import as_json, metric_for, stress
     from sweep.config.sweep import given_options
     from sweep.results.render import stress_table, summary_table
 

@@ -4,7 +4,6 @@ The artifact comes before the scaling, as it does in a scanner: the network sees
 makes of a corrupted image.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,13 +12,11 @@ from torch import Tensor
 
 from artifacts_sim import Names, Shift
 from sweep.config.settings import Normalize, Signal
+from sweep.learn.percentiles import percentiles
 from sweep.learn.signals import SIGNALS, Rows, Signals, to_device
 from sweep.store import Store
 from sweep.store.layout import UNNUMBERED
 
-# Percentiles are read on a regular subgrid of at most this many pixels a side: sorting every
-# pixel of a slice would cost as much as a small network's forward pass.
-SUBGRID = 48
 TINY = 1e-12
 
 
@@ -111,25 +108,24 @@ def corrupt(signals: Signals, shift: Shift, names: Names, seed: int) -> Tensor:
 
 
 def _robust(images: Tensor) -> tuple[Tensor, Tensor]:
-    step = math.ceil(max(images.shape[-2:]) / SUBGRID)
-    pixels = images[:, ::step, ::step].flatten(1)
-    last = pixels.shape[1] - 1
-    low, median, high = (
-        pixels.kthvalue(1 + round(share * last), dim=1).values for share in (0.01, 0.5, 0.99)
-    )
+    low, median, high = percentiles(images, (0.01, 0.5, 0.99))
     return median, high - low
 
 
 def _zscore(images: Tensor) -> tuple[Tensor, Tensor]:
-    return images.mean(dim=(1, 2)), images.std(dim=(1, 2), correction=0)
+    # The sum of equal pixels is rounded: without the bounds a constant slice would become a value
+    # that is nothing but the rounding, divided by almost nothing.
+    lowest, highest = images.flatten(1).aminmax(dim=1)
+    mean = images.mean(dim=(1, 2)).clamp(lowest, highest)
+    return mean, images.std(dim=(1, 2), correction=0)
 
 
 def _max(images: Tensor) -> tuple[Tensor, Tensor]:
-    return images.new_zeros(len(images)), images.amax(dim=(1, 2))
+    return images.new_zeros(images.shape[0]), images.amax(dim=(1, 2))
 
 
 def _none(images: Tensor) -> tuple[Tensor, Tensor]:
-    return images.new_zeros(len(images)), images.new_ones(len(images))
+    return images.new_zeros(images.shape[0]), images.new_ones(images.shape[0])
 
 
 # Each gives, for (B, H, W) images, the offset and the scale of every slice, both (B,).

@@ -1,20 +1,23 @@
 """Scoring a checkpoint on clean and on corrupted slices, keeping every probability."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from artifacts_sim import Shift
 from sweep.config.levels import reached, require_some_reached, shift_of
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions
 from sweep.learn.checkpoints import EpochStats, LoadedCheckpoint, load_checkpoint
 from sweep.learn.inputs import Batch, corrupt, gather, normalize
 from sweep.learn.loading import prefetched
+from sweep.learn.outputs import probability
 from sweep.metrics.summary import score, summarize
 from sweep.store import Store
 
@@ -41,6 +44,42 @@ def default_device() -> torch.device:
 
 
 @torch.inference_mode()
+def logits(
+    model: torch.nn.Module,
+    store: Store,
+    indices: NDArray[np.int64],
+    shift: Shift,
+    data: DataSettings,
+    settings: StressSettings,
+    device: torch.device,
+) -> Generator[Tensor]:
+    """What a model says of slices, batch by batch.
+
+    Args:
+        model: The model in evaluation mode, on ``device``.
+        store: The store of the slices.
+        indices: (N,) slices.
+        shift: What happens to them.
+        data: Which signal the artifacts act on, and the intensity scaling.
+        settings: Seed of the draws and batch size.
+        device: Where to compute.
+
+    Yields:
+        (B, L) on the device.
+
+    """
+
+    def load(rows: NDArray[np.int64]) -> Batch:
+        return gather(store, rows, device, data.signal, data.scan_draws)
+
+    starts = range(0, len(indices), settings.batch_size)
+    rows = (indices[start : start + settings.batch_size] for start in starts)
+    with closing(prefetched(load, rows, device)) as batches:
+        for batch in batches:
+            corrupted = corrupt(batch.signals, shift, batch.names, settings.seed)
+            yield model(normalize(corrupted, data.normalize))
+
+
 def predict(
     model: torch.nn.Module,
     store: Store,
@@ -50,38 +89,14 @@ def predict(
     settings: StressSettings,
     device: torch.device,
 ) -> Predictions:
-    """Probabilities of a model for the slices of one cell.
-
-    Args:
-        model: The model in evaluation mode, on ``device``.
-        store: The store of the slices.
-        indices: (N,) slices.
-        cell: Which corruption.
-        data: Which signal the artifacts act on, and the intensity scaling.
-        settings: Seed of the draws and batch size.
-        device: Where to compute.
-
-    """
+    """Probabilities of a model for the slices of one cell, see ``logits``."""
     shift = shift_of(settings, cell)
-
-    def load(rows: NDArray[np.int64]) -> Batch:
-        return gather(store, rows, device, data.signal, data.scan_draws)
-
-    starts = range(0, len(indices), settings.batch_size)
-    rows = (indices[start : start + settings.batch_size] for start in starts)
-    parts = []
-    with closing(prefetched(load, rows, device)) as batches:
-        for batch in batches:
-            corrupted = corrupt(batch.signals, shift, batch.names, settings.seed)
-            parts.append(_probability(model(normalize(corrupted, data.normalize)), store.task))
+    # Not the logits, as one that an artifact shifts in all classes alike must change no score.
+    parts = [
+        probability(batch, store.task)
+        for batch in logits(model, store, indices, shift, data, settings, device)
+    ]
     return Predictions(cell, torch.cat(parts).cpu().numpy())
-
-
-def _probability(logits: torch.Tensor, task: str) -> torch.Tensor:
-    # The probability, not the logit: a logit shifted by an artifact in all classes alike must not
-    # change the score.
-    logits = logits.float()
-    return logits.softmax(dim=1) if task == "multiclass" else logits.sigmoid()
 
 
 def stress(

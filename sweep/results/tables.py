@@ -1,4 +1,4 @@
-"""The Parquet tables of one epoch: its scores, and every slice's probability."""
+"""The Parquet tables of a checkpoint: its scores, and every slice's probability."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
-from sweep.core.records import SCORE_COLUMNS, Cell, EpochRecord, Predictions, Score
+from sweep.core.records import CLEAN, SCORE_COLUMNS, Cell, EpochRecord, Predictions, Score
 from sweep.metrics.summary import summarize
 
 
@@ -30,6 +30,35 @@ class Slices(NamedTuple):
     patients: Sequence[str]
     labels: Sequence[str]
     truth: NDArray[np.bool_]
+
+
+class Outputs(NamedTuple):
+    """What a checkpoint says of N clean slices, of any store.
+
+    Attributes:
+        trial: The name of the checkpoint's trial.
+        epoch: The number of its epoch.
+        labels: The L labels of the checkpoint.
+        keys: (N,) names of the slices.
+        patients: (N,).
+        scans: (N,) what was scanned as one; of a slice alone, its own name.
+        splits: (N,) folds or named splits.
+        log_odds: (N, L) float32.
+        probability: (N, L) float32.
+        truth: Label -> (N,) bool, for the labels that the store has, too.
+
+    """
+
+    trial: str
+    epoch: int
+    labels: Sequence[str]
+    keys: Sequence[str]
+    patients: Sequence[str]
+    scans: Sequence[str]
+    splits: Sequence[str]
+    log_odds: NDArray[np.float32]
+    probability: NDArray[np.float32]
+    truth: Mapping[str, NDArray[np.bool_]]
 
 
 def write_scores(path: Path, record: EpochRecord) -> None:
@@ -126,20 +155,44 @@ def read_predictions(path: Path) -> tuple[list[Predictions], Slices]:
     return found, slices
 
 
-def _cell_table(trial: str, epoch: int, item: Predictions, slices: Slices) -> pa.Table:
-    count = len(slices.keys)
+def write_outputs(path: Path, outputs: Outputs) -> None:
+    """One row for each slice: the columns of ``write_predictions``, and what else is known.
+
+    ``log_odds_<label>`` stands beside the probability; ``y_<label>`` is there for known labels.
+    """
     columns = {
-        "trial": _repeated(trial, count),
-        "epoch": pa.array(np.full(count, epoch, np.int32)),
-        "artifact": _repeated(item.cell.artifact, count),
-        "level": pa.array(np.full(count, item.cell.level, np.int32)),
-        "slice": pa.array(slices.keys).dictionary_encode(),
-        "patient": pa.array(slices.patients).dictionary_encode(),
+        **_first_columns(outputs.trial, outputs.epoch, CLEAN, outputs.keys, outputs.patients),
+        "scan": pa.array(outputs.scans).dictionary_encode(),
+        "split": pa.array(outputs.splits).dictionary_encode(),
     }
+    for column, label in enumerate(outputs.labels):
+        columns[f"log_odds_{label}"] = pa.array(outputs.log_odds[:, column])
+        columns[f"p_{label}"] = pa.array(outputs.probability[:, column])
+        if label in outputs.truth:
+            columns[f"y_{label}"] = pa.array(outputs.truth[label])
+    _write(path, pa.table(columns))
+
+
+def _cell_table(trial: str, epoch: int, item: Predictions, slices: Slices) -> pa.Table:
+    columns = _first_columns(trial, epoch, item.cell, slices.keys, slices.patients)
     for column, label in enumerate(slices.labels):
         columns[f"p_{label}"] = pa.array(item.probability[:, column])
         columns[f"y_{label}"] = pa.array(slices.truth[:, column])
     return pa.table(columns)
+
+
+def _first_columns(
+    trial: str, epoch: int, cell: Cell, keys: Sequence[str], patients: Sequence[str]
+) -> dict[str, pa.Array]:
+    count = len(keys)
+    return {
+        "trial": _repeated(trial, count),
+        "epoch": pa.array(np.full(count, epoch, np.int32)),
+        "artifact": _repeated(cell.artifact, count),
+        "level": pa.array(np.full(count, cell.level, np.int32)),
+        "slice": pa.array(keys).dictionary_encode(),
+        "patient": pa.array(patients).dictionary_encode(),
+    }
 
 
 def _repeated(text: str, count: int) -> pa.DictionaryArray:

@@ -34,6 +34,8 @@ COMMANDS = (
     "resume",
     "stress",
     "best",
+    "predict",
+    "export",
     "sync",
 )
 
@@ -90,6 +92,12 @@ def test_help_is_instant_and_names_every_command() -> None:
         (("best", "x", "--mlflow", "sqlite:///x"), "either a sweep's folder or"),
         (("best", "--mlflow", "sqlite:///x"), "--mlflow URI and --experiment NAME go together"),
         (("stress", "none.pt", "--data", "none.h5"), "no such checkpoint; received 'none.pt'"),
+        (
+            ("predict", "none.pt", "--data", "none.h5", "--out", "p.parquet"),
+            "no such checkpoint; received 'none.pt'; take one below checkpoints/",
+        ),
+        (("export", "none.pt", "--torch", "m.pt2"), "no such checkpoint; received 'none.pt'"),
+        (("export", "none.pt"), "no format is asked for"),
         (("ingest", "images", "none.csv", "--images", ".", "--out", "o.h5"), "none.csv"),
         (("phantom", "--out", "p", "--patients", "0"), "patients"),
     ],
@@ -432,3 +440,51 @@ def test_a_package_that_takes_a_name_of_ours_gets_one_message(
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     assert "has a name that is taken; received nothing:NOTHING; rename it there" in done.stderr
+
+
+def best_checkpoint(folder: Path) -> str:
+    return sweep.best(folder, top=1)[0].checkpoint
+
+
+def test_predict_says_in_a_line_what_it_did(
+    sweep_folder: Path, store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "p.parquet"
+    command = ["predict", best_checkpoint(sweep_folder), "--data", str(store.path)]
+    assert main([*command, "--split", "3", "--out", str(out)]) == 0
+    line = capsys.readouterr().out
+    assert line.startswith(f"{out}: 32 slices of 8 patients in ")
+    assert line.count("\n") == 1
+    assert main([*command, "--out", str(out), "--force", "--json", "--batch-size", "5"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["slices"], done["patients"], done["labels"]) == (96, 24, ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--split", "9"), "no such split in the store; received '9' for "),
+        (("--split", "9"), "which has '1' (32 slices), '2' (32 slices), '3' (32 slices)"),
+        (("--device", "meta"), "no such device on this machine; received 'meta'"),
+        (("--device", "abacus"), "no such device on this machine; received 'abacus'"),
+        (("--batch-size", "0"), "--batch-size is below 1; received 0; give 1 or more"),
+        (("--out", "."), "the output is a folder"),
+        (("--data", "file", "--out", "file", "--force"), "the output is one of the inputs"),
+        (("--out", "file/p.parquet"), "the output's folder cannot be written"),
+        (("--data", "file"), "the store is not a readable HDF5 file"),
+    ],
+)
+def test_predict_refuses_in_one_message_and_leaves_nothing(
+    arguments: tuple[str, ...],
+    message: str,
+    sweep_folder: Path,
+    store: Store,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    command = ["predict", best_checkpoint(sweep_folder), "--data", str(store.path)]
+    assert message in complaint(capsys, *command, "--out", "p.parquet", *arguments)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

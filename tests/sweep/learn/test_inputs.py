@@ -42,6 +42,12 @@ def test_shape_and_finiteness_hold_for_a_constant_slice(how: str) -> None:
     assert (y == 0).all()
 
 
+@pytest.mark.parametrize("how", ["robust", "zscore"])
+def test_a_constant_slice_becomes_zero_whatever_its_value(how: str) -> None:
+    values = torch.tensor([0.1, 137.3, 1e-5, 3e7])
+    assert (normalize(values[:, None, None].expand(4, 96, 80), how) == 0).all()
+
+
 def test_tiny_intensities_reach_the_network_at_full_scale() -> None:
     """Raw fastMRI values of 1e-4 would vanish beside a norm layer's eps."""
     x = images() / 500 * 1e-4

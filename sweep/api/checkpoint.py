@@ -1,0 +1,43 @@
+"""A checkpoint as a user names it, and the device it shall run on."""
+
+from pathlib import Path
+
+import torch
+
+from sweep.core.errors import UserError, told
+from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
+from sweep.learn.stress import default_device
+
+
+def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckpoint:
+    """Read a checkpoint that a sweep or ``fit`` wrote.
+
+    Args:
+        checkpoint: The file.
+        device: Where its network goes, as torch names it; None: the best device of this machine.
+
+    Raises:
+        UserError: There is no such file or device, or the file cannot be read.
+
+    """
+    if not checkpoint.is_file():
+        raise UserError(
+            "there is no such checkpoint",
+            f"{str(checkpoint)!r}",
+            "take one below checkpoints/ of a sweep's folder",
+        )
+    return load_checkpoint(checkpoint, default_device() if device is None else _device(device))
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        # The first sentence: torch goes on with what a developer of CUDA may want to know.
+        raise UserError(
+            "there is no such device on this machine",
+            f"{name!r} ({told(error).split('. ')[0]})",
+            "take cpu, or on a machine with a GPU cuda",
+        ) from None
+    return device

@@ -1,0 +1,58 @@
+"""The file that a command is to write: whether it may, before the work begins."""
+
+import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sweep.core.errors import UserError, WorkError, told
+
+
+def check_output(path: Path, force: bool, inputs: Collection[Path]) -> None:
+    """Refuse what cannot or must not be written, before anything is computed.
+
+    Args:
+        path: The file to write.
+        force: Whether it may be replaced.
+        inputs: What is read, and so is never replaced.
+
+    Raises:
+        UserError: The path is a folder; or a file, without ``force``; or an input; or its folder
+            cannot be written.
+
+    """
+    if path.resolve() in {one.resolve() for one in inputs}:
+        raise UserError("the output is one of the inputs", f"{str(path)!r}", "name another file")
+    if path.is_dir():
+        raise UserError("the output is a folder", f"{str(path)!r}", "name a file in it")
+    if path.exists() and not force:
+        raise UserError(
+            "the output exists",
+            f"{str(path)!r}",
+            "remove it, choose another name, or replace it with --force",
+        )
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(
+            "the output's folder cannot be written",
+            f"{str(there)!r}",
+            "choose another, or have its permissions changed",
+        )
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """While a file is written: what the disk refuses is work that failed.
+
+    Raises:
+        WorkError: The system refused to write.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        raise WorkError(
+            "the output could not be written",
+            f"{path} ({told(error)})",
+            "make room, or choose another place",
+        ) from error

@@ -1,0 +1,126 @@
+"""One checkpoint on the slices of a store, as they are: log-odds, probability, and the truth."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sweep.api.checkpoint import open_checkpoint
+from sweep.api.output import check_output, writing
+from sweep.config.levels import shift_of
+from sweep.core.errors import UserError
+from sweep.core.interruption import stop_if_asked
+from sweep.core.records import CLEAN
+from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
+from sweep.learn.outputs import log_odds, probability
+from sweep.learn.signals import check_signal
+from sweep.learn.stress import logits
+from sweep.results.tables import Outputs, write_outputs
+from sweep.store import Store
+
+
+def predict(
+    checkpoint: str | Path,
+    data: str | Path,
+    out: str | Path | None = None,
+    splits: Sequence[str | int] | None = None,
+    batch_size: int | None = None,
+    device: str | None = None,
+    force: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Outputs:
+    """Predict the labels of a checkpoint for slices, prepared as those that it was trained on.
+
+    Args:
+        checkpoint: The file that a sweep or ``fit`` wrote.
+        data: A store, with k-space if the checkpoint was trained on k-space. Its labels need not
+            be the checkpoint's: true values are given for labels that both have, by name.
+        out: The Parquet file to write; None: none.
+        splits: Folds or splits to predict; None: all.
+        batch_size: Slices at a time, on which the last bits may depend; None: as in the sweep.
+        device: As torch names it; None: the best device of this machine.
+        force: Whether ``out`` may be replaced.
+        say: Told what a reader of the predictions has to know.
+        progress: Told how many slices are done, of how many.
+
+    Raises:
+        UserError: No checkpoint, store, split, device or k-space where it is needed; a batch size
+            below 1; an ``out`` that exists, is an input or cannot be written.
+        WorkError: ``out`` could not be written in the end.
+
+    """
+    if batch_size is not None and batch_size < 1:
+        raise UserError("--batch-size is below 1", batch_size, "give 1 or more")
+    if out is not None:
+        check_output(Path(out), force, (Path(checkpoint), Path(data)))
+    loaded = open_checkpoint(Path(checkpoint), device)
+    store = Store.open(data)
+    check_signal(store, loaded.info.config.data.signal)
+    rows = store.indices(splits or list(store.split_counts()))
+    for remark in _remarks(loaded.info, store, rows):
+        say(remark)
+    outputs = _outputs(loaded, store, rows, batch_size, progress)
+    if out is not None:
+        stop_if_asked()
+        with writing(Path(out)):
+            write_outputs(Path(out), outputs)
+    return outputs
+
+
+def _outputs(
+    loaded: LoadedCheckpoint,
+    store: Store,
+    rows: NDArray[np.int64],
+    batch_size: int | None,
+    progress: Callable[[int, int], None],
+) -> Outputs:
+    model, info = loaded
+    settings = info.config.stress
+    settings = dataclasses.replace(settings, batch_size=batch_size or settings.batch_size)
+    device = next(model.parameters()).device
+    clean = shift_of(settings, CLEAN)
+    odds, shown, done = [], [], 0
+    for batch in logits(model, store, rows, clean, info.config.data, settings, device):
+        odds.append(log_odds(batch, info.task))
+        shown.append(probability(batch, info.task))
+        done += len(batch)
+        progress(done, len(rows))
+    return Outputs(
+        trial=info.trial,
+        epoch=info.epoch,
+        labels=info.labels,
+        keys=store.keys[rows].tolist(),
+        patients=store.patients[rows].tolist(),
+        scans=store.scans[rows].tolist(),
+        splits=store.splits[rows].tolist(),
+        log_odds=torch.cat(odds).cpu().numpy(),
+        probability=torch.cat(shown).cpu().numpy(),
+        truth={
+            label: store.labels[rows, column].astype(bool)
+            for column, label in enumerate(store.label_names)
+            if label in info.labels
+        },
+    )
+
+
+def _remarks(info: CheckpointInfo, store: Store, rows: NDArray[np.int64]) -> list[str]:
+    """What the predictions do not show by themselves."""
+    remarks = []
+    if without := [label for label in info.labels if label not in store.label_names]:
+        remarks.append(
+            f"truth: the store does not have {', '.join(without)} of the checkpoint's labels, so "
+            "there are no true values of them"
+        )
+    trained = {str(split) for split in info.config.data.train}
+    if store.fingerprint == info.fingerprint and (
+        count := sum(split in trained for split in store.splits[rows].tolist())
+    ):
+        remarks.append(
+            f"training: {count} of the slices were trained on, those of split "
+            f"{', '.join(sorted(trained))}; what is predicted for them is no test"
+        )
+    return remarks
