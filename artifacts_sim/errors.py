@@ -1,6 +1,7 @@
 """The one error this package raises at its public boundary."""
 
 import re
+from pathlib import PurePath
 
 _MOST_CHARACTERS = 100
 
@@ -16,7 +17,8 @@ class ArtifactError(ValueError):
     """
 
     def __init__(self, wrong: str, received: object, remedy: str) -> None:
-        super().__init__(wrong, received if isinstance(received, str) else shown(received), remedy)
+        text = str(received) if isinstance(received, str | PurePath) else shown(received)
+        super().__init__(wrong, text, remedy)
 
     def __str__(self) -> str:
         wrong, received, remedy = self.args

@@ -1,5 +1,6 @@
 """The one way through the scanner: every artifact, alone or in a chain, image or k-space."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -290,13 +291,14 @@ class _Given:
         ends, and round differently.
         """
         x = self.data
+        pixels = x.shape[1] * max(x[0, 0].numel(), math.prod(self.frame.encoded))
         if x.is_cpu:
             one = len(steps) == 1 and len(steps[0][0].stages) == 1
             stays_real = one and not x.is_complex() and bool(self.frame.acquired.all())
             alone = not stays_real or x.shape[-2] == 1
-            step = 1 if alone else max(1, _CPU_CHUNK_PIXELS // x[0].numel())
+            step = 1 if alone else max(1, _CPU_CHUNK_PIXELS // pixels)
         else:
-            step = max(1, _GPU_CHUNK_PIXELS // x[0].numel())
+            step = max(1, _GPU_CHUNK_PIXELS // pixels)
         return (slice(start, start + step) for start in range(0, len(x), step))
 
 

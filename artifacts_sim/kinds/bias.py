@@ -13,12 +13,12 @@ from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
-from artifacts_sim.kinds.foreground import extremes, sparse
+from artifacts_sim.kinds.foreground import Pixels, extremes
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
 _POWERS = tuple((a, b) for a in range(4) for b in range(4) if 1 <= a + b <= 3)
-_LEAST_RANGE = 1e-6  # of a one-pixel foreground
+_LEAST_RANGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class _Gain(DirectPixelOperator):
         rows, powers = self._rows(planes), _powers(planes.shape[3]).to(planes)
         low, high = self._range(signal, rows, powers)
         log2_range = (self.log_range * math.log2(math.e)).to(planes)[:, None, None]
-        slope = log2_range / (high - low).clamp_min(_LEAST_RANGE)
+        known = high - low > _LEAST_RANGE  # of a one-pixel foreground there is nothing to shade
+        slope = torch.where(known, log2_range / torch.where(known, high - low, 1.0), 0.0)
         rows = rows * slope
         rows = torch.cat([rows[:1] - (high + low) / 2 * slope, rows[1:]])
         log2_gain, end = _polynomial(rows, powers), log2_range / 2
@@ -78,13 +79,16 @@ class _Gain(DirectPixelOperator):
     def _range(self, signal: Signal, rows: Tensor, powers: Tensor) -> tuple[Tensor, Tensor]:
         """The least and the greatest p over each slice's foreground: (B, 1, 1) each.
 
-        Every m-th pixel is looked at. As the gain ends at these values, it has the asked range all
+        Not every pixel is looked at. As the gain ends at these values, it has the asked range all
         the same.
         """
-        shown, (ro, pe) = signal.scene.shown, signal.frame.cut
-        down, across = sparse((shown.shape[1], shown.shape[2]))
-        some = _polynomial(rows[:, :, ro][:, :, down], powers[:, pe][:, across].contiguous())
-        return extremes(some, shown[:, down, across].contiguous())
+        ro, pe = signal.frame.cut
+        rows, powers = rows[:, :, ro], powers[:, pe]
+
+        def some(at: Pixels) -> Tensor:
+            return _polynomial(rows[:, :, at[0]], powers[:, at[1]].contiguous())
+
+        return extremes(some, signal.scene.shown)
 
     def _rows(self, planes: Tensor) -> Tensor:
         """Row by row, the coefficients of 1, v, v^2, v^3: (4, B, RO, 1)."""

@@ -1,12 +1,17 @@
 """Where the object lies, and places within it, that do not depend on the matrix size."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+Pixels = tuple[slice, slice]
+"""Some of the pixels, along RO and PE."""
+
 FRACTION = 0.2
 _SAMPLES_PER_AXIS = 160
+_ENOUGH = 400  # pixels that show where an object of any shape ends
 _FAR = 64.0  # beyond any value of a field
 
 
@@ -27,25 +32,38 @@ def foreground(shown: Tensor) -> Tensor:
     return torch.gt(shown, _threshold(shown), out=torch.empty_like(shown))
 
 
-def sparse(shape: tuple[int, int]) -> tuple[slice, slice]:
-    """Every m-th pixel of each axis, (RO, PE), m the least that leaves at most 160 of them."""
-    down, across = (slice(None, None, math.ceil(size / _SAMPLES_PER_AXIS)) for size in shape)
-    return down, across
-
-
-def extremes(field: Tensor, shown: Tensor) -> tuple[Tensor, Tensor]:
+def extremes(field: Callable[[Pixels], Tensor], shown: Tensor) -> tuple[Tensor, Tensor]:
     """The least and the greatest value of a field over the foreground: (B, 1, 1) each.
 
+    Every m-th pixel of an axis is looked at, m the least that leaves at most 160 of them; of a
+    slice that shows little foreground there, every pixel.
+
     Args:
-        field: (B, RO, PE), between -64 and 64.
+        field: Gives the values at some pixels, between -64 and 64: (B, RO', PE').
         shown: (B, RO, PE) the clean magnitude.
 
     """
-    # Sums of numbers are a third of the cost of a choice.
     shown = shown.detach()
-    beside = torch.le(shown, _threshold(shown), out=torch.empty_like(shown))
+    threshold = _threshold(shown)
+    every = (slice(None), slice(None))
+    down, across = (slice(None, None, math.ceil(n / _SAMPLES_PER_AXIS)) for n in shown.shape[1:])
+    low, high, count = _extremes(field((down, across)), shown[:, down, across], threshold)
+    if (down.step, across.step) != (1, 1):
+        thin = [i for i, found in enumerate(count.tolist()) if found < _ENOUGH]
+        if thin:
+            least, most, _ = _extremes(field(every), shown, threshold)
+            low[thin], high[thin] = least[thin], most[thin]
+    return low, high
+
+
+def _extremes(field: Tensor, shown: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The extremes over the pixels above the threshold, and how many these are: (B,)."""
+    # Sums of numbers are a third of the cost of a choice.
+    shown = shown.contiguous()
+    beside = torch.le(shown, threshold, out=torch.empty_like(shown))
     high = field.sub(beside, alpha=_FAR).amax(dim=(1, 2), keepdim=True)
-    return field.add(beside, alpha=_FAR).amin(dim=(1, 2), keepdim=True), high
+    low = field.add(beside, alpha=_FAR).amin(dim=(1, 2), keepdim=True)
+    return low, high, shown[0].numel() - beside.sum(dim=(1, 2))
 
 
 def _threshold(shown: Tensor) -> Tensor:

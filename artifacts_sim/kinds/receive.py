@@ -13,12 +13,12 @@ from artifacts_sim.base import Artifact
 from artifacts_sim.checks import MAX_COILS, check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.coils import FULL_TURN, root_sum_of_squares
-from artifacts_sim.kinds.foreground import extremes, sparse
+from artifacts_sim.kinds.foreground import extremes
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
 
 _LEAST_ARC = 0.25  # of a full turn: a pad on one side
-_LEAST_RANGE = 1e-6  # of a one-pixel foreground
+_LEAST_RANGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -81,21 +81,13 @@ class _Gain(DirectPixelOperator):
 
     def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         rss = self.sensitivity.to(planes, copy=True)
-        low, high = self._range(signal, rss)
+        shown = rss[:, *signal.frame.cut]
+        low, high = extremes(lambda at: shown[:, *at].contiguous(), signal.scene.shown)
+        known = high - low > _LEAST_RANGE  # of a one-pixel foreground there is nothing to shade
         least, most = (-self.log_range / 2).exp(), (self.log_range / 2).exp()
         least, rise = (one.to(planes)[:, None, None] for one in (least, most - least))
-        per_range = 1 / (high - low).clamp_min(_LEAST_RANGE)
-        t = rss.sub_(low).mul_(per_range).clamp_(0, 1)
+        least, rise = torch.where(known, least, 1.0), torch.where(known, rise, 0.0)
+        # Not every pixel was looked at; as the gain ends here, it has the asked range all the same.
+        t = rss.sub_(low).mul_(1 / torch.where(known, high - low, 1.0)).clamp_(0, 1)
         gain = t * rise + least if torch.is_grad_enabled() else t.mul_(rise).add_(least)
         return torch.mul(gain[:, None], planes, out=out)
-
-    def _range(self, signal: Signal, rss: Tensor) -> tuple[Tensor, Tensor]:
-        """The least and the greatest sensitivity over each slice's foreground: (B, 1, 1) each.
-
-        Every m-th pixel is looked at. As the gain ends at these values, it has the asked range all
-        the same.
-        """
-        shown = signal.scene.shown
-        at = sparse((shown.shape[1], shown.shape[2]))
-        some = rss[:, *signal.frame.cut][:, *at].contiguous()
-        return extremes(some, shown[:, *at].contiguous())

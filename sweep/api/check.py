@@ -38,6 +38,7 @@ class Cost:
         unaugmented: The same of the augmentation.
         calibrates: Whether levels are to be calibrated first.
         levels: What is to be said of the levels, a line each.
+        unused: Names that have options and are neither stress-tested nor trained on.
 
     """
 
@@ -51,6 +52,7 @@ class Cost:
     unaugmented: tuple[str, ...]
     calibrates: bool
     levels: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For people."""
@@ -60,7 +62,7 @@ class Cost:
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
-            f"{self._left_out()}{self._levels()}"
+            f"{self._left_out()}{self._levels()}{self._unused()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
             f"counting {before}; early stopping makes it shorter"
@@ -72,6 +74,14 @@ class Cost:
             f"left out     {whose}{', '.join(cells)}: no knob value has that similarity\n"
             for whose, cells in named.items()
             if cells
+        )
+
+    def _unused(self) -> str:
+        if not self.unused:
+            return ""
+        return (
+            f"options      of {', '.join(self.unused)} are not used: add the name to "
+            "stress.artifacts or train.augment.artifacts\n"
         )
 
     def _levels(self) -> str:
@@ -91,6 +101,7 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
 
     """
     config, calibrates, levels = _with_stand_ins(config, store)
+    unused = [name for name in config.stress.options if name not in used_artifacts(config)]
     torch.set_num_threads(config.cluster.trial.threads)
     trainer = Trainer(config.trial({}), store)
     train_s = _train_seconds(trainer)
@@ -110,6 +121,7 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         unaugmented=unreached(config.stress, config.train.augment),
         calibrates=calibrates,
         levels=levels,
+        unused=tuple(unused),
     )
 
 

@@ -109,10 +109,13 @@ def _refuse_undrawable(config: SweepConfig, store: Store) -> None:
         try:
             art.sample(knob=art.knob.physical[0], seed=0, **dataclasses.asdict(least))
         except ArtifactError as error:
+            remedy = "take other options, or a store whose source numbers the slices of a scan"
+            if not data.scan_draws and bool((store.numbers[rows] >= 0).all()):
+                remedy = "take other options, or set data.scan_draws: true"
             raise UserError(
                 f"{IN_A_SWEEP}{name}: {error.args[0]}",
                 f"{dict(options[name])} for {store.path}, data.scan_draws: {data.scan_draws}",
-                "take other options, or a store whose source numbers the slices of a scan",
+                remedy,
             ) from None
 
 

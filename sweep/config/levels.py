@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import artifacts_sim
 from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
 from artifacts_sim.calibration.ssim import MEASURES
-from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of
+from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of, check_options
 from sweep.config.settings import AUTO, AugmentSettings, LevelKnobs, StressSettings
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
@@ -250,7 +250,7 @@ def grid_meaning(grid: str) -> str:
     if where is None or not {"height", "width"} <= set(reference):
         return f"{grid} levels, which do not say what they were found on"
     size = size_text((reference["height"], reference["width"]))
-    targets = ", ".join(f"{target:g}" for target in record["targets"])
+    targets = ", ".join(f"{target:g}" for target in record.get("targets", []))
     over = {"foreground": "over the foreground", "whole": "over the whole image"}[where]
     return (
         f"{grid} levels: mean SSIM {over} of {targets} on {reference.get('signal', 'images')} of "
@@ -272,16 +272,14 @@ def _grid(name: str) -> Grid:
     return artifacts_sim.named_grid(name) if name in GRIDS else _from_file(name)
 
 
-@cache
 def _from_file(name: str) -> Grid:
     return Grid.from_record(_read(name), name)
 
 
-@cache
 def _read(name: str) -> dict[str, Any]:
+    """The record in a file of levels, as the file is now."""
     try:
-        record: dict[str, Any] = json.loads(Path(name).read_text(encoding="utf-8"))
-        Grid.from_record(record, name)
+        return _checked(Path(name).read_text(encoding="utf-8"), name)
     except FileNotFoundError:
         raise UserError(
             "the levels are neither those of a grid that is known nor a file that is there",
@@ -295,4 +293,32 @@ def _read(name: str) -> dict[str, Any]:
             f"{name!r} ({error})",
             "take one that `mrisweep calibrate` wrote",
         ) from None
+
+
+@lru_cache(maxsize=8)
+def _checked(text: str, name: str) -> dict[str, Any]:
+    """The record that a file of this name holds.
+
+    Raises:
+        ValueError: What is not as `artifacts_sim.calibration.calibrate.record` writes it; or
+            another error of what is read.
+
+    """
+    record: dict[str, Any] = json.loads(text)
+    Grid.from_record(record, name)
+    targets = record.get("targets", [])
+    parts = {
+        "targets": isinstance(targets, list)
+        and all(isinstance(one, int | float) for one in targets),
+        "measure": isinstance(record.get("measure", ""), str),
+        "reference": isinstance(record.get("reference", {}), dict),
+        "options": all(
+            isinstance(row.get("options", {}), dict) for row in record["artifacts"].values()
+        ),
+    }
+    for part, holds in parts.items():
+        if not holds:
+            raise ValueError(f"{part} are not what a calibration writes")
+    own = {row: one["options"] for row, one in record["artifacts"].items() if one.get("options")}
+    check_options(own, "options of ")
     return record

@@ -295,6 +295,21 @@ def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
     return expanded
 
 
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML of which no key of a mapping is there twice: the first would be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name != "<<" and name in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {name!r} is there twice", key.start_mark
+                )
+            seen.add(name)
+        return super().construct_mapping(node, deep=deep)
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
@@ -309,7 +324,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
             "give a text file in UTF-8 that you may read",
         ) from None
     try:
-        raw = yaml.safe_load(text)
+        raw = yaml.load(text, Loader=_EachKeyOnce)
     except NOT_YAML as error:
         raise UserError(
             "the sweep file is not YAML", f"{str(path)!r} ({told(error)})", "correct it there"

@@ -603,3 +603,29 @@ def test_a_name_is_registered_once():
 def test_an_artifact_must_draw_and_render():
     with pytest.raises(TypeError, match="abstract"):
         Artifact()
+
+
+@pytest.mark.parametrize("name", ["bias", "receive"])
+@pytest.mark.parametrize("size", [96, 161, 256, 512])
+def test_shading_has_its_range_over_an_object_of_any_size(name, size):
+    """Nine pixels at an edge, two single ones; a single one has no range, and keeps its value."""
+    x = torch.zeros(3, size, size)
+    edge = int(0.877 * size)
+    x[0, edge : edge + 3, edge : edge + 3] = 1
+    x[1, size // 3, size // 3] = x[1, 2 * size // 3, 2 * size // 3] = 1
+    x[2, 40, 50] = 1
+    art = artifacts_sim.get(name)
+    params = art.sample(knob=1.5, keys=list("abc"), seed=0)
+    gain = (art.apply(x, params) / x).log()
+    for number, ends in enumerate([(-0.75, 0.75), (-0.75, 0.75), (0.0, 0.0)]):
+        inside = gain[number][x[number] > 0]
+        assert (float(inside.min()), float(inside.max())) == pytest.approx(ends, abs=2e-4)
+        alone = art.apply(x[number : number + 1], params[number : number + 1])
+        assert torch.equal((alone[0] / x[number]).log()[x[number] > 0], inside)
+
+
+def test_sense_of_lines_none_of_which_was_acquired_is_empty():
+    art = artifacts_sim.get("sense")
+    params = art.sample(knob=5 / 6, keys=["a"], seed=0)
+    y = art.apply(torch.ones(1, 44, 44), params, Geometry(acquired=[0]))
+    assert torch.equal(y, torch.zeros_like(y))

@@ -214,6 +214,20 @@ def test_check_remarks_a_grid_for_other_images(
     assert text.count("are for images of 256 x 256 pixels, and these are images of 24 x 24") == 1
 
 
+def test_check_remarks_options_that_nothing_uses(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = sweep_file(tmp_path, store)
+    more = [
+        "--set",
+        "stress.grid=physical",
+        "--set",
+        "stress.options.motion-late={window: [0.5, 1]}",
+    ]
+    assert main(["check", file, *more]) == 0
+    assert "options      of motion-late are not used" in capsys.readouterr().out
+
+
 def test_check_says_what_the_augmentation_lacks_and_what_it_does_not_count(
     store: Store,
     capsys: pytest.CaptureFixture[str],

@@ -172,3 +172,31 @@ def test_a_family_stands_for_its_members(store: Store) -> None:
         UserError, match=r"artifacts cannot take this value; received .*; give each value once"
     ):
         config_of(store, artifacts=["search", "bias"])
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"targets": None}, "targets are not what a calibration writes"),
+        ({"measure": []}, "measure are not what a calibration writes"),
+        ({"reference": 3}, "reference are not what a calibration writes"),
+        ({"options": 3}, "options are not what a calibration writes"),
+        ({"options": {"order": "bogus"}}, "options of bias"),
+    ],
+)
+def test_a_damaged_file_of_levels_is_named(
+    part: dict[str, Any], message: str, store: Store, table: str
+) -> None:
+    record = json.loads(Path(table).read_text())
+    if "options" in part:
+        record["artifacts"]["bias"] |= part
+    Path(table).write_text(json.dumps(record | part))
+    with pytest.raises(UserError, match=f"the file of levels cannot be used; .*{message}"):
+        bind(config_of(store, artifacts=["rician"], grid=table), store)
+
+
+def test_a_file_of_levels_is_read_as_it_is_now(table: str) -> None:
+    settings = StressSettings(grid=table)
+    before = knob_of(settings, "bias", 1)
+    Path(table).write_text(Path(table).read_text().replace("0.4", "0.3"))
+    assert (before, knob_of(settings, "bias", 1)) == (0.4, 0.3)

@@ -154,6 +154,7 @@ def test_what_has_no_default_must_be_given() -> None:
     [
         (None, "no such sweep file; received"),
         ("a: [", "is not YAML"),
+        ("stress: {levels: [1]}\nstress: {levels: [2]}", "the key 'stress' is there twice"),
         ("- 1", "does not hold keys with values; received"),
     ],
 )
