@@ -157,10 +157,10 @@ def main() -> None:
         for size in options.sizes:
             store, where = make_store(options.data, folder, size), f"{size} x {size}"
             if size == TIMED_AT:
-                basic = artifacts_sim.families()["search"]
-                _, _, took = calibrated(store, "images", basic)
-                print(f"{where:22} the five basic artifacts: {took:.1f} s on {cores()} cores")
-                record.add("calibrating", f"{where}, five artifacts", "seconds", took)
+                own = artifacts_sim.families()["search"]
+                _, _, took = calibrated(store, "images", own)
+                print(f"{where:22} the {len(own)} of `search`: {took:.1f} s on {cores()} cores")
+                record.add("calibrating", f"{where}, the {len(own)} of `search`", "seconds", took)
             found, others, took = calibrated(store, "images", names, options.slices)
             record.add("calibrating", where, "seconds", took)
             print(f"{where:22} {len(names)} artifacts: {took:.1f} s", flush=True)
