@@ -7,7 +7,14 @@ import torch
 
 from mrimodels.archs import ARCHS
 from mrimodels.errors import ModelError, require_name
-from mrimodels.foreign import Request, Wanted, check_network, require_arch
+from mrimodels.foreign import (
+    Replaced,
+    Request,
+    Wanted,
+    check_network,
+    require_arch,
+    require_size,
+)
 from mrimodels.heads import HEADS
 from mrimodels.norms import NORMS, Groups, NormChoice
 
@@ -113,6 +120,15 @@ class ModelSpec:
     def is_foreign(self) -> bool:
         """Whether the network is not one of this package."""
         return not (isinstance(self.arch, str) and self.arch in ARCHS)
+
+    def replaced(self) -> tuple[Replaced, ...]:
+        """What gives way to the norm in a network of another package; of this one, nothing."""
+        return check_network(self.request()) if self.is_foreign else ()
+
+    def require_size(self, height: int, width: int) -> None:
+        """Raise `ModelError` unless the network takes images of this size; ours take any."""
+        if self.is_foreign:
+            require_size(self.request(), height, width)
 
     def request(self) -> Request:
         """What a network of another package is asked for."""

@@ -20,6 +20,7 @@ PACKAGES = ("artifacts_sim", "mrimodels", "sweep")
 HEAVY = {
     *("ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib", "torch", "yaml", "rich"),
     *("h5py", "PIL", "nibabel", "pydicom", "tensorboard"),
+    *("torchvision", "timm", "monai", "safetensors"),  # imported by name, when a network asks
 }
 
 

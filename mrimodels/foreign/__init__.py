@@ -8,7 +8,7 @@ take grey images, `weights` loads trained ones, `convert` puts a norm in the pla
 
 from mrimodels.foreign.convert import Replaced, convert, summary
 from mrimodels.foreign.layers import is_norm
-from mrimodels.foreign.network import Made, Request, check_network, make_network
+from mrimodels.foreign.network import Made, Request, check_network, make_network, require_size
 from mrimodels.foreign.sources import TORCHVISION, Wanted, require_arch
 from mrimodels.foreign.weights import Loaded, Weights, digest_of
 
@@ -26,5 +26,6 @@ __all__ = [
     "is_norm",
     "make_network",
     "require_arch",
+    "require_size",
     "summary",
 ]

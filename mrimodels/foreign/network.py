@@ -80,19 +80,31 @@ def make_network(request: Request, seed: int, weights: Weights | None = None) ->
 
 
 @lru_cache(maxsize=256)
-def check_network(request: Request) -> None:
-    """Raise `ModelError` unless the network can be made and trained on.
+def check_network(request: Request) -> tuple[Replaced, ...]:
+    """Raise `ModelError` unless the network can be made and trained on; what gives way to the norm.
 
     It is made, and run on two small images in eval mode, then in train mode. Once in a process.
     """
     made = make_network(request, seed=0)
-    x = _images(request.wanted.in_channels, made.side)
+    x = _images(request.wanted.in_channels, made.side, made.side)
     try:
         with lent(0):
             logits = made.network(x)
     except Exception as error:  # the code of others can raise anything
-        raise _fails(request.arch, error, made.side, "train") from error
-    _require_logits(logits, request, made.side)
+        raise _fails(request.arch, error, x, "train") from error
+    _require_logits(logits, request, x)
+    return made.replaced
+
+
+def require_size(request: Request, height: int, width: int) -> None:
+    """Raise `ModelError` unless the network, with its own norms, takes images of this size."""
+    network = make_network(replace(request, choice=None), seed=0).network
+    x = _images(request.wanted.in_channels, height, width)
+    try:
+        logits = look(network, x)
+    except Exception as error:  # the code of others can raise anything
+        raise _fails(request.arch, error, x, "eval") from error
+    _require_logits(logits, request, x)
 
 
 def _fitted(network: nn.Module, request: Request) -> Tensor:
@@ -106,7 +118,8 @@ def _fitted(network: nn.Module, request: Request) -> Tensor:
         make_grey(network)
         outcome = _tried(network, request)
     if isinstance(outcome, Exception):
-        raise _fails(request.arch, outcome, SIDES[0], "eval") from outcome
+        smallest = _images(request.wanted.in_channels, SIDES[0], SIDES[0])
+        raise _fails(request.arch, outcome, smallest, "eval") from outcome
     return outcome
 
 
@@ -114,27 +127,27 @@ def _tried(network: nn.Module, request: Request) -> Tensor | Exception:
     """The smallest images that the network takes, or what it said to the smallest of all."""
     said: Exception | None = None
     for side in SIDES:
-        x = _images(request.wanted.in_channels, side)
+        x = _images(request.wanted.in_channels, side, side)
         try:
             logits = look(network, x)
         except Exception as error:  # the code of others can raise anything
             said = said or error
             continue
-        _require_logits(logits, request, side)
+        _require_logits(logits, request, x)
         return x
     assert said is not None
     return said
 
 
-def _images(channels: int, side: int) -> Tensor:
+def _images(channels: int, height: int, width: int) -> Tensor:
     """Two images of normal noise, the same each time."""
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(2, channels, side, side, generator=generator)
+    return torch.randn(2, channels, height, width, generator=generator)
 
 
-def _require_logits(logits: object, request: Request, side: int) -> None:
+def _require_logits(logits: object, request: Request, x: Tensor) -> None:
     wanted = request.wanted
-    images = f"images {(2, wanted.in_channels, side, side)}"
+    images = f"images {tuple(x.shape)}"
     if not isinstance(logits, Tensor):
         raise ModelError(
             f"the network {request.arch!r} does not make one tensor of logits of {images}",
@@ -156,9 +169,10 @@ def _require_logits(logits: object, request: Request, side: int) -> None:
         )
 
 
-def _fails(arch: str, error: Exception, side: int, mode: str) -> ModelError:
+def _fails(arch: str, error: Exception, x: Tensor, mode: str) -> ModelError:
     return ModelError(
-        f"the network {arch!r} fails on images of {side} x {side} in {mode} mode",
+        f"the network {arch!r} fails on images {tuple(x.shape)} in {mode} mode",
         told(error),
-        "let it take images (N, in_channels, H, W) and make logits (N, n_outputs) of them",
+        "let it take images (N, in_channels, H, W) and make logits (N, n_outputs) of them, or take "
+        "images of another size",
     )

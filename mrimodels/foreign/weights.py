@@ -1,6 +1,7 @@
 """Pretrained weights: a file of tensors by name, into a network as its library makes it."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,6 +18,7 @@ from mrimodels.foreign.libraries import EXTRA, imported
 
 _INSIDE = ("state_dict", "model")
 _PARALLEL = "module."
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ def load_into(model: nn.Module, weights: Weights) -> Loaded:
         ModelError: The file cannot be read, or nothing in it fits.
 
     """
-    given, own = weights.read(), model.state_dict()
+    own = model.state_dict()
+    given = {_renamed(name, own): tensor for name, tensor in weights.read().items()}
     first = first_convolution(model)
     if first is not None and (name := f"{first[0]}.weight") in given and name in own:
         wide, narrow = given[name], own[name]
@@ -150,6 +153,12 @@ def load_into(model: nn.Module, weights: Weights) -> Loaded:
         left=tuple(name for name in own if name not in fit),
         unused=tuple(name for name in given if name not in fit),
     )
+
+
+def _renamed(name: str, own: Mapping[str, Tensor]) -> str:
+    """The name of today where torchvision's files for DenseNets have that of long ago."""
+    today = _OLD_DENSENET.sub(r"\1\2", name)
+    return today if today in own else name
 
 
 def _bytes(path: str | os.PathLike[str]) -> bytes:

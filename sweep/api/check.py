@@ -3,11 +3,13 @@
 import dataclasses
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+import mrimodels
 from sweep.api.preflight import used_artifacts
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
@@ -38,6 +40,7 @@ class Cost:
         unaugmented: The same of the augmentation.
         calibrates: Whether levels are to be calibrated first.
         levels: What is to be said of the levels, a line each.
+        network: What was done to a network of another package, a line each.
 
     """
 
@@ -51,12 +54,14 @@ class Cost:
     unaugmented: tuple[str, ...]
     calibrates: bool
     levels: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For people."""
         train, validation = self.slices
         before = "start-up and the calibration of levels" if self.calibrates else "start-up"
         return (
+            f"{self._network()}"
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
@@ -73,6 +78,9 @@ class Cost:
             for whose, cells in named.items()
             if cells
         )
+
+    def _network(self) -> str:
+        return "".join(f"network      {line}\n" for line in self.network)
 
     def _levels(self) -> str:
         return "".join(f"levels       {line}\n" for line in self.levels)
@@ -110,7 +118,17 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         unaugmented=unreached(config.stress, config.train.augment),
         calibrates=calibrates,
         levels=levels,
+        network=tuple(_of_networks(config, trainer)),
     )
+
+
+def _of_networks(config: SweepConfig, trainer: Trainer) -> Iterator[str]:
+    """What gives way to each norm in each network, and what became of pretrained weights."""
+    for model in config.networks():
+        for line in mrimodels.summary(model.spec(n_outputs=1).replaced()):
+            yield f"{model.arch}, norm {model.norm}: {line}"
+    if trainer.model.loaded is not None:
+        yield from trainer.model.loaded.lines()
 
 
 def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, bool, tuple[str, ...]]:

@@ -252,7 +252,7 @@ def test_a_network_of_one_size_is_tried_with_it():
         ({"arch": "monai/DenseNett"}, "did you mean 'DenseNet'"),
         ({"arch": "no.such:network"}, "ModuleNotFoundError: No module named 'no'"),
         ({"arch": "preact_resnet18", "norm": KEEP}, "keep leaves a network the norms"),
-        ({"in_channels": 2}, "fails on images of 64 x 64 in eval mode"),
+        ({"in_channels": 2}, r"fails on images \(2, 2, 64, 64\) in eval mode"),
     ],
 )
 def test_settings_that_do_not_apply_are_refused(settings, message):
