@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 import mrimodels
-from sweep.api.preflight import used_artifacts
+from sweep.api.preflight import about_weights, used_artifacts
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
@@ -118,17 +118,15 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         unaugmented=unreached(config.stress, config.train.augment),
         calibrates=calibrates,
         levels=levels,
-        network=tuple(_of_networks(config, trainer)),
+        network=(*_of_networks(config), *about_weights(config, store)),
     )
 
 
-def _of_networks(config: SweepConfig, trainer: Trainer) -> Iterator[str]:
-    """What gives way to each norm in each network, and what became of pretrained weights."""
+def _of_networks(config: SweepConfig) -> Iterator[str]:
+    """What gives way to each norm in each network."""
     for model in config.networks():
         for line in mrimodels.summary(model.spec(n_outputs=1).replaced()):
             yield f"{model.arch}, norm {model.norm}: {line}"
-    if trainer.model.loaded is not None:
-        yield from trainer.model.loaded.lines()
 
 
 def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, bool, tuple[str, ...]]:

@@ -78,7 +78,7 @@ def bind(
         config: The sweep as configured.
         store: Its data.
         say: Told how far a calibration is, which levels of the stress test or of the augmentation
-            are missing, and of a grid that is for other images.
+            are missing, of a grid that is for other images, and what became of pretrained weights.
 
     Raises:
         UserError: An artifact reaches none of its levels, the settings do not say what a level
@@ -97,6 +97,8 @@ def bind(
     for asked in both:
         require_some_reached(stress, asked.artifacts, asked.levels)
     stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
+    for line in about_weights(config, store):
+        say(f"weights: {line}")
     bound = dataclasses.replace(config, data=data, stress=stress, model=_bound(config.model))
     return Bound(bound, levels)
 
@@ -125,6 +127,16 @@ def _bound(model: ModelSettings) -> ModelSettings:
         return model
     path = Path(model.weights).resolve()
     return dataclasses.replace(model, weights=str(path), weights_digest=digest_of(path))
+
+
+def about_weights(config: SweepConfig, store: Store) -> tuple[str, ...]:
+    """What becomes of the file of weights in the networks that the sweep may have, a line each."""
+    lines: dict[str, None] = {}
+    for model in config.networks():
+        if weights := model.pretrained():
+            loaded = build(model.spec(n_outputs=len(store.label_names)), weights=weights).loaded
+            lines |= dict.fromkeys(loaded.lines() if loaded else ())
+    return tuple(lines)
 
 
 def _refuse_unfit(config: SweepConfig, store: Store) -> None:

@@ -96,7 +96,10 @@ def weighted(store: Store, tmp_path: Path, **model: object) -> SweepConfig:
 
 def test_a_sweep_is_bound_to_its_file_of_weights(store: Store, tmp_path: Path) -> None:
     config = weighted(store, tmp_path)
-    bound = bind(config, open_data(config)).config
+    said: list[str] = []
+    bound = bind(config, open_data(config), said.append).config
+    assert said[0] == f"weights: 18 of 20 tensors from {tmp_path / 'own.pt'}"
+    assert "warning: the trained parameters and statistics of 4 norms" in said[-1]
     assert bound.model.weights_digest == mrimodels.digest_of(tmp_path / "own.pt")
     assert SweepConfig.from_dict(bound.to_plain()) == bound
     open_data(bound)
