@@ -1,8 +1,9 @@
 """Checkpoints: a spec, its weights and plain notes in one file that holds no code.
 
 A file is `torch.save` of {"format": 1, "spec": dict, "state": {name: tensor}, "meta": dict} and is
-read with `weights_only=True`, so opening one from a stranger runs nothing. The same content gives
-the same bytes under one version of torch.
+read with `weights_only=True`, so nothing in a stranger's file is run. What its spec names is
+imported and run: for the arch ``package.module:function`` that is a module of this machine. The
+same content gives the same bytes under one version of torch.
 """
 
 import io
@@ -12,6 +13,7 @@ import uuid
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,7 +93,8 @@ def load_checkpoint(path: str | os.PathLike[str], device: str | torch.device = "
     remedy = "write the checkpoint again with mrimodels.save"
     _require_fit(content["state"], spec, f"the checkpoint {path}", remedy)
     model = skeleton(spec)
-    model.load_state_dict(content["state"], assign=True)
+    # A network of another package may share parameters, which assigned ones would no longer be.
+    model.load_state_dict(content["state"], assign=not spec.is_foreign)
     return Checkpoint(model.to(device).eval(), spec, content["meta"])
 
 
@@ -205,7 +208,7 @@ def _spec(fields: dict[str, Any], path: str | os.PathLike[str]) -> ModelSpec:
 
 
 def _require_fit(state: dict[str, Any], spec: ModelSpec, what: str, remedy: str) -> None:
-    expected = {name: _kind(tensor) for name, tensor in skeleton(spec).state_dict().items()}
+    expected = _kinds(spec)
     received = {name: _kind(value) for name, value in state.items()}
     names = sorted(expected.keys() | received.keys(), key=str)
     wrong = [name for name in names if expected.get(name) != received.get(name)]
@@ -217,6 +220,12 @@ def _require_fit(state: dict[str, Any], spec: ModelSpec, what: str, remedy: str)
             received.get(first, "none"),
             remedy,
         )
+
+
+@lru_cache(maxsize=16)
+def _kinds(spec: ModelSpec) -> Mapping[str, str]:
+    """What every tensor of the network is; kept, as each epoch of a trial asks for it."""
+    return {name: _kind(tensor) for name, tensor in skeleton(spec).state_dict().items()}
 
 
 def _kind(value: object) -> str:

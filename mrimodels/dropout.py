@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mrimodels.errors import ModelError
+from mrimodels.randomness import KeyedDraws
 
 
 class KeyedDropout(nn.Module):
@@ -45,11 +46,13 @@ class KeyedDropout(nn.Module):
 def key_dropout(model: nn.Module, generator: torch.Generator) -> None:
     """Let `generator` draw the masks of every dropout layer of `model`; without one, do nothing.
 
+    In a network that is not from this package it keys whatever draws in train mode.
+
     Args:
         model: A network of `mrimodels.build`.
         generator: Seeded by the caller, on the CPU or on the model's device.
 
     """
     for module in model.modules():
-        if isinstance(module, KeyedDropout):
+        if isinstance(module, KeyedDropout | KeyedDraws):
             module.generator = generator

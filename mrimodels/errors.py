@@ -22,6 +22,11 @@ class ModelError(ValueError):
         return f"{wrong}; received {received}; {remedy}"
 
 
+def told(error: BaseException) -> str:
+    """What code of others raised, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
 def require_name(what: str, name: object, known: Iterable[str]) -> None:
     """Raise `ModelError`, listing the known names and the nearest, unless `name` is one of them."""
     names = sorted(known)

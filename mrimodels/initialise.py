@@ -33,6 +33,11 @@ def initialise(model: nn.Module, seed: int) -> None:
             module.reset_parameters()
 
 
-def _generator(seed: int, name: str) -> torch.Generator:
+def key_of(seed: int, name: str) -> int:
+    """The seed of the generator that draws what has this name, 0 to 2^64 - 1."""
     digest = blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "little"))
+    return int.from_bytes(digest, "little")
+
+
+def _generator(seed: int, name: str) -> torch.Generator:
+    return torch.Generator().manual_seed(key_of(seed, name))

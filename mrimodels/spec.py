@@ -7,8 +7,19 @@ import torch
 
 from mrimodels.archs import ARCHS
 from mrimodels.errors import ModelError, require_name
+from mrimodels.foreign import (
+    Replaced,
+    Request,
+    Wanted,
+    check_network,
+    require_arch,
+    require_size,
+)
 from mrimodels.heads import HEADS
 from mrimodels.norms import NORMS, Groups, NormChoice
+
+KEEP = "keep"
+"""The `norm` that leaves a network of another package as it is."""
 
 _LEAST = {
     "in_channels": (1, "an image has a channel"),
@@ -23,14 +34,20 @@ class ModelSpec:
     """Everything that decides a network's parameters and function; the weights are apart.
 
     Attributes:
-        arch: A name in `ARCHS`.
-        norm: A name in `NORMS`; every norm layer of the network is of this kind.
+        arch: A name in `ARCHS`, whose networks are of this package; or one of another: a name in
+            `TORCHVISION`, ``timm/NAME``, ``monai/NAME``, ``package.module:function``, or what a
+            package adds by the entry point group ``mrisweep.models``. The latter are made and tried
+            as the spec is made, once in a process; that imports and runs what the arch names.
+        norm: A name in `NORMS`; every norm layer of the network is of this kind. ``keep`` leaves
+            the norms that a network of another package comes with.
         in_channels: Channels of the image.
         n_outputs: Number of logits.
-        width: Channels of the stem and of the first stage; later stages double it.
+        width: Channels of the stem and of the first stage; later stages double it. This, the
+            stride and the head are of this package's networks alone.
         stem_stride: stride of the 3x3 stem, 1 to 3; a larger one would skip pixels.
         head: "gap" (global average pooling) or "pool10" (averages on a 10x10 grid), then a linear.
-        dropout: Probability that a feature is zeroed before the linear, in training; 0: none.
+        dropout: Probability that a feature is zeroed before the linear, in training; 0: none,
+            and in a network of another package what it has of its own.
         norm_eps: Added to the variance in every norm layer.
         norm_groups: Number of groups in every norm layer that has groups; None: `group_count`, or
             what `norm_group_channels` says. Norms without groups leave both unused, so that one
@@ -56,8 +73,19 @@ class ModelSpec:
     norm_group_channels: int | None = None
 
     def __post_init__(self) -> None:
-        require_name("arch", self.arch, ARCHS)
-        require_name("norm", self.norm, NORMS)
+        if self.is_foreign:
+            require_arch(self.arch, ARCHS)
+            require_name("norm", self.norm, (*NORMS, KEEP))
+            self._refuse_ours()
+        elif self.norm == KEEP:
+            raise ModelError(
+                "norm: keep leaves a network the norms that it comes with, and this one has none "
+                "of its own",
+                f"norm={KEEP!r} for {self.arch}",
+                f"take one of {', '.join(NORMS)}",
+            )
+        else:
+            require_name("norm", self.norm, NORMS)
         require_name("head", self.head, HEADS)
         for name, (least, why) in _LEAST.items():
             _require_integer(name, getattr(self, name), least, why)
@@ -82,8 +110,31 @@ class ModelSpec:
                 self.norm_eps,
                 "give a small number such as 1e-5",
             )
-        if self._groups() != Groups():
+        groups = self._groups()
+        if self.is_foreign:
+            check_network(self.request())
+        elif groups != Groups():
             self._require_groups()
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the network is not one of this package."""
+        return not (isinstance(self.arch, str) and self.arch in ARCHS)
+
+    def replaced(self) -> tuple[Replaced, ...]:
+        """What gives way to the norm in a network of another package; of this one, nothing."""
+        return check_network(self.request()) if self.is_foreign else ()
+
+    def require_size(self, height: int, width: int) -> None:
+        """Raise `ModelError` unless the network takes images of this size; ours take any."""
+        if self.is_foreign:
+            require_size(self.request(), height, width)
+
+    def request(self) -> Request:
+        """What a network of another package is asked for."""
+        choice = None if self.norm == KEEP else self.norm_choice()
+        wanted = Wanted(self.n_outputs, self.in_channels, self.dropout)
+        return Request(self.arch, wanted, self.norm, choice)
 
     def norm_choice(self) -> NormChoice:
         """Return the norm with its settings, as a network asks for it."""
@@ -91,6 +142,16 @@ class ModelSpec:
 
     def _groups(self) -> Groups:
         return Groups(self.norm_groups, self.norm_group_channels)
+
+    def _refuse_ours(self) -> None:
+        for name in ("width", "stem_stride", "head"):
+            default = type(self).__dataclass_fields__[name].default
+            if getattr(self, name) != default:
+                raise ModelError(
+                    f"{name} is a setting of {', '.join(ARCHS)} alone",
+                    f"{name}={getattr(self, name)!r} for {self.arch}",
+                    f"leave it out, which is {default!r}",
+                )
 
     def _require_groups(self) -> None:
         # The network alone knows the channels of its layers; without weights it is made in 10 ms.

@@ -21,6 +21,7 @@ HEAVY = {
     *("ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib", "torch", "yaml", "rich"),
     *("h5py", "PIL", "nibabel", "pydicom", "tensorboard"),
     *("onnx", "onnxscript", "onnxruntime"),
+    *("torchvision", "timm", "monai", "safetensors"),  # imported by name, when a network asks
 }
 
 

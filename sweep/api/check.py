@@ -3,12 +3,14 @@
 import dataclasses
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from sweep.api.preflight import used_artifacts
+import mrimodels
+from sweep.api.preflight import about_weights, used_artifacts
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
@@ -39,6 +41,7 @@ class Cost:
         calibrates: Whether levels are to be calibrated first.
         levels: What is to be said of the levels, a line each.
         unused: Names that have options and are neither stress-tested nor trained on.
+        network: What was done to a network of another package, a line each.
 
     """
 
@@ -53,12 +56,14 @@ class Cost:
     calibrates: bool
     levels: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For people."""
         train, validation = self.slices
         before = "start-up and the calibration of levels" if self.calibrates else "start-up"
         return (
+            f"{self._network()}"
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
@@ -83,6 +88,9 @@ class Cost:
             f"options      of {', '.join(self.unused)} are not used: add the name to "
             "stress.artifacts or train.augment.artifacts\n"
         )
+
+    def _network(self) -> str:
+        return "".join(f"network      {line}\n" for line in self.network)
 
     def _levels(self) -> str:
         return "".join(f"levels       {line}\n" for line in self.levels)
@@ -122,7 +130,15 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         calibrates=calibrates,
         levels=levels,
         unused=tuple(unused),
+        network=(*_of_networks(config), *about_weights(config, store)),
     )
+
+
+def _of_networks(config: SweepConfig) -> Iterator[str]:
+    """What gives way to each norm in each network."""
+    for model in config.networks():
+        for line in mrimodels.summary(model.spec(n_outputs=1).replaced()):
+            yield f"{model.arch}, norm {model.norm}: {line}"
 
 
 def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, bool, tuple[str, ...]]:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from artifacts_sim import ArtifactError
+from mrimodels import build, digest_of
 from sweep.config.artifacts import IN_A_SWEEP, artifact_of
 from sweep.config.levels import bound_knobs, require_some_reached
-from sweep.config.settings import Split
+from sweep.config.settings import ModelSettings, Split
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.learn.inputs import names_of
@@ -27,7 +28,8 @@ def open_data(config: SweepConfig) -> Store:
     Raises:
         UserError: Store missing or of another fingerprint, k-space asked for and not kept, split
             missing, patient in two splits, label with one class in training or validation,
-            options of an artifact that need what the store does not say.
+            options of an artifact that need what the store does not say, a network that does not
+            take its images, weights that are not those that the sweep is bound to.
 
     """
     data = config.data
@@ -47,6 +49,7 @@ def open_data(config: SweepConfig) -> Store:
     for role in ("train", "validation"):
         _refuse_one_class(store, role, roles[role])
     _refuse_undrawable(config, store)
+    _refuse_unfit(config, store)
     return store
 
 
@@ -68,14 +71,14 @@ def bind(
 ) -> Bound:
     """The sweep with all that it takes from elsewhere written into it.
 
-    That is the store's absolute path and fingerprint, and the knob values of the levels, which
-    the grid ``auto`` calibrates now.
+    That is the store's absolute path and fingerprint, those of a file of weights, and the knob
+    values of the levels, which the grid ``auto`` calibrates now.
 
     Args:
         config: The sweep as configured.
         store: Its data.
         say: Told how far a calibration is, which levels of the stress test or of the augmentation
-            are missing, and of a grid that is for other images.
+            are missing, of a grid that is for other images, and what became of pretrained weights.
 
     Raises:
         UserError: An artifact reaches none of its levels, the settings do not say what a level
@@ -94,7 +97,10 @@ def bind(
     for asked in both:
         require_some_reached(stress, asked.artifacts, asked.levels)
     stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
-    return Bound(dataclasses.replace(config, data=data, stress=stress), levels)
+    for line in about_weights(config, store):
+        say(f"weights: {line}")
+    bound = dataclasses.replace(config, data=data, stress=stress, model=_bound(config.model))
+    return Bound(bound, levels)
 
 
 def _refuse_undrawable(config: SweepConfig, store: Store) -> None:
@@ -117,6 +123,33 @@ def _refuse_undrawable(config: SweepConfig, store: Store) -> None:
                 f"{dict(options[name])} for {store.path}, data.scan_draws: {data.scan_draws}",
                 remedy,
             ) from None
+
+
+def _bound(model: ModelSettings) -> ModelSettings:
+    if model.weights is None:
+        return model
+    path = Path(model.weights).resolve()
+    return dataclasses.replace(model, weights=str(path), weights_digest=digest_of(path))
+
+
+def about_weights(config: SweepConfig, store: Store) -> tuple[str, ...]:
+    """What becomes of the file of weights in the networks that the sweep may have, a line each."""
+    lines: dict[str, None] = {}
+    for model in config.networks():
+        if weights := model.pretrained():
+            loaded = build(model.spec(n_outputs=len(store.label_names)), weights=weights).loaded
+            lines |= dict.fromkeys(loaded.lines() if loaded else ())
+    return tuple(lines)
+
+
+def _refuse_unfit(config: SweepConfig, store: Store) -> None:
+    """A network takes the images of the store, and the weights fit it."""
+    height, width = store.images.shape[1:]
+    for model in {model.arch: model for model in config.networks()}.values():
+        spec = model.spec(n_outputs=len(store.label_names))
+        spec.require_size(height, width)
+        if weights := model.pretrained():
+            build(spec, weights=weights)
 
 
 def used_artifacts(config: SweepConfig) -> tuple[str, ...]:

@@ -107,11 +107,21 @@ class DataSettings(Settings):
                 seen[split] = role
 
 
+_OF_WEIGHTS = ("weights", "weights_digest")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings(Settings):
     """The network; ``mrimodels.ModelSpec`` explains and checks each value.
 
     Inputs and outputs follow from the data and cannot be set.
+
+    Attributes:
+        weights: File of pretrained weights for a network of another package, ``.pt``, ``.pth`` or
+            ``.safetensors``; every node has to see it. Null: first weights from the seed.
+        weights_digest: The file must have this SHA-256; null: any. A sweep's folder records the
+            one it ran with here, so that it is resumed with the same file or not at all.
+
     """
 
     arch: str = "preact_resnet18"
@@ -123,9 +133,31 @@ class ModelSettings(Settings):
     norm_eps: float = 1e-5
     norm_groups: int | None = None
     norm_group_channels: int | None = None
+    weights: str | None = None
+    weights_digest: str | None = None
 
     def __post_init__(self) -> None:
-        self.spec(n_outputs=1)
+        spec = self.spec(n_outputs=1)
+        if self.weights is not None and not spec.is_foreign:
+            raise UserError(
+                "weights are for networks of other packages",
+                f"weights={self.weights!r} for {self.arch}",
+                "leave them out, or take another arch",
+            )
+
+    def to_plain(self) -> dict[str, Any]:
+        """As of all settings; without ``weights`` where there are none.
+
+        So the record of a sweep that sets none is what it was before there were weights.
+        """
+        plain = super().to_plain()
+        return {k: v for k, v in plain.items() if v is not None or k not in _OF_WEIGHTS}
+
+    def pretrained(self) -> mrimodels.Weights | None:
+        """The file of pretrained weights, or None."""
+        if self.weights is None:
+            return None
+        return mrimodels.Weights(self.weights, self.weights_digest)
 
     def spec(self, n_outputs: int) -> mrimodels.ModelSpec:
         """The network for single-channel slices and ``n_outputs`` labels.
@@ -134,7 +166,8 @@ class ModelSettings(Settings):
             mrimodels.ModelError: A setting that no network has.
 
         """
-        return mrimodels.ModelSpec(in_channels=1, n_outputs=n_outputs, **asdict(self))
+        described = {k: v for k, v in asdict(self).items() if k not in _OF_WEIGHTS}
+        return mrimodels.ModelSpec(in_channels=1, n_outputs=n_outputs, **described)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import itertools
 import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -257,6 +258,28 @@ class SweepConfig(Settings):
             seed=trial.seed,
         )
 
+    def networks(self) -> list[ModelSettings]:
+        """The model as set, with every arch and norm that is searched, each with each."""
+        dimensions = self.search.dimensions()
+        names = [name for name in ("model.arch", "model.norm") if name in dimensions]
+        offered = itertools.product(*(dimensions[name].values for name in names))
+        return [self.fixed(dict(zip(names, values, strict=True))).model for values in offered]
+
+    def _check_networks(self, dimensions: Mapping[str, Dimension]) -> None:
+        """Refuse what would make trials fail that have one arch of several."""
+        if "model.arch" not in dimensions:
+            return
+        if self.model.weights is not None:
+            raise UserError(
+                "search.space has model.arch, and weights are of one arch",
+                f"{self.model.weights!r}",
+                "leave model.weights out, or search among norms alone",
+            )
+        try:
+            self.networks()
+        except UserError as error:
+            raise within("search.space offers a norm to an arch", error) from None
+
     def _check_space(self) -> None:
         dimensions = self.search.dimensions()
         for name, dimension in dimensions.items():
@@ -267,11 +290,25 @@ class SweepConfig(Settings):
                     f"{name!r}",
                     f"search among {', '.join(SEARCHABLE)}",
                 )
+            if name.startswith("model.weights"):
+                raise UserError(
+                    "search.space has the weights of a network, and a sweep is bound to one file",
+                    f"{name!r}",
+                    "set model.weights, and search without it in another sweep",
+                )
+            if name in ("model.weights", "model.weights_digest"):
+                raise UserError(
+                    "search.space has the weights of a network, and a sweep is bound to one file",
+                    f"{name!r}",
+                    "set model.weights, or run one sweep with and one without",
+                )
             for value in dimension.values:
                 try:
                     self.fixed({name: value})
                 except UserError as error:
                     raise within(f"search.space.{name} offers {value!r}", error) from None
+        self._check_networks(dimensions)
+        self._check_networks(dimensions)
         choices = [name for name, one in dimensions.items() if one.kind == "choice"]
         if self.search.stratify not in (None, "model.norm", *choices):
             raise UserError(

@@ -41,12 +41,29 @@ def loss_of(logits: Tensor, labels: Tensor, task: str) -> Tensor:
     return functional.binary_cross_entropy_with_logits(logits, targets) * labels.shape[1]
 
 
+def decayed_of(model: torch.nn.Module) -> set[Tensor]:
+    """The parameters to decay: weights of convolutions and linear layers, and what is like them.
+
+    That is, in a network of another package: a parameter of no norm that has more than one axis
+    longer than 1, such as the projections of an attention. A scale of (C, 1, 1) is none.
+    """
+    layers = (torch.nn.Linear, torch.nn.modules.conv._ConvNd)
+    return {
+        parameter
+        for module in model.modules()
+        for parameter in module.parameters(recurse=False)
+        if (parameter.ndim if isinstance(module, layers) else parameter.squeeze().ndim) >= 2
+        and not mrimodels.is_norm(module)
+    }
+
+
 def make_optimizer(model: torch.nn.Module, settings: TrainSettings) -> torch.optim.AdamW:
-    """AdamW that decays convolution and linear weights only, so that no norm is favoured."""
+    """AdamW that decays no norm and no bias, so that no norm is favoured."""
+    decayed = decayed_of(model)
     parameters = list(model.parameters())
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if p in decayed], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if p not in decayed], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW(groups, lr=settings.lr)
 
@@ -86,7 +103,8 @@ class Trainer:
         self.indices = store.indices(config.data.train)
         self.augmentation = augmentation(config.stress, config.train.augment)
         self.spec = config.model.spec(n_outputs=len(store.label_names))
-        self.model = mrimodels.build(self.spec, seed=config.seed).to(self.device)
+        model = mrimodels.build(self.spec, config.seed, config.model.pretrained())
+        self.model = model.to(self.device)
         if self.device.type == "cuda":
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         self.optimizer = make_optimizer(self.model, config.train)

@@ -240,7 +240,8 @@ class MLflowTracker:
         if ready or trial.best_epoch is None:
             return
         checkpoint = self.folder.checkpoint(trial.trial, trial.best_epoch)
-        model, _ = mrimodels.load(checkpoint)
+        model, spec = mrimodels.load(checkpoint)
+        ours = "mrisweep[networks]" if spec.is_foreign else "mrisweep"
         logged = self.client.create_logged_model(
             self.experiment,
             name=f"{trial.trial}-{trial.norm}",
@@ -255,7 +256,7 @@ class MLflowTracker:
                 model,
                 content,
                 serialization_format="pickle",
-                pip_requirements=["mrisweep", "torch"],
+                pip_requirements=[ours, "torch"],
                 extra_files=[str(checkpoint)],
             )
             self.client.log_model_artifacts(logged.model_id, content)

@@ -1,4 +1,5 @@
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,3 +17,9 @@ def test_the_package_needs_torch_and_the_standard_library_alone():
             else:
                 continue
             assert {name.partition(".")[0] for name in names} <= allowed, path.name
+
+
+def test_the_libraries_of_networks_are_imported_when_one_is_asked_for():
+    code = "import mrimodels, sys; print({'torchvision', 'timm', 'monai'} & sys.modules.keys())"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "set()\n"

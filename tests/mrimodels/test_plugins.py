@@ -1,4 +1,4 @@
-"""Norms of other packages."""
+"""Norms and networks of other packages."""
 
 from pathlib import Path
 
@@ -104,3 +104,28 @@ def test_a_norm_that_gives_its_input_back_leaves_the_sum_what_it_was(
     branch = block.conv2(block.conv1(x.relu()).relu())
     torch.testing.assert_close(block(x), kept + branch)
     assert torch.equal(x, kept)
+
+
+NETWORK = """
+from torch import nn
+def net(n_outputs, in_channels):
+    return nn.Sequential(nn.Conv2d(in_channels, 4, 3), nn.BatchNorm2d(4), nn.ReLU(),
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, n_outputs))
+"""
+
+
+def test_a_package_can_add_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    group = {"mrisweep.models": {"mynet": "my_net:net"}}
+    install(tmp_path, monkeypatch, group, my_net=NETWORK)
+    made = mrimodels.ModelSpec(arch="mynet", norm="frn", n_outputs=2)
+    assert len(mrimodels.build(made).replaced) == 2
+    with pytest.raises(mrimodels.ModelError, match=r"arch is not one of .*mynet.*mean 'mynet'"):
+        mrimodels.ModelSpec(arch="mynett", norm="frn", n_outputs=2)
+
+
+def test_a_package_cannot_take_the_name_of_a_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, {"mrisweep.models": {"resnet18": "a:b"}})
+    with pytest.raises(mrimodels.ModelError, match="the network 'resnet18' of mine has a name"):
+        mrimodels.ModelSpec(arch="none such", norm="batch", n_outputs=2)

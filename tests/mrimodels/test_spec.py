@@ -26,7 +26,8 @@ def test_a_spec_is_frozen(make_spec):
     ("field", "name", "nearest"),
     [
         ("arch", "preact_resnet-18", "preact_resnet18"),
-        ("arch", "resnet50", "preact_resnet50"),
+        ("arch", "preact-resnet50", "preact_resnet50"),
+        ("arch", "resnet-50", "resnet50"),
         ("norm", "Group", "group"),
         ("norm", "batchnorm", "batch"),
         ("norm", "batchrenorm", "batch_renorm"),
