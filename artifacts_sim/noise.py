@@ -110,6 +110,8 @@ def box_muller(words: Tensor, radius: Tensor, half_angle: Tensor) -> None:
         half_angle: Overwritten, radians, like radius.
 
     """
+    if not radius.numel():  # words of no length cannot be read as shorter ones
+        return
     n_pixels, split = radius.shape[-1], words.shape[-1] // 3 * 2
     radius.copy_(words[..., :split].view(torch.int32)[..., :n_pixels])
     # v = (n + 1 / 2) / 2^31 is even around 0, its size is u, and -2 ln u = ln v^-2.

@@ -107,6 +107,11 @@ class DisplayOperator(Operator):
         """
 
 
+def copied(x: Tensor, out: Tensor | None) -> Tensor:
+    """Copy a tensor, to where it is asked for."""
+    return x.clone() if out is None else out.copy_(x)
+
+
 def put(result: Tensor, out: Tensor | None) -> Tensor:
     """Put a result where it is asked for."""
     return result if out is None else out.copy_(result)

@@ -13,12 +13,11 @@ from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.keyed import Source
-from artifacts_sim.kinds.foreground import Pixels, extremes
+from artifacts_sim.kinds.foreground import Pixels, extremes, span
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws, as_tensors
 
 _POWERS = tuple((a, b) for a in range(4) for b in range(4) if 1 <= a + b <= 3)
-_LEAST_RANGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ class _Gain(DirectPixelOperator):
         rows, powers = self._rows(planes), _powers(planes.shape[3]).to(planes)
         low, high = self._range(signal, rows, powers)
         log2_range = (self.log_range * math.log2(math.e)).to(planes)[:, None, None]
-        known = high - low > _LEAST_RANGE  # of a one-pixel foreground there is nothing to shade
-        slope = torch.where(known, log2_range / torch.where(known, high - low, 1.0), 0.0)
+        slope = log2_range / span(low, high)
         rows = rows * slope
         rows = torch.cat([rows[:1] - (high + low) / 2 * slope, rows[1:]])
         log2_gain, end = _polynomial(rows, powers), log2_range / 2

@@ -13,6 +13,7 @@ FRACTION = 0.2
 _SAMPLES_PER_AXIS = 160
 _ENOUGH = 400  # pixels that show where an object of any shape ends
 _FAR = 64.0  # beyond any value of a field
+_LEAST_SPAN = 1e-6
 
 
 def foreground(shown: Tensor) -> Tensor:
@@ -54,6 +55,14 @@ def extremes(field: Callable[[Pixels], Tensor], shown: Tensor) -> tuple[Tensor, 
             least, most, _ = _extremes(field(every), shown, threshold)
             low[thin], high[thin] = least[thin], most[thin]
     return low, high
+
+
+def span(low: Tensor, high: Tensor) -> Tensor:
+    """How far a field's extremes lie apart; infinite where there is nothing to shade.
+
+    That is over a foreground of one pixel, or over a field that is even.
+    """
+    return torch.where(high - low > _LEAST_SPAN, high - low, math.inf)
 
 
 def _extremes(field: Tensor, shown: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame
-from artifacts_sim.acquisition.operators import DisplayOperator, Operator, Stage, put
+from artifacts_sim.acquisition.operators import DisplayOperator, Operator, Stage, copied, put
 from artifacts_sim.acquisition.scene import magnitude
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
@@ -92,7 +92,7 @@ class _OtherCoils(DisplayOperator):
     def on_magnitude(self, x: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         others = self.coils - signal.scene.coils.shape[1]
         if others <= 0:
-            return put(x.clone(), out)
+            return copied(x, out)
         if signal.all_measured and not torch.is_grad_enabled():  # the phases do not matter
             silence = x.new_zeros(len(x), 1, others * x.shape[1], x.shape[2])  # one below the other
             heard = self.noise.render(signal.with_image(silence)).view(len(x), others, *x.shape[1:])

@@ -13,12 +13,11 @@ from artifacts_sim.base import Artifact
 from artifacts_sim.checks import MAX_COILS, check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.coils import FULL_TURN, root_sum_of_squares
-from artifacts_sim.kinds.foreground import extremes
+from artifacts_sim.kinds.foreground import extremes, span
 from artifacts_sim.levels import Knob
 from artifacts_sim.params import Draws
 
 _LEAST_ARC = 0.25  # of a full turn: a pad on one side
-_LEAST_RANGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -83,11 +82,11 @@ class _Gain(DirectPixelOperator):
         rss = self.sensitivity.to(planes, copy=True)
         shown = rss[:, *signal.frame.cut]
         low, high = extremes(lambda at: shown[:, *at].contiguous(), signal.scene.shown)
-        known = high - low > _LEAST_RANGE  # of a one-pixel foreground there is nothing to shade
+        whole = span(low, high)
         least, most = (-self.log_range / 2).exp(), (self.log_range / 2).exp()
         least, rise = (one.to(planes)[:, None, None] for one in (least, most - least))
-        least, rise = torch.where(known, least, 1.0), torch.where(known, rise, 0.0)
+        least = torch.where(whole.isinf(), 1.0, least)
         # Not every pixel was looked at; as the gain ends here, it has the asked range all the same.
-        t = rss.sub_(low).mul_(1 / torch.where(known, high - low, 1.0)).clamp_(0, 1)
+        t = rss.sub_(low).mul_(1 / whole).clamp_(0, 1)
         gain = t * rise + least if torch.is_grad_enabled() else t.mul_(rise).add_(least)
         return torch.mul(gain[:, None], planes, out=out)

@@ -281,9 +281,6 @@ class _Unfold(Operator):
         noisy = []
         for place, own in enumerate(used):
             numbers = np.flatnonzero(own)
-            if not len(numbers):
-                noisy.append(lines[place])
-                continue
             shape = (*lines.shape[1:3], len(numbers))
             seed = self.noise_seeds[place : place + 1]
             radius, half_angle = circular_normal(seed, shape, lines.device)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame, centre
-from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
+from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage, copied
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
 from artifacts_sim.levels import Knob
@@ -56,8 +56,7 @@ class _Fold(DirectPixelOperator):
     def on_planes(self, planes: Tensor, signal: Signal, out: Tensor | None = None) -> Tensor:
         count, width = self.reduced.encoded[1], planes.shape[-1]
         first = centre(width, count).start
-        own = planes[..., first : first + count]
-        folded = own.clone() if out is None else out.copy_(own)
+        folded = copied(planes[..., first : first + count], out)
         for start in range(first % count - count, width, count):
             low, high = max(start, 0), min(start + count, width)
             if start != first and low < high:

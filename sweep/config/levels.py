@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import artifacts_sim
 from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
@@ -140,7 +140,7 @@ def grid_options(grid: str) -> Options:
     """
     if grid in (*GRIDS, AUTO):
         return NO_OPTIONS
-    rows = _read(grid)["artifacts"].items()
+    rows = _read(grid).record["artifacts"].items()
     return {name: row["options"] for name, row in rows if row.get("options")}
 
 
@@ -259,7 +259,7 @@ def grid_meaning(grid: str) -> str:
 
 
 def _record(grid: str) -> dict[str, Any]:
-    return artifacts_sim.levels.calibrated_record() if grid in GRIDS else _read(grid)
+    return artifacts_sim.levels.calibrated_record() if grid in GRIDS else _read(grid).record
 
 
 def _grid(name: str) -> Grid:
@@ -269,15 +269,18 @@ def _grid(name: str) -> Grid:
             f"the grid {name!r}",
             f"take {' or '.join(map(repr, GRIDS))}, or the levels.json of a sweep's folder",
         )
-    return artifacts_sim.named_grid(name) if name in GRIDS else _from_file(name)
+    return artifacts_sim.named_grid(name) if name in GRIDS else _read(name).grid
 
 
-def _from_file(name: str) -> Grid:
-    return Grid.from_record(_read(name), name)
+class _Levels(NamedTuple):
+    """What a file of levels holds, and the grid that it is."""
+
+    record: dict[str, Any]
+    grid: Grid
 
 
-def _read(name: str) -> dict[str, Any]:
-    """The record in a file of levels, as the file is now."""
+def _read(name: str) -> _Levels:
+    """The levels in a file, as it is now."""
     try:
         return _checked(Path(name).read_text(encoding="utf-8"), name)
     except FileNotFoundError:
@@ -296,8 +299,8 @@ def _read(name: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=8)
-def _checked(text: str, name: str) -> dict[str, Any]:
-    """The record that a file of this name holds.
+def _checked(text: str, name: str) -> _Levels:
+    """The levels in the text of a file of this name; parsed once, however often they are asked for.
 
     Raises:
         ValueError: What is not as `artifacts_sim.calibration.calibrate.record` writes it; or
@@ -305,7 +308,7 @@ def _checked(text: str, name: str) -> dict[str, Any]:
 
     """
     record: dict[str, Any] = json.loads(text)
-    Grid.from_record(record, name)
+    grid = Grid.from_record(record, name)
     targets = record.get("targets", [])
     parts = {
         "targets": isinstance(targets, list)
@@ -321,4 +324,4 @@ def _checked(text: str, name: str) -> dict[str, Any]:
             raise ValueError(f"{part} are not what a calibration writes")
     own = {row: one["options"] for row, one in record["artifacts"].items() if one.get("options")}
     check_options(own, "options of ")
-    return record
+    return _Levels(record, grid)

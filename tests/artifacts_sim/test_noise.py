@@ -31,6 +31,11 @@ def normals(seeds, shape):
     return radius * np.cos(2 * half_angle), radius * np.sin(2 * half_angle)
 
 
+def test_a_field_without_pixels_is_empty():
+    for part in circular_normal(SEEDS, (3, 0), CPU):
+        assert part.shape == (len(SEEDS), 3, 0)
+
+
 class TestWords:
     @pytest.mark.parametrize("count", COUNTS)
     def test_the_parallel_words_are_those_of_numpy(self, count):
