@@ -14,19 +14,12 @@ from artifacts_sim.acquisition.eager import eager
 from artifacts_sim.acquisition.geometry import Frame, Geometry
 from artifacts_sim.acquisition.kspace import KSpace
 from artifacts_sim.acquisition.operators import Operator, Stage
-from artifacts_sim.checks import (
-    check_option,
-    check_params,
-    check_seed,
-    check_severity,
-    is_listed,
-    number,
-    plain,
-)
 from artifacts_sim.errors import ArtifactError
 from artifacts_sim.keyed import Names, Source
 from artifacts_sim.levels import Grid, Knob, resolve_grid
+from artifacts_sim.limits import check_option, check_params
 from artifacts_sim.params import Draws, KnobValues, Params, checked_params
+from artifacts_sim.values import check_seed, check_severity, is_listed, number, plain
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from artifacts_sim.checks import is_listed, plain
 from artifacts_sim.errors import ArtifactError, shown
 from artifacts_sim.levels import Grid
 from artifacts_sim.registry import get, names
 from artifacts_sim.shifts import Shift
+from artifacts_sim.values import is_listed, plain
 
 SEARCH = (
     *("rician", "motion", "ghosting", "spike", "bias"),  # of Madaan et al. (MIDL 2023)

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts_sim.checks import check_one_each, checked_keys, checked_places, checked_slices
 from artifacts_sim.errors import ArtifactError
+from artifacts_sim.values import check_one_each, checked_keys, checked_places, checked_slices
 
 _WORDS_PER_DIGEST = 8  # 64 bytes
 

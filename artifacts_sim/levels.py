@@ -16,16 +16,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from artifacts_sim.checks import (
-    check_kind,
-    checked_knob,
-    is_listed,
-    is_whole,
-    number,
-    plain,
-)
 from artifacts_sim.errors import ArtifactError, shown
+from artifacts_sim.limits import checked_knob
 from artifacts_sim.params import KnobValues
+from artifacts_sim.values import check_kind, is_listed, is_whole, number, plain
 
 LEVELS = (1, 2, 3, 4, 5)
 GRIDS = ("calibrated", "physical")

@@ -9,16 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim.checks import (
-    check_finite_draws,
-    check_kind,
-    check_record,
-    checked_draws,
-    checked_knob,
-    checked_slices,
-    plain,
-)
 from artifacts_sim.errors import ArtifactError, shown
+from artifacts_sim.limits import check_finite_draws, checked_draws, checked_knob
+from artifacts_sim.values import check_kind, check_record, checked_slices, plain
 
 Draws = Mapping[str, NDArray[Any]]
 """Named nuisance draws; every array is (B, ...), one entry per slice, float64 or int64."""

@@ -9,7 +9,6 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_kind
 from artifacts_sim.errors import ArtifactError, shown
 from artifacts_sim.kinds.anisotropy import Anisotropy
 from artifacts_sim.kinds.b0_distortion import B0Distortion
@@ -37,6 +36,7 @@ from artifacts_sim.kinds.wrap import Wrap
 from artifacts_sim.kinds.zipper import Zipper
 from artifacts_sim.levels import Grid, resolve_grid
 from artifacts_sim.params import Params, checked_params
+from artifacts_sim.values import check_kind
 
 GROUP = "mrisweep.artifacts"
 """Entry points of other packages: the name of an artifact, and its class or an instance."""

@@ -23,10 +23,17 @@ from artifacts_sim.checks import (
     check_geometry,
     check_image,
     check_is_kspace,
-    check_kind,
     check_no_geometry,
     check_one_size,
     check_pixel_count,
+)
+from artifacts_sim.errors import ArtifactError, shown
+from artifacts_sim.keyed import Names, Source
+from artifacts_sim.levels import Grid
+from artifacts_sim.params import Params
+from artifacts_sim.registry import drawn_by, get, recorded
+from artifacts_sim.values import (
+    check_kind,
     check_record,
     check_seed,
     check_severity,
@@ -37,11 +44,6 @@ from artifacts_sim.checks import (
     number,
     plain,
 )
-from artifacts_sim.errors import ArtifactError, shown
-from artifacts_sim.keyed import Names, Source
-from artifacts_sim.levels import Grid
-from artifacts_sim.params import Params
-from artifacts_sim.registry import drawn_by, get, recorded
 
 _WEIGHT_DIGITS = 12  # so that 3 : 1 and .3 : .1 are the same weights
 _LEAST = 10.0**-_WEIGHT_DIGITS

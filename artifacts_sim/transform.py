@@ -12,17 +12,11 @@ from torch import Tensor, nn
 from artifacts_sim.acquisition.eager import eager
 from artifacts_sim.acquisition.geometry import Geometry, PixelMm
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import (
-    check_geometry,
-    check_pixel_sizes,
-    check_pixels,
-    check_seed,
-    checked_axis,
-    checked_keys,
-)
+from artifacts_sim.checks import check_geometry, check_pixel_sizes, check_pixels
 from artifacts_sim.errors import ArtifactError, shown
 from artifacts_sim.levels import Grid
 from artifacts_sim.shifts import Shift
+from artifacts_sim.values import check_seed, checked_axis, checked_keys
 
 _AXES = (2, 3, 4)
 _MOST_AXES = 5

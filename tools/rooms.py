@@ -58,10 +58,26 @@ class Room:
 ROOMS = (
     Room(
         "artifacts_sim: words",
-        {"torch": tuple(map("artifacts_sim.{}".format, ("checks", "levels", "noise", "params")))},
+        {
+            "torch": tuple(
+                map(
+                    "artifacts_sim.{}".format,
+                    ("checks", "levels", "limits", "noise", "params", "values"),
+                )
+            )
+        },
         tuple(
             f"artifacts_sim.{name}"
-            for name in ("errors", "params", "keyed", "noise", "levels", "checks")
+            for name in (
+                "errors",
+                "values",
+                "limits",
+                "params",
+                "keyed",
+                "noise",
+                "levels",
+                "checks",
+            )
         ),
         "Errors, parameters, keyed draws, noise, levels and checks of the artifacts.",
     ),

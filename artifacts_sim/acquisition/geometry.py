@@ -7,14 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from artifacts_sim.checks import (
-    check_pixel_count,
-    check_pixel_sizes,
-    checked_lines,
-    checked_sizes,
-    checked_slices,
-)
+from artifacts_sim.checks import check_pixel_count, check_pixel_sizes, checked_lines, checked_sizes
 from artifacts_sim.errors import ArtifactError, shown
+from artifacts_sim.values import checked_slices
 
 FIELD_OF_VIEW_MM = 240.0  # of the longer side of an image that comes without a pixel size
 

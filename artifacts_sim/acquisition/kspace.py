@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from artifacts_sim.acquisition.geometry import Frame, Geometry, frame_of_kspace
-from artifacts_sim.checks import check_device, check_kind, check_kspace, checked_slices
+from artifacts_sim.checks import check_device, check_kspace
+from artifacts_sim.values import check_kind, checked_slices
 
 
 @dataclass(frozen=True, eq=False)

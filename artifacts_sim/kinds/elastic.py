@@ -13,10 +13,10 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.rows import weighted_rows
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import check_count
 from artifacts_sim.params import Draws, as_tensors
 
 _ORDER = 3  # of the spline

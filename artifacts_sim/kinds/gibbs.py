@@ -12,8 +12,8 @@ from artifacts_sim.acquisition.lines import line_offsets
 from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import check_option
 from artifacts_sim.params import Draws
 
 

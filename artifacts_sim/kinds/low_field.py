@@ -12,12 +12,12 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option, check_range
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.blur import Blur
 from artifacts_sim.kinds.rician import Rician
 from artifacts_sim.kinds.tissue_contrast import TissueContrast
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import check_option, check_range
 from artifacts_sim.params import Draws
 
 _NOISE, _BLUR, _CONTRAST = Rician(), Blur(), TissueContrast()

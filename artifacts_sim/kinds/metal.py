@@ -13,11 +13,11 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import PixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_range
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.kinds.foreground import foreground, place_within
 from artifacts_sim.kinds.pile_up import piled_up, slice_by_slice
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import check_range
 from artifacts_sim.params import Draws, as_tensors
 
 _GAMMA_BAR_HZ_PER_T = 42.577e6

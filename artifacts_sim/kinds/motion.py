@@ -16,10 +16,10 @@ from artifacts_sim.acquisition.lines import Factor, add_lines, on_device
 from artifacts_sim.acquisition.operators import Operator, Stage, as_planes, from_planes
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_count, check_option, check_range
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.kinds.timing import ORDERS, Order, acquisition_times
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import check_count, check_option, check_range
 from artifacts_sim.params import Draws, as_tensors
 
 _POSES = (0.5, 1.0)  # of the knob

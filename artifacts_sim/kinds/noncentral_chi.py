@@ -12,10 +12,10 @@ from artifacts_sim.acquisition.operators import DisplayOperator, Operator, Stage
 from artifacts_sim.acquisition.scene import magnitude
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import MAX_COILS, check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.rician import Rician
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import MAX_COILS, check_count
 from artifacts_sim.params import Draws
 
 _RICIAN = Rician()

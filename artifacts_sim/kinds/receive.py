@@ -10,11 +10,11 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import DirectPixelOperator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import MAX_COILS, check_count
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds.coils import FULL_TURN, root_sum_of_squares
 from artifacts_sim.kinds.foreground import extremes, span
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import MAX_COILS, check_count
 from artifacts_sim.params import Draws
 
 _LEAST_ARC = 0.25  # of a full turn: a pad on one side

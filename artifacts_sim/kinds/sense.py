@@ -18,11 +18,11 @@ from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.scene import magnitude
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import MAX_COILS, check_count, check_option
 from artifacts_sim.keyed import Source
 from artifacts_sim.kinds import sampling
 from artifacts_sim.kinds.coils import FULL_TURN, normalised, sensitivities
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import MAX_COILS, check_count, check_option
 from artifacts_sim.noise import circular_normal
 from artifacts_sim.params import Draws
 

@@ -13,9 +13,9 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_count
 from artifacts_sim.keyed import Source, signed
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import check_count
 from artifacts_sim.params import Draws
 
 _FREQUENCIES = (0.1, 0.8)  # of Nyquist: stripes, neither shading nor a checkerboard

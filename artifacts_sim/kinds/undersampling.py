@@ -10,10 +10,10 @@ from artifacts_sim.acquisition.geometry import Frame
 from artifacts_sim.acquisition.masks import Mask
 from artifacts_sim.acquisition.operators import Stage
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_option
 from artifacts_sim.keyed import Source, stream
 from artifacts_sim.kinds import sampling
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import check_option
 from artifacts_sim.params import Draws
 
 _KINDS = ("fastmri_random", "fastmri_equispaced", "random", "regular")

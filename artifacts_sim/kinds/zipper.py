@@ -14,9 +14,9 @@ from artifacts_sim.acquisition.lines import on_device
 from artifacts_sim.acquisition.operators import Operator, Stage
 from artifacts_sim.acquisition.signal import Signal
 from artifacts_sim.base import Artifact
-from artifacts_sim.checks import check_count
 from artifacts_sim.keyed import Source, signed, stream
 from artifacts_sim.levels import Knob
+from artifacts_sim.limits import check_count
 from artifacts_sim.params import Draws
 
 # Of the way from the centre, where DC offsets show, to the edge: in sight even where the readout
