@@ -10,13 +10,8 @@ import pytest
 import torch
 
 import sweep
-from sweep.config.settings import (
-    DataSettings,
-    ModelSettings,
-    StressSettings,
-    TrainSettings,
-    TrialConfig,
-)
+from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
+from sweep.config.training import TrainSettings
 from sweep.store import Store
 from tests.support.finished import finished_sweep
 from tests.support.stores import make_store

@@ -12,7 +12,7 @@ from typing import Any
 
 import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError
-from sweep.config.settings import require
+from sweep.config.base import require
 from sweep.core.errors import UserError, nearest, require_known, within
 
 Options = Mapping[str, Mapping[str, Any]]

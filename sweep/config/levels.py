@@ -10,7 +10,8 @@ import artifacts_sim
 from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
 from artifacts_sim.calibration.ssim import MEASURES
 from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of, check_options
-from sweep.config.settings import AUTO, AugmentSettings, LevelKnobs, StressSettings
+from sweep.config.augment import AugmentSettings
+from sweep.config.settings import AUTO, LevelKnobs, StressSettings
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
 from sweep.core.text import size_text

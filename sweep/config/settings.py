@@ -1,15 +1,15 @@
-"""What a user can set for one trial, as plain values: data, model, training, stress test.
+"""What a user can set for one trial: data, model, stress test, and the training of ``training``.
 
-Frozen, and checked when made; ``sweep.config.sweep`` reads them from YAML and adds the search
-around them.
+``sweep.config.sweep`` reads them from YAML and adds the search around them.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import mrimodels
 from artifacts_sim import LEVELS
+from sweep.config.base import Settings, require, settled
+from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
 
 Split = str | int
@@ -19,45 +19,6 @@ Measure = Literal["foreground", "whole"]
 AUTO = "auto"
 LevelKnobs = tuple[float | None, ...]  # a knob value for each level
 ArtifactOptions = dict[str, dict[str, Any]]  # by the name of the artifact or the variant
-
-
-def require(ok: bool, name: str, rule: str, received: object) -> None:
-    """Raise ``UserError`` unless ``ok``: the setting, its rule, what was received."""
-    if not ok:
-        raise UserError(f"{name} cannot take this value", f"{received!r}", f"give {rule}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Base of every settings class: an unknown key is an error."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
-
-    def to_plain(self) -> dict[str, Any]:
-        """Nested dictionaries, lists and plain values."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
-        """Back from ``to_plain``; checked anew, but not converted as from a user's YAML."""
-        types = {field.name: field.type for field in fields(cls)}
-        return cls(**{name: _settled(types[name], value) for name, value in plain.items()})
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Settings):
-        return value.to_plain()
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def _settled(kind: Any, value: Any) -> Any:
-    if isinstance(kind, type) and issubclass(kind, Settings):
-        return kind.from_plain(value)
-    if isinstance(value, dict):
-        return {key: _settled(None, item) for key, item in value.items()}
-    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,64 +132,6 @@ class ModelSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class AugmentSettings(Settings):
-    """MR artifacts drawn on training slices; none by default (the study trains on clean images).
-
-    Attributes:
-        artifacts: Names to draw from, with equal weight; see ``StressSettings``.
-        levels: Levels to draw from, with equal weight; as of the stress test, those alone that
-            the artifact reaches.
-        probability: Chance of a slice to get one artifact.
-
-    """
-
-    artifacts: tuple[str, ...] = ()
-    levels: tuple[int, ...] = LEVELS
-    probability: float = 0.5
-
-    def __post_init__(self) -> None:
-        require(0 <= self.probability <= 1, "probability", "a number from 0 to 1", self.probability)
-        require(bool(self.levels), "levels", "at least one level", self.levels)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainSettings(Settings):
-    """Training of one model with AdamW.
-
-    Attributes:
-        epochs: Passes over the training slices at most.
-        batch_size: Slices per step.
-        lr: Peak learning rate.
-        weight_decay: Decoupled decay of convolution and linear weights; norm parameters and
-            biases are never decayed, whatever the norm.
-        schedule: ``constant``, or ``cosine`` from ``lr`` to 0 over ``epochs``.
-        sampler: ``balanced`` draws slices with weight 1 / (slices with the same labels);
-            ``uniform`` is a permutation.
-        patience: Epochs without a better objective after which training ends; null: never.
-        amp: Bfloat16 autocast on a GPU; no effect on a CPU.
-        augment: Artifacts on the training slices.
-
-    """
-
-    epochs: int = 20
-    batch_size: int = 32
-    lr: float = 1e-3
-    weight_decay: float = 1e-2
-    schedule: Literal["constant", "cosine"] = "cosine"
-    sampler: Literal["balanced", "uniform"] = "balanced"
-    patience: int | None = None
-    amp: bool = True
-    augment: AugmentSettings = field(default_factory=AugmentSettings)
-
-    def __post_init__(self) -> None:
-        require(self.epochs >= 1, "epochs", "1 or more", self.epochs)
-        require(self.batch_size >= 2, "batch_size", "2 or more", self.batch_size)
-        require(self.lr > 0, "lr", "a number above 0", self.lr)
-        require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
-        require(self.patience is None or self.patience >= 1, "patience", "1 or more", self.patience)
-
-
-@dataclass(frozen=True, kw_only=True)
 class StressSettings(Settings):
     """The shifted distributions: every artifact at every level, and the clean images.
 
@@ -273,7 +176,7 @@ class StressSettings(Settings):
             rule = f"{len(LEVELS)} values or nulls"
             require(len(knobs) == len(LEVELS), f"knobs.{artifact}", rule, knobs)
         # As they are read back from YAML or JSON, so that a sweep equals its record.
-        object.__setattr__(self, "options", _settled(None, self.options))
+        object.__setattr__(self, "options", settled(None, self.options))
 
     def to_plain(self) -> dict[str, Any]:
         """As of all settings; without ``options`` where there are none.

@@ -16,17 +16,16 @@ from pydantic_core import ErrorDetails
 import artifacts_sim
 from artifacts_sim import LEVELS
 from sweep.config.artifacts import check_options, known_names
+from sweep.config.base import Settings, require
 from sweep.config.settings import (
     ArtifactOptions,
     DataSettings,
     ModelSettings,
-    Settings,
     StressSettings,
-    TrainSettings,
     TrialConfig,
-    require,
 )
 from sweep.config.space import Dimension
+from sweep.config.training import TrainSettings
 from sweep.core.errors import SeveralFaultsError, UserError, nearest, require_known, told, within
 from sweep.core.text import one_line
 from sweep.metrics import objectives
@@ -290,12 +289,6 @@ class SweepConfig(Settings):
                     f"{name!r}",
                     f"search among {', '.join(SEARCHABLE)}",
                 )
-            if name.startswith("model.weights"):
-                raise UserError(
-                    "search.space has the weights of a network, and a sweep is bound to one file",
-                    f"{name!r}",
-                    "set model.weights, and search without it in another sweep",
-                )
             if name in ("model.weights", "model.weights_digest"):
                 raise UserError(
                     "search.space has the weights of a network, and a sweep is bound to one file",
@@ -307,7 +300,6 @@ class SweepConfig(Settings):
                     self.fixed({name: value})
                 except UserError as error:
                     raise within(f"search.space.{name} offers {value!r}", error) from None
-        self._check_networks(dimensions)
         self._check_networks(dimensions)
         choices = [name for name, one in dimensions.items() if one.kind == "choice"]
         if self.search.stratify not in (None, "model.norm", *choices):

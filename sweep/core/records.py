@@ -19,6 +19,7 @@ class Cell(NamedTuple):
 
 
 CLEAN = Cell("clean", 0)
+TRAINED = "trained"  # the mode of a checkpoint whose weights are used as training left them
 
 # The columns of a table of scores that are no metric, and so no metric's name.
 SCORE_COLUMNS = frozenset(

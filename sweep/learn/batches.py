@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim import Names, Shift
-from sweep.config.settings import TrainSettings
+from sweep.config.training import TrainSettings
 from sweep.core.keys import Part, seed_of
 from sweep.learn.inputs import corrupt
 from sweep.learn.signals import Signals

@@ -11,6 +11,7 @@ import torch
 import mrimodels
 from sweep.config.settings import TrialConfig
 from sweep.core.errors import UserError
+from sweep.core.records import TRAINED
 from sweep.store import Store
 
 
@@ -25,15 +26,16 @@ class CheckpointFolder:
         """The optimizer state that goes with the latest checkpoint."""
         return self.path / "state.pt"
 
-    def epoch(self, number: int) -> Path:
-        """The checkpoint of one epoch."""
-        return self.path / f"epoch-{number:04d}.pt"
+    def epoch(self, number: int, mode: str = TRAINED) -> Path:
+        """The checkpoint of one epoch: the weights as trained, or what a mode makes of them."""
+        suffix = "" if mode == TRAINED else f".{mode}"
+        return self.path / f"epoch-{number:04d}{suffix}.pt"
 
     def keep(self, epochs: Iterable[int | None]) -> None:
-        """Delete every checkpoint but those of ``epochs``."""
-        kept = {self.epoch(number) for number in epochs if number is not None}
+        """Delete every checkpoint but those of ``epochs``, in all modes."""
+        kept = {self.epoch(number).stem for number in epochs if number is not None}
         for path in self.path.glob("epoch-*.pt"):
-            if path not in kept:
+            if path.name.partition(".")[0] not in kept:
                 path.unlink(missing_ok=True)
 
 

@@ -12,7 +12,8 @@ from torch.nn import functional
 
 import mrimodels
 from sweep.config.levels import augmentation
-from sweep.config.settings import TrainSettings, TrialConfig
+from sweep.config.settings import TrialConfig
+from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.learn.batches import augment, epoch_batches, steps_per_epoch, torch_generator

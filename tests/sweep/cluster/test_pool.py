@@ -12,14 +12,9 @@ import ray
 from sweep.cluster.pool import RemoteEvaluator, start_pool
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
-from sweep.config.settings import (
-    DataSettings,
-    ModelSettings,
-    StressSettings,
-    TrainSettings,
-    TrialConfig,
-)
+from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
 from sweep.config.sweep import ClusterSettings, Share
+from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.learn.fit import fit
 from sweep.store import Store

@@ -9,8 +9,9 @@ import pytest
 
 import artifacts_sim
 from sweep.api.preflight import bind
+from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation, knob_of, unreached
-from sweep.config.settings import AugmentSettings, StressSettings
+from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell

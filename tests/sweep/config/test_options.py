@@ -10,8 +10,9 @@ import yaml
 
 import artifacts_sim
 from artifacts_sim import Shift
+from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation, knobs_of, shift_of
-from sweep.config.settings import AugmentSettings, StressSettings
+from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig, given_options, override
 from sweep.core.errors import UserError
 from sweep.core.records import Cell

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from artifacts_sim import Names, Shift
+from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation
-from sweep.config.settings import AugmentSettings, StressSettings, TrainSettings
+from sweep.config.settings import StressSettings
+from sweep.config.training import TrainSettings
 from sweep.learn.batches import augment, balanced_weights, epoch_batches
 from sweep.learn.signals import Images
 from sweep.store import Store

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import mrimodels
-from sweep.config.settings import TrainSettings, TrialConfig
+from sweep.config.settings import TrialConfig
+from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.checkpoints import CheckpointInfo

@@ -8,8 +8,9 @@ import torch
 
 import mrimodels
 from sweep.api.preflight import bind, open_data
-from sweep.config.settings import ModelSettings, TrainSettings, TrialConfig
+from sweep.config.settings import ModelSettings, TrialConfig
 from sweep.config.sweep import SweepConfig
+from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
 from sweep.learn.fit import Run, fit
 from sweep.learn.trainer import decayed_of, make_optimizer

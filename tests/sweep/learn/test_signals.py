@@ -10,15 +10,10 @@ import torch
 import artifacts_sim
 from artifacts_sim import Geometry, KSpace, Shift
 from sweep.api.stress import stress_checkpoint
+from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation, shift_of
-from sweep.config.settings import (
-    AugmentSettings,
-    DataSettings,
-    ModelSettings,
-    StressSettings,
-    TrainSettings,
-    TrialConfig,
-)
+from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
+from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
 from sweep.learn.batches import augment

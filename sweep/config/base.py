@@ -1,0 +1,48 @@
+"""What all settings are: frozen, plain values, checked when made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from sweep.core.errors import UserError
+
+
+def require(ok: bool, name: str, rule: str, received: object) -> None:
+    """Raise ``UserError`` unless ``ok``: the setting, its rule, what was received."""
+    if not ok:
+        raise UserError(f"{name} cannot take this value", f"{received!r}", f"give {rule}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Base of every settings class: an unknown key is an error."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    def to_plain(self) -> dict[str, Any]:
+        """Nested dictionaries, lists and plain values."""
+        return {field.name: plain_of(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Back from ``to_plain``; checked anew, but not converted as from a user's YAML."""
+        types = {field.name: field.type for field in fields(cls)}
+        return cls(**{name: settled(types[name], value) for name, value in plain.items()})
+
+
+def plain_of(value: Any) -> Any:
+    """A value as JSON or YAML could have it."""
+    if isinstance(value, Settings):
+        return value.to_plain()
+    if isinstance(value, dict):
+        return {key: plain_of(item) for key, item in value.items()}
+    return [plain_of(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def settled(kind: Any, value: Any) -> Any:
+    """Back from ``plain_of``: a settings class where ``kind`` is one, lists as tuples."""
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        return kind.from_plain(value)
+    if isinstance(value, dict):
+        return {key: settled(None, item) for key, item in value.items()}
+    return tuple(value) if isinstance(value, list) else value
