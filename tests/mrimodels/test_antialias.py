@@ -43,8 +43,7 @@ def test_what_would_alias_to_a_constant_is_gone(stride):
 
 
 @pytest.mark.parametrize(
-    ("arch", "norm"),
-    [*((arch, "group") for arch in ARCHS), *(("preact_resnet18", n) for n in NORMS)],
+    ("arch", "norm"), [*product(ARCHS, ["group"]), *product(["preact_resnet18"], NORMS)]
 )
 def test_the_first_weights_are_those_of_plain_strides(make_spec, draw, arch, norm):
     plain, smooth = (
