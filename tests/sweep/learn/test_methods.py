@@ -10,8 +10,10 @@ import torch
 import mrimodels
 from sweep.config.settings import ModelSettings, TrialConfig
 from sweep.core.errors import WorkError
+from sweep.learn.batches import epoch_batches, torch_generator
 from sweep.learn.checkpoints import CheckpointFolder, EpochStats
-from sweep.learn.trainer import Trainer
+from sweep.learn.inputs import normalize
+from sweep.learn.trainer import Trainer, learning_rate, make_optimizer
 from sweep.store import Store
 from tests.support import networks
 
@@ -115,3 +117,25 @@ def test_a_state_from_before_the_methods_is_resumed(
     del checkpoint["meta"]["config"]["model"]["antialias"], checkpoint["spec"]["antialias"]
     torch.save(checkpoint, files.epoch(1))
     assert Trainer(trial_config, store).resume(files) == 1
+
+
+def test_without_methods_training_is_a_plain_loop_bit_for_bit(
+    trial_config: TrialConfig, store: Store
+) -> None:
+    config = config_of(trial_config, {}, norm="batch")
+    trainer, settings = Trainer(config, store), config.train
+    trainer.train_epoch(1)
+    model = mrimodels.build(config.model.spec(n_outputs=2), config.seed)
+    mrimodels.key_dropout(model, torch_generator("dropout", config.seed, 1))
+    optimizer = make_optimizer(model, settings)
+    batches = list(epoch_batches(store, trainer.indices, settings, config.seed, 1))
+    for step, rows in enumerate(batches):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(settings, step, len(batches) * settings.epochs)
+        classes = torch.from_numpy(store.labels[rows]).argmax(1)
+        logits = model(normalize(torch.from_numpy(store.read(rows)), config.data.normalize))
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(logits, classes).backward()
+        optimizer.step()
+    state = trainer.model.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())

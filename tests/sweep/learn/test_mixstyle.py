@@ -93,7 +93,8 @@ def test_a_batch_is_mixed_with_the_probability(probability: float) -> None:
 
 
 def test_shares_are_of_the_beta_distribution() -> None:
-    """Of Beta(a, a): variance 1 / (4 (2 a + 1)), here seen in the means of two kinds of slices."""
+    """Constant slices of two kinds: what a slice has become is its share. Of Beta(.1, .1) most are
+    next to 0 or to 1, as many to each."""
     x = torch.zeros(2000, 1, 1, 1)
     x[1000:] = 1
     mixed = keyed(5, 1.0).mixed(x).flatten()
