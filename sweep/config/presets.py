@@ -18,7 +18,7 @@ _SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "presets
 
 def presets() -> tuple[str, ...]:
     """The names of all presets, those that ship first."""
-    return (*_SHIPPED, *added(GROUP, _SHIPPED))
+    return (*_SHIPPED, *sorted(added(GROUP, _SHIPPED)))
 
 
 def preset_file(name: str | Path) -> Path | None:
