@@ -106,6 +106,8 @@ def test_an_interrupted_drawing_is_repeated(
         raise KeyboardInterrupt
 
     def interrupted(study: Study) -> Study:
+        if study.asked() not in (0, 1, 13):
+            return study
         with monkeypatch.context() as patch:
             patch.setattr(owner, where, interrupt)
             with pytest.raises(KeyboardInterrupt):
