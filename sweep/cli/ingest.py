@@ -51,6 +51,7 @@ def _add_images(kinds: Commands) -> None:
     )
     images.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
     images.add_argument("--images", type=Path, required=True, metavar="DIR", help="of the files")
+    _add_columns(images)
     _add_task(images)
     _add_common(images)
 
@@ -63,6 +64,7 @@ def _plan_images(options: argparse.Namespace) -> "Plan":
         options.images,
         size=options.size,
         task=options.task,
+        columns=options.columns,
         assigner=_assigner(options),
     )
 
@@ -180,6 +182,7 @@ def _add_volumes(parser: argparse.ArgumentParser) -> None:
         default="acquired",
         help="which slices: as they were acquired, or along the axis nearest to an anatomical one",
     )
+    _add_columns(parser)
     _add_task(parser)
     _add_common(parser)
 
@@ -206,8 +209,19 @@ def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
         axis=options.axis,
         size=options.size,
         task=options.task,
+        columns=options.columns,
         assigner=_assigner(options),
         progress=counter("volumes looked at"),
+    )
+
+
+def _add_columns(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="other columns of the manifest to keep in the store, such as site scanner sex",
     )
 
 
