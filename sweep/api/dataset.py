@@ -13,6 +13,7 @@ from sweep.ingest.dataset.making import make_dataset
 from sweep.ingest.dataset.planning import plan_dataset
 from sweep.ingest.engine import Report, ingest
 from sweep.ingest.plan import Progress
+from sweep.inspect.duplicates import near_duplicates
 from sweep.store import Store, refuse_existing
 from sweep.store.layout import PixelType
 from sweep.store.slices import Task
@@ -55,7 +56,8 @@ def ingest_dataset(
             as they are stored.
 
     Returns:
-        The report; its ``store`` is open.
+        The report; its ``store`` is open, and ``sweep.inspect.duplicates.near_duplicates`` looks
+        for copies in it.
 
     Raises:
         UserError: ``out`` exists; a dataset that cannot be made; options for one that is there
@@ -86,7 +88,7 @@ def make_store(data: DataSettings, say: Callable[[str], None]) -> None:
 
     Args:
         data: The settings of the data; without a dataset nothing happens.
-        say: Told that the store is made, of what, and what was left out.
+        say: Told that the store is made, of what, what was left out, and of near-duplicates.
 
     Raises:
         UserError: See ``ingest_dataset``; a store of something else; in a Ray job, a path that is
@@ -106,7 +108,8 @@ def make_store(data: DataSettings, say: Callable[[str], None]) -> None:
     except KeyboardInterrupt:
         say(f"data: {path} is not done; the same command goes on where it stopped")
         raise
-    for remark in report.remarks():
+    copies = near_duplicates(report.store).text().splitlines()
+    for remark in (*report.remarks(), *copies):
         say(f"data: {remark}")
     say(f"data: {len(report.store)} slices of {len(set(report.store.patients))} patients in {path}")
 

@@ -33,6 +33,7 @@ def test_the_store_is_made_once_and_that_is_said(tmp_path: Path) -> None:
     assert f"there is no {path} yet; it is made now, of the dataset {DATASET}" in said
     assert "item 3: " in said
     assert f"9 slices of 5 patients in {path}" in said
+    assert "near-duplicates across splits: " in said
     before = path.read_bytes()
     assert make(data) == []
     assert path.read_bytes() == before
