@@ -106,6 +106,7 @@ def _add_fastmri(kinds: Commands) -> None:
     fastmri.add_argument(
         "--split-column", metavar="NAME", help="column of TABLE.csv with each file's split"
     )
+    _add_columns(fastmri, "TABLE.csv")
     fastmri.add_argument(
         "--reconstruction",
         choices=("auto", "rss", "esc", "kspace"),
@@ -138,6 +139,7 @@ def _plan_fastmri(options: argparse.Namespace) -> "Plan":
         reviewed=reviewed if reviewed in (None, "all") else Path(reviewed),
         patients=options.patients,
         split_column=options.split_column,
+        columns=options.columns,
         rule=options.rule,
         reconstruction=options.reconstruction,
         kspace=options.kspace,
@@ -257,13 +259,13 @@ def _plan_dataset(options: argparse.Namespace) -> "Plan":
     )
 
 
-def _add_columns(parser: argparse.ArgumentParser) -> None:
+def _add_columns(parser: argparse.ArgumentParser, table: str = "the manifest") -> None:
     parser.add_argument(
         "--columns",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="other columns of the manifest to keep in the store, such as site scanner sex",
+        help=f"other columns of {table} to keep in the store, such as site scanner sex",
     )
 
 

@@ -86,7 +86,7 @@ class Nameless:
 
 
 class Stream:
-    """An iterable dataset; torch's is known by the same name."""
+    """What gives items in its own order alone."""
 
     def __iter__(self) -> Iterator[Any]:
         return iter(())

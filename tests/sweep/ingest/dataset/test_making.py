@@ -3,11 +3,12 @@
 import sys
 
 import pytest
+from torch.utils.data import IterableDataset
 
 from sweep.core.errors import UserError
 from sweep.ingest.dataset.contract import checked_dataset, source_of
 from sweep.ingest.dataset.making import make_dataset
-from tests.support.datasets import PLACE, Items, Stream
+from tests.support.datasets import PLACE, Items
 
 
 def test_a_dataset_is_made_with_its_options():
@@ -36,15 +37,15 @@ def test_what_cannot_be_made_is_refused_in_one_sentence(place, options, message)
 
 
 def test_a_stream_of_torch_is_refused_whatever_length_it_gives():
-    class IterableDataset(Stream):
+    class Endless(IterableDataset):
         def __len__(self):
             return 3
 
-        def __getitem__(self, index):
-            raise NotImplementedError
+        def __iter__(self):
+            return iter(())
 
-    with pytest.raises(UserError, match=r"received .*IterableDataset, an IterableDataset; give"):
-        checked_dataset(IterableDataset())
+    with pytest.raises(UserError, match=r"received .*Endless, an IterableDataset; give it"):
+        checked_dataset(Endless())
 
 
 def test_a_module_of_the_current_folder_is_found(tmp_path, monkeypatch):
