@@ -84,7 +84,7 @@ def bind(
             means, or the training slices do not do for a calibration.
 
     """
-    data = dataclasses.replace(config.data, store=str(store.path), fingerprint=store.fingerprint)
+    data = config.data.of_store(str(store.path), store.fingerprint)
     used = used_artifacts(config)
     if remark := foreign_grid(config.stress, config.data, store):
         say(f"levels: {remark}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweep.core.errors import UnusableError, UserError, nearest, refuse
-from sweep.store.slices import Task, check_column_names
+from sweep.store.slices import Slice, Task, check_column_names
 
 REQUIRED = ("file", "label")
 PATIENT = "patient"
@@ -248,7 +248,7 @@ def label_names(rows: Sequence[Row], manifest: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def task_of(rows: Sequence[Row], names: Sequence[str]) -> Task:
-    """'multiclass' if every row has exactly one label and there are several, else 'multilabel'."""
+def task_of(rows: Sequence[Row | Slice], names: Sequence[str]) -> Task:
+    """'multiclass' if each has exactly one label and there are several, else 'multilabel'."""
     one_each = all(len(row.labels) == 1 for row in rows)
     return "multiclass" if one_each and len(names) > 1 else "multilabel"

@@ -26,6 +26,7 @@ from tests.support.sweeps import settings
 
 COMMANDS = (
     "ingest images",
+    "ingest dataset",
     "phantom",
     "calibrate",
     "preview",
