@@ -115,8 +115,9 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
     train_s = _train_seconds(trainer)
     torch.set_num_threads(config.cluster.evaluator.threads)
     evaluate_s = _evaluate_seconds(trainer)
-    epochs = config.search.trials * config.train.epochs
-    training = epochs * train_s / min(concurrent, config.search.trials)
+    trials = config.search.total
+    epochs = trials * config.train.epochs
+    training = epochs * train_s / min(concurrent, trials)
     evaluating = epochs * evaluate_s / config.cluster.evaluators
     return Cost(
         train_s=train_s,

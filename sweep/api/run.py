@@ -98,8 +98,7 @@ def resume(path: Path, more: int = 0) -> SweepResult:
         _refuse_other_stress(folder, config.stress)
         refuse_small_machine(config.cluster)
         if more:
-            search = replace(config.search, trials=config.search.trials + more)
-            config = replace(config, search=search)
+            config = replace(config, search=config.search.extended(more))
         with session(config.cluster):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
             folder.write_config(config)
@@ -120,7 +119,7 @@ def sync_folder(path: Path) -> int:
         check_trackers(config)
         with TrialLog(folder, config.search.objective) as trial_log:
             trials = trial_log.records.values()
-        finished = len(trials) >= config.search.trials and all(
+        finished = len(trials) >= config.search.total and all(
             trial.status != "running" for trial in trials
         )
         for name in config.tracking.to:
@@ -156,7 +155,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
         scheduler.replay(_reports(folder, study))
     with _trial_log(folder, config) as trial_log:
         searcher = StudySearcher(
-            study, search.objective, search.trials, scheduler, trial_log.best_value
+            study, search.objective, search.total, scheduler, trial_log.best_value
         )
         if searcher.remaining:
             run_trials(folder, config, concurrent, searcher, scheduler, trial_log)
@@ -217,7 +216,7 @@ def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochReco
 def _trial_log(folder: SweepFolder, config: SweepConfig) -> TrialLog:
     """The trial log, with progress and the trackers as its callbacks."""
     search = config.search
-    progress = Progress(search.trials, config.train.epochs, search.objective, folder.trials())
+    progress = Progress(search.total, config.train.epochs, search.objective, folder.trials())
     trackers = start_trackers(folder, config, progress.say)
     return TrialLog(folder, search.objective, [*trackers, progress], progress.say)
 

@@ -31,7 +31,7 @@ def _do_check(options: argparse.Namespace) -> None:
     store = open_data(config)
     concurrent = trials_at_a_time(config.cluster, resources_for(config.cluster))
     cost = estimate(config, store, concurrent)
-    print(f"sweep        {config.name}: {config.search.trials} trials of {config.train.epochs}")
+    print(f"sweep        {config.name}: {config.search.total} trials of {config.train.epochs}")
     searched = ", ".join(config.search.space) or "nothing"
     print(f"             epochs at most, {concurrent} at a time, searching {searched}")
     print(cost.text())

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -17,6 +17,8 @@ import artifacts_sim
 from artifacts_sim import LEVELS
 from sweep.config.artifacts import check_options, known_names
 from sweep.config.base import Settings, require
+from sweep.config.presets import preset_file, presets
+from sweep.config.search import SearchSettings
 from sweep.config.settings import (
     ArtifactOptions,
     DataSettings,
@@ -28,55 +30,12 @@ from sweep.config.space import Dimension
 from sweep.config.training import TrainSettings
 from sweep.core.errors import SeveralFaultsError, UserError, nearest, require_known, told, within
 from sweep.core.text import one_line
-from sweep.metrics import objectives
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
 SEARCHABLE = ("model.", "train.", "data.normalize", "seed")
 # What PyYAML raises of a text; beside its own errors, those of a date or a number that cannot be.
 NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchSettings(Settings):
-    """How configurations are chosen.
-
-    Attributes:
-        trials: How many.
-        space: Dotted setting -> ``{kind: values}``, see ``sweep.config.space``.
-        sampler: Optuna's ``tpe`` or ``random``.
-        scheduler: ``asha`` stops weak trials early; ``none`` lets each run to its end.
-        objective: The score to maximise, on the validation patients.
-        stratify: A searched choice whose values take turns, so that each gets the same number of
-            trials and competes for epochs with its like only; null: the sampler decides.
-        grace_epochs: ASHA stops no trial before this epoch.
-        reduction: ASHA lets the best 1 / ``reduction`` of a rung go on.
-
-    """
-
-    trials: int = 20
-    space: dict[str, Any] = field(default_factory=dict)
-    sampler: Literal["tpe", "random"] = "tpe"
-    scheduler: Literal["asha", "none"] = "asha"
-    objective: str = "robust/auroc_cvar"
-    stratify: str | None = "model.norm"
-    grace_epochs: int = 1
-    reduction: float = 2.0
-
-    def __post_init__(self) -> None:
-        require(self.trials >= 1, "trials", "1 or more", self.trials)
-        require(self.grace_epochs >= 1, "grace_epochs", "1 or more", self.grace_epochs)
-        require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
-        require_known("objective", (self.objective,), objectives())
-
-    def dimensions(self) -> dict[str, Dimension]:
-        """The search space, read."""
-        return {name: Dimension.parse(name, written) for name, written in self.space.items()}
-
-    def strata(self) -> tuple[Any, ...]:
-        """The values that take turns; empty where nothing is stratified."""
-        dimension = self.dimensions().get(self.stratify or "")
-        return dimension.values if dimension and dimension.kind == "choice" else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,12 +162,17 @@ class SweepConfig(Settings):
     def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> "SweepConfig":
         """Read a sweep file, then ``key=value`` overrides by dotted name.
 
+        Args:
+            path: The path of the file, or the name of a preset, which goes before a file of that
+                very name (``./NAME`` is the file).
+            overrides: The ``key=value`` texts.
+
         Raises:
-            UserError: No such file, not YAML, or any setting unknown, of a wrong type or out of
-                range; one message names each.
+            UserError: No such file and no such preset, not YAML, or any setting unknown, missing,
+                of a wrong type or out of range; one message names each.
 
         """
-        return cls.from_dict(override(_read_yaml(Path(path)), overrides))
+        return cls.from_dict(override(_read_yaml(preset_file(path) or Path(path)), overrides))
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "SweepConfig":
@@ -243,7 +207,10 @@ class SweepConfig(Settings):
 
     def fixed(self, params: Mapping[str, Any]) -> "SweepConfig":
         """The sweep with these searched values set and nothing left to search."""
-        return self.replace({**params, "search.space": {}, "search.stratify": None})
+        nothing: dict[str, Any] = {"search.space": {}, "search.stratify": None}
+        if self.search.sampler == "grid":
+            nothing["search.trials"] = None  # of a grid that is no more
+        return self.replace({**params, **nothing})
 
     def trial(self, params: Mapping[str, Any]) -> TrialConfig:
         """What the trial with these searched ``params`` is made of."""
@@ -281,6 +248,7 @@ class SweepConfig(Settings):
 
     def _check_space(self) -> None:
         dimensions = self.search.dimensions()
+        self.search.check_grid()
         for name, dimension in dimensions.items():
             if not name.startswith(SEARCHABLE):
                 raise UserError(
@@ -344,7 +312,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(
-            "there is no such sweep file", f"{str(path)!r}", "correct the path"
+            "there is no such sweep file",
+            f"{str(path)!r}",
+            f"correct the path, or name a preset; {nearest(str(path), presets())}",
         ) from None
     except (OSError, ValueError) as error:  # the second is of bytes that are no text, or a NUL
         raise UserError(
@@ -457,7 +427,8 @@ def _one(details: ErrorDetails) -> Exception:
             hint = nearest(path[-1], _keys(path[:-1]))
             return UserError("there is no such setting", f"{name!r}", hint)
         case "missing":
-            return UserError(f"{name} is missing and has no default", "none", f"set {name}")
+            remedy = f"give it in the file, or by --set {name}=VALUE"
+            return UserError(f"{name} is missing and has no default", "none", remedy)
         case "dataclass_type":
             keys = ", ".join(_keys(path))
             return UserError(f"{name} is a section", f"{received!r}", f"give it keys: {keys}")

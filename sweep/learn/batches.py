@@ -1,6 +1,6 @@
 """Which slices make a training batch, and which artifacts fall on them: keyed, never stateful."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -30,6 +30,28 @@ def balanced_weights(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
     return weights
 
 
+def positives_weights(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Sampling weights that give every number of positive labels the same share.
+
+    The sampler of Madaan et al., MIDL 2023 (arXiv 2306.13276).
+
+    Args:
+        labels: (N, L) multi-hot.
+
+    Returns:
+        (N,): 1 / number of slices with as many positive labels.
+
+    """
+    return balanced_weights(labels.sum(axis=1, keepdims=True))
+
+
+# Each gives, for labels (N, L), the weights (N,) by which slices are drawn with replacement.
+WEIGHTS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float64]]] = {
+    "balanced": balanced_weights,
+    "positives": positives_weights,
+}
+
+
 def steps_per_epoch(slices: int, settings: TrainSettings) -> int:
     """Full batches in an epoch; one smaller batch where the data do not fill one."""
     return max(1, slices // settings.batch_size)
@@ -54,8 +76,8 @@ def epoch_batches(
 
     """
     generator = torch_generator("batches", seed, epoch)
-    if settings.sampler == "balanced":
-        weights = torch.from_numpy(balanced_weights(store.labels[indices]))
+    if settings.sampler in WEIGHTS:
+        weights = torch.from_numpy(WEIGHTS[settings.sampler](store.labels[indices]))
         order = torch.multinomial(weights, len(indices), replacement=True, generator=generator)
     else:
         order = torch.randperm(len(indices), generator=generator)

@@ -15,6 +15,7 @@ import mrimodels
 import sweep
 from sweep.api.preflight import bind, open_data
 from sweep.cli import main
+from sweep.config.presets import summary_of
 from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.learn.fit import fit
@@ -30,6 +31,7 @@ COMMANDS = (
     "phantom",
     "calibrate",
     "preview",
+    "presets",
     "check",
     "run",
     "resume",
@@ -85,6 +87,10 @@ def test_help_is_instant_and_names_every_command() -> None:
         (("rnu",), "invalid choice: 'rnu'"),
         (("run",), "required: SWEEP.yaml"),
         (("run", "none.yaml"), "no such sweep file; received 'none.yaml'"),
+        (("run", "madan2023"), "received 'madan2023'; correct the path, or name a preset; did"),
+        (("run", "madaan2023"), "data.store is missing and has no default; received none; give it"),
+        (("check", "madaan2023"), "or by --set data.store=VALUE"),
+        (("presets", "madan2023"), "no such preset; received 'madan2023'; did you mean 'madaan"),
         (("resume", "none"), "no such folder of a sweep; received 'none'"),
         (("resume", "none", "--trials", "-1"), "--trials is below 0; received -1; give 0 or more"),
         (("sync", "none"), "no such folder of a sweep; received 'none'"),
@@ -113,6 +119,16 @@ def test_bad_arguments_get_one_message(
     monkeypatch.chdir(tmp_path)
     assert message in complaint(capsys, *arguments)
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_presets_are_listed_a_line_each_and_printed_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["presets"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split(maxsplit=1) == ["madaan2023", summary_of("madaan2023")]
+    assert main(["presets", "madaan2023"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["name"] == "madaan2023"
 
 
 def sweep_file(folder: Path, store: Store, **changes: object) -> str:

@@ -11,7 +11,7 @@ from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation
 from sweep.config.settings import StressSettings
 from sweep.config.training import TrainSettings
-from sweep.learn.batches import augment, balanced_weights, epoch_batches
+from sweep.learn.batches import augment, balanced_weights, epoch_batches, positives_weights
 from sweep.learn.signals import Images
 from sweep.store import Store
 
@@ -27,7 +27,14 @@ def test_balanced_weights_give_every_label_combination_the_same_share() -> None:
     assert [weights[:6].sum(), weights[6:9].sum(), weights[9:].sum()] == pytest.approx([1, 1, 1])
 
 
-@pytest.mark.parametrize("sampler", ["balanced", "uniform"])
+def test_positives_weights_give_every_number_of_positive_labels_the_same_share() -> None:
+    labels = np.array([[0, 0, 0]] * 6 + [[1, 0, 0]] * 2 + [[0, 1, 0]] + [[1, 1, 0], [0, 1, 1]])
+    weights = positives_weights(labels.astype(np.uint8))
+    assert [weights[:6].sum(), weights[6:9].sum(), weights[9:].sum()] == pytest.approx([1, 1, 1])
+    assert len(set(weights[6:9])) == 1, "which label it is does not count"
+
+
+@pytest.mark.parametrize("sampler", ["balanced", "positives", "uniform"])
 def test_an_epoch_follows_from_its_key(store: Store, sampler: str) -> None:
     settings = TrainSettings(batch_size=8, sampler=sampler)
     assert (order(store, settings) == order(store, settings)).all()
