@@ -114,6 +114,7 @@ ROOMS = (
         "sweep.ingest.fastmri",
         {"h5py": ("sweep.ingest.fastmri.volume",), "yaml": ("sweep.ingest.fastmri.rule",)},
     ),
+    Room("sweep.ingest.dataset"),
     Room("sweep.phantom", dict.fromkeys(("h5py", "PIL", "yaml"), ("sweep.phantom",))),
     Room("sweep.learn", {"torch": ("sweep.learn",)}),
     Room(

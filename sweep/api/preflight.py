@@ -8,14 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from artifacts_sim import ArtifactError
 from mrimodels import build, digest_of
-from sweep.config.artifacts import IN_A_SWEEP, artifact_of
 from sweep.config.levels import bound_knobs, require_some_reached
 from sweep.config.settings import ModelSettings, Split
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
-from sweep.learn.inputs import names_of
+from sweep.learn.drawable import require_drawable
 from sweep.learn.levels import Levels, foreign_grid, with_levels
 from sweep.learn.signals import check_signal
 from sweep.results.trackers import check_trackers
@@ -48,7 +46,8 @@ def open_data(config: SweepConfig) -> Store:
     _refuse_shared_patients(store, used)
     for role in ("train", "validation"):
         _refuse_one_class(store, role, roles[role])
-    _refuse_undrawable(config, store)
+    rows = store.indices((*data.train, *data.validation))
+    require_drawable(store, rows, used_artifacts(config), config.stress.options, data.scan_draws)
     _refuse_unfit(config, store)
     return store
 
@@ -85,7 +84,7 @@ def bind(
             means, or the training slices do not do for a calibration.
 
     """
-    data = dataclasses.replace(config.data, store=str(store.path), fingerprint=store.fingerprint)
+    data = config.data.of_store(str(store.path), store.fingerprint)
     used = used_artifacts(config)
     if remark := foreign_grid(config.stress, config.data, store):
         say(f"levels: {remark}")
@@ -101,28 +100,6 @@ def bind(
         say(f"weights: {line}")
     bound = dataclasses.replace(config, data=data, stress=stress, model=_bound(config.model))
     return Bound(bound, levels)
-
-
-def _refuse_undrawable(config: SweepConfig, store: Store) -> None:
-    """Some options need the place of a slice in its scan, which not every store knows."""
-    options, data = config.stress.options, config.data
-    rows = store.indices((*data.train, *data.validation))
-    least = names_of(store, rows[[store.numbers[rows].argmin()]], data.scan_draws)
-    for name in dict.fromkeys(used_artifacts(config)):
-        if name not in options:
-            continue
-        art = artifact_of(name, options)
-        try:
-            art.sample(knob=art.knob.physical[0], seed=0, **dataclasses.asdict(least))
-        except ArtifactError as error:
-            remedy = "take other options, or a store whose source numbers the slices of a scan"
-            if not data.scan_draws and bool((store.numbers[rows] >= 0).all()):
-                remedy = "take other options, or set data.scan_draws: true"
-            raise UserError(
-                f"{IN_A_SWEEP}{name}: {error.args[0]}",
-                f"{dict(options[name])} for {store.path}, data.scan_draws: {data.scan_draws}",
-                remedy,
-            ) from None
 
 
 def _bound(model: ModelSettings) -> ModelSettings:

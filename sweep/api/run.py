@@ -1,6 +1,5 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
+from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.preflight import bind, open_data
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
@@ -64,10 +64,11 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
 
     """
     path = out or Path("sweeps") / config.name
-    _refuse_vanishing(path)
+    refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
-    store = open_data(config)
     refuse_small_machine(config.cluster)
+    make_store(config.data, _say)
+    store = open_data(config)
     config, levels = bind(config, store, _say)
     with session(config.cluster):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
@@ -143,17 +144,6 @@ def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _refuse_vanishing(path: Path) -> None:
-    """In a Ray job a relative path lies in a cache that Ray deletes, and the results with it."""
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not path.is_absolute():
-        raise UserError(
-            "the sweep's folder in a Ray job is not an absolute path, and would lie in a cache "
-            "that Ray deletes",
-            f"{str(path)!r}",
-            "add --out /shared/..., on storage that all nodes see",
-        )
 
 
 def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:

@@ -27,6 +27,7 @@ from tests.support.sweeps import settings
 
 COMMANDS = (
     "ingest images",
+    "ingest dataset",
     "phantom",
     "calibrate",
     "preview",
@@ -346,6 +347,28 @@ def test_stress_compares_variants_of_an_artifact(
         values("--artifacts", "noncentral_chi", *options[2:])["noncentral_chi"]
         == (both["noncentral_chi"])
     )
+
+
+@pytest.mark.parametrize("asked", ["stress", "calibrate", "preview"])
+def test_draws_by_a_place_that_the_store_does_not_know_are_refused(
+    asked: str,
+    checkpoint: str,
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data, png = str(store.path), str(tmp_path / "sheet.png")
+    commands = {
+        "stress": ["stress", checkpoint, "--data", data],
+        "calibrate": ["calibrate", data, "--split", "1", "--out", str(tmp_path / "levels.json")],
+        "preview": ["preview", data, "--grid", "physical", "--out", png],
+    }
+    options = ["--artifacts", "motion", "--options", "motion.moves=between_slices"]
+    assert main([*commands[asked], *options]) == 2
+    told = capsys.readouterr().err
+    assert "motion draws by the place of a slice in its scan" in told
+    assert "a store whose source numbers the slices of a scan" in told
+    assert "Traceback" not in told
 
 
 def test_an_artifact_with_other_options_than_its_sweep_s_is_calibrated_anew(
