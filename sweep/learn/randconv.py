@@ -42,22 +42,16 @@ def random_convolutions(inputs: Tensor, names: Names, probability: float, seed: 
     places = np.flatnonzero(drawn[:, 0] < probability)
     if not len(places):
         return inputs
-    sizes = (drawn[places, 1] * len(SIZES)).astype(int)
-    weights = _normal(Names(names.keys)[places], seed)
+    sizes = [SIZES[int(u * len(SIZES))] for u in drawn[places, 1]]
+    weights = _normal(Names(names.keys)[places], seed) / np.array(sizes)[:, None]
+    kernels = torch.from_numpy(weights).to(inputs)
+    kept = torch.from_numpy(drawn[places, 2]).to(inputs)
     mixed = inputs.clone()
-    for number, size in enumerate(SIZES):
-        own = np.flatnonzero(sizes == number)
-        if not len(own):
-            continue
-        kernels = (weights[own, : size**2] / size).astype(np.float32)
-        kernel = torch.from_numpy(kernels).to(inputs.device).view(-1, 1, size, size)
-        at = torch.from_numpy(places[own]).to(inputs.device)
-        kept = torch.from_numpy(drawn[places[own], 2].astype(np.float32)).to(inputs.device)
-        chosen = inputs[at]
-        convolved = functional.conv2d(
-            chosen.transpose(0, 1), kernel, padding=size // 2, groups=len(own)
-        ).transpose(0, 1)
-        mixed[at] = convolved.lerp(chosen, kept[:, None, None, None])
+    # One by one: what several at once are rounded to depends on how many they are.
+    for number, (place, size) in enumerate(zip(places.tolist(), sizes, strict=True)):
+        kernel = kernels[number, : size**2].view(1, 1, size, size)
+        convolved = functional.conv2d(inputs[place], kernel, padding=size // 2)
+        mixed[place] = convolved.lerp(inputs[place], kept[number])
     return mixed
 
 
