@@ -113,7 +113,8 @@ def test_a_trial_with_it_ends_resumed_as_uninterrupted(
 ) -> None:
     stress = dataclasses.replace(trial_config.stress, artifacts=("bias",), levels=(5,))
     config = with_augment(trial_config, **OPTIONS[option])
-    config = dataclasses.replace(config, stress=stress)
+    data = dataclasses.replace(config.data, train=(1,))
+    config = dataclasses.replace(config, stress=stress, data=data)
     whole = fit(config, store, tmp_path / "whole")
     history: list[EpochRecord] = []
 
