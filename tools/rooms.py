@@ -89,7 +89,10 @@ ROOMS = (
     ),
     Room("artifacts_sim.kinds", {"torch": ("artifacts_sim.kinds",)}),
     Room("artifacts_sim.calibration", {"torch": ("artifacts_sim.calibration",)}),
-    Room("artifacts_sim", {"torch": ("artifacts_sim.shifts", "artifacts_sim.transform")}),
+    Room(
+        "artifacts_sim",
+        {"torch": tuple(f"artifacts_sim.{name}" for name in ("several", "shifts", "transform"))},
+    ),
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
     Room("sweep.metrics"),

@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+import artifacts_sim
 from mrimodels import build, digest_of
+from sweep.config.artifacts import base_of
+from sweep.config.augment import AugmentSettings
 from sweep.config.levels import bound_knobs, require_some_reached
-from sweep.config.settings import ModelSettings, Split
+from sweep.config.settings import ModelSettings, Split, StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.learn.drawable import require_drawable
@@ -81,19 +84,21 @@ def bind(
 
     Raises:
         UserError: An artifact reaches none of its levels, the settings do not say what a level
-            means, or the training slices do not do for a calibration.
+            means, or the training slices do not do for a calibration; or see ``refuse_held_out``.
 
     """
+    refuse_held_out(config)
     data = config.data.of_store(str(store.path), store.fingerprint)
     used = used_artifacts(config)
     if remark := foreign_grid(config.stress, config.data, store):
         say(f"levels: {remark}")
     stress, levels = with_levels(config.stress, config.data, used, store, say)
-    both = (stress, config.train.augment)
-    remarks = [levels.remarks(asked.levels, asked.artifacts) for asked in both] if levels else []
+    asking: list[StressSettings | AugmentSettings] = [stress]
+    asking += config.augmentations("artifacts", "levels")
+    remarks = [levels.remarks(asked.levels, asked.artifacts) for asked in asking] if levels else []
     for remark in dict.fromkeys(chain.from_iterable(remarks)):
         say(f"levels: {remark}")
-    for asked in both:
+    for asked in asking:
         require_some_reached(stress, asked.artifacts, asked.levels)
     stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
     for line in about_weights(config, store):
@@ -130,8 +135,38 @@ def _refuse_unfit(config: SweepConfig, store: Store) -> None:
 
 
 def used_artifacts(config: SweepConfig) -> tuple[str, ...]:
-    """The artifacts of the stress test, then those of the augmentation."""
-    return (*config.stress.artifacts, *config.train.augment.artifacts)
+    """The artifacts of the stress test, then those of the augmentation, searched ones too."""
+    augmented = (name for one in config.augmentations("artifacts") for name in one.artifacts)
+    return (*config.stress.artifacts, *augmented)
+
+
+def refuse_held_out(config: SweepConfig) -> None:
+    """Refuse a new sweep that would train on artifacts of the held-out family in silence.
+
+    A sweep that has begun, and a checkpoint, stay what they are.
+
+    Raises:
+        UserError: The augmentation has such artifacts, or a search offers them, without
+            ``holdout: true``.
+
+    """
+    family = artifacts_sim.families()["holdout"]
+    for one in config.augmentations("artifacts", "holdout"):
+        held_out = [name for name in one.artifacts if base_of(name) in family]
+        if held_out and not one.holdout:
+            raise UserError(
+                "the augmentation has artifacts of the held-out family, which no training is to "
+                "have seen",
+                ", ".join(held_out),
+                "leave them out of train.augment.artifacts, or set train.augment.holdout: true and "
+                "test on others",
+            )
+
+
+def seen_artifacts(config: SweepConfig) -> tuple[str, ...]:
+    """Those of the stress test that the augmentation has, too, themselves or as a variant."""
+    bases = {base_of(name) for one in config.augmentations("artifacts") for name in one.artifacts}
+    return tuple(name for name in config.stress.artifacts if base_of(name) in bases)
 
 
 def _refuse_shared_patients(store: Store, used: dict[str, tuple[Split, ...]]) -> None:

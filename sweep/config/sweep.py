@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 import artifacts_sim
 from artifacts_sim import LEVELS
 from sweep.config.artifacts import check_options, known_names
+from sweep.config.augment import AugmentSettings
 from sweep.config.base import Settings, require
 from sweep.config.presets import preset_file, presets
 from sweep.config.search import SearchSettings
@@ -231,6 +232,20 @@ class SweepConfig(Settings):
         offered = itertools.product(*(dimensions[name].values for name in names))
         return [self.fixed(dict(zip(names, values, strict=True))).model for values in offered]
 
+    def augmentations(self, *settings: str) -> list[AugmentSettings]:
+        """The augmentation as set, with each searched value of these settings, each with each.
+
+        Raises:
+            UserError: Values that cannot be set together.
+
+        """
+        dimensions = self.search.dimensions()
+        names = [name for name in map("train.augment.{}".format, settings) if name in dimensions]
+        if not names:
+            return [self.train.augment]
+        offered = itertools.product(*(dimensions[name].values for name in names))
+        return [self.fixed(dict(zip(names, each, strict=True))).train.augment for each in offered]
+
     def _check_networks(self, dimensions: Mapping[str, Dimension]) -> None:
         """Refuse what would make trials fail that have one arch of several."""
         if "model.arch" not in dimensions:
@@ -269,6 +284,10 @@ class SweepConfig(Settings):
                 except UserError as error:
                     raise within(f"search.space.{name} offers {value!r}", error) from None
         self._check_networks(dimensions)
+        try:
+            self.augmentations("artifacts", "augmix", "augmix_consistency")
+        except UserError as error:
+            raise within("search.space offers values that do not go together", error) from None
         choices = [name for name, one in dimensions.items() if one.kind == "choice"]
         if self.search.stratify not in (None, "model.norm", *choices):
             raise UserError(

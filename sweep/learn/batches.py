@@ -1,17 +1,13 @@
-"""Which slices make a training batch, and which artifacts fall on them: keyed, never stateful."""
+"""Which slices make a training batch: keyed, never stateful."""
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from artifacts_sim import Names, Shift
 from sweep.config.training import TrainSettings
 from sweep.core.keys import Part, seed_of
-from sweep.learn.inputs import corrupt
-from sweep.learn.signals import Signals
 from sweep.store import Store
 
 
@@ -84,24 +80,6 @@ def epoch_batches(
     shuffled = indices[order.numpy()]
     for step in range(steps_per_epoch(len(indices), settings)):
         yield shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
-
-
-def augment(signals: Signals, names: Names, shift: Shift, seed: int, epoch: int) -> Tensor:
-    """Artifacts on a part of the slices, drawn from (seed, epoch, slice key) alone.
-
-    Args:
-        signals: B slices.
-        names: What each slice is called.
-        shift: Which artifacts, how severe and how often, see ``sweep.config.levels``.
-        seed: The seed of the trial.
-        epoch: Its number, 1 for the first.
-
-    Returns:
-        (B, H, W) magnitude.
-
-    """
-    # The draws differ from every stress test's: its seeds are never of this form.
-    return corrupt(signals, shift, names, seed_of("augment", seed, epoch))
 
 
 def torch_generator(*key: Part) -> torch.Generator:
