@@ -96,7 +96,13 @@ ROOMS = (
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
     Room("sweep.metrics"),
-    Room("sweep.config", dict.fromkeys(("pydantic", "yaml"), ("sweep.config.sweep",))),
+    Room(
+        "sweep.config",
+        {
+            "pydantic": ("sweep.config.sweep", "sweep.config.messages"),
+            "yaml": ("sweep.config.sweep", "sweep.config.reading"),
+        },
+    ),
     Room(
         "sweep.store",
         {

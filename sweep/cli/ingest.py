@@ -242,7 +242,7 @@ def _add_dataset(kinds: Commands) -> None:
 
 
 def _plan_dataset(options: argparse.Namespace) -> "Plan":
-    from sweep.config.sweep import override
+    from sweep.config.reading import override
     from sweep.ingest.dataset.contract import source_of
     from sweep.ingest.dataset.making import make_dataset
     from sweep.ingest.dataset.planning import plan_dataset

@@ -3,7 +3,8 @@
 import pytest
 import yaml
 
-from sweep.config.sweep import SweepConfig, override
+from sweep.config.reading import override
+from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 
 RAW = {"name": "x", "data": {"store": "s.h5", "train": [1], "validation": [2]}}
