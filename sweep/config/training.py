@@ -23,7 +23,7 @@ class TrainSettings(Settings):
             ``uniform`` is a permutation.
         patience: Epochs without a better objective after which training ends; null: never.
         amp: Bfloat16 autocast on a GPU; no effect on a CPU.
-        augment: Artifacts on the training slices.
+        augment: What happens to the training slices before the network sees them.
 
     """
 

@@ -1,7 +1,8 @@
 """From a batch of training slices to network inputs: pose, artifacts, scaling, random convolutions.
 
-All of it is drawn from (seed, epoch, slice key): a slice that is drawn twice in an epoch comes out
-the same twice, and each epoch draws anew.
+The pose comes first where the signal allows it, see ``Signals.posed``. All of it is drawn from
+(seed, epoch, slice key): a slice that is drawn twice in an epoch comes out the same twice, and each
+epoch draws anew.
 """
 
 import torch

@@ -18,6 +18,7 @@ from sweep.learn.augment import Augmentation
 from sweep.learn.fit import fit
 from sweep.learn.inputs import Batch, gather
 from sweep.learn.signals import Images
+from sweep.learn.trainer import Trainer
 from sweep.store import Store
 
 CPU = torch.device("cpu")
@@ -97,6 +98,21 @@ def test_noise_is_not_smoothed_by_the_pose_of_the_patient(trial_config: TrialCon
     air = (air - air.mean()) / air.std()
     for neighbours in (air[:, 1:] * air[:, :-1], air[:, :, 1:] * air[:, :, :-1]):
         assert float(neighbours.mean()) == pytest.approx(0, abs=0.03)
+
+
+def test_the_loss_is_that_of_the_clean_slices_and_the_weighted_divergence(
+    trial_config: TrialConfig, store: Store
+) -> None:
+    model = dataclasses.replace(trial_config.model, dropout=0.0, norm="group")
+    config = dataclasses.replace(trial_config, model=model)
+
+    def loss(**augment: Any) -> float:
+        trainer = Trainer(with_augment(config, **augment), store)
+        return float(trainer.step(trainer.load(trainer.indices[:8]), 1, 1e-3))
+
+    clean, six, twelve = loss(), *(loss(**MIXED, augmix_consistency=c) for c in (6.0, 12.0))
+    assert clean == pytest.approx(2 * six - twelve, rel=1e-4)
+    assert twelve > clean + 1e-4
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
