@@ -23,6 +23,7 @@ from mrimodels.foreign import (
 from mrimodels.heads import HEADS
 from mrimodels.norms import NORMS, Norm, group_count
 from mrimodels.spec import KEEP, ModelSpec
+from mrimodels.stages import first_stages
 
 __all__ = [
     "ARCHS",
@@ -42,6 +43,7 @@ __all__ = [
     "build",
     "convert",
     "digest_of",
+    "first_stages",
     "group_count",
     "is_norm",
     "key_dropout",

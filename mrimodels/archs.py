@@ -12,7 +12,13 @@ class Arch(Protocol):
     """Makes the body of a classifier: image -> feature map, with its `out_channels`."""
 
     def __call__(
-        self, *, in_channels: int, width: int, stem_stride: int, norm: NormChoice
+        self,
+        *,
+        in_channels: int,
+        width: int,
+        stem_stride: int,
+        norm: NormChoice,
+        antialias: bool = False,
     ) -> PreActResNet:
         """Make a body for (N, in_channels, H, W) whose first stage has `width` channels."""
         ...

@@ -35,6 +35,7 @@ class BodyAndHead(Classifier):
             width=spec.width,
             stem_stride=spec.stem_stride,
             norm=spec.norm_choice(),
+            antialias=spec.antialias,
         )
         channels = self.body.out_channels
         self.head = Head(channels, spec.n_outputs, HEADS[spec.head], spec.dropout)

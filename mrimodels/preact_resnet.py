@@ -3,6 +3,12 @@
 Every unit adds to its input what norm, ReLU and convolution, in this order, make of it. Where the
 shape changes, the shortcut is a 1x1 convolution of the pre-activated input; elsewhere it is the
 identity. What a norm changes besides (the ReLU, the convolutions, a gain of the branch) it says.
+
+With `antialias` no pixel is left out before it was blurred (Zhang, "Making Convolutional Networks
+Shift-Invariant Again", arXiv 1904.11486): a 3x3 convolution that would stride does not, and a
+`Blur` that does follows it. There the paper has it after the ReLU; a unit of this kind has the ReLU
+before its convolutions. With the 1x1 convolution of a shortcut the blur commutes, and comes first,
+as there is less to convolve then. Parameters and their names are the same.
 """
 
 from collections.abc import Sequence
@@ -10,6 +16,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from mrimodels.blur import Blur, blurred
 from mrimodels.norms import NormChoice
 
 STAGE_STRIDES = (1, 2, 2, 2)
@@ -24,6 +31,11 @@ def _shortcut(norm: NormChoice, inputs: int, outputs: int, stride: int) -> nn.Mo
     if inputs == outputs and stride == 1:
         return None
     return _conv(norm, inputs, outputs, 1, stride)
+
+
+def _blur(stride: int, antialias: bool) -> Blur | None:
+    """What strides in the place of the convolutions; None: they do."""
+    return Blur(stride) if antialias and stride > 1 else None
 
 
 class _Activating(nn.Module):
@@ -51,18 +63,23 @@ class _Block(_Activating):
 
     expansion: int
 
-    def __init__(self, inputs: int, channels: int, stride: int, norm: NormChoice) -> None:
+    def __init__(
+        self, inputs: int, channels: int, stride: int, norm: NormChoice, antialias: bool
+    ) -> None:
         super().__init__(norm)
+        self.blur = _blur(stride, antialias)
+        self.stride = stride if self.blur is None else 1
         self.norm1 = norm.layer(inputs)
-        self.shortcut = _shortcut(norm, inputs, self.expansion * channels, stride)
+        self.shortcut = _shortcut(norm, inputs, self.expansion * channels, self.stride)
         self.gain = norm.gain()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, inputs, H, W) to (N, expansion * channels, H / stride, W / stride)."""
         activated = self.activated(self.norm1, x)
-        carried: Tensor = x if self.shortcut is None else self.shortcut(activated)
+        carried = x if self.shortcut is None else self.shortcut(blurred(self.blur, activated))
         branch = self.residual(activated)
-        return carried + (branch if self.gain is None else self.gain(branch))
+        y: Tensor = carried + (branch if self.gain is None else self.gain(branch))
+        return y
 
     def residual(self, activated: Tensor) -> Tensor:
         """Finish the residual branch from the activated first norm (N, inputs, H, W)."""
@@ -70,40 +87,44 @@ class _Block(_Activating):
 
 
 class BasicBlock(_Block):
-    """Two 3x3 convolutions; the first one strides."""
+    """Two 3x3 convolutions; the first one strides, or the blur after it."""
 
     expansion = 1
 
-    def __init__(self, inputs: int, channels: int, stride: int, norm: NormChoice) -> None:
-        super().__init__(inputs, channels, stride, norm)
-        self.conv1 = _conv(norm, inputs, channels, 3, stride)
+    def __init__(
+        self, inputs: int, channels: int, stride: int, norm: NormChoice, antialias: bool
+    ) -> None:
+        super().__init__(inputs, channels, stride, norm, antialias)
+        self.conv1 = _conv(norm, inputs, channels, 3, self.stride)
         self.norm2 = norm.layer(channels)
         self.conv2 = _conv(norm, channels, channels, 3)
 
     def residual(self, activated: Tensor) -> Tensor:
         """Apply conv, norm, ReLU, conv."""
-        x: Tensor = self.conv1(activated)
+        x = blurred(self.blur, self.conv1(activated))
         out: Tensor = self.conv2(self.activated(self.norm2, x))
         return out
 
 
 class BottleneckBlock(_Block):
-    """Convolutions 1x1, 3x3, 1x1; the 3x3 one strides, the last one widens fourfold."""
+    """Convolutions 1x1, 3x3, 1x1; the 3x3 one, or its blur, strides; the last widens fourfold."""
 
     expansion = 4
 
-    def __init__(self, inputs: int, channels: int, stride: int, norm: NormChoice) -> None:
-        super().__init__(inputs, channels, stride, norm)
+    def __init__(
+        self, inputs: int, channels: int, stride: int, norm: NormChoice, antialias: bool
+    ) -> None:
+        super().__init__(inputs, channels, stride, norm, antialias)
         self.conv1 = _conv(norm, inputs, channels, 1)
         self.norm2 = norm.layer(channels)
-        self.conv2 = _conv(norm, channels, channels, 3, stride)
+        self.conv2 = _conv(norm, channels, channels, 3, self.stride)
         self.norm3 = norm.layer(channels)
         self.conv3 = _conv(norm, channels, self.expansion * channels, 1)
 
     def residual(self, activated: Tensor) -> Tensor:
         """Apply conv, then twice norm, ReLU, conv."""
         x: Tensor = self.conv1(activated)
-        x = self.conv2(self.activated(self.norm2, x))
+        x = blurred(self.blur, self.conv2(self.activated(self.norm2, x)))
         out: Tensor = self.conv3(self.activated(self.norm3, x))
         return out
 
@@ -124,28 +145,36 @@ class PreActResNet(_Activating):
         width: int,
         stem_stride: int,
         norm: NormChoice,
+        antialias: bool = False,
     ) -> None:
         super().__init__(norm)
-        self.stem = _conv(norm, in_channels, width, 3, stem_stride)
+        self.blur = _blur(stem_stride, antialias)
+        self.stem = _conv(norm, in_channels, width, 3, stem_stride if self.blur is None else 1)
         self.stages = nn.Sequential()
         inputs = width
         for stage, (depth, stride) in enumerate(zip(depths, STAGE_STRIDES, strict=True)):
             channels = width * 2**stage
-            self.stages.append(_stage(block, depth, inputs, channels, stride, norm))
+            self.stages.append(_stage(block, depth, inputs, channels, stride, norm, antialias))
             inputs = channels * block.expansion
         self.norm = norm.layer(inputs)
         self.out_channels = inputs
 
     def forward(self, x: Tensor) -> Tensor:
         """Map images to features."""
-        x = self.stages(self.stem(x))
+        x = self.stages(blurred(self.blur, self.stem(x)))
         return self.activated(self.norm, x)
 
 
 def _stage(
-    block: type[_Block], depth: int, inputs: int, channels: int, stride: int, norm: NormChoice
+    block: type[_Block],
+    depth: int,
+    inputs: int,
+    channels: int,
+    stride: int,
+    norm: NormChoice,
+    antialias: bool,
 ) -> nn.Sequential:
-    blocks = [block(inputs, channels, stride, norm)]
+    blocks = [block(inputs, channels, stride, norm, antialias)]
     outputs = channels * block.expansion
-    blocks += [block(outputs, channels, 1, norm) for _ in range(depth - 1)]
+    blocks += [block(outputs, channels, 1, norm, antialias) for _ in range(depth - 1)]
     return nn.Sequential(*blocks)

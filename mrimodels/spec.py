@@ -54,6 +54,9 @@ class ModelSpec:
             search may hold norms with and without; it has to divide the channels of every layer
             all the same, so that all norms have the same values to choose from.
         norm_group_channels: Channels in every group, instead of their number.
+        antialias: Whether maps are blurred wherever a stride leaves pixels out (Zhang, arXiv
+            1904.11486), see `preact_resnet`; of this package's networks alone, and with the same
+            parameters.
 
     Raises:
         ModelError: A value breaks its rule.
@@ -71,6 +74,7 @@ class ModelSpec:
     norm_eps: float = 1e-5
     norm_groups: int | None = None
     norm_group_channels: int | None = None
+    antialias: bool = False
 
     def __post_init__(self) -> None:
         if self.is_foreign:
@@ -87,6 +91,8 @@ class ModelSpec:
         else:
             require_name("norm", self.norm, NORMS)
         require_name("head", self.head, HEADS)
+        if not isinstance(self.antialias, bool):
+            raise ModelError("antialias is not true or false", repr(self.antialias), "give a bool")
         for name, (least, why) in _LEAST.items():
             _require_integer(name, getattr(self, name), least, why)
         if self.stem_stride > 3:
@@ -144,7 +150,7 @@ class ModelSpec:
         return Groups(self.norm_groups, self.norm_group_channels)
 
     def _refuse_ours(self) -> None:
-        for name in ("width", "stem_stride", "head"):
+        for name in ("width", "stem_stride", "head", "antialias"):
             default = type(self).__dataclass_fields__[name].default
             if getattr(self, name) != default:
                 raise ModelError(

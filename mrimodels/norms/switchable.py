@@ -27,6 +27,7 @@ class SwitchableNorm2d(ChannelAffine):
         super().__init__(channels, eps)
         self.mean_weight = nn.Parameter(torch.ones(3))
         self.var_weight = nn.Parameter(torch.ones(3))
+        self.momentum = MOMENTUM
         self.register_buffer("running_mean", torch.zeros(channels))
         self.register_buffer("running_var", torch.ones(channels))
 
@@ -57,7 +58,7 @@ class SwitchableNorm2d(ChannelAffine):
         batch_mean, batch_var = merged(mean, variance, 0)
         count = x.numel() // x.shape[1]
         with torch.no_grad():
-            self.running_mean.lerp_(batch_mean[0].to(self.running_mean), MOMENTUM)
+            self.running_mean.lerp_(batch_mean[0].to(self.running_mean), self.momentum)
             unbiased = batch_var[0] * (count / max(count - 1, 1))
-            self.running_var.lerp_(unbiased.to(self.running_var), MOMENTUM)
+            self.running_var.lerp_(unbiased.to(self.running_var), self.momentum)
         return batch_mean, batch_var

@@ -17,7 +17,9 @@ from sweep.config.settings import ModelSettings, Split, StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.learn.drawable import require_drawable
+from sweep.learn.group_dro import Groups
 from sweep.learn.levels import Levels, foreign_grid, with_levels
+from sweep.learn.mixstyle import stages_of
 from sweep.learn.signals import check_signal
 from sweep.results.trackers import check_trackers
 from sweep.store import Store
@@ -30,7 +32,8 @@ def open_data(config: SweepConfig) -> Store:
         UserError: Store missing or of another fingerprint, k-space asked for and not kept, split
             missing, patient in two splits, label with one class in training or validation,
             options of an artifact that need what the store does not say, a network that does not
-            take its images, weights that are not those that the sweep is bound to.
+            take its images, weights that are not those that the sweep is bound to, groups or
+            stages of a network that a method of training asks for and that are not there.
 
     """
     data = config.data
@@ -52,6 +55,7 @@ def open_data(config: SweepConfig) -> Store:
     rows = store.indices((*data.train, *data.validation))
     require_drawable(store, rows, used_artifacts(config), config.stress.options, data.scan_draws)
     _refuse_unfit(config, store)
+    _refuse_untrainable(config, store)
     return store
 
 
@@ -132,6 +136,16 @@ def _refuse_unfit(config: SweepConfig, store: Store) -> None:
         spec.require_size(height, width)
         if weights := model.pretrained():
             build(spec, weights=weights)
+
+
+def _refuse_untrainable(config: SweepConfig, store: Store) -> None:
+    """The methods of training that a trial may have find what they need."""
+    for column in config.offered("train.group_dro"):
+        if column is not None:
+            Groups.of(store, store.indices(config.data.train), column)
+    if any(config.offered("train.mixstyle")):
+        for model in {model.arch: model for model in config.networks()}.values():
+            stages_of(build(model.spec(n_outputs=len(store.label_names))))
 
 
 def used_artifacts(config: SweepConfig) -> tuple[str, ...]:

@@ -124,6 +124,7 @@ class ModelSettings(Settings):
     norm_eps: float = 1e-5
     norm_groups: int | None = None
     norm_group_channels: int | None = None
+    antialias: bool = False
     weights: str | None = None
     weights_digest: str | None = None
 

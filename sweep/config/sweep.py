@@ -241,6 +241,16 @@ class SweepConfig(Settings):
         offered = itertools.product(*(dimensions[name].values for name in names))
         return [self.fixed(dict(zip(names, each, strict=True))).train.augment for each in offered]
 
+    def offered(self, name: str) -> tuple[Any, ...]:
+        """What a setting, by dotted name, may be in a trial: what is searched, or the value set."""
+        dimension = self.search.dimensions().get(name)
+        if dimension is not None:
+            return dimension.values
+        value: Any = self
+        for part in name.split("."):
+            value = getattr(value, part)
+        return (value,)
+
     def _check_networks(self, dimensions: Mapping[str, Dimension]) -> None:
         """Refuse what would make trials fail that have one arch of several."""
         if "model.arch" not in dimensions:

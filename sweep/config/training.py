@@ -1,5 +1,6 @@
 """What a user can set for the training of a model."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,6 +25,21 @@ class TrainSettings(Settings):
         patience: Epochs without a better objective after which training ends; null: never.
         amp: Bfloat16 autocast on a GPU; no effect on a CPU.
         augment: What happens to the training slices before the network sees them.
+        label_smoothing: Part s of every target that is shared among all classes (Szegedy et al.,
+            arXiv 1512.00567): of a multi-class task (1 - s) y + s / L for L labels, of each label
+            of a multi-label task (1 - s) y + s / 2. 0: none.
+        ema: Decay of an exponential moving average of the weights, written beside every epoch's
+            checkpoint, see ``sweep.learn.ema``; null: none.
+        mixstyle: Probability that the feature statistics of a batch are mixed among its slices,
+            after each of the network's first two stages (Zhou et al., arXiv 2104.02008), see
+            ``sweep.learn.mixstyle``. 0: none.
+        mixstyle_alpha: The shares of a mixture come from Beta(alpha, alpha).
+        group_dro: The column of the store whose values are groups, of which those with the greatest
+            loss get the greatest weight (Sagawa et al., arXiv 1911.08731), see
+            ``sweep.learn.group_dro``; null: every slice has the same weight.
+        group_dro_step: The step size of the groups' weights, eta_q in the paper.
+        group_dro_adjustment: C in the paper: C / sqrt(n) is added to the loss of a group of n
+            training slices where its weight is found, so that small groups get more.
 
     """
 
@@ -36,6 +52,13 @@ class TrainSettings(Settings):
     patience: int | None = None
     amp: bool = True
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+    label_smoothing: float = 0.0
+    ema: float | None = None
+    mixstyle: float = 0.0
+    mixstyle_alpha: float = 0.1
+    group_dro: str | None = None
+    group_dro_step: float = 0.01
+    group_dro_adjustment: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.epochs >= 1, "epochs", "1 or more", self.epochs)
@@ -43,3 +66,14 @@ class TrainSettings(Settings):
         require(self.lr > 0, "lr", "a number above 0", self.lr)
         require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
         require(self.patience is None or self.patience >= 1, "patience", "1 or more", self.patience)
+        smoothing, decay, mixstyle = self.label_smoothing, self.ema, self.mixstyle
+        require(0 <= smoothing < 1, "label_smoothing", "0 or more, and less than 1", smoothing)
+        require(decay is None or 0 < decay < 1, "ema", "null, or a number between 0 and 1", decay)
+        require(0 <= mixstyle <= 1, "mixstyle", "a number from 0 to 1", mixstyle)
+        for name in ("mixstyle_alpha", "group_dro_step"):
+            value = getattr(self, name)
+            require(0 < value < math.inf, name, "a finite number above 0", value)
+        adjustment = self.group_dro_adjustment
+        require(
+            0 <= adjustment < math.inf, "group_dro_adjustment", "a finite 0 or more", adjustment
+        )

@@ -73,7 +73,8 @@ class EpochRecord:
     Attributes:
         trial: The name of the trial.
         epoch: Its number, 1 for the first.
-        train_loss: Mean loss over the epoch's slices.
+        train_loss: Mean cross-entropy over the epoch's slices as they were trained on, of their
+            labels alone, whatever was minimised.
         images_per_s: Training throughput of the epoch, waiting not counted.
         evaluated_at_ms: Unix time of the evaluation in ms; the timestamp of its metrics wherever
             they are written, so that writing them twice changes nothing.

@@ -2,45 +2,33 @@
 
 import math
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from itertools import cycle, islice
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 import mrimodels
 from sweep.config.settings import TrialConfig
 from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
+from sweep.core.keys import generator
 from sweep.learn.augment import Augmentation
-from sweep.learn.augmix import divergence
 from sweep.learn.batches import epoch_batches, steps_per_epoch, torch_generator
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
+from sweep.learn.ema import BATCHES, MODE, WeightAverage
+from sweep.learn.group_dro import GroupWeights
 from sweep.learn.inputs import Batch, gather
 from sweep.learn.loading import prefetched
+from sweep.learn.losses import Objective
+from sweep.learn.mixstyle import MixStyle
 from sweep.learn.stress import default_device
 from sweep.store import Store
-
-
-def loss_of(logits: Tensor, labels: Tensor, task: str) -> Tensor:
-    """Cross-entropy of a multi-class task; sum over labels of binary ones of a multi-label task.
-
-    Args:
-        logits: (B, L).
-        labels: (B, L) multi-hot.
-        task: ``multiclass`` or ``multilabel``.
-
-    Returns:
-        () mean over the batch.
-
-    """
-    if task == "multiclass":
-        return functional.cross_entropy(logits, labels.argmax(dim=1))
-    targets = labels.to(logits.dtype)
-    return functional.binary_cross_entropy_with_logits(logits, targets) * labels.shape[1]
 
 
 def decayed_of(model: torch.nn.Module) -> set[Tensor]:
@@ -89,6 +77,10 @@ class Trainer:
         device: Where to train; None: on a GPU where there is one.
         trial: The name of the trial, written into its checkpoints.
 
+    Raises:
+        UserError: Splits, or groups for ``train.group_dro``, that the store does not have, or a
+            network whose stages ``train.mixstyle`` does not find.
+
     """
 
     def __init__(
@@ -110,12 +102,23 @@ class Trainer:
         if self.device.type == "cuda":
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         self.optimizer = make_optimizer(self.model, config.train)
+        self.average = WeightAverage.of(self.model, config.train)
+        self.mixstyle = MixStyle.of(self.model, config.train)
+        self.groups = GroupWeights.of(store, self.indices, config.train, self.device)
+        self.objective = Objective(config.train, store.task, self.groups)
+
+    def begin(self, epoch: int) -> None:
+        """Go to train mode, with what the network draws in this epoch keyed by its number."""
+        self.model.train()
+        seed = self.config.seed
+        mrimodels.key_dropout(self.model, torch_generator("dropout", seed, epoch))
+        if self.mixstyle is not None:
+            self.mixstyle.generator = generator("mixstyle", seed, epoch)
 
     def train_epoch(self, epoch: int) -> EpochStats:
         """Train one pass (epoch 1 is the first) and say how it went."""
         config, started = self.config, time.perf_counter()
-        self.model.train()
-        mrimodels.key_dropout(self.model, torch_generator("dropout", config.seed, epoch))
+        self.begin(epoch)
         steps = steps_per_epoch(len(self.indices), config.train)
         first = (epoch - 1) * steps
         total = torch.zeros((), device=self.device)
@@ -126,6 +129,9 @@ class Trainer:
                 rate = learning_rate(config.train, first + step, steps * config.train.epochs)
                 total += self.step(batch, epoch, rate) * len(batch)
                 seen += len(batch)
+        if self.average is not None:
+            with self._precision():
+                self.average.settle(self.model, self._inputs_again(epoch))
         train_loss = float(total) / seen
         return EpochStats(train_loss, seen / (time.perf_counter() - started))
 
@@ -135,25 +141,22 @@ class Trainer:
         return gather(self.store, rows, self.device, data.signal, data.scan_draws)
 
     def step(self, batch: Batch, epoch: int, rate: float) -> Tensor:
-        """Train on one batch; the mean loss, ()."""
+        """Train on one batch after ``begin``; its mean cross-entropy, ()."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         inputs = self.augmentation.inputs(batch, epoch)
-        use_amp = self.config.train.amp and self.device.type == "cuda"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=use_amp):
+        with self._precision():
             logits = self.model(inputs)
-        first, *others = logits.float().chunk(self.augmentation.views)
-        loss = loss_of(first, batch.labels, self.store.task)
-        if others:
-            weight = self.config.train.augment.augmix_consistency
-            loss = loss + weight * divergence((first, *others), self.store.task)
+        loss = self.objective.of(logits.float(), batch)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        loss.minimised.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.optimizer.step()
-        return loss.detach()
+        if self.average is not None:
+            self.average.update(self.model)
+        return loss.reported
 
     def save(self, files: CheckpointFolder, epoch: int, stats: EpochStats) -> None:
-        """Write the model as a checkpoint of its own, then the rest of the state beside it."""
+        """Write the model, and its average, each as a checkpoint of its own, then what is left."""
         files.path.mkdir(parents=True, exist_ok=True)
         info = CheckpointInfo(
             trial=self.trial,
@@ -165,8 +168,11 @@ class Trainer:
             stats=stats,
         )
         mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=info.to_plain())
+        if self.average is not None:
+            averaged = files.epoch(epoch, MODE)
+            mrimodels.save(averaged, self.average.model, self.spec, meta=info.to_plain())
         with replacing(files.state) as temporary:
-            torch.save({"epoch": epoch, "optimizer": self.optimizer.state_dict()}, temporary)
+            torch.save(self._state(epoch), temporary)
 
     def resume(self, files: CheckpointFolder) -> int:
         """Go back to the last saved epoch; its number, 0 where there is none."""
@@ -180,6 +186,39 @@ class Trainer:
                 f"{spec} in {files.path}",
                 "remove that folder and resume the sweep",
             )
+        if differ := sorted(saved.keys() ^ self._state(0).keys()):
+            raise WorkError(
+                "the saved state is of other methods of training than this trial's",
+                f"{', '.join(differ)} in one of them alone, {files.state}",
+                "remove that folder and resume the sweep",
+            )
         self.model.load_state_dict(model.state_dict())
         self.optimizer.load_state_dict(saved["optimizer"])
+        if self.average is not None:
+            averaged, _ = mrimodels.load(files.epoch(saved["epoch"], MODE), device=self.device)
+            self.average.model.load_state_dict(averaged.state_dict())
+            self.average.steps = saved["averaged_steps"]
+        if self.groups is not None:
+            self.groups.log_weights = saved["group_weights"]
         return int(saved["epoch"])
+
+    def _precision(self) -> torch.autocast:
+        """Where a network computes."""
+        use_amp = self.config.train.amp and self.device.type == "cuda"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=use_amp)
+
+    def _inputs_again(self, epoch: int) -> Iterator[Tensor]:
+        """As many batches of an epoch as an average needs, from its first, and again if too few."""
+        settings, seed = self.config.train, self.config.seed
+        rows = list(epoch_batches(self.store, self.indices, settings, seed, epoch))
+        for batch in islice(cycle(rows), BATCHES):
+            yield self.augmentation.inputs(self.load(batch), epoch)
+
+    def _state(self, epoch: int) -> dict[str, Any]:
+        """What goes on from epoch to epoch beside the weights."""
+        state = {"epoch": epoch, "optimizer": self.optimizer.state_dict()}
+        if self.average is not None:
+            state["averaged_steps"] = self.average.steps
+        if self.groups is not None:
+            state["group_weights"] = self.groups.log_weights
+        return state

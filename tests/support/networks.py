@@ -44,6 +44,20 @@ class Sequence(nn.Sequential):
         )
 
 
+class Layered(nn.Module):
+    """Has its stages where ResNets of libraries have them."""
+
+    def __init__(self, n_outputs: int) -> None:
+        super().__init__()
+        self.layer1 = nn.Sequential(nn.Conv2d(1, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU())
+        self.layer2 = nn.Sequential(nn.Conv2d(8, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU())
+        self.fc = nn.Linear(8, n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) -> (N, n_outputs)."""
+        return self.fc(self.layer2(self.layer1(x)).mean((2, 3)))
+
+
 class Twice(nn.Module):
     """One norm in two places, and a parameter that two layers share."""
 

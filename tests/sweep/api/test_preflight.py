@@ -9,6 +9,7 @@ from sweep.api import preflight
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.store import Store
+from tests.support import networks
 from tests.support.sweeps import settings
 
 
@@ -74,3 +75,48 @@ def test_k_space_that_was_not_kept_is_refused(config: SweepConfig) -> None:
         match=r"the store keeps no k-space; received .*; ingest .* `mrisweep .* --kspace`",
     ):
         preflight.open_data(config.replace({"data.signal": "kspace"}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"train.group_dro": "site"},
+            "group_dro: there is no such column .*; received 'site'",
+        ),
+        ({"train.group_dro": "split", "data.train": [1]}, "training slices are one group"),
+        (
+            {"search.space": {"train.group_dro": {"choice": [None, "sequence"]}}},
+            "training slices have no sequence",
+        ),
+        (
+            {
+                "model": {"arch": networks.OWN, "norm": "keep"},
+                "search.space": {"train.mixstyle": {"uniform": [0.0, 0.5]}},
+            },
+            "train.mixstyle: where the first stages of the network end is not known",
+        ),
+    ],
+)
+def test_a_method_of_training_that_lacks_something_is_refused_before_a_sweep(
+    config: SweepConfig, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        preflight.open_data(config.replace(changes))
+
+
+def test_methods_of_training_can_be_searched_together(config: SweepConfig) -> None:
+    space = {
+        "train.label_smoothing": {"uniform": [0.0, 0.2]},
+        "train.ema": {"choice": [None, 0.99]},
+        "train.mixstyle": {"uniform": [0.0, 1.0]},
+        "train.mixstyle_alpha": {"log": [0.1, 1.0]},
+        "train.group_dro": {"choice": [None, "split"]},
+        "train.group_dro_step": {"log": [1e-3, 1e-1]},
+        "model.antialias": {"choice": [False, True]},
+    }
+    searched = config.replace({"search.space": space})
+    preflight.open_data(searched)
+    last = {name: next(iter(kind.values()))[-1] for name, kind in space.items()}
+    trial = searched.trial(last)
+    assert (trial.train.ema, trial.train.group_dro, trial.model.antialias) == (0.99, "split", True)

@@ -38,6 +38,21 @@ def config(*assignments: str) -> SweepConfig:
             "train.augment.probability=1.5",
             r"probability cannot take this value; received 1.5; give a number from 0 to 1",
         ),
+        (
+            "train.label_smoothing=1",
+            r"label_smoothing cannot .* 1.0; give 0 or more, and",
+        ),
+        (
+            "train.ema=1",
+            r"ema cannot take .*; received 1.0; give null, or a number be",
+        ),
+        (
+            "train.mixstyle=2",
+            r"mixstyle cannot take this value; received 2.0; give a num",
+        ),
+        ("train.mixstyle_alpha=0", r"mixstyle_alpha cannot .*; received 0.0; give a finite number"),
+        ("train.group_dro_step=.inf", r"group_dro_step cannot .*; received inf; give a finite num"),
+        ("train.group_dro_adjustment=-1", r"group_dro_adjustment cannot .*; received -1.0; give"),
         ("model.norm=grup", r"model: .*norm.*; received 'grup'; did you mean 'group'\?"),
         ("model.width=0", r"model: width"),
         (

@@ -17,8 +17,9 @@ from sweep.core.errors import UserError
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import FitResult, LocalEvaluator, Run, fit
+from sweep.learn.losses import loss_of
 from sweep.learn.stress import cells_of, stress
-from sweep.learn.trainer import Trainer, learning_rate, loss_of, make_optimizer
+from sweep.learn.trainer import Trainer, learning_rate, make_optimizer
 from sweep.store import Store
 
 

@@ -1,0 +1,18 @@
+"""What a sweep will cost, measured on networks as they are trained."""
+
+from sweep.api.check import estimate
+from sweep.config.sweep import SweepConfig
+from sweep.store import Store
+from tests.support.sweeps import settings
+
+
+def test_a_network_that_draws_in_training_is_measured_and_its_average_weighed(
+    store: Store,
+) -> None:
+    config = SweepConfig.from_dict(
+        settings(store, stress={"artifacts": ["bias"], "levels": [1], "grid": "physical"})
+    ).replace({"model.dropout": 0.1, "train.mixstyle": 0.5})
+    plain = estimate(config, store, 1)
+    averaged = estimate(config.replace({"train.ema": 0.9}), store, 1)
+    assert plain.train_s > 0
+    assert 1.9 * plain.checkpoint_bytes < averaged.checkpoint_bytes < 2.1 * plain.checkpoint_bytes
