@@ -31,6 +31,13 @@ def add_stress(commands: Commands) -> None:
     add_options(stress, "; levels of what they change are found anew")
     stress.add_argument("--split", nargs="+", metavar="SPLIT", help="folds or splits to score on")
     stress.add_argument(
+        "--mode",
+        default="trained",
+        metavar="NAME",
+        help="of a network with batch norm: prediction_time, blend, adabn or precise; with the "
+        "settings of stress.modes in its sweep",
+    )
+    stress.add_argument(
         "--metric", metavar="NAME", help="shown for each cell (default: that of the objective)"
     )
     stress.add_argument(
@@ -61,6 +68,7 @@ def _do_stress(options: argparse.Namespace) -> None:
         options.split,
         options.grid,
         given_options(options.options),
+        options.mode,
         say,
     )
     if options.json:

@@ -219,7 +219,7 @@ class SweepConfig(Settings):
 
         """
         try:
-            config = TypeAdapter(cls).validate_python(_with_families_expanded(raw))
+            config = TypeAdapter(cls).validate_python(_without_short_forms(raw))
         except ValidationError as error:
             raise _explained(error) from None
         config._check_space()
@@ -321,6 +321,15 @@ def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
         wanted = node.get("artifacts") if isinstance(node, dict) else None
         if isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted):
             node["artifacts"] = list(artifacts_sim.expand(wanted))
+    return expanded
+
+
+def _without_short_forms(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with the members of families, and with ``modes: [blend]`` as ``{names: [blend]}``."""
+    expanded = _with_families_expanded(raw)
+    stress = expanded.get("stress")
+    if isinstance(stress, dict) and isinstance(stress.get("modes"), list | tuple):
+        stress["modes"] = {"names": list(stress["modes"])}
     return expanded
 
 
