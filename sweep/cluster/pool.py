@@ -100,6 +100,7 @@ class EvaluatorActor:
     def precise(self, files: CheckpointFolder, epoch: int) -> Path:
         """Write the checkpoint ``precise`` of an epoch; its path."""
         limit_torch(self.share)
+        self.loaded = None  # two networks at a time may not fit
         return write_precise(files, epoch, self.store, self.settings)
 
     @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none

@@ -202,8 +202,8 @@ def composition_text(composition: Composition) -> str:
         for label, (least, _, greatest) in composition.positives.items()
     )
     return (
-        f"{composition.slices} slices in {composition.batches} batches of "
-        f"{' or '.join(map(str, sizes))}; shares of a batch: {shares}"
+        f"{composition.slices} slices in batches of {' or '.join(map(str, sizes))} "
+        f"({composition.batches} in all); shares of a batch: {shares}"
     )
 
 

@@ -6,6 +6,7 @@ given: the pool, or this process. A row is written as soon as it is there, and n
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from sweep.results.trials import TrialLog
 from sweep.store import Store
 
 Count = Callable[[int, int, str], None]
+UNKEPT = 2  # rows that wait for their intervals, so that an interruption waits for few
 
 
 class Row(NamedTuple):
@@ -115,6 +117,7 @@ def score_rows(
     rows = missing_rows(folder, config)
     waiting: deque[_Waiting] = deque()
     left = deque(rows)
+    kept: deque[Future[None]] = deque()
     done = 0
     try:
         while left or waiting:
@@ -127,9 +130,12 @@ def score_rows(
             if waiting:
                 row, evaluation = waiting.popleft()
                 with _said(row, folder, say):
-                    _keep(row, evaluation.result(), folder, config, store, trial_log)
+                    found = evaluation.result()
+                    kept.append(_keep(row, found, folder, config, store, trial_log))
                     done += 1
                     count(done, len(rows), f"{row.trial.trial} {row.trial.norm} {row.mode}")
+            if len(kept) > UNKEPT:
+                kept.popleft().result()
     finally:
         for item in waiting:
             item.evaluation.cancel()
@@ -142,7 +148,7 @@ def _keep(
     config: SweepConfig,
     store: Store,
     trial_log: TrialLog,
-) -> None:
+) -> Future[None]:
     """Hand an evaluated row to the trial log."""
     trial, epoch, mode = row
     slices = validation_slices(store, config.data.validation)
@@ -151,7 +157,7 @@ def _keep(
     indices = store.indices(config.data.validation)
     of_mode = store.indices(config.data.train) if mode == PRECISE else indices
     record = record_of(predictions, store, indices, trial.trial, epoch, stats)
-    trial_log.scored(
+    return trial_log.scored(
         trial.trial,
         mode,
         record,

@@ -3,7 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any, Self
@@ -105,7 +105,7 @@ class TrialLog:
         predictions: Sequence[Predictions],
         slices: Slices,
         row: ModeRow,
-    ) -> None:
+    ) -> Future[None]:
         """The best epoch of an ended trial is scored in another mode.
 
         Args:
@@ -115,6 +115,9 @@ class TrialLog:
             predictions: Of all cells.
             slices: Those that they are of.
             row: What the trial's record is to say, still without intervals.
+
+        Returns:
+            Done once it is kept, or was said to have failed.
 
         """
 
@@ -126,7 +129,8 @@ class TrialLog:
             kept = self._keep(dataclasses.replace(before, modes=rows))
             self._tell(lambda callback: tell_scored(callback, kept, mode, record))
 
-        self._settler.submit(self._guarded, f"{trial} is not scored in the mode {mode}", keep)
+        lacks = f"{trial} is not scored in the mode {mode}"
+        return self._settler.submit(self._guarded, lacks, keep)
 
     def best_value(self, trial: str) -> float | None:
         """The objective of a trial's best epoch; None before one that has it."""

@@ -8,15 +8,21 @@ from pathlib import Path
 
 import pytest
 import ray
+import torch
 
-from sweep.cluster.pool import RemoteEvaluator, start_pool
+import mrimodels
+from sweep.cluster.pool import RemoteEvaluator, RemoteModes, start_pool
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
+from sweep.config.modes import ModeSettings
 from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
 from sweep.config.sweep import ClusterSettings, Share
 from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
+from sweep.core.modes import OF_BATCH_NORM, PRECISE
+from sweep.learn.checkpoints import CheckpointFolder
 from sweep.learn.fit import fit
+from sweep.learn.modes import LocalModes
 from sweep.store import Store
 
 pytestmark = [
@@ -68,6 +74,38 @@ def test_a_cancelled_evaluation_ends_early_and_the_next_one_is_whole(
         checkpoint.unlink()
         with pytest.raises(ray.exceptions.RayTaskError, match="a checkpoint disappeared before"):
             evaluator.evaluate(checkpoint).result()
+
+
+def test_modes_are_scored_in_the_pool_as_in_one_process(
+    local_ray: None, store: Store, tmp_path: Path
+) -> None:
+    trial_config = TrialConfig(
+        data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,)),
+        model=ModelSettings(width=4, norm="batch"),
+        train=TrainSettings(epochs=1, batch_size=16),
+        stress=StressSettings(
+            artifacts=("rician",), levels=(1, 5), grid="physical", modes=ModeSettings(batch_size=8)
+        ),
+    )
+    fit(trial_config, store, tmp_path)
+    files = CheckpointFolder(tmp_path)
+    cluster = ClusterSettings(evaluators=2, evaluator=Share(cpu=0.5))
+    indices = store.indices(trial_config.data.validation)
+    here = LocalModes(trial_config.stress, store, indices)
+    with serving(store, cluster) as staging:
+        pool = start_pool(staging, trial_config.data, trial_config.stress, cluster)
+        there = RemoteModes(pool, trial_config.stress)
+        running = {mode: there.evaluate(files, 1, mode) for mode in OF_BATCH_NORM}
+        for mode, evaluation in running.items():
+            found = evaluation.result()
+            if mode == PRECISE:
+                state = mrimodels.load(files.epoch(1, mode))[0].state_dict()
+            expected = here.evaluate(files, 1, mode).result()
+            for one, two in zip(found, expected, strict=True):
+                assert one.cell == two.cell
+                assert (one.probability == two.probability).all()
+        ours = mrimodels.load(files.epoch(1, PRECISE))[0].state_dict()
+        assert all(torch.equal(value, ours[name]) for name, value in state.items())
 
 
 def test_two_evaluators_of_a_node_stage_a_vanished_store_once(

@@ -221,3 +221,39 @@ def test_trials_side_by_side_on_copies_of_a_store_that_is_gone_score_as_alone(
     for key in shared:
         assert together[key]["params"] == one_by_one[key]["params"]
         assert together[key]["metrics"] == one_by_one[key]["metrics"]
+
+
+def test_modes_are_added_to_a_sweep_that_ended_and_survive_a_signal(
+    finished: Finished, tmp_path: Path
+) -> None:
+    """In the copy of a finished sweep: its trials stay, only the rows are new."""
+    sweep = Sweep(finished[0].file, Path(shutil.copytree(finished[0].folder, tmp_path / "out")))
+    folder = SweepFolder.open(sweep.folder)
+    modes = ["prediction_time", "blend", "adabn", "precise"]
+    wanted = {"stress.modes": modes, "tracking.to": ["jsonl"]}
+    folder.write_config(folder.config().replace(wanted))
+    results = sweep.folder / "results"
+    before = {path: path.stat().st_mtime_ns for path in results.glob("*/*.parquet")}
+
+    def rows() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in results.glob("*/modes/*.parquet")}
+
+    resume = ("resume", str(sweep.folder))
+    status, err = sweep.interrupt(signal.SIGTERM, rows, *resume)
+    if status != 0:  # all may have been done by then
+        assert status == 130, err
+        assert f"continue with: mrisweep resume {sweep.folder}" in err
+        assert "Traceback" not in err
+    kept = {
+        path: at
+        for path, at in rows().items()
+        if path.stem in folder.trials()[int(path.parts[-3][-1])].modes
+    }
+    done = sweep.command(*resume)
+    assert done.returncode == 0, done.stderr
+    for record in folder.trials():
+        assert set(record.modes) == (set(modes) if record.norm == "batch" else set())
+    assert all(rows()[path] == at for path, at in kept.items()), "nothing is done twice"
+    assert {path: path.stat().st_mtime_ns for path in results.glob("*/*.parquet")} == before
+    assert {row["mode"] for row in sweep.best()} == {"trained", *modes}
+    assert "scores of whole batches" in done.stdout

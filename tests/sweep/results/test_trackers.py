@@ -78,17 +78,15 @@ def test_told_again_it_writes_nothing(
 
 
 def test_rows_of_modes_are_there_once_beside_the_trials(
-    tracker: Callback,
     name: str,
     folder: SweepFolder,
     config: SweepConfig,
     store: Store,
     read: Callable[[], dict[str, Told]],
 ) -> None:
-    replay(tracker, folder)
     score_modes(folder, store, "blend", "precise")
     found_twice = []
-    for _ in range(2):  # as after an interruption, and once more
+    for _ in range(2):
         again = make_tracker(name, folder, config)
         replay(again, folder)
         again.close(finished=True)
