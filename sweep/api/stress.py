@@ -23,6 +23,7 @@ from sweep.config.artifacts import (
     require_used,
 )
 from sweep.config.levels import uncalibrated, unreached
+from sweep.config.modes import ModeSettings
 from sweep.config.settings import StressSettings
 from sweep.core.errors import UserError, require_known
 from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
@@ -51,6 +52,7 @@ def stress_checkpoint(
     grid: str | None = None,
     options: Options = NO_OPTIONS,
     mode: str = TRAINED,
+    modes: ModeSettings | None = None,
 ) -> EpochRecord:
     """Score a checkpoint; what is not said is as in its training.
 
@@ -66,6 +68,7 @@ def stress_checkpoint(
         grid: What a level means, of all artifacts; None: what it meant in its sweep.
         options: Options of artifacts, by name, beside those that its sweep set.
         mode: How its network is used, see ``sweep.config.modes``.
+        modes: Which slices stand together for it; None: as its sweep was set when it was trained.
 
     Raises:
         UserError: No checkpoint, no store, other labels, no k-space where it is needed, a name
@@ -74,7 +77,7 @@ def stress_checkpoint(
 
     """
     loaded = open_checkpoint(checkpoint)
-    return stress(loaded, data, artifacts, levels, splits, grid, options, mode)
+    return stress(loaded, data, artifacts, levels, splits, grid, options, mode, modes)
 
 
 def stress(
@@ -86,6 +89,7 @@ def stress(
     grid: str | None = None,
     options: Options = NO_OPTIONS,
     mode: str = TRAINED,
+    modes: ModeSettings | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> EpochRecord:
     """Score a checkpoint that was read; see ``stress_checkpoint``.
@@ -103,6 +107,7 @@ def stress(
         settings,
         artifacts=listed(artifacts or settings.artifacts, settings.options, "--artifacts"),
         levels=tuple(levels or settings.levels),
+        modes=modes or settings.modes,
     )
     require_used("--options", options, settings.artifacts)
     require_known(

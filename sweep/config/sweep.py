@@ -17,6 +17,7 @@ import artifacts_sim
 from artifacts_sim import LEVELS
 from sweep.config.artifacts import check_options, known_names
 from sweep.config.base import Settings, require
+from sweep.config.modes import ModeSettings
 from sweep.config.settings import (
     ArtifactOptions,
     DataSettings,
@@ -425,6 +426,22 @@ def given_options(assignments: Iterable[str], flag: str = "--options") -> Artifa
             raise UserError(f"{flag} cannot be read", f"'{name}={options}'", remedy)
     check_options(read, f"{flag} ")
     return read
+
+
+def given_modes(assignments: Iterable[str], modes: ModeSettings) -> ModeSettings:
+    """Settings of modes with those of ``batch_size=16`` texts in their place.
+
+    Raises:
+        UserError: A text that is none of these, an unknown setting, or a value that it refuses.
+
+    """
+    flag = "--mode-settings"
+    read = override({}, assignments, flag, "give key=value, such as batch_size=16")
+    require_known(flag, read, modes.to_plain().keys() - {"names"})
+    try:
+        return TypeAdapter(ModeSettings).validate_python({**modes.to_plain(), **read})
+    except ValidationError as error:
+        raise within(flag, _explained(error)) from None
 
 
 def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:

@@ -80,8 +80,8 @@ def refuse_other_modes(folder: SweepFolder, config: SweepConfig) -> None:
                     f"the rows of the mode {mode} were made with another stress.modes.{name}, "
                     f"{row.settings.get(name)!r}",
                     f"{now[name]!r} in {folder.path / 'sweep.yaml'}",
-                    "put it back; `mrisweep stress CHECKPOINT --mode` scores one checkpoint "
-                    "with other settings",
+                    f"put it back; `mrisweep stress CHECKPOINT --mode {mode} --mode-settings "
+                    f"{name}={now[name]}` scores one checkpoint so",
                 )
 
 
@@ -128,12 +128,13 @@ def score_rows(
                 with _said(row, folder, say):
                     waiting.append(_Waiting(row, evaluator.evaluate(files, row.epoch, row.mode)))
             if waiting:
-                row, evaluation = waiting.popleft()
+                row, evaluation = waiting[0]
                 with _said(row, folder, say):
                     found = evaluation.result()
                     kept.append(_keep(row, found, folder, config, store, trial_log))
                     done += 1
                     count(done, len(rows), f"{row.trial.trial} {row.trial.norm} {row.mode}")
+                waiting.popleft()
             if len(kept) > UNKEPT:
                 kept.popleft().result()
     finally:

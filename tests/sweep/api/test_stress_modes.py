@@ -65,6 +65,21 @@ def test_a_mode_that_cannot_be_is_refused_in_a_sentence(
     assert "give the file that ends in .ema.pt" in complaint(batch, EMA)
 
 
+def test_which_slices_stand_together_can_be_said(
+    folder: SweepFolder, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ("stress", str(checkpoint(folder, 0)), "--data", str(store.path), "--mode", "blend")
+    assert main([*command, "--mode-settings", "batch_size=5", "order=natural"]) == 0
+    assert "blend: 32 slices in batches of 4 or 5 (7 in all); shares of" in capsys.readouterr().err
+    for given, said in {
+        "batchsize=5": "--mode-settings has an unknown name; received 'batchsize'; did you mean",
+        "batch_size=few": "--mode-settings: batch_size cannot take this value; received 'few'",
+        "batch_size=1": "--mode-settings: batch_size cannot take this value; received 1; give 2 or",
+    }.items():
+        assert main([*command, "--mode-settings", given]) == 2
+        assert said in capsys.readouterr().err
+
+
 def test_a_model_card_of_precise_has_the_scores_of_precise(folder: SweepFolder) -> None:
     path, trial = checkpoint(folder, 0, PRECISE), folder.trials()[0]
     info = CheckpointInfo.read(path)

@@ -141,7 +141,8 @@ def test_rows_of_other_settings_are_refused_and_never_mixed(
     with pytest.raises(
         UserError,
         match=r"^the rows of the mode prediction_time were made with another "
-        r"stress\.modes\.batch_size, 16; received 8 in .*sweep\.yaml; put it back; ",
+        r"stress\.modes\.batch_size, 16; received 8 in .*sweep\.yaml; put it back; "
+        r".* --mode-settings batch_size=8`",
     ):
         refuse_other_modes(folder, asked.replace({"stress.modes.batch_size": 8}))
 
