@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweep.config.sweep import SearchSettings
+from sweep.config.search import SearchSettings
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked

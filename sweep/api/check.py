@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 import mrimodels
-from sweep.api.preflight import about_weights, used_artifacts
+from sweep.api.preflight import about_weights, refuse_held_out, seen_artifacts, used_artifacts
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
@@ -43,6 +43,7 @@ class Cost:
         calibrates: Whether levels are to be calibrated first.
         levels: What is to be said of the levels, a line each.
         unused: Names that have options and are neither stress-tested nor trained on.
+        seen: Artifacts of the stress test that training sees.
         network: What was done to a network of another package, a line each.
         rows: Rows of modes at most.
         rows_s: Seconds of scoring them, all evaluators.
@@ -60,6 +61,7 @@ class Cost:
     calibrates: bool
     levels: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
     rows: int = 0
     rows_s: float = 0.0
@@ -73,7 +75,7 @@ class Cost:
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
-            f"{self._left_out()}{self._levels()}{self._unused()}{self._modes()}"
+            f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}{self._modes()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
             f"counting {before}; early stopping makes it shorter"
@@ -103,6 +105,14 @@ class Cost:
             f"{clock(self.rows_s)}\n"
         )
 
+    def _seen(self) -> str:
+        if not self.seen:
+            return ""
+        return (
+            f"seen         {', '.join(self.seen)} of the stress test are in the augmentation, too: "
+            "those scores are not of artifacts that training never saw\n"
+        )
+
     def _network(self) -> str:
         return "".join(f"network      {line}\n" for line in self.network)
 
@@ -119,21 +129,25 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         concurrent: Trials at a time.
 
     Raises:
-        UserError: The levels cannot be calibrated, or an artifact reaches none of those asked for.
+        UserError: The levels cannot be calibrated, or an artifact reaches none of those asked for;
+            or see ``preflight.refuse_held_out``.
 
     """
+    refuse_held_out(config)
     config, calibrates, levels = _with_stand_ins(config, store)
-    unused = [name for name in config.stress.options if name not in used_artifacts(config)]
+    used = used_artifacts(config)
+    unused = [name for name in config.stress.options if name not in used]
     torch.set_num_threads(config.cluster.trial.threads)
     trainer = Trainer(config.trial({}), store)
     train_s = _train_seconds(trainer)
     torch.set_num_threads(config.cluster.evaluator.threads)
     evaluate_s = _evaluate_seconds(trainer)
-    epochs = config.search.trials * config.train.epochs
-    training = epochs * train_s / min(concurrent, config.search.trials)
+    trials = config.search.total
+    epochs = trials * config.train.epochs
+    training = epochs * train_s / min(concurrent, trials)
     evaluating = epochs * evaluate_s / config.cluster.evaluators
     modes = _modes(config)
-    passes = config.search.trials * sum(map(_passes, modes))
+    passes = trials * sum(map(_passes, modes))
     rows_s = passes * evaluate_s / config.cluster.evaluators
     return Cost(
         train_s=train_s,
@@ -143,12 +157,19 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
         unreached=unreached(config.stress),
-        unaugmented=unreached(config.stress, config.train.augment),
+        unaugmented=tuple(
+            dict.fromkeys(
+                cell
+                for asked in config.augmentations("artifacts", "levels")
+                for cell in unreached(config.stress, asked)
+            )
+        ),
         calibrates=calibrates,
         levels=levels,
         unused=tuple(unused),
+        seen=seen_artifacts(config),
         network=(*_of_networks(config), *about_weights(config, store)),
-        rows=config.search.trials * len(modes),
+        rows=trials * len(modes),
         rows_s=rows_s,
     )
 

@@ -1,6 +1,5 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
+from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.preflight import bind, open_data
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
@@ -65,10 +65,11 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
 
     """
     path = out or Path("sweeps") / config.name
-    _refuse_vanishing(path)
+    refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
-    store = open_data(config)
     refuse_small_machine(config.cluster)
+    make_store(config.data, _say)
+    store = open_data(config)
     config, levels = bind(config, store, _say)
     with session(config.cluster):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
@@ -100,8 +101,7 @@ def resume(path: Path, more: int = 0) -> SweepResult:
         refuse_other_modes(folder, config)
         refuse_small_machine(config.cluster)
         if more:
-            search = replace(config.search, trials=config.search.trials + more)
-            config = replace(config, search=search)
+            config = replace(config, search=config.search.extended(more))
         with session(config.cluster):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
             folder.write_config(config)
@@ -122,7 +122,7 @@ def sync_folder(path: Path) -> int:
         check_trackers(config)
         with TrialLog(folder, config.search.objective) as trial_log:
             trials = trial_log.records.values()
-        finished = len(trials) >= config.search.trials and all(
+        finished = len(trials) >= config.search.total and all(
             trial.status != "running" for trial in trials
         )
         for name in config.tracking.to:
@@ -149,17 +149,6 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _refuse_vanishing(path: Path) -> None:
-    """In a Ray job a relative path lies in a cache that Ray deletes, and the results with it."""
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not path.is_absolute():
-        raise UserError(
-            "the sweep's folder in a Ray job is not an absolute path, and would lie in a cache "
-            "that Ray deletes",
-            f"{str(path)!r}",
-            "add --out /shared/..., on storage that all nodes see",
-        )
-
-
 def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:
     search = config.search
     study = Study(folder.journal, config.name, search, config.seed)
@@ -167,10 +156,10 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     scheduler = _scheduler(config)
     if scheduler is not None:
         scheduler.replay(_reports(folder, study))
-    progress = Progress(search.trials, config.train.epochs, search.objective, folder.trials())
+    progress = Progress(search.total, config.train.epochs, search.objective, folder.trials())
     with _trial_log(folder, config, progress) as trial_log:
         searcher = StudySearcher(
-            study, search.objective, search.trials, scheduler, trial_log.best_value
+            study, search.objective, search.total, scheduler, trial_log.best_value
         )
         if searcher.remaining or missing_rows(folder, config):
             count, say = progress.rows, progress.say

@@ -29,6 +29,7 @@ from sweep.core.errors import UserError, require_known
 from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
 from sweep.core.records import TRAINED, EpochRecord, missing_as_null, null_if_missing
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
+from sweep.learn.drawable import require_drawable
 from sweep.learn.levels import foreign_grid, with_levels
 from sweep.learn.modes import (
     composition_of,
@@ -115,6 +116,9 @@ def stress(
     )
     if grid is not None:
         settings = dataclasses.replace(settings, grid=grid, knobs={})
+    indices = store.indices(splits or trial_config.data.validation)
+    scan_draws = trial_config.data.scan_draws
+    require_drawable(store, indices, settings.artifacts, settings.options, scan_draws)
     if missing := uncalibrated(settings, settings.artifacts):
         training = _training_store(
             info,
@@ -126,7 +130,6 @@ def stress(
         settings, _ = with_levels(settings, trial_config.data, missing, training, say)
     elif remark := foreign_grid(settings, trial_config.data, store):
         say(f"levels: {remark}")
-    indices = store.indices(splits or trial_config.data.validation)
     if left_out := unreached(settings):
         say(f"left out, as no knob value has that similarity: {', '.join(left_out)}")
     with _prepared(loaded, mode, store, indices, settings, say):

@@ -19,10 +19,11 @@ class TrainSettings(Settings):
             biases are never decayed, whatever the norm.
         schedule: ``constant``, or ``cosine`` from ``lr`` to 0 over ``epochs``.
         sampler: ``balanced`` draws slices with weight 1 / (slices with the same labels);
+            ``positives`` with weight 1 / (slices with the same number of positive labels);
             ``uniform`` is a permutation.
         patience: Epochs without a better objective after which training ends; null: never.
         amp: Bfloat16 autocast on a GPU; no effect on a CPU.
-        augment: Artifacts on the training slices.
+        augment: What happens to the training slices before the network sees them.
 
     """
 
@@ -31,7 +32,7 @@ class TrainSettings(Settings):
     lr: float = 1e-3
     weight_decay: float = 1e-2
     schedule: Literal["constant", "cosine"] = "cosine"
-    sampler: Literal["balanced", "uniform"] = "balanced"
+    sampler: Literal["balanced", "positives", "uniform"] = "balanced"
     patience: int | None = None
     amp: bool = True
     augment: AugmentSettings = field(default_factory=AugmentSettings)

@@ -11,14 +11,15 @@ from torch import Tensor
 from torch.nn import functional
 
 import mrimodels
-from sweep.config.levels import augmentation
 from sweep.config.settings import TrialConfig
 from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
-from sweep.learn.batches import augment, epoch_batches, steps_per_epoch, torch_generator
+from sweep.learn.augment import Augmentation
+from sweep.learn.augmix import divergence
+from sweep.learn.batches import epoch_batches, steps_per_epoch, torch_generator
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
-from sweep.learn.inputs import Batch, gather, normalize
+from sweep.learn.inputs import Batch, gather
 from sweep.learn.loading import prefetched
 from sweep.learn.stress import default_device
 from sweep.store import Store
@@ -102,7 +103,7 @@ class Trainer:
         self.store = store
         self.device = device or default_device()
         self.indices = store.indices(config.data.train)
-        self.augmentation = augmentation(config.stress, config.train.augment)
+        self.augmentation = Augmentation(config)
         self.spec = config.model.spec(n_outputs=len(store.label_names))
         model = mrimodels.build(self.spec, config.seed, config.model.pretrained())
         self.model = model.to(self.device)
@@ -137,12 +138,15 @@ class Trainer:
         """Train on one batch; the mean loss, ()."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = augment(batch.signals, batch.names, self.augmentation, self.config.seed, epoch)
-        inputs = normalize(images, self.config.data.normalize)
+        inputs = self.augmentation.inputs(batch, epoch)
         use_amp = self.config.train.amp and self.device.type == "cuda"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=use_amp):
             logits = self.model(inputs)
-        loss = loss_of(logits.float(), batch.labels, self.store.task)
+        first, *others = logits.float().chunk(self.augmentation.views)
+        loss = loss_of(first, batch.labels, self.store.task)
+        if others:
+            weight = self.config.train.augment.augmix_consistency
+            loss = loss + weight * divergence((first, *others), self.store.task)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
         self.optimizer.step()
