@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 from sweep.core.errors import UserError
@@ -207,15 +208,22 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
         files.state.unlink(missing_ok=True)
     if record.best_epoch is None or (record.intervals and record.collapsed is not None):
         return record
+    task = _task(folder.checkpoint(record.trial, record.best_epoch))
+    if record.intervals and task is None:
+        return record
     predictions, slices = folder.predictions(record.trial, record.best_epoch)
     intervals = record.intervals or bootstrap(predictions, slices.truth, slices.patients)
-    found = None
-    with suppress(UserError):  # the checkpoint, which knows the task, is gone: nobody can look
-        task = CheckpointInfo.read(folder.checkpoint(record.trial, record.best_epoch)).task
-        found = collapsed(predictions, slices.truth, task)
+    found = None if task is None else collapsed(predictions, slices.truth, task)
     settled = dataclasses.replace(record, intervals=intervals, collapsed=found)
     folder.write_trial(settled)
     return settled
+
+
+def _task(checkpoint: Path) -> str | None:
+    """The task of a checkpoint; None where somebody has removed it."""
+    with suppress(UserError):
+        return CheckpointInfo.read(checkpoint).task
+    return None
 
 
 def _now_ms() -> int:
