@@ -14,10 +14,12 @@ from sweep.api.preflight import about_weights, refuse_held_out, seen_artifacts, 
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
+from sweep.core.modes import ADABN
 from sweep.core.text import clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder, EpochStats
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
+from sweep.learn.modes import has_batch_norm
 from sweep.learn.stress import cells_of, predict
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
@@ -43,6 +45,8 @@ class Cost:
         unused: Names that have options and are neither stress-tested nor trained on.
         seen: Artifacts of the stress test that training sees.
         network: What was done to a network of another package, a line each.
+        rows: Rows of modes at most.
+        rows_s: Seconds of scoring them, all evaluators.
 
     """
 
@@ -59,6 +63,8 @@ class Cost:
     unused: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
+    rows: int = 0
+    rows_s: float = 0.0
 
     def text(self) -> str:
         """For people."""
@@ -69,7 +75,7 @@ class Cost:
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
-            f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}"
+            f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}{self._modes()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
             f"counting {before}; early stopping makes it shorter"
@@ -89,6 +95,14 @@ class Cost:
         return (
             f"options      of {', '.join(self.unused)} are not used: add the name to "
             "stress.artifacts or train.augment.artifacts\n"
+        )
+
+    def _modes(self) -> str:
+        if not self.rows:
+            return ""
+        return (
+            f"modes        at most {self.rows} rows once the trials have ended, about "
+            f"{clock(self.rows_s)}\n"
         )
 
     def _seen(self) -> str:
@@ -132,10 +146,13 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
     epochs = trials * config.train.epochs
     training = epochs * train_s / min(concurrent, trials)
     evaluating = epochs * evaluate_s / config.cluster.evaluators
+    modes = _modes(config)
+    passes = trials * sum(map(_passes, modes))
+    rows_s = passes * evaluate_s / config.cluster.evaluators
     return Cost(
         train_s=train_s,
         evaluate_s=evaluate_s,
-        seconds=max(training, evaluating),
+        seconds=max(training, evaluating) + rows_s,
         checkpoint_bytes=_checkpoint_bytes(trainer),
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
@@ -152,7 +169,19 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         unused=tuple(unused),
         seen=seen_artifacts(config),
         network=(*_of_networks(config), *about_weights(config, store)),
+        rows=trials * len(modes),
+        rows_s=rows_s,
     )
+
+
+def _modes(config: SweepConfig) -> tuple[str, ...]:
+    """The modes that are asked for and that some network has."""
+    return config.stress.modes.names if any(map(has_batch_norm, config.networks())) else ()
+
+
+def _passes(mode: str) -> int:
+    """How often a mode sees every slice of a cell."""
+    return 2 if mode == ADABN else 1
 
 
 def _of_networks(config: SweepConfig) -> Iterator[str]:

@@ -23,6 +23,7 @@ from sweep.learn.stress import cells_of
 from sweep.results.callbacks import replay
 from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
+from sweep.results.rows import missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
 from sweep.search.scheduler import StratifiedASHA
@@ -86,7 +87,8 @@ def resume(path: Path, more: int = 0) -> SweepResult:
 
     Raises:
         UserError: Not a sweep's folder, another process at work on it, a stress test that is not
-            the one that its trials were scored by, or as in ``run``.
+            the one that its trials were scored by, modes with other settings than the rows that
+            it has, or as in ``run``.
         WorkError: No trial came to a result.
         KeyboardInterrupt: See ``run``.
 
@@ -96,6 +98,7 @@ def resume(path: Path, more: int = 0) -> SweepResult:
         config = folder.config()
         open_data(config)
         _refuse_other_stress(folder, config.stress)
+        refuse_other_modes(folder, config)
         refuse_small_machine(config.cluster)
         if more:
             config = replace(config, search=config.search.extended(more))
@@ -153,12 +156,14 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     scheduler = _scheduler(config)
     if scheduler is not None:
         scheduler.replay(_reports(folder, study))
-    with _trial_log(folder, config) as trial_log:
+    progress = Progress(search.total, config.train.epochs, search.objective, folder.trials())
+    with _trial_log(folder, config, progress) as trial_log:
         searcher = StudySearcher(
             study, search.objective, search.total, scheduler, trial_log.best_value
         )
-        if searcher.remaining:
-            run_trials(folder, config, concurrent, searcher, scheduler, trial_log)
+        if searcher.remaining or missing_rows(folder, config):
+            count, say = progress.rows, progress.say
+            run_trials(folder, config, concurrent, searcher, scheduler, trial_log, count, say)
     return _result(folder, config)
 
 
@@ -213,12 +218,10 @@ def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochReco
         yield from ((stratum, record) for record in folder.epochs(trial.trial))
 
 
-def _trial_log(folder: SweepFolder, config: SweepConfig) -> TrialLog:
+def _trial_log(folder: SweepFolder, config: SweepConfig, progress: Progress) -> TrialLog:
     """The trial log, with progress and the trackers as its callbacks."""
-    search = config.search
-    progress = Progress(search.total, config.train.epochs, search.objective, folder.trials())
     trackers = start_trackers(folder, config, progress.say)
-    return TrialLog(folder, search.objective, [*trackers, progress], progress.say)
+    return TrialLog(folder, config.search.objective, [*trackers, progress], progress.say)
 
 
 def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:

@@ -10,6 +10,7 @@ import mrimodels
 from artifacts_sim import LEVELS
 from mrimodels.foreign.places import is_place
 from sweep.config.base import Settings, require, settled
+from sweep.config.modes import ModeSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
 
@@ -185,6 +186,8 @@ class StressSettings(Settings):
         batch_size: Slices per forward pass. Predictions may differ in the last bit between batch
             sizes, so it is part of the record.
         seed: Key of the artifact draws; the same for every trial, so that all see the same pixels.
+        modes: In which other modes the best checkpoints are evaluated once trials have ended; a
+            list stands for its ``names``.
 
     """
 
@@ -196,6 +199,7 @@ class StressSettings(Settings):
     knobs: dict[str, LevelKnobs] = field(default_factory=dict)
     batch_size: int = 64
     seed: int = 0
+    modes: ModeSettings = field(default_factory=ModeSettings)
 
     def __post_init__(self) -> None:
         require(bool(self.artifacts), "artifacts", "at least one artifact", self.artifacts)
@@ -210,12 +214,14 @@ class StressSettings(Settings):
         object.__setattr__(self, "options", settled(None, self.options))
 
     def to_plain(self) -> dict[str, Any]:
-        """As of all settings; without ``options`` where there are none.
+        """As of all settings; without ``options`` and ``modes`` where none are set.
 
-        So the record of a sweep that sets none is what it was before there were options.
+        So the record of a sweep that sets none is what it was before there were any.
         """
         plain = super().to_plain()
-        return plain if self.options else {k: v for k, v in plain.items() if k != "options"}
+        unset = {"options"} if not self.options else set()
+        unset |= {"modes"} if self.modes == ModeSettings() else set()
+        return {name: value for name, value in plain.items() if name not in unset}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
 from sweep.config.base import Settings, require
 from sweep.config.messages import explained
+from sweep.config.modes import ModeSettings
 from sweep.config.presets import preset_file
 from sweep.config.reading import override, read_file, set_dotted
 from sweep.config.search import SearchSettings
@@ -179,7 +180,7 @@ class SweepConfig(Settings):
 
         """
         try:
-            config = TypeAdapter(cls).validate_python(_with_families_expanded(raw))
+            config = TypeAdapter(cls).validate_python(_without_short_forms(raw))
         except ValidationError as error:
             raise explained(error, cls) from None
         config._check_space()
@@ -314,3 +315,28 @@ def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(wanted, list | tuple) and all(isinstance(name, str) for name in wanted):
             node["artifacts"] = list(artifacts_sim.expand(wanted))
     return expanded
+
+
+def _without_short_forms(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with the members of families, and with ``modes: [blend]`` as ``{names: [blend]}``."""
+    expanded = _with_families_expanded(raw)
+    stress = expanded.get("stress")
+    if isinstance(stress, dict) and isinstance(stress.get("modes"), list | tuple):
+        stress["modes"] = {"names": list(stress["modes"])}
+    return expanded
+
+
+def given_modes(assignments: Iterable[str], modes: ModeSettings) -> ModeSettings:
+    """Settings of modes with those of ``batch_size=16`` texts in their place.
+
+    Raises:
+        UserError: A text that is none of these, an unknown setting, or a value that it refuses.
+
+    """
+    flag = "--mode-settings"
+    read = override({}, assignments, flag, "give key=value, such as batch_size=16")
+    require_known(flag, read, modes.to_plain().keys() - {"names"})
+    try:
+        return TypeAdapter(ModeSettings).validate_python({**modes.to_plain(), **read})
+    except ValidationError as error:
+        raise within(flag, explained(error, ModeSettings)) from None

@@ -194,11 +194,13 @@ def test_check_says_what_the_sweep_costs_and_makes_nothing(
     store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     physical = ["--set", "stress.grid=physical"]  # whose levels no earlier test can have found
-    assert main(["check", sweep_file(tmp_path, store), *physical]) == 0
+    modes = ["--set", "stress.modes=[blend, adabn]"]
+    assert main(["check", sweep_file(tmp_path, store), *physical, *modes]) == 0
     text = capsys.readouterr().out
     assert "3 trials of 3" in text
     assert "64 slices" in text
     assert "32 slices x 5 distributions" in text
+    assert "modes        at most 6 rows once the trials have ended" in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.yaml"]
 
 
