@@ -1,5 +1,6 @@
 """One model in training: weights, optimizer and the epochs between them."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Iterator
@@ -18,10 +19,11 @@ from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.core.keys import generator
+from sweep.core.modes import EMA
 from sweep.learn.augment import Augmentation
 from sweep.learn.batches import epoch_batches, steps_per_epoch, torch_generator
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
-from sweep.learn.ema import BATCHES, MODE, WeightAverage
+from sweep.learn.ema import BATCHES, WeightAverage
 from sweep.learn.group_dro import GroupWeights
 from sweep.learn.inputs import Batch, gather
 from sweep.learn.loading import prefetched
@@ -169,8 +171,8 @@ class Trainer:
         )
         mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=info.to_plain())
         if self.average is not None:
-            averaged = files.epoch(epoch, MODE)
-            mrimodels.save(averaged, self.average.model, self.spec, meta=info.to_plain())
+            meta = dataclasses.replace(info, mode=EMA).to_plain()
+            mrimodels.save(files.epoch(epoch, EMA), self.average.model, self.spec, meta)
         with replacing(files.state) as temporary:
             torch.save(self._state(epoch), temporary)
 
@@ -195,7 +197,7 @@ class Trainer:
         self.model.load_state_dict(model.state_dict())
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.average is not None:
-            averaged, _ = mrimodels.load(files.epoch(saved["epoch"], MODE), device=self.device)
+            averaged, _ = mrimodels.load(files.epoch(saved["epoch"], EMA), device=self.device)
             self.average.model.load_state_dict(averaged.state_dict())
             self.average.steps = saved["averaged_steps"]
         if self.groups is not None:
