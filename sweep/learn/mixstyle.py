@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import mrimodels
 from sweep.config.training import TrainSettings
-from sweep.core.errors import UserError, WorkError, within
+from sweep.core.errors import UserError, WorkError
 
 STAGES = 2
 """After how many of a network's first stages it acts, as in the paper."""
@@ -105,7 +105,9 @@ def stages_of(model: mrimodels.Classifier) -> tuple[nn.Module, ...]:
     try:
         return mrimodels.first_stages(model, STAGES)
     except mrimodels.ModelError as error:
-        raise within("train.mixstyle", error) from None
+        wrong, received, remedy = error.args
+        remedy = f"{remedy}, or set train.mixstyle: 0"
+        raise UserError(f"train.mixstyle: {wrong}", received, remedy) from None
 
 
 def mix(x: Tensor, partners: Tensor, own: Tensor) -> Tensor:
