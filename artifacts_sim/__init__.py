@@ -9,8 +9,8 @@ through JSON, processes and devices, and replay the same pixels. The same key an
 same whatever the order, the batch or the worker, and the same at every severity.
 
 Measured data go in as `KSpace(samples, Geometry(...))`, (B, [coil,] RO, PE), and come out as a
-magnitude (`apply`) or as k-space (`corrupt`). Several artifacts at once are a `Shift`; a pipeline
-takes a `Transform`, which is a module and needs no keys.
+magnitude (`apply`) or as k-space (`corrupt`). Several artifacts at once are a `Shift`, or
+drawn for each slice by `Several`; a pipeline takes a `Transform`, a module that needs no keys.
 
 Conventions: RO = readout, PE = phase encode = last axis; an image is (B, H, W) with W = PE unless
 its geometry says H. Spectra are centred, DC at N // 2, and orthonormal. Nothing here needs
@@ -34,6 +34,7 @@ from artifacts_sim.keyed import Names
 from artifacts_sim.levels import GRIDS, LEVELS, Grid, Knob
 from artifacts_sim.params import Params
 from artifacts_sim.registry import drawn_by, get, named_grid, names, register, unregister
+from artifacts_sim.several import Several
 from artifacts_sim.shifts import Shift, ShiftParams
 from artifacts_sim.transform import Transform
 
@@ -48,6 +49,7 @@ __all__ = [
     "Knob",
     "Names",
     "Params",
+    "Several",
     "Shift",
     "ShiftParams",
     "Transform",

@@ -349,11 +349,7 @@ class Shift:
 
         """
         self._check(params)
-        parts = [
-            pipeline.render(part, steps, own_geometry, own_fat)
-            for part, steps, own_geometry, own_fat in _by_chain(x, params, geometry, fat)
-        ]
-        return _put_back(params, parts)
+        return render_chains(x, params, geometry, fat)
 
     def corrupt(self, kspace: KSpace, params: ShiftParams, fat: Tensor | None = None) -> KSpace:
         """Return the k-space that would have been measured; see `Artifact.corrupt`.
@@ -414,6 +410,22 @@ class Shift:
     def digest(self) -> str:
         """SHA-256 of all that it means, knob values included: 64 hexadecimal digits."""
         return hashlib.sha256(_text(self.to_dict()).encode()).hexdigest()
+
+
+def render_chains(
+    x: Tensor | KSpace, params: ShiftParams, geometry: Geometry | None, fat: Tensor | None
+) -> Tensor:
+    """Damage B slices, each by the chain that was drawn for it; see `Artifact.apply`.
+
+    Raises:
+        ArtifactError: As there.
+
+    """
+    parts = [
+        pipeline.render(part, steps, own_geometry, own_fat)
+        for part, steps, own_geometry, own_fat in _by_chain(x, params, geometry, fat)
+    ]
+    return _put_back(params, parts)
 
 
 def _text(record: Any) -> str:

@@ -34,6 +34,7 @@ from sweep.store.slices import Slice
 
 Step = Callable[[], None]
 PLAIN = "plain training"
+ARTIFACTS = {"train.augment.artifacts": ["search"], "train.augment.levels": [1, 2, 3, 4, 5]}
 
 # Name -> settings by dotted name, beside those of plain training.
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
@@ -49,6 +50,23 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "model.antialias": True,
         "train.mixstyle": 1.0,
         "train.group_dro": "split",
+    },
+    "artifacts, on half of the slices": ARTIFACTS,
+    "artifacts, up to 3 on half of them": {**ARTIFACTS, "train.augment.chain": 3},
+    "pose, of every kind": {
+        "train.augment.flip_horizontal": 0.5,
+        "train.augment.flip_vertical": 0.5,
+        "train.augment.rotate": 10.0,
+        "train.augment.translate": 0.1,
+        "train.augment.scale": 0.1,
+        "train.augment.crop": 0.7,
+    },
+    "randconv, on half of the slices": {"train.augment.randconv": 0.5},
+    "augmix, 3 chains": {**ARTIFACTS, "train.augment.augmix": 3},
+    "augmix, with consistency": {
+        **ARTIFACTS,
+        "train.augment.augmix": 3,
+        "train.augment.augmix_consistency": 12.0,
     },
 }
 
@@ -181,7 +199,7 @@ def measure(store: Store, options: argparse.Namespace, record: Record) -> None:
         ratios = compare(step, plain, options)
         middle, memory = statistics.median(ratios), memory_of(step, device) / plain_bytes
         extremes = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
-        print(f"{name:<26}{middle:6.2f}   {extremes}   memory {memory:5.2f}", flush=True)
+        print(f"{name:<36}{middle:6.2f}   {extremes}   memory {memory:5.2f}", flush=True)
         record.add(table, name, "time, of plain training's", f"{middle:.2f}")
         record.add(table, name, "of all measurements", extremes)
         record.add(table, name, "peak memory, of plain training's", f"{memory:.2f}")

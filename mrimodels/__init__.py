@@ -7,7 +7,7 @@ keep it in a file without code. `ARCHS`, `NORMS` and `HEADS` are the tables of w
 
 from mrimodels.archs import ARCHS
 from mrimodels.checkpoint import Checkpoint, load, load_checkpoint, load_meta, save
-from mrimodels.classifier import Classifier, build
+from mrimodels.classifier import Classifier, build, skeleton
 from mrimodels.dropout import KeyedDropout, key_dropout
 from mrimodels.errors import ModelError
 from mrimodels.foreign import (
@@ -22,6 +22,13 @@ from mrimodels.foreign import (
 )
 from mrimodels.heads import HEADS
 from mrimodels.norms import NORMS, Norm, group_count
+from mrimodels.norms.modes import (
+    Population,
+    batch_norms,
+    batch_statistics,
+    population_statistics,
+    using_statistics,
+)
 from mrimodels.spec import KEEP, ModelSpec
 from mrimodels.stages import first_stages
 
@@ -38,8 +45,11 @@ __all__ = [
     "ModelError",
     "ModelSpec",
     "Norm",
+    "Population",
     "Replaced",
     "Weights",
+    "batch_norms",
+    "batch_statistics",
     "build",
     "convert",
     "digest_of",
@@ -50,6 +60,9 @@ __all__ = [
     "load",
     "load_checkpoint",
     "load_meta",
+    "population_statistics",
     "save",
+    "skeleton",
     "summary",
+    "using_statistics",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.api.best import best
+    from sweep.api.dataset import ingest_dataset
     from sweep.api.export import export
     from sweep.api.predict import predict
     from sweep.api.run import SweepResult, resume, run
@@ -25,6 +26,7 @@ _HOMES = {
     "best": "sweep.api.best",
     "export": "sweep.api.export",
     "fit": "sweep.learn.fit",
+    "ingest_dataset": "sweep.api.dataset",
     "predict": "sweep.api.predict",
     "resume": "sweep.api.run",
     "run": "sweep.api.run",
@@ -37,6 +39,7 @@ __all__ = [
     "best",
     "export",
     "fit",
+    "ingest_dataset",
     "predict",
     "resume",
     "run",

@@ -48,6 +48,12 @@ def test_a_sweep_is_read(sweep_folder: Path) -> None:
     assert "on clean slices" in said
 
 
+def test_a_dataset_becomes_a_store(tmp_path: Path) -> None:
+    said = run("own_dataset.py", tmp_path)
+    assert "72 slices, labels left, right" in said
+    assert said.count(": 18 slices, 6 patients of 2 sites") == 4
+
+
 def test_a_worse_case_is_found(tmp_path: Path) -> None:
     said = run("worst_case.py", tmp_path)
     middle, worst = (float(line.split()[-1]) for line in said.splitlines())

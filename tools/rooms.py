@@ -89,11 +89,20 @@ ROOMS = (
     ),
     Room("artifacts_sim.kinds", {"torch": ("artifacts_sim.kinds",)}),
     Room("artifacts_sim.calibration", {"torch": ("artifacts_sim.calibration",)}),
-    Room("artifacts_sim", {"torch": ("artifacts_sim.shifts", "artifacts_sim.transform")}),
+    Room(
+        "artifacts_sim",
+        {"torch": tuple(f"artifacts_sim.{name}" for name in ("several", "shifts", "transform"))},
+    ),
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
     Room("sweep.metrics"),
-    Room("sweep.config", dict.fromkeys(("pydantic", "yaml"), ("sweep.config.sweep",))),
+    Room(
+        "sweep.config",
+        {
+            "pydantic": ("sweep.config.sweep", "sweep.config.messages"),
+            "yaml": ("sweep.config.sweep", "sweep.config.reading"),
+        },
+    ),
     Room(
         "sweep.store",
         {
@@ -114,6 +123,7 @@ ROOMS = (
         "sweep.ingest.fastmri",
         {"h5py": ("sweep.ingest.fastmri.volume",), "yaml": ("sweep.ingest.fastmri.rule",)},
     ),
+    Room("sweep.ingest.dataset"),
     Room("sweep.phantom", dict.fromkeys(("h5py", "PIL", "yaml"), ("sweep.phantom",))),
     Room("sweep.learn", {"torch": ("sweep.learn",)}),
     Room(

@@ -2,7 +2,6 @@
 
 import difflib
 import inspect
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from mrimodels.errors import ModelError, told
-from mrimodels.foreign.libraries import imported, library
+from mrimodels.foreign.libraries import library
+from mrimodels.foreign.places import REACHED, found_at, is_place
 from mrimodels.plugins import Added
 
 GROUP = "mrisweep.models"
@@ -26,7 +26,6 @@ TORCHVISION: Mapping[str, str | None] = {
 """Networks of torchvision -> the keyword of the dropout before the last layer, where it has one."""
 
 OURS_TO_CALL = "package.module:function"
-_PLACE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 _OUTPUTS = ("n_outputs", "num_classes")
 _CHANNELS = ("in_channels", "in_chans")
 
@@ -57,7 +56,7 @@ def require_arch(arch: object, ours: Collection[str]) -> None:
     """Raise `ModelError` unless `arch` has the form of a name; nothing is imported."""
     known = names(ours)
     if isinstance(arch, str) and (
-        arch in known[:-3] or arch.startswith(("timm/", "monai/")) or _PLACE.fullmatch(arch)
+        arch in known[:-3] or arch.startswith(("timm/", "monai/")) or is_place(arch)
     ):
         return
     nearest = difflib.get_close_matches(str(arch), known[:-3], n=1, cutoff=0)
@@ -147,16 +146,13 @@ def _of_user(arch: str) -> Callable[..., object]:
     if arch in added.points():
         found = added.load(arch)
     else:
-        module, _, path = arch.partition(":")
         try:
-            found = imported(module)
-            for part in path.split("."):
-                found = getattr(found, part)
+            found = found_at(arch)
         except Exception as error:  # the code of others can raise anything
             raise ModelError(
                 f"the network {arch!r} cannot be imported",
                 told(error),
-                "mend it there; its module has to be installed, or in a folder on PYTHONPATH",
+                f"mend it there; its module has to be {REACHED}",
             ) from error
     if not callable(found):
         raise ModelError(

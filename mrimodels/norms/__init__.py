@@ -29,7 +29,8 @@ running statistics that could be switched on, and so the same function in train 
 It needs more than one pixel: over a single one the deviation from the mean is zero whatever the
 image.
 
-Statistics are computed in float32 at least, and the result has the input's dtype.
+Statistics are computed in float32 at least, and the result has the input's dtype. By `modes` these
+three can be evaluated by other statistics than training left.
 """
 
 from mrimodels.norms.groups import Groups, group_count

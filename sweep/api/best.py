@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweep.config.sweep import SearchSettings
+from sweep.config.search import SearchSettings
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
@@ -17,6 +17,7 @@ def best(
     norm: str | None = None,
     where: Sequence[str] = (),
     top: int | None = None,
+    mode: str | None = None,
 ) -> list[Ranked]:
     """The ranked configurations of a sweep's folder, see ``sweep.results.ranking.best``.
 
@@ -25,14 +26,15 @@ def best(
         by: The metric to rank by; None: the sweep's own objective.
         norm: The one norm to keep; None: all.
         where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
-        top: The number of trials to keep at most; None: all.
+        top: The number of rows to keep at most; None: all.
+        mode: The one mode to keep, such as ``trained``; None: all.
 
     Raises:
         UserError: No sweep's folder, or see there.
 
     """
     ranked = ranking.of_folder(Path(path))
-    return ranking.best(ranked, by or objective_of(Path(path)), norm, where, top)
+    return ranking.best(ranked, by or objective_of(Path(path)), norm, where, top, mode)
 
 
 def objective_of(path: Path) -> str:

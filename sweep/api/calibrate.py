@@ -13,6 +13,7 @@ from sweep.config.artifacts import NO_OPTIONS, Options, listed, require_used
 from sweep.core.errors import UserError
 from sweep.core.files import write_text
 from sweep.core.text import MISSING, ruled_table
+from sweep.learn.drawable import require_drawable
 from sweep.learn.levels import calibrate_all, cores, describe
 from sweep.learn.reference import ReferencePlan, choose
 from sweep.learn.signals import check_signal
@@ -50,6 +51,8 @@ def calibrate_store(
     _refuse_existing(out)
     store = Store.open(path)
     check_signal(store, plan.signal)
+    rows = store.indices(plan.splits)
+    require_drawable(store, rows, names, options, plan.scan_draws, "--options ")
     chosen = choose(store, plan)
     done = calibrate_all(chosen, plan, names, workers or cores(), say, options=options)
     write_text(out, levels_text(record(done, describe(store, plan, chosen), plan.measure)))

@@ -10,14 +10,16 @@ from pathlib import Path
 import torch
 
 import mrimodels
-from sweep.api.preflight import about_weights, used_artifacts
+from sweep.api.preflight import about_weights, refuse_held_out, seen_artifacts, used_artifacts
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
+from sweep.core.modes import ADABN
 from sweep.core.text import clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder, EpochStats
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
+from sweep.learn.modes import has_batch_norm
 from sweep.learn.stress import cells_of, predict
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
@@ -41,7 +43,10 @@ class Cost:
         calibrates: Whether levels are to be calibrated first.
         levels: What is to be said of the levels, a line each.
         unused: Names that have options and are neither stress-tested nor trained on.
+        seen: Artifacts of the stress test that training sees.
         network: What was done to a network of another package, a line each.
+        rows: Rows of modes at most.
+        rows_s: Seconds of scoring them, all evaluators.
 
     """
 
@@ -56,7 +61,10 @@ class Cost:
     calibrates: bool
     levels: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
+    rows: int = 0
+    rows_s: float = 0.0
 
     def text(self) -> str:
         """For people."""
@@ -67,7 +75,7 @@ class Cost:
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
-            f"{self._left_out()}{self._levels()}{self._unused()}"
+            f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}{self._modes()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
             f"counting {before}; early stopping makes it shorter"
@@ -89,6 +97,22 @@ class Cost:
             "stress.artifacts or train.augment.artifacts\n"
         )
 
+    def _modes(self) -> str:
+        if not self.rows:
+            return ""
+        return (
+            f"modes        at most {self.rows} rows once the trials have ended, about "
+            f"{clock(self.rows_s)}\n"
+        )
+
+    def _seen(self) -> str:
+        if not self.seen:
+            return ""
+        return (
+            f"seen         {', '.join(self.seen)} of the stress test are in the augmentation, too: "
+            "those scores are not of artifacts that training never saw\n"
+        )
+
     def _network(self) -> str:
         return "".join(f"network      {line}\n" for line in self.network)
 
@@ -105,33 +129,59 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         concurrent: Trials at a time.
 
     Raises:
-        UserError: The levels cannot be calibrated, or an artifact reaches none of those asked for.
+        UserError: The levels cannot be calibrated, or an artifact reaches none of those asked for;
+            or see ``preflight.refuse_held_out``.
 
     """
+    refuse_held_out(config)
     config, calibrates, levels = _with_stand_ins(config, store)
-    unused = [name for name in config.stress.options if name not in used_artifacts(config)]
+    used = used_artifacts(config)
+    unused = [name for name in config.stress.options if name not in used]
     torch.set_num_threads(config.cluster.trial.threads)
     trainer = Trainer(config.trial({}), store)
     train_s = _train_seconds(trainer)
     torch.set_num_threads(config.cluster.evaluator.threads)
     evaluate_s = _evaluate_seconds(trainer)
-    epochs = config.search.trials * config.train.epochs
-    training = epochs * train_s / min(concurrent, config.search.trials)
+    trials = config.search.total
+    epochs = trials * config.train.epochs
+    training = epochs * train_s / min(concurrent, trials)
     evaluating = epochs * evaluate_s / config.cluster.evaluators
+    modes = _modes(config)
+    passes = trials * sum(map(_passes, modes))
+    rows_s = passes * evaluate_s / config.cluster.evaluators
     return Cost(
         train_s=train_s,
         evaluate_s=evaluate_s,
-        seconds=max(training, evaluating),
+        seconds=max(training, evaluating) + rows_s,
         checkpoint_bytes=_checkpoint_bytes(trainer),
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
         unreached=unreached(config.stress),
-        unaugmented=unreached(config.stress, config.train.augment),
+        unaugmented=tuple(
+            dict.fromkeys(
+                cell
+                for asked in config.augmentations("artifacts", "levels")
+                for cell in unreached(config.stress, asked)
+            )
+        ),
         calibrates=calibrates,
         levels=levels,
         unused=tuple(unused),
+        seen=seen_artifacts(config),
         network=(*_of_networks(config), *about_weights(config, store)),
+        rows=trials * len(modes),
+        rows_s=rows_s,
     )
+
+
+def _modes(config: SweepConfig) -> tuple[str, ...]:
+    """The modes that are asked for and that some network has."""
+    return config.stress.modes.names if any(map(has_batch_norm, config.networks())) else ()
+
+
+def _passes(mode: str) -> int:
+    """How often a mode sees every slice of a cell."""
+    return 2 if mode == ADABN else 1
 
 
 def _of_networks(config: SweepConfig) -> Iterator[str]:

@@ -8,15 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from artifacts_sim import ArtifactError
+import artifacts_sim
 from mrimodels import build, digest_of
-from sweep.config.artifacts import IN_A_SWEEP, artifact_of
+from sweep.config.artifacts import base_of
+from sweep.config.augment import AugmentSettings
 from sweep.config.levels import bound_knobs, require_some_reached
-from sweep.config.settings import ModelSettings, Split
+from sweep.config.settings import ModelSettings, Split, StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.learn.drawable import require_drawable
 from sweep.learn.group_dro import Groups
-from sweep.learn.inputs import names_of
 from sweep.learn.levels import Levels, foreign_grid, with_levels
 from sweep.learn.mixstyle import stages_of
 from sweep.learn.signals import check_signal
@@ -51,7 +52,8 @@ def open_data(config: SweepConfig) -> Store:
     _refuse_shared_patients(store, used)
     for role in ("train", "validation"):
         _refuse_one_class(store, role, roles[role])
-    _refuse_undrawable(config, store)
+    rows = store.indices((*data.train, *data.validation))
+    require_drawable(store, rows, used_artifacts(config), config.stress.options, data.scan_draws)
     _refuse_unfit(config, store)
     _refuse_untrainable(config, store)
     return store
@@ -86,47 +88,27 @@ def bind(
 
     Raises:
         UserError: An artifact reaches none of its levels, the settings do not say what a level
-            means, or the training slices do not do for a calibration.
+            means, or the training slices do not do for a calibration; or see ``refuse_held_out``.
 
     """
-    data = dataclasses.replace(config.data, store=str(store.path), fingerprint=store.fingerprint)
+    refuse_held_out(config)
+    data = config.data.of_store(str(store.path), store.fingerprint)
     used = used_artifacts(config)
     if remark := foreign_grid(config.stress, config.data, store):
         say(f"levels: {remark}")
     stress, levels = with_levels(config.stress, config.data, used, store, say)
-    both = (stress, config.train.augment)
-    remarks = [levels.remarks(asked.levels, asked.artifacts) for asked in both] if levels else []
+    asking: list[StressSettings | AugmentSettings] = [stress]
+    asking += config.augmentations("artifacts", "levels")
+    remarks = [levels.remarks(asked.levels, asked.artifacts) for asked in asking] if levels else []
     for remark in dict.fromkeys(chain.from_iterable(remarks)):
         say(f"levels: {remark}")
-    for asked in both:
+    for asked in asking:
         require_some_reached(stress, asked.artifacts, asked.levels)
     stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
     for line in about_weights(config, store):
         say(f"weights: {line}")
     bound = dataclasses.replace(config, data=data, stress=stress, model=_bound(config.model))
     return Bound(bound, levels)
-
-
-def _refuse_undrawable(config: SweepConfig, store: Store) -> None:
-    """Some options need the place of a slice in its scan, which not every store knows."""
-    options, data = config.stress.options, config.data
-    rows = store.indices((*data.train, *data.validation))
-    least = names_of(store, rows[[store.numbers[rows].argmin()]], data.scan_draws)
-    for name in dict.fromkeys(used_artifacts(config)):
-        if name not in options:
-            continue
-        art = artifact_of(name, options)
-        try:
-            art.sample(knob=art.knob.physical[0], seed=0, **dataclasses.asdict(least))
-        except ArtifactError as error:
-            remedy = "take other options, or a store whose source numbers the slices of a scan"
-            if not data.scan_draws and bool((store.numbers[rows] >= 0).all()):
-                remedy = "take other options, or set data.scan_draws: true"
-            raise UserError(
-                f"{IN_A_SWEEP}{name}: {error.args[0]}",
-                f"{dict(options[name])} for {store.path}, data.scan_draws: {data.scan_draws}",
-                remedy,
-            ) from None
 
 
 def _bound(model: ModelSettings) -> ModelSettings:
@@ -167,8 +149,38 @@ def _refuse_untrainable(config: SweepConfig, store: Store) -> None:
 
 
 def used_artifacts(config: SweepConfig) -> tuple[str, ...]:
-    """The artifacts of the stress test, then those of the augmentation."""
-    return (*config.stress.artifacts, *config.train.augment.artifacts)
+    """The artifacts of the stress test, then those of the augmentation, searched ones too."""
+    augmented = (name for one in config.augmentations("artifacts") for name in one.artifacts)
+    return (*config.stress.artifacts, *augmented)
+
+
+def refuse_held_out(config: SweepConfig) -> None:
+    """Refuse a new sweep that would train on artifacts of the held-out family in silence.
+
+    A sweep that has begun, and a checkpoint, stay what they are.
+
+    Raises:
+        UserError: The augmentation has such artifacts, or a search offers them, without
+            ``holdout: true``.
+
+    """
+    family = artifacts_sim.families()["holdout"]
+    for one in config.augmentations("artifacts", "holdout"):
+        held_out = [name for name in one.artifacts if base_of(name) in family]
+        if held_out and not one.holdout:
+            raise UserError(
+                "the augmentation has artifacts of the held-out family, which no training is to "
+                "have seen",
+                ", ".join(held_out),
+                "leave them out of train.augment.artifacts, or set train.augment.holdout: true and "
+                "test on others",
+            )
+
+
+def seen_artifacts(config: SweepConfig) -> tuple[str, ...]:
+    """Those of the stress test that the augmentation has, too, themselves or as a variant."""
+    bases = {base_of(name) for one in config.augmentations("artifacts") for name in one.artifacts}
+    return tuple(name for name in config.stress.artifacts if base_of(name) in bases)
 
 
 def _refuse_shared_patients(store: Store, used: dict[str, tuple[Split, ...]]) -> None:

@@ -1,6 +1,5 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
+from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.preflight import bind, open_data
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
@@ -23,6 +23,7 @@ from sweep.learn.stress import cells_of
 from sweep.results.callbacks import replay
 from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
+from sweep.results.rows import missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
 from sweep.search.scheduler import StratifiedASHA
@@ -64,10 +65,11 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
 
     """
     path = out or Path("sweeps") / config.name
-    _refuse_vanishing(path)
+    refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
-    store = open_data(config)
     refuse_small_machine(config.cluster)
+    make_store(config.data, _say)
+    store = open_data(config)
     config, levels = bind(config, store, _say)
     with session(config.cluster):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
@@ -85,7 +87,8 @@ def resume(path: Path, more: int = 0) -> SweepResult:
 
     Raises:
         UserError: Not a sweep's folder, another process at work on it, a stress test that is not
-            the one that its trials were scored by, or as in ``run``.
+            the one that its trials were scored by, modes with other settings than the rows that
+            it has, or as in ``run``.
         WorkError: No trial came to a result.
         KeyboardInterrupt: See ``run``.
 
@@ -95,10 +98,10 @@ def resume(path: Path, more: int = 0) -> SweepResult:
         config = folder.config()
         open_data(config)
         _refuse_other_stress(folder, config.stress)
+        refuse_other_modes(folder, config)
         refuse_small_machine(config.cluster)
         if more:
-            search = replace(config.search, trials=config.search.trials + more)
-            config = replace(config, search=search)
+            config = replace(config, search=config.search.extended(more))
         with session(config.cluster):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
             folder.write_config(config)
@@ -119,7 +122,7 @@ def sync_folder(path: Path) -> int:
         check_trackers(config)
         with TrialLog(folder, config.search.objective) as trial_log:
             trials = trial_log.records.values()
-        finished = len(trials) >= config.search.trials and all(
+        finished = len(trials) >= config.search.total and all(
             trial.status != "running" for trial in trials
         )
         for name in config.tracking.to:
@@ -146,17 +149,6 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _refuse_vanishing(path: Path) -> None:
-    """In a Ray job a relative path lies in a cache that Ray deletes, and the results with it."""
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not path.is_absolute():
-        raise UserError(
-            "the sweep's folder in a Ray job is not an absolute path, and would lie in a cache "
-            "that Ray deletes",
-            f"{str(path)!r}",
-            "add --out /shared/..., on storage that all nodes see",
-        )
-
-
 def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:
     search = config.search
     study = Study(folder.journal, config.name, search, config.seed)
@@ -164,12 +156,14 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     scheduler = _scheduler(config)
     if scheduler is not None:
         scheduler.replay(_reports(folder, study))
-    with _trial_log(folder, config) as trial_log:
+    progress = Progress(search.total, config.train.epochs, search.objective, folder.trials())
+    with _trial_log(folder, config, progress) as trial_log:
         searcher = StudySearcher(
-            study, search.objective, search.trials, scheduler, trial_log.best_value
+            study, search.objective, search.total, scheduler, trial_log.best_value
         )
-        if searcher.remaining:
-            run_trials(folder, config, concurrent, searcher, scheduler, trial_log)
+        if searcher.remaining or missing_rows(folder, config):
+            count, say = progress.rows, progress.say
+            run_trials(folder, config, concurrent, searcher, scheduler, trial_log, count, say)
     return _result(folder, config)
 
 
@@ -224,12 +218,10 @@ def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochReco
         yield from ((stratum, record) for record in folder.epochs(trial.trial))
 
 
-def _trial_log(folder: SweepFolder, config: SweepConfig) -> TrialLog:
+def _trial_log(folder: SweepFolder, config: SweepConfig, progress: Progress) -> TrialLog:
     """The trial log, with progress and the trackers as its callbacks."""
-    search = config.search
-    progress = Progress(search.trials, config.train.epochs, search.objective, folder.trials())
     trackers = start_trackers(folder, config, progress.say)
-    return TrialLog(folder, search.objective, [*trackers, progress], progress.say)
+    return TrialLog(folder, config.search.objective, [*trackers, progress], progress.say)
 
 
 def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:

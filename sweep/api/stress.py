@@ -1,12 +1,16 @@
 """One checkpoint under artifacts, as the sweep would have scored it."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import artifacts_sim
+import mrimodels
 from artifacts_sim import Artifact
 from sweep.api.checkpoint import open_checkpoint
 from sweep.config.artifacts import (
@@ -19,13 +23,23 @@ from sweep.config.artifacts import (
     require_used,
 )
 from sweep.config.levels import uncalibrated, unreached
+from sweep.config.modes import ModeSettings
 from sweep.config.settings import StressSettings
 from sweep.core.errors import UserError, require_known
-from sweep.core.records import EpochRecord, missing_as_null, null_if_missing
+from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
+from sweep.core.records import TRAINED, EpochRecord, missing_as_null, null_if_missing
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
+from sweep.learn.drawable import require_drawable
 from sweep.learn.levels import foreign_grid, with_levels
+from sweep.learn.modes import (
+    composition_of,
+    composition_text,
+    precise_statistics,
+    require_mode,
+    stress_in_mode,
+)
 from sweep.learn.signals import check_signal
-from sweep.learn.stress import cells_of, record_of, stress_loaded
+from sweep.learn.stress import cells_of, record_of
 from sweep.metrics import metric_of, metrics
 from sweep.store import Store
 
@@ -38,6 +52,8 @@ def stress_checkpoint(
     splits: Sequence[str] | None = None,
     grid: str | None = None,
     options: Options = NO_OPTIONS,
+    mode: str = TRAINED,
+    modes: ModeSettings | None = None,
 ) -> EpochRecord:
     """Score a checkpoint; what is not said is as in its training.
 
@@ -52,15 +68,17 @@ def stress_checkpoint(
         splits: None: the validation splits of its sweep.
         grid: What a level means, of all artifacts; None: what it meant in its sweep.
         options: Options of artifacts, by name, beside those that its sweep set.
+        mode: How its network is used, see ``sweep.config.modes``.
+        modes: Which slices stand together for it; None: as its sweep was set when it was trained.
 
     Raises:
         UserError: No checkpoint, no store, other labels, no k-space where it is needed, a name
-            that does not exist, an option that its artifact refuses, or levels whose training
-            slices are not to be found.
+            that does not exist, an option that its artifact refuses, a mode that its network does
+            not have, or levels or a mode whose training slices are not to be found.
 
     """
     loaded = open_checkpoint(checkpoint)
-    return stress(loaded, data, artifacts, levels, splits, grid, options)
+    return stress(loaded, data, artifacts, levels, splits, grid, options, mode, modes)
 
 
 def stress(
@@ -71,13 +89,16 @@ def stress(
     splits: Sequence[str] | None = None,
     grid: str | None = None,
     options: Options = NO_OPTIONS,
+    mode: str = TRAINED,
+    modes: ModeSettings | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> EpochRecord:
     """Score a checkpoint that was read; see ``stress_checkpoint``.
 
-    ``say`` is told how far a calibration is.
+    ``say`` is told how far a calibration is, and which slices stood together for a mode.
     """
     info = loaded.info
+    _require_mode(loaded, mode)
     store = Store.open(data)
     info.check_store(store)
     trial_config = info.config
@@ -87,6 +108,7 @@ def stress(
         settings,
         artifacts=listed(artifacts or settings.artifacts, settings.options, "--artifacts"),
         levels=tuple(levels or settings.levels),
+        modes=modes or settings.modes,
     )
     require_used("--options", options, settings.artifacts)
     require_known(
@@ -94,15 +116,25 @@ def stress(
     )
     if grid is not None:
         settings = dataclasses.replace(settings, grid=grid, knobs={})
+    indices = store.indices(splits or trial_config.data.validation)
+    scan_draws = trial_config.data.scan_draws
+    require_drawable(store, indices, settings.artifacts, settings.options, scan_draws)
     if missing := uncalibrated(settings, settings.artifacts):
-        training = _training_store(info, store, missing)
+        training = _training_store(
+            info,
+            store,
+            f"the sweep had no levels of {', '.join(missing)}, and the training slices, on which "
+            "the grid auto calibrates them, are not here",
+            "put the data back, or take --grid calibrated, --grid physical or a file of levels",
+        )
         settings, _ = with_levels(settings, trial_config.data, missing, training, say)
     elif remark := foreign_grid(settings, trial_config.data, store):
         say(f"levels: {remark}")
-    indices = store.indices(splits or trial_config.data.validation)
     if left_out := unreached(settings):
         say(f"left out, as no knob value has that similarity: {', '.join(left_out)}")
-    predictions = list(stress_loaded(loaded, store, cells_of(settings), indices, settings))
+    with _prepared(loaded, mode, store, indices, settings, say):
+        cells = cells_of(settings)
+        predictions = list(stress_in_mode(loaded, store, cells, indices, settings, mode))
     return record_of(predictions, store, indices, info.trial, info.epoch, info.stats)
 
 
@@ -122,7 +154,43 @@ def _made(name: str, options: Options) -> Artifact | None:
     return artifact_of(name, options) if name in known_names(options) else None
 
 
-def _training_store(info: CheckpointInfo, store: Store, artifacts: Sequence[str]) -> Store:
+@contextmanager
+def _prepared(
+    loaded: LoadedCheckpoint,
+    mode: str,
+    store: Store,
+    indices: NDArray[np.int64],
+    settings: StressSettings,
+    say: Callable[[str], None],
+) -> Iterator[None]:
+    """While inside, a checkpoint is as its mode wants it; says which slices stand together."""
+    if mode == PRECISE:
+        wrong = "the mode precise takes statistics of the training slices, and they are not here"
+        remedy = "put the data back, or take another mode"
+        store = _training_store(loaded.info, store, wrong, remedy)
+        indices = store.indices(loaded.info.config.data.train)
+    if composition := composition_of(mode, store, indices, settings):
+        say(f"{mode}: {composition_text(composition)}")
+    if mode != PRECISE:
+        yield
+        return
+    population = precise_statistics(loaded, store, settings)
+    with mrimodels.using_statistics(loaded.model, population):
+        yield
+
+
+def _require_mode(loaded: LoadedCheckpoint, mode: str) -> None:
+    if mode == EMA:
+        raise UserError(
+            "the mode ema has a checkpoint of its own",
+            "--mode ema",
+            "give the file that ends in .ema.pt, without --mode",
+        )
+    require_known("--mode", (mode,), (TRAINED, *OF_BATCH_NORM))
+    require_mode(loaded, mode)
+
+
+def _training_store(info: CheckpointInfo, store: Store, wrong: str, remedy: str) -> Store:
     """The store that a checkpoint was trained on: the one that is open, or where it was then.
 
     Raises:
@@ -136,12 +204,7 @@ def _training_store(info: CheckpointInfo, store: Store, artifacts: Sequence[str]
         training = Store.open(path)
         if training.fingerprint == info.fingerprint:
             return training
-    raise UserError(
-        f"the sweep had no levels of {', '.join(artifacts)}, and the training slices, on which "
-        "the grid auto calibrates them, are not here",
-        f"{store.path}, and no such data at {path}",
-        "put the data back, or take --grid calibrated, --grid physical or a file of levels",
-    )
+    raise UserError(wrong, f"{store.path}, and no such data at {path}", remedy)
 
 
 def metric_for(info: CheckpointInfo, asked: str | None) -> str:

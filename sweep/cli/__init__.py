@@ -18,6 +18,7 @@ from sweep.cli.inspect import add_data
 from sweep.cli.levels import add_calibrate, add_preview
 from sweep.cli.phantom import add_phantom
 from sweep.cli.predict import add_predict
+from sweep.cli.presets import add_presets
 from sweep.cli.run import add_resume, add_run, add_sync
 from sweep.cli.stress import add_stress
 from sweep.core.errors import UserError, WorkError
@@ -39,6 +40,7 @@ COMMANDS = (
     add_phantom,
     add_calibrate,
     add_preview,
+    add_presets,
     add_check,
     add_run,
     add_resume,

@@ -4,7 +4,6 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
@@ -52,8 +51,12 @@ def command(
 
 
 def add_sweep_file(command: argparse.ArgumentParser) -> None:
-    """The sweep file of a command, and what overrides it."""
-    command.add_argument("sweep", type=Path, metavar="SWEEP.yaml")
+    """The sweep file of a command or the name of a preset, and what overrides it."""
+    command.add_argument(
+        "sweep",  # a text: as a Path, ./NAME would be the name of a preset
+        metavar="SWEEP.yaml",
+        help="a sweep file, or the name of a preset: see `mrisweep presets`",
+    )
     command.add_argument(
         "--set",
         action="append",

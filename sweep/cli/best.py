@@ -20,7 +20,8 @@ def add_best(commands: Commands) -> None:
         "best",
         _do_best,
         "rank the configurations of a sweep, with 95 % patient-bootstrap intervals",
-        "Each trial stands at its best epoch by the sweep's objective.",
+        "Each trial stands at its best epoch by the sweep's objective, its other modes at the same "
+        "epoch.",
     )
     best.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="of the sweep")
     best.add_argument("--mlflow", metavar="URI", help="ask this tracking server instead of DIR")
@@ -29,6 +30,7 @@ def add_best(commands: Commands) -> None:
         "--by", metavar="METRIC", help="to rank by (default: the sweep's own objective)"
     )
     best.add_argument("--norm", metavar="NAME", help="only this norm")
+    best.add_argument("--mode", metavar="NAME", help="only this mode, such as trained or blend")
     best.add_argument(
         "--where",
         action="append",
@@ -55,7 +57,7 @@ def _do_best(options: argparse.Namespace) -> None:
             "--mlflow URI and --experiment NAME go together", "one of them", "give both"
         )
     by, rows = _asked(options)
-    ranked = ranking.best(rows, by, options.norm, options.where, options.top)
+    ranked = ranking.best(rows, by, options.norm, options.where, options.top, options.mode)
     if options.json:
         print(json.dumps([asdict(row) for row in ranked], indent=1))
     elif ranked:

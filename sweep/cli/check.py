@@ -2,7 +2,7 @@
 
 import argparse
 
-from sweep.cli.base import Commands, add_sweep_file, command
+from sweep.cli.base import Commands, add_sweep_file, command, say
 
 
 def add_check(commands: Commands) -> None:
@@ -13,21 +13,25 @@ def add_check(commands: Commands) -> None:
             "check",
             _do_check,
             "validate a sweep (settings, data, cluster) and say what it will cost; runs nothing",
+            "Where the sweep file names a dataset, and its store is not there yet, the store is "
+            "made.",
         )
     )
 
 
 def _do_check(options: argparse.Namespace) -> None:
     from sweep.api.check import estimate
+    from sweep.api.dataset import make_store
     from sweep.api.preflight import open_data
     from sweep.cluster.session import resources_for, trials_at_a_time
     from sweep.config.sweep import SweepConfig
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
+    make_store(config.data, say)
     store = open_data(config)
     concurrent = trials_at_a_time(config.cluster, resources_for(config.cluster))
     cost = estimate(config, store, concurrent)
-    print(f"sweep        {config.name}: {config.search.trials} trials of {config.train.epochs}")
+    print(f"sweep        {config.name}: {config.search.total} trials of {config.train.epochs}")
     searched = ", ".join(config.search.space) or "nothing"
     print(f"             epochs at most, {concurrent} at a time, searching {searched}")
     print(cost.text())

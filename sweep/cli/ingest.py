@@ -1,4 +1,4 @@
-"""``ingest``: stores from pictures, fastMRI volumes, NIfTI and DICOM."""
+"""``ingest``: stores from pictures, fastMRI volumes, NIfTI, DICOM, and datasets of the user's."""
 
 import argparse
 import os
@@ -39,6 +39,7 @@ def add_ingest(commands: Commands) -> None:
     _add_fastmri(kinds)
     _add_nifti(kinds)
     _add_dicom(kinds)
+    _add_dataset(kinds)
 
 
 def _add_images(kinds: Commands) -> None:
@@ -51,6 +52,7 @@ def _add_images(kinds: Commands) -> None:
     )
     images.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
     images.add_argument("--images", type=Path, required=True, metavar="DIR", help="of the files")
+    _add_columns(images)
     _add_task(images)
     _add_common(images)
 
@@ -63,6 +65,7 @@ def _plan_images(options: argparse.Namespace) -> "Plan":
         options.images,
         size=options.size,
         task=options.task,
+        columns=options.columns,
         assigner=_assigner(options),
     )
 
@@ -103,6 +106,7 @@ def _add_fastmri(kinds: Commands) -> None:
     fastmri.add_argument(
         "--split-column", metavar="NAME", help="column of TABLE.csv with each file's split"
     )
+    _add_columns(fastmri, "TABLE.csv")
     fastmri.add_argument(
         "--reconstruction",
         choices=("auto", "rss", "esc", "kspace"),
@@ -135,6 +139,7 @@ def _plan_fastmri(options: argparse.Namespace) -> "Plan":
         reviewed=reviewed if reviewed in (None, "all") else Path(reviewed),
         patients=options.patients,
         split_column=options.split_column,
+        columns=options.columns,
         rule=options.rule,
         reconstruction=options.reconstruction,
         kspace=options.kspace,
@@ -180,6 +185,7 @@ def _add_volumes(parser: argparse.ArgumentParser) -> None:
         default="acquired",
         help="which slices: as they were acquired, or along the axis nearest to an anatomical one",
     )
+    _add_columns(parser)
     _add_task(parser)
     _add_common(parser)
 
@@ -206,8 +212,60 @@ def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
         axis=options.axis,
         size=options.size,
         task=options.task,
+        columns=options.columns,
         assigner=_assigner(options),
         progress=counter("volumes looked at"),
+    )
+
+
+def _add_dataset(kinds: Commands) -> None:
+    dataset = command(
+        kinds,
+        "dataset",
+        _ingesting(_plan_dataset),
+        "make a store of a torch dataset of your own",
+        "Item i of the dataset is a mapping with image, patient, key and labels, and optionally "
+        "split, scan, number, pixel_mm and sequence; any other text is kept as a column. Without "
+        "split, patients (never slices) are assigned to folds, stratified by label. Each of the "
+        "workers gets a copy of the dataset.",
+    )
+    dataset.add_argument("dataset", metavar="PACKAGE.MODULE:CLASS")
+    dataset.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a keyword of the class, such as root=/data; may be repeated",
+    )
+    _add_task(dataset)
+    _add_common(dataset)
+
+
+def _plan_dataset(options: argparse.Namespace) -> "Plan":
+    from sweep.config.reading import override
+    from sweep.ingest.dataset.contract import source_of
+    from sweep.ingest.dataset.making import make_dataset
+    from sweep.ingest.dataset.planning import plan_dataset
+
+    given = override({}, options.set, remedy="give key=value, such as root=/data")
+    source = source_of(options.dataset, given)
+    return plan_dataset(
+        make_dataset(options.dataset, given),
+        source,
+        size=options.size,
+        task=options.task,
+        assigner=_assigner(options),
+        progress=counter("items looked at"),
+    )
+
+
+def _add_columns(parser: argparse.ArgumentParser, table: str = "the manifest") -> None:
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help=f"other columns of {table} to keep in the store, such as site scanner sex",
     )
 
 
@@ -243,7 +301,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of assigning patients to splits")
     parser.add_argument("--workers", type=int, default=_cores(), help="processes that read")
     parser.add_argument(
-        "--strict", action="store_true", help="stop at a file that cannot be used, skip none"
+        "--strict", action="store_true", help="stop at what cannot be used, skip nothing"
     )
 
 
@@ -301,19 +359,10 @@ def _ingesting(plan: Callable[[argparse.Namespace], "Plan"]) -> Callable[..., No
 
 
 def _tell(report: "Report") -> None:
-    from sweep.core.text import SHOWN
     from sweep.inspect.duplicates import near_duplicates
     from sweep.inspect.summary import summarize
 
     print(summarize(report.store).text())
     print(near_duplicates(report.store).text())
-    if report.found:
-        say(f"{report.found} slices were found as an earlier, interrupted run had left them")
-    for note in report.notes:
-        say(note)
-    if report.skipped:
-        say(f"left out, as they cannot be used: {len(report.skipped)} files")
-        for one in report.skipped[:SHOWN]:
-            say(f"  {one.name}: {one.reason}")
-        if len(report.skipped) > SHOWN:
-            say(f"  and {len(report.skipped) - SHOWN} more: see `mrisweep data show`")
+    for remark in report.remarks():
+        say(remark)

@@ -23,8 +23,9 @@ def add_data(commands: Commands) -> None:
         "show",
         _do_show,
         "say what a store holds, and whether slices of different splits are copies",
-        "Counts by split, label and patient, intensities, pixel sizes, sequences, k-space, where "
-        "it all comes from, and near-duplicates across splits, which flatter a test score.",
+        "Counts by split, label and patient, intensities, pixel sizes, sequences, the user's "
+        "columns, k-space, where it all comes from, and near-duplicates across splits, which "
+        "flatter a test score.",
     )
     show.add_argument("store", type=Path, metavar="STORE.h5")
     show.add_argument(
@@ -65,7 +66,8 @@ def _verify(store: "Store") -> None:
 
     if not description_is_whole(store):
         raise WorkError(
-            "the labels, patients, splits or geometry have changed since they were written",
+            "what the store says of its slices (labels, patients, splits, geometry, columns) has "
+            "changed since it was written",
             store.path,
             "ingest the data again",
         )

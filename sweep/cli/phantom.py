@@ -20,6 +20,13 @@ def add_phantom(commands: Commands) -> None:
     phantom.add_argument("--out", type=Path, required=True, metavar="DIR", help="new folder")
     phantom.add_argument("--patients", type=int, default=40, help="volumes, one for each patient")
     phantom.add_argument("--slices", type=int, default=6, help="slices of a volume")
+    phantom.add_argument(
+        "--findings",
+        choices=("one", "four"),
+        default="one",
+        help="one: a lesion of the bone; four: of ligament, meniscus, cartilage and bone, the four "
+        "labels of the rule madaan2023",
+    )
     phantom.add_argument("--seed", type=int, default=0, help="another seed, other patients")
 
 
@@ -31,6 +38,7 @@ def _do_phantom(options: argparse.Namespace) -> None:
         options.patients,
         options.seed,
         slices=options.slices,
+        findings=options.findings,
         progress=counter("patients"),
     )
     print(

@@ -31,6 +31,20 @@ def add_stress(commands: Commands) -> None:
     add_options(stress, "; levels of what they change are found anew")
     stress.add_argument("--split", nargs="+", metavar="SPLIT", help="folds or splits to score on")
     stress.add_argument(
+        "--mode",
+        default="trained",
+        metavar="NAME",
+        help="of a network with batch norm: prediction_time, blend, adabn or precise",
+    )
+    stress.add_argument(
+        "--mode-settings",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings of stress.modes, such as batch_size=16 or order=natural; the others are as "
+        "they were when it was trained",
+    )
+    stress.add_argument(
         "--metric", metavar="NAME", help="shown for each cell (default: that of the objective)"
     )
     stress.add_argument(
@@ -47,7 +61,8 @@ def _do_stress(options: argparse.Namespace) -> None:
 
     from sweep.api.checkpoint import open_checkpoint
     from sweep.api.stress import as_json, metric_for, stress
-    from sweep.config.sweep import given_options
+    from sweep.config.reading import given_options
+    from sweep.config.sweep import given_modes
     from sweep.results.render import stress_table, summary_table
 
     torch.set_num_threads(max(1, options.threads))
@@ -61,6 +76,8 @@ def _do_stress(options: argparse.Namespace) -> None:
         options.split,
         options.grid,
         given_options(options.options),
+        options.mode,
+        given_modes(options.mode_settings, loaded.info.config.stress.modes),
         say,
     )
     if options.json:

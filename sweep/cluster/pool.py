@@ -23,12 +23,16 @@ from sweep.cluster.staging import Staging
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.config.sweep import ClusterSettings, Share
 from sweep.core.errors import UserError, WorkError, told, within
-from sweep.core.records import Cell, Predictions
-from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
-from sweep.learn.stress import cells_of, default_device, stress_loaded
+from sweep.core.interruption import stop_if_asked
+from sweep.core.modes import PRECISE, checkpoint_mode
+from sweep.core.records import TRAINED, Cell, Predictions
+from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
+from sweep.learn.modes import stress_in_mode, write_precise
+from sweep.learn.stress import cells_of, default_device
 from sweep.store import Store
 
 CALL_RETRIES = 3
+POLL_S = 1.0  # between two looks at whether the driver was asked to stop
 CANCELLED = 1000  # names of cancelled evaluations that an evaluator remembers
 
 
@@ -68,7 +72,7 @@ class EvaluatorActor:
         return self.store.path
 
     def evaluate(
-        self, evaluation: str, checkpoint: Path, cells: Sequence[Cell]
+        self, evaluation: str, checkpoint: Path, cells: Sequence[Cell], mode: str = TRAINED
     ) -> list[Predictions]:
         """Predictions for some cells; fewer when the evaluation is cancelled meanwhile.
 
@@ -76,6 +80,7 @@ class EvaluatorActor:
             evaluation: The name that it can be cancelled by.
             checkpoint: The file.
             cells: Those of the cells that are this evaluator's.
+            mode: How the network is used.
 
         Raises:
             WorkError: The checkpoint disappeared.
@@ -86,11 +91,17 @@ class EvaluatorActor:
         if evaluation in self.cancelled:
             return done
         loaded = self._load(checkpoint)
-        for item in stress_loaded(loaded, self.store, cells, self.indices, self.settings):
+        for item in stress_in_mode(loaded, self.store, cells, self.indices, self.settings, mode):
             done.append(item)
             if evaluation in self.cancelled:
                 break
         return done
+
+    def precise(self, files: CheckpointFolder, epoch: int) -> Path:
+        """Write the checkpoint ``precise`` of an epoch; its path."""
+        limit_torch(self.share)
+        self.loaded = None  # two networks at a time may not fit
+        return write_precise(files, epoch, self.store, self.settings)
 
     @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
     def cancel(self, evaluation: str) -> None:
@@ -154,14 +165,41 @@ class RemoteEvaluator:
 
     def evaluate(self, checkpoint: Path) -> "RemoteEvaluation":
         """Deal the cells out to all evaluators."""
-        name = uuid.uuid4().hex
-        shares = [self.cells[start :: len(self.pool)] for start in range(len(self.pool))]
-        calls = {
-            actor: actor.evaluate.remote(name, checkpoint, share)
-            for actor, share in zip(self.pool, shares, strict=True)
-            if share
-        }
-        return RemoteEvaluation(name, calls, self.cells)
+        return _dealt(self.pool, self.cells, checkpoint)
+
+
+class RemoteModes:
+    """Evaluates modes in the pool; the cells of each row are dealt to all evaluators alike."""
+
+    in_flight = 2
+
+    def __init__(self, pool: Sequence[ActorHandle], settings: StressSettings) -> None:
+        self.pool = pool
+        self.cells = cells_of(settings)
+
+    def evaluate(self, files: CheckpointFolder, epoch: int, mode: str) -> "RemoteEvaluation":
+        """Deal the cells out; for ``precise`` the first evaluator makes the checkpoint before."""
+        checkpoint: Path | ray.ObjectRef = files.epoch(epoch, checkpoint_mode(mode))
+        if mode == PRECISE:
+            checkpoint = self.pool[0].precise.remote(files, epoch)
+        return _dealt(self.pool, self.cells, checkpoint, mode)
+
+
+def _dealt(
+    pool: Sequence[ActorHandle],
+    cells: Sequence[Cell],
+    checkpoint: Path | ray.ObjectRef,
+    mode: str = TRAINED,
+) -> "RemoteEvaluation":
+    """Ask every evaluator for its share of the cells."""
+    name = uuid.uuid4().hex
+    shares = [cells[start :: len(pool)] for start in range(len(pool))]
+    calls = {
+        actor: actor.evaluate.remote(name, checkpoint, share, mode)
+        for actor, share in zip(pool, shares, strict=True)
+        if share
+    }
+    return RemoteEvaluation(name, calls, cells)
 
 
 class RemoteEvaluation(NamedTuple):
@@ -185,7 +223,10 @@ class RemoteEvaluation(NamedTuple):
             WorkError: The evaluation was cancelled.
 
         """
-        found = {item.cell: item for part in ray.get(list(self.calls.values())) for item in part}
+        calls = list(self.calls.values())
+        while len(ray.wait(calls, num_returns=len(calls), timeout=POLL_S)[0]) < len(calls):
+            stop_if_asked()
+        found = {item.cell: item for part in ray.get(calls) for item in part}
         if len(found) < len(self.cells):
             raise WorkError(
                 "an evaluation was waited for that had been cancelled",

@@ -15,9 +15,8 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.fit import Run
 from sweep.results.folder import SweepFolder
-from sweep.results.tables import Slices
+from sweep.results.tables import validation_slices
 from sweep.search.study import Suggestion
-from sweep.store import Store
 
 
 class SweepTrial(Trainable):
@@ -94,14 +93,3 @@ class SweepTrial(Trainable):
         # The last epoch is said again: it may have been written without Tune hearing of it, and
         # it may be the last of all.
         self.records = chain(history[-1:], self.run.epochs())
-
-
-def validation_slices(store: Store, splits: Sequence[str | int]) -> Slices:
-    """The slices that each epoch is evaluated on."""
-    indices = store.indices(splits)
-    return Slices(
-        keys=store.keys[indices].tolist(),
-        patients=store.patients[indices].tolist(),
-        labels=list(store.label_names),
-        truth=store.labels[indices].astype(bool),
-    )

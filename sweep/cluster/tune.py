@@ -1,18 +1,25 @@
-"""Tune, set up to run the trials of a sweep, and what its driver sees, told to the trial log."""
+"""Tune, set up to run the trials of a sweep, and what its driver sees, told to the trial log.
 
+The pool of evaluators is up for as long as there are trials, and rows of modes after them.
+"""
+
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from ray import tune
+from ray.actor import ActorHandle
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
-from sweep.cluster.pool import start_pool
-from sweep.cluster.staging import serving
+from sweep.cluster.pool import RemoteModes, start_pool
+from sweep.cluster.staging import Staging, serving
 from sweep.cluster.trial import SweepTrial
 from sweep.config.sweep import SweepConfig
 from sweep.core.interruption import stop_if_asked
+from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
+from sweep.results.rows import Count, score_rows
 from sweep.results.trials import TrialLog
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.searcher import StudySearcher
@@ -27,8 +34,10 @@ def run_trials(
     searcher: StudySearcher,
     scheduler: StratifiedASHA | None,
     trial_log: TrialLog,
+    count: Count,
+    say: Say,
 ) -> None:
-    """Run what the searcher still has to hand out; returns when every trial has ended.
+    """Run what the searcher still has to hand out, then score the ended trials in other modes.
 
     Args:
         folder: The folder of the sweep.
@@ -37,6 +46,8 @@ def run_trials(
         searcher: Says which trials.
         scheduler: Stops weak ones; None: none.
         trial_log: Is told of everything.
+        count: Told of each row of a mode, see ``score_rows``.
+        say: Says something to the user.
 
     Raises:
         WorkError: A node cannot get the store.
@@ -45,34 +56,49 @@ def run_trials(
     store = Store.open(config.data.store)
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster)
-        share = config.cluster.trial
-        trainable = tune.with_resources(
-            tune.with_parameters(
-                SweepTrial, sweep=config, folder=folder.path, pool=pool, staging=staging
-            ),
-            {"cpu": share.cpu, "gpu": share.gpu},
-        )
-        tuner = tune.Tuner(
-            trainable,
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=scheduler,
-                num_samples=searcher.remaining,
-                max_concurrent_trials=concurrent,
-                reuse_actors=True,
-                trial_name_creator=_trial_name,
-                trial_dirname_creator=_trial_name,
-            ),
-            run_config=tune.RunConfig(
-                name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
-                storage_path=str(folder.path / "tune"),
-                callbacks=[TuneCallback(trial_log, config, scheduler)],
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
-                verbose=0,
-            ),
-        )
-        tuner.fit()
+        if searcher.remaining:
+            _tuner(folder, config, concurrent, searcher, scheduler, trial_log, pool, staging).fit()
+        modes = RemoteModes(pool, config.stress)
+        score_rows(folder, config, store, trial_log, modes, count, say)
+
+
+def _tuner(
+    folder: SweepFolder,
+    config: SweepConfig,
+    concurrent: int,
+    searcher: StudySearcher,
+    scheduler: StratifiedASHA | None,
+    trial_log: TrialLog,
+    pool: Sequence[ActorHandle],
+    staging: Staging,
+) -> tune.Tuner:
+    share = config.cluster.trial
+    trainable = tune.with_resources(
+        tune.with_parameters(
+            SweepTrial, sweep=config, folder=folder.path, pool=pool, staging=staging
+        ),
+        {"cpu": share.cpu, "gpu": share.gpu},
+    )
+    return tune.Tuner(
+        trainable,
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=scheduler,
+            num_samples=searcher.remaining,
+            max_concurrent_trials=concurrent,
+            reuse_actors=True,
+            trial_name_creator=_trial_name,
+            trial_dirname_creator=_trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
+            storage_path=str(folder.path / "tune"),
+            callbacks=[TuneCallback(trial_log, config, scheduler)],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
+            verbose=0,
+        ),
+    )
 
 
 def _trial_name(trial: Trial) -> str:

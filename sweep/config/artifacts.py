@@ -61,7 +61,7 @@ def artifact_of(name: str, options: Options = NO_OPTIONS, where: str = IN_A_SWEE
 
 
 def _as_number(value: Any, default: Any) -> Any:
-    """YAML reads 1e-4 as a text; where a number is due, it is one all the same."""
+    """A number in quotes is a number all the same where one is due."""
     if isinstance(default, float) and isinstance(value, str):
         with suppress(ValueError):
             return float(value)

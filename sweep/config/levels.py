@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import artifacts_sim
-from artifacts_sim import GRIDS, ArtifactError, Grid, Shift
+from artifacts_sim import GRIDS, ArtifactError, Grid, Several, Shift
 from artifacts_sim.calibration.ssim import MEASURES
 from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of, check_options
 from sweep.config.augment import AugmentSettings
@@ -35,34 +35,57 @@ def shift_of(settings: StressSettings, cell: Cell) -> Shift:
     return Shift.of(art, knob=knob_of(settings, cell.artifact, cell.level))
 
 
-def augmentation(settings: StressSettings, augment: AugmentSettings) -> Shift:
-    """What may happen to a training slice.
+def augmentation(settings: StressSettings, augment: AugmentSettings) -> Shift | Several:
+    """Which artifacts may fall on a training slice.
 
-    A slice gets an artifact with the probability asked for; then each artifact is as likely as
-    the others, and of its levels that it reaches each is.
+    A slice gets artifacts with the probability asked for; then each artifact is as likely as
+    the others, and of its levels that it reaches each is. With AugMix none falls by itself.
 
     Args:
         settings: What a level means.
-        augment: Which artifacts and levels, and how often.
+        augment: Which artifacts and levels, how often, how many at once.
 
     Raises:
         UserError: No artifact reaches any of the levels; or see ``shift_of``.
 
     """
-    if not augment.probability:
+    if not augment.probability or augment.augmix:
         return Shift.clean()
-    require_some_reached(settings, augment.artifacts, augment.levels)
-    levels_of = {one: reached(settings, one, augment.levels) for one in augment.artifacts}
-    levels_of = {artifact: levels for artifact, levels in levels_of.items() if levels}
+    cells_of = _cells_to_draw(settings, augment)
+    if not cells_of:
+        return Shift.clean()
+    if augment.chain > 1:
+        return Several(operations(settings, augment), augment.chain, augment.probability)
     parts = []
-    for artifact, levels in levels_of.items():
-        share = augment.probability / len(levels_of) / len(levels)
-        parts += [(shift_of(settings, Cell(artifact, level)), share) for level in levels]
-    if not parts:
-        return Shift.clean()
+    for cells in cells_of:
+        share = augment.probability / len(cells_of) / len(cells)
+        parts += [(shift_of(settings, cell), share) for cell in cells]
     if augment.probability < 1:
         parts.append((Shift.clean(), 1 - augment.probability))
     return Shift.mixture(*parts)
+
+
+def operations(settings: StressSettings, augment: AugmentSettings) -> tuple[Shift, ...]:
+    """Each artifact of the augmentation, at one of its levels that it reaches, each as likely.
+
+    Raises:
+        UserError: See ``augmentation``.
+
+    """
+    return tuple(
+        Shift.mixture(*((shift_of(settings, cell), 1.0) for cell in cells))
+        for cells in _cells_to_draw(settings, augment)
+    )
+
+
+def _cells_to_draw(settings: StressSettings, augment: AugmentSettings) -> list[list[Cell]]:
+    """The cells of each artifact of the augmentation that reaches any of its levels."""
+    require_some_reached(settings, augment.artifacts, augment.levels)
+    cells = (
+        [Cell(one, level) for level in reached(settings, one, augment.levels)]
+        for one in augment.artifacts
+    )
+    return [own for own in cells if own]
 
 
 def knob_of(settings: StressSettings, artifact: str, level: int) -> float | None:

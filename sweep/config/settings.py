@@ -3,12 +3,14 @@
 ``sweep.config.sweep`` reads them from YAML and adds the search around them.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import mrimodels
 from artifacts_sim import LEVELS
+from mrimodels.foreign.places import is_place
 from sweep.config.base import Settings, require, settled
+from sweep.config.modes import ModeSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
 
@@ -27,6 +29,9 @@ class DataSettings(Settings):
 
     Attributes:
         store: Path of the HDF5 store.
+        dataset: ``package.module:Class`` of a torch dataset, of which ``run`` and ``check`` make
+            the store where it is not there yet; null: the store is there.
+        dataset_options: Keywords of that class.
         train: Folds or split names to train on.
         validation: Folds or split names on which every epoch is stress-tested.
         test: Folds or split names that the sweep never touches.
@@ -44,6 +49,8 @@ class DataSettings(Settings):
     """
 
     store: str
+    dataset: str | None = None
+    dataset_options: dict[str, Any] = field(default_factory=dict)
     train: tuple[Split, ...]
     validation: tuple[Split, ...]
     test: tuple[Split, ...] = ()
@@ -66,6 +73,30 @@ class DataSettings(Settings):
                         "take it out of one of them",
                     )
                 seen[split] = role
+        if self.dataset is not None:
+            rule = "package.module:Class"
+            require(is_place(self.dataset), "dataset", rule, self.dataset)
+        elif self.dataset_options:
+            raise UserError(
+                "there is no dataset to take the dataset_options",
+                f"{self.dataset_options!r}",
+                "set dataset to package.module:Class, or leave them out",
+            )
+        # As they are read back from YAML or JSON, so that a sweep equals its record.
+        object.__setattr__(self, "dataset_options", settled(None, self.dataset_options))
+
+    def to_plain(self) -> dict[str, Any]:
+        """As of all settings; without what is of a dataset where there is none.
+
+        So the record of a sweep that names none is what it was before there were datasets.
+        """
+        plain = super().to_plain()
+        named = self.dataset is not None
+        return {k: v for k, v in plain.items() if named or not k.startswith("dataset")}
+
+    def of_store(self, store: str, fingerprint: str) -> "DataSettings":
+        """The same, bound to a store as it is, whatever it was made of."""
+        return replace(self, store=store, fingerprint=fingerprint, dataset=None, dataset_options={})
 
 
 _OF_WEIGHTS = ("weights", "weights_digest")
@@ -155,6 +186,8 @@ class StressSettings(Settings):
         batch_size: Slices per forward pass. Predictions may differ in the last bit between batch
             sizes, so it is part of the record.
         seed: Key of the artifact draws; the same for every trial, so that all see the same pixels.
+        modes: In which other modes the best checkpoints are evaluated once trials have ended; a
+            list stands for its ``names``.
 
     """
 
@@ -166,6 +199,7 @@ class StressSettings(Settings):
     knobs: dict[str, LevelKnobs] = field(default_factory=dict)
     batch_size: int = 64
     seed: int = 0
+    modes: ModeSettings = field(default_factory=ModeSettings)
 
     def __post_init__(self) -> None:
         require(bool(self.artifacts), "artifacts", "at least one artifact", self.artifacts)
@@ -180,12 +214,14 @@ class StressSettings(Settings):
         object.__setattr__(self, "options", settled(None, self.options))
 
     def to_plain(self) -> dict[str, Any]:
-        """As of all settings; without ``options`` where there are none.
+        """As of all settings; without ``options`` and ``modes`` where none are set.
 
-        So the record of a sweep that sets none is what it was before there were options.
+        So the record of a sweep that sets none is what it was before there were any.
         """
         plain = super().to_plain()
-        return plain if self.options else {k: v for k, v in plain.items() if k != "options"}
+        unset = {"options"} if not self.options else set()
+        unset |= {"modes"} if self.modes == ModeSettings() else set()
+        return {name: value for name, value in plain.items() if name not in unset}
 
 
 @dataclass(frozen=True, kw_only=True)

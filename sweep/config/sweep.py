@@ -1,24 +1,26 @@
 """A whole sweep as configured: read, checked, resolved, written."""
 
 import copy
-import dataclasses
 import itertools
-import reprlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 import artifacts_sim
 from artifacts_sim import LEVELS
 from sweep.config.artifacts import check_options, known_names
+from sweep.config.augment import AugmentSettings
 from sweep.config.base import Settings, require
+from sweep.config.messages import explained
+from sweep.config.modes import ModeSettings
+from sweep.config.presets import preset_file
+from sweep.config.reading import override, read_file, set_dotted
+from sweep.config.search import SearchSettings
 from sweep.config.settings import (
-    ArtifactOptions,
     DataSettings,
     ModelSettings,
     StressSettings,
@@ -26,57 +28,11 @@ from sweep.config.settings import (
 )
 from sweep.config.space import Dimension
 from sweep.config.training import TrainSettings
-from sweep.core.errors import SeveralFaultsError, UserError, nearest, require_known, told, within
-from sweep.core.text import one_line
-from sweep.metrics import objectives
+from sweep.core.errors import UserError, nearest, require_known, within
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
 SEARCHABLE = ("model.", "train.", "data.normalize", "seed")
-# What PyYAML raises of a text; beside its own errors, those of a date or a number that cannot be.
-NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchSettings(Settings):
-    """How configurations are chosen.
-
-    Attributes:
-        trials: How many.
-        space: Dotted setting -> ``{kind: values}``, see ``sweep.config.space``.
-        sampler: Optuna's ``tpe`` or ``random``.
-        scheduler: ``asha`` stops weak trials early; ``none`` lets each run to its end.
-        objective: The score to maximise, on the validation patients.
-        stratify: A searched choice whose values take turns, so that each gets the same number of
-            trials and competes for epochs with its like only; null: the sampler decides.
-        grace_epochs: ASHA stops no trial before this epoch.
-        reduction: ASHA lets the best 1 / ``reduction`` of a rung go on.
-
-    """
-
-    trials: int = 20
-    space: dict[str, Any] = field(default_factory=dict)
-    sampler: Literal["tpe", "random"] = "tpe"
-    scheduler: Literal["asha", "none"] = "asha"
-    objective: str = "robust/auroc_cvar"
-    stratify: str | None = "model.norm"
-    grace_epochs: int = 1
-    reduction: float = 2.0
-
-    def __post_init__(self) -> None:
-        require(self.trials >= 1, "trials", "1 or more", self.trials)
-        require(self.grace_epochs >= 1, "grace_epochs", "1 or more", self.grace_epochs)
-        require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
-        require_known("objective", (self.objective,), objectives())
-
-    def dimensions(self) -> dict[str, Dimension]:
-        """The search space, read."""
-        return {name: Dimension.parse(name, written) for name, written in self.space.items()}
-
-    def strata(self) -> tuple[Any, ...]:
-        """The values that take turns; empty where nothing is stratified."""
-        dimension = self.dimensions().get(self.stratify or "")
-        return dimension.values if dimension and dimension.kind == "choice" else ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,12 +159,17 @@ class SweepConfig(Settings):
     def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> "SweepConfig":
         """Read a sweep file, then ``key=value`` overrides by dotted name.
 
+        Args:
+            path: The path of the file, or the name of a preset, which goes before a file of that
+                very name (``./NAME`` is the file).
+            overrides: The ``key=value`` texts.
+
         Raises:
-            UserError: No such file, not YAML, or any setting unknown, of a wrong type or out of
-                range; one message names each.
+            UserError: No such file and no such preset, not YAML, or any setting unknown, missing,
+                of a wrong type or out of range; one message names each.
 
         """
-        return cls.from_dict(override(_read_yaml(Path(path)), overrides))
+        return cls.from_dict(override(read_file(preset_file(path) or Path(path)), overrides))
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "SweepConfig":
@@ -219,9 +180,9 @@ class SweepConfig(Settings):
 
         """
         try:
-            config = TypeAdapter(cls).validate_python(_with_families_expanded(raw))
+            config = TypeAdapter(cls).validate_python(_without_short_forms(raw))
         except ValidationError as error:
-            raise _explained(error) from None
+            raise explained(error, cls) from None
         config._check_space()
         return config
 
@@ -243,7 +204,10 @@ class SweepConfig(Settings):
 
     def fixed(self, params: Mapping[str, Any]) -> "SweepConfig":
         """The sweep with these searched values set and nothing left to search."""
-        return self.replace({**params, "search.space": {}, "search.stratify": None})
+        nothing: dict[str, Any] = {"search.space": {}, "search.stratify": None}
+        if self.search.sampler == "grid":
+            nothing["search.trials"] = None  # of a grid that is no more
+        return self.replace({**params, **nothing})
 
     def trial(self, params: Mapping[str, Any]) -> TrialConfig:
         """What the trial with these searched ``params`` is made of."""
@@ -263,6 +227,20 @@ class SweepConfig(Settings):
         names = [name for name in ("model.arch", "model.norm") if name in dimensions]
         offered = itertools.product(*(dimensions[name].values for name in names))
         return [self.fixed(dict(zip(names, values, strict=True))).model for values in offered]
+
+    def augmentations(self, *settings: str) -> list[AugmentSettings]:
+        """The augmentation as set, with each searched value of these settings, each with each.
+
+        Raises:
+            UserError: Values that cannot be set together.
+
+        """
+        dimensions = self.search.dimensions()
+        names = [name for name in map("train.augment.{}".format, settings) if name in dimensions]
+        if not names:
+            return [self.train.augment]
+        offered = itertools.product(*(dimensions[name].values for name in names))
+        return [self.fixed(dict(zip(names, each, strict=True))).train.augment for each in offered]
 
     def offered(self, name: str) -> tuple[Any, ...]:
         """What a setting, by dotted name, may be in a trial: what is searched, or the value set."""
@@ -291,6 +269,7 @@ class SweepConfig(Settings):
 
     def _check_space(self) -> None:
         dimensions = self.search.dimensions()
+        self.search.check_grid()
         for name, dimension in dimensions.items():
             if not name.startswith(SEARCHABLE):
                 raise UserError(
@@ -311,6 +290,10 @@ class SweepConfig(Settings):
                 except UserError as error:
                     raise within(f"search.space.{name} offers {value!r}", error) from None
         self._check_networks(dimensions)
+        try:
+            self.augmentations("artifacts", "augmix", "augmix_consistency")
+        except UserError as error:
+            raise within("search.space offers values that do not go together", error) from None
         choices = [name for name, one in dimensions.items() if one.kind == "choice"]
         if self.search.stratify not in (None, "model.norm", *choices):
             raise UserError(
@@ -334,158 +317,26 @@ def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
     return expanded
 
 
-class _EachKeyOnce(yaml.SafeLoader):
-    """YAML of which no key of a mapping is there twice: the first would be lost in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            name = str(key.value)
-            if name != "<<" and name in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} is there twice", key.start_mark
-                )
-            seen.add(name)
-        return super().construct_mapping(node, deep=deep)
+def _without_short_forms(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with the members of families, and with ``modes: [blend]`` as ``{names: [blend]}``."""
+    expanded = _with_families_expanded(raw)
+    stress = expanded.get("stress")
+    if isinstance(stress, dict) and isinstance(stress.get("modes"), list | tuple):
+        stress["modes"] = {"names": list(stress["modes"])}
+    return expanded
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise UserError(
-            "there is no such sweep file", f"{str(path)!r}", "correct the path"
-        ) from None
-    except (OSError, ValueError) as error:  # the second is of bytes that are no text, or a NUL
-        raise UserError(
-            "the sweep file cannot be read",
-            f"{str(path)!r} ({one_line(error)})",
-            "give a text file in UTF-8 that you may read",
-        ) from None
-    try:
-        raw = yaml.load(text, Loader=_EachKeyOnce)
-    except NOT_YAML as error:
-        raise UserError(
-            "the sweep file is not YAML", f"{str(path)!r} ({told(error)})", "correct it there"
-        ) from None
-    if not isinstance(raw, dict):
-        raise UserError(
-            "the sweep file does not hold keys with values",
-            f"{str(path)!r}",
-            "begin it with name: and data:, as deploy/sweeps/demo.yaml does",
-        )
-    return raw
-
-
-def override(
-    raw: dict[str, Any],
-    assignments: Iterable[str],
-    flag: str = "--set",
-    remedy: str = "give key=value, such as train.epochs=2",
-) -> dict[str, Any]:
-    """Apply ``key=value`` texts, values read as YAML, to nested data.
-
-    Args:
-        raw: The data, which are changed.
-        assignments: The texts.
-        flag: What they were given by, for messages.
-        remedy: What to do where a text is none of these.
+def given_modes(assignments: Iterable[str], modes: ModeSettings) -> ModeSettings:
+    """Settings of modes with those of ``batch_size=16`` texts in their place.
 
     Raises:
-        UserError: No ``=``, or a value that is not YAML.
+        UserError: A text that is none of these, an unknown setting, or a value that it refuses.
 
     """
-    for text in assignments:
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise UserError(f"{flag} cannot be read", f"{text!r}", remedy)
-        try:
-            read = yaml.safe_load(value)
-        except NOT_YAML as error:
-            raise UserError(
-                f"the value of {flag} {name} is not YAML",
-                f"{value!r} ({told(error)})",
-                "correct it, or quote it",
-            ) from None
-        set_dotted(raw, name.strip(), read)
-    return raw
-
-
-def given_options(assignments: Iterable[str], flag: str = "--options") -> ArtifactOptions:
-    """The options of artifacts in ``motion.order=interleaved`` texts.
-
-    Raises:
-        UserError: A text that is none of these, an unknown artifact or option, or a value that the
-            artifact refuses.
-
-    """
-    remedy = "give ARTIFACT.OPTION=VALUE, such as motion.order=interleaved"
-    read = override({}, assignments, flag, remedy)
-    for name, options in read.items():
-        if not isinstance(options, dict):
-            raise UserError(f"{flag} cannot be read", f"'{name}={options}'", remedy)
-    check_options(read, f"{flag} ")
-    return read
-
-
-def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:
-    """Set one value in nested data by its dotted name.
-
-    ``search.space`` has dotted names for keys, so what follows it is one key.
-    """
-    if name.startswith("search.space."):
-        parents, last = ["search", "space"], name.removeprefix("search.space.")
-    else:
-        *parents, last = name.split(".")
-    node = raw
-    for parent in parents:
-        child = node.setdefault(parent, {})
-        if not isinstance(child, dict):
-            raise UserError(
-                f"{name!r} cannot be set",
-                f"{parent!r}, which is a value and no section",
-                "correct the name",
-            )
-        node = child
-    node[last] = value
-
-
-def _explained(error: ValidationError) -> Exception:
-    errors = [_one(details) for details in error.errors()]
-    return errors[0] if len(errors) == 1 else SeveralFaultsError(errors)
-
-
-def _one(details: ErrorDetails) -> Exception:
-    path = [str(part) for part in details["loc"]]
-    name = ".".join(path)
-    received = details["input"]
-    match details["type"]:
-        case "value_error":  # of ours, raised when a section was made
-            found = details["ctx"]["error"]
-            return within(name, found) if name else UserError(*found.args)
-        case "unexpected_keyword_argument":
-            hint = nearest(path[-1], _keys(path[:-1]))
-            return UserError("there is no such setting", f"{name!r}", hint)
-        case "missing":
-            return UserError(f"{name} is missing and has no default", "none", f"set {name}")
-        case "dataclass_type":
-            keys = ", ".join(_keys(path))
-            return UserError(f"{name} is a section", f"{received!r}", f"give it keys: {keys}")
-        case "invalid_key":
-            return UserError("there is no such setting", f"{name!r}", "take the name of a setting")
-        case "tuple_type":
-            asked = "give a list, such as [a, b]"
-        case "dict_type":
-            asked = "give keys with values"
-        case _:
-            asked = details["msg"].replace("Input should be", "give")
-    remedy = asked[0].lower() + asked[1:]
-    return UserError(f"{name} cannot take this value", reprlib.repr(received), remedy)
-
-
-def _keys(path: list[str]) -> list[str]:
-    """The names of the settings in the section at ``path``."""
-    section: Any = SweepConfig
-    for part in path:
-        section = next(field.type for field in dataclasses.fields(section) if field.name == part)
-    return [item.name for item in dataclasses.fields(section)]
+    flag = "--mode-settings"
+    read = override({}, assignments, flag, "give key=value, such as batch_size=16")
+    require_known(flag, read, modes.to_plain().keys() - {"names"})
+    try:
+        return TypeAdapter(ModeSettings).validate_python({**modes.to_plain(), **read})
+    except ValidationError as error:
+        raise within(flag, explained(error, ModeSettings)) from None

@@ -20,10 +20,11 @@ class TrainSettings(Settings):
             biases are never decayed, whatever the norm.
         schedule: ``constant``, or ``cosine`` from ``lr`` to 0 over ``epochs``.
         sampler: ``balanced`` draws slices with weight 1 / (slices with the same labels);
+            ``positives`` with weight 1 / (slices with the same number of positive labels);
             ``uniform`` is a permutation.
         patience: Epochs without a better objective after which training ends; null: never.
         amp: Bfloat16 autocast on a GPU; no effect on a CPU.
-        augment: Artifacts on the training slices.
+        augment: What happens to the training slices before the network sees them.
         label_smoothing: Part s of every target that is shared among all classes (Szegedy et al.,
             arXiv 1512.00567): of a multi-class task (1 - s) y + s / L for L labels, of each label
             of a multi-label task (1 - s) y + s / 2. 0: none.
@@ -47,7 +48,7 @@ class TrainSettings(Settings):
     lr: float = 1e-3
     weight_decay: float = 1e-2
     schedule: Literal["constant", "cosine"] = "cosine"
-    sampler: Literal["balanced", "uniform"] = "balanced"
+    sampler: Literal["balanced", "positives", "uniform"] = "balanced"
     patience: int | None = None
     amp: bool = True
     augment: AugmentSettings = field(default_factory=AugmentSettings)

@@ -93,6 +93,52 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class Composition:
+    """Which slices stood together in the batches that a mode took its statistics of.
+
+    Attributes:
+        slices: All of them.
+        batches: How many batches they were shared out to.
+        smallest: Slices in the smallest batch.
+        largest: Slices in the largest.
+        positives: Label -> the share of slices that show it: least, median and greatest of the
+            batches.
+
+    """
+
+    slices: int
+    batches: int
+    smallest: int
+    largest: int
+    positives: dict[str, tuple[float, float, float]]
+
+
+@dataclass(frozen=True)
+class ModeRow:
+    """What the best checkpoint of a trial scores in another mode.
+
+    Attributes:
+        epoch: The number of its epoch.
+        evaluated_at_ms: Unix time of the evaluation in ms.
+        metrics: The summary.
+        intervals: 95 % patient-bootstrap intervals of ``metrics``, where there are any.
+        collapsed: The cells in which it collapsed, see ``sweep.metrics.collapse``.
+        settings: Those that decide a row of this mode, as they were.
+        composition: Of the batches, one artifact and one level each; None for a mode whose scores
+            depend on no batch.
+
+    """
+
+    epoch: int
+    evaluated_at_ms: int
+    metrics: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+    collapsed: tuple[Cell, ...]
+    settings: dict[str, Any]
+    composition: Composition | None
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """One trial as the driver knows it.
 
@@ -109,6 +155,9 @@ class TrialRecord:
         metrics: The summary of the best epoch.
         intervals: 95 % patient-bootstrap intervals of ``metrics``, where there are any.
         error: The last line of what went wrong, for a failed trial.
+        collapsed: The cells in which the best epoch collapsed, see ``sweep.metrics.collapse``;
+            None: nobody has looked.
+        modes: What the best epoch scores in other modes, by mode.
 
     """
 
@@ -124,6 +173,8 @@ class TrialRecord:
     metrics: dict[str, float] = field(default_factory=dict)
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
     error: str | None = None
+    collapsed: tuple[Cell, ...] | None = None
+    modes: dict[str, ModeRow] = field(default_factory=dict)
 
 
 def is_missing(value: float | None) -> bool:

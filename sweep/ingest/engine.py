@@ -8,22 +8,25 @@ its fingerprint and, by a rename, its name.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
 from sweep.core.errors import UnusableError, UserError, WorkError, refuse
+from sweep.core.text import SHOWN
 from sweep.ingest.partial import PartialStore, check_room, partial_store
 from sweep.ingest.plan import Item, Plan, Progress, Skipped
 from sweep.ingest.tasks import ItemTask, WriteItems, Written
-from sweep.ingest.workers import WorkerCrash, work
+from sweep.ingest.workers import WorkerCrash, can_be_sent, work
 from sweep.store import Store, refuse_existing
 from sweep.store.fingerprint import fingerprint
 from sweep.store.layout import Form, PixelType, create
 from sweep.store.slices import check_slices
 from sweep.store.writer import StoreWriter
+
+ALONE = "Everything was read in one process, as what reads it cannot be pickled for others."
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Report:
         skipped: Every item left out, and why.
         notes: What the user should know of the choices made, one sentence each.
         found: How many slices an earlier, interrupted run had left.
+        unit: What an item is called in messages.
 
     """
 
@@ -42,6 +46,18 @@ class Report:
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     found: int
+    unit: str = "file"
+
+    def remarks(self) -> Iterator[str]:
+        """What the user should know, a line each; of many left out the first ten."""
+        if self.found:
+            yield f"{self.found} slices were found as an earlier, interrupted run had left them"
+        yield from self.notes
+        if self.skipped:
+            yield f"left out, as they cannot be used: {len(self.skipped)} {self.unit}s"
+            yield from (f"  {one.name}: {one.reason}" for one in self.skipped[:SHOWN])
+        if len(self.skipped) > SHOWN:
+            yield f"  and {len(self.skipped) - SHOWN} more: see `mrisweep data show`"
 
 
 def ingest(
@@ -59,8 +75,9 @@ def ingest(
         plan: What to read.
         out: The new store.
         pixels: Type of the stored pixels.
-        workers: Processes that read; 1: this one. With more, the main module of the calling
-            program must be importable, as ``multiprocessing`` asks.
+        workers: Processes that read; 1: this one, as always for a reader that cannot be sent to
+            others, such as one of a dataset that holds an open file. With more, the main module of
+            the calling program must be importable, as ``multiprocessing`` asks.
         strict: An item that cannot be used is an error, where otherwise it is left out.
         progress: Called with the number of slices done and of all slices.
 
@@ -75,9 +92,12 @@ def ingest(
     if workers < 1:
         raise UserError("there would be no worker to read the files", workers, "take 1 or more")
     if strict:
-        _refuse_skipped(plan.skipped)
+        _refuse_skipped(plan, plan.skipped)
     check_slices(plan.slices, plan.label_names, plan.task)
     form = _form(plan, pixels, plan.skipped)
+    notes = plan.notes
+    if workers > 1 and not can_be_sent(plan.reader):
+        workers, notes = 1, (*notes, ALONE)
     try:
         with partial_store(out, _digest(plan, form)) as place:
             filled, skipped = _make(plan, form, place, out, workers, strict, progress)
@@ -88,7 +108,7 @@ def ingest(
             "make room or repair the disk, then run the same command: it goes on where it stopped",
         ) from error
     found = sum(len(one.entry.digests) for one in filled.values() if one.found)
-    return Report(Store.open(out), skipped, plan.notes, found)
+    return Report(Store.open(out), skipped, notes, found, plan.unit)
 
 
 def _make(
@@ -108,9 +128,9 @@ def _make(
     skipped = (*plan.skipped, *failed)
     if not filled:
         raise UserError(
-            "no file can be used, and the store would hold no slice",
-            f"{len(skipped)} files, the first: {failed[0].name} ({failed[0].reason})",
-            "repair the files, or correct the manifest",
+            f"no {plan.unit} can be used, and the store would hold no slice",
+            f"{len(skipped)} {plan.unit}s, the first: {failed[0].name} ({failed[0].reason})",
+            "repair them, or give others",
         )
     _publish(plan, _form(plan, form.pixels, skipped), place, filled, out)
     return filled, skipped
@@ -128,9 +148,9 @@ def _digest(plan: Plan, form: Form) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _refuse_skipped(skipped: Sequence[Skipped]) -> None:
+def _refuse_skipped(plan: Plan, skipped: Sequence[Skipped]) -> None:
     refuse(
-        "files cannot be used, and --strict leaves no file out",
+        f"{plan.unit}s cannot be used, and --strict leaves no {plan.unit} out",
         [f"{one.name} ({one.reason})" for one in skipped],
         "repair or remove them, or leave --strict out",
     )
@@ -149,10 +169,12 @@ def _fill(
     failed: list[Skipped] = []
     with closing(work(WriteItems(place.draft, plan.reader), tasks, workers)) as answers:
         for task, answer in answers:
-            outcome = _crashed(task.item, answer) if isinstance(answer, WorkerCrash) else answer
+            outcome = (
+                _crashed(plan, task.item, answer) if isinstance(answer, WorkerCrash) else answer
+            )
             if isinstance(outcome, Skipped):
                 if strict:
-                    _refuse_skipped([outcome])
+                    _refuse_skipped(plan, [outcome])
                 failed.append(outcome)
             else:
                 place.journal.add(task.item.name, outcome.entry)
@@ -168,9 +190,9 @@ def _first_rows(items: Sequence[Item]) -> list[int]:
     return list(accumulate(counts, initial=0))[:-1]
 
 
-def _crashed(item: Item, death: WorkerCrash) -> Skipped:
+def _crashed(plan: Plan, item: Item, death: WorkerCrash) -> Skipped:
     error = UnusableError(
-        "the process that reads the file ended twice: the file is damaged, or memory ran out",
+        f"the process that reads the {plan.unit} ended twice: it is damaged, or memory ran out",
         f"{item.name}, exit code {death.exit_code}",
         "repair or remove it, or take fewer workers",
     )

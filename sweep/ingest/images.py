@@ -36,6 +36,7 @@ def plan_images(
     *,
     size: int | None = None,
     task: Task | None = None,
+    columns: Sequence[str] = (),
     assigner: SplitAssigner,
 ) -> Plan:
     """Plan a store of grey pictures, in the manifest's order; reads their headers, no pixel.
@@ -47,6 +48,7 @@ def plan_images(
             have one size, and keep it.
         task: None = 'multiclass' if every row has exactly one label and there are several labels,
             else 'multilabel'.
+        columns: Other columns of the manifest to keep, see ``read_manifest``.
         assigner: The assignment of patients to splits, where the manifest names none.
 
     Raises:
@@ -56,7 +58,7 @@ def plan_images(
     check_size(size)
     if not folder.is_dir():
         raise UserError("there is no such folder of images", folder, "correct the path")
-    rows = read_manifest(manifest)
+    rows = read_manifest(manifest, columns=columns)
     names = label_names(rows, manifest)
     sizes, skipped = _sizes(rows, folder)
     shape = (size, size) if size else common_shape((str(row), own) for row, own in sizes.items())
@@ -77,6 +79,7 @@ def plan_images(
             "images": str(folder),
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
+            **({"columns": list(columns)} if columns else {}),
         },
         skipped=skipped,
     )
@@ -90,6 +93,8 @@ def _slice(row: Row, own: Matrix | None, size: int | None) -> Slice:
         split=row.split or "",
         labels=row.labels,
         origin=str(row),
+        sequence=row.sequence,
+        columns=row.columns,
         geometry=Geometry(native=native_size(own, None, size)) if own else UNKNOWN,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,7 @@ class Plan:
         kspace: None: no k-space is kept.
         skipped: Items already found unusable.
         notes: What the user should know of the choices made, one sentence each.
+        unit: What an item is called in messages.
 
     """
 
@@ -92,6 +93,7 @@ class Plan:
     kspace: Frame | None = None
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
+    unit: Literal["file", "item"] = "file"
 
     @property
     def slices(self) -> list[Slice]:

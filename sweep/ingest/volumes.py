@@ -35,6 +35,7 @@ def plan_volumes(
     axis: Axis = "acquired",
     size: int | None = None,
     task: Task | None = None,
+    columns: Sequence[str] = (),
     assigner: SplitAssigner,
     progress: Progress | None = None,
 ) -> Plan:
@@ -47,6 +48,8 @@ def plan_volumes(
         axis: The axis that the planes lie along, see ``view_along``.
         size: See ``fit_square``; None = all planes have one shape, and keep it.
         task: None = as ``task_of`` finds.
+        columns: Other columns of the manifest to keep, see ``read_manifest``; a ``sequence`` there
+            goes before that of the file.
         assigner: The assignment of patients to splits, without a column ``fold`` or ``split``.
         progress: Called with the number of volumes surveyed and the number of all.
 
@@ -58,7 +61,7 @@ def plan_volumes(
     check_size(size)
     if not folder.is_dir():
         raise UserError("there is no such folder of volumes", folder, "correct the path")
-    rows = read_manifest(manifest, volumes=True, patients=not form.names_patients)
+    rows = read_manifest(manifest, volumes=True, patients=not form.names_patients, columns=columns)
     names = label_names(rows, manifest)
     found, skipped = _surveyed(rows, folder, form, axis, size, progress)
     items = _items(found, folder, assigner)
@@ -77,6 +80,7 @@ def plan_volumes(
             "axis": axis,
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
+            **({"columns": list(columns)} if columns else {}),
         },
         skipped=skipped,
         notes=tuple(_notes(found, skipped, rows)),
@@ -136,7 +140,8 @@ def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator
             split=row.split or "",
             labels=row.labels,
             origin=str(row),
-            sequence=outline.sequence,
+            sequence=row.sequence or outline.sequence,
+            columns=row.columns,
             geometry=_fitted(outline.geometries[number], outline.shape, size),
         )
 

@@ -5,7 +5,9 @@ killed it is not known. Here a damaged file that crashes a C library costs that 
 """
 
 import multiprocessing
+import pickle
 import signal
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -13,7 +15,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from sweep.core.errors import UserError
 
@@ -68,6 +70,29 @@ def work(
             yield from pool.answers()
     finally:
         pool.end()
+
+
+def can_be_sent(value: object) -> bool:
+    """Whether another process could have this value: it can be pickled, and found again there.
+
+    What an interactive session defines by itself, as a notebook does, is found in no other.
+    """
+    sink = _Sink()
+    try:
+        pickle.Pickler(sink).dump(value)
+    except Exception:  # the code of others can raise anything
+        return False
+    return not sink.names_main or hasattr(sys.modules["__main__"], "__file__")
+
+
+class _Sink:
+    """Takes what is written, and keeps whether it spoke of the main module."""
+
+    names_main = False
+
+    def write(self, data: Any) -> int:
+        self.names_main = self.names_main or b"__main__" in bytes(data)
+        return len(data)
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,27 @@ def measure_intensities(store: Store, name: str, chosen: Rows) -> Intensities:
 def count_sequences(store: Store) -> tuple[tuple[str, int], ...]:
     """Count the slices of each pulse sequence, the most first; empty = unknown."""
     return tuple(Counter(store.sequences.tolist()).most_common())
+
+
+class ValueCount(NamedTuple):
+    """How many slices and patients have a value of a column; empty = unknown."""
+
+    value: str
+    slices: int
+    patients: int
+
+
+def count_columns(store: Store) -> dict[str, tuple[ValueCount, ...]]:
+    """Count the values of each column of the user, that of the most slices first."""
+    return {name: _count_values(store, name) for name in store.column_names}
+
+
+def _count_values(store: Store, name: str) -> tuple[ValueCount, ...]:
+    values = store.column(name)
+    pairs = set(zip(values.tolist(), store.patients.tolist(), strict=True))
+    patients = Counter(value for value, _ in pairs)
+    counts = Counter(values.tolist()).most_common()
+    return tuple(ValueCount(value, slices, patients[value]) for value, slices in counts)
 
 
 def count_pixel_sizes(store: Store) -> tuple[tuple[tuple[float, float] | None, int], ...]:

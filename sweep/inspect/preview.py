@@ -24,6 +24,7 @@ from sweep.inspect.layout import (
     text_strip,
 )
 from sweep.inspect.panels import ArtifactRow, DamagedPanel, find_slice, row_of
+from sweep.learn.drawable import require_drawable
 from sweep.learn.inputs import names_of
 from sweep.learn.levels import unlike_reference
 from sweep.store import Store
@@ -75,6 +76,7 @@ def preview_store(
     require_png("--out", out)
     store = Store.open(path)
     number = find_slice(store, key, seed)
+    require_drawable(store, np.array([number]), names, known, where="--options ")
     clean, key = store.read([number])[0], str(store.keys[number])
     geometry = store.geometry(number)
     called = names_of(store, np.array([number]), scan_draws=True)

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sweep.core.text import counted, outlined, size_text, table
+from sweep.core.text import SHOWN, counted, outlined, size_text, table
 from sweep.inspect.counts import (
     Intensities,
     KspaceSummary,
     SplitSummary,
+    ValueCount,
+    count_columns,
     count_kspace,
     count_native_sizes,
     count_pixel_sizes,
@@ -39,6 +41,7 @@ class Summary:
         splits: One entry for each split, in the order of their names.
         total: All splits together.
         sequences: Slices of each pulse sequence, the most first; empty = unknown.
+        columns: Slices and patients of each value of the user's columns.
         pixel_mm: Slices of each (between rows, between columns), the most first; None = unknown.
         native: Slices of each size (rows, columns) in pixels of before a resize, the most first;
             None = unknown.
@@ -58,6 +61,7 @@ class Summary:
     splits: tuple[SplitSummary, ...]
     total: SplitSummary
     sequences: tuple[tuple[str, int], ...]
+    columns: Mapping[str, tuple[ValueCount, ...]]
     pixel_mm: tuple[tuple[tuple[float, float] | None, int], ...]
     native: tuple[tuple[Matrix | None, int], ...]
     intensities: tuple[Intensities, ...]
@@ -85,6 +89,7 @@ class Summary:
                 *table(self._patient_rows()),
                 "",
                 *self._properties(),
+                *self._columns(),
                 *("", "intensities, in the source's units"),
                 *table(self._intensity_rows()),
                 *("", "source"),
@@ -100,6 +105,10 @@ class Summary:
             "sequences": [
                 {"name": name or None, "slices": count} for name, count in self.sequences
             ],
+            "columns": {
+                name: [{**one._asdict(), "value": one.value or None} for one in counts]
+                for name, counts in self.columns.items()
+            },
             "pixel_mm": [{"size": size, "slices": count} for size, count in self.pixel_mm],
             "native": [{"size": size, "slices": count} for size, count in self.native],
             "kspace": None if self.kspace is None else _plain(self.kspace),
@@ -124,6 +133,20 @@ class Summary:
             yield f"resized     from {counted(resized)}"
         sequences = [(name or "unknown", count) for name, count in self.sequences]
         yield f"sequences   {counted(sequences)}"
+
+    def _columns(self) -> Iterator[str]:
+        """A row for each value of each column; of a long list the first ten."""
+        if not self.columns:
+            return
+        rows = [["column", "value", "patients", "slices"]]
+        for column, counts in self.columns.items():
+            for one in counts[:SHOWN]:
+                value = one.value or "unknown"
+                rows.append([column, value, str(one.patients), str(one.slices)])
+            if more := counts[SHOWN:]:
+                rest = str(sum(one.slices for one in more))
+                rows.append([column, f"{len(more)} more", "", rest])
+        yield from ("", *table(rows, left=(0, 1)))
 
     def _patient_rows(self) -> list[list[str]]:
         head = ["split", "patients", "slices each", *self.label_names]
@@ -160,6 +183,7 @@ def summarize(store: Store) -> Summary:
         splits=tuple(count_split(store, name, rows) for name, rows in chosen.items()),
         total=count_split(store, "all", np.arange(len(store))),
         sequences=count_sequences(store),
+        columns=count_columns(store),
         pixel_mm=count_pixel_sizes(store),
         native=count_native_sizes(store),
         intensities=tuple(measure_intensities(store, *one) for one in chosen.items()),

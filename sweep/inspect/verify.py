@@ -7,7 +7,7 @@ from sweep.store.fingerprint import recompute
 
 
 def description_is_whole(store: Store) -> bool:
-    """Whether labels, patients, splits, geometry and digests are those of the fingerprint."""
+    """Whether what is said of the slices, and their digests, are those of the fingerprint."""
     return recompute(store) == store.fingerprint
 
 

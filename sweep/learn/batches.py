@@ -1,17 +1,13 @@
-"""Which slices make a training batch, and which artifacts fall on them: keyed, never stateful."""
+"""Which slices make a training batch: keyed, never stateful."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from artifacts_sim import Names, Shift
 from sweep.config.training import TrainSettings
 from sweep.core.keys import Part, seed_of
-from sweep.learn.inputs import corrupt
-from sweep.learn.signals import Signals
 from sweep.store import Store
 
 
@@ -28,6 +24,28 @@ def balanced_weights(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
     _, kind, counts = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
     weights: NDArray[np.float64] = 1.0 / counts[kind.reshape(-1)]
     return weights
+
+
+def positives_weights(labels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Sampling weights that give every number of positive labels the same share.
+
+    The sampler of Madaan et al., MIDL 2023 (arXiv 2306.13276).
+
+    Args:
+        labels: (N, L) multi-hot.
+
+    Returns:
+        (N,): 1 / number of slices with as many positive labels.
+
+    """
+    return balanced_weights(labels.sum(axis=1, keepdims=True))
+
+
+# Each gives, for labels (N, L), the weights (N,) by which slices are drawn with replacement.
+WEIGHTS: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float64]]] = {
+    "balanced": balanced_weights,
+    "positives": positives_weights,
+}
 
 
 def steps_per_epoch(slices: int, settings: TrainSettings) -> int:
@@ -54,32 +72,14 @@ def epoch_batches(
 
     """
     generator = torch_generator("batches", seed, epoch)
-    if settings.sampler == "balanced":
-        weights = torch.from_numpy(balanced_weights(store.labels[indices]))
+    if settings.sampler in WEIGHTS:
+        weights = torch.from_numpy(WEIGHTS[settings.sampler](store.labels[indices]))
         order = torch.multinomial(weights, len(indices), replacement=True, generator=generator)
     else:
         order = torch.randperm(len(indices), generator=generator)
     shuffled = indices[order.numpy()]
     for step in range(steps_per_epoch(len(indices), settings)):
         yield shuffled[step * settings.batch_size : (step + 1) * settings.batch_size]
-
-
-def augment(signals: Signals, names: Names, shift: Shift, seed: int, epoch: int) -> Tensor:
-    """Artifacts on a part of the slices, drawn from (seed, epoch, slice key) alone.
-
-    Args:
-        signals: B slices.
-        names: What each slice is called.
-        shift: Which artifacts, how severe and how often, see ``sweep.config.levels``.
-        seed: The seed of the trial.
-        epoch: Its number, 1 for the first.
-
-    Returns:
-        (B, H, W) magnitude.
-
-    """
-    # The draws differ from every stress test's: its seeds are never of this form.
-    return corrupt(signals, shift, names, seed_of("augment", seed, epoch))
 
 
 def torch_generator(*key: Part) -> torch.Generator:

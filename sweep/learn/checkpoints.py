@@ -58,6 +58,7 @@ class CheckpointInfo:
         fingerprint: The fingerprint of the store that it was trained on.
         epoch: The number of the epoch, 1 for the first.
         stats: What training that epoch gave.
+        mode: What was made of the weights since, see ``sweep.core.modes``.
 
     """
 
@@ -68,14 +69,24 @@ class CheckpointInfo:
     fingerprint: str
     epoch: int
     stats: EpochStats
+    mode: str = TRAINED
+
+    @property
+    def title(self) -> str:
+        """Which checkpoint it is, in words."""
+        mode = "" if self.mode == TRAINED else f", mode {self.mode}"
+        return f"{self.trial}, epoch {self.epoch}{mode}"
 
     def to_plain(self) -> dict[str, Any]:
-        """Nested dictionaries, lists and plain values."""
-        return asdict(self) | {
+        """Nested dictionaries, lists and plain values; without ``mode`` where it is trained."""
+        plain = asdict(self) | {
             "config": self.config.to_plain(),
             "labels": list(self.labels),
             "stats": self.stats._asdict(),
         }
+        if self.mode == TRAINED:
+            del plain["mode"]
+        return plain
 
     @classmethod
     def from_plain(cls, meta: Mapping[str, Any], path: Path) -> Self:
@@ -85,7 +96,8 @@ class CheckpointInfo:
             UserError: Notes that no sweep of this version wrote.
 
         """
-        if missing := [field.name for field in fields(cls) if field.name not in meta]:
+        told = {"mode": TRAINED, **meta}
+        if missing := [field.name for field in fields(cls) if field.name not in told]:
             raise UserError(
                 "the checkpoint does not say how it was trained",
                 f"{str(path)!r} without {', '.join(missing)}",
@@ -99,6 +111,7 @@ class CheckpointInfo:
             fingerprint=meta["fingerprint"],
             epoch=meta["epoch"],
             stats=EpochStats(**meta["stats"]),
+            mode=told["mode"],
         )
 
     @classmethod

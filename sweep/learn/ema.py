@@ -29,9 +29,6 @@ from torch import Tensor, nn
 
 from sweep.config.training import TrainSettings
 
-MODE = "ema"
-"""The mode of a checkpoint with averaged weights, see ``CheckpointFolder.epoch``."""
-
 BATCHES = 32
 """How many batches the running statistics are found from."""
 

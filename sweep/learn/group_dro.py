@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sweep.config.training import TrainSettings
-from sweep.core.errors import UserError, refuse, require_known
+from sweep.core.errors import UserError, refuse, within
 from sweep.store import Store
 
 
@@ -50,7 +50,11 @@ class Groups:
             UserError: No such column, slices without a value, or fewer than two groups.
 
         """
-        keys, values = store.keys[rows].tolist(), column_of(store, column)[rows].tolist()
+        try:
+            values = store.column(column)[rows].tolist()
+        except UserError as error:
+            raise within("train.group_dro", error) from None
+        keys = store.keys[rows].tolist()
         refuse(
             f"train.group_dro: training slices have no {column}",
             [key for key, value in zip(keys, values, strict=True) if not value],
@@ -73,18 +77,6 @@ class Groups:
     def sizes(self) -> NDArray[np.int64]:
         """(G,) training slices in each group."""
         return np.bincount(list(self.members.values()), minlength=len(self.names))
-
-
-def column_of(store: Store, name: str) -> NDArray[np.str_]:
-    """(N,) text for each slice of a store, '' where it is missing, by the name of its column.
-
-    Raises:
-        UserError: There is no such column.
-
-    """
-    columns = {"sequence": store.sequences, "split": store.splits}
-    require_known("train.group_dro", (name,), columns)
-    return columns[name]
 
 
 class GroupWeights:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from artifacts_sim import Names, Shift
+from artifacts_sim import Names, Several, Shift
 from sweep.config.settings import Normalize, Signal
 from sweep.learn.percentiles import percentiles
 from sweep.learn.signals import SIGNALS, Rows, Signals, to_device
@@ -88,7 +88,7 @@ def gather(
     )
 
 
-def corrupt(signals: Signals, shift: Shift, names: Names, seed: int) -> Tensor:
+def corrupt(signals: Signals, shift: Shift | Several, names: Names, seed: int) -> Tensor:
     """The slices as a shift would show them.
 
     Args:

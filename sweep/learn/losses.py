@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sweep.config.training import TrainSettings
+from sweep.learn.augmix import divergence
 from sweep.learn.group_dro import GroupWeights
 from sweep.learn.inputs import Batch
 
@@ -51,8 +52,9 @@ class Loss(NamedTuple):
 
     Attributes:
         minimised: (), what the gradient is taken of.
-        reported: (), the mean cross-entropy of the true labels on the same inputs, without a
-            gradient: whatever is minimised, trials are compared by the same quantity.
+        reported: (), the mean cross-entropy of the true labels on the same inputs, of several
+            views the first, without a gradient: whatever is minimised, trials are compared by the
+            same quantity.
 
     """
 
@@ -61,7 +63,7 @@ class Loss(NamedTuple):
 
 
 class Objective:
-    """The loss as set: with smoothed targets, over weighted groups, or plain.
+    """The loss as set: plain, or with smoothed targets, weighted groups, consistency of views.
 
     Args:
         settings: Which of these.
@@ -72,16 +74,29 @@ class Objective:
 
     def __init__(self, settings: TrainSettings, task: str, groups: GroupWeights | None) -> None:
         self.smoothing = settings.label_smoothing
+        self.consistency = settings.augment.augmix_consistency
         self.task = task
         self.groups = groups
 
     def of(self, logits: Tensor, batch: Batch) -> Loss:
-        """The loss of logits (B, L) for the slices of a batch; moves the weights of groups."""
+        """The loss of a batch; moves the weights of groups.
+
+        Args:
+            logits: (views x B, L), one view after the other; labels are learnt from the first.
+            batch: The B slices.
+
+        """
+        views = logits.chunk(len(logits) // len(batch))
+        first = views[0]
         if self.groups is None:
-            minimised = loss_of(logits, batch.labels, self.task, self.smoothing)
+            minimised = loss_of(first, batch.labels, self.task, self.smoothing)
         else:
-            losses = loss_of(logits, batch.labels, self.task, self.smoothing, "none")
+            losses = loss_of(first, batch.labels, self.task, self.smoothing, "none")
             minimised = self.groups.loss(losses, batch.names.keys)
         if self.groups is None and not self.smoothing:
-            return Loss(minimised, minimised.detach())
-        return Loss(minimised, loss_of(logits.detach(), batch.labels, self.task))
+            reported = minimised.detach()
+        else:
+            reported = loss_of(first.detach(), batch.labels, self.task)
+        if len(views) > 1:
+            minimised = minimised + self.consistency * divergence(views, self.task)
+        return Loss(minimised, reported)

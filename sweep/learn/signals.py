@@ -6,8 +6,8 @@ with its own lines, so that what a slice gets does not depend on the slices besi
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from artifacts_sim import Geometry, KSpace, Shift, ShiftParams
+from artifacts_sim import Geometry, KSpace, Several, Shift, ShiftParams
 from artifacts_sim.acquisition.pipeline import render
 from sweep.config.settings import Signal
 from sweep.core.errors import UserError
@@ -25,6 +25,8 @@ from sweep.store.layout import frame_slices
 
 Rows = NDArray[np.integer[Any]]
 Kind = TypeVar("Kind", bound=Hashable)
+Pose = Callable[[Tensor, Sequence[PixelMm | None]], Tensor]
+"""(B, H, W) magnitude and the pixel mm of each slice -> (B, H, W), as the patients then lie."""
 # The images of a store that was ingested with --kspace are made of that k-space: apart from
 # float16's digits, only a resize lies between them.
 SAME_IMAGE = 1e-2
@@ -38,8 +40,12 @@ class Signals(ABC):
         """(B, H, W) float32 magnitude without any artifact."""
 
     @abstractmethod
-    def apply(self, shift: Shift, params: ShiftParams) -> Tensor:
+    def apply(self, shift: Shift | Several, params: ShiftParams) -> Tensor:
         """(B, H, W) float32 magnitude under a shift, with parameters for B slices."""
+
+    @abstractmethod
+    def posed(self, pose: Pose) -> "Signals":
+        """The same slices in another pose: before any artifact, where the signal allows it."""
 
     @abstractmethod
     def tensors(self) -> Iterator[Tensor]:
@@ -75,7 +81,7 @@ class Images(Signals):
         """The images themselves."""
         return self.images
 
-    def apply(self, shift: Shift, params: ShiftParams) -> Tensor:
+    def apply(self, shift: Shift | Several, params: ShiftParams) -> Tensor:
         """See ``Signals.apply``."""
         groups = group_by(zip(self.pixel_mm, self.native, strict=True))
         if len(groups) == 1:
@@ -86,6 +92,13 @@ class Images(Signals):
             at, geometry = torch.from_numpy(places), Geometry(pixel_mm=pixel_mm, native=native)
             damaged[at] = shift.apply(self.images[at], params[places], geometry)
         return damaged
+
+    def posed(self, pose: Pose) -> "Images":
+        """The patient lay that way in the scanner: what it does wrong falls on the posed images.
+
+        So noise is not smoothed by their resampling, and ghosts stay along phase encode.
+        """
+        return replace(self, images=pose(self.images, self.pixel_mm))
 
     def tensors(self) -> Iterator[Tensor]:
         """See ``Signals.tensors``."""
@@ -100,11 +113,15 @@ class Measured(Signals):
         shape: (H, W) of the store's images: the centre of the reconstruction is shown, with zeros
             around it where it is smaller.
         groups: Places in the batch of slices that were sampled alike, (n,), and their k-space.
+        pixel_mm: As of ``Images``.
+        pose: What is done to every image that is shown.
 
     """
 
     shape: tuple[int, int]
     groups: tuple[tuple[NDArray[np.int64], KSpace], ...]
+    pixel_mm: tuple[PixelMm | None, ...]
+    pose: Pose | None = None
 
     @classmethod
     def of(cls, store: Store, rows: Rows, device: torch.device) -> "Measured":
@@ -129,15 +146,22 @@ class Measured(Signals):
             )
             samples = to_device(np.stack([store.kspace(int(row)) for row in rows[places]]), device)
             groups.append((places, KSpace(samples, geometry)))
-        return cls((height, width), tuple(groups))
+        return cls((height, width), tuple(groups), store.pixel_mm(rows))
 
     def clean(self) -> Tensor:
         """Reconstruct, in the way of all artifacts."""
         return self._shown(lambda kspace, places: render(kspace, [], None))
 
-    def apply(self, shift: Shift, params: ShiftParams) -> Tensor:
+    def apply(self, shift: Shift | Several, params: ShiftParams) -> Tensor:
         """See ``Signals.apply``."""
         return self._shown(lambda kspace, places: shift.apply(kspace, params[places]))
+
+    def posed(self, pose: Pose) -> "Measured":
+        """Measured samples cannot be turned, as each coil sees the patient from its own place.
+
+        So the reconstruction is, with the artifacts in it.
+        """
+        return replace(self, pose=pose)
 
     def tensors(self) -> Iterator[Tensor]:
         """See ``Signals.tensors``."""
@@ -151,7 +175,7 @@ class Measured(Signals):
             magnitude = work(kspace, places)
             _, down, across = frame_slices(Frame(count, *self.shape), *magnitude.shape)
             shown[torch.from_numpy(places), down, across] = magnitude
-        return shown
+        return shown if self.pose is None else self.pose(shown, self.pixel_mm)
 
 
 SIGNALS: dict[Signal, type[Images] | type[Measured]] = {"images": Images, "kspace": Measured}

@@ -68,16 +68,43 @@ def logits(
         (B, L) on the device.
 
     """
+    starts = range(0, len(indices), settings.batch_size)
+    rows = (indices[start : start + settings.batch_size] for start in starts)
+    with closing(inputs(store, rows, shift, data, settings.seed, device)) as batches:
+        for batch in batches:
+            yield model(batch)
+
+
+def inputs(
+    store: Store,
+    batches: Iterable[NDArray[np.int64]],
+    shift: Shift,
+    data: DataSettings,
+    seed: int,
+    device: torch.device,
+) -> Generator[Tensor]:
+    """Slices as a network gets them, batch by batch.
+
+    Args:
+        store: The store of the slices.
+        batches: (B,) slices each.
+        shift: What happens to them.
+        data: Which signal the artifacts act on, and the intensity scaling.
+        seed: Of the draws.
+        device: Where to compute.
+
+    Yields:
+        (B, 1, H, W) on the device.
+
+    """
 
     def load(rows: NDArray[np.int64]) -> Batch:
         return gather(store, rows, device, data.signal, data.scan_draws)
 
-    starts = range(0, len(indices), settings.batch_size)
-    rows = (indices[start : start + settings.batch_size] for start in starts)
-    with closing(prefetched(load, rows, device)) as batches:
-        for batch in batches:
-            corrupted = corrupt(batch.signals, shift, batch.names, settings.seed)
-            yield model(normalize(corrupted, data.normalize))
+    with closing(prefetched(load, batches, device)) as loaded:
+        for batch in loaded:
+            corrupted = corrupt(batch.signals, shift, batch.names, seed)
+            yield normalize(corrupted, data.normalize)
 
 
 def predict(

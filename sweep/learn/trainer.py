@@ -1,5 +1,6 @@
 """One model in training: weights, optimizer and the epochs between them."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Iterator
@@ -13,17 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import mrimodels
-from sweep.config.levels import augmentation
 from sweep.config.settings import TrialConfig
 from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.core.keys import generator
-from sweep.learn.batches import augment, epoch_batches, steps_per_epoch, torch_generator
+from sweep.core.modes import EMA
+from sweep.learn.augment import Augmentation
+from sweep.learn.batches import epoch_batches, steps_per_epoch, torch_generator
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
-from sweep.learn.ema import BATCHES, MODE, WeightAverage
+from sweep.learn.ema import BATCHES, WeightAverage
 from sweep.learn.group_dro import GroupWeights
-from sweep.learn.inputs import Batch, gather, normalize
+from sweep.learn.inputs import Batch, gather
 from sweep.learn.loading import prefetched
 from sweep.learn.losses import Objective
 from sweep.learn.mixstyle import MixStyle
@@ -95,7 +97,7 @@ class Trainer:
         self.store = store
         self.device = device or default_device()
         self.indices = store.indices(config.data.train)
-        self.augmentation = augmentation(config.stress, config.train.augment)
+        self.augmentation = Augmentation(config)
         self.spec = config.model.spec(n_outputs=len(store.label_names))
         model = mrimodels.build(self.spec, config.seed, config.model.pretrained())
         self.model = model.to(self.device)
@@ -140,16 +142,11 @@ class Trainer:
         data = self.config.data
         return gather(self.store, rows, self.device, data.signal, data.scan_draws)
 
-    def inputs(self, batch: Batch, epoch: int) -> Tensor:
-        """What the network gets of a batch, (B, 1, H, W)."""
-        images = augment(batch.signals, batch.names, self.augmentation, self.config.seed, epoch)
-        return normalize(images, self.config.data.normalize)
-
     def step(self, batch: Batch, epoch: int, rate: float) -> Tensor:
         """Train on one batch after ``begin``; its mean cross-entropy, ()."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        inputs = self.inputs(batch, epoch)
+        inputs = self.augmentation.inputs(batch, epoch)
         with self._precision():
             logits = self.model(inputs)
         loss = self.objective.of(logits.float(), batch)
@@ -174,8 +171,8 @@ class Trainer:
         )
         mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=info.to_plain())
         if self.average is not None:
-            averaged = files.epoch(epoch, MODE)
-            mrimodels.save(averaged, self.average.model, self.spec, meta=info.to_plain())
+            meta = dataclasses.replace(info, mode=EMA).to_plain()
+            mrimodels.save(files.epoch(epoch, EMA), self.average.model, self.spec, meta)
         with replacing(files.state) as temporary:
             torch.save(self._state(epoch), temporary)
 
@@ -200,7 +197,7 @@ class Trainer:
         self.model.load_state_dict(model.state_dict())
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.average is not None:
-            averaged, _ = mrimodels.load(files.epoch(saved["epoch"], MODE), device=self.device)
+            averaged, _ = mrimodels.load(files.epoch(saved["epoch"], EMA), device=self.device)
             self.average.model.load_state_dict(averaged.state_dict())
             self.average.steps = saved["averaged_steps"]
         if self.groups is not None:
@@ -217,7 +214,7 @@ class Trainer:
         settings, seed = self.config.train, self.config.seed
         rows = list(epoch_batches(self.store, self.indices, settings, seed, epoch))
         for batch in islice(cycle(rows), BATCHES):
-            yield self.inputs(self.load(batch), epoch)
+            yield self.augmentation.inputs(self.load(batch), epoch)
 
     def _state(self, epoch: int) -> dict[str, Any]:
         """What goes on from epoch to epoch beside the weights."""

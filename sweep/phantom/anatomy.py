@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.float64]
+from sweep.phantom.lesions import Lesion, Plane, lesion_share
 
 ACQUISITIONS = ("CORPD_FBK", "CORPDFS_FBK")  # proton density without and with fat suppression
 # Rough looks of a knee at 1.5 T, brightest = 1: for each tissue, in the order of ACQUISITIONS.
@@ -44,29 +43,6 @@ class Region(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Lesion:
-    """A soft ball in the marrow.
-
-    Attributes:
-        u: Centre.
-        v: Centre.
-        radius: Where it is largest.
-        brightness: The brightness of its middle, 0..1: that of fat or fluid, which a slice shows
-            elsewhere too.
-        first: Its first slice.
-        last: Its last slice.
-
-    """
-
-    u: float
-    v: float
-    radius: float
-    brightness: float
-    first: int
-    last: int
-
-
-@dataclass(frozen=True)
 class Knee:
     """All that is drawn for one patient except the noise-like fields.
 
@@ -78,7 +54,7 @@ class Knee:
         mirrored: A left knee.
         brightness: The brightness of each tissue, 0..1.
         vessels: Small bright regions in the soft tissue: what a lesion looks like elsewhere.
-        lesion: None for a healthy knee.
+        lesions: None of a healthy knee.
 
     """
 
@@ -89,11 +65,13 @@ class Knee:
     mirrored: bool
     brightness: Mapping[str, float]
     vessels: tuple[Region, ...]
-    lesion: Lesion | None
+    lesions: tuple[Lesion, ...]
 
 
-def draw_knee(rng: np.random.Generator, *, fat_suppressed: bool, lesion: Lesion | None) -> Knee:
-    """Draw one patient's knee; what is drawn does not depend on the lesion."""
+def draw_knee(
+    rng: np.random.Generator, *, fat_suppressed: bool, lesions: tuple[Lesion, ...]
+) -> Knee:
+    """Draw one patient's knee; what is drawn does not depend on the lesions."""
     return Knee(
         acquisition=ACQUISITIONS[fat_suppressed],
         scale=rng.uniform(0.9, 1.08),
@@ -105,22 +83,7 @@ def draw_knee(rng: np.random.Generator, *, fat_suppressed: bool, lesion: Lesion 
             for tissue, levels in BRIGHTNESS.items()
         },
         vessels=tuple(_vessel(rng) for _ in range(rng.integers(3, 7))),
-        lesion=lesion,
-    )
-
-
-def draw_lesion(rng: np.random.Generator, slices: int) -> Lesion:
-    """Draw a lesion of the femur or the tibia for a volume of so many slices."""
-    extent = max(1, round(slices * rng.uniform(0.35, 0.75)))
-    first = int(rng.integers(0, slices - extent + 1))
-    in_femur = rng.random() < 0.5
-    return Lesion(
-        u=rng.choice([-1.0, 1.0]) * rng.uniform(0.18, 0.40),
-        v=rng.uniform(-0.40, -0.26) if in_femur else rng.uniform(0.30, 0.42),
-        radius=rng.uniform(0.14, 0.20),
-        brightness=rng.uniform(0.8, 1.0),
-        first=first,
-        last=first + extent - 1,
+        lesions=lesions,
     )
 
 
@@ -150,23 +113,9 @@ def paint(knee: Knee, place: int, slices: int, u: Plane, v: Plane) -> Plane:
     for region in _regions(knee, z=(2 * place + 1) / slices - 1):
         inside = _soft_inside(region, u, v)
         image += inside * (knee.brightness[region.tissue] - image)
-    if knee.lesion is not None:
-        image += lesion_share(knee.lesion, place, u, v) * (knee.lesion.brightness - image)
+    for lesion in knee.lesions:
+        image += lesion_share(lesion, place, u, v) * (lesion.brightness - image)
     return image
-
-
-def lesion_share(lesion: Lesion, place: int, u: Plane, v: Plane) -> Plane:
-    """Share (rows, columns) of the lesion in each pixel of slice ``place``: 1 in its middle.
-
-    All zeros where the slice lies outside the lesion.
-    """
-    if not lesion.first <= place <= lesion.last:
-        return np.zeros(u.shape)
-    half = (lesion.last - lesion.first + 1) / 2
-    off = (place - (lesion.first + lesion.last) / 2) / half
-    radius = lesion.radius * math.sqrt(1 - 0.6 * off**2)
-    distance = np.hypot(u - lesion.u, v - lesion.v) / radius
-    return np.exp(-(distance**4))
 
 
 def _vessel(rng: np.random.Generator) -> Region:

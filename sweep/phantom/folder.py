@@ -5,12 +5,13 @@
     volumes/phantom-0000.h5      one patient, as a fastMRI knee file
     labels.csv                   fastMRI+ layout: a box for each slice with a lesion
     file_list.csv                fastMRI+ layout: the labelled volumes, one name to a line
-    rule.yaml                    the label rule of these: a finding is a lesion
+    rule.yaml                    the label rule of these
     images/phantom-0000_00.png   the same slices with 16 bits
     manifest.csv                 file, label, patient of those
 """
 
 import csv
+import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,12 +22,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, require_known
+from sweep.phantom.lesions import FINDINGS
 from sweep.phantom.scan import Boxes, Matrix, Volume, scan
 from sweep.phantom.volume_file import write_volume
 
-FINDING = "Bone - Lesion"  # a name of fastMRI+'s vocabulary
-LABEL = "lesion"
 FULL_SCALE = 2e-3  # the intensity that a PNG writes as 65535; one for all, so that slices compare
 SMALLEST = 48  # pixels; in a smaller image the smallest lesion may fill none
 
@@ -52,12 +52,14 @@ def make_phantom(
     size: int = 96,
     coils: int = 1,
     reconstruction: bool = True,
+    findings: str = "one",
     progress: Callable[[int, int], None] | None = None,
 ) -> Phantom:
-    """Make knee-like volumes with complex k-space; every second patient has a lesion.
+    """Make knee-like volumes with complex k-space; every second patient has lesions.
 
-    One volume is one patient. Patient k depends on the seed, on k and on the sizes, not on the
-    number of patients. Every second pair of patients is scanned with fat suppression.
+    One volume is one patient. Patient k depends on the seed, on k, on the sizes and on the kinds of
+    findings, not on the number of patients. Every second pair of patients is scanned with fat
+    suppression.
 
     Args:
         out: The new folder; it appears complete or not at all.
@@ -69,6 +71,9 @@ def make_phantom(
         size: Side of the reconstructed square in pixels, at least 48.
         coils: Receivers; of more than one, volumes have fastMRI's multi-coil layout.
         reconstruction: Volumes hold the images too, not k-space alone.
+        findings: ``one``: a lesion of the bone; ``four``: of ligament, meniscus, cartilage and
+            bone, from one to all of them in a knee, which are the four labels of the rule
+            ``madaan2023``.
         progress: Called with the number of patients made and the number of all patients.
 
     Raises:
@@ -77,27 +82,35 @@ def make_phantom(
     """
     matrix = Matrix(slices, rows, columns, size, coils)
     _check_numbers(patients, matrix)
-    boxes: dict[str, Boxes] = {}
+    require_known("findings", [findings], FINDINGS)
+    kinds = FINDINGS[findings]
+    boxes: dict[str, dict[str, Boxes]] = {}
     with _building(Path(out)) as folder:
         for number in range(patients):
-            volume = _patient(number, seed, matrix)
+            volume = _patient(number, seed, matrix, tuple(kinds.values()))
             path = folder / "volumes" / f"{volume.patient}.h5"
             write_volume(path, volume, matrix, reconstruction=reconstruction)
             _write_pictures(folder / "images", volume)
             boxes[volume.patient] = volume.boxes
             if progress is not None:
                 progress(number + 1, patients)
-        _write_tables(folder, boxes, slices)
-    return Phantom(Path(out), patients, patients * slices, sum(map(len, boxes.values())))
+        _write_tables(folder, boxes, slices, kinds)
+    lesions = sum(len(set().union(*found.values())) for found in boxes.values())
+    return Phantom(Path(out), patients, patients * slices, lesions)
 
 
-def _patient(number: int, seed: int, matrix: Matrix) -> Volume:
-    """Scan patient ``number``; sequence and lesion go by the number, so neither tells the other."""
+def _patient(number: int, seed: int, matrix: Matrix, findings: tuple[str, ...]) -> Volume:
+    """Scan patient ``number``.
+
+    Sequence and lesions go by the number, so neither tells the other: every set of findings, in
+    turns, is scanned once without and once with fat suppression.
+    """
+    chosen = number // 4 % (2 ** len(findings) - 1) + 1  # a bit for each finding
     return scan(
         f"phantom-{number:04d}",
         seed,
         matrix,
-        with_lesion=number % 2 == 1,
+        findings=[name for bit, name in enumerate(findings) if number % 2 and chosen >> bit & 1],
         fat_suppressed=number // 2 % 2 == 1,
     )
 
@@ -148,27 +161,35 @@ def _picture(patient: str, place: int) -> str:
     return f"{patient}_{place:02d}.png"
 
 
-def _write_tables(folder: Path, boxes: Mapping[str, Boxes], slices: int) -> None:
+def _write_tables(
+    folder: Path, boxes: Mapping[str, Mapping[str, Boxes]], slices: int, kinds: Mapping[str, str]
+) -> None:
     _write_csv(
         folder / "labels.csv",
         ("file", "slice", "study_level", "x", "y", "width", "height", "label"),
         (
-            (patient, place, "No", *box, FINDING)
+            (patient, place, "No", *box, finding)
             for patient, found in boxes.items()
-            for place, box in found.items()
+            for finding, of_finding in found.items()
+            for place, box in of_finding.items()
         ),
     )
     _write_csv(
         folder / "manifest.csv",
         ("file", "label", "patient"),
         (
-            (_picture(patient, place), LABEL if place in found else "", patient)
+            (_picture(patient, place), "|".join(_labels(found, place, kinds)), patient)
             for patient, found in boxes.items()
             for place in range(slices)
         ),
     )
     (folder / "file_list.csv").write_text("".join(f"{patient}\n" for patient in boxes))
-    (folder / "rule.yaml").write_text(f'labels: {{{LABEL}: ["{FINDING}"]}}\n')
+    rule = ", ".join(f"{label}: {json.dumps([finding])}" for label, finding in kinds.items())
+    (folder / "rule.yaml").write_text(f"labels: {{{rule}}}\n")
+
+
+def _labels(found: Mapping[str, Boxes], place: int, kinds: Mapping[str, str]) -> list[str]:
+    return [label for label, finding in kinds.items() if place in found.get(finding, {})]
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> None:

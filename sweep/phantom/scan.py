@@ -1,6 +1,7 @@
 """Scanning a drawn knee: complex k-space of a volume, and its reconstruction."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -8,15 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.keys import generator
-from sweep.phantom.anatomy import (
-    Knee,
-    Plane,
-    draw_knee,
-    draw_lesion,
-    grid,
-    lesion_share,
-    paint,
-)
+from sweep.phantom.anatomy import draw_knee, grid, paint
+from sweep.phantom.lesions import BONE, Lesion, Plane, draw_lesion, lesion_share
 
 Boxes = dict[int, tuple[int, int, int, int]]
 Spectrum = NDArray[np.floating]
@@ -65,8 +59,8 @@ class Volume:
         kspace: (slices, rows, columns) or, of several coils, (slices, coils, rows, columns)
             complex64, DC at [rows // 2, columns // 2].
         image: (slices, size, size) float32, the reconstruction of ``kspace``.
-        boxes: For each slice with a lesion, by its number, (x, y, width, height) in
-            pixels of ``image``: left column, top row.
+        boxes: For each finding, and each slice that shows it, by its number, (x, y, width,
+            height) in pixels of ``image``: left column, top row.
 
     """
 
@@ -74,19 +68,20 @@ class Volume:
     acquisition: str
     kspace: NDArray[np.complex64]
     image: NDArray[np.float32]
-    boxes: Boxes
+    boxes: dict[str, Boxes]
 
 
 def scan(
-    patient: str, seed: int, matrix: Matrix, *, with_lesion: bool, fat_suppressed: bool
+    patient: str, seed: int, matrix: Matrix, *, findings: Sequence[str], fat_suppressed: bool
 ) -> Volume:
     """Draw a patient and scan the knee; depends on the arguments and on nothing else.
 
-    With or without a lesion, all else about the patient, the noise included, is the same.
+    With or without a lesion, all else about the patient, the noise and the other lesions included,
+    is the same.
     """
     rng = generator(seed, "phantom", patient)
-    lesion = draw_lesion(generator(seed, "phantom", patient, "lesion"), matrix.slices)
-    knee = draw_knee(rng, fat_suppressed=fat_suppressed, lesion=lesion if with_lesion else None)
+    lesions = {name: _lesion(patient, seed, matrix.slices, name) for name in findings}
+    knee = draw_knee(rng, fat_suppressed=fat_suppressed, lesions=tuple(lesions.values()))
     warp = np.stack([_field(rng, WARP, matrix, slices=1)[0] for _ in ("u", "v")])
     u, v = grid(knee, matrix.rows, matrix.columns, matrix.size, warp)
     body = np.stack([paint(knee, n, matrix.slices, u, v) for n in range(matrix.slices)])
@@ -96,7 +91,7 @@ def scan(
         acquisition=knee.acquisition,
         kspace=kspace if matrix.coils > 1 else kspace[:, 0],
         image=reconstruct(kspace, matrix.size),
-        boxes=_boxes(knee, u, v, matrix),
+        boxes={name: _boxes(lesion, u, v, matrix) for name, lesion in lesions.items()},
     )
 
 
@@ -123,13 +118,16 @@ def _crop(image: NDArray[Scalar], size: int) -> NDArray[Scalar]:
     return image[..., top : top + size, left : left + size]
 
 
-def _boxes(knee: Knee, u: Plane, v: Plane, matrix: Matrix) -> Boxes:
-    if knee.lesion is None:
-        return {}
-    lesion = range(knee.lesion.first, knee.lesion.last + 1)
-    shares = (lesion_share(knee.lesion, place, u, v) for place in lesion)
+def _lesion(patient: str, seed: int, slices: int, finding: str) -> Lesion:
+    key = () if finding == BONE else (finding,)
+    return draw_lesion(generator(seed, "phantom", patient, "lesion", *key), slices, finding)
+
+
+def _boxes(lesion: Lesion, u: Plane, v: Plane, matrix: Matrix) -> Boxes:
+    places = range(lesion.first, lesion.last + 1)
+    shares = (lesion_share(lesion, place, u, v) for place in places)
     masks = (_crop(share, matrix.size) >= 0.5 for share in shares)
-    return dict(zip(lesion, map(_bounds, masks), strict=True))
+    return dict(zip(places, map(_bounds, masks), strict=True))
 
 
 def _bounds(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:

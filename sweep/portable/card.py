@@ -27,7 +27,7 @@ def card(evidence: Evidence, said: Mapping[str, str], files: Mapping[str, str]) 
     info = evidence.info
     origin = f" of the sweep {evidence.sweep}" if evidence.sweep else ""
     sections = [
-        f"# Model card: {info.trial}, epoch {info.epoch}{origin}",
+        f"# Model card: {info.title}{origin}",
         "\n".join(f"- `{name}`: {found}" for name, found in files.items()),
         _table(["", ""], [[name, value] for name, value in said.items()]),
         "## Data",

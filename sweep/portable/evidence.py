@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from sweep.core.errors import UserError
-from sweep.core.records import EpochRecord
+from sweep.core.records import TRAINED, EpochRecord, TrialRecord
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
@@ -42,16 +42,14 @@ class Evidence:
         folder = _folder(checkpoint, info)
         if folder is None:
             return cls(info, store=store)
-        epochs = {record.epoch: record for record in folder.epochs(info.trial)}
         trials = {record.trial: record for record in folder.trials()}
-        trial = trials.get(info.trial)
-        best = trial is not None and trial.best_epoch == info.epoch
+        record, intervals = _scores(folder, info, trials.get(info.trial))
         return cls(
             info,
             sweep=folder.config().name,
             trials=len(trials),
-            record=epochs.get(info.epoch),
-            intervals=trial.intervals if trial is not None and best else {},
+            record=record,
+            intervals=intervals,
             store=store,
         )
 
@@ -65,13 +63,27 @@ class Evidence:
         return {split: (count, patients[split]) for split, count in slices.items()}
 
 
+def _scores(
+    folder: SweepFolder, info: CheckpointInfo, trial: TrialRecord | None
+) -> tuple[EpochRecord | None, Mapping[str, tuple[float, float]]]:
+    """The scores of the checkpoint's epoch in its mode, and their intervals where there are any."""
+    if info.mode != TRAINED:
+        row = trial.modes.get(info.mode) if trial else None
+        if row is None or row.epoch != info.epoch:
+            return None, {}
+        return folder.in_mode(info.trial, info.mode), row.intervals
+    epochs = {record.epoch: record for record in folder.epochs(info.trial)}
+    best = trial is not None and trial.best_epoch == info.epoch
+    return epochs.get(info.epoch), trial.intervals if trial is not None and best else {}
+
+
 def _folder(checkpoint: Path, info: CheckpointInfo) -> SweepFolder | None:
     path = checkpoint.resolve()
     if len(path.parents) < 3:
         return None
     with suppress(UserError):
         folder = SweepFolder.open(path.parents[2])
-        if folder.checkpoint(info.trial, info.epoch) == path:
+        if folder.checkpoint(info.trial, info.epoch, info.mode) == path:
             return folder
     return None
 

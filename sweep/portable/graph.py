@@ -88,7 +88,7 @@ def description(info: CheckpointInfo) -> dict[str, str]:
     odds = "softmax" if info.task == "multiclass" else "sigmoid"
     return {
         "producer": f"mrisweep {version('mrisweep')}",
-        "checkpoint": f"{info.trial}, epoch {info.epoch}",
+        "checkpoint": info.title,
         "labels": json.dumps(list(info.labels), ensure_ascii=False),
         "task": info.task,
         "input": f"{INPUT}: {shape}; {what}",

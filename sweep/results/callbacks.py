@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sweep.core.records import EpochRecord, TrialRecord
 from sweep.results.folder import SweepFolder
@@ -35,7 +35,21 @@ class Callback(Protocol):
         """The sweep stops here: all its trials ended, or it was interrupted."""
 
 
+@runtime_checkable
+class ModeCallback(Protocol):
+    """A callback that wants to hear of modes too; one that has no such method is not told."""
+
+    def scored(self, trial: TrialRecord, mode: str, epoch: EpochRecord) -> None:
+        """The best epoch of an ended trial is scored in a mode; ``trial.modes`` has the row."""
+
+
 Task = Callable[[Callback], None]
+
+
+def tell_scored(callback: Callback, trial: TrialRecord, mode: str, epoch: EpochRecord) -> None:
+    """Tell a callback that wants to hear of it."""
+    if isinstance(callback, ModeCallback):
+        callback.scored(trial, mode, epoch)
 
 
 def replay(callback: Callback, folder: SweepFolder) -> None:
@@ -52,6 +66,8 @@ def history(folder: SweepFolder) -> Iterator[Task]:
             yield partial(_reported, trial, epoch)
         if trial.status != "running":
             yield partial(_ended, trial)
+        for mode in trial.modes:
+            yield partial(_scored, trial, mode, folder.in_mode(trial.trial, mode))
 
 
 def _began(trial: TrialRecord, callback: Callback) -> None:
@@ -64,6 +80,10 @@ def _reported(trial: TrialRecord, epoch: EpochRecord, callback: Callback) -> Non
 
 def _ended(trial: TrialRecord, callback: Callback) -> None:
     callback.ended(trial)
+
+
+def _scored(trial: TrialRecord, mode: str, epoch: EpochRecord, callback: Callback) -> None:
+    tell_scored(callback, trial, mode, epoch)
 
 
 class InThread:
@@ -110,6 +130,10 @@ class InThread:
     def ended(self, trial: TrialRecord) -> None:
         """See ``Callback``."""
         self._tasks.put(partial(_ended, trial))
+
+    def scored(self, trial: TrialRecord, mode: str, epoch: EpochRecord) -> None:
+        """See ``ModeCallback``."""
+        self._tasks.put(partial(_scored, trial, mode, epoch))
 
     def close(self, finished: bool) -> None:
         """Wait until it has taken everything, or for as long as it gets on."""

@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.files import write_text
+from sweep.core.modes import checkpoint_mode
 from sweep.core.records import (
+    TRAINED,
+    Cell,
+    Composition,
     EpochRecord,
+    ModeRow,
     Predictions,
     TrialRecord,
     missing_as_null,
@@ -135,9 +141,9 @@ class SweepFolder:
         """The folder of a trial's checkpoints."""
         return self.path / "checkpoints" / trial
 
-    def checkpoint(self, trial: str, epoch: int) -> Path:
-        """The checkpoint of one epoch; of an ended trial, the best one's is kept."""
-        return CheckpointFolder(self.checkpoints(trial)).epoch(epoch)
+    def checkpoint(self, trial: str, epoch: int, mode: str = TRAINED) -> Path:
+        """The checkpoint of one epoch for a mode; of an ended trial, the best one's is kept."""
+        return CheckpointFolder(self.checkpoints(trial)).epoch(epoch, checkpoint_mode(mode))
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -160,8 +166,8 @@ class SweepFolder:
 
     def write_trial(self, record: TrialRecord) -> None:
         """Replace what is known of a trial."""
-        plain = dataclasses.asdict(record) | {"metrics": missing_as_null(record.metrics)}
-        write_text(self.path / "trials" / f"{record.trial}.json", json.dumps(plain, indent=1))
+        text = json.dumps(trial_to_plain(record), indent=1)
+        write_text(self.path / "trials" / f"{record.trial}.json", text)
 
     def trials(self) -> list[TrialRecord]:
         """Every trial, by number."""
@@ -172,15 +178,20 @@ class SweepFolder:
         self, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
     ) -> None:
         """Keep an epoch: predictions first, so that where there are scores there are both."""
-        tables.write_predictions(
-            self._predictions(record.trial, record.epoch),
-            record.trial,
-            record.epoch,
-            predictions,
-            slices,
-        )
-        path = self.path / "results" / record.trial / f"epoch-{record.epoch:04d}.parquet"
-        tables.write_scores(path, record)
+        self._write(f"epoch-{record.epoch:04d}", record, predictions, slices)
+
+    def write_mode(
+        self, mode: str, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
+    ) -> None:
+        """Keep what an epoch scores in another mode, as ``write_epoch`` does."""
+        self._write(f"modes/{mode}", record, predictions, slices)
+
+    def _write(
+        self, name: str, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
+    ) -> None:
+        path = self._table("predictions", record.trial, name)
+        tables.write_predictions(path, record.trial, record.epoch, predictions, slices)
+        tables.write_scores(self._table("results", record.trial, name), record)
 
     def epochs(self, trial: str) -> list[EpochRecord]:
         """The reported epochs of a trial, in order."""
@@ -189,18 +200,60 @@ class SweepFolder:
 
     def epoch(self, trial: str, epoch: int) -> EpochRecord:
         """One reported epoch."""
-        return tables.read_scores(self.path / "results" / trial / f"epoch-{epoch:04d}.parquet")
+        return tables.read_scores(self._table("results", trial, f"epoch-{epoch:04d}"))
+
+    def in_mode(self, trial: str, mode: str) -> EpochRecord:
+        """What the best epoch of a trial scores in another mode."""
+        return tables.read_scores(self._table("results", trial, f"modes/{mode}"))
 
     def predictions(self, trial: str, epoch: int) -> tuple[list[Predictions], Slices]:
         """Every slice's probability in one reported epoch."""
-        return tables.read_predictions(self._predictions(trial, epoch))
+        return tables.read_predictions(self._table("predictions", trial, f"epoch-{epoch:04d}"))
 
-    def _predictions(self, trial: str, epoch: int) -> Path:
-        return self.path / "predictions" / trial / f"epoch-{epoch:04d}.parquet"
+    def _table(self, kind: str, trial: str, name: str) -> Path:
+        return self.path / kind / trial / f"{name}.parquet"
+
+
+def trial_to_plain(record: TrialRecord) -> dict[str, Any]:
+    """A trial's record as JSON has it."""
+    plain = dataclasses.asdict(record) | {"metrics": missing_as_null(record.metrics)}
+    plain["modes"] = {name: mode_to_plain(row) for name, row in record.modes.items()}
+    return plain
+
+
+def mode_to_plain(row: ModeRow) -> dict[str, Any]:
+    """A row in another mode as JSON has it."""
+    return dataclasses.asdict(row) | {"metrics": missing_as_null(row.metrics)}
 
 
 def _trial(path: Path) -> TrialRecord:
     plain = json.loads(path.read_text())
-    plain["metrics"] = null_as_missing(plain["metrics"])
-    plain["intervals"] = {name: (low, high) for name, (low, high) in plain["intervals"].items()}
-    return TrialRecord(**plain)
+    collapsed = plain.get("collapsed")
+    return TrialRecord(
+        **{
+            **plain,
+            **_scored(plain),
+            "collapsed": None if collapsed is None else _cells(collapsed),
+            "modes": {name: _mode(row) for name, row in plain.get("modes", {}).items()},
+        }
+    )
+
+
+def _mode(plain: dict[str, Any]) -> ModeRow:
+    composition = plain["composition"]
+    if composition is not None:
+        positives = {name: tuple(shares) for name, shares in composition["positives"].items()}
+        composition = Composition(**{**composition, "positives": positives})
+    found = {"collapsed": _cells(plain["collapsed"]), "composition": composition}
+    return ModeRow(**{**plain, **_scored(plain), **found})
+
+
+def _scored(plain: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "metrics": null_as_missing(plain["metrics"]),
+        "intervals": {name: (low, high) for name, (low, high) in plain["intervals"].items()},
+    }
+
+
+def _cells(pairs: list[tuple[str, int]]) -> tuple[Cell, ...]:
+    return tuple(Cell(*pair) for pair in pairs)

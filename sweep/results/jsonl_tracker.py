@@ -1,16 +1,17 @@
-"""A tracker that appends a line of JSON for every epoch and every ended trial to one file.
+"""A tracker that appends a line of JSON for every epoch, ended trial and mode to one file.
 
 ``log.jsonl`` in the sweep's folder is for ``tail -f``, ``jq`` and ``pandas.read_json(lines=True)``.
 """
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import EpochRecord, TrialRecord, missing_as_null, null_if_missing
-from sweep.results.folder import SweepFolder
+from sweep.results.folder import SweepFolder, mode_to_plain, trial_to_plain
+
+Key = tuple[str, str, int | None, str | None]
 
 
 class JsonLinesTracker:
@@ -46,8 +47,14 @@ class JsonLinesTracker:
 
     def ended(self, trial: TrialRecord) -> None:
         """A line for the settled record of a trial."""
-        record = dataclasses.asdict(trial) | {"metrics": missing_as_null(trial.metrics)}
+        record = trial_to_plain(trial)
+        del record["modes"]  # each has a line of its own, and none is there when a trial ends
         self._append({"event": "ended", "epoch": trial.best_epoch, **record})
+
+    def scored(self, trial: TrialRecord, mode: str, epoch: EpochRecord) -> None:
+        """A line for the best epoch in another mode."""
+        said = {"event": "mode", "trial": trial.trial, "mode": mode, "norm": trial.norm}
+        self._append({**said, "params": trial.params, **mode_to_plain(trial.modes[mode])})
 
     def close(self, finished: bool) -> None:
         """Nothing is open."""
@@ -60,7 +67,7 @@ class JsonLinesTracker:
         self._known.add(key)
 
 
-def _known(file: Path) -> set[tuple[str, str, int | None]]:
+def _known(file: Path) -> set[Key]:
     """What stands in the file; a line that a kill has torn is cut off."""
     if not file.exists():
         return set()
@@ -72,5 +79,5 @@ def _known(file: Path) -> set[tuple[str, str, int | None]]:
     return {_key(json.loads(line)) for line in whole}
 
 
-def _key(line: dict[str, Any]) -> tuple[str, str, int | None]:
-    return line["event"], line["trial"], line["epoch"]
+def _key(line: dict[str, Any]) -> Key:
+    return line["event"], line["trial"], line["epoch"], line.get("mode")

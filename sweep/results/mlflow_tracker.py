@@ -10,7 +10,8 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,12 +30,12 @@ from mlflow.entities import LoggedModelOutput, Metric, Param, Run, RunTag
 import mrimodels
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
-from sweep.core.records import CLEAN, EpochRecord, TrialRecord, without_missing
+from sweep.core.records import CLEAN, TRAINED, Cell, EpochRecord, TrialRecord, without_missing
 from sweep.metrics import metrics
 from sweep.metrics.summary import macro_by_cell
 from sweep.results.figures import severity_curves
-from sweep.results.folder import SweepFolder
-from sweep.results.ranking import Ranked
+from sweep.results.folder import SweepFolder, mode_to_plain
+from sweep.results.ranking import Interval, Ranked
 
 PAGE = 1000
 BEST: Final = "best/"  # metrics of a trial at its best epoch
@@ -56,6 +57,8 @@ class Tag:
     ERROR = "error"
     FOLDER = "folder"
     OBJECTIVE = "objective"
+    MODE = "mode"
+    COLLAPSED = "collapsed"
     DATA = "data_fingerprint"
     CODE = "code_version"
     PARENT = "mlflow.parentRunId"
@@ -67,6 +70,7 @@ class Role:
 
     SWEEP = "sweep"
     TRIAL = "trial"
+    MODE = "mode"
 
 
 RUN_STATUS = {
@@ -80,7 +84,8 @@ EXPERIMENT_TAGS = {
     "mlflow.note.content": (
         "A run for each sweep, its trials below it. `best/...` is a trial at its best epoch: sort "
         "by `best/` and the sweep's objective. Metrics without that prefix are the course over "
-        "epochs; `stress/<artifact>/<metric>` has the level as step, 0 = clean."
+        "epochs; `stress/<artifact>/<metric>` has the level as step, 0 = clean. A run with the tag "
+        "`role: mode` is the best epoch of a trial in another mode."
     ),
 }
 for _name in ("mlflow", "alembic"):
@@ -106,7 +111,7 @@ class MLflowTracker:
         self.client = mlflow.MlflowClient(tracking_uri=self.uri)
         self.experiment = self._experiment()
         self.parent = self._parent()
-        self.runs: dict[str, str] = {}
+        self.runs: dict[tuple[str, str], str] = {}
 
     def began(self, trial: TrialRecord) -> None:
         """Write the best epoch first: its metrics are then the first that MLflow's pages offer."""
@@ -121,27 +126,33 @@ class MLflowTracker:
             "train/images_per_s": epoch.images_per_s,
         }
         if epoch.epoch == trial.best_epoch:
-            values |= {f"{BEST}{EPOCH}": epoch.epoch}
-            values |= {f"{BEST}{name}": value for name, value in epoch.metrics.items()}
-        # The pages that compare runs show the first metric: let it be the one that decides.
-        objective = f"{BEST}{self.config.search.objective}"
-        values = {name: values[name] for name in sorted(values, key=lambda n: n != objective)}
-        logged = _metrics(values, epoch.evaluated_at_ms, epoch.epoch)
-        self.client.log_batch(self._run(trial), metrics=logged)
+            values |= _best(epoch)
+        self._log_values(self._run(trial), values, epoch)
 
     def ended(self, trial: TrialRecord) -> None:
         """Log what is known once a trial has ended: intervals, severity curves, its best model."""
         run = self._run(trial)
         if trial.best_epoch is not None:
             best = self.folder.epoch(trial.trial, trial.best_epoch)
-            self.client.log_batch(run, metrics=[*_curves(best), *_intervals(trial, best)])
             title = f"{trial.trial} ({trial.norm}), epoch {best.epoch}"
-            figure = severity_curves(best.scores, self.config.search.objective, title)
-            self.client.log_figure(run, figure, "severity.png")
+            self._log_details(run, best, trial.intervals, title)
             self._log_model(run, trial)
         tags = {Tag.STATUS: trial.status, **({Tag.ERROR: trial.error} if trial.error else {})}
+        if trial.collapsed is not None:
+            tags[Tag.COLLAPSED] = _cells_text(trial.collapsed)
         self.client.log_batch(run, tags=_tags(tags))
         self.client.set_terminated(run, RUN_STATUS[trial.status], trial.ended_at_ms)
+
+    def scored(self, trial: TrialRecord, mode: str, epoch: EpochRecord) -> None:
+        """Log a mode as a run of its own, which stands beside the trials."""
+        run, row = self._run(trial, mode), trial.modes[mode]
+        self._log_values(run, _best(epoch), epoch)
+        title = f"{trial.trial} ({trial.norm}, {mode}), epoch {epoch.epoch}"
+        self._log_details(run, epoch, row.intervals, title)
+        self.client.log_dict(run, mode_to_plain(row), "mode.json")
+        tags = {Tag.STATUS: trial.status, Tag.COLLAPSED: _cells_text(row.collapsed)}
+        self.client.log_batch(run, tags=_tags(tags))
+        self.client.set_terminated(run, "FINISHED", row.evaluated_at_ms)
 
     def close(self, finished: bool) -> None:
         """Close the sweep's run; of an interrupted sweep, also those of the trials that ran."""
@@ -155,6 +166,21 @@ class MLflowTracker:
         times = [trial.ended_at_ms or trial.started_at_ms for trial in trials]
         end = max([*times, self.folder.identity.started_at_ms])
         self.client.set_terminated(self.parent, "FINISHED" if finished else "KILLED", end)
+
+    def _log_values(self, run: str, values: Mapping[str, float], epoch: EpochRecord) -> None:
+        # The pages that compare runs show the first metric: let it be the one that decides.
+        objective = f"{BEST}{self.config.search.objective}"
+        values = {name: values[name] for name in sorted(values, key=lambda n: n != objective)}
+        logged = _metrics(values, epoch.evaluated_at_ms, epoch.epoch)
+        self.client.log_batch(run, metrics=logged)
+
+    def _log_details(
+        self, run: str, best: EpochRecord, intervals: Mapping[str, Interval], title: str
+    ) -> None:
+        """Intervals and severity curves."""
+        self.client.log_batch(run, metrics=[*_curves(best), *_intervals(intervals, best)])
+        figure = severity_curves(best.scores, self.config.search.objective, title)
+        self.client.log_figure(run, figure, "severity.png")
 
     def _experiment(self) -> str:
         found = self.client.get_experiment_by_name(self.config.name)
@@ -187,23 +213,30 @@ class MLflowTracker:
             return str(created.info.run_id)
         return self._reopened(run)
 
-    def _run(self, trial: TrialRecord) -> str:
-        if trial.trial not in self.runs:
-            sweep = self.folder.identity.sweep_id
-            found = self._find(**{Tag.SWEEP: sweep, Tag.TRIAL: trial.trial})
-            self.runs[trial.trial] = (
-                self._create(trial) if found is None else self._reopened(found, trial)
+    def _run(self, trial: TrialRecord, mode: str = TRAINED) -> str:
+        key = (trial.trial, mode)
+        if key not in self.runs:
+            found = self._find(**self._name(trial, mode))
+            self.runs[key] = (
+                self._create(trial, mode) if found is None else self._reopened(found, trial)
             )
-        return self.runs[trial.trial]
+        return self.runs[key]
 
-    def _create(self, trial: TrialRecord) -> str:
+    def _name(self, trial: TrialRecord, mode: str) -> dict[str, str]:
+        """The tags that a run is found by; of a trial those from before there were modes."""
+        tags = {Tag.SWEEP: self.folder.identity.sweep_id, Tag.TRIAL: trial.trial}
+        if mode == TRAINED:
+            return {**tags, Tag.ROLE: Role.TRIAL}
+        return {**tags, Tag.ROLE: Role.MODE, Tag.MODE: mode}
+
+    def _create(self, trial: TrialRecord, mode: str) -> str:
         identity, config = self.folder.identity, self.config.fixed(trial.params)
+        row = trial.modes.get(mode)
         tags = {
             Tag.PARENT: self.parent,
-            Tag.NAME: f"{trial.trial}-{trial.norm}",
-            Tag.ROLE: Role.TRIAL,
-            Tag.SWEEP: identity.sweep_id,
-            Tag.TRIAL: trial.trial,
+            Tag.NAME: f"{trial.trial}-{trial.norm}{f'-{mode}' if row else ''}",
+            Tag.MODE: mode,
+            **self._name(trial, mode),
             Tag.NORM: trial.norm,
             Tag.ARCH: config.model.arch,
             Tag.SEED: str(trial.seed),
@@ -212,7 +245,8 @@ class MLflowTracker:
             Tag.STATUS: "running",
             Tag.FOLDER: str(self.folder.path),
         }
-        run = self.client.create_run(self.experiment, start_time=trial.started_at_ms, tags=tags)
+        started = row.evaluated_at_ms if row else trial.started_at_ms
+        run = self.client.create_run(self.experiment, start_time=started, tags=tags)
         params = [Param(name, _param(value)) for name, value in trial.params.items()]
         self.client.log_batch(run.info.run_id, params=params)
         self.client.log_text(run.info.run_id, config.to_yaml(), "config.yaml")
@@ -265,13 +299,13 @@ class MLflowTracker:
 
 
 def read_trials(uri: str, experiment: str) -> list[Ranked]:
-    """The trials of an experiment on a tracking server that have a best epoch.
+    """The trials of an experiment that have a best epoch, in every mode that they are scored in.
 
     Raises:
         UserError: No such experiment, or no server there.
 
     """
-    runs = _search(uri, experiment, Role.TRIAL)
+    runs = chain.from_iterable(_search(uri, experiment, role) for role in (Role.TRIAL, Role.MODE))
     return [_ranked(run) for run in runs if f"{BEST}{EPOCH}" in run.data.metrics]
 
 
@@ -322,17 +356,40 @@ def _ranked(run: Run) -> Ranked:
     ends = _below(INTERVAL, values)
     low, high = ENDS
     names = [name.removesuffix(low) for name in ends if name.endswith(low)]
+    mode = tags.get(Tag.MODE, TRAINED)
+    folder = SweepFolder(Path(tags[Tag.FOLDER]))
     return Ranked(
         trial=tags[Tag.TRIAL],
         norm=tags[Tag.NORM],
         seed=int(tags[Tag.SEED]),
         epoch=epoch,
         params={name: _from_param(text) for name, text in run.data.params.items()},
-        checkpoint=str(SweepFolder(Path(tags[Tag.FOLDER])).checkpoint(tags[Tag.TRIAL], epoch)),
+        checkpoint=str(folder.checkpoint(tags[Tag.TRIAL], epoch, mode)),
         metrics=best,
         intervals={name: (ends[f"{name}{low}"], ends[f"{name}{high}"]) for name in names},
         status=tags[Tag.STATUS],
+        mode=mode,
+        collapsed=_from_cells_text(tags.get(Tag.COLLAPSED)),
     )
+
+
+def _cells_text(cells: Sequence[Cell]) -> str:
+    """Cells as a tag: ``motion 5, spike 3``."""
+    return ", ".join(f"{cell.artifact} {cell.level}" for cell in cells) or "none"
+
+
+def _from_cells_text(text: str | None) -> tuple[Cell, ...] | None:
+    """Back from ``_cells_text``; None where there is no such tag."""
+    if text is None:
+        return None
+    pairs = [] if text == "none" else [item.rsplit(" ", 1) for item in text.split(", ")]
+    return tuple(Cell(artifact, int(level)) for artifact, level in pairs)
+
+
+def _best(epoch: EpochRecord) -> dict[str, float]:
+    """What a run says of its best epoch."""
+    named = {f"{BEST}{name}": value for name, value in epoch.metrics.items()}
+    return {f"{BEST}{EPOCH}": epoch.epoch, **named}
 
 
 def _below(prefix: str, values: Mapping[str, float]) -> dict[str, float]:
@@ -373,10 +430,10 @@ def _curves(best: EpochRecord) -> list[Metric]:
     return logged
 
 
-def _intervals(trial: TrialRecord, best: EpochRecord) -> list[Metric]:
+def _intervals(intervals: Mapping[str, Interval], best: EpochRecord) -> list[Metric]:
     ends = {
         f"{INTERVAL}{name}{end}": value
-        for name, pair in trial.intervals.items()
+        for name, pair in intervals.items()
         for end, value in zip(ENDS, pair, strict=True)
     }
     return _metrics(ends, best.evaluated_at_ms, best.epoch)

@@ -74,6 +74,11 @@ class Progress:
             self._clear()
             print(text, file=self.stream, flush=True)
 
+    def rows(self, done: int, total: int, latest: str) -> None:
+        """Say how many rows of modes are evaluated, and which is the latest."""
+        head = f"[{clock(self.now() - self.started)}]"
+        self.say(f"{head} {latest}  |  modes: {done} of {total} rows")
+
     def close(self, finished: bool) -> None:
         """Leave the terminal's line empty."""
         with self._lock:

@@ -3,13 +3,13 @@
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sweep.core.errors import UserError, nearest
-from sweep.core.records import TrialRecord, is_missing, without_missing
+from sweep.core.records import TRAINED, Cell, TrialRecord, is_missing, without_missing
 from sweep.metrics.table import sign
 from sweep.results.folder import SweepFolder
 
@@ -18,7 +18,7 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Ranked:
-    """One trial at its best epoch.
+    """One trial at its best epoch, in one mode.
 
     Attributes:
         trial: The name of the trial.
@@ -26,10 +26,13 @@ class Ranked:
         seed: The seed of its weights and batches.
         epoch: The number of its best epoch.
         params: The searched values by dotted name.
-        checkpoint: The path of the best epoch's checkpoint.
+        checkpoint: The path of the best epoch's checkpoint, which its mode works with.
         metrics: The summary of that epoch; a missing value is absent.
         intervals: 95 % intervals, bootstrap over patients; none while the trial runs.
         status: ``running``, ``finished``, ``pruned`` or ``failed``.
+        mode: How the checkpoint's network is used, see ``sweep.core.modes``.
+        collapsed: The cells in which it collapsed, see ``sweep.metrics.collapse``; None: nobody
+            has looked.
 
     """
 
@@ -42,17 +45,19 @@ class Ranked:
     metrics: dict[str, float]
     intervals: dict[str, Interval]
     status: str
+    mode: str = TRAINED
+    collapsed: tuple[Cell, ...] | None = None
 
 
 def of_folder(path: Path) -> list[Ranked]:
-    """The trials of a sweep's folder that have a best epoch, by number."""
+    """The trials of a sweep's folder that have a best epoch, by number, each in all its modes."""
     folder = SweepFolder.open(path)
     trials = [record for record in folder.trials() if record.best_epoch is not None]
-    return [_from_record(folder, record) for record in trials]
+    return [row for record in trials for row in _from_record(folder, record)]
 
 
 def of_server(uri: str, experiment: str) -> list[Ranked]:
-    """The trials of an experiment on a tracking server that have a best epoch.
+    """The trials of an experiment on a tracking server that have a best epoch, in all modes.
 
     Raises:
         UserError: No such experiment, or no server there.
@@ -81,18 +86,21 @@ def best(
     norm: str | None = None,
     where: Sequence[str] = (),
     top: int | None = None,
+    mode: str | None = None,
 ) -> list[Ranked]:
-    """Filter and rank, best first; equal scores in the order of their trials.
+    """Filter and rank, best first; equal scores in the order of their trials and modes.
 
     Args:
         rows: Trials, from either source.
         by: The metric to rank by.
         norm: The one norm to keep; None: all.
         where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
-        top: The number of trials to keep at most; None: all.
+        top: The number of rows to keep at most; None: all.
+        mode: The one mode to keep; None: all.
 
     Raises:
-        UserError: A metric or a norm that no trial has, a condition that is none, ``top`` < 1.
+        UserError: A metric, a norm or a mode that no trial has, a condition that is none, ``top``
+            < 1.
 
     """
     found = list(rows)
@@ -103,15 +111,21 @@ def best(
         raise UserError(
             "no trial has this norm", f"{norm!r}", nearest(norm, {r.norm for r in found})
         )
+    if found and mode is not None and mode not in {row.mode for row in found}:
+        raise UserError(
+            "no trial is scored in this mode", f"{mode!r}", nearest(mode, {r.mode for r in found})
+        )
     holds = [_condition(text, known) for text in where]
     if found:
         _require_metric(by, known)
     kept = [
         row
         for row in found
-        if norm in (None, row.norm) and all(condition(row) for condition in holds)
+        if norm in (None, row.norm)
+        and mode in (None, row.mode)
+        and all(condition(row) for condition in holds)
     ]
-    return sorted(kept, key=lambda row: (-goodness(row.metrics, by), row.trial))[:top]
+    return sorted(kept, key=lambda row: (-goodness(row.metrics, by), row.trial, row.mode))[:top]
 
 
 def goodness(values: Mapping[str, float], name: str) -> float:
@@ -120,9 +134,9 @@ def goodness(values: Mapping[str, float], name: str) -> float:
     return -math.inf if value is None or is_missing(value) else sign(name) * value
 
 
-def _from_record(folder: SweepFolder, record: TrialRecord) -> Ranked:
+def _from_record(folder: SweepFolder, record: TrialRecord) -> Iterator[Ranked]:
     epoch = int(record.best_epoch or 0)
-    return Ranked(
+    trained = Ranked(
         trial=record.trial,
         norm=record.norm,
         seed=record.seed,
@@ -132,7 +146,18 @@ def _from_record(folder: SweepFolder, record: TrialRecord) -> Ranked:
         metrics=without_missing(record.metrics),
         intervals=record.intervals,
         status=record.status,
+        collapsed=record.collapsed,
     )
+    yield trained
+    for mode, row in record.modes.items():
+        yield replace(
+            trained,
+            checkpoint=str(folder.checkpoint(record.trial, row.epoch, mode)),
+            metrics=without_missing(row.metrics),
+            intervals=row.intervals,
+            mode=mode,
+            collapsed=row.collapsed,
+        )
 
 
 def _require_metric(name: str, known: set[str]) -> None:

@@ -1,31 +1,64 @@
 """Tables for people: ranked configurations and the cells of a stress test."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from sweep.core.records import EpochRecord, is_missing
+from sweep.core.modes import WHOLE_BATCHES
+from sweep.core.records import TRAINED, EpochRecord, is_missing
 from sweep.core.text import MISSING, ruled_table, table
 from sweep.metrics.summary import macro_by_cell
 from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
 
+CELLS_SHOWN = 3  # of the collapsed ones in a table
+
 
 def ranked_table(rows: Sequence[Ranked], by: str) -> str:
-    """Ranked trials, a line each: what was searched, and scores with their intervals."""
+    """Ranked trials, a line each: what was searched, and scores with their intervals.
+
+    Modes and collapsed cells have a column where there are any, and a note below.
+    """
     metrics = _shown(by)
     searched = sorted({name for row in rows for name in row.params} - {"model.norm"})
-    header = ["#", "trial", "norm", *(_short(name) for name in searched), "epoch", *metrics]
+    modes = ["mode"] if any(row.mode != TRAINED for row in rows) else []
+    collapse = ["collapsed"] if any(row.collapsed for row in rows) else []
+    names = (_short(name) for name in searched)
+    header = ["#", "trial", "norm", *modes, *names, "epoch", *metrics, *collapse]
     body = [
         [
             str(place),
             row.trial + ("" if row.status == "finished" else f" ({row.status})"),
             row.norm,
+            *(row.mode for _ in modes),
             *(_value(row.params.get(name)) for name in searched),
             str(row.epoch),
             *(_score(row, name) for name in metrics),
+            *(_collapsed(row) for _ in collapse),
         ]
         for place, row in enumerate(rows, start=1)
     ]
-    return ruled_table(header, body)
+    return "\n\n".join([ruled_table(header, body), *_notes(rows)])
+
+
+def _notes(rows: Sequence[Ranked]) -> Iterator[str]:
+    """What the table does not show by itself."""
+    if together := [mode for mode in WHOLE_BATCHES if any(row.mode == mode for row in rows)]:
+        yield (
+            f"{', '.join(together)}: scores of whole batches of slices under one artifact at one "
+            "level; a slice by itself has none."
+        )
+    if any(row.collapsed for row in rows):
+        yield (
+            "collapsed: cells below chance, or in which all slices are predicted to show the same "
+            "labels."
+        )
+
+
+def _collapsed(row: Ranked) -> str:
+    if row.collapsed is None:
+        return MISSING
+    cells = [f"{cell.artifact} {cell.level}" for cell in row.collapsed]
+    more = [f"+{len(cells) - CELLS_SHOWN}"] if len(cells) > CELLS_SHOWN else []
+    return ", ".join([*cells[:CELLS_SHOWN], *more]) or "none"
 
 
 def summary_table(values: Mapping[str, float]) -> str:

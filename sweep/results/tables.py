@@ -13,6 +13,7 @@ from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.core.records import CLEAN, SCORE_COLUMNS, Cell, EpochRecord, Predictions, Score
 from sweep.metrics.summary import summarize
+from sweep.store import Store
 
 
 class Slices(NamedTuple):
@@ -30,6 +31,17 @@ class Slices(NamedTuple):
     patients: Sequence[str]
     labels: Sequence[str]
     truth: NDArray[np.bool_]
+
+
+def validation_slices(store: Store, splits: Sequence[str | int]) -> Slices:
+    """The slices that each epoch is evaluated on."""
+    indices = store.indices(splits)
+    return Slices(
+        keys=store.keys[indices].tolist(),
+        patients=store.patients[indices].tolist(),
+        labels=list(store.label_names),
+        truth=store.labels[indices].astype(bool),
+    )
 
 
 class Outputs(NamedTuple):

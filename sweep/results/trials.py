@@ -3,14 +3,27 @@
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
-from sweep.core.records import Status, TrialRecord, best_epoch
-from sweep.learn.checkpoints import CheckpointFolder
+from sweep.core.errors import UserError
+from sweep.core.records import (
+    EpochRecord,
+    ModeRow,
+    Predictions,
+    Status,
+    TrialRecord,
+    best_epoch,
+)
+from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo
+from sweep.metrics.collapse import collapsed
 from sweep.metrics.intervals import bootstrap
-from sweep.results.callbacks import Callback, Say
+from sweep.results.callbacks import Callback, Say, tell_scored
 from sweep.results.folder import SweepFolder
+from sweep.results.tables import Slices
 
 
 class TrialLog:
@@ -43,7 +56,7 @@ class TrialLog:
         self._settler = ThreadPoolExecutor(1, "settle")
         for record in self.records.values():
             if record.status != "running":
-                self._settler.submit(self._guarded, self._settle, record)
+                self._later(self._settle, record)
 
     def __enter__(self) -> Self:
         return self
@@ -83,7 +96,42 @@ class TrialLog:
             status, error = "failed", error or f"{self.objective} was never finite: it diverged"
         record = dataclasses.replace(record, status=status, error=error, ended_at_ms=_now_ms())
         self._keep(record)
-        self._settler.submit(self._guarded, self._end, record)
+        self._later(self._end, record)
+
+    def scored(
+        self,
+        trial: str,
+        mode: str,
+        record: EpochRecord,
+        predictions: Sequence[Predictions],
+        slices: Slices,
+        row: ModeRow,
+    ) -> Future[None]:
+        """The best epoch of an ended trial is scored in another mode.
+
+        Args:
+            trial: Its name.
+            mode: The name of the mode.
+            record: The scores.
+            predictions: Of all cells.
+            slices: Those that they are of.
+            row: What the trial's record is to say, still without intervals.
+
+        Returns:
+            Done once it is kept, or was said to have failed.
+
+        """
+
+        def keep() -> None:
+            self.folder.write_mode(mode, record, predictions, slices)
+            intervals = bootstrap(predictions, slices.truth, slices.patients)
+            before = self.records[trial]
+            rows = {**before.modes, mode: dataclasses.replace(row, intervals=intervals)}
+            kept = self._keep(dataclasses.replace(before, modes=rows))
+            self._tell(lambda callback: tell_scored(callback, kept, mode, record))
+
+        lacks = f"{trial} is not scored in the mode {mode}"
+        return self._settler.submit(self._guarded, lacks, keep)
 
     def best_value(self, trial: str) -> float | None:
         """The objective of a trial's best epoch; None before one that has it."""
@@ -111,13 +159,17 @@ class TrialLog:
         self.records[record.trial] = settled
         return settled
 
-    def _guarded(self, work: Callable[[TrialRecord], object], record: TrialRecord) -> None:
-        """A trial that cannot be settled now is settled by the next ``resume``."""
+    def _later(self, work: Callable[[TrialRecord], object], record: TrialRecord) -> None:
+        lacks = f"{record.trial} has no intervals yet"
+        self._settler.submit(self._guarded, lacks, partial(work, record))
+
+    def _guarded(self, lacks: str, work: Callable[[], object]) -> None:
+        """What cannot be done now is done by the next ``resume``."""
         try:
-            work(record)
+            work()
         except Exception as error:
             self._say(
-                f"{record.trial} has no intervals yet; received {type(error).__name__}: {error}; "
+                f"{lacks}; received {type(error).__name__}: {error}; "
                 f"mend the cause, then run `mrisweep resume {self.folder.path}`"
             )
 
@@ -142,7 +194,8 @@ class TrialLog:
 def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     """Settle an ended trial: intervals of its best epoch, and no checkpoint but that one's.
 
-    Safe to repeat: a trial that is settled stays as it is.
+    Safe to repeat: a trial that is settled stays as it is. Of one that an earlier version settled,
+    the collapsed cells are found.
 
     Args:
         folder: The folder of the sweep.
@@ -153,13 +206,24 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     files.keep([record.best_epoch])
     if record.status != "failed":
         files.state.unlink(missing_ok=True)
-    if record.best_epoch is None or record.intervals:
+    if record.best_epoch is None or (record.intervals and record.collapsed is not None):
+        return record
+    task = _task(folder.checkpoint(record.trial, record.best_epoch))
+    if record.intervals and task is None:
         return record
     predictions, slices = folder.predictions(record.trial, record.best_epoch)
-    intervals = bootstrap(predictions, slices.truth, slices.patients)
-    settled = dataclasses.replace(record, intervals=intervals)
+    intervals = record.intervals or bootstrap(predictions, slices.truth, slices.patients)
+    found = None if task is None else collapsed(predictions, slices.truth, task)
+    settled = dataclasses.replace(record, intervals=intervals, collapsed=found)
     folder.write_trial(settled)
     return settled
+
+
+def _task(checkpoint: Path) -> str | None:
+    """The task of a checkpoint; None where somebody has removed it."""
+    with suppress(UserError):
+        return CheckpointInfo.read(checkpoint).task
+    return None
 
 
 def _now_ms() -> int:

@@ -12,11 +12,12 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from sweep.config.search import SearchSettings
 from sweep.config.space import Dimension
-from sweep.config.sweep import SearchSettings
 from sweep.core.errors import WorkError
 from sweep.core.keys import seed_of
 from sweep.core.records import Status
+from sweep.search.grid import grid_order
 
 optuna.logging.set_verbosity(logging.WARNING)
 
@@ -82,6 +83,7 @@ class Study:
         self.settings = settings
         self.seed = seed
         self.dimensions = settings.dimensions()
+        self.grid = grid_order(settings, seed) if settings.sampler == "grid" else []
         self.study = optuna.create_study(
             storage=JournalStorage(JournalFileBackend(str(path))),
             study_name=name,
@@ -112,7 +114,7 @@ class Study:
         """A new trial."""
         number = self.asked()
         self.study.sampler = self._sampler(number)
-        self._take_turns(number)
+        self._enqueue(self._given(number))
         trial = self.study.ask()
         for name, dimension in self.dimensions.items():
             _suggest(trial, name, dimension)
@@ -151,19 +153,21 @@ class Study:
 
     def _sampler(self, number: int) -> BaseSampler:
         seed = seed_of("sampler", self.seed, number) % 2**32
-        if self.settings.sampler == "random":
-            return RandomSampler(seed=seed)
-        return TPESampler(seed=seed)
+        if self.settings.sampler == "tpe":
+            return TPESampler(seed=seed)
+        return RandomSampler(seed=seed)  # of a grid it is asked for nothing
 
-    def _take_turns(self, number: int) -> None:
-        strata, waiting = (
-            self.settings.strata(),
-            self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)),
-        )
-        if strata and not waiting:
-            name = str(self.settings.stratify)
-            value = _encode(strata[number % len(strata)])
-            self.study.enqueue_trial({name: value})
+    def _given(self, number: int) -> dict[str, Any]:
+        """What is not left to the sampler: the stratum whose turn it is, or all of a grid."""
+        if self.grid:
+            return self.grid[number]
+        strata = self.settings.strata()
+        return {str(self.settings.stratify): strata[number % len(strata)]} if strata else {}
+
+    def _enqueue(self, given: dict[str, Any]) -> None:
+        """Have the next trial take these values; an interrupted drawing has done so already."""
+        if given and not self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            self.study.enqueue_trial({name: _encode(value) for name, value in given.items()})
 
 
 def _encode(value: Any) -> Any:

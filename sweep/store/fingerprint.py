@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.store.geometry import Frame
-from sweep.store.layout import DESCRIBED, FORMAT_VERSION, OPTIONAL, Form, descriptions
+from sweep.store.layout import COLUMN, DESCRIBED, FORMAT_VERSION, OPTIONAL, Form, descriptions
 from sweep.store.reader import Store
 from sweep.store.slices import Slice, Task
 
@@ -48,7 +48,8 @@ def _common(
 
 def _hashed(common: bytes, columns: Mapping[str, NDArray[Any]], digests: bytes) -> str:
     hashed = hashlib.sha256(common)
-    for name in (*DESCRIBED, *OPTIONAL):
+    own = sorted(name for name in columns if name.startswith(COLUMN))
+    for name in (*DESCRIBED, *OPTIONAL, *own):
         if name in columns:
             column = columns[name]
             hashed.update(json.dumps([name, column.dtype.str, column.shape]).encode())

@@ -21,6 +21,8 @@ Format version 3, one HDF5 file; every dataset but ``kspace`` is contiguous and 
     thickness_mm     float32 (slice,); NaN = unknown
     orientation      float32 (slice, 2, 3): unit vectors along a row and down a column, in DICOM's
                      patient coordinates; NaN = unknown
+    column/NAME      string (slice,), a column that the user asked for, such as ``column/site``;
+                     empty = unknown; only where there is one
     value_range      float32 (slice, 2): least and greatest pixel
     perceptual_hash  uint64 (slice,), see ``sweep.store.digests``
     digest           uint8 (slice, 32): SHA-256 of the slice's pixels and k-space as stored
@@ -46,7 +48,7 @@ from numpy.typing import NDArray
 
 from sweep.core.files import replacing
 from sweep.store.geometry import Frame, Geometry
-from sweep.store.slices import Slice, Task, multi_hot
+from sweep.store.slices import Slice, Task, column_names, multi_hot
 
 FORMAT_VERSION = 3
 ALIGNMENT = 64  # bytes; without it HDF5 puts the pixels at any offset, even an odd one
@@ -61,6 +63,7 @@ UNNUMBERED = -1  # in place of the number of a slice that its source does not nu
 SAMPLING = "sampling"  # described, too, where there is k-space
 NATIVE = "native"  # described, too, where it is known; stores from before it came have none
 OPTIONAL = (SAMPLING, NATIVE)
+COLUMN = "column/"  # before the names of the user's columns, described, too, where there are any
 NO_MATRIX = (0, 0)  # in place of the native size of a slice that nothing is known of
 MEASURED = {  # of each slice, as its pixels are stored: shape and type of one value
     "scale": ((), "<f4"),
@@ -164,6 +167,8 @@ def descriptions(slices: Sequence[Slice], form: Form) -> dict[str, NDArray[np.ge
         values[SAMPLING] = np.array([_sampling(one) for one in geometries], "<i4")
     if any(one.native for one in geometries):
         values[NATIVE] = np.array([one.native or NO_MATRIX for one in geometries], "<i4")
+    for name in column_names(slices):
+        values[COLUMN + name] = _text([one.columns.get(name, "") for one in slices])
     return values
 
 

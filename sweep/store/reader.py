@@ -19,6 +19,7 @@ from sweep.store.digests import content_digest
 from sweep.store.geometry import Direction, Frame, Geometry, Matrix, PixelMm, Sampling
 from sweep.store.layout import (
     ATTRIBUTES,
+    COLUMN,
     DATASETS,
     FORMAT_VERSION,
     KSPACE,
@@ -31,6 +32,7 @@ from sweep.store.layout import (
 )
 from sweep.store.slices import Task
 
+TEXTS = ("scan", "patient", "split", "sequence")  # that every store has of each slice
 PIXELS = (np.dtype("<f4"), np.dtype("<f2"))
 
 
@@ -131,6 +133,38 @@ class Store:
     def sequences(self) -> NDArray[np.str_]:
         """(N,) names of pulse sequences or series; empty = unknown."""
         return _text(self.columns["sequence"])
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """The columns that the user asked for as the store was made, sorted."""
+        return tuple(
+            sorted(name.removeprefix(COLUMN) for name in self.columns if name.startswith(COLUMN))
+        )
+
+    def column(self, name: str) -> NDArray[np.str_]:
+        """One text of each slice, such as its ``site``.
+
+        Args:
+            name: One of ``column_names``, or ``scan``, ``patient``, ``split``, ``sequence``.
+
+        Returns:
+            (N,), empty = unknown.
+
+        Raises:
+            UserError: The store has no such column.
+
+        """
+        if name in self.column_names:
+            return _text(self.columns[COLUMN + name])
+        if name not in TEXTS:
+            known = (*self.column_names, *TEXTS)
+            raise UserError(
+                "there is no such column in the store",
+                f"{name!r} for {self.path}, which has {', '.join(known)}",
+                f"{nearest(name, known)}; a column of the manifest is kept by `mrisweep ingest "
+                "... --columns`",
+            )
+        return _text(self.columns[name])
 
     @property
     def has_kspace(self) -> bool:
@@ -298,6 +332,7 @@ def _fingerprint(file: h5py.File, path: Path) -> str:
 def _columns(file: h5py.File, path: Path) -> dict[str, NDArray[Any]]:
     whole = _mapped(path)
     names = [*DATASETS[:-1], *(name for name in OPTIONAL if name in file)]
+    names += [COLUMN + name for name in file.get(COLUMN, ())]
     return {
         name: _view(whole, offset_of(file[name]), file[name].dtype, file[name].shape)
         for name in names

@@ -1,8 +1,8 @@
 """What a store says of one slice, and the laws that all slices of a store keep."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,6 +12,10 @@ from sweep.core.errors import UserError, refuse, require_known
 from sweep.store.geometry import UNKNOWN, Geometry
 
 Task = Literal["multiclass", "multilabel"]
+OWN_NAMES = (  # what a store says of its slices by itself
+    *("image", "key", "scan", "number", "patient", "split", "sequence", "labels"),
+    *("pixel_mm", "thickness_mm", "orientation"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class Slice:
         scan: What was scanned as one with it: slices of one volume share it. By default the slice
             is a scan of its own, named by its key.
         number: Its place in the scan, from 0; None where the source numbers none.
+        columns: What else the user wants to know of it, such as ``site`` -> ``A``; an empty value,
+            or none, = unknown.
 
     """
 
@@ -42,6 +48,7 @@ class Slice:
     geometry: Geometry = UNKNOWN
     scan: str = ""
     number: int | None = None
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scan", self.scan or self.key)
@@ -62,8 +69,9 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
 
     Raises:
         UserError: No slice; an unknown task; no label name, or one twice; an empty or repeated
-            key; an empty patient or split; a label outside ``label_names``; a multiclass slice
-            without exactly one label; a patient in two splits.
+            key; an empty patient or split; a column with a name that cannot be used; a label
+            outside ``label_names``; a multiclass slice without exactly one label; a patient in
+            two splits.
 
     """
     if not slices:
@@ -76,8 +84,34 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
             "name at least one label, and each label once",
         )
     _check_names(slices)
+    check_column_names(column_names(slices))
     _check_labels(slices, frozenset(label_names), task)
     _check_splits(slices)
+
+
+def column_names(slices: Sequence[Slice]) -> tuple[str, ...]:
+    """The columns that at least one slice has, sorted."""
+    return tuple(sorted({name for one in slices for name in one.columns}))
+
+
+def check_column_names(names: Sequence[str]) -> None:
+    """Refuse names that no column of the user can have.
+
+    Raises:
+        UserError: A name that is empty, begins with a dot or has a slash, which HDF5 would take
+            for a path; or one of what the store says of its slices by itself.
+
+    """
+    refuse(
+        "columns have a name that cannot be used",
+        [repr(name) for name in names if not name or name.startswith(".") or "/" in name],
+        "rename them: not empty, no dot to begin with, no slash",
+    )
+    refuse(
+        "columns have the name of what a store says of every slice by itself",
+        [repr(name) for name in names if name in OWN_NAMES],
+        "rename them",
+    )
 
 
 def multi_hot(slices: Sequence[Slice], label_names: Sequence[str]) -> NDArray[np.uint8]:

@@ -4,12 +4,14 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweep.cluster.trial import validation_slices
 from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.fit import fit
+from sweep.learn.modes import LocalModes
 from sweep.results.folder import SweepFolder
+from sweep.results.rows import score_rows
+from sweep.results.tables import validation_slices
 from sweep.results.trials import TrialLog
 from sweep.store import Store
 
@@ -48,6 +50,15 @@ def run_trial(folder: SweepFolder, config: SweepConfig, store: Store, number: in
 
         fit(trial_config, store, folder.checkpoints(trial), report=report, trial=trial)
         trial_log.ended(trial, "finished")
+
+
+def score_modes(folder: SweepFolder, store: Store, *names: str) -> None:
+    """The rows of modes of a finished sweep."""
+    config = folder.config().replace({"stress.modes": list(names)})
+    folder.write_config(config)
+    evaluator = LocalModes(config.stress, store, store.indices(config.data.validation))
+    with TrialLog(folder, config.search.objective) as trial_log:
+        score_rows(folder, config, store, trial_log, evaluator)
 
 
 def finished_sweep(path: Path, store: Store) -> SweepFolder:

@@ -18,6 +18,8 @@ class Told:
         epochs: The metrics of each epoch; a missing value is absent.
         status: Where it stands; None while the tracker says nothing of its end.
         intervals: Of its best epoch.
+        modes: The metrics of its best epoch in other modes; a missing value is absent.
+        collapsed: The cells in which it and its modes collapsed, as text.
         writes: How often something was written for it.
 
     """
@@ -25,6 +27,8 @@ class Told:
     epochs: dict[int, dict[str, float]] = field(default_factory=dict)
     status: str | None = None
     intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    modes: dict[str, dict[str, float]] = field(default_factory=dict)
+    collapsed: dict[str, str] = field(default_factory=dict)
     writes: int = 0
 
 
@@ -35,9 +39,14 @@ def read_jsonl(folder: SweepFolder) -> dict[str, Told]:
         line: dict[str, Any] = json.loads(text)
         trial = told.setdefault(line["trial"], Told())
         trial.writes += 1
+        present = {k: v for k, v in line["metrics"].items() if v is not None}
         if line["event"] == "epoch":
-            present = {k: v for k, v in line["metrics"].items() if v is not None}
             trial.epochs[line["epoch"]] = present
+            continue
+        cells = (f"{artifact} {level}" for artifact, level in line["collapsed"])
+        trial.collapsed[line.get("mode", "trained")] = ", ".join(cells) or "none"
+        if line["event"] == "mode":
+            trial.modes[line["mode"]] = present
         else:
             trial.status = line["status"]
             trial.intervals = {k: (low, high) for k, (low, high) in line["intervals"].items()}
@@ -63,6 +72,15 @@ def read_mlflow(folder: SweepFolder) -> dict[str, Told]:
         for name in {k.removeprefix("interval/").rpartition("/")[0] for k in ends}:
             pair = ends[f"interval/{name}/low"], ends[f"interval/{name}/high"]
             trial.intervals[name] = pair
+        trial.collapsed["trained"] = run.data.tags.get("collapsed", "none")
+    for run in reader.search_runs([experiment.experiment_id], "tags.role = 'mode'"):
+        trial, mode = told[run.data.tags["trial"]], run.data.tags["mode"]
+        best = {k: v for k, v in run.data.metrics.items() if k.startswith("best/")}
+        del best["best/epoch"]
+        trial.modes[mode] = {name.removeprefix("best/"): value for name, value in best.items()}
+        trial.collapsed[mode] = run.data.tags["collapsed"]
+        histories = (reader.get_metric_history(run.info.run_id, name) for name in run.data.metrics)
+        trial.writes += sum(map(len, histories))
     return told
 
 

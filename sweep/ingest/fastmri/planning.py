@@ -25,6 +25,7 @@ def plan_fastmri(
     reviewed: Path | Literal["all"] | None = None,
     patients: Path | None = None,
     split_column: str | None = None,
+    columns: Sequence[str] = (),
     rule: str | Path = "madaan2023",
     reconstruction: Reconstruction = "auto",
     kspace: bool = False,
@@ -44,6 +45,7 @@ def plan_fastmri(
         patients: Table of patients, see ``read_patients``; a volume that it does not name belongs
             to the patient that its attribute ``patient_id`` names, or else to one of its own.
         split_column: The split column of that table; None = patients are assigned to splits.
+        columns: Further columns of that table to keep; unknown of a volume that it does not name.
         rule: The rule from findings to labels, see ``load_rule``.
         reconstruction: Where images come from, see ``FastmriReader``.
         kspace: Keep k-space beside the images, which are then made of it.
@@ -68,6 +70,7 @@ def plan_fastmri(
         reviewed=reviewed,
         patients=patients,
         split_column=split_column,
+        columns=columns,
     )
     reader = FastmriReader(reconstruction, kspace, size)
     taken = _taken(found, tables)
@@ -102,6 +105,7 @@ def plan_fastmri(
             "wide": wide,
             "size": size,
             "counts": counts,
+            **({"columns": list(columns)} if columns else {}),
         },
     )
 
@@ -156,6 +160,7 @@ def _items(
             origin=f"{volume.path}, slice {number}",
             sequence=volume.acquisition,
             geometry=surveyed.geometries[name],
+            columns=owners[name].columns,
         )
         for name, volume in surveyed.volumes.items()
         for number in range(volume.slices)

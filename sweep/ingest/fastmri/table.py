@@ -15,21 +15,26 @@ class Row(NamedTuple):
         number: Its last line in the file; the header is line 1.
         cells: The cells by the name that the reader asked for, without white space around.
         whole: All cells, as written.
+        kept: The cells of further columns by their headings, which may be empty.
 
     """
 
     number: int
     cells: Mapping[str, str]
     whole: tuple[str, ...]
+    kept: Mapping[str, str]
 
 
-def read_table(path: Path, what: str, columns: Mapping[str, Sequence[str]]) -> list[Row]:
+def read_table(
+    path: Path, what: str, columns: Mapping[str, Sequence[str]], keep: Sequence[str] = ()
+) -> list[Row]:
     """Read a CSV file; columns that are not asked for are ignored.
 
     Args:
         path: UTF-8, the first line names the columns.
         what: The kind of table, for messages: "table of patients".
         columns: For each name the headings that it may have.
+        keep: Headings of further columns to keep.
 
     Raises:
         UserError: No such file, not UTF-8 text or not CSV; a column missing or there twice; no
@@ -50,14 +55,14 @@ def read_table(path: Path, what: str, columns: Mapping[str, Sequence[str]]) -> l
     if not lines:
         raise UserError(f"the {what} has no row below its header", path, "add rows")
     places = _places(head, columns, f"the {what} {path}")
+    kept = _places(head, {name: (name,) for name in keep}, f"the {what} {path}")
     refuse(
         f"rows of the {what} {path} do not have {len(head)} cells, as its header has",
         [f"row {number} with {len(cells)}" for number, cells in lines if len(cells) != len(head)],
         "quote cells that hold a comma",
     )
     rows = [
-        Row(number, {name: cells[place].strip() for name, place in places.items()}, cells)
-        for number, cells in lines
+        Row(number, _cells(cells, places), cells, _cells(cells, kept)) for number, cells in lines
     ]
     empty = [
         f"row {row.number} without {name!r}"
@@ -67,6 +72,10 @@ def read_table(path: Path, what: str, columns: Mapping[str, Sequence[str]]) -> l
     ]
     refuse(f"cells of the {what} {path} are empty", empty, "fill them in")
     return rows
+
+
+def _cells(cells: Sequence[str], places: Mapping[str, int]) -> dict[str, str]:
+    return {name: cells[place].strip() for name, place in places.items()}
 
 
 def _places(head: list[str], columns: Mapping[str, Sequence[str]], what: str) -> dict[str, int]:

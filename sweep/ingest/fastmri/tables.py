@@ -1,6 +1,6 @@
 """What the tables beside fastMRI's volumes say: which to take, what they show, whose they are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -13,10 +13,11 @@ from sweep.ingest.fastmri.volume import Volume
 
 
 class Owner(NamedTuple):
-    """Whose a volume is, its split (empty = to be assigned), and who says so."""
+    """Whose a volume is, its split (empty = to be assigned), its columns, and who says so."""
 
     patient: str
     split: str
+    columns: Mapping[str, str]
     told_by: Literal["table", "attribute", "own"]
 
 
@@ -64,8 +65,8 @@ class Tables:
         if name in self.patients:
             return Owner(*self.patients[name], told_by="table")
         if volume.patient:
-            return Owner(volume.patient, "", told_by="attribute")
-        return Owner(name, "", told_by="own")
+            return Owner(volume.patient, "", {}, told_by="attribute")
+        return Owner(name, "", {}, told_by="own")
 
 
 def read_tables(
@@ -76,17 +77,25 @@ def read_tables(
     reviewed: Path | Literal["all"] | None,
     patients: Path | None,
     split_column: str | None,
+    columns: Sequence[str] = (),
 ) -> Tables:
     """Read all tables; see ``plan_fastmri`` for them.
 
     Raises:
-        UserError: See the readers; a split column without a table of patients.
+        UserError: See the readers; a split column, or columns to keep, without a table of
+            patients.
 
     """
     if split_column and patients is None:
         raise UserError(
             "there is no table of patients to take the split column from",
             f"{split_column!r} and no table",
+            "pass --patients as well",
+        )
+    if columns and patients is None:
+        raise UserError(
+            "there is no table of patients to take columns from",
+            f"{', '.join(map(repr, columns))} and no table",
             "pass --patients as well",
         )
     findings = read_findings(labels)
@@ -96,5 +105,5 @@ def read_tables(
         findings=findings,
         labelled=apply_rule(findings.rows, rule),
         reviewed=read_reviewed(reviewed, known) if isinstance(reviewed, Path) else reviewed,
-        patients=read_patients(patients, split_column) if patients else {},
+        patients=read_patients(patients, split_column, columns) if patients else {},
     )

@@ -3,17 +3,19 @@
 import csv
 import posixpath
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweep.core.errors import UnusableError, UserError, nearest, refuse
-from sweep.store.slices import Task
+from sweep.store.slices import Slice, Task, check_column_names
 
 REQUIRED = ("file", "label")
 PATIENT = "patient"
 SPLITTING = ("fold", "split")
 SLICE = "slice"
+ROLES = (*REQUIRED, PATIENT, *SPLITTING, SLICE)
+SEQUENCE = "sequence"
 NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
 
 
@@ -28,6 +30,8 @@ class Row:
         patient: Whose image it is; empty where the manifest may leave it to the file and does.
         split: The cell of the column ``fold`` or ``split``; None without such a column.
         slice: The slice of a volume that the row speaks of, from 0; None = of the whole file.
+        columns: The cells of the columns to keep; empty = unknown.
+        sequence: The cell of the column ``sequence``, if that is to be kept; empty = unknown.
 
     """
 
@@ -37,29 +41,35 @@ class Row:
     patient: str
     split: str | None
     slice: int | None = None
+    columns: Mapping[str, str] = field(default_factory=dict, hash=False)
+    sequence: str = ""
 
     def __str__(self) -> str:
         place = "" if self.slice is None else f", slice {self.slice}"
         return f"row {self.number} ({self.file}{place})"
 
 
-def read_manifest(path: Path, *, volumes: bool = False, patients: bool = True) -> list[Row]:
+def read_manifest(
+    path: Path, *, volumes: bool = False, patients: bool = True, columns: Sequence[str] = ()
+) -> list[Row]:
     """Read a manifest; columns ``file``, ``label``, ``patient``, and ``fold`` or ``split`` if any.
 
     A label cell holds one name, several separated by ``|``, or nothing for no finding. Other
-    columns are ignored. Whether the images exist is not asked here.
+    columns are ignored unless they are asked for. Whether the images exist is not asked here.
 
     Args:
         path: The manifest.
         volumes: A file holds several slices. Then the optional column ``slice`` numbers them from
             0: a file has one row without a number, for all its slices, or a row for each of some.
         patients: Each row names its patient; otherwise the column may be missing or a cell empty.
+        columns: Other columns to keep, whose cells may be empty.
 
     Raises:
         UserError: No such file, or not UTF-8 text; a missing column; ``fold`` and ``split`` both;
-            no row; a row of another length than the header; an empty file, patient or split cell;
-            a slice that is no number; a file, or a slice of it, twice; a file with two patients;
-            a file outside the image folder.
+            a column to keep that is not there, is one of the above or cannot be stored; no row; a
+            row of another length than the header; an empty file, patient or split cell; a slice
+            that is no number; a file, or a slice of it, twice; a file with two patients; a file
+            outside the image folder.
 
     """
     try:
@@ -67,8 +77,9 @@ def read_manifest(path: Path, *, volumes: bool = False, patients: bool = True) -
             reader = csv.DictReader(file, skipinitialspace=True)
             header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             _check_columns(header, (*REQUIRED, PATIENT) if patients else REQUIRED, path)
+            _check_kept(columns, header, path)
             slicing = volumes and SLICE in header
-            rows = [_row(cells, reader.line_num, slicing, path) for cells in reader]
+            rows = [_row(cells, reader.line_num, slicing, columns, path) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(
             "the manifest is not a readable CSV file in UTF-8",
@@ -117,7 +128,23 @@ def _check_columns(header: list[str], required: tuple[str, ...], path: Path) -> 
         )
 
 
-def _row(cells: dict[str, str], number: int, slicing: bool, path: Path) -> Row:
+def _check_kept(columns: Sequence[str], header: list[str], path: Path) -> None:
+    refuse(
+        f"columns to keep are not in the manifest {path}",
+        [f"{name!r} ({nearest(name, header)})" for name in columns if name not in header],
+        "correct --columns",
+    )
+    refuse(
+        "columns to keep have a meaning of their own in a manifest",
+        [repr(name) for name in columns if name in ROLES],
+        "leave them out of --columns: the store says by itself what they mean",
+    )
+    check_column_names([name for name in columns if name != SEQUENCE])
+
+
+def _row(
+    cells: dict[str, str], number: int, slicing: bool, columns: Sequence[str], path: Path
+) -> Row:
     more = None in cells
     if more or None in cells.values():
         raise UserError(
@@ -134,6 +161,8 @@ def _row(cells: dict[str, str], number: int, slicing: bool, path: Path) -> Row:
         patient=cells.get(PATIENT, "").strip(),
         split=next((cells[name].strip() for name in SPLITTING if name in cells), None),
         slice=_slice(cells[SLICE].strip(), number, path) if slicing else None,
+        columns={name: cells[name].strip() for name in columns if name != SEQUENCE},
+        sequence=cells[SEQUENCE].strip() if SEQUENCE in columns else "",
     )
 
 
@@ -219,7 +248,7 @@ def label_names(rows: Sequence[Row], manifest: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def task_of(rows: Sequence[Row], names: Sequence[str]) -> Task:
-    """'multiclass' if every row has exactly one label and there are several, else 'multilabel'."""
+def task_of(rows: Sequence[Row | Slice], names: Sequence[str]) -> Task:
+    """'multiclass' if each has exactly one label and there are several, else 'multilabel'."""
     one_each = all(len(row.labels) == 1 for row in rows)
     return "multiclass" if one_each and len(names) > 1 else "multilabel"

@@ -88,3 +88,16 @@ def test_a_sweep_with_options_is_not_resumed_with_others(store: Store, tmp_path:
     folder.write_config(config.replace({"stress.options.motion-late.window": [0.4, 1.0]}))
     with pytest.raises(UserError, match=r"scored by; received another motion-late 5 in"):
         resume(folder.path)
+
+
+def test_more_trials_than_a_grid_has(sweep_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(sweep_folder, tmp_path / "sweep")
+    folder = SweepFolder.open(tmp_path / "sweep")
+    folder.write_config(folder.config().replace({"search.sampler": "grid"}))
+    before = (folder.path / "sweep.yaml").read_text()
+    with pytest.raises(
+        UserError, match=r"no trials beyond its combinations.*received 3 more than 2"
+    ):
+        resume(folder.path, more=3)
+    assert (folder.path / "sweep.yaml").read_text() == before
+    assert not ray.is_initialized()

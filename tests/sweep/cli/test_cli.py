@@ -15,6 +15,7 @@ import mrimodels
 import sweep
 from sweep.api.preflight import bind, open_data
 from sweep.cli import main
+from sweep.config.presets import summary_of
 from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.learn.fit import fit
@@ -26,9 +27,11 @@ from tests.support.sweeps import settings
 
 COMMANDS = (
     "ingest images",
+    "ingest dataset",
     "phantom",
     "calibrate",
     "preview",
+    "presets",
     "check",
     "run",
     "resume",
@@ -84,6 +87,10 @@ def test_help_is_instant_and_names_every_command() -> None:
         (("rnu",), "invalid choice: 'rnu'"),
         (("run",), "required: SWEEP.yaml"),
         (("run", "none.yaml"), "no such sweep file; received 'none.yaml'"),
+        (("run", "madan2023"), "received 'madan2023'; correct the path, or name a preset; did"),
+        (("run", "madaan2023"), "data.store is missing and has no default; received none; give it"),
+        (("check", "madaan2023"), "or by --set data.store=VALUE"),
+        (("presets", "madan2023"), "no such preset; received 'madan2023'; did you mean 'madaan"),
         (("resume", "none"), "no such folder of a sweep; received 'none'"),
         (("resume", "none", "--trials", "-1"), "--trials is below 0; received -1; give 0 or more"),
         (("sync", "none"), "no such folder of a sweep; received 'none'"),
@@ -112,6 +119,16 @@ def test_bad_arguments_get_one_message(
     monkeypatch.chdir(tmp_path)
     assert message in complaint(capsys, *arguments)
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
+
+
+def test_presets_are_listed_a_line_each_and_printed_as_they_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["presets"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.split(maxsplit=1) == ["madaan2023", summary_of("madaan2023")]
+    assert main(["presets", "madaan2023"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["name"] == "madaan2023"
 
 
 def sweep_file(folder: Path, store: Store, **changes: object) -> str:
@@ -177,11 +194,13 @@ def test_check_says_what_the_sweep_costs_and_makes_nothing(
     store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     physical = ["--set", "stress.grid=physical"]  # whose levels no earlier test can have found
-    assert main(["check", sweep_file(tmp_path, store), *physical]) == 0
+    modes = ["--set", "stress.modes=[blend, adabn]"]
+    assert main(["check", sweep_file(tmp_path, store), *physical, *modes]) == 0
     text = capsys.readouterr().out
     assert "3 trials of 3" in text
     assert "64 slices" in text
     assert "32 slices x 5 distributions" in text
+    assert "modes        at most 6 rows once the trials have ended" in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.yaml"]
 
 
@@ -330,6 +349,28 @@ def test_stress_compares_variants_of_an_artifact(
         values("--artifacts", "noncentral_chi", *options[2:])["noncentral_chi"]
         == (both["noncentral_chi"])
     )
+
+
+@pytest.mark.parametrize("asked", ["stress", "calibrate", "preview"])
+def test_draws_by_a_place_that_the_store_does_not_know_are_refused(
+    asked: str,
+    checkpoint: str,
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data, png = str(store.path), str(tmp_path / "sheet.png")
+    commands = {
+        "stress": ["stress", checkpoint, "--data", data],
+        "calibrate": ["calibrate", data, "--split", "1", "--out", str(tmp_path / "levels.json")],
+        "preview": ["preview", data, "--grid", "physical", "--out", png],
+    }
+    options = ["--artifacts", "motion", "--options", "motion.moves=between_slices"]
+    assert main([*commands[asked], *options]) == 2
+    told = capsys.readouterr().err
+    assert "motion draws by the place of a slice in its scan" in told
+    assert "a store whose source numbers the slices of a scan" in told
+    assert "Traceback" not in told
 
 
 def test_an_artifact_with_other_options_than_its_sweep_s_is_calibrated_anew(

@@ -3,20 +3,28 @@
 import dataclasses
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import ray
+import torch
+from ray.actor import ActorHandle
 
-from sweep.cluster.pool import RemoteEvaluator, start_pool
+import mrimodels
+from sweep.cluster.pool import RemoteEvaluator, RemoteModes, start_pool
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
+from sweep.config.modes import ModeSettings
 from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
 from sweep.config.sweep import ClusterSettings, Share
 from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
+from sweep.core.modes import OF_BATCH_NORM, PRECISE
+from sweep.learn.checkpoints import CheckpointFolder
 from sweep.learn.fit import fit
+from sweep.learn.modes import LocalModes
 from sweep.store import Store
 
 pytestmark = [
@@ -36,38 +44,73 @@ def local_ray() -> Iterator[None]:
             yield
 
 
-def test_a_cancelled_evaluation_ends_early_and_the_next_one_is_whole(
-    local_ray: None, store: Store, tmp_path: Path
-) -> None:
-    levels = (1, 2, 3, 4, 5)
+class Served(NamedTuple):
+    """A pool of one evaluator, and a checkpoint for it."""
+
+    pool: Sequence[ActorHandle]
+    trial_config: TrialConfig
+    files: CheckpointFolder
+
+
+@pytest.fixture(scope="module")
+def served(
+    local_ray: None, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     trial_config = TrialConfig(
         data=DataSettings(store=str(store.path), train=(1, 2), validation=(3,)),
-        model=ModelSettings(width=4, norm="group"),
+        model=ModelSettings(width=4, norm="batch"),
         train=TrainSettings(epochs=1, batch_size=16),
         stress=StressSettings(
-            artifacts=("motion", "elastic"), levels=levels, grid="physical", batch_size=1
+            artifacts=("motion", "elastic"),
+            levels=(1, 2, 3, 4, 5),
+            grid="physical",
+            batch_size=1,
+            modes=ModeSettings(batch_size=12),
         ),
     )
-    checkpoint = fit(trial_config, store, tmp_path).checkpoint
-    cluster = ClusterSettings()
+    folder = tmp_path_factory.mktemp("served")
+    fit(trial_config, store, folder)
+    cluster = ClusterSettings(evaluator=Share(cpu=0))  # beside those of other tests
     with serving(store, cluster) as staging:
         pool = start_pool(staging, trial_config.data, trial_config.stress, cluster)
-        evaluator = RemoteEvaluator(pool, trial_config.stress)
-        whole = evaluator.evaluate(checkpoint).result()
-        running = evaluator.evaluate(checkpoint)
-        running.cancel()
-        (part,) = ray.get(list(running.calls.values()))
-        assert len(part) < len(whole)
-        with pytest.raises(WorkError, match="had been cancelled"):
-            running.result()
-        again = evaluator.evaluate(checkpoint).result()
-        assert all(
-            (one.probability == two.probability).all()
-            for one, two in zip(whole, again, strict=True)
-        )
-        checkpoint.unlink()
-        with pytest.raises(ray.exceptions.RayTaskError, match="a checkpoint disappeared before"):
-            evaluator.evaluate(checkpoint).result()
+        yield Served(pool, trial_config, CheckpointFolder(folder))
+
+
+def test_modes_are_scored_in_the_pool_as_in_one_process(served: Served, store: Store) -> None:
+    pool, trial_config, files = served
+    indices = store.indices(trial_config.data.validation)
+    here = LocalModes(trial_config.stress, store, indices)
+    there = RemoteModes(pool, trial_config.stress)
+    running = {mode: there.evaluate(files, 1, mode) for mode in OF_BATCH_NORM}
+    found = {mode: evaluation.result() for mode, evaluation in running.items()}
+    theirs = mrimodels.load(files.epoch(1, PRECISE))[0].state_dict()
+    for mode, predictions in found.items():
+        expected = here.evaluate(files, 1, mode).result()
+        for one, two in zip(predictions, expected, strict=True):
+            assert one.cell == two.cell
+            assert (one.probability == two.probability).all()
+    ours = mrimodels.load(files.epoch(1, PRECISE))[0].state_dict()
+    assert all(torch.equal(value, ours[name]) for name, value in theirs.items())
+
+
+def test_a_cancelled_evaluation_ends_early_and_the_next_one_is_whole(served: Served) -> None:
+    pool, trial_config, files = served
+    checkpoint = files.epoch(1)
+    evaluator = RemoteEvaluator(pool, trial_config.stress)
+    whole = evaluator.evaluate(checkpoint).result()
+    running = evaluator.evaluate(checkpoint)
+    running.cancel()
+    (part,) = ray.get(list(running.calls.values()))
+    assert len(part) < len(whole)
+    with pytest.raises(WorkError, match="had been cancelled"):
+        running.result()
+    again = evaluator.evaluate(checkpoint).result()
+    assert all(
+        (one.probability == two.probability).all() for one, two in zip(whole, again, strict=True)
+    )
+    gone = checkpoint.with_name("epoch-0002.pt")
+    with pytest.raises(ray.exceptions.RayTaskError, match="a checkpoint disappeared before"):
+        evaluator.evaluate(gone).result()
 
 
 def test_two_evaluators_of_a_node_stage_a_vanished_store_once(

@@ -18,7 +18,10 @@ from sweep.api.stress import stress_checkpoint
 from sweep.config.levels import knobs_of
 from sweep.config.settings import StressSettings
 from sweep.learn.fit import fit
+from sweep.learn.modes import LocalModes
 from sweep.results.folder import SweepFolder
+from sweep.results.rows import score_rows
+from sweep.results.trials import TrialLog
 from sweep.store import Store
 from tests.support.sweeps import PATIENCE_S, Sweep, study_statuses, wait_until
 
@@ -221,3 +224,36 @@ def test_trials_side_by_side_on_copies_of_a_store_that_is_gone_score_as_alone(
     for key in shared:
         assert together[key]["params"] == one_by_one[key]["params"]
         assert together[key]["metrics"] == one_by_one[key]["metrics"]
+
+
+def test_modes_are_added_to_a_sweep_that_ended_and_survive_a_signal(
+    finished: Finished, store: Store, tmp_path: Path
+) -> None:
+    """In the copy of a finished sweep: its trials stay, only the rows are new."""
+    sweep = Sweep(finished[0].file, Path(shutil.copytree(finished[0].folder, tmp_path / "out")))
+    folder = SweepFolder.open(sweep.folder)
+    modes = ["prediction_time", "blend", "adabn", "precise"]
+    wanted = {"stress.modes": modes, "tracking.to": ["jsonl"]}
+    folder.write_config(folder.config().replace(wanted))
+    results = sweep.folder / "results"
+    before = {path: path.stat().st_mtime_ns for path in results.glob("*/*.parquet")}
+
+    def rows() -> bool:
+        return any(results.glob("*/modes/*.parquet"))
+
+    status, err = sweep.interrupt(signal.SIGTERM, rows, "resume", str(sweep.folder))
+    if status != 0:  # all may have been done by then
+        assert status == 130, err
+        assert f"continue with: mrisweep resume {sweep.folder}" in err
+        assert "Traceback" not in err
+    by_the_pool = {record.trial: record.modes for record in folder.trials()}
+    assert sum(map(len, by_the_pool.values())) >= 1
+    config = folder.config()
+    here = LocalModes(config.stress, store, store.indices(config.data.validation))
+    with TrialLog(folder, config.search.objective) as trial_log:
+        score_rows(folder, config, store, trial_log, here)
+    for record in folder.trials():
+        assert set(record.modes) == (set(modes) if record.norm == "batch" else set())
+        assert record.modes.items() >= by_the_pool[record.trial].items(), "nothing is done twice"
+    assert {path: path.stat().st_mtime_ns for path in results.glob("*/*.parquet")} == before
+    assert {row["mode"] for row in sweep.best()} == {"trained", *modes}

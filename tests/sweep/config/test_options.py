@@ -12,8 +12,9 @@ import artifacts_sim
 from artifacts_sim import Shift
 from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation, knobs_of, shift_of
+from sweep.config.reading import given_options, override
 from sweep.config.settings import StressSettings
-from sweep.config.sweep import SweepConfig, given_options, override
+from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.records import Cell
 from sweep.learn.stress import cells_of

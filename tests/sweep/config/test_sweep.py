@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sweep.config.sweep import SweepConfig, override
+from sweep.config.reading import override
+from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 
 MINIMAL: dict[str, Any] = {
@@ -223,3 +224,16 @@ def test_sweeps_that_ship_are_valid() -> None:
     assert {path.stem for path in paths} >= {"demo", "brain_tumor"}
     for path in paths:
         assert SweepConfig.from_yaml(path).search.space
+
+
+@pytest.mark.parametrize("written", ["1e-3", "1E-3", "1.e-3", "1.0e-3", "+1e-3", "0.001"])
+def test_a_number_may_be_written_with_a_power_of_ten(written: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "name: a\ndata: {store: s.h5, train: [1], validation: [2]}\n"
+        f"search: {{space: {{train.lr: {{choice: [{written}, 1]}}}}}}\n"
+    )
+    read = SweepConfig.from_yaml(tmp_path / "sweep.yaml")
+    assert read.search.space["train.lr"]["choice"] == [0.001, 1]
+    assert override({}, [f"train.lr={written}"]) == {"train": {"lr": 0.001}}
+    for text in ("e-3", "1e", "1e-3a", "2024e"):
+        assert override({}, [f"name={text}"]) == {"name": text}

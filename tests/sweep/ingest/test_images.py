@@ -125,6 +125,18 @@ def test_the_same_input_gives_the_same_fingerprint(collection, tmp_path):
     assert first.fingerprint == second.fingerprint
 
 
+def test_columns_of_the_manifest_are_kept_where_they_are_asked_for(collection):
+    rows = [(f"{n}.png", "x", f"p{n}", "ab"[n % 2], "T1" if n else "") for n in range(4)]
+    collection.describe(*rows, header="file,label,patient,site,sequence")
+    store = ingest(collection, columns=["site", "sequence"])
+    assert store.column("site").tolist() == ["a", "b", "a", "b"]
+    assert store.sequences.tolist() == ["", "T1", "T1", "T1"]
+    assert store.source["columns"] == ["site", "sequence"]
+    plain = ingest(collection, collection.folder / "plain.h5")
+    assert plain.column_names == ()
+    assert "columns" not in plain.source
+
+
 def spoil_colour(collection):
     pixels = np.zeros((8, 8, 3), np.uint8)
     pixels[..., 0] = 255

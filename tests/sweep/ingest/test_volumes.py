@@ -119,6 +119,16 @@ def test_numbered_rows_take_their_slices_only(volumes):
     assert [one.origin for one in second.slices] == [f"row 3 (b, slice {n})" for n in range(3)]
 
 
+def test_columns_of_the_manifest_go_to_every_slice_of_the_volume(volumes):
+    volumes.describe("a,tear,ann,A,T1", "b,,bob,,", header="file,label,patient,site,sequence")
+    first, second = volumes.plan(columns=["site", "sequence"]).items
+    assert [one.columns for one in first.slices] == [{"site": "A"}] * 3
+    assert {one.sequence for one in first.slices} == {"T1"}
+    assert {one.sequence for one in second.slices} == {
+        one.sequence for one in volumes.plan().items[1].slices
+    }
+
+
 def test_patients_are_dealt_whole(volumes):
     plan = volumes.plan()
     splits = {(one.patient, one.split) for one in plan.slices}

@@ -129,3 +129,34 @@ def test_scripts_get_the_same(content, tmp_path, kspace):
             {"size": [0.5, 0.25], "slices": 2},
             {"size": None, "slices": 1},
         ]
+
+
+def test_columns_are_counted_by_slices_and_patients(content, tmp_path):
+    for place in (0, 1, 2):
+        content = content.with_slice(place, columns={"site": "A"})
+    summary = summarize(content.with_slice(4, columns={"site": "B"}).write(tmp_path / "s.h5"))
+    assert summary.columns == {"site": (("A", 3, 2), ("", 1, 1), ("B", 1, 1))}
+    rows = [line.split() for line in summary.details().splitlines()]
+    for row in (["column", "value", "patients", "slices"], ["site", "A", "2", "3"]):
+        assert row in rows
+    assert ["site", "unknown", "1", "1"] in rows
+    assert json.loads(json.dumps(summary.as_json()))["columns"]["site"][1] == {
+        "value": None,
+        "slices": 1,
+        "patients": 1,
+    }
+
+
+def test_of_a_column_with_many_values_ten_are_shown(content, tmp_path):
+    one = content.slices[0]
+    slices = [replace(one, key=f"ann/{n}", columns={"device": f"d{n}"}) for n in range(12)]
+    many = replace(content, slices=tuple(slices), images=content.images[:1] * 12)
+    details = summarize(many.write(tmp_path / "s.h5")).details()
+    assert ["device", "2", "more", "2"] in [line.split() for line in details.splitlines()]
+    assert " d10 " not in details
+
+
+def test_nothing_is_said_of_columns_where_there_are_none(content, tmp_path):
+    summary = summarize(content.write(tmp_path / "s.h5"))
+    assert summary.columns == {}
+    assert not any(line.startswith("column ") for line in summary.details().splitlines())

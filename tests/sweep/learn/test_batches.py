@@ -11,7 +11,8 @@ from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation
 from sweep.config.settings import StressSettings
 from sweep.config.training import TrainSettings
-from sweep.learn.batches import augment, balanced_weights, epoch_batches
+from sweep.learn.augment import damaged
+from sweep.learn.batches import balanced_weights, epoch_batches, positives_weights
 from sweep.learn.signals import Images
 from sweep.store import Store
 
@@ -27,7 +28,14 @@ def test_balanced_weights_give_every_label_combination_the_same_share() -> None:
     assert [weights[:6].sum(), weights[6:9].sum(), weights[9:].sum()] == pytest.approx([1, 1, 1])
 
 
-@pytest.mark.parametrize("sampler", ["balanced", "uniform"])
+def test_positives_weights_give_every_number_of_positive_labels_the_same_share() -> None:
+    labels = np.array([[0, 0, 0]] * 6 + [[1, 0, 0]] * 2 + [[0, 1, 0]] + [[1, 1, 0], [0, 1, 1]])
+    weights = positives_weights(labels.astype(np.uint8))
+    assert [weights[:6].sum(), weights[6:9].sum(), weights[9:].sum()] == pytest.approx([1, 1, 1])
+    assert len(set(weights[6:9])) == 1, "which label it is does not count"
+
+
+@pytest.mark.parametrize("sampler", ["balanced", "positives", "uniform"])
 def test_an_epoch_follows_from_its_key(store: Store, sampler: str) -> None:
     settings = TrainSettings(batch_size=8, sampler=sampler)
     assert (order(store, settings) == order(store, settings)).all()
@@ -65,31 +73,31 @@ def test_augmentation_follows_the_slice_s_key_not_its_batch() -> None:
     images = torch.rand(6, 16, 16, generator=torch.Generator().manual_seed(0))
     keys = [f"s{n}" for n in range(6)]
     shift = shift_by(artifacts=("rician", "bias"), probability=0.5)
-    whole = augment(slices(images), Names(keys), shift, seed=0, epoch=1)
-    turned = augment(slices(images.flip(0)), Names(keys[::-1]), shift, seed=0, epoch=1).flip(0)
+    whole = damaged(slices(images), Names(keys), shift, seed=0, epoch=1)
+    turned = damaged(slices(images.flip(0)), Names(keys[::-1]), shift, seed=0, epoch=1).flip(0)
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
     changed = [not torch.equal(a, b) for a, b in zip(images, whole, strict=True)]
     assert 0 < sum(changed) < 6
     for other in ({"seed": 0, "epoch": 2}, {"seed": 1, "epoch": 1}):
-        assert not torch.equal(whole, augment(slices(images), Names(keys), shift, **other))
+        assert not torch.equal(whole, damaged(slices(images), Names(keys), shift, **other))
 
 
 def test_augmentation_happens_as_often_as_asked() -> None:
     images = torch.rand(400, 8, 8, generator=torch.Generator().manual_seed(0)) + 0.5
     keys = [f"s{n}" for n in range(400)]
     often = shift_by(artifacts=("bias",), levels=(5,), probability=0.25)
-    changed = augment(slices(images), Names(keys), often, 0, 1) != images
+    changed = damaged(slices(images), Names(keys), often, 0, 1) != images
     assert changed.any(dim=2).any(dim=1).float().mean() == pytest.approx(0.25, abs=0.07)
     always = shift_by(artifacts=("bias",), levels=(5,), probability=1)
     assert (
-        (augment(slices(images), Names(keys), always, 0, 1) != images).any(dim=2).any(dim=1).all()
+        (damaged(slices(images), Names(keys), always, 0, 1) != images).any(dim=2).any(dim=1).all()
     )
 
 
 @pytest.mark.parametrize("settings", [{}, {"artifacts": ("bias",), "probability": 0}])
 def test_without_augmentation_the_images_are_the_images(settings: dict[str, Any]) -> None:
     images = torch.rand(4, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert augment(slices(images), Names(list("abcd")), shift_by(**settings), 0, 1) is images
+    assert damaged(slices(images), Names(list("abcd")), shift_by(**settings), 0, 1) is images
 
 
 def test_artifacts_and_the_levels_that_each_reaches_are_equally_likely() -> None:

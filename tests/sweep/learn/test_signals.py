@@ -16,7 +16,7 @@ from sweep.config.settings import DataSettings, ModelSettings, StressSettings, T
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell
-from sweep.learn.batches import augment
+from sweep.learn.augment import damaged
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import fit
 from sweep.learn.inputs import Batch, corrupt, gather
@@ -30,7 +30,7 @@ CELLS = [Cell("motion", 3), Cell("rician", 5), Cell("contrast", 4), Cell("ghosti
 STRESS = StressSettings(grid="calibrated")
 
 
-def damaged(batch: Batch, cell: Cell, seed: int = 0) -> torch.Tensor:
+def stressed(batch: Batch, cell: Cell, seed: int = 0) -> torch.Tensor:
     return corrupt(batch.signals, shift_of(STRESS, cell), batch.names, seed)
 
 
@@ -38,12 +38,12 @@ def damaged(batch: Batch, cell: Cell, seed: int = 0) -> torch.Tensor:
 @pytest.mark.parametrize("cell", [CLEAN, *CELLS], ids=str)
 def test_a_slice_gets_the_same_in_every_batch(kspace_store: Store, signal: str, cell: Cell) -> None:
     rows = np.random.default_rng(1).permutation(len(kspace_store))[:13]
-    whole = damaged(gather(kspace_store, rows, CPU, signal), cell)
+    whole = stressed(gather(kspace_store, rows, CPU, signal), cell)
     assert whole.shape == (13, *SHAPE)
     for place, row in enumerate(rows):
-        alone = damaged(gather(kspace_store, rows[place : place + 1], CPU, signal), cell)
+        alone = stressed(gather(kspace_store, rows[place : place + 1], CPU, signal), cell)
         torch.testing.assert_close(whole[place : place + 1], alone, atol=0, rtol=0, msg=str(row))
-    turned = damaged(gather(kspace_store, rows[::-1], CPU, signal), cell).flip(0)
+    turned = stressed(gather(kspace_store, rows[::-1], CPU, signal), cell).flip(0)
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
 
 
@@ -104,7 +104,7 @@ def test_k_space_is_damaged_in_its_own_sizes_with_its_own_lines(kspace_store: St
 
 def test_a_matrix_smaller_than_the_image_has_zeros_around_it(kspace_store: Store) -> None:
     small = np.flatnonzero(kspace_store.columns["sampling"][:, 1] < SHAPE[0])
-    shown = damaged(gather(kspace_store, small, CPU, "kspace"), Cell("rician", 5)).numpy()
+    shown = stressed(gather(kspace_store, small, CPU, "kspace"), Cell("rician", 5)).numpy()
     inside = np.zeros(SHAPE, bool)
     inside[12 - 9 : 12 + 9, 10 - 8 : 10 + 8] = True
     assert (shown[:, ~inside] == 0).all()
@@ -127,8 +127,8 @@ def test_augmentation_follows_the_key_on_either_signal(kspace_store: Store, sign
     shift = augmentation(STRESS, settings)
     batch = gather(kspace_store, np.arange(12), CPU, signal)
     other = gather(kspace_store, np.arange(12)[::-1], CPU, signal)
-    whole = augment(batch.signals, batch.names, shift, 0, epoch=1)
-    turned = augment(other.signals, other.names, shift, 0, epoch=1).flip(0)
+    whole = damaged(batch.signals, batch.names, shift, 0, epoch=1)
+    turned = damaged(other.signals, other.names, shift, 0, epoch=1).flip(0)
     torch.testing.assert_close(whole, turned, atol=0, rtol=0)
     changed = [not torch.equal(*pair) for pair in zip(whole, batch.signals.clean(), strict=True)]
     assert 0 < sum(changed) < 12

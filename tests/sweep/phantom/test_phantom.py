@@ -12,6 +12,7 @@ from sweep.core.errors import UserError
 from sweep.ingest.fastmri.planning import plan_fastmri
 from sweep.ingest.images import plan_images
 from sweep.phantom.folder import FULL_SCALE, make_phantom
+from sweep.phantom.lesions import BONE, FINDINGS
 from sweep.phantom.scan import Matrix, scan
 from sweep.store.splits import SplitAssigner, equal_folds
 
@@ -116,7 +117,7 @@ def test_several_coils_add_as_the_root_of_their_squares(multicoil):
 
 def test_each_of_several_coils_sees_its_own_side_and_has_its_own_noise():
     matrix = Matrix(12, 192, 108, 48, coils=2)  # one coil to the right, one to the left
-    kspace = scan("p", 0, matrix, with_lesion=False, fat_suppressed=False).kspace
+    kspace = scan("p", 0, matrix, findings=(), fat_suppressed=False).kspace
     image = scipy.fft.ifft2(scipy.fft.ifftshift(kspace.astype(complex), (2, 3)), norm="ortho")
     image = scipy.fft.fftshift(image, (2, 3))
     right, left = np.abs(image[:, :, 72:120]).mean(axis=(0, 2)).reshape(2, 2, 54).mean(axis=2)
@@ -128,7 +129,7 @@ def test_each_of_several_coils_sees_its_own_side_and_has_its_own_noise():
 
 def test_one_patient_has_the_same_boxes_whatever_the_coils():
     one, several = (
-        scan("p", 0, Matrix(**SMALL, coils=coils), with_lesion=True, fat_suppressed=False)
+        scan("p", 0, Matrix(**SMALL, coils=coils), findings=[BONE], fat_suppressed=False)
         for coils in (1, 3)
     )
     assert one.boxes == several.boxes != {}
@@ -160,7 +161,7 @@ def test_intensities_are_of_the_scale_of_fastmri(phantom):
 
 
 def test_noise_is_complex_gaussian_where_the_coil_sees_nothing():
-    kspace = scan("p", 0, Matrix(12, 192, 108, 48), with_lesion=False, fat_suppressed=False).kspace
+    kspace = scan("p", 0, Matrix(12, 192, 108, 48), findings=(), fat_suppressed=False).kspace
     image = np.abs(np.fft.ifft2(np.fft.ifftshift(kspace, (1, 2)), norm="ortho"))
     air = np.fft.fftshift(image, (1, 2))[:, :24]
     rayleigh = np.sqrt(np.pi / 2) / np.sqrt(2 - np.pi / 2)
@@ -168,9 +169,7 @@ def test_noise_is_complex_gaussian_where_the_coil_sees_nothing():
 
 
 def test_slices_go_on_through_a_volume_and_patients_differ():
-    one, other = (
-        scan(name, 0, MATRIX, with_lesion=False, fat_suppressed=False).image for name in "ab"
-    )
+    one, other = (scan(name, 0, MATRIX, findings=(), fat_suppressed=False).image for name in "ab")
     neighbours = np.corrcoef(one[1].ravel(), one[2].ravel())[0, 1]
     strangers = np.corrcoef(one[1].ravel(), other[1].ravel())[0, 1]
     assert neighbours > 0.8
@@ -181,15 +180,17 @@ def test_slices_go_on_through_a_volume_and_patients_differ():
 def test_a_lesion_is_the_only_difference_to_the_healthy_twin(fat_suppressed):
     for patient in "abcdef":
         ill, healthy = (
-            scan(patient, 0, MATRIX, with_lesion=lesion, fat_suppressed=fat_suppressed)
+            scan(
+                patient, 0, MATRIX, findings=[BONE] if lesion else [], fat_suppressed=fat_suppressed
+            )
             for lesion in (True, False)
         )
         assert healthy.boxes == {}
         difference = np.abs(ill.image - healthy.image) / healthy.image.max()
         for place in range(4):
             inside = np.zeros((48, 48), bool)
-            if place in ill.boxes:
-                x, y, width, height = ill.boxes[place]
+            if place in ill.boxes[BONE]:
+                x, y, width, height = ill.boxes[BONE][place]
                 inside[y : y + height, x : x + width] = True
                 assert difference[place, inside].max() > 0.1
                 inside[max(y - 4, 0) : y + height + 4, max(x - 4, 0) : x + width + 4] = True
@@ -261,6 +262,44 @@ def test_pictures_and_volumes_ingest_with_the_same_findings(phantom):
     assert one == other
 
 
+def test_every_kind_of_lesion_is_seen_in_its_box_and_leaves_the_others_as_they_are():
+    def scanned(findings):
+        return scan("p", 0, MATRIX, findings=findings, fat_suppressed=False)
+
+    kinds = list(FINDINGS["four"].values())
+    healthy, ill = scanned([]), scanned(kinds)
+    assert list(ill.boxes) == kinds
+    for finding, boxes in ill.boxes.items():
+        alone = scanned([finding])
+        assert alone.boxes == {finding: boxes}
+        difference = np.abs(alone.image - healthy.image) / healthy.image.max()
+        for place, (x, y, width, height) in boxes.items():
+            assert difference[place, y : y + height, x : x + width].max() > 0.1
+
+
+def test_four_kinds_of_findings_are_the_four_labels_of_the_study(tmp_path):
+    folder = make_phantom(tmp_path / "p", 32, findings="four", **SMALL).folder
+
+    def labels_by(rule):
+        plan = plan_fastmri(
+            [folder / "volumes"],
+            labels=folder / "labels.csv",
+            reviewed=folder / "file_list.csv",
+            rule=rule,
+            assigner=SplitAssigner(equal_folds(3)),
+        )
+        return plan.label_names, [found.labels for found in plan.slices]
+
+    names, by_study = labels_by("madaan2023")
+    assert labels_by(str(folder / "rule.yaml")) == (names, by_study)
+    assert names == ("acl", "mtear", "cartilage", "abnormal")
+    assert {len(labels) for labels in by_study} >= {0, 1, 2}
+    pictures = [
+        set(filter(None, row["label"].split("|"))) for row in read_table(folder / "manifest.csv")
+    ]
+    assert pictures == [set(labels) for labels in by_study]
+
+
 def test_a_patient_is_the_same_whatever_the_number_of_patients(phantom, tmp_path):
     fewer = make_phantom(tmp_path / "p", patients=2, **SMALL).folder
     for path in volume_paths(fewer):
@@ -271,16 +310,16 @@ def test_a_patient_is_the_same_whatever_the_number_of_patients(phantom, tmp_path
 
 
 def test_another_seed_makes_other_patients():
-    one, other = (scan("p", seed, MATRIX, with_lesion=True, fat_suppressed=True) for seed in (0, 1))
+    one, other = (scan("p", seed, MATRIX, findings=[BONE], fat_suppressed=True) for seed in (0, 1))
     assert not np.array_equal(one.kspace, other.kspace)
 
 
 def test_neither_the_mean_nor_the_maximum_of_a_slice_gives_the_lesion_away():
     volumes = [
-        scan(f"p{n}", 0, MATRIX, with_lesion=n % 2 == 1, fat_suppressed=n // 2 % 2 == 1)
+        scan(f"p{n}", 0, MATRIX, findings=[BONE] if n % 2 else [], fat_suppressed=n // 2 % 2 == 1)
         for n in range(40)
     ]
-    ill = [place in volume.boxes for volume in volumes for place in range(4)]
+    ill = [place in volume.boxes.get(BONE, {}) for volume in volumes for place in range(4)]
     images = np.concatenate([volume.image for volume in volumes])
     for cue in (images.mean(axis=(1, 2)), images.max(axis=(1, 2)), images.std(axis=(1, 2))):
         assert 0.3 < roc_auc_score(ill, cue) < 0.7
@@ -298,7 +337,7 @@ def test_the_summary_counts_what_was_made(tmp_path):
 
 @pytest.mark.usefixtures("global_random_state")
 def test_global_random_state_is_left_alone():
-    scan("p", 0, MATRIX, with_lesion=True, fat_suppressed=True)
+    scan("p", 0, MATRIX, findings=[BONE], fat_suppressed=True)
 
 
 def test_an_empty_folder_is_filled(tmp_path):
@@ -334,6 +373,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"findings": "two"}, "findings has an unknown name; received 'two'"),
         ({"patients": 1}, "fewer than 2 patients, of whom every second has a lesion; received 1"),
         ({"slices": 0}, r"would have no slice, .*received Matrix\(slices=0"),
         ({"coils": 0}, r"no coil, .*received Matrix\(.*coils=0"),

@@ -8,12 +8,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from sweep.cluster.trial import validation_slices
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError
 from sweep.core.files import replacing
 from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions, Score, TrialRecord
 from sweep.results.folder import SweepFolder
+from sweep.results.tables import validation_slices
 from sweep.results.trials import settle
 from sweep.store import Store
 

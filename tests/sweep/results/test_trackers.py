@@ -16,6 +16,8 @@ from sweep.core.records import EpochRecord, TrialRecord, without_missing
 from sweep.results.callbacks import Callback, InThread, replay
 from sweep.results.folder import SweepFolder
 from sweep.results.trackers import OURS, check_trackers, make_tracker, start_trackers, trackers
+from sweep.store import Store
+from tests.support.finished import score_modes
 from tests.support.plugins import install
 from tests.support.trackers import READERS, Told
 
@@ -73,6 +75,34 @@ def test_told_again_it_writes_nothing(
     replay(again, folder)
     again.close(finished=True)
     assert read() == first
+
+
+def test_rows_of_modes_are_there_once_beside_the_trials(
+    name: str,
+    folder: SweepFolder,
+    config: SweepConfig,
+    store: Store,
+    read: Callable[[], dict[str, Told]],
+) -> None:
+    score_modes(folder, store, "blend", "precise")
+    found_twice = []
+    for _ in range(2):
+        again = make_tracker(name, folder, config)
+        replay(again, folder)
+        again.close(finished=True)
+        found_twice.append(read())
+    told, second = found_twice
+    assert second == told
+    assert_holds(folder, told)
+    for record in folder.trials():
+        found = told[record.trial]
+        rows = {mode: without_missing(row.metrics) for mode, row in record.modes.items()}
+        assert found.modes == rows
+        cells = {"trained": record.collapsed, **{k: v.collapsed for k, v in record.modes.items()}}
+        assert found.collapsed == {
+            mode: ", ".join(f"{cell.artifact} {cell.level}" for cell in one) or "none"
+            for mode, one in cells.items()
+        }
 
 
 def test_after_an_interruption_it_goes_on(

@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from sweep.config.sweep import SearchSettings
+from sweep.config.search import SearchSettings
 from sweep.core.records import EpochRecord
 from sweep.search.scheduler import StratifiedASHA
 from sweep.search.searcher import StudySearcher

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from sweep.config.sweep import SearchSettings
+from sweep.config.search import SearchSettings
 from sweep.core.errors import WorkError
 from sweep.search.study import Study, Suggestion
 

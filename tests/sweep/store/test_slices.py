@@ -84,3 +84,18 @@ def test_columns_of_the_labels_follow_the_names(content):
     assert (one == other[:, ::-1]).all()
     assert one[2].tolist() == [1, 1]
     assert one[3].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "cannot be used; received ''"),
+        ("a/b", "cannot be used; received 'a/b'; rename"),
+        (".", "cannot be used; received '.'"),
+        ("patient", "by itself; received 'patient'; rename"),
+        ("sequence", "by itself; received 'sequence'"),
+    ],
+)
+def test_a_column_has_a_name_of_its_own(content, name, message):
+    with pytest.raises(UserError, match=message):
+        check(content.with_slice(2, columns={name: "x"}))

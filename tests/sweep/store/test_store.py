@@ -317,3 +317,66 @@ def test_the_laws_are_checked_before_an_image_is_asked_for(content, tmp_path):
         broken.write(tmp_path / "s.h5", (asked.append(one) for one in broken.images))
     assert asked == []
     assert list(tmp_path.iterdir()) == []
+
+
+def with_sites(content):
+    return content.with_slice(0, columns={"site": "A", "sex": ""}).with_slice(
+        4, columns={"site": "Zürich"}
+    )
+
+
+def test_columns_come_back(content, tmp_path):
+    with_sites(content).write(tmp_path / "s.h5")
+    store = Store.open(tmp_path / "s.h5")
+    assert store.column_names == ("sex", "site")
+    assert store.column("site").tolist() == ["A", "", "", "", "Zürich"]
+    assert store.column("sex").tolist() == [""] * 5
+    assert (
+        pickle.loads(pickle.dumps(store)).column("site").tolist() == store.column("site").tolist()
+    )
+    assert description_is_whole(store)
+
+
+@pytest.mark.parametrize("name", ["scan", "patient", "split", "sequence"])
+def test_what_every_store_says_is_a_column_too(content, tmp_path, name):
+    store = content.with_slice(1, sequence="PD").write(tmp_path / "s.h5")
+    assert store.column(name).tolist() == getattr(store, f"{name}s").tolist()
+
+
+def test_an_unknown_column_is_answered_with_the_known_ones(content, tmp_path):
+    store = with_sites(content).write(tmp_path / "s.h5")
+    message = (
+        r"no such column in the store; received 'sites' for .*s\.h5, which has "
+        r"sex, site, scan, patient, split, sequence; did you mean 'site'"
+    )
+    with pytest.raises(UserError, match=message):
+        store.column("sites")
+    with pytest.raises(UserError, match="no such column"):
+        store.column("digest")
+
+
+@pytest.mark.parametrize(
+    "columns", [{"site": "B", "sex": ""}, {"site": "A", "sex": "F"}, {"site": "A"}, {"town": "A"}]
+)
+def test_the_fingerprint_covers_columns(content, tmp_path, columns):
+    before = content.with_slice(0, columns={"site": "A", "sex": ""}).write(tmp_path / "a.h5")
+    after = content.with_slice(0, columns=columns).write(tmp_path / "b.h5")
+    assert before.fingerprint != after.fingerprint
+
+
+def test_a_changed_cell_of_a_column_is_found(content, tmp_path):
+    store = with_sites(content).write(tmp_path / "s.h5")
+    with h5py.File(store.path) as file:
+        place = file["column/site"].id.get_offset()
+    with store.path.open("r+b") as file:
+        os.pwrite(file.fileno(), b"B", place)
+    assert not description_is_whole(Store.open(store.path))
+
+
+def test_a_store_without_columns_is_as_it_was_before_there_were_any(content, tmp_path):
+    store = content.write(tmp_path / "s.h5")
+    with h5py.File(store.path) as file:
+        assert "column" not in file
+    assert store.column_names == ()
+    with pytest.raises(UserError, match="which has scan, patient, split, sequence;"):
+        store.column("site")

@@ -14,12 +14,25 @@ def table(folder, text):
 @pytest.mark.parametrize("head", ["file,patient", "fname,patient_id", " fname , patient "])
 def test_both_styles_of_headings(tmp_path, head):
     path = table(tmp_path, f"{head}\nf1.h5,ann\nf2,bob\n")
-    assert read_patients(path, None) == {"f1": ("ann", ""), "f2": ("bob", "")}
+    assert read_patients(path, None) == {"f1": ("ann", "", {}), "f2": ("bob", "", {})}
 
 
 def test_a_split_column_of_any_name(tmp_path):
     path = table(tmp_path, "file,group,patient\nf1,train,ann\nf2,val,bob\n")
-    assert read_patients(path, "group") == {"f1": ("ann", "train"), "f2": ("bob", "val")}
+    assert read_patients(path, "group") == {
+        "f1": ("ann", "train", {}),
+        "f2": ("bob", "val", {}),
+    }
+
+
+def test_further_columns_are_kept_and_may_be_empty(tmp_path):
+    path = table(tmp_path, "file,site,patient\nf1,A,ann\nf2,,bob\n")
+    found = read_patients(path, None, ["site"])
+    assert [one.columns for one in found.values()] == [{"site": "A"}, {"site": ""}]
+    with pytest.raises(UserError, match=r"received 'sight' 0 times \(did you mean 'site'\?\)"):
+        read_patients(path, None, ["sight"])
+    with pytest.raises(UserError, match="by itself; received 'patient'"):
+        read_patients(path, None, ["patient"])
 
 
 @pytest.mark.parametrize(

@@ -265,6 +265,7 @@ def test_several_sizes_with_kspace_are_to_be_ingested_apart(data):
         ({"size": 0}, "at least 1; received 0"),
         ({"max_columns": 0}, "the limit of columns is below 1; received 0; take at least 1"),
         ({"split_column": "split"}, "received 'split' and no table; pass --patients"),
+        ({"columns": ["site"]}, "to take columns from; received 'site' and no table; pass --pat"),
         ({"rule": "madaan"}, "did you mean 'madaan2023'"),
     ],
 )
@@ -373,6 +374,15 @@ def test_splits_come_from_a_column_if_named(data):
     plan = data.plan(patients=table, split_column="group")
     assert [item.slices[0].split for item in plan.items] == ["g0", "g1", "g0", "g1"]
     assert plan.source["splits"] == {"column": "group"}
+
+
+def test_columns_of_the_table_go_to_every_slice_of_the_volume(data):
+    table = data.write("patients.csv", "file,patient,site", "phantom-0001,ann,A")
+    plan = data.plan(patients=table, columns=["site"])
+    assert {one.columns.get("site") for one in plan.items[1].slices} == {"A"}
+    assert {one.columns.get("site") for one in plan.items[0].slices} == {None}
+    assert plan.source["columns"] == ["site"]
+    assert "columns" not in data.plan(patients=table).source
 
 
 def test_a_split_for_some_volumes_only_is_refused(data):

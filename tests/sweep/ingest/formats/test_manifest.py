@@ -210,3 +210,38 @@ def test_links_in_a_circle_make_a_file_unusable(locate, tmp_path):
 def test_a_missing_file_is_unusable(locate, file):
     with pytest.raises(UnusableError, match=r"cannot be found; received row 2 .*; add the file"):
         locate(file)
+
+
+SITES = "file,label,patient,site,sequence\na.png,x,p, A ,T1\nb.png,x,p,,\n"
+
+
+def test_columns_that_are_asked_for_are_kept(manifest):
+    first, second = read_manifest(manifest(SITES), columns=["site"])
+    assert (first.columns, second.columns) == ({"site": "A"}, {"site": ""})
+    assert first.sequence == ""
+
+
+def test_a_column_of_sequences_is_the_sequence(manifest):
+    first, second = read_manifest(manifest(SITES), columns=["sequence"])
+    assert (first.sequence, second.sequence) == ("T1", "")
+    assert first.columns == {}
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["sight"], r"not in the manifest .*; received 'sight' \(did you mean 'site'\?\); correct"),
+        (["site", "label"], "meaning of their own in a manifest; received 'label'; leave"),
+    ],
+)
+def test_a_column_that_cannot_be_kept_is_refused(manifest, columns, message):
+    with pytest.raises(UserError, match=message):
+        read_manifest(manifest(SITES), columns=columns)
+
+
+def test_a_column_to_keep_has_a_name_that_a_store_can_have(manifest):
+    text = "file,label,patient,number,a/b\na.png,x,p,1,2\n"
+    with pytest.raises(UserError, match="by itself; received 'number'"):
+        read_manifest(manifest(text), columns=["number"])
+    with pytest.raises(UserError, match="cannot be used; received 'a/b'"):
+        read_manifest(manifest(text), columns=["a/b"])

@@ -1,0 +1,53 @@
+"""What pydantic finds wrong with settings, said as everything else is said."""
+
+import dataclasses
+import reprlib
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from sweep.core.errors import SeveralFaultsError, UserError, nearest, within
+
+
+def explained(error: ValidationError, whole: type) -> Exception:
+    """One fault, or several together, of what was to become the settings class ``whole``."""
+    errors = [_one(details, whole) for details in error.errors()]
+    return errors[0] if len(errors) == 1 else SeveralFaultsError(errors)
+
+
+def _one(details: ErrorDetails, whole: type) -> Exception:
+    path = [str(part) for part in details["loc"]]
+    name = ".".join(path)
+    received = details["input"]
+    match details["type"]:
+        case "value_error":  # of ours, raised when a section was made
+            found = details["ctx"]["error"]
+            return within(name, found) if name else UserError(*found.args)
+        case "unexpected_keyword_argument":
+            hint = nearest(path[-1], _keys(path[:-1], whole))
+            return UserError("there is no such setting", f"{name!r}", hint)
+        case "missing":
+            remedy = f"give it in the file, or by --set {name}=VALUE"
+            return UserError(f"{name} is missing and has no default", "none", remedy)
+        case "dataclass_type":
+            keys = ", ".join(_keys(path, whole))
+            return UserError(f"{name} is a section", f"{received!r}", f"give it keys: {keys}")
+        case "invalid_key":
+            return UserError("there is no such setting", f"{name!r}", "take the name of a setting")
+        case "tuple_type":
+            asked = "give a list, such as [a, b]"
+        case "dict_type":
+            asked = "give keys with values"
+        case _:
+            asked = details["msg"].replace("Input should be", "give")
+    remedy = asked[0].lower() + asked[1:]
+    return UserError(f"{name} cannot take this value", reprlib.repr(received), remedy)
+
+
+def _keys(path: list[str], whole: type) -> list[str]:
+    """The names of the settings in the section of ``whole`` at ``path``."""
+    section: Any = whole
+    for part in path:
+        section = next(field.type for field in dataclasses.fields(section) if field.name == part)
+    return [item.name for item in dataclasses.fields(section)]
