@@ -119,7 +119,7 @@ def test_it_predicts_by_its_own_statistics_from_the_first_epoch_on(
     average = trainer.average
     assert average is not None
     rows = list(epoch_batches(store, trainer.indices, config.train, config.seed, 1))
-    batches = [trainer.inputs(trainer.load(one), 1) for one in rows]
+    batches = [trainer.augmentation.inputs(trainer.load(one), 1) for one in rows]
     exact, copied = deepcopy(average.model), deepcopy(average.model)
     update_bn(batches, exact)
     for own, new in zip(copied.buffers(), trainer.model.buffers(), strict=True):

@@ -16,6 +16,7 @@ from sweep.learn.inputs import Batch
 from sweep.learn.losses import Objective, loss_of
 from sweep.learn.signals import SIGNALS
 from sweep.store import Store
+from sweep.store.layout import COLUMN
 
 CPU = torch.device("cpu")
 
@@ -165,8 +166,9 @@ def test_one_group_a_missing_value_and_an_unknown_column_are_refused(store: Stor
         Groups.of(store, rows, "sit")
 
 
-def test_sequences_are_groups(store: Store) -> None:
-    sequence = np.array([f"T{1 + n % 3}" for n in range(len(store))], "S2")
-    named = dataclasses.replace(store, columns={**store.columns, "sequence": sequence})
-    groups = Groups.of(named, named.indices([1, 2]), "sequence")
+@pytest.mark.parametrize(("name", "dataset"), [("sequence", "sequence"), ("site", f"{COLUMN}site")])
+def test_any_column_of_the_store_has_groups(store: Store, name: str, dataset: str) -> None:
+    values = np.array([f"T{1 + n % 3}" for n in range(len(store))], "S2")
+    named = dataclasses.replace(store, columns={**store.columns, dataset: values})
+    groups = Groups.of(named, named.indices([1, 2]), name)
     assert groups.names == ("T1", "T2", "T3")
