@@ -21,7 +21,7 @@ def add_best(commands: Commands) -> None:
         _do_best,
         "rank the configurations of a sweep, with 95 % patient-bootstrap intervals",
         "Each trial stands at its best epoch by the sweep's objective, its other modes at the same "
-        "epoch.",
+        "epoch. Collapsed cells are below chance, or all their slices are predicted alike.",
     )
     best.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="of the sweep")
     best.add_argument("--mlflow", metavar="URI", help="ask this tracking server instead of DIR")

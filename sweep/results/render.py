@@ -1,6 +1,6 @@
 """Tables for people: ranked configurations and the cells of a stress test."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sweep.core.modes import WHOLE_BATCHES
 from sweep.core.records import TRAINED, EpochRecord, is_missing
@@ -15,7 +15,8 @@ CELLS_SHOWN = 3  # of the collapsed ones in a table
 def ranked_table(rows: Sequence[Ranked], by: str) -> str:
     """Ranked trials, a line each: what was searched, and scores with their intervals.
 
-    Modes and collapsed cells have a column where there are any, and a note below.
+    Modes and collapsed cells have a column where there are any. Below it stands which modes need
+    whole batches.
     """
     metrics = _shown(by)
     searched = sorted({name for row in rows for name in row.params} - {"model.norm"})
@@ -36,21 +37,17 @@ def ranked_table(rows: Sequence[Ranked], by: str) -> str:
         ]
         for place, row in enumerate(rows, start=1)
     ]
-    return "\n\n".join([ruled_table(header, body), *_notes(rows)])
+    return ruled_table(header, body) + _footer(rows)
 
 
-def _notes(rows: Sequence[Ranked]) -> Iterator[str]:
-    """What the table does not show by itself."""
-    if together := [mode for mode in WHOLE_BATCHES if any(row.mode == mode for row in rows)]:
-        yield (
-            f"{', '.join(together)}: scores of whole batches of slices under one artifact at one "
-            "level; a slice by itself has none."
-        )
-    if any(row.collapsed for row in rows):
-        yield (
-            "collapsed: cells below chance, or in which all slices are predicted to show the same "
-            "labels."
-        )
+def _footer(rows: Sequence[Ranked]) -> str:
+    together = [mode for mode in WHOLE_BATCHES if any(row.mode == mode for row in rows)]
+    if not together:
+        return ""
+    return (
+        f"\n\n{', '.join(together)}: scores of whole batches of slices under one artifact at one "
+        "level; a slice by itself has none."
+    )
 
 
 def _collapsed(row: Ranked) -> str:
