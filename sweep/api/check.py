@@ -1,11 +1,13 @@
 """What a sweep will cost, from a few steps measured on this machine."""
 
 import dataclasses
+import math
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -45,7 +47,8 @@ class Cost:
         unused: Names that have options and are neither stress-tested nor trained on.
         seen: Artifacts of the stress test that training sees.
         network: What was done to a network of another package, a line each.
-        rows: Rows of modes at most.
+        modes: The modes of batch norm that are asked for.
+        rows: Rows of modes at most, those of averaged weights too.
         rows_s: Seconds of scoring them, all evaluators.
 
     """
@@ -63,6 +66,7 @@ class Cost:
     unused: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
     rows: int = 0
     rows_s: float = 0.0
 
@@ -99,7 +103,9 @@ class Cost:
 
     def _modes(self) -> str:
         if not self.rows:
-            return ""
+            asked = ", ".join(self.modes)
+            none = f"modes        no row of {asked}: no network of the sweep has batch norm\n"
+            return none if asked else ""
         return (
             f"modes        at most {self.rows} rows once the trials have ended, about "
             f"{clock(self.rows_s)}\n"
@@ -146,9 +152,8 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
     epochs = trials * config.train.epochs
     training = epochs * train_s / min(concurrent, trials)
     evaluating = epochs * evaluate_s / config.cluster.evaluators
-    modes = _modes(config)
-    passes = trials * sum(map(_passes, modes))
-    rows_s = passes * evaluate_s / config.cluster.evaluators
+    rows = _rows(config)
+    rows_s = rows.passes * evaluate_s / config.cluster.evaluators
     return Cost(
         train_s=train_s,
         evaluate_s=evaluate_s,
@@ -169,19 +174,32 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         unused=tuple(unused),
         seen=seen_artifacts(config),
         network=(*_of_networks(config), *about_weights(config, store)),
-        rows=trials * len(modes),
+        modes=config.stress.modes.names,
+        rows=rows.number,
         rows_s=rows_s,
     )
 
 
-def _modes(config: SweepConfig) -> tuple[str, ...]:
-    """The modes that are asked for and that some network has."""
-    return config.stress.modes.names if any(map(has_batch_norm, config.networks())) else ()
+class _Rows(NamedTuple):
+    """Rows of modes, at most, and how often they see every slice of a cell, all together."""
+
+    number: int
+    passes: int
 
 
-def _passes(mode: str) -> int:
-    """How often a mode sees every slice of a cell."""
-    return 2 if mode == ADABN else 1
+def _rows(config: SweepConfig) -> _Rows:
+    trials, with_average = config.search.total, any(config.offered("train.ema"))
+    modes = config.stress.modes.names
+    have = [has_batch_norm(model) for model in config.networks()]
+    if config.search.stratify == "model.norm" and config.search.strata():
+        of_batch_norm = math.ceil(trials * sum(have) / len(have))  # norms take turns
+    else:
+        of_batch_norm = trials if any(have) else 0
+    averaged = trials if with_average else 0
+    return _Rows(
+        number=of_batch_norm * len(modes) + averaged,
+        passes=of_batch_norm * sum(2 if mode == ADABN else 1 for mode in modes) + averaged,
+    )
 
 
 def _of_networks(config: SweepConfig) -> Iterator[str]:

@@ -200,8 +200,15 @@ def test_check_says_what_the_sweep_costs_and_makes_nothing(
     assert "3 trials of 3" in text
     assert "64 slices" in text
     assert "32 slices x 5 distributions" in text
-    assert "modes        at most 6 rows once the trials have ended" in text
+    assert "modes        at most 2 rows once the trials have ended" in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["sweep.yaml"]
+    rows = [*physical, *modes, "--set", "search.stratify=null", "--set", "train.ema=0.9"]
+    assert main(["check", sweep_file(tmp_path, store), *rows]) == 0
+    assert "modes        at most 9 rows" in capsys.readouterr().out
+    groups = ["--set", "search.space.model.norm={choice: [group]}"]
+    assert main(["check", sweep_file(tmp_path, store), *physical, *modes, *groups]) == 0
+    none = "modes        no row of blend, adabn: no network of the sweep has batch norm"
+    assert none in capsys.readouterr().out
 
 
 def test_check_calibrates_nothing_and_says_what_will_be(
