@@ -191,8 +191,8 @@ def _rows(config: SweepConfig) -> _Rows:
     trials, with_average = config.search.total, any(config.offered("train.ema"))
     modes = config.stress.modes.names
     have = [has_batch_norm(model) for model in config.networks()]
-    if config.search.stratify == "model.norm" and config.search.strata():
-        of_batch_norm = math.ceil(trials * sum(have) / len(have))  # norms take turns
+    if config.search.stratify == "model.norm" and config.search.shares() > 1:
+        of_batch_norm = math.ceil(trials * sum(have) / len(have))  # each norm has as many
     else:
         of_batch_norm = trials if any(have) else 0
     averaged = trials if with_average else 0

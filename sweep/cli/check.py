@@ -34,4 +34,5 @@ def _do_check(options: argparse.Namespace) -> None:
     print(f"sweep        {config.name}: {config.search.total} trials of {config.train.epochs}")
     searched = ", ".join(config.search.space) or "nothing"
     print(f"             epochs at most, {concurrent} at a time, searching {searched}")
+    print(f"sampler      {config.search.described()}")
     print(cost.text())

@@ -133,12 +133,10 @@ class TrialLog:
         lacks = f"{trial} is not scored in the mode {mode}"
         return self._settler.submit(self._guarded, lacks, keep)
 
-    def best_value(self, trial: str) -> float | None:
-        """The objective of a trial's best epoch; None before one that has it."""
+    def best_metrics(self, trial: str) -> dict[str, float]:
+        """The metrics of a trial's best epoch; empty before one that has an objective."""
         record = self.records.get(trial)
-        if record is None or record.best_epoch is None:
-            return None
-        return record.metrics[self.objective]
+        return {} if record is None or record.best_epoch is None else record.metrics
 
     def close(self, finished: bool) -> None:
         """Wait until every ended trial is settled, then end the callbacks.
