@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
@@ -97,6 +98,14 @@ def counter(what: str) -> Callable[[int, int], None]:
             say(text)
 
     return count
+
+
+def say_remarks(folder: Path) -> None:
+    """What is to be remarked on the search in a sweep's folder."""
+    from sweep.api.best import remarks
+
+    for line in remarks(folder):
+        say(f"note: {line}")
 
 
 def say(text: str) -> None:

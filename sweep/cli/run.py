@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sweep.cli.base import Commands, add_sweep_file, command, say
+from sweep.cli.base import Commands, add_sweep_file, command, say, say_remarks
 from sweep.core.errors import UserError
 from sweep.core.interruption import interruptible
 
@@ -85,6 +85,7 @@ def _announce(result: Any) -> None:
     print(ranked_table(ranking.best(ranking.of_folder(result.path), objective), objective))
     for trial in result.failed:
         say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
+    say_remarks(result.path)
     print(f"\nfolder  {result.path}")
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")

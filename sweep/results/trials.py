@@ -25,6 +25,13 @@ from sweep.results.callbacks import Callback, Say, tell_scored
 from sweep.results.folder import SweepFolder
 from sweep.results.tables import Slices
 
+DIVERGED = "was never finite: it diverged"
+
+
+def diverged(record: TrialRecord) -> bool:
+    """Whether a trial ended without a score, and not for what happened to its worker."""
+    return record.status == "failed" and (record.error or "").endswith(DIVERGED)
+
 
 class TrialLog:
     """Keeps the records of trials in the folder, settles those that ended, tells the callbacks.
@@ -93,7 +100,7 @@ class TrialLog:
         """A trial came to its end. One whose objective was always missing has failed."""
         record = self.records[trial]
         if record.best_epoch is None:
-            status, error = "failed", error or f"{self.objective} was never finite: it diverged"
+            status, error = "failed", error or f"{self.objective} {DIVERGED}"
         record = dataclasses.replace(record, status=status, error=error, ended_at_ms=_now_ms())
         self._keep(record)
         self._later(self._end, record)

@@ -1,6 +1,7 @@
 """What a sweep will cost, measured on networks as they are trained."""
 
 from sweep.api.check import estimate
+from sweep.api.preflight import about_evidence
 from sweep.config.sweep import SweepConfig
 from sweep.store import Store
 from tests.support.sweeps import settings
@@ -16,3 +17,17 @@ def test_a_network_that_draws_in_training_is_measured_and_its_average_weighed(
     averaged = estimate(config.replace({"train.ema": 0.9}), store, 1)
     assert plain.train_s > 0
     assert 1.9 * plain.checkpoint_bytes < averaged.checkpoint_bytes < 2.1 * plain.checkpoint_bytes
+
+
+def test_few_patients_and_few_trials_are_noted(store: Store) -> None:
+    config = SweepConfig.from_dict(settings(store))
+    notes = about_evidence(config, store)
+    rows = store.indices(config.data.validation)
+    patients = set(store.patients[rows][store.labels[rows, 0] > 0])
+    assert len(patients) < 10
+    label = store.label_names[0]
+    assert notes[0].startswith(f"only {len(patients)} validation patients have {label!r}; below 10")
+    assert notes[-1].startswith("3 trials for 3 strata; with fewer than 4 each")
+    assert len(notes) == len(store.label_names) + 1
+    enough = about_evidence(config.replace({"search.trials": 12}), store)
+    assert enough == notes[:-1]
