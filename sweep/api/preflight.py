@@ -80,8 +80,8 @@ def bind(
 ) -> Bound:
     """The sweep with all that it takes from elsewhere written into it.
 
-    That is the store's absolute path and fingerprint, those of a file of weights, and the knob
-    values of the levels, which the grid ``auto`` calibrates now.
+    That is the store's absolute path and fingerprint, those of a file of weights, the absolute path
+    of an earlier sweep, and the knob values of the levels, which the grid ``auto`` calibrates now.
 
     Args:
         config: The sweep as configured.
@@ -113,7 +113,12 @@ def bind(
         say(f"weights: {line}")
     for line in about_evidence(config, store):
         say(f"note: {line}")
-    bound = dataclasses.replace(config, data=data, stress=stress, model=_bound(config.model))
+    search = config.search
+    if search.from_:
+        search = dataclasses.replace(search, from_=str(Path(search.from_).resolve()))
+    bound = dataclasses.replace(
+        config, data=data, stress=stress, model=_bound(config.model), search=search
+    )
     return Bound(bound, levels)
 
 

@@ -10,6 +10,7 @@ from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.preflight import bind, open_data
+from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
 from sweep.config.levels import shift_of
@@ -61,7 +62,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
 
     Raises:
         UserError: The folder exists, the search is one of earlier versions, the data cannot carry
-            the sweep, or the cluster is too small.
+            the sweep, there is nothing to learn of the earlier sweep, or the cluster is too small.
         WorkError: No trial came to a result.
         KeyboardInterrupt: After the folder was left in a state that ``resume`` continues.
 
@@ -74,6 +75,8 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     make_store(config.data, _say)
     store = open_data(config)
     config, levels = bind(config, store, _say)
+    if config.search.from_:
+        told_by(config)  # refused here, before there is a folder
     with session(config.cluster):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
         folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
@@ -165,6 +168,8 @@ def _say(text: str) -> None:
 def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:
     search = config.search
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
+    if search.from_ and not study.has_learnt():
+        study.learn_from(search.from_, told_by(config))
     _reconcile(folder, study, config)
     scheduler = _scheduler(config)
     if scheduler is not None:

@@ -56,24 +56,25 @@ def draw(
     if fixed.keys() >= dimensions.keys():
         return Drawn(_applying(dimensions, fixed), {})
     seen = shown(trials, settings)
-    if start or _is_even(settings, place, learnt_from(seen, settings)):
+    if start or _is_even(settings, len(trials), learnt_from(seen, settings)):
         point = sobol_point(settings.free(), seed, place)
         return Drawn(_applying(dimensions, {**point, **start, **fixed}), {})
     sampler = make_sampler(settings, seed_of("sampler", seed, number) % 2**32)
     return _sampled(sampler, dimensions, seen, fixed)
 
 
-def _is_even(settings: SearchSettings, place: int, learnt: int) -> bool:
+def _is_even(settings: SearchSettings, known: int, learnt: int) -> bool:
     """Whether a trial is a point of the Sobol sequence: the first of all, and until one can learn.
 
-    What is drawn before the first trials have ended goes on with the sequence.
+    What is drawn before the first trials have ended goes on with the sequence; of trials of an
+    earlier sweep it is learnt at once.
     """
     if settings.method() == "sobol":
         return True
     if settings.method() == "random" or settings.budget == TURNS:
         return False
     first = START * (max(1, len(settings.strata())) if settings.budget == "joint" else 1)
-    return place < first or learnt < START
+    return known < first or learnt < START
 
 
 def _applying(dimensions: Mapping[str, Dimension], values: Mapping[str, Any]) -> dict[str, Any]:

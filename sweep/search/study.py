@@ -203,25 +203,32 @@ class Study:
         complete = state == TrialState.COMPLETE
         live.study.tell(trial.number, value if complete else None, state=state)
 
-    def learn_from(self, told: Sequence[Told]) -> None:
-        """Show the samplers trials of an earlier sweep; what they have seen is passed over."""
+    def has_learnt(self) -> bool:
+        """Whether all of an earlier sweep is in the journal already."""
+        return FROM in self.studies[0].user_attrs
+
+    def learn_from(self, source: str, told: Sequence[Told]) -> None:
+        """Put the trials of an earlier sweep into the journal, for the samplers to read.
+
+        If it is interrupted, it goes on with those that are not there yet.
+        """
         for one in told:
             which = self._index(one.params)
             study = self.studies[which]
-            seen = {trial.user_attrs.get(FROM) for trial in study.get_trials(deepcopy=False)}
-            if one.name not in seen:
-                state = TrialState.PRUNED if one.pruned else TrialState.COMPLETE
+            trials = study.get_trials(deepcopy=False)
+            if one.name not in {trial.user_attrs.get(FROM) for trial in trials}:
                 study.add_trial(
                     _trial(
                         self._of_stratum(which)[0],
                         one.params,
-                        state=state,
+                        state=TrialState.PRUNED if one.pruned else TrialState.COMPLETE,
                         value=None if one.pruned else one.metrics[self.settings.objective],
                         intermediate_values=one.reports,
                         constraints=self._excess(one.metrics),
                         user_attrs={FROM: one.name},
                     )
                 )
+        self.studies[0].set_user_attr(FROM, source)
 
     def trials(self) -> list[FrozenTrial]:
         """The trials by number; those of a sweep that was begun without numbers are in order."""
