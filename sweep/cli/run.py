@@ -44,7 +44,9 @@ def add_resume(commands: Commands) -> None:
         "continue an interrupted sweep; with --trials N, add N trials to it",
     )
     resume.add_argument("folder", type=Path, metavar="DIR", help="of the sweep")
-    resume.add_argument("--trials", type=int, default=0, metavar="N", help="trials to add")
+    resume.add_argument(
+        "--trials", type=int, default=0, metavar="N", help="trials to add, as many for each norm"
+    )
 
 
 def _do_resume(options: argparse.Namespace) -> None:

@@ -44,6 +44,7 @@ def remarks(config: SweepConfig, trials: Sequence[TrialRecord]) -> list[str]:
             lines += _edges(search, who, best)
     if winner := _best(trials, search.objective):
         lines += _epoch(config, winner)
+        lines += _unmet(search, winner)
     return lines
 
 
@@ -72,6 +73,15 @@ def _place(dimension: Dimension, value: float) -> float:
     if "log" in dimension.kind:
         low, high, value = math.log(low), math.log(high), math.log(value)
     return float((value - low) / (high - low))
+
+
+def _unmet(search: SearchSettings, winner: TrialRecord) -> Iterator[str]:
+    for text, condition in zip(search.subject_to, search.conditions(), strict=True):
+        if not condition.holds(winner.metrics):
+            yield (
+                f"the winner, {winner.trial}, does not meet {text}; `best --where` ranks the "
+                "trials that do"
+            )
 
 
 def _epoch(config: SweepConfig, winner: TrialRecord) -> Iterator[str]:

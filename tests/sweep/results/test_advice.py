@@ -107,3 +107,12 @@ def test_a_winner_at_an_end_of_its_training(epoch: int, word: str | None) -> Non
     found = remarks(config(), trials)
     assert len(found) == (word is not None)
     assert all(f"the winner, trial-0002, is at its {word} epoch" in line for line in found)
+
+
+def test_a_winner_that_does_not_meet_the_conditions_of_the_search() -> None:
+    asked = config().replace({"search.subject_to": ["clean/auroc >= 0.9"]})
+    (line,) = remarks(asked, [trial(n, 0.6) for n in range(8)])
+    assert "trial-0000, does not meet clean/auroc >= 0.9" in line
+    meeting = trial(0, 0.7)
+    meeting.metrics["clean/auroc"] = 0.95
+    assert remarks(asked, [meeting, *(trial(n, 0.6) for n in range(1, 8))]) == []
