@@ -143,14 +143,17 @@ def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
     """What the sweep has little of to say anything by, a line each."""
     rows = store.indices(config.data.validation)
     patients = store.patients[rows]
+    positive = {
+        label: len(np.unique(patients[store.labels[rows, column] > 0]))
+        for column, label in enumerate(store.label_names)
+    }
+    few = [f"{label} ({count})" for label, count in positive.items() if count < FEW_PATIENTS]
     lines = []
-    for column, label in enumerate(store.label_names):
-        count = len(np.unique(patients[store.labels[rows, column] > 0]))
-        if count < FEW_PATIENTS:
-            lines.append(
-                f"only {count} validation patients have {label!r}; below {FEW_PATIENTS}, scores "
-                "and intervals of it say little"
-            )
+    if few:
+        lines.append(
+            f"fewer than {FEW_PATIENTS} validation patients have {', '.join(few)}; scores of so "
+            "few, and their intervals, say little"
+        )
     search = config.search
     if (strata := search.strata()) and search.total < FEW * len(strata):
         lines.append(

@@ -29,12 +29,13 @@ def remarks(config: SweepConfig, trials: Sequence[TrialRecord]) -> list[str]:
         if trial.status != "running":
             strata.setdefault(stratum_of(search, trial.params), []).append(trial)
     lines: list[str] = []
+    few = [f"{name} ({len(own)})" for name, own in strata.items() if len(own) < FEW]
+    if whole and search.strata() and few:
+        lines.append(
+            f"fewer than {FEW} trials of {', '.join(few)}; the best of so few says more of luck"
+        )
     for name, own in strata.items():
         who = name if search.strata() else "all trials"
-        if whole and search.strata() and len(own) < FEW:
-            lines.append(
-                f"{who}: fewer than {FEW} trials ({len(own)}), too few to say what it can do"
-            )
         lost = sum(diverged(trial) for trial in own)
         if lost > len(own) / 2:
             lines.append(

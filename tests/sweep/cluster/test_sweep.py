@@ -54,7 +54,7 @@ def test_a_sweep_runs_quietly_to_its_table(finished: Finished) -> None:
     assert done.returncode == 0, done.stderr
     assert_whole(sweep, 3)
     lines = [line for line in done.stderr.splitlines() if line.strip()]
-    trials = [line for line in lines if not line.startswith("levels: ")]
+    trials = [line for line in lines if not line.startswith(("levels: ", "note: "))]
     assert len(trials) == 3, f"a line for each trial and no noise of libraries:\n{done.stderr}"
     assert "robust/auroc_cvar" in done.stdout
     assert f"mlflow ui --backend-store-uri {sweep.uri}" in done.stdout
