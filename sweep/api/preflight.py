@@ -87,8 +87,7 @@ def bind(
         config: The sweep as configured.
         store: Its data.
         say: Told how far a calibration is, which levels of the stress test or of the augmentation
-            are missing, of a grid that is for other images, what became of pretrained weights, and
-            of what there is little to say anything by.
+            are missing, of a grid that is for other images, and what became of pretrained weights.
 
     Raises:
         UserError: An artifact reaches none of its levels, the settings do not say what a level
@@ -111,8 +110,6 @@ def bind(
     stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
     for line in about_weights(config, store):
         say(f"weights: {line}")
-    for line in about_evidence(config, store):
-        say(f"note: {line}")
     search = config.search
     if search.from_:
         search = dataclasses.replace(search, from_=str(Path(search.from_).resolve()))

@@ -9,7 +9,7 @@ from pathlib import Path
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
-from sweep.api.preflight import bind, open_data
+from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
@@ -75,6 +75,8 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     make_store(config.data, _say)
     store = open_data(config)
     config, levels = bind(config, store, _say)
+    for line in about_evidence(config, store):
+        _say(f"note: {line}")
     if config.search.from_:
         told_by(config)  # refused here, before there is a folder
     with session(config.cluster):

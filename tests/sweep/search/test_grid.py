@@ -145,6 +145,17 @@ def test_other_samplers_keep_their_number_of_trials() -> None:
     assert SearchSettings(space=norms).total == 21, "of the default the next that all norms share"
 
 
+def test_a_grid_that_was_begun_in_one_study_goes_on_in_its_order(tmp_path: Path) -> None:
+    before = settings(budget="turns")
+    tried = []
+    while len(tried) < SIZE:
+        study = Study(tmp_path / "journal", "test", before, 0)
+        tried.append(study.ask())
+    assert len(study.studies) == 1
+    assert [one.params for one in tried] == grid_order(settings(), seed=0)
+    assert [one.stratum for one in tried] == list(NORMS) * (SIZE // len(NORMS))
+
+
 @pytest.mark.parametrize("kind", ["log", "uniform", "int", "int_log"])
 def test_a_range_is_refused_by_name(kind: str) -> None:
     ranged = settings(space={**SPACE, "model.width": {kind: [4, 8]}})
