@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from sweep.core.modes import WHOLE_BATCHES
-from sweep.core.records import TRAINED, EpochRecord, is_missing
+from sweep.core.records import CLEAN, TRAINED, EpochRecord, is_missing
 from sweep.core.text import MISSING, ruled_table, table
 from sweep.metrics.summary import macro_by_cell
 from sweep.metrics.table import SUMMARIES, metric_of
