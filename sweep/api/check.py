@@ -14,7 +14,7 @@ from sweep.api.preflight import about_weights, refuse_held_out, seen_artifacts, 
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
-from sweep.core.modes import ADABN
+from sweep.core.modes import ADABN, EMA
 from sweep.core.text import clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder, EpochStats
@@ -175,8 +175,10 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
 
 
 def _modes(config: SweepConfig) -> tuple[str, ...]:
-    """The modes that are asked for and that some network has."""
-    return config.stress.modes.names if any(map(has_batch_norm, config.networks())) else ()
+    """The modes that a trial may have a row of: of batch norm where a network has it, and ema."""
+    of_norm = config.stress.modes.names if any(map(has_batch_norm, config.networks())) else ()
+    averaged = any(decay is not None for decay in config.offered("train.ema"))
+    return (*of_norm, EMA) if averaged else of_norm
 
 
 def _passes(mode: str) -> int:
