@@ -1,7 +1,7 @@
 """What a benchmark has measured, as JSON in ``benchmarks/results``, and the tables made of it.
 
 A figure stands in a table, a row and a column. ``python benchmarks/results.py`` writes the tables
-into docs/performance.md, each between ``<!-- table: BENCHMARK, TITLE -->`` and ``<!-- end -->``.
+into the documents of docs/, each between ``<!-- table: BENCHMARK, TITLE -->`` and ``<!-- end -->``.
 """
 
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent / "results"
-DOCUMENT = FOLDER.parents[1] / "docs" / "performance.md"
+DOCUMENTS = FOLDER.parents[1] / "docs"
 PLACE = re.compile(r"(<!-- table: (\w+), (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -86,11 +86,13 @@ def refreshed(text: str) -> str:
 
 
 def main() -> int:
-    """Rewrite the document."""
-    before = DOCUMENT.read_text(encoding="utf-8")
-    after = refreshed(before)
-    DOCUMENT.write_text(after, encoding="utf-8")
-    print(f"{DOCUMENT.name}: {'unchanged' if after == before else 'written anew'}")
+    """Rewrite the documents."""
+    for document in sorted(DOCUMENTS.glob("*.md")):
+        before = document.read_text(encoding="utf-8")
+        if PLACE.search(before):
+            after = refreshed(before)
+            document.write_text(after, encoding="utf-8")
+            print(f"{document.name}: {'unchanged' if after == before else 'written anew'}")
     return 0
 
 

@@ -64,10 +64,11 @@ def test_the_table_of_levels_is_the_one_that_ships() -> None:
         assert physical == ", ".join(shown(value) for value in art.knob.physical)
 
 
-def test_the_tables_of_performance_are_those_of_the_results() -> None:
-    text = results.DOCUMENT.read_text(encoding="utf-8")
-    assert results.refreshed(text) == text, "run python benchmarks/results.py"
-    shown = {benchmark for _, benchmark, *_ in results.PLACE.findall(text)}
+def test_the_tables_of_figures_are_those_of_the_results() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in results.DOCUMENTS.glob("*.md")]
+    for text in texts:
+        assert results.refreshed(text) == text, "run python benchmarks/results.py"
+    shown = {benchmark for text in texts for _, benchmark, *_ in results.PLACE.findall(text)}
     assert shown == {path.stem for path in results.FOLDER.glob("*.json")}
 
 

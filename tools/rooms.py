@@ -129,7 +129,13 @@ ROOMS = (
     Room(
         "sweep.search",
         {
-            "optuna": ("sweep.search.study", "sweep.search.searcher"),
+            "optuna": (
+                "sweep.search.study",
+                "sweep.search.searcher",
+                "sweep.search.drawing",
+                "sweep.search.samplers",
+                "sweep.search.distributions",
+            ),
             "ray": ("sweep.search.searcher", "sweep.search.scheduler"),
         },
     ),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweep.config.search import SearchSettings
-from sweep.results import ranking
+from sweep.results import advice, ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
 
@@ -35,6 +35,20 @@ def best(
     """
     ranked = ranking.of_folder(Path(path))
     return ranking.best(ranked, by or objective_of(Path(path)), norm, where, top, mode)
+
+
+def remarks(path: str | Path) -> list[str]:
+    """What a colleague would remark on the search in a sweep's folder, a line each.
+
+    A best value near the end of its range, a norm that mostly diverged or has few trials, a winner
+    at its first or last epoch.
+
+    Raises:
+        UserError: No sweep's folder.
+
+    """
+    folder = SweepFolder.open(Path(path))
+    return advice.remarks(folder.config(), folder.trials())
 
 
 def objective_of(path: Path) -> str:

@@ -12,7 +12,13 @@ from typing import NamedTuple
 import torch
 
 import mrimodels
-from sweep.api.preflight import about_weights, refuse_held_out, seen_artifacts, used_artifacts
+from sweep.api.preflight import (
+    about_evidence,
+    about_weights,
+    refuse_held_out,
+    seen_artifacts,
+    used_artifacts,
+)
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
@@ -50,6 +56,7 @@ class Cost:
         modes: The modes of batch norm that are asked for.
         rows: Rows of modes at most, those of averaged weights too.
         rows_s: Seconds of scoring them, all evaluators.
+        notes: What the sweep has little of to say anything by, a line each.
 
     """
 
@@ -69,6 +76,7 @@ class Cost:
     modes: tuple[str, ...] = ()
     rows: int = 0
     rows_s: float = 0.0
+    notes: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For people."""
@@ -83,7 +91,11 @@ class Cost:
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
             f"counting {before}; early stopping makes it shorter"
+            f"{self._notes()}"
         )
+
+    def _notes(self) -> str:
+        return "".join(f"\nnote         {line}" for line in self.notes)
 
     def _left_out(self) -> str:
         named = {"": self.unreached, "of the augmentation ": self.unaugmented}
@@ -177,6 +189,7 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         modes=config.stress.modes.names,
         rows=rows.number,
         rows_s=rows_s,
+        notes=about_evidence(config, store),
     )
 
 
@@ -191,8 +204,8 @@ def _rows(config: SweepConfig) -> _Rows:
     trials = config.search.total
     modes = config.stress.modes.names
     have = [has_batch_norm(model) for model in config.networks()]
-    if config.search.stratify == "model.norm" and config.search.strata():
-        of_batch_norm = math.ceil(trials * sum(have) / len(have))  # norms take turns
+    if config.search.stratify == "model.norm" and config.search.shares() > 1:
+        of_batch_norm = math.ceil(trials * sum(have) / len(have))  # each norm has as many
     else:
         of_batch_norm = trials if any(have) else 0
     averaged = trials if any(config.offered("train.ema")) else 0

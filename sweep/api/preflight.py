@@ -21,8 +21,11 @@ from sweep.learn.group_dro import Groups
 from sweep.learn.levels import Levels, foreign_grid, with_levels
 from sweep.learn.mixstyle import stages_of
 from sweep.learn.signals import check_signal
+from sweep.results.advice import FEW
 from sweep.results.trackers import check_trackers
 from sweep.store import Store
+
+FEW_PATIENTS = 10
 
 
 def open_data(config: SweepConfig) -> Store:
@@ -77,14 +80,15 @@ def bind(
 ) -> Bound:
     """The sweep with all that it takes from elsewhere written into it.
 
-    That is the store's absolute path and fingerprint, those of a file of weights, and the knob
-    values of the levels, which the grid ``auto`` calibrates now.
+    That is the store's absolute path and fingerprint, those of a file of weights, the absolute path
+    of an earlier sweep, and the knob values of the levels, which the grid ``auto`` calibrates now.
 
     Args:
         config: The sweep as configured.
         store: Its data.
         say: Told how far a calibration is, which levels of the stress test or of the augmentation
-            are missing, of a grid that is for other images, and what became of pretrained weights.
+            are missing, of a grid that is for other images, what became of pretrained weights, and
+            of what there is little to say anything by.
 
     Raises:
         UserError: An artifact reaches none of its levels, the settings do not say what a level
@@ -107,7 +111,14 @@ def bind(
     stress = dataclasses.replace(stress, knobs=bound_knobs(stress, used))
     for line in about_weights(config, store):
         say(f"weights: {line}")
-    bound = dataclasses.replace(config, data=data, stress=stress, model=_bound(config.model))
+    for line in about_evidence(config, store):
+        say(f"note: {line}")
+    search = config.search
+    if search.from_:
+        search = dataclasses.replace(search, from_=str(Path(search.from_).resolve()))
+    bound = dataclasses.replace(
+        config, data=data, stress=stress, model=_bound(config.model), search=search
+    )
     return Bound(bound, levels)
 
 
@@ -125,6 +136,30 @@ def about_weights(config: SweepConfig, store: Store) -> tuple[str, ...]:
         if weights := model.pretrained():
             loaded = build(model.spec(n_outputs=len(store.label_names)), weights=weights).loaded
             lines |= dict.fromkeys(loaded.lines() if loaded else ())
+    return tuple(lines)
+
+
+def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
+    """What the sweep has little of to say anything by, a line each."""
+    rows = store.indices(config.data.validation)
+    patients = store.patients[rows]
+    positive = {
+        label: len(np.unique(patients[store.labels[rows, column] > 0]))
+        for column, label in enumerate(store.label_names)
+    }
+    few = [f"{label} ({count})" for label, count in positive.items() if count < FEW_PATIENTS]
+    lines = []
+    if few:
+        lines.append(
+            f"fewer than {FEW_PATIENTS} validation patients have {', '.join(few)}; scores of so "
+            "few, and their intervals, say little"
+        )
+    search = config.search
+    if (strata := search.strata()) and search.total < FEW * len(strata):
+        lines.append(
+            f"{search.total} trials for {len(strata)} strata; with fewer than {FEW} each, the best "
+            "of one says more of luck than of it"
+        )
     return tuple(lines)
 
 

@@ -10,9 +10,11 @@ from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.preflight import bind, open_data
+from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
 from sweep.config.levels import shift_of
+from sweep.config.search import TURNS, SearchSettings
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
@@ -59,7 +61,8 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
         out: Folder to make; None: ``sweeps/<name>``.
 
     Raises:
-        UserError: The folder exists, the data cannot carry the sweep, or the cluster is too small.
+        UserError: The folder exists, the search is one of earlier versions, the data cannot carry
+            the sweep, there is nothing to learn of the earlier sweep, or the cluster is too small.
         WorkError: No trial came to a result.
         KeyboardInterrupt: After the folder was left in a state that ``resume`` continues.
 
@@ -67,10 +70,13 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     path = out or Path("sweeps") / config.name
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
+    _refuse_turns(config.search)
     refuse_small_machine(config.cluster)
     make_store(config.data, _say)
     store = open_data(config)
     config, levels = bind(config, store, _say)
+    if config.search.from_:
+        told_by(config)  # refused here, before there is a folder
     with session(config.cluster):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
         folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
@@ -145,13 +151,25 @@ def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -
         ) from error
 
 
+def _refuse_turns(search: SearchSettings) -> None:
+    if search.budget == TURNS:
+        raise UserError(
+            "search.budget is that of sweeps that earlier versions began, whose sampler takes "
+            "every norm for the leading one",
+            f"{search.budget!r}",
+            "set it to equal, or to joint",
+        )
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
 def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:
     search = config.search
-    study = Study(folder.journal, config.name, search, config.seed)
+    study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
+    if search.from_ and not study.has_learnt():
+        study.learn_from(search.from_, told_by(config))
     _reconcile(folder, study, config)
     scheduler = _scheduler(config)
     if scheduler is not None:
@@ -159,7 +177,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     progress = Progress(search.total, config.train.epochs, search.objective, folder.trials())
     with _trial_log(folder, config, progress) as trial_log:
         searcher = StudySearcher(
-            study, search.objective, search.total, scheduler, trial_log.best_value
+            study, search.objective, search.total, scheduler, trial_log.best_metrics
         )
         if searcher.remaining or missing_rows(folder, config):
             count, say = progress.rows, progress.say

@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
@@ -103,6 +104,14 @@ def counter(what: str) -> Callable[[int, int], None]:
 def room() -> int | None:
     """Characters in a line of the terminal that results go to; None if they go elsewhere."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def say_remarks(folder: Path) -> None:
+    """What is to be remarked on the search in a sweep's folder."""
+    from sweep.api.best import remarks
+
+    for line in remarks(folder):
+        say(f"note: {line}")
 
 
 def say(text: str) -> None:

@@ -36,4 +36,5 @@ def _do_check(options: argparse.Namespace) -> None:
     epochs = number_of(config.train.epochs, "epoch")
     print(f"sweep        {config.name}: {trials} of at most {epochs}, {concurrent} at a time")
     print(f"searching    {', '.join(config.search.space) or 'nothing'}")
+    print(f"sampler      {config.search.described()}")
     print(cost.text())

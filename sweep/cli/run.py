@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sweep.cli.base import Commands, add_sweep_file, command, room, say
+from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
 from sweep.core.errors import UserError
 from sweep.core.interruption import interruptible
 
@@ -44,7 +44,9 @@ def add_resume(commands: Commands) -> None:
         "continue an interrupted sweep; with --trials N, add N trials to it",
     )
     resume.add_argument("folder", type=Path, metavar="DIR", help="of the sweep")
-    resume.add_argument("--trials", type=int, default=0, metavar="N", help="trials to add")
+    resume.add_argument(
+        "--trials", type=int, default=0, metavar="N", help="trials to add, as many for each norm"
+    )
 
 
 def _do_resume(options: argparse.Namespace) -> None:
@@ -86,6 +88,7 @@ def _announce(result: Any) -> None:
     print(ranked_table(rows, objective, room()))
     for trial in result.failed:
         say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
+    say_remarks(result.path)
     print(f"\nfolder  {result.path}")
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")

@@ -13,21 +13,27 @@ def require(ok: bool, name: str, rule: str, received: object) -> None:
         raise UserError(f"{name} cannot take this value", f"{received!r}", f"give {rule}")
 
 
+def key_of(name: str) -> str:
+    """The key that users write for a field; one that is a word of Python has ``_`` behind it."""
+    return name.removesuffix("_")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Base of every settings class: an unknown key is an error."""
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "alias_generator": key_of}
 
     def to_plain(self) -> dict[str, Any]:
         """Nested dictionaries, lists and plain values."""
-        return {field.name: plain_of(getattr(self, field.name)) for field in fields(self)}
+        return {key_of(field.name): plain_of(getattr(self, field.name)) for field in fields(self)}
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Self:
         """Back from ``to_plain``; checked anew, but not converted as from a user's YAML."""
-        types = {field.name: field.type for field in fields(cls)}
-        return cls(**{name: settled(types[name], value) for name, value in plain.items()})
+        known = {key_of(field.name): field for field in fields(cls)}
+        values = {known[key].name: settled(known[key].type, plain[key]) for key in plain}
+        return cls(**values)
 
 
 def plain_of(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from sweep.config.base import key_of
 from sweep.core.errors import SeveralFaultsError, UserError, nearest, within
 
 
@@ -49,5 +50,5 @@ def _keys(path: list[str], whole: type) -> list[str]:
     """The names of the settings in the section of ``whole`` at ``path``."""
     section: Any = whole
     for part in path:
-        section = next(field.type for field in dataclasses.fields(section) if field.name == part)
-    return [item.name for item in dataclasses.fields(section)]
+        section = next(f.type for f in dataclasses.fields(section) if key_of(f.name) == part)
+    return [key_of(item.name) for item in dataclasses.fields(section)]

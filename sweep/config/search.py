@@ -1,16 +1,21 @@
 """What a user can set for the search: how configurations are chosen and weak ones stopped."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sweep.config.base import Settings, require
-from sweep.config.space import Dimension
+from sweep.config.space import Dimension, in_order
+from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, require_known
 from sweep.metrics import objectives
 
 TRIALS = 20
-MOST_COMBINATIONS = 100_000  # of a grid; they are laid out in memory, and nobody runs more
+START = 4  # Sobol points of each stratum, before anything is learnt from
+TURNS = "turns"  # how sweeps were begun before there was a budget to choose
+
+Sampler = Literal["auto", "tpe", "gp", "cmaes", "nsga2", "sobol", "random", "grid"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,15 +23,28 @@ class SearchSettings(Settings):
     """How configurations are chosen.
 
     Attributes:
-        trials: How many; null: 20, and of a grid all combinations, which it never has more or
-            less of.
+        trials: How many in all; null: 20, or the next number that the strata divide, and of a grid
+            all combinations, which it never has more or less of.
         space: Dotted setting -> ``{kind: values}``, see ``sweep.config.space``.
-        sampler: Optuna's ``tpe`` or ``random``; ``grid`` tries every combination of choices once,
-            in an order that follows from the seed, the values of ``stratify`` in turns.
+        sampler: ``gp`` (Gaussian process), ``tpe``, ``cmaes``, ``nsga2`` learn from what was told;
+            ``sobol`` and ``random`` do not; ``grid`` tries every combination of choices once, in an
+            order that follows from the seed. ``auto``: see ``method``.
         scheduler: ``asha`` stops weak trials early; ``none`` lets each run to its end.
         objective: The score to maximise, on the validation patients.
-        stratify: A searched choice whose values take turns, so that each gets the same number of
-            trials and competes for epochs with its like only; null: the sampler decides.
+        subject_to: Conditions such as ``clean/auroc >= 0.9`` on the best epoch of a trial; the
+            sampler looks for the best objective among trials that meet all of them.
+        stratify: A searched choice whose values are the strata: each competes for epochs with its
+            like only, and has its budget; null: there are none.
+        budget: ``equal``: each stratum is searched by itself, with the same number of trials, the
+            first of which are the same for all; ``joint``: one search, whose sampler chooses the
+            stratum, too, for those who want the winner and compare nothing; ``turns``: one search
+            whose strata take turns, as sweeps of earlier versions began, to resume these.
+        equal: Of the strata the ``trials`` are equal in number, or, where weak ones are stopped,
+            their ``epochs``, as far as whole trials allow.
+        start: Configurations to begin with, in each stratum that they do not exclude; what one
+            leaves out comes from a Sobol point.
+        from_: Folder of an earlier sweep with the same data, stress test and objective, whose
+            trials the sampler learns from as if they were of this one.
         grace_epochs: ASHA stops no trial before this epoch.
         reduction: ASHA lets the best 1 / ``reduction`` of a rung go on.
 
@@ -34,70 +52,92 @@ class SearchSettings(Settings):
 
     trials: int | None = None
     space: dict[str, Any] = field(default_factory=dict)
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    sampler: Sampler = "auto"
     scheduler: Literal["asha", "none"] = "asha"
     objective: str = "robust/auroc_cvar"
+    subject_to: tuple[str, ...] = ()
     stratify: str | None = "model.norm"
+    budget: Literal["equal", "joint", "turns"] = "equal"
+    equal: Literal["trials", "epochs"] = "trials"
+    start: tuple[dict[str, Any], ...] = ()
+    from_: str | None = None
     grace_epochs: int = 1
     reduction: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.trials is None and self.sampler != "grid":
-            object.__setattr__(self, "trials", TRIALS)
         require(self.trials is None or self.trials >= 1, "trials", "1 or more", self.trials)
         require(self.grace_epochs >= 1, "grace_epochs", "1 or more", self.grace_epochs)
         require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
         require_known("objective", (self.objective,), objectives())
+        require_known("subject_to", [one.metric for one in self.conditions()], objectives())
 
     @property
     def total(self) -> int:
-        """How many trials: as set, or the combinations of the grid."""
-        return self.trials or self._combinations()
+        """How many trials: as set, or the default, or the combinations of the grid."""
+        if self.trials is not None:
+            return self.trials
+        if self.sampler == "grid":
+            return self.combinations()
+        return math.ceil(TRIALS / self.shares()) * self.shares()
 
     def dimensions(self) -> dict[str, Dimension]:
-        """The search space, read."""
-        return {name: Dimension.parse(name, written) for name, written in self.space.items()}
+        """The search space, read; none stands before those that it depends on."""
+        read = {name: Dimension.parse(name, written) for name, written in self.space.items()}
+        return in_order(read)
 
     def strata(self) -> tuple[Any, ...]:
-        """The values that take turns; empty where nothing is stratified."""
+        """The values that trials are compared within; empty where nothing is stratified."""
         dimension = self.dimensions().get(self.stratify or "")
         return dimension.values if dimension and dimension.kind == "choice" else ()
 
-    def check_grid(self) -> None:
-        """Refuse a grid of what is no choice, of another number of trials, or beyond all measure.
+    def apart(self) -> bool:
+        """Whether each stratum is searched by itself."""
+        return self.budget == "equal" and bool(self.strata())
 
-        Raises:
-            UserError: See above.
+    def free(self) -> dict[str, Dimension]:
+        """The dimensions that are drawn, and not dealt out as strata."""
+        dimensions = self.dimensions()
+        if self.apart():
+            dimensions.pop(str(self.stratify))
+        return dimensions
 
+    def shares(self) -> int:
+        """How many parts of an equal number of trials the total has to have."""
+        return len(self.strata()) if self.apart() and self.equal == "trials" else 1
+
+    def conditions(self) -> tuple[Condition, ...]:
+        """``subject_to``, read."""
+        return tuple(Condition.parse(text, "subject_to") for text in self.subject_to)
+
+    def method(self) -> str:
+        """The sampler, that of ``auto`` as well.
+
+        A Gaussian process reads finished trials alone and every dimension of each, so ``auto`` is
+        ``gp`` where no trial is stopped early and none lacks a dimension that another of its
+        stratum has, and else ``tpe``.
         """
-        if self.sampler != "grid":
-            return
-        for name, dimension in self.dimensions().items():
-            if dimension.kind != "choice":
-                raise UserError(
-                    f"search.space.{name} is a range, and a grid has combinations of choices alone",
-                    f"{self.space[name]!r}",
-                    "list its values as {choice: [...]}, or set search.sampler to tpe or random",
-                )
-        combinations = self._combinations()
-        if combinations > MOST_COMBINATIONS:
-            raise UserError(
-                f"search.space has more than the {MOST_COMBINATIONS} combinations of a grid",
-                combinations,
-                "list fewer values, or set search.sampler to tpe or random",
-            )
-        if self.trials not in (None, combinations):
-            raise UserError(
-                "search.trials is not the number of combinations, each of which a grid tries once",
-                f"{self.trials} for {combinations} combinations",
-                f"leave it out or set it to {combinations}; list fewer values to try fewer",
-            )
+        if self.sampler != "auto":
+            return self.sampler
+        free = self.free()
+        varying = any(one.when.keys() & free.keys() for one in free.values())
+        return "tpe" if self.scheduler == "asha" or varying else "gp"
+
+    def described(self) -> str:
+        """Which sampler has how many trials for what, in words."""
+        strata = ", ".join(map(str, self.strata()))
+        if not strata:
+            return self.method()
+        if self.budget == "joint":
+            return f"{self.method()}, which chooses among {strata}"
+        if self.shares() == 1:
+            return f"{self.method()}, equal {self.equal} for {strata}"
+        return f"{self.method()}, {self.total // self.shares()} for each of {strata}"
 
     def extended(self, more: int) -> "SearchSettings":
         """The search with more trials.
 
         Raises:
-            UserError: A grid, which has no more.
+            UserError: A grid, which has no more, or a number that the strata do not divide.
 
         """
         if self.sampler == "grid":
@@ -106,7 +146,34 @@ class SearchSettings(Settings):
                 f"{more} more than {self.total}",
                 "resume without more trials, or start a new sweep on other values",
             )
+        require_equal_shares("the trials to add", more, self.shares(), "add {}")
         return replace(self, trials=self.total + more)
 
-    def _combinations(self) -> int:
+    def combinations(self) -> int:
+        """How many a grid has."""
         return math.prod(len(one.values) for one in self.dimensions().values())
+
+
+def require_equal_shares(what: str, number: int, shares: int, remedy: str) -> None:
+    """Raise ``UserError`` unless ``shares`` divides ``number``.
+
+    Args:
+        what: What is shared out, for the message.
+        number: How many.
+        shares: For how many strata.
+        remedy: What to do, with ``{}`` in the place of the nearest that they divide.
+
+    """
+    below = number // shares * shares
+    if number != below:
+        nearest = " or ".join(str(one) for one in (below, below + shares) if one)
+        raise UserError(
+            f"{what} cannot be dealt equally to {shares} strata, so that none gets more",
+            number,
+            remedy.format(nearest),
+        )
+
+
+def stratum_of(settings: SearchSettings, params: Mapping[str, Any]) -> str:
+    """The name of the stratum of a configuration; ``None`` as text where nothing is stratified."""
+    return str(params.get(settings.stratify or ""))

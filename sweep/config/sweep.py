@@ -1,7 +1,6 @@
 """A whole sweep as configured: read, checked, resolved, written."""
 
 import copy
-import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +19,16 @@ from sweep.config.modes import ModeSettings
 from sweep.config.presets import preset_file
 from sweep.config.reading import override, read_file, set_dotted
 from sweep.config.search import SearchSettings
+from sweep.config.search_check import check_search
 from sweep.config.settings import (
     DataSettings,
     ModelSettings,
     StressSettings,
     TrialConfig,
 )
-from sweep.config.space import Dimension
+from sweep.config.space import Dimension, combinations
 from sweep.config.training import TrainSettings
-from sweep.core.errors import UserError, nearest, require_known, within
+from sweep.core.errors import UserError, require_known, within
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
@@ -204,10 +204,8 @@ class SweepConfig(Settings):
 
     def fixed(self, params: Mapping[str, Any]) -> "SweepConfig":
         """The sweep with these searched values set and nothing left to search."""
-        nothing: dict[str, Any] = {"search.space": {}, "search.stratify": None}
-        if self.search.sampler == "grid":
-            nothing["search.trials"] = None  # of a grid that is no more
-        return self.replace({**params, **nothing})
+        nothing = {"objective": self.search.objective, "stratify": None}
+        return self.replace({**params, "search": nothing})
 
     def trial(self, params: Mapping[str, Any]) -> TrialConfig:
         """What the trial with these searched ``params`` is made of."""
@@ -223,10 +221,8 @@ class SweepConfig(Settings):
 
     def networks(self) -> list[ModelSettings]:
         """The model as set, with every arch and norm that is searched, each with each."""
-        dimensions = self.search.dimensions()
-        names = [name for name in ("model.arch", "model.norm") if name in dimensions]
-        offered = itertools.product(*(dimensions[name].values for name in names))
-        return [self.fixed(dict(zip(names, values, strict=True))).model for values in offered]
+        offered = combinations(self.search.dimensions(), ("model.arch", "model.norm"))
+        return list(dict.fromkeys(self.fixed(params).model for params in offered))
 
     def augmentations(self, *settings: str) -> list[AugmentSettings]:
         """The augmentation as set, with each searched value of these settings, each with each.
@@ -235,22 +231,19 @@ class SweepConfig(Settings):
             UserError: Values that cannot be set together.
 
         """
-        dimensions = self.search.dimensions()
-        names = [name for name in map("train.augment.{}".format, settings) if name in dimensions]
-        if not names:
-            return [self.train.augment]
-        offered = itertools.product(*(dimensions[name].values for name in names))
-        return [self.fixed(dict(zip(names, each, strict=True))).train.augment for each in offered]
+        names = map("train.augment.{}".format, settings)
+        offered = [params for params in combinations(self.search.dimensions(), names) if params]
+        return [self.fixed(params).train.augment for params in offered] or [self.train.augment]
 
     def offered(self, name: str) -> tuple[Any, ...]:
         """What a setting, by dotted name, may be in a trial: what is searched, or the value set."""
         dimension = self.search.dimensions().get(name)
-        if dimension is not None:
+        if dimension is not None and not dimension.when:
             return dimension.values
         value: Any = self
         for part in name.split("."):
             value = getattr(value, part)
-        return (value,)
+        return (*(dimension.values if dimension else ()), value)
 
     def _check_networks(self, dimensions: Mapping[str, Dimension]) -> None:
         """Refuse what would make trials fail that have one arch of several."""
@@ -267,9 +260,16 @@ class SweepConfig(Settings):
         except UserError as error:
             raise within("search.space offers a norm to an arch", error) from None
 
+    def _check_values(self, name: str, dimension: Dimension, beside: Mapping[str, Any]) -> None:
+        for value in dimension.values:
+            try:
+                self.fixed({**beside, name: value})
+            except UserError as error:
+                raise within(f"search.space.{name} offers {value!r}", error) from None
+
     def _check_space(self) -> None:
         dimensions = self.search.dimensions()
-        self.search.check_grid()
+        check_search(self.search)
         for name, dimension in dimensions.items():
             if not name.startswith(SEARCHABLE):
                 raise UserError(
@@ -284,24 +284,14 @@ class SweepConfig(Settings):
                     f"{name!r}",
                     "set model.weights, or run one sweep with and one without",
                 )
-            for value in dimension.values:
-                try:
-                    self.fixed({name: value})
-                except UserError as error:
-                    raise within(f"search.space.{name} offers {value!r}", error) from None
+            for beside in combinations(dimensions, dimension.when):
+                if dimension.applies(beside):
+                    self._check_values(name, dimension, beside)
         self._check_networks(dimensions)
         try:
             self.augmentations("artifacts", "augmix", "augmix_consistency")
         except UserError as error:
             raise within("search.space offers values that do not go together", error) from None
-        choices = [name for name, one in dimensions.items() if one.kind == "choice"]
-        if self.search.stratify not in (None, "model.norm", *choices):
-            raise UserError(
-                "search.stratify does not name a choice of search.space",
-                f"{self.search.stratify!r}",
-                f"search it by {{choice: [...]}}, or set it to null; "
-                f"{nearest(str(self.search.stratify), ('model.norm', *choices))}",
-            )
 
 
 def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sweep.config.reading import read_file
+from sweep.config.search import TURNS
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.files import write_text
@@ -121,8 +123,11 @@ class SweepFolder:
         return Identity(**json.loads((self.path / "sweep.json").read_text()))
 
     def config(self) -> SweepConfig:
-        """The sweep as resolved."""
-        return SweepConfig.from_yaml(self._config_file)
+        """The sweep as resolved; one from before there was a budget goes on as it began."""
+        raw = read_file(self._config_file)
+        if isinstance(search := raw.get("search"), dict):
+            search.setdefault("budget", TURNS)
+        return SweepConfig.from_dict(raw)
 
     def write_config(self, config: SweepConfig) -> None:
         """Replace the resolved sweep."""

@@ -1,13 +1,12 @@
 """Which configuration is the most robust: asked of a sweep's folder, or of a tracking server."""
 
 import math
-import operator
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, nearest
 from sweep.core.records import TRAINED, Cell, TrialRecord, is_missing, without_missing
 from sweep.metrics.table import sign
@@ -115,15 +114,16 @@ def best(
         raise UserError(
             "no trial is scored in this mode", f"{mode!r}", nearest(mode, {r.mode for r in found})
         )
-    holds = [_condition(text, known) for text in where]
+    conditions = [Condition.parse(text, "--where") for text in where]
     if found:
-        _require_metric(by, known)
+        for name in (*(condition.metric for condition in conditions), by):
+            _require_metric(name, known)
     kept = [
         row
         for row in found
         if norm in (None, row.norm)
         and mode in (None, row.mode)
-        and all(condition(row) for condition in holds)
+        and all(condition.holds(row.metrics) for condition in conditions)
     ]
     return sorted(kept, key=lambda row: (-goodness(row.metrics, by), row.trial, row.mode))[:top]
 
@@ -163,33 +163,3 @@ def _from_record(folder: SweepFolder, record: TrialRecord) -> Iterator[Ranked]:
 def _require_metric(name: str, known: set[str]) -> None:
     if name not in known:
         raise UserError("no trial has this metric", f"{name!r}", nearest(name, known))
-
-
-_COMPARE: dict[str, Callable[[float, float], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    "==": operator.eq,
-    ">": operator.gt,
-    "<": operator.lt,
-}
-
-
-def _condition(text: str, known: set[str]) -> Callable[[Ranked], bool]:
-    match = re.fullmatch(r"\s*([^<>=\s]+)\s*(>=|<=|==|>|<)\s*([-+.\deE]+)\s*", text)
-    if match is None:
-        raise UserError(
-            "--where cannot be read", f"{text!r}", "give METRIC>=NUMBER, such as 'clean/auroc>=0.9'"
-        )
-    name, sign, written = match.groups()
-    try:
-        bound = float(written)
-    except ValueError:
-        raise UserError(
-            "--where compares with something that is not a number",
-            f"{written!r} in {text!r}",
-            "give METRIC>=NUMBER, such as 'clean/auroc>=0.9'",
-        ) from None
-    if known:
-        _require_metric(name, known)
-    # A missing value fulfils no condition: NaN compares false.
-    return lambda row: _COMPARE[sign](row.metrics.get(name, math.nan), bound)

@@ -25,6 +25,13 @@ from sweep.results.callbacks import Callback, Say, tell_scored
 from sweep.results.folder import SweepFolder
 from sweep.results.tables import Slices
 
+DIVERGED = "was never finite: it diverged"
+
+
+def diverged(record: TrialRecord) -> bool:
+    """Whether a trial ended without a score, and not for what happened to its worker."""
+    return record.status == "failed" and (record.error or "").endswith(DIVERGED)
+
 
 class TrialLog:
     """Keeps the records of trials in the folder, settles those that ended, tells the callbacks.
@@ -93,7 +100,7 @@ class TrialLog:
         """A trial came to its end. One whose objective was always missing has failed."""
         record = self.records[trial]
         if record.best_epoch is None:
-            status, error = "failed", error or f"{self.objective} was never finite: it diverged"
+            status, error = "failed", error or f"{self.objective} {DIVERGED}"
         record = dataclasses.replace(record, status=status, error=error, ended_at_ms=_now_ms())
         self._keep(record)
         self._later(self._end, record)
@@ -133,12 +140,10 @@ class TrialLog:
         lacks = f"{trial} is not scored in the mode {mode}"
         return self._settler.submit(self._guarded, lacks, keep)
 
-    def best_value(self, trial: str) -> float | None:
-        """The objective of a trial's best epoch; None before one that has it."""
+    def best_metrics(self, trial: str) -> dict[str, float]:
+        """The metrics of a trial's best epoch; empty before one that has an objective."""
         record = self.records.get(trial)
-        if record is None or record.best_epoch is None:
-            return None
-        return record.metrics[self.objective]
+        return {} if record is None or record.best_epoch is None else record.metrics
 
     def close(self, finished: bool) -> None:
         """Wait until every ended trial is settled, then end the callbacks.

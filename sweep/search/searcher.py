@@ -4,10 +4,14 @@ Ray's own wrapper leaves a trial RUNNING for ever when its objective is NaN or m
 early-stopped trial as COMPLETE with an immature value, and orphans trials in a crash. Here each
 trial ends as COMPLETE (with its best epoch's objective), PRUNED or FAIL, and a trial that was
 interrupted goes on under its old number.
+
+A trial that diverged, so that its objective was missing in every epoch, is PRUNED without a report:
+nothing is to be found there. FAIL, for dead workers and bugs, says nothing of the values; samplers
+pass it over, and would come back to where trials diverge.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from optuna.trial import TrialState
@@ -26,8 +30,8 @@ class StudySearcher(Searcher):
         objective: The metric to maximise.
         total: The total of trials, those of earlier runs of the driver included.
         scheduler: Asked whether it was the one to end a trial; None: nothing is stopped early.
-        best_value: The objective of a trial's best epoch, which the trial log decides; None where
-            it was missing in every epoch.
+        best_metrics: The metrics of a trial's best epoch, which the trial log decides; empty where
+            its objective was missing in every epoch.
 
     """
 
@@ -37,15 +41,16 @@ class StudySearcher(Searcher):
         objective: str,
         total: int,
         scheduler: StratifiedASHA | None,
-        best_value: Callable[[str], float | None],
+        best_metrics: Callable[[str], Mapping[str, float]],
     ) -> None:
         super().__init__(metric=objective, mode="max")
         self.study = study
         self.scheduler = scheduler
-        self.best_value = best_value
+        self.best_metrics = best_metrics
         self.unfinished = deque(study.unfinished())
         self.new = max(0, total - study.asked())
         self.running: dict[str, Suggestion] = {}
+        self.epochs: dict[str, int] = {}
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune pickles its searcher to restore it, and a resume builds it anew."""
@@ -70,6 +75,7 @@ class StudySearcher(Searcher):
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record the objective of one epoch; a missing one is recorded nowhere."""
+        self.epochs[trial_id] = result["epoch"]
         value = result[self.metric]
         if not is_missing(value):
             self.study.report(self.running[trial_id].number, result["epoch"], value)
@@ -84,13 +90,13 @@ class StudySearcher(Searcher):
         if result and self.metric in result:
             self.on_trial_result(trial_id, result)
         suggestion = self.running.pop(trial_id)
-        best = self.best_value(suggestion.trial)
-        if error or best is None:
-            self.study.tell(suggestion.number, TrialState.FAIL)
-        elif self.scheduler is not None and self.scheduler.stopped(suggestion.trial):
-            self.study.tell(suggestion.number, TrialState.PRUNED)
+        metrics = self.best_metrics(suggestion.trial)
+        stopped = self.scheduler is not None and self.scheduler.stopped(suggestion.trial)
+        if error:
+            state = TrialState.FAIL
         else:
-            self.study.tell(suggestion.number, TrialState.COMPLETE, best)
+            state = TrialState.PRUNED if stopped or not metrics else TrialState.COMPLETE
+        self.study.tell(suggestion.number, state, metrics, self.epochs.pop(trial_id, 0))
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the journal holds every answer already."""

@@ -1,25 +1,25 @@
-"""The Optuna study in the sweep's folder: what was asked, what came of it."""
+"""Optuna's studies in the sweep's folder: what was asked, what came of it."""
 
-import json
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import optuna
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from sweep.config.search import SearchSettings
+from sweep.config.search import TURNS, SearchSettings, stratum_of
 from sweep.config.space import Dimension
 from sweep.core.errors import WorkError
-from sweep.core.keys import seed_of
-from sweep.core.records import Status
+from sweep.core.records import Status, is_missing
+from sweep.search.distributions import decode, distribution_of, encode
+from sweep.search.drawing import draw
 from sweep.search.grid import grid_order
 
-optuna.logging.set_verbosity(logging.WARNING)
+optuna.logging.set_verbosity(logging.ERROR)  # it warns of what is seen to here, and of speed
 
 STATUS: dict[TrialState, Status] = {
     TrialState.RUNNING: "running",
@@ -27,7 +27,7 @@ STATUS: dict[TrialState, Status] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
-PRIMITIVE = (bool, int, float, str, type(None))
+NUMBER, EPOCHS, FROM = "number", "epochs", "from"  # what is noted with a trial in the journal
 
 
 class Suggestion(NamedTuple):
@@ -35,7 +35,7 @@ class Suggestion(NamedTuple):
 
     Attributes:
         trial: Its name in the folder, in MLflow and in tables.
-        number: Its number in the sweep, from 0; Optuna's differs after an interrupted drawing.
+        number: Its number in the sweep, from 0; Optuna counts the trials of each stratum.
         params: The searched values by dotted name.
         stratum: The name of the trials it is compared with for early stopping.
 
@@ -67,125 +67,268 @@ class Suggestion(NamedTuple):
         return cls(**config)
 
 
-class Study:
-    """Ask for configurations, tell how they did; every answer is in the journal at once.
+class Told(NamedTuple):
+    """A trial of an earlier sweep, as the samplers of this one learn from it.
 
-    Args:
-        path: The path of the journal; continued where it exists.
-        name: The name of the study.
-        settings: Space, sampler, stratification.
-        seed: The seed of the sampler. Each trial is drawn from (seed, its number) and what was told
-            before, so that a resumed sweep asks what an uninterrupted one would have asked.
+    Attributes:
+        name: Says where it comes from.
+        params: What it would have as a trial of this sweep.
+        reports: Epoch -> objective.
+        pruned: Whether it was stopped early, or diverged.
+        metrics: Of its best epoch; empty where it diverged.
 
     """
 
-    def __init__(self, path: Path, name: str, settings: SearchSettings, seed: int) -> None:
+    name: str
+    params: dict[str, Any]
+    reports: dict[int, float]
+    pruned: bool
+    metrics: Mapping[str, float]
+
+
+class Study:
+    """Ask for configurations, tell how they did; every answer is in the journal at once.
+
+    In the journal each stratum has a study of its own, ``<name>/<stratum>``, unless there is one
+    search for all, ``<name>``. A trial is written whole or not at all: what is interrupted while it
+    is drawn has left nothing, and is drawn again with the same values.
+
+    Args:
+        path: The path of the journal; continued where it exists.
+        name: The name of the sweep.
+        settings: Space, sampler, strata and their budget.
+        seed: The seed of the sampler. Each trial is drawn from (seed, its number or its place in
+            its study) and what was told before, so that a resumed sweep asks what an uninterrupted
+            one would have asked.
+        epochs: Those of a trial that runs to its end, where they are not searched.
+
+    """
+
+    def __init__(
+        self, path: Path, name: str, settings: SearchSettings, seed: int, epochs: int = 1
+    ) -> None:
         self.settings = settings
         self.seed = seed
+        self.epochs = epochs
         self.dimensions = settings.dimensions()
         self.grid = grid_order(settings, seed) if settings.sampler == "grid" else []
-        self.study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(path))),
-            study_name=name,
-            direction="maximize",
-            load_if_exists=True,
-        )
+        storage = JournalStorage(JournalFileBackend(str(path)))
+        self.strata: tuple[Any, ...] = settings.strata() if settings.apart() else ()
+        names = [f"{name}/{stratum}" for stratum in self.strata] or [name]
+        self.studies = [
+            optuna.create_study(
+                storage=storage, study_name=one, direction="maximize", load_if_exists=True
+            )
+            for one in names
+        ]
 
     def unfinished(self) -> list[int]:
-        """Numbers of the trials that an interruption left without an end.
-
-        What was interrupted while it was being drawn is ended in Optuna's study and is no trial:
-        its number is drawn anew, with the same values, so that no stratum loses its turn.
-        """
-        for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
-            if not self._is_whole(trial):
-                self.study.tell(trial.number, state=TrialState.FAIL)
-        return [
-            number
-            for number, trial in enumerate(self._trials())
-            if trial.state == TrialState.RUNNING
-        ]
+        """Numbers of the trials that an interruption left without an end."""
+        running = TrialState.RUNNING
+        return [number for number, trial in enumerate(self.trials()) if trial.state == running]
 
     def asked(self) -> int:
         """How many trials were asked for that have, or will have, a result."""
-        return len(self._trials())
+        return len(self.trials())
 
     def ask(self) -> Suggestion:
         """A new trial."""
         number = self.asked()
-        self.study.sampler = self._sampler(number)
-        self._enqueue(self._given(number))
-        trial = self.study.ask()
-        for name, dimension in self.dimensions.items():
-            _suggest(trial, name, dimension)
+        which = self._whose_turn(number)
+        dimensions, fixed = self._of_stratum(which, number)
+        trials = self.studies[which].get_trials(deepcopy=False)
+        place = sum(_is_own(trial, self.dimensions) for trial in trials)
+        start = self._start(fixed, place)
+        key = (self.seed, number, place)
+        known = [trial for trial in trials if _is_whole(trial, self.dimensions)]
+        drawn = draw(self.settings, dimensions, known, fixed, start, key)
+        self.studies[which].add_trial(
+            _trial(
+                dimensions,
+                drawn.params,
+                state=TrialState.RUNNING,
+                user_attrs={NUMBER: number, "trial": _name(number)},
+                system_attrs=drawn.notes,
+            )
+        )
         return self.suggestion(number)
 
     def suggestion(self, number: int) -> Suggestion:
         """A trial asked for before."""
-        drawn = self._trials()[number].params
-        params = {name: _decode(item, drawn[name]) for name, item in self.dimensions.items()}
-        stratum = str(params.get(self.settings.stratify or ""))
-        return Suggestion(f"trial-{number:04d}", number, params, stratum)
+        drawn = self.trials()[number].params
+        params = {
+            name: decode(item, drawn[name])
+            for name, item in self.dimensions.items()
+            if name in drawn
+        }
+        return Suggestion(_name(number), number, params, stratum_of(self.settings, params))
 
     def status(self, number: int) -> Status:
         """How far a trial is."""
-        return STATUS[self._trials()[number].state]
-
-    def _trials(self) -> list[FrozenTrial]:
-        """The trials by number, which is Optuna's only while no drawing was interrupted."""
-        return [trial for trial in self.study.get_trials(deepcopy=False) if self._is_whole(trial)]
-
-    def _is_whole(self, trial: FrozenTrial) -> bool:
-        drawn = trial.state != TrialState.WAITING
-        return drawn and set(trial.params) == set(self.dimensions)
+        return STATUS[self.trials()[number].state]
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Record the objective of one epoch; a second report of an epoch is ignored."""
-        frozen = self._trials()[number]
-        if epoch not in frozen.intermediate_values:
-            # Optuna gives a live trial only to the process that asked for it.
-            Trial(self.study, frozen._trial_id).report(value, epoch)
+        if epoch not in self.trials()[number].intermediate_values:
+            self._live(number).report(value, epoch)
 
-    def tell(self, number: int, state: TrialState, value: float | None = None) -> None:
-        """End a trial: COMPLETE with its value, PRUNED or FAIL without."""
-        optuna_number = self._trials()[number].number
-        self.study.tell(optuna_number, value, state=state, skip_if_finished=True)
+    def tell(
+        self,
+        number: int,
+        state: TrialState,
+        metrics: Mapping[str, float] | None = None,
+        epochs: int = 0,
+    ) -> None:
+        """End a trial.
 
-    def _sampler(self, number: int) -> BaseSampler:
-        seed = seed_of("sampler", self.seed, number) % 2**32
-        if self.settings.sampler == "tpe":
-            return TPESampler(seed=seed)
-        return RandomSampler(seed=seed)  # of a grid it is asked for nothing
+        Args:
+            number: Its number.
+            state: COMPLETE with the objective of its best epoch; PRUNED if it was stopped early,
+                or diverged, which is to have reported nothing; FAIL if it says nothing of its
+                values, as its worker died.
+            metrics: Of its best epoch.
+            epochs: How many it had.
 
-    def _given(self, number: int) -> dict[str, Any]:
-        """What is not left to the sampler: the stratum whose turn it is, or all of a grid."""
-        if self.grid:
-            return self.grid[number]
-        strata = self.settings.strata()
-        return {str(self.settings.stratify): strata[number % len(strata)]} if strata else {}
+        """
+        trial = self.trials()[number]
+        if trial.state.is_finished():
+            return
+        live = self._live(number)
+        live.set_user_attr(EPOCHS, epochs)
+        if state != TrialState.FAIL:
+            for text, excess in self._excess(metrics or {}).items():
+                if text not in trial.constraints:  # else it was told as the driver died
+                    live.set_constraint(text, excess)
+        value = (metrics or {}).get(self.settings.objective)
+        complete = state == TrialState.COMPLETE
+        live.study.tell(trial.number, value if complete else None, state=state)
 
-    def _enqueue(self, given: dict[str, Any]) -> None:
-        """Have the next trial take these values; an interrupted drawing has done so already."""
-        if given and not self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-            self.study.enqueue_trial({name: _encode(value) for name, value in given.items()})
+    def has_learnt(self) -> bool:
+        """Whether all of an earlier sweep is in the journal already."""
+        return FROM in self.studies[0].user_attrs
+
+    def learn_from(self, source: str, told: Sequence[Told]) -> None:
+        """Put the trials of an earlier sweep into the journal, for the samplers to read.
+
+        If it is interrupted, it goes on with those that are not there yet.
+        """
+        for one in told:
+            which = self._index(one.params)
+            study = self.studies[which]
+            trials = study.get_trials(deepcopy=False)
+            if one.name not in {trial.user_attrs.get(FROM) for trial in trials}:
+                study.add_trial(
+                    _trial(
+                        self._of_stratum(which)[0],
+                        one.params,
+                        state=TrialState.PRUNED if one.pruned else TrialState.COMPLETE,
+                        value=None if one.pruned else one.metrics[self.settings.objective],
+                        intermediate_values=one.reports,
+                        constraints=self._excess(one.metrics),
+                        user_attrs={FROM: one.name},
+                    )
+                )
+        self.studies[0].set_user_attr(FROM, source)
+
+    def trials(self) -> list[FrozenTrial]:
+        """The trials by number; those of a sweep that was begun without numbers are in order."""
+        own = [
+            trial
+            for study in self.studies
+            for trial in study.get_trials(deepcopy=False)
+            if _is_own(trial, self.dimensions)
+        ]
+        numbers = [trial.user_attrs.get(NUMBER, place) for place, trial in enumerate(own)]
+        return [own[place] for place in sorted(range(len(own)), key=numbers.__getitem__)]
+
+    def _live(self, number: int) -> Trial:
+        """A trial to write to; Optuna gives one only to the process that asked for it."""
+        trial = self.trials()[number]
+        return Trial(self.studies[self._index(trial.params)], trial._trial_id)
+
+    def _index(self, params: Mapping[str, Any]) -> int:
+        """Which study the trial with these values is of."""
+        if not self.strata:
+            return 0
+        return [encode(one) for one in self.strata].index(params[str(self.settings.stratify)])
+
+    def _whose_turn(self, number: int) -> int:
+        """Which study the next trial is of.
+
+        The strata take turns; where their epochs are to be equal, it is the turn of the one that
+        has used the fewest, of equals the one with the fewest trials. A trial that runs counts as
+        if it ran to its end.
+        """
+        if not self.strata:
+            return 0
+        if self.settings.equal == "trials":
+            return number % len(self.strata)
+        used = [(0, 0, which) for which in range(len(self.strata))]
+        for trial in self.trials():
+            epochs, trials, which = used[self._index(trial.params)]
+            used[which] = (epochs + self._epochs_of(trial), trials + 1, which)
+        return min(used)[2]
+
+    def _epochs_of(self, trial: FrozenTrial) -> int:
+        most = int(trial.params.get("train.epochs", self.epochs))
+        return int(trial.user_attrs.get(EPOCHS, most)) if trial.state.is_finished() else most
+
+    def _of_stratum(
+        self, which: int, number: int = 0
+    ) -> tuple[dict[str, Dimension], dict[str, Any]]:
+        """What is searched in a study, and what the trial of a number has without being drawn."""
+        name = str(self.settings.stratify)
+        if self.strata:
+            value = self.strata[which]
+            one = {name: Dimension("choice", (value,))}
+            fixed = self.grid[number] if self.grid else {name: value}
+            return {**self.dimensions, **one}, fixed
+        strata = self.settings.strata() if self.settings.budget == TURNS else ()
+        turn = {name: strata[number % len(strata)]} if strata else {}
+        return self.dimensions, self.grid[number] if self.grid else turn
+
+    def _start(self, fixed: Mapping[str, Any], place: int) -> dict[str, Any]:
+        """The given configuration of a place in a stratum, or none."""
+        own = [
+            given
+            for given in self.settings.start
+            if all(given.get(name, value) == value for name, value in fixed.items())
+        ]
+        return own[place] if place < len(own) else {}
+
+    def _excess(self, metrics: Mapping[str, float]) -> dict[str, float]:
+        """By how much each condition is missed; by 1, as scores lie in [0, 1], without a value."""
+        excess = {}
+        for text, condition in zip(
+            self.settings.subject_to, self.settings.conditions(), strict=True
+        ):
+            above = metrics.get(condition.metric, math.nan) - condition.bound
+            missed = above if "<" in condition.sign else -above
+            excess[text] = 1.0 if is_missing(missed) else missed
+        return excess
 
 
-def _encode(value: Any) -> Any:
-    """Optuna stores plain values only; a list stands as its JSON."""
-    return value if isinstance(value, PRIMITIVE) else json.dumps(value)
+def _name(number: int) -> str:
+    return f"trial-{number:04d}"
 
 
-def _decode(dimension: Dimension, value: Any) -> Any:
-    if dimension.kind != "choice":
-        return value
-    return next(choice for choice in dimension.values if _encode(choice) == value)
+def _trial(
+    dimensions: Mapping[str, Dimension], params: Mapping[str, Any], **rest: Any
+) -> FrozenTrial:
+    """A trial in Optuna's terms."""
+    return create_trial(
+        params={name: encode(value) for name, value in params.items()},
+        distributions={name: distribution_of(dimensions[name]) for name in params},
+        **rest,
+    )
 
 
-def _suggest(trial: Trial, name: str, dimension: Dimension) -> None:
-    kind, values = dimension.kind, dimension.values
-    if kind == "choice":
-        trial.suggest_categorical(name, [_encode(value) for value in values])
-    elif kind.startswith("int"):
-        trial.suggest_int(name, *values, log=kind == "int_log")
-    else:
-        trial.suggest_float(name, *values, log=kind == "log")
+def _is_own(trial: FrozenTrial, dimensions: Mapping[str, Dimension]) -> bool:
+    return FROM not in trial.user_attrs and _is_whole(trial, dimensions)
+
+
+def _is_whole(trial: FrozenTrial, dimensions: Mapping[str, Dimension]) -> bool:
+    """Whether it was drawn to its end; earlier versions wrote a trial value by value."""
+    if trial.user_attrs.keys() & {NUMBER, FROM}:
+        return True
+    return trial.state != TrialState.WAITING and trial.params.keys() == dimensions.keys()

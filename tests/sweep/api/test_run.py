@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import ray
+import yaml
 
 from sweep.api.run import resume, run
 from sweep.config.sweep import SweepConfig
@@ -88,6 +89,26 @@ def test_a_sweep_with_options_is_not_resumed_with_others(store: Store, tmp_path:
     folder.write_config(config.replace({"stress.options.motion-late.window": [0.4, 1.0]}))
     with pytest.raises(UserError, match=r"scored by; received another motion-late 5 in"):
         resume(folder.path)
+
+
+def test_a_folder_of_before_there_was_a_budget_goes_on_as_it_began(
+    config: SweepConfig, tmp_path: Path
+) -> None:
+    """Its trials need not divide among the norms, and a seed that was searched still is."""
+    folder = SweepFolder.create(tmp_path / "sweep", config)
+    plain = config.to_plain()
+    plain["search"] |= {"trials": 20, "sampler": "tpe"}
+    plain["search"]["space"]["seed"] = {"choice": [0, 1]}
+    for name in ("budget", "equal", "subject_to", "start", "from"):
+        del plain["search"][name]
+    (folder.path / "sweep.yaml").write_text(yaml.safe_dump(plain))
+    before = SweepFolder.open(folder.path).config()
+    assert (before.search.budget, before.search.total) == ("turns", 20)
+    folder.write_config(before)
+    assert folder.config() == before
+    assert before.search.extended(5).total == 25
+    with pytest.raises(UserError, match=r"sweeps that earlier versions began.*; set it to equal"):
+        run(before, tmp_path / "new")
 
 
 def test_more_trials_than_a_grid_has(sweep_folder: Path, tmp_path: Path) -> None:

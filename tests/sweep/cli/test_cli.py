@@ -199,6 +199,7 @@ def test_check_says_what_the_sweep_costs_and_makes_nothing(
     assert main(["check", sweep_file(tmp_path, store), *physical, *modes]) == 0
     text = capsys.readouterr().out
     assert "3 trials of at most 3 epochs, " in text
+    assert "sampler      tpe, 1 for each of batch, group, layer" in text
     assert "64 slices" in text
     assert "32 slices x 5 distributions" in text
     assert "modes        at most 2 rows once the trials have ended" in text

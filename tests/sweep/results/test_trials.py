@@ -124,7 +124,7 @@ def test_an_epoch_that_the_driver_died_before_hearing_of_counts(
     with TrialLog(folder, config.search.objective) as trial_log:
         trial_log.began(lost.trial, lost.number, lost.params, lost.norm, lost.seed)
         best = max(epoch.metrics[config.search.objective] for epoch in folder.epochs(lost.trial))
-        assert trial_log.best_value(lost.trial) == best
+        assert trial_log.best_metrics(lost.trial)[config.search.objective] == best
     assert folder.trials()[0].best_epoch == record.best_epoch
 
 
@@ -135,7 +135,7 @@ def test_a_trial_without_an_objective_has_failed(
     with TrialLog(folder, config.search.objective) as trial_log:
         trial_log.began("trial-0009", 9, {}, "batch", 0)
         trial_log.ended("trial-0009", "finished")
-        assert trial_log.best_value("trial-0009") is None
-        assert trial_log.best_value("trial-0010") is None
+        assert trial_log.best_metrics("trial-0009") == {}
+        assert trial_log.best_metrics("trial-0010") == {}
     assert folder.trials()[-1].status == "failed"
     assert "never finite" in folder.trials()[-1].error

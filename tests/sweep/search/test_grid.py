@@ -11,7 +11,8 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from sweep.config.search import MOST_COMBINATIONS, SearchSettings
+from sweep.config.search import SearchSettings
+from sweep.config.search_check import MOST_COMBINATIONS, check_search
 from sweep.core.errors import UserError
 from sweep.search.grid import grid_order
 from sweep.search.searcher import StudySearcher
@@ -41,7 +42,7 @@ def asked_to_its_end(folder: Path, restart: Callable[[Study], Study]) -> list[di
     while study.asked() < SIZE:
         study = restart(study)
         suggestion = study.ask()
-        study.tell(suggestion.number, TrialState.COMPLETE, 0.5)
+        study.tell(suggestion.number, TrialState.COMPLETE, {study.settings.objective: 0.5})
         params.append(suggestion.params)
     return params
 
@@ -96,12 +97,9 @@ def test_a_restart_before_every_trial_changes_nothing(tmp_path: Path) -> None:
     assert whole == restarted
 
 
-@pytest.mark.parametrize("where", ["ask", "suggest_categorical"])
 def test_an_interrupted_drawing_is_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner = optuna.Study if where == "ask" else optuna.Trial
-
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
@@ -109,7 +107,7 @@ def test_an_interrupted_drawing_is_repeated(
         if study.asked() not in (0, 1, 13):
             return study
         with monkeypatch.context() as patch:
-            patch.setattr(owner, where, interrupt)
+            patch.setattr(optuna.Study, "add_trial", interrupt)
             with pytest.raises(KeyboardInterrupt):
                 study.ask()
         again = asking(tmp_path / "interrupted")
@@ -122,7 +120,7 @@ def test_an_interrupted_drawing_is_repeated(
 
 def test_the_searcher_hands_out_the_grid_and_nothing_beyond(tmp_path: Path) -> None:
     search = settings()
-    searcher = StudySearcher(asking(tmp_path), search.objective, search.total, None, lambda _: 0.5)
+    searcher = StudySearcher(asking(tmp_path), search.objective, search.total, None, lambda _: {})
     handed = [searcher.suggest(str(number)) for number in range(SIZE)]
     assert [one["params"] for one in handed] == grid_order(search, seed=0)
     assert searcher.suggest("more") == Searcher.FINISHED
@@ -130,10 +128,10 @@ def test_the_searcher_hands_out_the_grid_and_nothing_beyond(tmp_path: Path) -> N
 
 def test_trials_are_all_combinations_and_another_number_is_refused() -> None:
     assert settings().total == SIZE
-    settings(trials=SIZE).check_grid()
+    check_search(settings(trials=SIZE))
     for trials in (SIZE - 1, SIZE + 1):
         with pytest.raises(UserError, match=rf"received {trials} for 24 combinations; .* to 24;"):
-            settings(trials=trials).check_grid()
+            check_search(settings(trials=trials))
     with pytest.raises(
         UserError, match=r"a grid has no trials beyond its .*; received 5 more than"
     ):
@@ -141,8 +139,10 @@ def test_trials_are_all_combinations_and_another_number_is_refused() -> None:
 
 
 def test_other_samplers_keep_their_number_of_trials() -> None:
-    assert SearchSettings().total == SearchSettings().trials == 20
+    assert SearchSettings().total == 20
     assert SearchSettings(trials=7, sampler="random").extended(3).total == 10
+    norms = {"model.norm": {"choice": list(NORMS)}}
+    assert SearchSettings(space=norms).total == 21, "of the default the next that all norms share"
 
 
 @pytest.mark.parametrize("kind", ["log", "uniform", "int", "int_log"])
@@ -151,11 +151,11 @@ def test_a_range_is_refused_by_name(kind: str) -> None:
     with pytest.raises(
         UserError, match=rf"search.space.model.width is a range.*'{kind}': \[4, 8\]"
     ):
-        ranged.check_grid()
+        check_search(ranged)
 
 
 def test_a_grid_beyond_all_measure_is_refused() -> None:
     many = {"choice": list(range(1, 320))}
     vast = settings(space={"seed": many, "train.epochs": many})
     with pytest.raises(UserError, match=rf"more than the {MOST_COMBINATIONS} combinations.*101761"):
-        vast.check_grid()
+        check_search(vast)

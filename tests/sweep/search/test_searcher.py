@@ -18,7 +18,7 @@ SETTINGS = SearchSettings(
     space={"model.norm": {"choice": ["batch", "group"]}, "train.lr": {"log": [1e-4, 1e-2]}},
 )
 METRIC = SETTINGS.objective
-BEST: dict[str, float] = {}  # what the trial log says of each trial
+BEST: dict[str, dict[str, float]] = {}  # what the trial log says of each trial
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def searcher(
     folder: Path, scheduler: StratifiedASHA | None = None, total: int = 4
 ) -> StudySearcher:
     study = Study(folder / "journal", "test", SETTINGS, 0)
-    return StudySearcher(study, METRIC, total, scheduler, BEST.get)
+    return StudySearcher(study, METRIC, total, scheduler, lambda trial: BEST.get(trial, {}))
 
 
 def run(asking: StudySearcher, trial_id: str, values: list[float]) -> None:
@@ -38,7 +38,8 @@ def run(asking: StudySearcher, trial_id: str, values: list[float]) -> None:
     trial = asking.running[trial_id].trial
     for epoch, value in enumerate(values, start=1):
         if math.isfinite(value):
-            BEST[trial] = max(value, BEST.get(trial, -math.inf))
+            best = BEST.get(trial, {}).get(METRIC, -math.inf)
+            BEST[trial] = {METRIC: max(value, best)}
         result = {"epoch": epoch, METRIC: value}
         if epoch < len(values):
             asking.on_trial_result(trial_id, result)
@@ -49,31 +50,35 @@ def run(asking: StudySearcher, trial_id: str, values: list[float]) -> None:
 
 
 def states(asking: StudySearcher) -> list[TrialState]:
-    return [trial.state for trial in asking.study.study.trials]
+    return [trial.state for trial in asking.study.trials()]
 
 
 def test_a_trial_that_ends_by_itself_is_complete_with_its_best_epoch(tmp_path: Path) -> None:
     asking = searcher(tmp_path)
     asking.suggest("x")
     run(asking, "x", [0.6, 0.8, 0.7])
-    trial = asking.study.study.trials[0]
+    trial = asking.study.trials()[0]
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.8)
     assert trial.intermediate_values == {1: 0.6, 2: 0.8, 3: 0.7}
 
 
 @pytest.mark.parametrize("values", [[], [math.nan], [math.nan, math.inf]])
-def test_without_a_finite_objective_a_trial_has_failed(tmp_path: Path, values: list[float]) -> None:
+def test_a_trial_that_diverged_is_pruned_without_a_report(
+    tmp_path: Path, values: list[float]
+) -> None:
     asking = searcher(tmp_path)
     asking.suggest("x")
     run(asking, "x", values)
-    assert states(asking) == [TrialState.FAIL]
+    (trial,) = asking.study.trials()
+    assert (trial.state, trial.value) == (TrialState.PRUNED, None)
+    assert trial.user_attrs["epochs"] == len(values)
 
 
 def test_the_epoch_that_ends_a_trial_counts(tmp_path: Path) -> None:
     asking = searcher(tmp_path)
     asking.suggest("x")
     run(asking, "x", [0.6, 0.7, 0.9])
-    assert asking.study.study.trials[0].value == 0.9
+    assert asking.study.trials()[0].value == 0.9
 
 
 def test_an_error_is_a_failure_whatever_was_reported(tmp_path: Path) -> None:
@@ -93,7 +98,7 @@ def test_an_early_stop_is_pruned(tmp_path: Path) -> None:
     scheduler.observe(suggestion["trial"], "batch", 1, 0.1)
     run(asking, "x", [0.1])
     assert states(asking) == [TrialState.PRUNED]
-    assert asking.study.study.trials[0].value == 0.1, "what it had reached is known to the sampler"
+    assert asking.study.trials()[0].value == 0.1, "what it had reached is known to the sampler"
 
 
 def test_no_trial_beyond_the_total_is_handed_out(tmp_path: Path) -> None:

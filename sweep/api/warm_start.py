@@ -1,0 +1,129 @@
+"""The trials of an earlier sweep that a new one may learn from."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.core.records import TrialRecord, is_missing
+from sweep.core.text import SHOWN
+from sweep.results.folder import SweepFolder
+from sweep.results.trials import diverged
+from sweep.search.study import Told
+
+# Where data and weights lie; what they are is said by their fingerprints. The seed of a trial is
+# luck, which the objective has in it anyhow; modes are scored when all is over.
+ELSEWHERE = ("data.store", "model.weights", "seed", "stress.modes")
+IGNORED = tuple(f"{name}." for name in ELSEWHERE)
+YARDSTICK = ("data.", "stress.", "objective")
+
+
+def told_by(config: SweepConfig) -> list[Told]:
+    """What the sweep in ``search.from`` says to the samplers of this one.
+
+    A trial counts if it could have been one of this sweep: what is searched here lies in its range,
+    all else is as it is set here. Trials that run, and those whose worker died, do not count.
+
+    Args:
+        config: The new sweep, bound to its data and levels.
+
+    Raises:
+        UserError: Not a sweep's folder, other data, another stress test or another objective, or
+            no trial that counts.
+
+    """
+    folder = SweepFolder.open(Path(str(config.search.from_)))
+    earlier = folder.config()
+    _refuse_another_yardstick(folder, earlier, config)
+    records = [one for one in folder.trials() if one.best_epoch is not None or diverged(one)]
+    told, misfits = [], []
+    for record in records:
+        if record.status == "running":
+            continue
+        params = _as_of(config, earlier, record)
+        other = _differing(config, params, earlier, record)
+        if other:
+            misfits += other
+        else:
+            told.append(_told(folder, config, record, params))
+    if not told:
+        raise UserError(
+            "no trial of search.from could be one of this sweep",
+            f"{folder.path} with other {', '.join(list(dict.fromkeys(misfits))[:SHOWN])}"
+            if misfits
+            else f"{folder.path} without an ended trial",
+            "leave search.from out, or search what that sweep searched",
+        )
+    return told
+
+
+def _told(
+    folder: SweepFolder, config: SweepConfig, record: TrialRecord, params: dict[str, Any]
+) -> Told:
+    objective = config.search.objective
+    reports = {epoch.epoch: epoch.metrics[objective] for epoch in folder.epochs(record.trial)}
+    return Told(
+        name=f"{folder.path}/{record.trial}",
+        params=params,
+        reports={epoch: value for epoch, value in reports.items() if not is_missing(value)},
+        pruned=record.status != "finished",
+        metrics=record.metrics if record.best_epoch is not None else {},
+    )
+
+
+def _as_of(config: SweepConfig, earlier: SweepConfig, record: TrialRecord) -> dict[str, Any]:
+    """The values that a trial has of what is searched here."""
+    plain = earlier.trial(record.params).to_plain()
+    params: dict[str, Any] = {}
+    for name, dimension in config.search.dimensions().items():
+        value: Any = plain
+        for part in name.split("."):
+            value = value[part]
+        if dimension.applies(params):
+            params[name] = value
+    return params
+
+
+def _differing(
+    config: SweepConfig, params: dict[str, Any], earlier: SweepConfig, record: TrialRecord
+) -> list[str]:
+    """The settings in which a trial is none of this sweep."""
+    dimensions = config.search.dimensions()
+    outside = [name for name, value in params.items() if not dimensions[name].holds(value)]
+    if outside:
+        return outside
+    return _other(config.trial(params).to_plain(), earlier.trial(record.params).to_plain())
+
+
+def _refuse_another_yardstick(
+    folder: SweepFolder, earlier: SweepConfig, config: SweepConfig
+) -> None:
+    then, now = earlier.trial({}).to_plain(), config.trial({}).to_plain()
+    searched = {*earlier.search.space, *config.search.space}
+    differ = [
+        name for name in _other(now, then) if name.startswith(YARDSTICK) and name not in searched
+    ]
+    if differ:
+        raise UserError(
+            "search.from is a sweep whose scores are not comparable with those of this one",
+            f"another {', '.join(differ[:SHOWN])} in {folder.path}",
+            "set them as they are there, or leave search.from out",
+        )
+
+
+def _other(one: Mapping[str, Any], another: Mapping[str, Any]) -> list[str]:
+    left, right = dict(_flat(one)), dict(_flat(another))
+    return [
+        name
+        for name in {**left, **right}
+        if left.get(name) != right.get(name) and not f"{name}.".startswith(IGNORED)
+    ]
+
+
+def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value

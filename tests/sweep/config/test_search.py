@@ -1,0 +1,166 @@
+"""Settings of the search: what is fair, what a sampler can do, and what is refused."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.config.space import combinations
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+
+NORMS = ["batch", "group", "layer"]
+SPACE: dict[str, Any] = {"model.norm": {"choice": NORMS}, "train.lr": {"log": [1e-4, 1e-2]}}
+GROUPS = {"choice": [2, 4], "when": {"model.norm": "group"}}
+
+
+def sweep(space: dict[str, Any] | None = None, **search: Any) -> SweepConfig:
+    search = {"space": SPACE if space is None else space, **search}
+    data = {"store": "s.h5", "train": [1], "validation": [2]}
+    train = {"augment": {"artifacts": ["rician"]}}
+    return SweepConfig.from_dict({"name": "s", "data": data, "search": search, "train": train})
+
+
+@pytest.mark.parametrize(
+    ("search", "total"),
+    [
+        ({}, 21),
+        ({"trials": 12}, 12),
+        ({"trials": 20, "budget": "joint"}, 20),
+        ({"trials": 20, "stratify": None}, 20),
+        ({"trials": 20, "equal": "epochs"}, 20),
+        ({"budget": "joint"}, 20),
+    ],
+)
+def test_the_strata_share_the_trials(search: dict[str, Any], total: int) -> None:
+    assert sweep(**search).search.total == total
+
+
+def test_a_total_that_the_strata_do_not_divide_is_refused_with_the_nearest_that_they_do() -> None:
+    with pytest.raises(
+        UserError, match=r"equally to 3 strata.*; received 20; set 18 or 21, or search.budget to jo"
+    ):
+        sweep(trials=20)
+    with pytest.raises(UserError, match=r"received 2; set 3, or"):
+        sweep(trials=2)
+    with pytest.raises(UserError, match=r"the trials to add .* received 4; add 3 or 6"):
+        sweep(trials=12).search.extended(4)
+    assert sweep(trials=12).search.extended(6).total == 18
+
+
+@pytest.mark.parametrize(
+    ("search", "method"),
+    [
+        ({}, "tpe"),
+        ({"scheduler": "none"}, "gp"),
+        ({"scheduler": "none", "space": {**SPACE, "model.norm_groups": GROUPS}}, "gp"),
+        (
+            {
+                "scheduler": "none",
+                "budget": "joint",
+                "space": {**SPACE, "model.norm_groups": GROUPS},
+            },
+            "tpe",
+        ),
+        ({"sampler": "random", "scheduler": "none"}, "random"),
+    ],
+)
+def test_auto_is_what_can_read_the_trials(search: dict[str, Any], method: str) -> None:
+    assert sweep(**search).search.method() == method
+
+
+def test_the_record_of_a_search_is_read_back(tmp_path: Path) -> None:
+    config = sweep(
+        trials=12,
+        space={**SPACE, "model.norm_groups": GROUPS},
+        subject_to=["clean/auroc >= 0.9"],
+        start=[{"train.lr": 1e-3}],
+        **{"from": "/sweeps/one"},
+    )
+    (tmp_path / "sweep.yaml").write_text(config.to_yaml())
+    assert SweepConfig.from_yaml(tmp_path / "sweep.yaml") == config
+    assert config.search.from_ == "/sweeps/one"
+    assert "from: /sweeps/one" in config.to_yaml()
+
+
+def test_a_misspelt_from_is_told() -> None:
+    with pytest.raises(UserError, match=r"received 'search.form'; did you mean 'from'\?"):
+        sweep(form="x")
+
+
+@pytest.mark.parametrize(
+    ("search", "message"),
+    [
+        (
+            {"space": {**SPACE, "seed": {"choice": [0, 1]}}},
+            r"has the seed, and a search would choose the luckiest",
+        ),
+        ({"subject_to": ["clean/auroc"]}, r"subject_to cannot be read; received 'clean/auroc'"),
+        ({"subject_to": ["clean/aurc >= 1"]}, r"unknown name.*'clean/aurc'; did you mean 'clean/"),
+        ({"subject_to": ["clean/auroc == 1"]}, r"one exact value.*; ask for >= or <="),
+        ({"start": [{"train.decay": 1}]}, r"start\[0\] has a setting that is not searched"),
+        ({"start": [{"train.lr": 1.0}]}, r"a value of train.lr that .* does not offer; rec.* 1.0"),
+        ({"trials": 3, "start": [{}, {}]}, r"more configurations than .*; received 2 for 1"),
+        ({"sampler": "grid", "start": [{}]}, r"train.lr is a range, and a grid"),
+        ({"equal": "epochs", "budget": "joint"}, r"search.equal is epochs, which only strata"),
+        ({"space": {**SPACE, "model.norm": {"choice": [1, "1"]}}}, r"read alike"),
+        ({"sampler": "cmaes", "budget": "joint"}, r"model.norm is a choice .* takes numbers"),
+    ],
+)
+def test_what_is_unfair_or_cannot_be_done_is_refused(search: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        sweep(**search)
+
+
+@pytest.mark.skipif(find_spec("cmaes") is not None, reason="cmaes is installed")
+def test_a_sampler_whose_package_is_missing_says_how_to_get_it() -> None:
+    with pytest.raises(UserError, match=r"no module 'cmaes'; pip install 'mrisweep\[search\]', or"):
+        sweep(sampler="cmaes")
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        ("group", r"when does not say which setting has which value; received 'group'; write it"),
+        ({"train.lr": 1e-3}, r"is itself no choice of search.space; received 'train.lr'; known: "),
+        ({"model.nrm": "group"}, r"received 'model.nrm'; did you mean 'model.norm'\?"),
+        ({"model.norm": "instance"}, r"does not offer; received 'instance'; take of \['batch'"),
+        ({"model.norm_groups": 2}, r"depend on each other; received model.norm_groups -> model"),
+    ],
+)
+def test_a_condition_that_cannot_hold_is_refused(when: object, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        sweep(space={**SPACE, "model.norm_groups": {"choice": [2, 4], "when": when}})
+
+
+def test_a_grid_has_no_conditions_and_strata_depend_on_nothing() -> None:
+    grid = {"model.norm": {"choice": NORMS}, "model.norm_groups": GROUPS}
+    with pytest.raises(UserError, match=r"at times, and a grid tries every combination"):
+        sweep(space=grid, sampler="grid")
+    heads = {"choice": ["gap", "pool10"]}
+    norms = {"choice": NORMS, "when": {"model.head": "gap"}}
+    with pytest.raises(UserError, match=r"norm is searched at times, and its values are the str"):
+        sweep(space={"model.norm": norms, "model.head": heads})
+
+
+def test_values_are_checked_beside_those_that_they_depend_on() -> None:
+    dimensions = sweep(space={**SPACE, "model.norm_groups": GROUPS}).search.dimensions()
+    assert list(combinations(dimensions, ["model.norm_groups"])) == [
+        {"model.norm": "batch"},
+        {"model.norm": "group", "model.norm_groups": 2},
+        {"model.norm": "group", "model.norm_groups": 4},
+        {"model.norm": "layer"},
+    ]
+    augmix = {
+        "train.augment.augmix": {"choice": [0, 3]},
+        "train.augment.augmix_consistency": {
+            "choice": [1.0, 12.0],
+            "when": {"train.augment.augmix": 3},
+        },
+    }
+    together = sweep(space={**SPACE, **augmix}).augmentations("augmix", "augmix_consistency")
+    assert [one.augmix_consistency > 0 for one in together] == [False, True, True]
+    del augmix["train.augment.augmix_consistency"]["when"]
+    with pytest.raises(UserError, match=r"augmix_consistency offers 1.0: train.augment: "):
+        sweep(space={**SPACE, **augmix})
