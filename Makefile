@@ -25,7 +25,7 @@ test: $(VENV)/.installed-test lint  ## lint, types and every test (11 minutes on
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster --durations=5
 
 test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without the slow ones
-	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow and not long"
 
 test-long: $(VENV)/.installed-test  ## the long forms of tests, which `make test` leaves out
 	$(BIN)/python -m pytest $(PARALLEL) -m long
@@ -37,13 +37,13 @@ test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, with
 	cp -r tests tools docs deploy examples benchmarks *.md CITATION.cff pyproject.toml $(WHEEL)/
 	cd $(WHEEL) && PYTHONPATH=site MRISWEEP_TEST_WHEEL=site \
 		MRISWEEP_TEST_DATA=$(or $(MRISWEEP_TEST_DATA),$(abspath ../shared)) \
-		../../$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow" \
+		../../$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow and not long" \
 		--ignore tests/test_rooms.py
 
 test-minimum:  ## fast tests with the oldest versions that pyproject.toml promises
 	$(PYTHON) -m venv build/minimum
 	build/minimum/bin/python -m pip install --quiet -c constraints-minimum.txt --editable '.[test]'
-	build/minimum/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow"
+	build/minimum/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow and not long"
 
 docs: $(VENV)/.installed-docs  ## the API reference from the docstrings, into build/docs; checks links
 	$(BIN)/python tools/api_reference.py build/docs

@@ -13,9 +13,10 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
+from pairs import Step, ratios, seconds
 from peak_memory import extra_bytes
 from results import Record
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -23,7 +24,6 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 import mrimodels
 
 LABELS = 4
-Step = Callable[[], None]
 
 
 def training_step(norm: str, options: argparse.Namespace) -> Step:
@@ -49,30 +49,6 @@ def training_step(norm: str, options: argparse.Namespace) -> Step:
         optimizer.step()
 
     return step
-
-
-def seconds(step: Step, options: argparse.Namespace) -> float:
-    """Time one measurement, the work of a GPU included."""
-    if options.device == "cuda":
-        torch.cuda.synchronize()
-    start = time.perf_counter()
-    for _ in range(options.steps):
-        step()
-    if options.device == "cuda":
-        torch.cuda.synchronize()
-    return (time.perf_counter() - start) / options.steps
-
-
-def compare(norm: str, batch_step: Step, options: argparse.Namespace) -> list[float]:
-    """Time the norm between measurements of batch norm; the ratios, in order of size."""
-    step = training_step(norm, options)
-    seconds(step, options)
-    before, ratios = seconds(batch_step, options), []
-    for _ in range(options.repeats):
-        own, after = seconds(step, options), seconds(batch_step, options)
-        ratios.append(2 * own / (before + after))
-        before = after
-    return sorted(ratios)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -106,15 +82,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     table = "a training step with"
     device = torch.device(options.device)
     batch_step = training_step("batch", options)
-    batch_time = seconds(batch_step, options)
+    batch_time = seconds(batch_step, options.steps, device, time.perf_counter)
     batch_bytes = extra_bytes(batch_step, device)
     print(f"batch norm: {batch_time * 1000:.0f} ms, {(batch_bytes or 0) / 1e6:.0f} MB")
     for norm in options.norms:
-        ratios = compare(norm, batch_step, options)
-        own_bytes = extra_bytes(training_step(norm, options), device)
-        middle = statistics.median(ratios)
+        step = training_step(norm, options)
+        found = ratios(
+            step, batch_step, steps=options.steps, repeats=options.repeats, device=device
+        )
+        own_bytes = extra_bytes(step, device)
+        middle = statistics.median(found)
         memory = own_bytes / batch_bytes if own_bytes and batch_bytes else float("nan")
-        extremes = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+        extremes = f"{found[0]:.2f} to {found[-1]:.2f}"
         print(f"{norm:<14}{middle:6.2f}   {extremes}   memory {memory:5.2f}", flush=True)
         record.add(table, norm, "time, of batch norm's", f"{middle:.2f}")
         record.add(table, norm, "of all measurements", extremes)

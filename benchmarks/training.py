@@ -18,12 +18,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from pairs import Step, ratios, seconds
 from peak_memory import extra_bytes
 from results import Record
 
@@ -32,7 +33,6 @@ from sweep.learn.trainer import Trainer
 from sweep.store import Store, write_store
 from sweep.store.slices import Slice
 
-Step = Callable[[], None]
 PLAIN = "plain training"
 ARTIFACTS = {"train.augment.artifacts": ["search"], "train.augment.levels": [1, 2, 3, 4, 5]}
 
@@ -119,35 +119,10 @@ def training_step(store: Store, name: str, options: argparse.Namespace) -> Step:
     return step
 
 
-def seconds(step: Step, options: argparse.Namespace) -> float:
-    """Time one measurement, the work of a GPU included."""
-    cuda = options.device == "cuda"
-    clock = time.perf_counter if cuda else time.process_time
-    if cuda:
-        torch.cuda.synchronize()
-    start = clock()
-    for _ in range(options.steps):
-        step()
-    if cuda:
-        torch.cuda.synchronize()
-    return (clock() - start) / options.steps
-
-
 def memory_of(step: Step, device: torch.device) -> float:
     """The peak memory of a step in bytes; NaN where it is not known."""
     found = [extra_bytes(step, device) or float("nan") for _ in range(5)]
     return statistics.median(found)
-
-
-def compare(step: Step, plain: Step, options: argparse.Namespace) -> list[float]:
-    """Time an option between measurements of plain training; the ratios, in order of size."""
-    seconds(step, options)
-    before, ratios = seconds(plain, options), []
-    for _ in range(options.repeats):
-        own, after = seconds(step, options), seconds(plain, options)
-        ratios.append(2 * own / (before + after))
-        before = after
-    return sorted(ratios)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -191,14 +166,18 @@ def measure(store: Store, options: argparse.Namespace, record: Record) -> None:
     """Print a line for each option, and note its figures."""
     device = torch.device(options.device)
     plain = training_step(store, PLAIN, options)
-    plain_time, plain_bytes = seconds(plain, options), memory_of(plain, device)
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    plain_time = seconds(plain, options.steps, device, clock)
+    plain_bytes = memory_of(plain, device)
     print(f"{PLAIN}: {plain_time * 1000:.0f} ms, {plain_bytes / 1e6:.0f} MB")
     table = "a training step with"
     for name in options.options:
         step = training_step(store, name, options)
-        ratios = compare(step, plain, options)
-        middle, memory = statistics.median(ratios), memory_of(step, device) / plain_bytes
-        extremes = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+        found = ratios(
+            step, plain, steps=options.steps, repeats=options.repeats, device=device, clock=clock
+        )
+        middle, memory = statistics.median(found), memory_of(step, device) / plain_bytes
+        extremes = f"{found[0]:.2f} to {found[-1]:.2f}"
         print(f"{name:<36}{middle:6.2f}   {extremes}   memory {memory:5.2f}", flush=True)
         record.add(table, name, "time, of plain training's", f"{middle:.2f}")
         record.add(table, name, "of all measurements", extremes)

@@ -270,7 +270,7 @@ def _reaching(curve: Curve, target: float, above: float) -> tuple[float | None, 
     """
     fit, knobs, measured = curve.fit(), curve.knobs, curve.mean_ssim
     if fit[-1] > target + _CLOSE:
-        return None, f"at its limit {knobs[-1]:.4g} the SSIM is {fit[-1]:.2f}"
+        return None, f"at its limit {knobs[-1]:.4g} the SSIM is {fit[-1]:.3f}"
     gaps, own = np.abs(fit - target), np.abs(measured - target)
     near = np.flatnonzero((own <= _REACHED) & (knobs > above)).tolist()
     if near:

@@ -201,14 +201,14 @@ class _Rows(NamedTuple):
 
 
 def _rows(config: SweepConfig) -> _Rows:
-    trials, with_average = config.search.total, any(config.offered("train.ema"))
+    trials = config.search.total
     modes = config.stress.modes.names
     have = [has_batch_norm(model) for model in config.networks()]
     if config.search.stratify == "model.norm" and config.search.shares() > 1:
         of_batch_norm = math.ceil(trials * sum(have) / len(have))  # each norm has as many
     else:
         of_batch_norm = trials if any(have) else 0
-    averaged = trials if with_average else 0
+    averaged = trials if any(config.offered("train.ema")) else 0
     return _Rows(
         number=of_batch_norm * len(modes) + averaged,
         passes=of_batch_norm * sum(2 if mode == ADABN else 1 for mode in modes) + averaged,

@@ -1,6 +1,7 @@
 """What all commands share: the parser, how help looks, how to speak to the user."""
 
 import argparse
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -98,6 +99,11 @@ def counter(what: str) -> Callable[[int, int], None]:
             say(text)
 
     return count
+
+
+def room() -> int | None:
+    """Characters in a line of the terminal that results go to; None if they go elsewhere."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def say_remarks(folder: Path) -> None:

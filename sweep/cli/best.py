@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, say, say_remarks
+from sweep.cli.base import Commands, command, room, say, say_remarks
 from sweep.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _do_best(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([asdict(row) for row in ranked], indent=1))
     elif ranked:
-        print(ranked_table(ranked, by))
+        print(ranked_table(ranked, by, room()))
         if options.folder is not None:
             say_remarks(options.folder)
     else:

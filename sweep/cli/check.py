@@ -3,6 +3,7 @@
 import argparse
 
 from sweep.cli.base import Commands, add_sweep_file, command, say
+from sweep.core.text import number_of
 
 
 def add_check(commands: Commands) -> None:
@@ -31,8 +32,9 @@ def _do_check(options: argparse.Namespace) -> None:
     store = open_data(config)
     concurrent = trials_at_a_time(config.cluster, resources_for(config.cluster))
     cost = estimate(config, store, concurrent)
-    print(f"sweep        {config.name}: {config.search.total} trials of {config.train.epochs}")
-    searched = ", ".join(config.search.space) or "nothing"
-    print(f"             epochs at most, {concurrent} at a time, searching {searched}")
+    trials = number_of(config.search.total, "trial")
+    epochs = number_of(config.train.epochs, "epoch")
+    print(f"sweep        {config.name}: {trials} of at most {epochs}, {concurrent} at a time")
+    print(f"searching    {', '.join(config.search.space) or 'nothing'}")
     print(f"sampler      {config.search.described()}")
     print(cost.text())

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sweep.cli.base import Commands, add_sweep_file, command, say, say_remarks
+from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
 from sweep.core.errors import UserError
 from sweep.core.interruption import interruptible
 
@@ -84,7 +84,8 @@ def _announce(result: Any) -> None:
     from sweep.results.render import ranked_table
 
     objective = result.objective
-    print(ranked_table(ranking.best(ranking.of_folder(result.path), objective), objective))
+    rows = ranking.best(ranking.of_folder(result.path), objective)
+    print(ranked_table(rows, objective, room()))
     for trial in result.failed:
         say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
     say_remarks(result.path)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from artifacts_sim import LEVELS
 from sweep.config.base import Settings, require
 
+MOST_CHAINS = 10  # of AugMix: each costs as much as all artifacts of a batch
+
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentSettings(Settings):
@@ -62,7 +64,8 @@ class AugmentSettings(Settings):
             require(0 <= chance <= 1, name, "a number from 0 to 1", chance)
         require(bool(self.levels), "levels", "at least one level", self.levels)
         require(self.chain >= 1, "chain", "1 or more", self.chain)
-        require(self.augmix >= 0, "augmix", "0 or more", self.augmix)
+        rule = f"0 to {MOST_CHAINS}; the paper took 3"
+        require(0 <= self.augmix <= MOST_CHAINS, "augmix", rule, self.augmix)
         require(
             not self.augmix or bool(self.artifacts),
             "augmix",

@@ -130,7 +130,8 @@ def given_options(assignments: Iterable[str], flag: str = "--options") -> Artifa
 def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:
     """Set one value in nested data by its dotted name.
 
-    ``search.space`` has dotted names for keys, so what follows it is one key.
+    ``search.space`` has dotted names for keys, so what follows it is one key. ``stress.modes`` may
+    be there as a list, which is short for its ``names``.
     """
     if name.startswith("search.space."):
         parents, last = ["search", "space"], name.removeprefix("search.space.")
@@ -139,6 +140,8 @@ def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:
     node = raw
     for parent in parents:
         child = node.setdefault(parent, {})
+        if parents == ["stress", "modes"] and parent == "modes" and isinstance(child, list):
+            child = node[parent] = {"names": child}
         if not isinstance(child, dict):
             raise UserError(
                 f"{name!r} cannot be set",

@@ -308,11 +308,19 @@ def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_short_forms(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with the members of families, and with ``modes: [blend]`` as ``{names: [blend]}``."""
+    """A copy with the members of families, and with ``modes: [blend]`` as ``{names: [blend]}``.
+
+    Raises:
+        UserError: ``modes`` is the name of one alone.
+
+    """
     expanded = _with_families_expanded(raw)
     stress = expanded.get("stress")
-    if isinstance(stress, dict) and isinstance(stress.get("modes"), list | tuple):
-        stress["modes"] = {"names": list(stress["modes"])}
+    modes = stress.get("modes") if isinstance(stress, dict) else None
+    if isinstance(modes, str):
+        raise UserError("stress.modes is no list", f"{modes!r}", f"write it as [{modes}]")
+    if isinstance(stress, dict) and isinstance(modes, list | tuple):
+        stress["modes"] = {"names": list(modes)}
     return expanded
 
 

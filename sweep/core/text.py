@@ -5,6 +5,7 @@ from itertools import islice
 
 MISSING = "-"
 SHOWN = 10  # of a long list
+DAY_S = 24 * 3600
 
 
 def table(rows: Sequence[Sequence[str]], left: Sequence[int] | None = (0,)) -> list[str]:
@@ -42,8 +43,15 @@ def size_text(sizes: Sequence[float]) -> str:
     return " x ".join(f"{size:g}" for size in sizes)
 
 
+def number_of(count: int, thing: str) -> str:
+    """As many things, such as 1 epoch or 3 epochs."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def clock(seconds: float) -> str:
-    """A duration: ``m:ss`` or ``h:mm:ss``."""
+    """A duration: ``m:ss`` or ``h:mm:ss``, of two days and more in days."""
+    if seconds >= 2 * DAY_S:
+        return f"{seconds / DAY_S:.1f} days"
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

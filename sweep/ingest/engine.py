@@ -15,7 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from sweep.core.errors import UnusableError, UserError, WorkError, refuse
-from sweep.core.text import SHOWN
+from sweep.core.text import SHOWN, number_of
 from sweep.ingest.partial import PartialStore, check_room, partial_store
 from sweep.ingest.plan import Item, Plan, Progress, Skipped
 from sweep.ingest.tasks import ItemTask, WriteItems, Written
@@ -54,7 +54,7 @@ class Report:
             yield f"{self.found} slices were found as an earlier, interrupted run had left them"
         yield from self.notes
         if self.skipped:
-            yield f"left out, as they cannot be used: {len(self.skipped)} {self.unit}s"
+            yield f"left out, as they cannot be used: {number_of(len(self.skipped), self.unit)}"
             yield from (f"  {one.name}: {one.reason}" for one in self.skipped[:SHOWN])
         if len(self.skipped) > SHOWN:
             yield f"  and {len(self.skipped) - SHOWN} more: see `mrisweep data show`"

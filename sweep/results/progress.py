@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from sweep.core.records import EpochRecord, TrialRecord
-from sweep.core.text import clock
+from sweep.core.text import clock, number_of
 from sweep.results.ranking import goodness
 
 
@@ -115,7 +115,7 @@ class Progress:
         if trial.best_epoch is None:
             return f"{head} {trial.error}"
         value = trial.metrics[self.objective]
-        return f"{head} {epochs:>2} epochs, {self.objective} {value:.3f}"
+        return f"{head} {number_of(epochs, 'epoch'):>9}, {self.objective} {value:.3f}"
 
     def _rewrite(self) -> None:
         if self.live:

@@ -1,9 +1,9 @@
 """Tables for people: ranked configurations and the cells of a stress test."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sweep.core.modes import WHOLE_BATCHES
-from sweep.core.records import TRAINED, EpochRecord, is_missing
+from sweep.core.records import CLEAN, TRAINED, EpochRecord, is_missing
 from sweep.core.text import MISSING, ruled_table, table
 from sweep.metrics.summary import macro_by_cell
 from sweep.metrics.table import SUMMARIES, metric_of
@@ -12,11 +12,17 @@ from sweep.results.ranking import Ranked
 CELLS_SHOWN = 3  # of the collapsed ones in a table
 
 
-def ranked_table(rows: Sequence[Ranked], by: str) -> str:
+def ranked_table(rows: Sequence[Ranked], by: str, width: int | None = None) -> str:
     """Ranked trials, a line each: what was searched, and scores with their intervals.
 
-    Modes and collapsed cells have a column where there are any. Below it stands which modes need
-    whole batches.
+    Modes and collapsed cells have a column where there are any, and a note below.
+
+    Args:
+        rows: The trials, best first.
+        by: The metric that they are ranked by.
+        width: Characters in a line. Columns that have no room are left out and named below, the
+            least needed first; what is ranked stays. None: all.
+
     """
     metrics = _shown(by)
     searched = sorted({name for row in rows for name in row.params} - {"model.norm"})
@@ -37,23 +43,64 @@ def ranked_table(rows: Sequence[Ranked], by: str) -> str:
         ]
         for place, row in enumerate(rows, start=1)
     ]
-    return ruled_table(header, body) + _footer(rows)
+    beside = [number for number, name in enumerate(header) if name in metrics and name != by]
+    first = 3 + len(modes)
+    needless = [
+        *reversed(beside[1:]),
+        *(len(header) - 1 for _ in collapse),
+        *beside[:1],
+        *reversed(range(first, first + len(searched))),
+    ]
+    kept = _fitting([header, *body], needless, width)
+    head, *lines = ([line[number] for number in kept] for line in [header, *body])
+    left_out = [name for number, name in enumerate(header) if number not in kept]
+    return "\n\n".join([ruled_table(head, lines), *_notes(rows, left_out)])
 
 
-def _footer(rows: Sequence[Ranked]) -> str:
-    together = [mode for mode in WHOLE_BATCHES if any(row.mode == mode for row in rows)]
-    if not together:
-        return ""
-    return (
-        f"\n\n{', '.join(together)}: scores of whole batches of slices under one artifact at one "
-        "level; a slice by itself has none."
-    )
+def _fitting(
+    lines: Sequence[Sequence[str]], needless: Sequence[int], width: int | None
+) -> list[int]:
+    """The columns that a line of so many characters has room for."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    kept = list(range(len(widths)))
+    for number in needless:
+        if width is None or sum(widths[one] + 2 for one in kept) - 2 <= width:
+            break
+        kept.remove(number)
+    return kept
+
+
+def _notes(rows: Sequence[Ranked], left_out: Sequence[str]) -> Iterator[str]:
+    """What the table does not show by itself."""
+    if left_out:
+        yield (
+            f"left out, as the terminal is too narrow: {', '.join(left_out)}; a file, a pipe and "
+            "`mrisweep best --json` get them."
+        )
+    if any(not row.intervals and row.metrics and row.status != "running" for row in rows):
+        yield (
+            "no brackets: no interval, as too few patients show a label, or do not, to draw from "
+            "them."
+        )
+    if together := [mode for mode in WHOLE_BATCHES if any(row.mode == mode for row in rows)]:
+        yield (
+            f"{', '.join(together)}: scores of whole batches of slices under one artifact at one "
+            "level; a slice by itself has none."
+        )
+    if any(row.collapsed for row in rows) and "collapsed" not in left_out:
+        yield (
+            "collapsed: cells below chance, or in which all slices are predicted to show the same "
+            "labels."
+        )
 
 
 def _collapsed(row: Ranked) -> str:
     if row.collapsed is None:
         return MISSING
-    cells = [f"{cell.artifact} {cell.level}" for cell in row.collapsed]
+    cells = [
+        cell.artifact if cell == CLEAN else f"{cell.artifact} {cell.level}"
+        for cell in row.collapsed
+    ]
     more = [f"+{len(cells) - CELLS_SHOWN}"] if len(cells) > CELLS_SHOWN else []
     return ", ".join([*cells[:CELLS_SHOWN], *more]) or "none"
 

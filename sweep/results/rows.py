@@ -7,7 +7,7 @@ given: the pool, or this process. A row is written as soon as it is there, and n
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from sweep.config.sweep import SweepConfig
@@ -15,7 +15,7 @@ from sweep.core.errors import UserError, told
 from sweep.core.interruption import stop_if_asked
 from sweep.core.modes import EMA, PRECISE
 from sweep.core.records import ModeRow, Predictions, TrialRecord
-from sweep.learn.checkpoints import CheckpointFolder, EpochStats
+from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
 from sweep.learn.fit import Evaluation
 from sweep.learn.modes import ModeEvaluator, composition_of, has_batch_norm
 from sweep.learn.stress import record_of
@@ -42,7 +42,8 @@ def missing_rows(folder: SweepFolder, config: SweepConfig) -> list[Row]:
     """The rows that a sweep is to have and does not, trial after trial.
 
     Of each ended trial with a best epoch: the modes of ``stress.modes`` where its network has batch
-    norm, and ``ema`` where training left a checkpoint of it.
+    norm, and ``ema`` where training kept an average; a checkpoint of it that somebody removed is
+    missed, and said to be.
     """
     return [
         Row(trial, trial.best_epoch, mode)
@@ -59,8 +60,18 @@ def _modes(
     names = config.stress.modes.names
     if names and has_batch_norm(config.trial(trial.params).model):
         yield from names
-    if folder.checkpoint(trial.trial, epoch, EMA).exists():
+    if folder.checkpoint(trial.trial, epoch, EMA).exists() or _averaged(folder, config, trial):
         yield EMA
+
+
+def _averaged(folder: SweepFolder, config: SweepConfig, trial: TrialRecord) -> bool:
+    """Whether a trial was trained with an average: its checkpoint knows, where it is there."""
+    if config.trial(trial.params).train.ema is None:
+        return False
+    with suppress(UserError):  # removed or damaged as well: then as the sweep says
+        best = folder.checkpoint(trial.trial, int(trial.best_epoch or 0))
+        return CheckpointInfo.read(best).config.train.ema is not None
+    return True
 
 
 def refuse_other_modes(folder: SweepFolder, config: SweepConfig) -> None:

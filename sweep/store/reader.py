@@ -161,8 +161,8 @@ class Store:
             raise UserError(
                 "there is no such column in the store",
                 f"{name!r} for {self.path}, which has {', '.join(known)}",
-                f"{nearest(name, known)}; a column of the manifest is kept by `mrisweep ingest "
-                "... --columns`",
+                "keep a column of the manifest by `mrisweep ingest ... --columns`; "
+                f"{nearest(name, known)}",
             )
         return _text(self.columns[name])
 

@@ -19,6 +19,17 @@ def test_a_network_that_draws_in_training_is_measured_and_its_average_weighed(
     assert 1.9 * plain.checkpoint_bytes < averaged.checkpoint_bytes < 2.1 * plain.checkpoint_bytes
 
 
+def test_averages_are_rows_too(store: Store) -> None:
+    config = SweepConfig.from_dict(
+        settings(store, stress={"artifacts": ["bias"], "levels": [1], "grid": "physical"})
+    )
+    asked = config.replace({"stress.modes.names": ["blend"]})
+    trials = config.search.total
+    assert estimate(asked, store, 1).rows == 1, "the norms take turns, and one is batch norm"
+    assert estimate(asked.replace({"train.ema": 0.9}), store, 1).rows == 1 + trials
+    assert estimate(config.replace({"train.ema": 0.9}), store, 1).rows == trials
+
+
 def test_few_patients_and_few_trials_are_noted(store: Store) -> None:
     config = SweepConfig.from_dict(settings(store))
     rows = store.indices(config.data.validation)

@@ -74,10 +74,8 @@ def pictures() -> list[torch.Tensor]:
     [
         ("batch", "zscore", {}),
         pytest.param("group", "robust", {}, marks=pytest.mark.slow),
-        pytest.param("layer", "max", {"head": "pool10"}, marks=pytest.mark.slow),
-        pytest.param(
-            "instance", "none", {"stem_stride": 2, "antialias": True}, marks=pytest.mark.slow
-        ),
+        pytest.param("layer", "max", {"head": "pool10", "antialias": True}, marks=pytest.mark.slow),
+        pytest.param("instance", "none", {"stem_stride": 2}, marks=pytest.mark.long),
     ],
 )
 def test_files_give_the_logits_of_the_checkpoint(

@@ -19,7 +19,7 @@ def test_a_dataset_is_ingested_with_its_options(
     asked = ("--folds", "2", "--workers", "1", "--size", "4")
     assert main(["ingest", "dataset", f"{PLACE}:Pictures", "--out", str(out), *sets, *asked]) == 0
     shown = capsys.readouterr()
-    assert "left out, as they cannot be used: 1 items" in shown.err
+    assert "left out, as they cannot be used: 1 item" in shown.err
     assert "item 3: " in shown.err
     store = Store.open(out)
     assert store.images.shape == (9, 4, 4)

@@ -10,6 +10,7 @@ import torch
 
 import mrimodels
 from sweep.config.modes import ModeSettings
+from sweep.config.reading import override
 from sweep.config.settings import StressSettings, TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -221,11 +222,21 @@ def test_a_record_without_modes_is_what_it_was(store: Store) -> None:
     assert StressSettings.from_plain(short.stress.to_plain()) == short.stress
 
 
+def test_a_dotted_setting_joins_modes_that_are_a_list() -> None:
+    raw = {"stress": {"modes": ["blend"]}}
+    override(raw, ["stress.modes.order=natural"])
+    assert raw == {"stress": {"modes": {"names": ["blend"], "order": "natural"}}}
+    raw = {"modes": ["blend"]}
+    with pytest.raises(UserError, match="received 'modes', which is a value and no section"):
+        override(raw, ["modes.order=natural"])
+
+
 @pytest.mark.parametrize(
     ("modes", "message"),
     [
         (["blnd"], r"stress\.modes: names has an unknown name; received 'blnd'; did you mean"),
         (["blend", "blend"], "each mode once"),
+        ("blend", r"stress\.modes is no list; received 'blend'; write it as \[blend\]"),
         ({"blend_source": -1}, "blend_source cannot take this value; received -1"),
         ({"order": "random"}, r"stress\.modes\.order cannot take this value; received 'random'"),
         ({"batch_size": 1}, "2 or more"),

@@ -47,9 +47,18 @@ def test_a_log_gets_a_line_for_each_ended_trial() -> None:
     run_one(Progress(4, 2, METRIC, stream=out, now=now), now)
     lines = out.getvalue().splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("[1:00] trial-0000 group    finished")
+    assert lines[0].startswith("[1:00] trial-0000 group    finished  2 epochs, ")
     assert "1/4 done, 0 running, about 3:00 left, best" in lines[0]
     assert lines[0].endswith("best robust/auroc_cvar 0.800 (trial-0000 group)")
+
+
+def test_one_epoch_is_no_epochs() -> None:
+    out = io.StringIO()
+    progress = Progress(4, 2, METRIC, stream=out, now=Clock())
+    progress.began(trial(0))
+    progress.reported(trial(0, 0.7), epoch(1))
+    progress.ended(trial(0, 0.7, "pruned"))
+    assert "pruned     1 epoch, robust/auroc_cvar 0.700" in out.getvalue()
 
 
 def test_a_terminal_sees_every_report_on_one_line() -> None:
@@ -84,3 +93,4 @@ def test_a_failed_trial_says_why() -> None:
 
 def test_the_clock_reads_like_one() -> None:
     assert [clock(s) for s in (5, 65, 3600, 7325)] == ["0:05", "1:05", "1:00:00", "2:02:05"]
+    assert clock(6_670_602) == "77.2 days"

@@ -1,6 +1,7 @@
 """Ranking: order, filters, ties, and what is missing."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +27,8 @@ def row(trial: str, robust: float, clean: float = 0.9, norm: str = "batch") -> R
 
 BY = "robust/auroc_cvar"
 ROWS = [row("t2", 0.7), row("t1", 0.7), row("t0", 0.6, 0.95, "group"), row("t3", math.nan)]
+
+MUST = ["#", "trial", "norm", "epoch", BY]  # in a table of any width
 
 
 def trials(rows: list[Ranked]) -> list[str]:
@@ -83,3 +86,30 @@ def test_the_table_shows_intervals_and_says_what_is_missing() -> None:
     assert "0.900 [0.800, 0.950]" in lines[2]
     assert "0.00123" in lines[2]
     assert lines[-1].split()[-1] == "-"
+
+
+def test_a_narrow_terminal_gets_what_fits_and_the_names_of_the_rest() -> None:
+    whole = ranked_table(best(ROWS, BY), BY)
+    needed = max(map(len, whole.splitlines()))
+    assert ranked_table(best(ROWS, BY), BY, needed) == whole
+    headers = []
+    for width in range(needed - 1, 0, -1):
+        table, note = ranked_table(best(ROWS, BY), BY, width).split("\n\n")
+        head, *lines = table.splitlines()
+        shown, said = head.split(), note.split(": ")[1].split("; ")[0].split(", ")
+        assert sorted([*shown, *said]) == sorted(whole.splitlines()[0].split())
+        assert len(lines) == 1 + len(ROWS)
+        assert max(map(len, [head, *lines])) <= width or shown == MUST
+        headers.append(shown)
+    assert headers[-1] == MUST
+    lost = [name for name in whole.splitlines()[0].split() if name not in MUST]
+    assert {len(head) for head in headers} == {len(MUST) + kept for kept in range(len(lost))}
+
+
+@pytest.mark.parametrize("status", ["finished", "running"])
+def test_an_ended_trial_without_intervals_is_explained(status: str) -> None:
+    bare = replace(ROWS[0], intervals={}, status=status)
+    assert ("no interval, as too few patients" in ranked_table([bare], BY)) == (
+        status == "finished"
+    )
+    assert "no interval" not in ranked_table(ROWS[:1], BY)

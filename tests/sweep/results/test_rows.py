@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mrimodels
 from sweep.config.modes import ModeSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -160,6 +161,26 @@ def test_averaged_weights_have_a_row_whatever_the_norm(
     assert (row.settings, row.composition) == ({}, None)
     assert row.metrics == group.metrics
     assert ranking.of_folder(folder.path)[-1].checkpoint == str(files.epoch(row.epoch, EMA))
+
+
+def test_a_removed_average_is_said_and_one_that_never_was_is_not_missed(
+    folder: SweepFolder, config: SweepConfig, store: Store
+) -> None:
+    averaging = config.replace({"train.ema": 0.9})
+    assert missing_rows(folder, averaging) == []  # set since: the checkpoints have no average
+    batch, _ = folder.trials()
+    file = folder.checkpoint(batch.trial, batch.best_epoch)
+    model, spec, meta = mrimodels.load_checkpoint(file)
+    meta["config"]["train"]["ema"] = 0.9
+    mrimodels.save(file, model, spec, meta)
+    assert [(row.trial.trial, row.mode) for row in missing_rows(folder, averaging)] == [
+        (batch.trial, EMA)
+    ]
+    said = score(folder, averaging, store, Counting(averaging, store))
+    assert [f"{batch.trial} is not scored in the mode ema" in line for line in said] == [True]
+    assert EMA not in folder.trials()[0].modes
+    file.unlink()
+    assert len(missing_rows(folder, averaging)) == 1
 
 
 class FourMethods:

@@ -153,7 +153,7 @@ def test_an_item_that_cannot_be_used_is_left_out_and_named(tmp_path):
     assert "OSError: no disk at all" in skipped.reason
     assert len(report.store) == 11
     assert "p1/3.png" not in report.store.keys
-    assert "left out, as they cannot be used: 1 items" in list(report.remarks())
+    assert "left out, as they cannot be used: 1 item" in list(report.remarks())
 
 
 def test_strict_stops_there(tmp_path):

@@ -1,0 +1,47 @@
+"""How long one step takes against another: each measurement stands between two of the reference."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+Step = Callable[[], None]
+Clock = Callable[[], float]
+
+
+def seconds(step: Step, steps: int, device: torch.device, clock: Clock) -> float:
+    """Time one of `steps` steps, the work of a GPU included."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    start = clock()
+    for _ in range(steps):
+        step()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return (clock() - start) / steps
+
+
+def ratios(
+    step: Step,
+    reference: Step,
+    *,
+    steps: int,
+    repeats: int,
+    device: torch.device,
+    clock: Clock = time.perf_counter,
+) -> list[float]:
+    """Divide each time of a step by the mean of the reference's before and after; ascending.
+
+    So a machine that slows down for a while slows both.
+    """
+
+    def time_of(one: Step) -> float:
+        return seconds(one, steps, device, clock)
+
+    time_of(step)
+    before, found = time_of(reference), []
+    for _ in range(repeats):
+        own, after = time_of(step), time_of(reference)
+        found.append(2 * own / (before + after))
+        before = after
+    return sorted(found)
