@@ -87,9 +87,9 @@ def test_a_submitted_sweep_is_found_in_mlflow(
 ) -> None:
     sweep = make_sweep()
     mrisweep = (sys.executable, "-m", "sweep")
-    done = submit(dashboard, *mrisweep, *sweep.run_arguments("search.trials=2", "train.epochs=1"))
+    done = submit(dashboard, *mrisweep, *sweep.run_arguments("search.trials=3", "train.epochs=1"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "robust/auroc_cvar" in done.stdout, "the table stands in the job's log"
     runs = sweep.runs("trial")
-    assert {run.data.tags["trial"] for run in runs} == {"trial-0000", "trial-0001"}
+    assert {run.data.tags["trial"] for run in runs} == {f"trial-000{n}" for n in range(3)}
     assert {run.info.status for run in runs} == {"FINISHED"}
