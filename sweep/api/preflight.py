@@ -155,7 +155,7 @@ def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
     if (strata := search.strata()) and search.total < FEW * len(strata):
         lines.append(
             f"{search.total} trials for {len(strata)} strata; with fewer than {FEW} each, the best "
-            "of one says more of luck than of it"
+            "of one says more about luck than about it"
         )
     return tuple(lines)
 

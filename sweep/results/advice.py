@@ -32,7 +32,8 @@ def remarks(config: SweepConfig, trials: Sequence[TrialRecord]) -> list[str]:
     few = [f"{name} ({len(own)})" for name, own in strata.items() if len(own) < FEW]
     if whole and search.strata() and few:
         lines.append(
-            f"fewer than {FEW} trials of {', '.join(few)}; the best of so few says more of luck"
+            f"fewer than {FEW} trials of {', '.join(few)}; "
+            "the best of so few says more about luck than about them"
         )
     for name, own in strata.items():
         who = name if search.strata() else "all trials"
