@@ -1,5 +1,6 @@
 """The study: keyed suggestions, a fair share for every norm, and a journal that survives."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,18 @@ def test_norms_take_turns_and_begin_with_the_same_points(tmp_path: Path) -> None
         assert [one.stratum for one in turns] == NORMS
         assert len({repr(without_norm(one.params)) for one in turns}) == 1
     assert len({one.params["train.lr"] for one in asked}) == 4
+
+
+@pytest.mark.parametrize("torn", [1, 5])
+def test_a_journal_whose_last_line_a_kill_has_torn_goes_on(tmp_path: Path, torn: int) -> None:
+    asking = study(tmp_path)
+    asked = [asking.ask() for _ in range(4)]
+    journal = tmp_path / "journal"
+    os.truncate(journal, journal.stat().st_size - torn)
+    again = study(tmp_path)
+    assert again.asked() == 3
+    assert again.ask() == asked[3]
+    assert study(tmp_path).asked() == 4
 
 
 def test_each_norm_has_a_study_of_its_own_in_the_journal(tmp_path: Path) -> None:
