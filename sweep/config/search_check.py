@@ -161,9 +161,16 @@ def _check_start(search: SearchSettings) -> None:
             "search.start is set in a sweep that was begun without", len(search.start), "drop it"
         )
     most = search.total // search.shares()
-    if len(search.start) > most:
+    number = len(search.start)
+    if search.apart():
+        name = str(search.stratify)
+        number = max(
+            sum(given.get(name, stratum) == stratum for given in search.start)
+            for stratum in search.strata()
+        )
+    if number > most:
         raise UserError(
             "search.start has more configurations than a stratum has trials",
-            f"{len(search.start)} for {most}",
+            f"{number} for {most}",
             "list fewer, or raise search.trials",
         )

@@ -113,6 +113,16 @@ def test_what_is_unfair_or_cannot_be_done_is_refused(search: dict[str, Any], mes
         sweep(**search)
 
 
+def test_a_start_that_names_a_norm_counts_for_that_norm_alone() -> None:
+    start = [{"model.norm": norm, "train.lr": 1e-3} for norm in NORMS]
+    assert sweep(trials=3, start=start).search.total == 3
+    with pytest.raises(UserError, match=r"more configurations than .*; received 2 for 1"):
+        sweep(trials=3, start=[*start, {"model.norm": "layer"}])
+    assert sweep(trials=3, start=start, budget="joint").search.total == 3
+    with pytest.raises(UserError, match=r"more configurations than .*; received 3 for 2"):
+        sweep(trials=2, start=start, budget="joint")
+
+
 @pytest.mark.skipif(find_spec("cmaes") is not None, reason="cmaes is installed")
 def test_a_sampler_whose_package_is_missing_says_how_to_get_it() -> None:
     with pytest.raises(UserError, match=r"no module 'cmaes'; pip install 'mrisweep\[search\]', or"):
