@@ -204,6 +204,27 @@ def test_an_end_told_twice_counts_once(tmp_path: Path) -> None:
     assert trial.constraints == {"clean/auroc >= 0.9": pytest.approx(0.1)}
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("varying", [False, True])
+def test_until_a_trial_meets_the_conditions_gp_heads_for_them(
+    tmp_path: Path, varying: bool
+) -> None:
+    space = {"model.norm": {"choice": NORMS[:1]}, "train.lr": SPACE["train.lr"]}
+    asking: list[Study] = []
+    for name, asked_for in (("with", ("clean/auroc >= 0.9",)), ("without", ())):
+        (tmp_path / name).mkdir()
+        asking.append(study(tmp_path / name, space=space, sampler="gp", subject_to=asked_for))
+    for number in range(START + 3):
+        conditional, plain = (one.ask() for one in asking)
+        assert conditional == plain
+        value = number % 3 / 10
+        clean = 0.5 + conditional.params["train.lr"] if varying else 0.5
+        metrics = {OBJECTIVE: value, "clean/auroc": clean}
+        asking[0].tell(number, TrialState.COMPLETE, metrics)
+        excess = clean - 0.9 if varying else value
+        asking[1].tell(number, TrialState.COMPLETE, {OBJECTIVE: excess})
+
+
 def test_a_suggestion_survives_tune_and_nothing_else_passes_for_one(tmp_path: Path) -> None:
     suggestion = study(tmp_path).ask()
     assert Suggestion.from_tune(suggestion.to_tune()) == suggestion
