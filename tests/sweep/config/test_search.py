@@ -98,7 +98,10 @@ def test_a_misspelt_from_is_told() -> None:
         ),
         ({"subject_to": ["clean/auroc"]}, r"subject_to cannot be read; received 'clean/auroc'"),
         ({"subject_to": ["clean/aurc >= 1"]}, r"unknown name.*'clean/aurc'; did you mean 'clean/"),
-        ({"subject_to": ["clean/auroc >= 90"]}, r"outside 0 to 1, .*'clean/auroc >= 90'; give a sh"),
+        (
+            {"subject_to": ["clean/auroc >= 90"]},
+            r"outside 0 to 1, .*'clean/auroc >= 90'; give a sh",
+        ),
         ({"subject_to": ["clean/auroc == 1"]}, r"one exact value.*; ask for >= or <="),
         ({"start": [{"train.decay": 1}]}, r"start\[0\] has a setting that is not searched"),
         ({"start": [{"train.lr": 1.0}]}, r"a value of train.lr that .* does not offer; rec.* 1.0"),
