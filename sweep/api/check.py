@@ -15,10 +15,12 @@ import mrimodels
 from sweep.api.preflight import (
     about_evidence,
     about_weights,
+    bind,
     refuse_held_out,
     seen_artifacts,
     used_artifacts,
 )
+from sweep.api.warm_start import told_by
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.sweep import SweepConfig
@@ -30,6 +32,7 @@ from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.modes import has_batch_norm
 from sweep.learn.stress import cells_of, predict
 from sweep.learn.trainer import Trainer
+from sweep.results.folder import SweepFolder
 from sweep.store import Store
 
 STEPS = 3
@@ -148,11 +151,15 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
 
     Raises:
         UserError: The levels cannot be calibrated, or an artifact reaches none of those asked for;
-            or see ``preflight.refuse_held_out``.
+            or see ``preflight.refuse_held_out``, ``warm_start.told_by``.
 
     """
     refuse_held_out(config)
     config, calibrates, levels = _with_stand_ins(config, store)
+    if config.search.from_ and calibrates:
+        SweepFolder.open(Path(config.search.from_))  # what its levels are to equal is not known yet
+    elif config.search.from_:
+        told_by(bind(config, store).config)
     used = used_artifacts(config)
     unused = [name for name in config.stress.options if name not in used]
     torch.set_num_threads(config.cluster.trial.threads)

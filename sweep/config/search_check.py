@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 from sweep.config.search import TURNS, SearchSettings, require_equal_shares
 from sweep.core.errors import UserError, nearest
+from sweep.metrics.table import OURS, metric_of
 
 MOST_COMBINATIONS = 100_000  # of a grid; they are laid out in memory, and nobody runs more
 INSTEAD = "set search.sampler to auto, tpe or random"
@@ -33,12 +34,25 @@ def check_search(search: SearchSettings) -> None:
         _check_seed(search)
     _check_sampler(search)
     _check_start(search)
+    _check_conditions(search)
+
+
+def _check_conditions(search: SearchSettings) -> None:
+    ours = {one.name for one in OURS}  # which lie in [0, 1]; those of packages may lie anywhere
     for condition in search.conditions():
+        written = f"'{condition.metric} {condition.sign} {condition.bound:g}'"
         if condition.sign == "==":
             raise UserError(
                 "search.subject_to asks for one exact value, which no trial will have",
-                f"'{condition.metric} == {condition.bound:g}'",
+                written,
                 "ask for >= or <=",
+            )
+        metric = metric_of(condition.metric)
+        if metric and metric.name in ours and not 0 <= condition.bound <= 1:
+            raise UserError(
+                "search.subject_to has a bound outside 0 to 1, where the metric lies",
+                written,
+                "give a share, such as 0.9 for 90 %",
             )
 
 
@@ -161,9 +175,16 @@ def _check_start(search: SearchSettings) -> None:
             "search.start is set in a sweep that was begun without", len(search.start), "drop it"
         )
     most = search.total // search.shares()
-    if len(search.start) > most:
+    number = len(search.start)
+    if search.apart():
+        name = str(search.stratify)
+        number = max(
+            sum(given.get(name, stratum) == stratum for given in search.start)
+            for stratum in search.strata()
+        )
+    if number > most:
         raise UserError(
             "search.start has more configurations than a stratum has trials",
-            f"{len(search.start)} for {most}",
+            f"{number} for {most}",
             "list fewer, or raise search.trials",
         )

@@ -161,7 +161,7 @@ def _ends(name: str, kind: str, values: list[Any] | tuple[Any, ...]) -> tuple[fl
         low, high = (float(value) for value in values)
         if not all(math.isfinite(end) and (not whole or end.is_integer()) for end in (low, high)):
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last of a whole number beyond all floats
         raise UserError(
             f"search.space.{name}.{kind} is not two {'whole' if whole else 'finite'} numbers",
             f"{values!r}",

@@ -64,6 +64,7 @@ def shown(trials: Sequence[FrozenTrial], settings: SearchSettings) -> list[Froze
     were stopped without a report, below them all. The other samplers read finished trials alone,
     and would go back to where trials diverge as if nothing had been tried there: to them a stopped
     trial has finished at the best that it reached, and a diverged one at the worst value of all.
+    Until a trial meets the conditions, the Gaussian process is to miss them by less.
     """
     method = settings.method()
     if method in ("tpe", "random", "sobol", "grid") or settings.budget == TURNS:
@@ -75,7 +76,30 @@ def shown(trials: Sequence[FrozenTrial], settings: SearchSettings) -> list[Froze
     if method == "nsga2":
         for trial in seen:  # what came from elsewhere are its first ancestors
             trial.system_attrs.setdefault(NSGAIISampler._get_generation_key(), 0)
-    return seen
+    return _towards_conditions(seen) if method == "gp" else seen
+
+
+def _towards_conditions(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    """The trials with how far they miss the conditions as their value, until one meets them.
+
+    Optuna's Gaussian process then maximises the probability to meet them alone. Many standard
+    deviations away that is 0 everywhere, and it would draw at random. Where all miss them alike,
+    nothing tells which way they lie, and the values stay.
+    """
+    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    missed = [-_excess(trial) for trial in finished]
+    if max(missed, default=0.0) == 0:
+        return trials
+    values = missed if len(set(missed)) > 1 else [trial.value for trial in finished]
+    rest = [trial for trial in trials if trial.state != TrialState.COMPLETE]
+    return rest + [
+        create_trial(value=value, params=trial.params, distributions=trial.distributions)
+        for value, trial in zip(values, finished, strict=True)
+    ]
+
+
+def _excess(trial: FrozenTrial) -> float:
+    return sum(max(missed, 0.0) for missed in trial.constraints.values())
 
 
 def _reached(trial: FrozenTrial) -> float | None:

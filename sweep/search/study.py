@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -112,6 +113,7 @@ class Study:
         self.epochs = epochs
         self.dimensions = settings.dimensions()
         self.grid = grid_order(settings, seed) if settings.sampler == "grid" else []
+        _mend(path)
         storage = JournalStorage(JournalFileBackend(str(path)))
         self.strata: tuple[Any, ...] = settings.strata() if settings.apart() else ()
         names = [f"{name}/{stratum}" for stratum in self.strata] or [name]
@@ -306,6 +308,12 @@ class Study:
             missed = above if "<" in condition.sign else -above
             excess[text] = 1.0 if is_missing(missed) else missed
         return excess
+
+
+def _mend(path: Path) -> None:
+    """Cut off a last line that a kill has torn; Optuna would write on in it and read none again."""
+    if path.exists() and (torn := len(path.read_bytes().rpartition(b"\n")[2])):
+        os.truncate(path, path.stat().st_size - torn)
 
 
 def _name(number: int) -> str:

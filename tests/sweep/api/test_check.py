@@ -1,8 +1,15 @@
 """What a sweep will cost, measured on networks as they are trained."""
 
+import shutil
+from pathlib import Path
+
+import pytest
+
 from sweep.api.check import estimate
-from sweep.api.preflight import about_evidence
+from sweep.api.preflight import about_evidence, bind
 from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.results.folder import SweepFolder
 from sweep.store import Store
 from tests.support.sweeps import settings
 
@@ -40,3 +47,19 @@ def test_few_patients_and_few_trials_are_noted(store: Store) -> None:
     assert of_trials.startswith("3 trials for 3 strata; with fewer than 4 each")
     enough = about_evidence(config.replace({"search.trials": 12}), store)
     assert enough == (of_patients,)
+
+
+def test_an_earlier_sweep_that_run_would_refuse_is_refused(
+    sweep_folder: Path, tmp_path: Path
+) -> None:
+    folder = SweepFolder.open(Path(shutil.copytree(sweep_folder, tmp_path / "earlier")))
+    config = folder.config()
+    data = Store.open(Path(config.data.store))
+    folder.write_config(bind(config, data).config)
+    good = config.replace({"search.from": str(folder.path)})
+    assert estimate(good, data, 1).seconds > 0
+    with pytest.raises(UserError, match=r"not comparable .* another stress.seed in"):
+        estimate(good.replace({"stress.seed": 5}), data, 1)
+    unknown = {"stress.grid": "calibrated", "stress.knobs": {}, "search.from": "/nowhere"}
+    with pytest.raises(UserError, match=r"no such folder of a sweep"):
+        estimate(config.replace(unknown), data, 1)

@@ -98,6 +98,10 @@ def test_a_misspelt_from_is_told() -> None:
         ),
         ({"subject_to": ["clean/auroc"]}, r"subject_to cannot be read; received 'clean/auroc'"),
         ({"subject_to": ["clean/aurc >= 1"]}, r"unknown name.*'clean/aurc'; did you mean 'clean/"),
+        (
+            {"subject_to": ["clean/auroc >= 90"]},
+            r"outside 0 to 1, .*'clean/auroc >= 90'; give a sh",
+        ),
         ({"subject_to": ["clean/auroc == 1"]}, r"one exact value.*; ask for >= or <="),
         ({"start": [{"train.decay": 1}]}, r"start\[0\] has a setting that is not searched"),
         ({"start": [{"train.lr": 1.0}]}, r"a value of train.lr that .* does not offer; rec.* 1.0"),
@@ -111,6 +115,16 @@ def test_a_misspelt_from_is_told() -> None:
 def test_what_is_unfair_or_cannot_be_done_is_refused(search: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         sweep(**search)
+
+
+def test_a_start_that_names_a_norm_counts_for_that_norm_alone() -> None:
+    start = [{"model.norm": norm, "train.lr": 1e-3} for norm in NORMS]
+    assert sweep(trials=3, start=start).search.total == 3
+    with pytest.raises(UserError, match=r"more configurations than .*; received 2 for 1"):
+        sweep(trials=3, start=[*start, {"model.norm": "layer"}])
+    assert sweep(trials=3, start=start, budget="joint").search.total == 3
+    with pytest.raises(UserError, match=r"more configurations than .*; received 3 for 2"):
+        sweep(trials=2, start=start, budget="joint")
 
 
 @pytest.mark.skipif(find_spec("cmaes") is not None, reason="cmaes is installed")

@@ -99,6 +99,10 @@ def config(*assignments: str) -> SweepConfig:
             r"is not two finite numbers; received \[1\]; write it as \[low, high\]",
         ),
         (
+            f"search.space.train.lr={{log: [1, 1{'0' * 400}]}}",
+            r"is not two finite numbers; received \[1, 10",
+        ),
+        (
             "search.space.train.lr={log: [1, .inf]}",
             r"is not two finite numbers; received \[1, inf\]",
         ),

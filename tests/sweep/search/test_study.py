@@ -1,5 +1,6 @@
 """The study: keyed suggestions, a fair share for every norm, and a journal that survives."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,18 @@ def test_norms_take_turns_and_begin_with_the_same_points(tmp_path: Path) -> None
         assert [one.stratum for one in turns] == NORMS
         assert len({repr(without_norm(one.params)) for one in turns}) == 1
     assert len({one.params["train.lr"] for one in asked}) == 4
+
+
+@pytest.mark.parametrize("torn", [1, 5])
+def test_a_journal_whose_last_line_a_kill_has_torn_goes_on(tmp_path: Path, torn: int) -> None:
+    asking = study(tmp_path)
+    asked = [asking.ask() for _ in range(4)]
+    journal = tmp_path / "journal"
+    os.truncate(journal, journal.stat().st_size - torn)
+    again = study(tmp_path)
+    assert again.asked() == 3
+    assert again.ask() == asked[3]
+    assert study(tmp_path).asked() == 4
 
 
 def test_each_norm_has_a_study_of_its_own_in_the_journal(tmp_path: Path) -> None:
@@ -189,6 +202,27 @@ def test_an_end_told_twice_counts_once(tmp_path: Path) -> None:
     (trial,) = telling.trials()
     assert trial.value == 0.6
     assert trial.constraints == {"clean/auroc >= 0.9": pytest.approx(0.1)}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("varying", [False, True])
+def test_until_a_trial_meets_the_conditions_gp_heads_for_them(
+    tmp_path: Path, varying: bool
+) -> None:
+    space = {"model.norm": {"choice": NORMS[:1]}, "train.lr": SPACE["train.lr"]}
+    asking: list[Study] = []
+    for name, asked_for in (("with", ("clean/auroc >= 0.9",)), ("without", ())):
+        (tmp_path / name).mkdir()
+        asking.append(study(tmp_path / name, space=space, sampler="gp", subject_to=asked_for))
+    for number in range(START + 3):
+        conditional, plain = (one.ask() for one in asking)
+        assert conditional == plain
+        value = number % 3 / 10
+        clean = 0.5 + conditional.params["train.lr"] if varying else 0.5
+        metrics = {OBJECTIVE: value, "clean/auroc": clean}
+        asking[0].tell(number, TrialState.COMPLETE, metrics)
+        excess = clean - 0.9 if varying else value
+        asking[1].tell(number, TrialState.COMPLETE, {OBJECTIVE: excess})
 
 
 def test_a_suggestion_survives_tune_and_nothing_else_passes_for_one(tmp_path: Path) -> None:
