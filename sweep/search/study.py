@@ -171,8 +171,9 @@ class Study:
 
     def report(self, number: int, epoch: int, value: float) -> None:
         """Record the objective of one epoch; a second report of an epoch is ignored."""
-        if epoch not in self.trials()[number].intermediate_values:
-            self._live(number).report(value, epoch)
+        trial = self.trials()[number]
+        if epoch not in trial.intermediate_values:
+            self._live(trial).report(value, epoch)
 
     def tell(
         self,
@@ -195,7 +196,7 @@ class Study:
         trial = self.trials()[number]
         if trial.state.is_finished():
             return
-        live = self._live(number)
+        live = self._live(trial)
         live.set_user_attr(EPOCHS, epochs)
         if state != TrialState.FAIL:
             for text, excess in self._excess(metrics or {}).items():
@@ -214,12 +215,15 @@ class Study:
 
         If it is interrupted, it goes on with those that are not there yet.
         """
+        there = {
+            trial.user_attrs.get(FROM)
+            for study in self.studies
+            for trial in study.get_trials(deepcopy=False)
+        }
         for one in told:
-            which = self._index(one.params)
-            study = self.studies[which]
-            trials = study.get_trials(deepcopy=False)
-            if one.name not in {trial.user_attrs.get(FROM) for trial in trials}:
-                study.add_trial(
+            if one.name not in there:
+                which = self._index(one.params)
+                self.studies[which].add_trial(
                     _trial(
                         self._of_stratum(which)[0],
                         one.params,
@@ -243,9 +247,8 @@ class Study:
         numbers = [trial.user_attrs.get(NUMBER, place) for place, trial in enumerate(own)]
         return [own[place] for place in sorted(range(len(own)), key=numbers.__getitem__)]
 
-    def _live(self, number: int) -> Trial:
+    def _live(self, trial: FrozenTrial) -> Trial:
         """A trial to write to; Optuna gives one only to the process that asked for it."""
-        trial = self.trials()[number]
         return Trial(self.studies[self._index(trial.params)], trial._trial_id)
 
     def _index(self, params: Mapping[str, Any]) -> int:
