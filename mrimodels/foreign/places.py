@@ -3,13 +3,12 @@
 import os
 import re
 import sys
+from collections.abc import Callable
 
+from mrimodels.errors import ModelError, told
 from mrimodels.foreign.libraries import imported
 
 _PLACE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
-
-REACHED = "installed, in the current folder, or in a folder on PYTHONPATH"
-"""Where a module of the user's can be, for messages."""
 
 
 def is_place(text: str) -> bool:
@@ -17,12 +16,42 @@ def is_place(text: str) -> bool:
     return _PLACE.fullmatch(text) is not None
 
 
-def found_at(place: str) -> object:
-    """Import what a place names; whatever its code raises comes through.
+def callable_at(place: str, what: str, remedy: str) -> Callable[..., object]:
+    """Return the function or the class that a place names.
 
     A module of the current folder is found, too: the folder goes to the end of `sys.path`, so that
     it hides nothing, and stays there, for what the module imports later and for worker processes.
+
+    Args:
+        place: The place.
+        what: What is to be made by it, for messages: `network`.
+        remedy: What to do where it is nothing to be called.
+
+    Raises:
+        ModelError: It cannot be imported, whatever its code raises, or cannot be called.
+
     """
+    try:
+        found = _found(place)
+    except Exception as error:  # the code of others can raise anything
+        raise ModelError(
+            f"the {what} {place!r} cannot be imported",
+            told(error),
+            "mend it there; its module has to be installed, in the current folder, or in a folder "
+            "on PYTHONPATH",
+        ) from error
+    return as_callable(found, place, what, remedy)
+
+
+def as_callable(found: object, name: str, what: str, remedy: str) -> Callable[..., object]:
+    """Return what was found by a name; raises `ModelError` where it cannot be called."""
+    if not callable(found):
+        raise ModelError(f"the {what} {name!r} cannot be called", type(found).__name__, remedy)
+    function: Callable[..., object] = found
+    return function
+
+
+def _found(place: str) -> object:
     here = os.getcwd()
     if here not in sys.path:
         sys.path.append(here)

@@ -10,7 +10,7 @@ from torch import nn
 
 from mrimodels.errors import ModelError, told
 from mrimodels.foreign.libraries import library
-from mrimodels.foreign.places import REACHED, found_at, is_place
+from mrimodels.foreign.places import as_callable, callable_at, is_place
 from mrimodels.plugins import Added
 
 GROUP = "mrisweep.models"
@@ -142,26 +142,11 @@ def _of_monai(arch: str, wanted: Wanted) -> tuple[Callable[..., object], dict[st
 
 
 def _of_user(arch: str) -> Callable[..., object]:
+    remedy = "name a function or a class that makes a torch.nn.Module"
     added = Added(GROUP, "network", TORCHVISION)
     if arch in added.points():
-        found = added.load(arch)
-    else:
-        try:
-            found = found_at(arch)
-        except Exception as error:  # the code of others can raise anything
-            raise ModelError(
-                f"the network {arch!r} cannot be imported",
-                told(error),
-                f"mend it there; its module has to be {REACHED}",
-            ) from error
-    if not callable(found):
-        raise ModelError(
-            f"the network {arch!r} cannot be called",
-            type(found).__name__,
-            "name a function or a class that makes a torch.nn.Module",
-        )
-    function: Callable[..., object] = found
-    return function
+        return as_callable(added.load(arch), arch, "network", remedy)
+    return callable_at(arch, "network", remedy)
 
 
 def _parameters(function: Callable[..., object]) -> Mapping[str, inspect.Parameter]:

@@ -1,9 +1,10 @@
 """A dataset of the user's, made: its class imported and called."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from mrimodels.foreign.places import REACHED, found_at, is_place
+from mrimodels import ModelError
+from mrimodels.foreign.places import callable_at, is_place
 from sweep.core.errors import UserError, told
 from sweep.ingest.dataset.contract import Dataset, checked_dataset
 
@@ -27,20 +28,11 @@ def make_dataset(place: str, options: Mapping[str, Any]) -> Dataset:
             "give package.module:Class",
         )
     try:
-        found = found_at(place)
-    except Exception as error:  # the code of others can raise anything
-        raise UserError(
-            f"the dataset {place!r} cannot be imported",
-            told(error),
-            f"mend it there; its module has to be {REACHED}",
-        ) from error
-    if not callable(found):
-        raise UserError(
-            f"the dataset {place!r} cannot be called",
-            type(found).__name__,
-            "name the class of the dataset, or a function that makes it",
+        call = callable_at(
+            place, "dataset", "name the class of the dataset, or a function that makes it"
         )
-    call: Callable[..., object] = found
+    except ModelError as error:
+        raise UserError(*error.args) from error
     try:
         made = call(**options)
     except Exception as error:
