@@ -14,7 +14,8 @@ def interruptible() -> Iterator[None]:
     """While inside, SIGINT and SIGTERM raise ``KeyboardInterrupt``, and are remembered.
 
     Python raises it wherever the main thread is. In a callback of C code it is lost, and the
-    program would go on as if nobody had asked: ``stop_if_asked`` raises it again.
+    program would go on as if nobody had asked: ``stop_if_asked`` raises it again. What a library
+    that it came upon raises instead, such as one that was releasing a lock, is the interruption.
 
     """
     _asked.clear()
@@ -26,6 +27,10 @@ def interruptible() -> Iterator[None]:
     }
     try:
         yield
+    except Exception as error:
+        if _asked.is_set():
+            raise KeyboardInterrupt from error
+        raise
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -54,3 +54,22 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
             assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def release_a_lock() -> None:
+    """Stands for a library that a signal comes upon, and that then fails in a way of its own."""
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise FileNotFoundError("the lock is gone") from None
+
+
+def test_what_a_library_makes_of_an_interruption_is_the_interruption() -> None:
+    with pytest.raises(KeyboardInterrupt) as caught, interruptible():
+        release_a_lock()
+    assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+def test_an_error_that_nobody_asked_for_stays_one() -> None:
+    with pytest.raises(FileNotFoundError), interruptible():
+        raise FileNotFoundError("no signal has come")
