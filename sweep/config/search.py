@@ -16,8 +16,10 @@ EPOCHS = "train.epochs"  # the setting that says how long a trial may train
 START = 4  # Sobol points of each stratum, before anything is learnt from
 TURNS = "turns"  # how sweeps were begun before there was a budget to choose
 
-HALVING = ("asha",)  # schedulers with rungs
+KEEP = 2  # trials of a stratum that topk lets go on
+HALVING = ("asha", "hyperband", "pasha")  # schedulers whose rungs lie further and further apart
 
+Scheduler = Literal["asha", "hyperband", "median", "topk", "pasha", "none"]
 Sampler = Literal["auto", "tpe", "gp", "cmaes", "nsga2", "sobol", "random", "grid"]
 
 
@@ -32,7 +34,9 @@ class SearchSettings(Settings):
         sampler: ``gp`` (Gaussian process), ``tpe``, ``cmaes``, ``nsga2`` learn from what was told;
             ``sobol`` and ``random`` do not; ``grid`` tries every combination of choices once, in an
             order that follows from the seed. ``auto``: see ``method``.
-        scheduler: ``asha`` stops weak trials early; ``none`` lets each run to its end.
+        scheduler: How weak trials are stopped early, each among its stratum: ``asha``,
+            ``hyperband``, ``median``, ``topk``, ``pasha``, see ``sweep.search.stopping``; ``none``
+            lets each run to its end.
         objective: The score to maximise, on the validation patients.
         subject_to: Conditions such as ``clean/auroc >= 0.9`` on the best epoch of a trial; the
             sampler looks for the best objective among trials that meet all of them.
@@ -49,15 +53,16 @@ class SearchSettings(Settings):
         from_: Folder of an earlier sweep with the same data, stress test and objective, whose
             trials the sampler learns from as if they were of this one.
         grace_epochs: No trial is stopped before this epoch; null: a quarter of the epochs that a
-            trial has at most, at least one.
-        reduction: ASHA lets the best 1 / ``reduction`` of a rung go on.
+            trial has at most, rounded up, or with ``topk`` one.
+        reduction: The best 1 / ``reduction`` of a rung go on, and the next is that much later.
+        keep: How many of a stratum ``topk`` lets go on; null: 2.
 
     """
 
     trials: int | None = None
     space: dict[str, Any] = field(default_factory=dict)
     sampler: Sampler = "auto"
-    scheduler: Literal["asha", "none"] = "asha"
+    scheduler: Scheduler = "asha"
     objective: str = "robust/auroc_cvar"
     subject_to: tuple[str, ...] = ()
     stratify: str | None = "model.norm"
@@ -67,11 +72,13 @@ class SearchSettings(Settings):
     from_: str | None = None
     grace_epochs: int | None = None
     reduction: float = 2.0
+    keep: int | None = None
 
     def __post_init__(self) -> None:
         require(self.trials is None or self.trials >= 1, "trials", "1 or more", self.trials)
         grace = self.grace_epochs
         require(grace is None or grace >= 1, "grace_epochs", "1 or more", grace)
+        require(self.keep is None or self.keep >= 1, "keep", "1 or more", self.keep)
         require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
         require_known("objective", (self.objective,), objectives())
         require_known("subject_to", [one.metric for one in self.conditions()], objectives())
@@ -139,6 +146,8 @@ class SearchSettings(Settings):
         """The first epoch at which a trial may be stopped, of ``epochs`` as set."""
         if self.grace_epochs is not None:
             return self.grace_epochs
+        if self.scheduler == "topk":
+            return 1
         return math.ceil(self.most_epochs(epochs) / 4)
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
@@ -149,14 +158,20 @@ class SearchSettings(Settings):
                 compared at the same epochs.
 
         """
+        last, rung = self.most_epochs(epochs), float(self.grace(epochs))
+        if self.scheduler == "topk":
+            return (self.grace(epochs),) if rung < last else ()
         if self.scheduler not in HALVING:
             return ()
-        last, rung = self.most_epochs(epochs), float(self.grace(epochs))
         rungs = []
         while math.ceil(rung) < last:
             rungs.append(math.ceil(rung))
             rung = self.grace(epochs) * self.reduction ** len(rungs)
         return tuple(dict.fromkeys(rungs))
+
+    def kept(self) -> int:
+        """How many of a stratum ``topk`` lets go on."""
+        return KEEP if self.keep is None else self.keep
 
     def described(self) -> str:
         """Which sampler has how many trials for what, in words."""

@@ -90,6 +90,8 @@ def _epoch(config: SweepConfig, winner: TrialRecord) -> Iterator[str]:
     last = epochs_of(winner.params, config.train.epochs)
     if last == 1:
         return
+    if winner.status == "pruned":
+        yield f"the winner, {winner.trial}, was stopped early; more epochs may make it better"
     if winner.best_epoch == 1:
         yield (
             f"the winner, {winner.trial}, is at its first epoch; that may be luck, or a learning "

@@ -73,8 +73,12 @@ class StratifiedScheduler(FIFOScheduler):
             reports: In any order; they count in the order of their evaluation.
 
         """
-        for suggestion, record in sorted(reports, key=lambda item: item[1].evaluated_at_ms):
+        ordered = sorted(reports, key=lambda item: item[1].evaluated_at_ms)
+        last = {record.trial: record.epoch for _, record in ordered}
+        for suggestion, record in ordered:
             self.observe(suggestion, record.epoch, record.metrics)
+            if record.epoch < last[record.trial]:
+                self.ended_early.discard(record.trial)  # it went on, whichever report came first
 
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
         """Decide on a report as it comes from Tune."""

@@ -3,6 +3,10 @@
 from sweep.config.search import SearchSettings
 from sweep.search.stopping.asha import Asha
 from sweep.search.stopping.base import StoppingRule
+from sweep.search.stopping.hyperband import Hyperband
+from sweep.search.stopping.median import Median
+from sweep.search.stopping.pasha import Pasha
+from sweep.search.stopping.topk import TopK
 
 
 def make_rule(settings: SearchSettings, epochs: int) -> StoppingRule:
@@ -13,4 +17,15 @@ def make_rule(settings: SearchSettings, epochs: int) -> StoppingRule:
         epochs: ``train.epochs`` as set.
 
     """
-    return Asha(settings.rungs(epochs), settings.reduction)
+    rungs, grace = settings.rungs(epochs), settings.grace(epochs)
+    match settings.scheduler:
+        case "hyperband":
+            return Hyperband(rungs, settings.reduction, settings.shares())
+        case "median":
+            return Median(grace)
+        case "topk":
+            return TopK(grace, settings.kept())
+        case "pasha":
+            return Pasha(rungs, settings.reduction)
+        case _:
+            return Asha(rungs, settings.reduction)
