@@ -7,6 +7,7 @@ from sweep.config.search import SearchSettings
 from sweep.results import advice, ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
+from sweep.results.savings import savings
 
 DEFAULT = SearchSettings().objective  # where nothing says what the sweep's own one was
 
@@ -40,15 +41,17 @@ def best(
 def remarks(path: str | Path) -> list[str]:
     """What a colleague would remark on the search in a sweep's folder, a line each.
 
-    A best value near the end of its range, a norm that mostly diverged or has few trials, a winner
-    at its first or last epoch.
+    What early stopping saved, a best value near the end of its range, a norm that mostly diverged
+    or has few trials, a winner at its first or last epoch.
 
     Raises:
         UserError: No sweep's folder.
 
     """
     folder = SweepFolder.open(Path(path))
-    return advice.remarks(folder.config(), folder.trials())
+    config, trials = folder.config(), folder.trials()
+    saved = savings(config, trials, folder.last_reported)
+    return [*([saved] if saved else []), *advice.remarks(config, trials)]
 
 
 def objective_of(path: Path) -> str:

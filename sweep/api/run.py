@@ -14,7 +14,7 @@ from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
 from sweep.config.levels import shift_of
-from sweep.config.search import TURNS, SearchSettings
+from sweep.config.search import TURNS, SearchSettings, epochs_of
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
@@ -28,9 +28,10 @@ from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
-from sweep.search.scheduler import StratifiedASHA
+from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.search.study import Study
+from sweep.search.stopping.rules import make_rule
+from sweep.search.study import Study, Suggestion
 
 
 @dataclass(frozen=True)
@@ -187,12 +188,15 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     return _result(folder, config)
 
 
-def _scheduler(config: SweepConfig) -> StratifiedASHA | None:
-    search = config.search
+def _scheduler(config: SweepConfig) -> StratifiedScheduler | None:
+    search, epochs = config.search, config.train.epochs
     if search.scheduler == "none":
         return None
-    epochs = config.train.epochs
-    return StratifiedASHA(search.objective, epochs, search.grace_epochs, search.reduction)
+    return StratifiedScheduler(
+        new_rule=lambda: make_rule(search, epochs),
+        values_of=lambda epoch, metrics: (metrics[search.objective],),
+        last_epoch=lambda params: epochs_of(params, epochs),
+    )
 
 
 def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig) -> None:
@@ -232,10 +236,13 @@ def _shown(stress: StressSettings) -> dict[Cell, Shift]:
     return {cell: shift_of(stress, cell) for cell in cells_of(stress)}
 
 
-def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[str, EpochRecord]]:
+def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[Suggestion, EpochRecord]]:
+    """What the scheduler was shown, which is not the end of a trial that ended by itself."""
     for trial in folder.trials():
-        stratum = study.suggestion(trial.number).stratum
-        yield from ((stratum, record) for record in folder.epochs(trial.trial))
+        suggestion = study.suggestion(trial.number)
+        epochs = folder.epochs(trial.trial)
+        shown = epochs[:-1] if trial.status == "finished" else epochs
+        yield from ((suggestion, record) for record in shown)
 
 
 def _trial_log(folder: SweepFolder, config: SweepConfig, progress: Progress) -> TrialLog:

@@ -21,7 +21,7 @@ from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
 from sweep.results.rows import Count, score_rows
 from sweep.results.trials import TrialLog
-from sweep.search.scheduler import StratifiedASHA
+from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Suggestion
 from sweep.store import Store
@@ -32,7 +32,7 @@ def run_trials(
     config: SweepConfig,
     concurrent: int,
     searcher: StudySearcher,
-    scheduler: StratifiedASHA | None,
+    scheduler: StratifiedScheduler | None,
     trial_log: TrialLog,
     count: Count,
     say: Say,
@@ -67,7 +67,7 @@ def _tuner(
     config: SweepConfig,
     concurrent: int,
     searcher: StudySearcher,
-    scheduler: StratifiedASHA | None,
+    scheduler: StratifiedScheduler | None,
     trial_log: TrialLog,
     pool: Sequence[ActorHandle],
     staging: Staging,
@@ -116,7 +116,7 @@ class TuneCallback(Callback):
     """
 
     def __init__(
-        self, trial_log: TrialLog, config: SweepConfig, scheduler: StratifiedASHA | None
+        self, trial_log: TrialLog, config: SweepConfig, scheduler: StratifiedScheduler | None
     ) -> None:
         self.trial_log = trial_log
         self.config = config

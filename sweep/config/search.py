@@ -12,9 +12,14 @@ from sweep.core.errors import UserError, require_known
 from sweep.metrics import objectives
 
 TRIALS = 20
+EPOCHS = "train.epochs"  # the setting that says how long a trial may train
 START = 4  # Sobol points of each stratum, before anything is learnt from
 TURNS = "turns"  # how sweeps were begun before there was a budget to choose
 
+KEEP = 2  # trials of a stratum that topk lets go on
+HALVING = ("asha", "hyperband", "pasha")  # schedulers whose rungs lie further and further apart
+
+Scheduler = Literal["asha", "hyperband", "median", "topk", "pasha", "none"]
 Sampler = Literal["auto", "tpe", "gp", "cmaes", "nsga2", "sobol", "random", "grid"]
 
 
@@ -29,7 +34,9 @@ class SearchSettings(Settings):
         sampler: ``gp`` (Gaussian process), ``tpe``, ``cmaes``, ``nsga2`` learn from what was told;
             ``sobol`` and ``random`` do not; ``grid`` tries every combination of choices once, in an
             order that follows from the seed. ``auto``: see ``method``.
-        scheduler: ``asha`` stops weak trials early; ``none`` lets each run to its end.
+        scheduler: How weak trials are stopped early, each among its stratum: ``asha``,
+            ``hyperband``, ``median``, ``topk``, ``pasha``, see ``sweep.search.stopping``; ``none``
+            lets each run to its end.
         objective: The score to maximise, on the validation patients.
         subject_to: Conditions such as ``clean/auroc >= 0.9`` on the best epoch of a trial; the
             sampler looks for the best objective among trials that meet all of them.
@@ -45,15 +52,17 @@ class SearchSettings(Settings):
             leaves out comes from a Sobol point.
         from_: Folder of an earlier sweep with the same data, stress test and objective, whose
             trials the sampler learns from as if they were of this one.
-        grace_epochs: ASHA stops no trial before this epoch.
-        reduction: ASHA lets the best 1 / ``reduction`` of a rung go on.
+        grace_epochs: No trial is stopped before this epoch; null: a quarter of the epochs that a
+            trial has at most, rounded up, or with ``topk`` one.
+        reduction: The best 1 / ``reduction`` of a rung go on, and the next is that much later.
+        keep: How many of a stratum ``topk`` lets go on; null: 2.
 
     """
 
     trials: int | None = None
     space: dict[str, Any] = field(default_factory=dict)
     sampler: Sampler = "auto"
-    scheduler: Literal["asha", "none"] = "asha"
+    scheduler: Scheduler = "asha"
     objective: str = "robust/auroc_cvar"
     subject_to: tuple[str, ...] = ()
     stratify: str | None = "model.norm"
@@ -61,12 +70,15 @@ class SearchSettings(Settings):
     equal: Literal["trials", "epochs"] = "trials"
     start: tuple[dict[str, Any], ...] = ()
     from_: str | None = None
-    grace_epochs: int = 1
+    grace_epochs: int | None = None
     reduction: float = 2.0
+    keep: int | None = None
 
     def __post_init__(self) -> None:
         require(self.trials is None or self.trials >= 1, "trials", "1 or more", self.trials)
-        require(self.grace_epochs >= 1, "grace_epochs", "1 or more", self.grace_epochs)
+        grace = self.grace_epochs
+        require(grace is None or grace >= 1, "grace_epochs", "1 or more", grace)
+        require(self.keep is None or self.keep >= 1, "keep", "1 or more", self.keep)
         require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
         require_known("objective", (self.objective,), objectives())
         require_known("subject_to", [one.metric for one in self.conditions()], objectives())
@@ -120,7 +132,46 @@ class SearchSettings(Settings):
             return self.sampler
         free = self.free()
         varying = any(one.when.keys() & free.keys() for one in free.values())
-        return "tpe" if self.scheduler == "asha" or varying else "gp"
+        return "tpe" if self.scheduler != "none" or varying else "gp"
+
+    def most_epochs(self, epochs: int) -> int:
+        """The epochs that a trial has at most, where ``epochs`` are set and may be searched."""
+        dimension = self.dimensions().get(EPOCHS)
+        if dimension is None:
+            return epochs
+        offered = [*dimension.values, *([epochs] if dimension.when else [])]
+        return int(max(offered))
+
+    def grace(self, epochs: int) -> int:
+        """The first epoch at which a trial may be stopped, of ``epochs`` as set."""
+        if self.grace_epochs is not None:
+            return self.grace_epochs
+        if self.scheduler == "topk":
+            return 1
+        return math.ceil(self.most_epochs(epochs) / 4)
+
+    def rungs(self, epochs: int) -> tuple[int, ...]:
+        """The epochs at which trials are compared, ascending, all below the last.
+
+        Args:
+            epochs: As set; where they are searched, the longest trial decides, so that all are
+                compared at the same epochs.
+
+        """
+        last, rung = self.most_epochs(epochs), float(self.grace(epochs))
+        if self.scheduler == "topk":
+            return (self.grace(epochs),) if rung < last else ()
+        if self.scheduler not in HALVING:
+            return ()
+        rungs = []
+        while math.ceil(rung) < last:
+            rungs.append(math.ceil(rung))
+            rung = self.grace(epochs) * self.reduction ** len(rungs)
+        return tuple(dict.fromkeys(rungs))
+
+    def kept(self) -> int:
+        """How many of a stratum ``topk`` lets go on."""
+        return KEEP if self.keep is None else self.keep
 
     def described(self) -> str:
         """Which sampler has how many trials for what, in words."""
@@ -177,3 +228,8 @@ def require_equal_shares(what: str, number: int, shares: int, remedy: str) -> No
 def stratum_of(settings: SearchSettings, params: Mapping[str, Any]) -> str:
     """The name of the stratum of a configuration; ``None`` as text where nothing is stratified."""
     return str(params.get(settings.stratify or ""))
+
+
+def epochs_of(params: Mapping[str, Any], epochs: int) -> int:
+    """The epochs that a trial with these searched values may have, of ``epochs`` as set."""
+    return int(params.get(EPOCHS, epochs))

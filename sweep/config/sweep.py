@@ -27,6 +27,7 @@ from sweep.config.settings import (
     TrialConfig,
 )
 from sweep.config.space import Dimension, combinations
+from sweep.config.stopping_check import check_stopping
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
 
@@ -270,6 +271,7 @@ class SweepConfig(Settings):
     def _check_space(self) -> None:
         dimensions = self.search.dimensions()
         check_search(self.search)
+        check_stopping(self.search, self.train.epochs)
         for name, dimension in dimensions.items():
             if not name.startswith(SEARCHABLE):
                 raise UserError(

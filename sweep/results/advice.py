@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from sweep.config.search import SearchSettings, stratum_of
+from sweep.config.search import SearchSettings, epochs_of, stratum_of
 from sweep.config.space import Dimension
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import TrialRecord
@@ -87,9 +87,11 @@ def _unmet(search: SearchSettings, winner: TrialRecord) -> Iterator[str]:
 
 
 def _epoch(config: SweepConfig, winner: TrialRecord) -> Iterator[str]:
-    last = int(winner.params.get("train.epochs", config.train.epochs))
+    last = epochs_of(winner.params, config.train.epochs)
     if last == 1:
         return
+    if winner.status == "pruned":
+        yield f"the winner, {winner.trial}, was stopped early; more epochs may make it better"
     if winner.best_epoch == 1:
         yield (
             f"the winner, {winner.trial}, is at its first epoch; that may be luck, or a learning "

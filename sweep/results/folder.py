@@ -123,10 +123,13 @@ class SweepFolder:
         return Identity(**json.loads((self.path / "sweep.json").read_text()))
 
     def config(self) -> SweepConfig:
-        """The sweep as resolved; one from before there was a budget goes on as it began."""
+        """The sweep as resolved; one that an earlier version began goes on as it began."""
         raw = read_file(self._config_file)
         if isinstance(search := raw.get("search"), dict):
             search.setdefault("budget", TURNS)
+            grace, most = search.get("grace_epochs"), raw.get("train", {}).get("epochs")
+            if "keep" not in search and isinstance(grace, int) and isinstance(most, int):
+                search["grace_epochs"] = min(grace, most)  # as it was taken then
         return SweepConfig.from_dict(raw)
 
     def write_config(self, config: SweepConfig) -> None:
@@ -202,6 +205,11 @@ class SweepFolder:
         """The reported epochs of a trial, in order."""
         paths = sorted((self.path / "results" / trial).glob("epoch-*.parquet"))
         return [tables.read_scores(path) for path in paths]
+
+    def last_reported(self, trial: str) -> int:
+        """The number of a trial's last reported epoch; 0 before the first."""
+        paths = (self.path / "results" / trial).glob("epoch-*.parquet")
+        return max((int(path.stem.removeprefix("epoch-")) for path in paths), default=0)
 
     def epoch(self, trial: str, epoch: int) -> EpochRecord:
         """One reported epoch."""

@@ -1,91 +1,85 @@
 """Early stopping that is fair between norms, and that a restart does not make forget."""
 
-from collections.abc import Iterable
-from types import SimpleNamespace
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from sweep.core.records import EpochRecord, is_missing
+from sweep.search.order import Values
+from sweep.search.stopping.base import StoppingRule
 from sweep.search.study import Suggestion
 
 
-class StratifiedASHA(FIFOScheduler):
-    """ASHA (Li et al., arXiv 1810.05934) with rungs of their own for each stratum.
+class StratifiedScheduler(FIFOScheduler):
+    """One rule of early stopping for each stratum, as Tune's scheduler.
 
     Norms learn at different speeds; a norm that starts slowly would lose its trials to one that
-    starts fast before either has shown what it can do. Within a stratum this is Tune's ASHA.
+    starts fast before either has shown what it can do.
 
-    Rungs are keyed by the sweep's own trial keys, so that those of an interrupted sweep can be
+    Rules know trials by the sweep's own numbers, so that those of an interrupted sweep can be
     filled again from its records (``replay``).
 
     Args:
-        objective: The metric to maximise.
-        epochs: After which a trial ends by itself.
-        grace_epochs: No trial is stopped before.
-        reduction: The factor by which trials become fewer from rung to rung.
+        new_rule: Makes the rule of a stratum.
+        values_of: (epoch, metrics of its report) -> what is compared at that epoch, each to be
+            maximised, one value for each objective; any NaN: nothing is.
+        last_epoch: The searched values of a trial -> its last epoch, where it ends by itself.
 
     """
 
-    def __init__(self, objective: str, epochs: int, grace_epochs: int, reduction: float) -> None:
+    def __init__(
+        self,
+        new_rule: Callable[[], StoppingRule],
+        values_of: Callable[[int, Mapping[str, float]], Values],
+        last_epoch: Callable[[Mapping[str, Any]], int],
+    ) -> None:
         super().__init__()
-        self.objective = objective
-        self.epochs = epochs
-        self.options = {
-            "time_attr": "epoch",
-            "metric": "objective",
-            "mode": "max",
-            "max_t": epochs,
-            "grace_period": min(grace_epochs, epochs),
-            "reduction_factor": reduction,
-            "stop_last_trials": False,
-        }
-        self.strata: dict[str, AsyncHyperBandScheduler] = {}
-        self.known: set[str] = set()
+        self.new_rule, self.values_of, self.last_epoch = new_rule, values_of, last_epoch
+        self.strata: dict[str, StoppingRule] = {}
         self.ended_early: set[str] = set()
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
-        """Metric and mode are set already, and are those of the sweep."""
+        """What is compared is set already."""
         return True
 
     def stopped(self, trial: str) -> bool:
         """Whether this scheduler ended the trial."""
         return trial in self.ended_early
 
-    def observe(self, trial: str, stratum: str, epoch: int, objective: float) -> str:
+    def observe(self, suggestion: Suggestion, epoch: int, metrics: Mapping[str, float]) -> str:
         """Take one report and decide.
 
-        A missing objective enters no rung (the trial ends by itself), nor does the last epoch.
+        No rule is shown the last epoch of a trial, nor a report that lacks a value (such a trial
+        ends by itself).
         """
-        if trial in self.ended_early:
+        if suggestion.trial in self.ended_early:
             return str(TrialScheduler.STOP)
-        if epoch >= self.epochs or is_missing(objective):
+        values = self.values_of(epoch, metrics)
+        if epoch >= self.last_epoch(suggestion.params) or any(map(is_missing, values)):
             return str(TrialScheduler.CONTINUE)
-        asha = self.strata.setdefault(stratum, AsyncHyperBandScheduler(**self.options))
-        stand_in = SimpleNamespace(trial_id=trial)
-        if trial not in self.known:
-            self.known.add(trial)
-            asha.on_trial_add(None, stand_in)
-        report = {"epoch": epoch, "objective": objective}
-        decision = str(asha.on_trial_result(None, stand_in, report))
-        if decision == TrialScheduler.STOP:
-            self.ended_early.add(trial)
-        return decision
+        if suggestion.stratum not in self.strata:
+            self.strata[suggestion.stratum] = self.new_rule()
+        if not self.strata[suggestion.stratum].stops(suggestion.number, epoch, values):
+            return str(TrialScheduler.CONTINUE)
+        self.ended_early.add(suggestion.trial)
+        return str(TrialScheduler.STOP)
 
-    def replay(self, records: Iterable[tuple[str, EpochRecord]]) -> None:
-        """Fill the rungs with the reports of earlier runs of the driver.
+    def replay(self, reports: Iterable[tuple[Suggestion, EpochRecord]]) -> None:
+        """Fill the rules with the reports of earlier runs of the driver.
 
         Args:
-            records: (stratum, epoch) in any order; they count in the order of their evaluation.
+            reports: In any order; they count in the order of their evaluation.
 
         """
-        for stratum, record in sorted(records, key=lambda item: item[1].evaluated_at_ms):
-            self.observe(record.trial, stratum, record.epoch, record.metrics[self.objective])
+        ordered = sorted(reports, key=lambda item: item[1].evaluated_at_ms)
+        last = {record.trial: record.epoch for _, record in ordered}
+        for suggestion, record in ordered:
+            self.observe(suggestion, record.epoch, record.metrics)
+            if record.epoch < last[record.trial]:
+                self.ended_early.discard(record.trial)  # it went on, whichever report came first
 
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
         """Decide on a report as it comes from Tune."""
-        suggestion = Suggestion.from_tune(trial.config)
-        return self.observe(
-            suggestion.trial, suggestion.stratum, result["epoch"], result[self.objective]
-        )
+        return self.observe(Suggestion.from_tune(trial.config), result["epoch"], result)

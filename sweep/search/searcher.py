@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from sweep.core.records import is_missing
-from sweep.search.scheduler import StratifiedASHA
+from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.study import Study, Suggestion
 
 
@@ -40,7 +40,7 @@ class StudySearcher(Searcher):
         study: Study,
         objective: str,
         total: int,
-        scheduler: StratifiedASHA | None,
+        scheduler: StratifiedScheduler | None,
         best_metrics: Callable[[str], Mapping[str, float]],
     ) -> None:
         super().__init__(metric=objective, mode="max")

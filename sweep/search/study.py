@@ -12,7 +12,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
-from sweep.config.search import TURNS, SearchSettings, stratum_of
+from sweep.config.search import TURNS, SearchSettings, epochs_of, stratum_of
 from sweep.config.space import Dimension
 from sweep.core.errors import WorkError
 from sweep.core.records import Status, is_missing
@@ -275,7 +275,7 @@ class Study:
         return min(used)[2]
 
     def _epochs_of(self, trial: FrozenTrial) -> int:
-        most = int(trial.params.get("train.epochs", self.epochs))
+        most = epochs_of(trial.params, self.epochs)
         return int(trial.user_attrs.get(EPOCHS, most)) if trial.state.is_finished() else most
 
     def _of_stratum(

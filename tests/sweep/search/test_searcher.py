@@ -8,10 +8,10 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from sweep.config.search import SearchSettings
-from sweep.core.records import EpochRecord
-from sweep.search.scheduler import StratifiedASHA
+from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.search.study import Study
+from sweep.search.study import Study, Suggestion
+from tests.support.stopping import scheduler_of
 
 SETTINGS = SearchSettings(
     trials=4,
@@ -27,7 +27,7 @@ def _empty_log() -> None:
 
 
 def searcher(
-    folder: Path, scheduler: StratifiedASHA | None = None, total: int = 4
+    folder: Path, scheduler: StratifiedScheduler | None = None, total: int = 4
 ) -> StudySearcher:
     study = Study(folder / "journal", "test", SETTINGS, 0)
     return StudySearcher(study, METRIC, total, scheduler, lambda trial: BEST.get(trial, {}))
@@ -90,12 +90,13 @@ def test_an_error_is_a_failure_whatever_was_reported(tmp_path: Path) -> None:
 
 
 def test_an_early_stop_is_pruned(tmp_path: Path) -> None:
-    scheduler = StratifiedASHA(METRIC, epochs=4, grace_epochs=1, reduction=2)
+    scheduler = scheduler_of(SETTINGS, epochs=4)
     asking = searcher(tmp_path, scheduler)
-    suggestion = asking.suggest("x")
-    for number in range(3):
-        scheduler.observe(f"other-{number}", "batch", 1, 0.9)
-    scheduler.observe(suggestion["trial"], "batch", 1, 0.1)
+    suggestion = Suggestion.from_tune(asking.suggest("x"))
+    for number in range(1, 4):
+        other = Suggestion(f"other-{number}", number, {}, suggestion.stratum)
+        scheduler.observe(other, 1, {METRIC: 0.9})
+    scheduler.observe(suggestion, 1, {METRIC: 0.1})
     run(asking, "x", [0.1])
     assert states(asking) == [TrialState.PRUNED]
     assert asking.study.trials()[0].value == 0.1, "what it had reached is known to the sampler"
@@ -120,40 +121,3 @@ def test_after_a_crash_the_lost_trial_comes_first_then_the_missing_ones(tmp_path
     for name in "abc":
         run(after, name, [0.5])
     assert states(after) == [TrialState.COMPLETE] * 4
-
-
-def epoch_record(trial: str, epoch: int, value: float, at: int) -> EpochRecord:
-    return EpochRecord(trial, epoch, 1.0, 1.0, at, (), {METRIC: value})
-
-
-def test_norms_do_not_stop_each_other() -> None:
-    scheduler = StratifiedASHA(METRIC, epochs=8, grace_epochs=1, reduction=2)
-    for number in range(4):
-        assert scheduler.observe(f"fast-{number}", "batch", 1, 0.9) == "CONTINUE"
-    assert scheduler.observe("slow-0", "layer", 1, 0.6) == "CONTINUE"
-    assert scheduler.observe("slow-1", "layer", 1, 0.5) == "STOP"
-    assert scheduler.stopped("slow-1")
-    assert not scheduler.stopped("slow-0")
-
-
-def test_replayed_records_decide_as_the_live_reports_did() -> None:
-    values = [0.9, 0.5, 0.7, 0.3, 0.8, 0.6, 0.85, 0.4]
-    live = StratifiedASHA(METRIC, epochs=8, grace_epochs=1, reduction=2)
-    decisions = [live.observe(f"t{n}", "s", 1, value) for n, value in enumerate(values)]
-    assert {"STOP", "CONTINUE"} == set(decisions)
-    replayed = StratifiedASHA(METRIC, epochs=8, grace_epochs=1, reduction=2)
-    records = [("s", epoch_record(f"t{n}", 1, v, at=n)) for n, v in enumerate(values[:5])]
-    replayed.replay(reversed(records))
-    rest = [replayed.observe(f"t{n}", "s", 1, v) for n, v in enumerate(values) if n >= 5]
-    assert rest == decisions[5:]
-    assert replayed.ended_early == {f"t{n}" for n, d in enumerate(decisions[:5]) if d == "STOP"} | {
-        f"t{n}" for n, d in enumerate(decisions) if n >= 5 and d == "STOP"
-    }
-
-
-@pytest.mark.parametrize(("epoch", "value"), [(1, math.nan), (8, 0.0)])
-def test_a_missing_value_and_a_last_epoch_stop_nothing(epoch: int, value: float) -> None:
-    scheduler = StratifiedASHA(METRIC, epochs=8, grace_epochs=1, reduction=2)
-    for number in range(4):
-        scheduler.observe(f"good-{number}", "s", epoch, 0.9)
-    assert scheduler.observe("t", "s", epoch, value) == "CONTINUE"

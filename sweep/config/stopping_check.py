@@ -1,0 +1,61 @@
+"""Whether the settings of early stopping go together."""
+
+from sweep.config.search import HALVING, SearchSettings
+from sweep.core.errors import UserError
+
+
+def check_stopping(search: SearchSettings, epochs: int) -> None:
+    """Refuse settings that mean nothing beside others, or with which no trial would be stopped.
+
+    Where nothing is to be stopped nothing is refused: a sweep is to run without early stopping by
+    one setting.
+
+    Args:
+        search: The search.
+        epochs: ``train.epochs`` as set.
+
+    Raises:
+        UserError: What does not go together, and what would.
+
+    """
+    if search.scheduler == "none":
+        return
+    _check_keep(search)
+    if search.scheduler not in HALVING and search.reduction != SearchSettings.reduction:
+        raise UserError(
+            f"search.reduction is set, and {search.scheduler} has no rungs that become fewer",
+            search.reduction,
+            f"leave it out, or set search.scheduler to one of {', '.join(HALVING)}",
+        )
+    most = search.most_epochs(epochs)
+    if search.grace(epochs) > most:
+        raise UserError(
+            "search.grace_epochs is above the epochs of a trial, and no trial would be stopped",
+            f"{search.grace_epochs} for {most} epochs",
+            "lower it, set it to null for a quarter of them, or set search.scheduler to none",
+        )
+    rungs = search.rungs(epochs)
+    if search.scheduler == "pasha" and len(rungs) < 2:
+        raise UserError(
+            "search.scheduler is pasha, which compares the rankings of two rungs",
+            f"the rungs {list(rungs)} for {most} epochs, by search.grace_epochs and reduction",
+            "lower search.grace_epochs, train longer, or set search.scheduler to asha",
+        )
+
+
+def _check_keep(search: SearchSettings) -> None:
+    if search.keep is None:
+        return
+    if search.scheduler != "topk":
+        raise UserError(
+            "search.keep is set, and topk alone keeps a number of trials",
+            f"keep {search.keep} with the scheduler {search.scheduler}",
+            "leave it out, or set search.scheduler to topk",
+        )
+    each = search.total // search.shares()
+    if search.keep >= each:
+        raise UserError(
+            "search.keep is not below the trials of a stratum, and no trial would be stopped",
+            f"{search.keep} of {each}",
+            "lower it, or set search.scheduler to none",
+        )

@@ -1,0 +1,43 @@
+"""How the values of trials are compared: how many are ahead of one, and whether one lags behind.
+
+Values are tuples, one value for each objective, each to be maximised, none missing.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Values = tuple[float, ...]
+
+
+def ahead(others: Sequence[Values], mine: Values) -> int:
+    """How many others are strictly ahead: those that are greater.
+
+    Args:
+        others: Values of other trials, as many objectives each.
+        mine: Values of one trial, of one objective.
+
+    """
+    (value,) = mine
+    return sum(other > value for (other,) in others)
+
+
+def falls_below(others: Sequence[Values], mine: Values, share: float) -> bool:
+    """Whether a trial lies strictly below a quantile of others; nobody lies below nobody.
+
+    Of one objective the quantile is NumPy's, with linear interpolation, as Tune's schedulers take
+    it. Of several there is none; there the place among the others decides, which says the same
+    wherever the quantile is one of their values.
+
+    Args:
+        others: Values of other trials.
+        mine: Values of the trial.
+        share: Which quantile, from 0 to 1; at 0.5 it is the median.
+
+    """
+    if not others:
+        return False
+    if len(mine) == 1:
+        return bool(mine[0] < np.percentile([other[0] for other in others], share * 100))
+    place = len(others) - ahead(others, mine) - 0.5  # between those behind and those ahead
+    return place < share * (len(others) - 1)
