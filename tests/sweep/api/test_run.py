@@ -111,6 +111,23 @@ def test_a_folder_of_before_there_was_a_budget_goes_on_as_it_began(
         run(before, tmp_path / "new")
 
 
+@pytest.mark.parametrize(("written", "taken"), [(1, 1), (2, 2), (10, 2)])
+def test_a_folder_of_before_topk_goes_on_with_its_grace(
+    config: SweepConfig, tmp_path: Path, written: int, taken: int
+) -> None:
+    """The first epoch was the default; a grace above the epochs was taken as all of them."""
+    folder = SweepFolder.create(tmp_path / "sweep", config)
+    plain = config.to_plain()
+    plain["search"]["grace_epochs"] = written
+    plain["train"]["epochs"] = 2
+    del plain["search"]["keep"]
+    (folder.path / "sweep.yaml").write_text(yaml.safe_dump(plain))
+    before = SweepFolder.open(folder.path).config()
+    assert before.search.grace(before.train.epochs) == taken
+    folder.write_config(before)
+    assert folder.config() == before
+
+
 def test_more_trials_than_a_grid_has(sweep_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(sweep_folder, tmp_path / "sweep")
     folder = SweepFolder.open(tmp_path / "sweep")

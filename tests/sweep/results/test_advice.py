@@ -108,6 +108,13 @@ def test_a_winner_at_an_end_of_its_training(epoch: int, word: str | None) -> Non
     assert all(f"the winner, trial-0002, is at its {word} epoch" in line for line in found)
 
 
+def test_a_winner_that_was_stopped_early() -> None:
+    trials = [trial(n, 0.6) for n in range(8)]
+    trials[2] = TrialRecord(**{**vars(trial(2, 0.7)), "status": "pruned"})
+    (line,) = remarks(config(), trials)
+    assert line == "the winner, trial-0002, was stopped early; more epochs may make it better"
+
+
 def test_a_winner_that_does_not_meet_the_conditions_of_the_search() -> None:
     asked = config().replace({"search.subject_to": ["clean/auroc >= 0.9"]})
     (line,) = remarks(asked, [trial(n, 0.6) for n in range(8)])

@@ -79,6 +79,12 @@ def test_an_epoch_comes_back_with_its_predictions(folder: SweepFolder, store: St
     np.testing.assert_array_equal(read.truth, slices.truth)
 
 
+def test_the_last_reported_epoch_is_told_without_reading_a_table(folder: SweepFolder) -> None:
+    for trial in folder.trials():
+        assert folder.last_reported(trial.trial) == folder.epochs(trial.trial)[-1].epoch
+    assert folder.last_reported("trial-9999") == 0
+
+
 def test_the_tables_are_what_a_reader_with_pandas_expects(folder: SweepFolder) -> None:
     results = pq.read_table(folder.path / "results")
     assert results.num_rows == 2 * 2 * 5 * 2, "trials x epochs x cells x labels"

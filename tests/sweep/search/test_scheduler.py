@@ -79,6 +79,20 @@ def test_replayed_records_decide_as_the_live_reports_did(kind: str, cut: int) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_trial_with_a_later_epoch_went_on_whatever_the_clocks_say(kind: str) -> None:
+    """Two workers' clocks may give an order that is not that of the driver."""
+    asked = scheduler(kind)
+    first, others = suggestion(96), [suggestion(number) for number in range(0, 96, 8)]
+    reports = [(other, record(other, 1, 0.9, at=1)) for other in others]
+    reports += [(first, record(first, 1, 0.1, at=2)), (first, record(first, 2, 0.95, at=3))]
+    asked.replay(reports[:-1])
+    assert asked.stopped(first.trial)
+    asked = scheduler(kind)
+    asked.replay(reports)
+    assert not asked.stopped(first.trial) or kind == "pasha", "which ends it at the second rung"
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("epoch", "value"), [(1, math.nan), (2, -math.inf), (EPOCHS, 0.0)])
 def test_a_missing_value_and_a_last_epoch_stop_nothing_and_count_for_nothing(
     kind: str, epoch: int, value: float
