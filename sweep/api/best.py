@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sweep.config.search import SearchSettings
+from sweep.core.errors import UserError
 from sweep.results import advice, ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
@@ -19,23 +20,74 @@ def best(
     where: Sequence[str] = (),
     top: int | None = None,
     mode: str | None = None,
+    pareto: bool = False,
 ) -> list[Ranked]:
     """The ranked configurations of a sweep's folder, see ``sweep.results.ranking.best``.
 
     Args:
         path: The sweep's folder.
-        by: The metric to rank by; None: the sweep's own objective.
+        by: The metric to rank by; None: the sweep's own objective. With ``pareto`` two metrics,
+            ``A,B``; None: the sweep's own objectives.
         norm: The one norm to keep; None: all.
         where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
         top: The number of rows to keep at most; None: all.
         mode: The one mode to keep, such as ``trained``; None: all.
+        pareto: Whether to keep the Pareto front of two objectives alone, sorted by the first.
 
     Raises:
-        UserError: No sweep's folder, or see there.
+        UserError: No sweep's folder, ``pareto`` without two metrics, or see there.
 
     """
     ranked = ranking.of_folder(Path(path))
-    return ranking.best(ranked, by or objective_of(Path(path)), norm, where, top, mode)
+    own = objective_of(Path(path)), objectives_of(Path(path))
+    first, objectives = what_to_rank_by(by, *own, pareto)
+    return ranking.best(ranked, first, norm, where, top, mode, objectives, pareto)
+
+
+def hypervolumes(path: str | Path, by: str | None = None) -> dict[str | None, float]:
+    """How much of the square from 0 to 1 of two objectives the trials of a sweep cover together.
+
+    Args:
+        path: The sweep's folder.
+        by: Two metrics, ``A,B``; None: the sweep's own objectives.
+
+    Returns:
+        Of all trials under None, then of those of each norm under its name.
+
+    Raises:
+        UserError: No sweep's folder, or not two metrics.
+
+    """
+    own = objective_of(Path(path)), objectives_of(Path(path))
+    _, objectives = what_to_rank_by(by, *own, pareto=True)
+    return ranking.hypervolumes(ranking.of_folder(Path(path)), objectives)
+
+
+def what_to_rank_by(
+    by: str | None, objective: str, objectives: tuple[str, ...], pareto: bool
+) -> tuple[str, tuple[str, ...]]:
+    """What rows are sorted by, and the two metrics that their Pareto front is of, if any.
+
+    Args:
+        by: As asked.
+        objective: The sweep's own.
+        objectives: The sweep's own two; empty: it has one.
+        pareto: Whether the front alone is asked for.
+
+    Raises:
+        UserError: A front of anything but two metrics.
+
+    """
+    if not pareto:
+        return by or objective, objectives
+    two = objectives if by is None else tuple(name.strip() for name in by.split(","))
+    if len(set(two)) != 2 or len(two) != 2:
+        raise UserError(
+            "a Pareto front is of two different metrics",
+            by or f"a sweep with the one objective {objective}",
+            "name them, such as --by clean/auroc,robust/auroc_mean",
+        )
+    return two[0], two
 
 
 def remarks(path: str | Path) -> list[str]:
@@ -62,3 +114,13 @@ def objective_of(path: Path) -> str:
 
     """
     return SweepFolder.open(path).config().search.objective
+
+
+def objectives_of(path: Path) -> tuple[str, ...]:
+    """The two objectives of the sweep in a folder; empty where it has one.
+
+    Raises:
+        UserError: No sweep's folder.
+
+    """
+    return SweepFolder.open(path).config().search.objectives

@@ -43,6 +43,7 @@ class SweepResult:
         experiment: Its name in MLflow.
         tracking_uri: The tracking URI of MLflow; None where it is not told of the sweep.
         objective: The objective that the trials are ranked by.
+        objectives: The two that are maximised together; empty: the one.
         failed: Trials without a result, with their errors.
 
     """
@@ -51,6 +52,7 @@ class SweepResult:
     experiment: str
     tracking_uri: str | None
     objective: str
+    objectives: tuple[str, ...]
     failed: tuple[TrialRecord, ...]
 
 
@@ -194,7 +196,7 @@ def _scheduler(config: SweepConfig) -> StratifiedScheduler | None:
         return None
     return StratifiedScheduler(
         new_rule=lambda: make_rule(search, epochs),
-        values_of=lambda epoch, metrics: (metrics[search.objective],),
+        values_of=lambda epoch, metrics: search.compared(metrics),
         last_epoch=lambda params: epochs_of(params, epochs),
     )
 
@@ -263,4 +265,5 @@ def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:
         )
     tracking = config.tracking
     uri = tracking.server(folder.path) if "mlflow" in tracking.to else None
-    return SweepResult(folder.path, config.name, uri, config.search.objective, failed)
+    search = config.search
+    return SweepResult(folder.path, config.name, uri, search.objective, search.objectives, failed)

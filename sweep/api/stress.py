@@ -27,6 +27,7 @@ from sweep.config.modes import ModeSettings
 from sweep.config.settings import StressSettings
 from sweep.core.errors import UserError, require_known
 from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
+from sweep.core.objective import leading
 from sweep.core.records import TRAINED, EpochRecord, missing_as_null, null_if_missing
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
 from sweep.learn.drawable import require_drawable
@@ -217,7 +218,7 @@ def metric_for(info: CheckpointInfo, asked: str | None) -> str:
     if asked is not None:
         require_known("--metric", (asked,), metrics())
         return asked
-    metric = metric_of(info.config.objective)
+    metric = metric_of(leading(info.config.objective))
     return metric.name if metric else "auroc"
 
 

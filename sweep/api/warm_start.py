@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sweep.config.search import SearchSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.core.objective import terms
 from sweep.core.records import TrialRecord, is_missing
 from sweep.core.text import SHOWN
 from sweep.results.folder import SweepFolder
@@ -13,10 +15,11 @@ from sweep.results.trials import diverged
 from sweep.search.study import Told
 
 # Where data and weights lie; what they are is said by their fingerprints. The seed of a trial is
-# luck, which the objective has in it anyhow; modes are scored when all is over.
-ELSEWHERE = ("data.store", "model.weights", "seed", "stress.modes")
+# luck, which the objective has in it anyhow; modes are scored when all is over. The objective is
+# compared by itself, as two that are written in another order are the same.
+ELSEWHERE = ("data.store", "model.weights", "seed", "stress.modes", "objective")
 IGNORED = tuple(f"{name}." for name in ELSEWHERE)
-YARDSTICK = ("data.", "stress.", "objective")
+YARDSTICK = ("data.", "stress.")
 
 
 def told_by(config: SweepConfig) -> list[Told]:
@@ -35,6 +38,7 @@ def told_by(config: SweepConfig) -> list[Told]:
     """
     folder = SweepFolder.open(Path(str(config.search.from_)))
     earlier = folder.config()
+    _refuse_another_objective(folder, earlier.search, config.search)
     _refuse_another_yardstick(folder, earlier, config)
     records = [one for one in folder.trials() if one.best_epoch is not None or diverged(one)]
     told, misfits = [], []
@@ -61,12 +65,14 @@ def told_by(config: SweepConfig) -> list[Told]:
 def _told(
     folder: SweepFolder, config: SweepConfig, record: TrialRecord, params: dict[str, Any]
 ) -> Told:
-    objective = config.search.objective
-    reports = {epoch.epoch: epoch.metrics[objective] for epoch in folder.epochs(record.trial)}
+    values = config.search.values
+    reports = {epoch.epoch: values(epoch.metrics) for epoch in folder.epochs(record.trial)}
     return Told(
         name=f"{folder.path}/{record.trial}",
         params=params,
-        reports={epoch: value for epoch, value in reports.items() if not is_missing(value)},
+        reports={
+            epoch: found for epoch, found in reports.items() if not any(map(is_missing, found))
+        },
         pruned=record.status != "finished",
         metrics=record.metrics if record.best_epoch is not None else {},
     )
@@ -94,6 +100,25 @@ def _differing(
     if outside:
         return outside
     return _other(config.trial(params).to_plain(), earlier.trial(record.params).to_plain())
+
+
+def _refuse_another_objective(
+    folder: SweepFolder, then: SearchSettings, now: SearchSettings
+) -> None:
+    name = "objectives" if then.objectives or now.objectives else "objective"
+    if set(then.maximised) == set(now.maximised):
+        if terms(then.objective) == terms(now.objective):
+            return
+        name = "objective"
+    of_then, of_now = (
+        " and ".join(one.maximised) if name == "objectives" else one.objective
+        for one in (then, now)
+    )
+    raise UserError(
+        f"search.from is a sweep with another search.{name}, and its scores are not comparable",
+        f"{of_then} in {folder.path}, {of_now} here",
+        "set it as it is there, or leave search.from out",
+    )
 
 
 def _refuse_another_yardstick(

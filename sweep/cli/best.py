@@ -27,7 +27,14 @@ def add_best(commands: Commands) -> None:
     best.add_argument("--mlflow", metavar="URI", help="ask this tracking server instead of DIR")
     best.add_argument("--experiment", metavar="NAME", help="with --mlflow: the sweep's name")
     best.add_argument(
-        "--by", metavar="METRIC", help="to rank by (default: the sweep's own objective)"
+        "--by",
+        metavar="METRIC",
+        help="to rank by (default: the sweep's own objective); with --pareto two, A,B",
+    )
+    best.add_argument(
+        "--pareto",
+        action="store_true",
+        help="the Pareto front alone: rows that no other beats in both objectives; and its size",
     )
     best.add_argument("--norm", metavar="NAME", help="only this norm")
     best.add_argument("--mode", metavar="NAME", help="only this mode, such as trained or blend")
@@ -43,8 +50,9 @@ def add_best(commands: Commands) -> None:
 
 
 def _do_best(options: argparse.Namespace) -> None:
+    from sweep.metrics.table import sign
     from sweep.results import ranking
-    from sweep.results.render import ranked_table
+    from sweep.results.render import hypervolume_lines, ranked_table
 
     if (options.folder is None) == (options.mlflow is None):
         raise UserError(
@@ -56,25 +64,33 @@ def _do_best(options: argparse.Namespace) -> None:
         raise UserError(
             "--mlflow URI and --experiment NAME go together", "one of them", "give both"
         )
-    by, rows = _asked(options)
-    ranked = ranking.best(rows, by, options.norm, options.where, options.top, options.mode)
+    by, objectives, rows = _asked(options)
+    kept = options.norm, options.where, options.top, options.mode
+    ranked = ranking.best(rows, by, *kept, objectives, options.pareto)
     if options.json:
         print(json.dumps([asdict(row) for row in ranked], indent=1))
     elif ranked:
-        print(ranked_table(ranked, by, room()))
+        print(ranked_table(ranked, by, room(), objectives))
+        if options.pareto and all(sign(name) > 0 for name in objectives):
+            found = ranking.hypervolumes(rows, objectives)
+            print(f"\n{hypervolume_lines(found, objectives)}")
         if options.folder is not None:
             say_remarks(options.folder)
     else:
         say("no trial qualifies")
 
 
-def _asked(options: argparse.Namespace) -> tuple[str, "list[Ranked]"]:
-    """What to rank by, and the trials of the folder or the server."""
-    from sweep.api.best import DEFAULT, objective_of
+def _asked(options: argparse.Namespace) -> tuple[str, tuple[str, ...], "list[Ranked]"]:
+    """What to rank by, the objectives of a front, and the trials of the folder or the server."""
+    from sweep.api.best import DEFAULT, objective_of, objectives_of, what_to_rank_by
     from sweep.results import ranking
 
     if options.folder is not None:
-        return options.by or objective_of(options.folder), ranking.of_folder(options.folder)
-    uri, experiment = options.mlflow, options.experiment
-    by = options.by or ranking.objective_of_server(uri, experiment) or DEFAULT
-    return by, ranking.of_server(uri, experiment)
+        objective, objectives = objective_of(options.folder), objectives_of(options.folder)
+        rows = ranking.of_folder(options.folder)
+    else:
+        server = options.mlflow, options.experiment
+        objective = ranking.objective_of_server(*server) or DEFAULT
+        objectives = ranking.objectives_of_server(*server)
+        rows = ranking.of_server(*server)
+    return *what_to_rank_by(options.by, objective, objectives, options.pareto), rows

@@ -80,12 +80,18 @@ def _do_sync(options: argparse.Namespace) -> None:
 
 def _announce(result: Any) -> None:
     """The best table, and where everything is."""
+    from sweep.core.records import TRAINED
     from sweep.results import ranking
-    from sweep.results.render import ranked_table
+    from sweep.results.render import hypervolume_lines, ranked_table
 
-    objective = result.objective
-    rows = ranking.best(ranking.of_folder(result.path), objective)
-    print(ranked_table(rows, objective, room()))
+    by, objectives = result.objective, result.objectives
+    trials = ranking.of_folder(result.path)
+    rows = ranking.best(trials, by, objectives=objectives)
+    print(ranked_table(rows, by, room(), objectives))
+    if objectives:
+        front = ranking.best(trials, objectives[0], mode=TRAINED, objectives=objectives, front=True)
+        print(f"\n{hypervolume_lines(ranking.hypervolumes(trials, objectives), objectives)}")
+        print(f"front        {', '.join(f'{row.trial} ({row.norm})' for row in front)}")
     for trial in result.failed:
         say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
     say_remarks(result.path)

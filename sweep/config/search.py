@@ -9,11 +9,13 @@ from sweep.config.base import Settings, require
 from sweep.config.space import Dimension, in_order
 from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, require_known
+from sweep.core.objective import mean_of, terms, value_of
 from sweep.metrics import objectives
 
 TRIALS = 20
 EPOCHS = "train.epochs"  # the setting that says how long a trial may train
 START = 4  # Sobol points of each stratum, before anything is learnt from
+OBJECTIVE = "robust/auroc_cvar"
 TURNS = "turns"  # how sweeps were begun before there was a budget to choose
 
 KEEP = 2  # trials of a stratum that topk lets go on
@@ -37,7 +39,13 @@ class SearchSettings(Settings):
         scheduler: How weak trials are stopped early, each among its stratum: ``asha``,
             ``hyperband``, ``median``, ``topk``, ``pasha``, see ``sweep.search.stopping``; ``none``
             lets each run to its end.
-        objective: The score to maximise, on the validation patients.
+        objective: The score to maximise, on the validation patients: a metric, or a weighted sum
+            such as ``0.7 clean/auroc + 0.3 robust/auroc_cvar``. It decides the best epoch of a
+            trial, and ranks trials. ``auto``: ``robust/auroc_cvar``, or the mean of two objectives.
+        objectives: Two metrics to maximise together, neither at the cost of the other; the
+            ``objective`` is then a sum of both.
+        stop_by: What of two objectives weak trials are told by: ``pareto``, the rank of their pair
+            (see ``sweep.core.pareto``), or the ``objective``.
         subject_to: Conditions such as ``clean/auroc >= 0.9`` on the best epoch of a trial; the
             sampler looks for the best objective among trials that meet all of them.
         stratify: A searched choice whose values are the strata: each competes for epochs with its
@@ -63,7 +71,9 @@ class SearchSettings(Settings):
     space: dict[str, Any] = field(default_factory=dict)
     sampler: Sampler = "auto"
     scheduler: Scheduler = "asha"
-    objective: str = "robust/auroc_cvar"
+    objective: str = "auto"
+    objectives: tuple[str, ...] = ()
+    stop_by: Literal["pareto", "objective"] = "pareto"
     subject_to: tuple[str, ...] = ()
     stratify: str | None = "model.norm"
     budget: Literal["equal", "joint", "turns"] = "equal"
@@ -80,8 +90,44 @@ class SearchSettings(Settings):
         require(grace is None or grace >= 1, "grace_epochs", "1 or more", grace)
         require(self.keep is None or self.keep >= 1, "keep", "1 or more", self.keep)
         require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
-        require_known("objective", (self.objective,), objectives())
+        self._settle_objective()
         require_known("subject_to", [one.metric for one in self.conditions()], objectives())
+
+    def _settle_objective(self) -> None:
+        two = self.objectives
+        require_known("objectives", two, objectives())
+        if two and (len(two) != 2 or two[0] == two[1]):
+            raise UserError(
+                "objectives are not two different metrics",
+                list(two),
+                "name two, such as [clean/auroc, robust/auroc_mean], or set objective to one",
+            )
+        if self.objective == "auto":
+            object.__setattr__(self, "objective", mean_of(two) if two else OBJECTIVE)
+        summed = terms(self.objective)
+        require_known("objective", tuple(summed), objectives())
+        if two and summed.keys() != set(two):
+            raise UserError(
+                "objective, which decides the best epoch of a trial, is no sum of both objectives",
+                f"{self.objective!r} with {list(two)}",
+                f"leave it out for their mean, {mean_of(two)!r}, or give other weights",
+            )
+        require(min(summed.values()) > 0, "objective", "weights above 0", self.objective)
+
+    @property
+    def maximised(self) -> tuple[str, ...]:
+        """What is maximised: the two objectives, or the one."""
+        return self.objectives or (self.objective,)
+
+    def values(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
+        """What is maximised, of the metrics of an epoch; NaN for what is missing."""
+        return tuple(value_of(metrics, name) for name in self.maximised)
+
+    def compared(self, metrics: Mapping[str, float]) -> tuple[float, ...]:
+        """What early stopping compares, of the metrics of an epoch; NaN for what is missing."""
+        if self.stop_by == "objective":
+            return (value_of(metrics, self.objective),)
+        return self.values(metrics)
 
     @property
     def total(self) -> int:

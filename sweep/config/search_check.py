@@ -132,6 +132,10 @@ def _check_sampler(search: SearchSettings) -> None:
     if search.sampler != "cmaes":
         return
     free = search.free()
+    if search.objectives:
+        raise UserError(
+            "search.objectives are two, and cmaes knows one", list(search.objectives), INSTEAD
+        )
     for name, dimension in free.items():
         if dimension.kind == "choice" or dimension.when.keys() & free.keys():
             raise UserError(

@@ -8,6 +8,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.core.objective import value_of
+
 Status = Literal["running", "finished", "pruned", "failed"]
 
 
@@ -215,12 +217,12 @@ def best_epoch(
 
     Args:
         epochs: The number and the metrics of each epoch, in order.
-        objective: The metric that decides.
+        objective: What decides: a metric, or a weighted sum of some.
 
     Returns:
         None where the objective is missing in all of them.
 
     """
-    values = [(number, metrics.get(objective, math.nan)) for number, metrics in epochs]
+    values = [(number, value_of(metrics, objective)) for number, metrics in epochs]
     present = [(number, value) for number, value in values if not is_missing(value)]
     return max(present, key=lambda item: item[1], default=None)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from sweep.config.settings import TrialConfig
+from sweep.core.objective import value_of
 from sweep.core.records import EpochRecord, Predictions, best_epoch, is_missing
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
 from sweep.learn.levels import with_levels
@@ -180,7 +181,7 @@ class Run:
 
     def over(self, record: EpochRecord) -> bool:
         """Whether this is the last record: all epochs done, diverged, or out of patience."""
-        objective = record.metrics[self.config.objective]
+        objective = value_of(record.metrics, self.config.objective)
         diverged = is_missing(objective) or is_missing(record.train_loss)
         patience = self.config.train.patience
         waited = record.epoch - (self.best_epoch or 0)

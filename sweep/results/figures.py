@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
+from sweep.core.objective import leading
 from sweep.core.records import CLEAN, Score
 from sweep.metrics import metric_of
 from sweep.metrics.summary import macro_by_cell
@@ -16,11 +17,11 @@ def severity_curves(scores: Iterable[Score], objective: str, title: str) -> Figu
 
     Args:
         scores: The scores of one checkpoint.
-        objective: The summary whose metric is drawn.
+        objective: What the sweep maximises; the metric that it names first is drawn.
         title: The title of the figure.
 
     """
-    metric = metric_of(objective)
+    metric = metric_of(leading(objective))
     name = metric.name if metric else "auroc"
     macro = macro_by_cell(scores, name)
     figure = Figure(figsize=(6, 4), layout="constrained")

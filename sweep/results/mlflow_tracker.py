@@ -33,6 +33,7 @@ from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, TRAINED, Cell, EpochRecord, TrialRecord, without_missing
 from sweep.metrics import metrics
 from sweep.metrics.summary import macro_by_cell
+from sweep.results import ranking
 from sweep.results.figures import severity_curves
 from sweep.results.folder import SweepFolder, mode_to_plain
 from sweep.results.ranking import Interval, Ranked
@@ -42,6 +43,8 @@ BEST: Final = "best/"  # metrics of a trial at its best epoch
 INTERVAL: Final = "interval/"  # then the name of the metric, then one of:
 ENDS: Final = ("/low", "/high")
 EPOCH: Final = "epoch"
+SEPARATOR: Final = ", "
+HYPERVOLUME: Final = "pareto/hypervolume"  # of all trials; of a norm, its name behind it
 
 
 class Tag:
@@ -57,6 +60,8 @@ class Tag:
     ERROR = "error"
     FOLDER = "folder"
     OBJECTIVE = "objective"
+    OBJECTIVES = "objectives"
+    PARETO = "pareto"
     MODE = "mode"
     COLLAPSED = "collapsed"
     DATA = "data_fingerprint"
@@ -165,11 +170,27 @@ class MLflowTracker:
                     self.client.set_terminated(self._run(trial), "KILLED", end)
         times = [trial.ended_at_ms or trial.started_at_ms for trial in trials]
         end = max([*times, self.folder.identity.started_at_ms])
+        if finished and self.config.search.objectives:
+            self._log_front(end)
         self.client.set_terminated(self.parent, "FINISHED" if finished else "KILLED", end)
 
+    def _log_front(self, at_ms: int) -> None:
+        """How much of the square the trials cover, and which of them are the Pareto front."""
+        objectives = self.config.search.objectives
+        rows = [row for row in ranking.of_folder(self.folder.path) if row.mode == TRAINED]
+        covered = {
+            HYPERVOLUME if norm is None else f"{HYPERVOLUME}/{norm}": area
+            for norm, area in ranking.hypervolumes(rows, objectives).items()
+        }
+        self.client.log_batch(self.parent, metrics=_metrics(covered, at_ms, 0))
+        records = {record.trial: record for record in self.folder.trials()}
+        for row in ranking.best(rows, objectives[0], objectives=objectives):
+            rank = {Tag.PARETO: "front" if row.pareto_rank == 0 else "behind"}
+            self.client.log_batch(self._run(records[row.trial]), tags=_tags(rank))
+
     def _log_values(self, run: str, values: Mapping[str, float], epoch: EpochRecord) -> None:
-        # The pages that compare runs show the first metric: let it be the one that decides.
-        objective = f"{BEST}{self.config.search.objective}"
+        # The pages that compare runs show the first metric: let it be one that decides.
+        objective = f"{BEST}{self.config.search.maximised[0]}"
         values = {name: values[name] for name in sorted(values, key=lambda n: n != objective)}
         logged = _metrics(values, epoch.evaluated_at_ms, epoch.epoch)
         self.client.log_batch(run, metrics=logged)
@@ -204,6 +225,8 @@ class MLflowTracker:
             Tag.FOLDER: str(self.folder.path),
             Tag.OBJECTIVE: self.config.search.objective,
         }
+        if objectives := self.config.search.objectives:
+            tags[Tag.OBJECTIVES] = SEPARATOR.join(objectives)
         run = self._find(**{Tag.SWEEP: identity.sweep_id, Tag.ROLE: Role.SWEEP})
         if run is None:
             created = self.client.create_run(
@@ -316,8 +339,24 @@ def read_objective(uri: str, experiment: str) -> str | None:
         UserError: See ``read_trials``.
 
     """
+    return _newest(uri, experiment).get(Tag.OBJECTIVE)
+
+
+def read_objectives(uri: str, experiment: str) -> tuple[str, ...]:
+    """The two objectives of the newest sweep of an experiment; none where it has one.
+
+    Raises:
+        UserError: See ``read_trials``.
+
+    """
+    text = _newest(uri, experiment).get(Tag.OBJECTIVES)
+    return tuple(text.split(SEPARATOR)) if text else ()
+
+
+def _newest(uri: str, experiment: str) -> dict[str, str]:
+    """The tags of the newest sweep."""
     runs = sorted(_search(uri, experiment, Role.SWEEP), key=lambda run: run.info.start_time)
-    return runs[-1].data.tags.get(Tag.OBJECTIVE) if runs else None
+    return runs[-1].data.tags if runs else {}
 
 
 def _search(uri: str, experiment: str, role: str) -> Iterator[Run]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TextIO
 
+from sweep.core.objective import value_of
 from sweep.core.records import EpochRecord, TrialRecord
 from sweep.core.text import clock, number_of
 from sweep.results.ranking import goodness
@@ -21,7 +22,7 @@ class Progress:
     Args:
         total: The number of trials of the sweep.
         epochs: The epochs of a trial at most.
-        objective: The metric that is named with the best trial so far.
+        objective: What is named with the best trial so far.
         known: The trials of earlier runs of the driver.
         stream: Where to write.
         now: The clock, monotonic seconds.
@@ -95,7 +96,7 @@ class Progress:
         if scored:
             # Last, as a narrow terminal cuts the line.
             best = max(scored, key=lambda record: goodness(record.metrics, self.objective))
-            value = best.metrics[self.objective]
+            value = value_of(best.metrics, self.objective)
             parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
         return ", ".join(parts)
 
@@ -114,7 +115,7 @@ class Progress:
         )
         if trial.best_epoch is None:
             return f"{head} {trial.error}"
-        value = trial.metrics[self.objective]
+        value = value_of(trial.metrics, self.objective)
         return f"{head} {number_of(epochs, 'epoch'):>9}, {self.objective} {value:.3f}"
 
     def _rewrite(self) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, nearest
+from sweep.core.objective import terms, value_of
+from sweep.core.pareto import Point, hypervolume, ranks
 from sweep.core.records import TRAINED, Cell, TrialRecord, is_missing, without_missing
 from sweep.metrics.table import sign
 from sweep.results.folder import SweepFolder
@@ -32,6 +34,8 @@ class Ranked:
         mode: How the checkpoint's network is used, see ``sweep.core.modes``.
         collapsed: The cells in which it collapsed, see ``sweep.metrics.collapse``; None: nobody
             has looked.
+        pareto_rank: Of two objectives, its rank among the rows that it was ranked with: 0 is the
+            Pareto front, see ``sweep.core.pareto``; None: of one objective, or a missing value.
 
     """
 
@@ -46,6 +50,7 @@ class Ranked:
     status: str
     mode: str = TRAINED
     collapsed: tuple[Cell, ...] | None = None
+    pareto_rank: int | None = None
 
 
 def of_folder(path: Path) -> list[Ranked]:
@@ -79,6 +84,18 @@ def objective_of_server(uri: str, experiment: str) -> str | None:
     return read_objective(uri, experiment)
 
 
+def objectives_of_server(uri: str, experiment: str) -> tuple[str, ...]:
+    """The two objectives of the newest sweep of an experiment; none where it has one.
+
+    Raises:
+        UserError: No such experiment, or no server there.
+
+    """
+    from sweep.results.mlflow_tracker import read_objectives
+
+    return read_objectives(uri, experiment)
+
+
 def best(
     rows: Iterable[Ranked],
     by: str,
@@ -86,16 +103,20 @@ def best(
     where: Sequence[str] = (),
     top: int | None = None,
     mode: str | None = None,
+    objectives: Sequence[str] = (),
+    front: bool = False,
 ) -> list[Ranked]:
     """Filter and rank, best first; equal scores in the order of their trials and modes.
 
     Args:
         rows: Trials, from either source.
-        by: The metric to rank by.
+        by: What to rank by: a metric, or a weighted sum of some.
         norm: The one norm to keep; None: all.
         where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
         top: The number of rows to keep at most; None: all.
         mode: The one mode to keep; None: all.
+        objectives: Two metrics by which the rows that are kept get their ``pareto_rank``.
+        front: Whether to keep their Pareto front alone.
 
     Raises:
         UserError: A metric, a norm or a mode that no trial has, a condition that is none, ``top``
@@ -116,7 +137,8 @@ def best(
         )
     conditions = [Condition.parse(text, "--where") for text in where]
     if found:
-        for name in (*(condition.metric for condition in conditions), by):
+        asked = [by] if by in known else terms(by)
+        for name in (*(condition.metric for condition in conditions), *asked, *objectives):
             _require_metric(name, known)
     kept = [
         row
@@ -125,13 +147,48 @@ def best(
         and mode in (None, row.mode)
         and all(condition.holds(row.metrics) for condition in conditions)
     ]
+    if objectives:
+        kept = _with_ranks(kept, objectives)
+    if front:
+        kept = [row for row in kept if row.pareto_rank == 0]
     return sorted(kept, key=lambda row: (-goodness(row.metrics, by), row.trial, row.mode))[:top]
 
 
-def goodness(values: Mapping[str, float], name: str) -> float:
-    """A metric as a number of which more is better; a missing one is below all others."""
-    value = values.get(name)
-    return -math.inf if value is None or is_missing(value) else sign(name) * value
+def hypervolumes(rows: Iterable[Ranked], objectives: Sequence[str]) -> dict[str | None, float]:
+    """How much of the square from 0 to 1 the trials cover together, see ``sweep.core.pareto``.
+
+    Modes, which only some norms have, do not count.
+
+    Args:
+        rows: Trials, from either source.
+        objectives: Two metrics.
+
+    Returns:
+        Of all trials under None, then of those of each norm under its name.
+
+    """
+    points: dict[str | None, list[Point]] = {None: []}
+    for row in sorted(rows, key=lambda row: row.norm):
+        if row.mode == TRAINED:
+            for whose in (None, row.norm):
+                points.setdefault(whose, []).append(point_of(row.metrics, objectives))
+    return {whose: hypervolume(own) for whose, own in points.items()}
+
+
+def point_of(metrics: Mapping[str, float], objectives: Sequence[str]) -> Point:
+    """The objectives as numbers of which more is better."""
+    return tuple(goodness(metrics, name) for name in objectives)
+
+
+def goodness(values: Mapping[str, float], objective: str) -> float:
+    """An objective as a number of which more is better; a missing one is below all others."""
+    value = value_of(values, objective)
+    return -math.inf if is_missing(value) else sign(objective) * value
+
+
+def _with_ranks(rows: Sequence[Ranked], objectives: Sequence[str]) -> list[Ranked]:
+    found = ranks([point_of(row.metrics, objectives) for row in rows])
+    return [replace(row, pareto_rank=rank) for row, rank in zip(rows, found, strict=True)]
 
 
 def _from_record(folder: SweepFolder, record: TrialRecord) -> Iterator[Ranked]:

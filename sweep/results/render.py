@@ -3,48 +3,56 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from sweep.core.modes import WHOLE_BATCHES
+from sweep.core.objective import terms, value_of
 from sweep.core.records import CLEAN, TRAINED, EpochRecord, is_missing
 from sweep.core.text import MISSING, ruled_table, table
 from sweep.metrics.summary import macro_by_cell
 from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
 
+SUM = "objective"  # heads the column of a weighted sum
 CELLS_SHOWN = 3  # of the collapsed ones in a table
 
 
-def ranked_table(rows: Sequence[Ranked], by: str, width: int | None = None) -> str:
+def ranked_table(
+    rows: Sequence[Ranked], by: str, width: int | None = None, objectives: Sequence[str] = ()
+) -> str:
     """Ranked trials, a line each: what was searched, and scores with their intervals.
 
-    Modes and collapsed cells have a column where there are any, and a note below.
+    The Pareto front, modes and collapsed cells have a column where there are any, and a note below.
 
     Args:
         rows: The trials, best first.
-        by: The metric that they are ranked by.
+        by: What they are ranked by: a metric, or a weighted sum of some.
+        objectives: The two that a Pareto front is of.
         width: Characters in a line. Columns that have no room are left out and named below, the
             least needed first; what is ranked stays. None: all.
 
     """
-    metrics = _shown(by)
+    metrics = _shown(by, objectives)
+    front = ["front"] if any(row.pareto_rank is not None for row in rows) else []
     searched = sorted({name for row in rows for name in row.params} - {"model.norm"})
     modes = ["mode"] if any(row.mode != TRAINED for row in rows) else []
     collapse = ["collapsed"] if any(row.collapsed for row in rows) else []
     names = (_short(name) for name in searched)
-    header = ["#", "trial", "norm", *modes, *names, "epoch", *metrics, *collapse]
+    header = ["#", "trial", "norm", *front, *modes, *names, "epoch", *metrics, *collapse]
     body = [
         [
             str(place),
             row.trial + ("" if row.status == "finished" else f" ({row.status})"),
             row.norm,
+            *("*" if row.pareto_rank == 0 else "" for _ in front),
             *(row.mode for _ in modes),
             *(_value(row.params.get(name)) for name in searched),
             str(row.epoch),
-            *(_score(row, name) for name in metrics),
+            *(_score(row, by if name == SUM else name) for name in metrics),
             *(_collapsed(row) for _ in collapse),
         ]
         for place, row in enumerate(rows, start=1)
     ]
-    beside = [number for number, name in enumerate(header) if name in metrics and name != by]
-    first = 3 + len(modes)
+    needed = {SUM, by, *objectives}
+    beside = [n for n, name in enumerate(header) if name in metrics and name not in needed]
+    first = 3 + len(front) + len(modes)
     needless = [
         *reversed(beside[1:]),
         *(len(header) - 1 for _ in collapse),
@@ -54,7 +62,27 @@ def ranked_table(rows: Sequence[Ranked], by: str, width: int | None = None) -> s
     kept = _fitting([header, *body], needless, width)
     head, *lines = ([line[number] for number in kept] for line in [header, *body])
     left_out = [name for number, name in enumerate(header) if number not in kept]
-    return "\n\n".join([ruled_table(head, lines), *_notes(rows, left_out)])
+    about = [*_about_objectives(by, objectives if front else ()), *_notes(rows, left_out)]
+    return "\n\n".join([ruled_table(head, lines), *about])
+
+
+def hypervolume_lines(found: Mapping[str | None, float], objectives: Sequence[str]) -> str:
+    """What ``ranking.hypervolumes`` found, for people."""
+    of_norms = (f"{whose} {area:.3f}" for whose, area in found.items() if whose is not None)
+    return (
+        f"hypervolume  {found[None]:.3f} of the square from 0 to 1 of {' and '.join(objectives)}\n"
+        f"of norms     {', '.join(of_norms)}"
+    )
+
+
+def _about_objectives(by: str, objectives: Sequence[str]) -> Iterator[str]:
+    if len(terms(by)) > 1:
+        yield f"{SUM}: {by}."
+    if objectives:
+        yield (
+            f"front: * of a row than which no other is better in one of {' and '.join(objectives)} "
+            "and at least as good in both."
+        )
 
 
 def _fitting(
@@ -126,11 +154,17 @@ def stress_table(record: EpochRecord, metric: str) -> str:
     return ruled_table(["artifact", "level", "macro", *labels], body)
 
 
-def _shown(by: str) -> list[str]:
-    """The columns of a ranking: all summaries of the metric that it is ranked by."""
-    metric = metric_of(by)
-    names = [metric.clean, *map(metric.robust, SUMMARIES)] if metric else []
-    return names if by in names else [by, *names]
+def _shown(by: str, objectives: Sequence[str]) -> list[str]:
+    """The columns of a ranking: what it is by, and all summaries of the metrics of that."""
+    asked = [*objectives, *terms(by)]
+    names = [
+        name
+        for metric in dict.fromkeys(map(metric_of, asked))
+        if metric
+        for name in (metric.clean, *map(metric.robust, SUMMARIES))
+    ]
+    first = [] if set(asked) <= set(names) else asked
+    return list(dict.fromkeys([*([SUM] if len(terms(by)) > 1 else []), *first, *names]))
 
 
 def _short(name: str) -> str:
@@ -144,9 +178,10 @@ def _value(value: object) -> str:
 
 
 def _score(row: Ranked, name: str) -> str:
-    if name not in row.metrics:
+    value = value_of(row.metrics, name)
+    if is_missing(value):
         return MISSING
-    text = f"{row.metrics[name]:.3f}"
+    text = f"{value:.3f}"
     if name in row.intervals:
         low, high = row.intervals[name]
         text += f" [{low:.3f}, {high:.3f}]"

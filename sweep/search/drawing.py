@@ -60,7 +60,7 @@ def draw(
         point = sobol_point(settings.free(), seed, place)
         return Drawn(_applying(dimensions, {**point, **start, **fixed}), {})
     sampler = make_sampler(settings, seed_of("sampler", seed, number) % 2**32)
-    return _sampled(sampler, dimensions, seen, fixed)
+    return _sampled(sampler, len(settings.maximised), dimensions, seen, fixed)
 
 
 def _is_even(settings: SearchSettings, known: int, learnt: int) -> bool:
@@ -87,12 +87,13 @@ def _applying(dimensions: Mapping[str, Dimension], values: Mapping[str, Any]) ->
 
 def _sampled(
     sampler: BaseSampler,
+    objectives: int,
     dimensions: Mapping[str, Dimension],
     trials: Sequence[FrozenTrial],
     fixed: Mapping[str, Any],
 ) -> Drawn:
     """Ask a sampler in a study of its own, of which nothing is left if it is interrupted."""
-    study = optuna.create_study(direction="maximize", sampler=sampler)
+    study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
     study.add_trials(trials)
     study.enqueue_trial({name: encode(value) for name, value in fixed.items()})
     trial = study.ask()

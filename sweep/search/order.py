@@ -7,19 +7,25 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sweep.core import pareto
+
 Values = tuple[float, ...]
 
 
 def ahead(others: Sequence[Values], mine: Values) -> int:
-    """How many others are strictly ahead: those that are greater.
+    """How many others are strictly ahead.
+
+    Of one objective those that are greater; of two those of a better Pareto front, when all are
+    sorted into fronts. Trials of one front are equals: none is ahead of another.
 
     Args:
         others: Values of other trials, as many objectives each.
-        mine: Values of one trial, of one objective.
+        mine: Values of one trial.
 
     """
-    (value,) = mine
-    return sum(other > value for (other,) in others)
+    if len(mine) == 1:
+        return sum(other > mine[0] for (other,) in others)
+    return pareto.ahead(others, mine)
 
 
 def falls_below(others: Sequence[Values], mine: Values, share: float) -> bool:

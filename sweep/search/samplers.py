@@ -18,6 +18,7 @@ from sweep.config.search import START, TURNS, SearchSettings
 
 POPULATION = 2 * START  # a sweep has tens of trials in a stratum, where Optuna's 50 never breed
 READS_PRUNED = ("tpe",)
+REACHED = "reached"  # where a trial of two objectives notes them as they were at its best epoch
 
 
 def make_sampler(settings: SearchSettings, seed: int) -> BaseSampler:
@@ -64,15 +65,19 @@ def shown(trials: Sequence[FrozenTrial], settings: SearchSettings) -> list[Froze
     were stopped without a report, below them all. The other samplers read finished trials alone,
     and would go back to where trials diverge as if nothing had been tried there: to them a stopped
     trial has finished at the best that it reached, and a diverged one at the worst value of all.
+    Of two objectives TPE cannot rank trials that were stopped, and is shown what the others are;
+    a diverged trial then has the worst value of each objective.
     Until a trial meets the conditions, the Gaussian process is to miss them by less.
     """
     method = settings.method()
-    if method in ("tpe", "random", "sobol", "grid") or settings.budget == TURNS:
+    ranks_stopped = method == "tpe" and not settings.objectives
+    if ranks_stopped or method in ("random", "sobol", "grid") or settings.budget == TURNS:
         return list(trials)
-    reached = [value for trial in trials if (value := _reached(trial)) is not None]
+    reached = [values for trial in trials if (values := _reached(trial))]
     if not reached:
         return list(trials)
-    seen = [_as_finished(trial, min(reached)) for trial in trials]
+    worst = list(map(min, zip(*reached, strict=True)))
+    seen = [_as_finished(trial, worst) for trial in trials]
     if method == "nsga2":
         for trial in seen:  # what came from elsewhere are its first ancestors
             trial.system_attrs.setdefault(NSGAIISampler._get_generation_key(), 0)
@@ -90,11 +95,15 @@ def _towards_conditions(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     missed = [-_excess(trial) for trial in finished]
     if max(missed, default=0.0) == 0:
         return trials
-    values = missed if len(set(missed)) > 1 else [trial.value for trial in finished]
+    differ = len(set(missed)) > 1
     rest = [trial for trial in trials if trial.state != TrialState.COMPLETE]
     return rest + [
-        create_trial(value=value, params=trial.params, distributions=trial.distributions)
-        for value, trial in zip(values, finished, strict=True)
+        create_trial(
+            values=[value] * len(trial.values) if differ else trial.values,
+            params=trial.params,
+            distributions=trial.distributions,
+        )
+        for value, trial in zip(missed, finished, strict=True)
     ]
 
 
@@ -102,23 +111,22 @@ def _excess(trial: FrozenTrial) -> float:
     return sum(max(missed, 0.0) for missed in trial.constraints.values())
 
 
-def _reached(trial: FrozenTrial) -> float | None:
+def _reached(trial: FrozenTrial) -> list[float]:
+    """What is maximised, at the best that an ended trial reached; of a diverged one nothing."""
     if trial.state == TrialState.COMPLETE:
-        return trial.value
-    if trial.state == TrialState.PRUNED:
-        return max(trial.intermediate_values.values(), default=None)
-    return None
-
-
-def _as_finished(trial: FrozenTrial, worst: float) -> FrozenTrial:
-    reached = _reached(trial)
+        return list(trial.values)
     if trial.state != TrialState.PRUNED:
-        state, value = trial.state, trial.value
-    else:
-        state, value = TrialState.COMPLETE, worst if reached is None else reached
+        return []
+    if reports := trial.intermediate_values.values():
+        return [max(reports)]
+    return list(trial.user_attrs.get(REACHED, ()))
+
+
+def _as_finished(trial: FrozenTrial, worst: Sequence[float]) -> FrozenTrial:
+    stopped = trial.state == TrialState.PRUNED
     return create_trial(
-        state=state,
-        value=value,
+        state=TrialState.COMPLETE if stopped else trial.state,
+        values=(_reached(trial) or worst) if stopped else trial.values,
         params=trial.params,
         distributions=trial.distributions,
         system_attrs=dict(trial.system_attrs),

@@ -2,7 +2,7 @@
 
 Ray's own wrapper leaves a trial RUNNING for ever when its objective is NaN or missing, tells an
 early-stopped trial as COMPLETE with an immature value, and orphans trials in a crash. Here each
-trial ends as COMPLETE (with its best epoch's objective), PRUNED or FAIL, and a trial that was
+trial ends as COMPLETE (with its best epoch's objectives), PRUNED or FAIL, and a trial that was
 interrupted goes on under its old number.
 
 A trial that diverged, so that its objective was missing in every epoch, is PRUNED without a report:
@@ -74,11 +74,11 @@ class StudySearcher(Searcher):
         return suggestion.to_tune()
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Record the objective of one epoch; a missing one is recorded nowhere."""
+        """Record what is maximised of one epoch; what is missing is recorded nowhere."""
         self.epochs[trial_id] = result["epoch"]
-        value = result[self.metric]
-        if not is_missing(value):
-            self.study.report(self.running[trial_id].number, result["epoch"], value)
+        values = self.study.settings.values(result)
+        if not any(map(is_missing, values)):
+            self.study.report(self.running[trial_id].number, result["epoch"], *values)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -87,7 +87,7 @@ class StudySearcher(Searcher):
 
         The last result comes here only: Tune does not report a result that ends its trial.
         """
-        if result and self.metric in result:
+        if result and "epoch" in result:
             self.on_trial_result(trial_id, result)
         suggestion = self.running.pop(trial_id)
         metrics = self.best_metrics(suggestion.trial)

@@ -19,6 +19,7 @@ from sweep.core.records import Status, is_missing
 from sweep.search.distributions import decode, distribution_of, encode
 from sweep.search.drawing import draw
 from sweep.search.grid import grid_order
+from sweep.search.samplers import REACHED
 
 optuna.logging.set_verbosity(logging.ERROR)  # it warns of what is seen to here, and of speed
 
@@ -74,7 +75,7 @@ class Told(NamedTuple):
     Attributes:
         name: Says where it comes from.
         params: What it would have as a trial of this sweep.
-        reports: Epoch -> objective.
+        reports: Epoch -> what is maximised.
         pruned: Whether it was stopped early, or diverged.
         metrics: Of its best epoch; empty where it diverged.
 
@@ -82,7 +83,7 @@ class Told(NamedTuple):
 
     name: str
     params: dict[str, Any]
-    reports: dict[int, float]
+    reports: dict[int, tuple[float, ...]]
     pruned: bool
     metrics: Mapping[str, float]
 
@@ -119,7 +120,10 @@ class Study:
         names = [f"{name}/{stratum}" for stratum in self.strata] or [name]
         self.studies = [
             optuna.create_study(
-                storage=storage, study_name=one, direction="maximize", load_if_exists=True
+                storage=storage,
+                study_name=one,
+                directions=["maximize"] * len(settings.maximised),
+                load_if_exists=True,
             )
             for one in names
         ]
@@ -169,11 +173,17 @@ class Study:
         """How far a trial is."""
         return STATUS[self.trials()[number].state]
 
-    def report(self, number: int, epoch: int, value: float) -> None:
-        """Record the objective of one epoch; a second report of an epoch is ignored."""
+    def report(self, number: int, epoch: int, *values: float) -> None:
+        """Record what is maximised of one epoch; a second report of an epoch is ignored.
+
+        Optuna takes reports of one objective; those of two are noted with the trial.
+        """
         trial = self.trials()[number]
-        if epoch not in trial.intermediate_values:
-            self._live(trial).report(value, epoch)
+        if len(values) > 1:
+            if _epoch(epoch) not in trial.user_attrs:
+                self._live(trial).set_user_attr(_epoch(epoch), values)
+        elif epoch not in trial.intermediate_values:
+            self._live(trial).report(values[0], epoch)
 
     def tell(
         self,
@@ -186,9 +196,9 @@ class Study:
 
         Args:
             number: Its number.
-            state: COMPLETE with the objective of its best epoch; PRUNED if it was stopped early,
-                or diverged, which is to have reported nothing; FAIL if it says nothing of its
-                values, as its worker died.
+            state: COMPLETE with what is maximised, at its best epoch; PRUNED if it was stopped
+                early, or diverged, which is to have reported nothing; FAIL if it says nothing of
+                its values, as its worker died.
             metrics: Of its best epoch.
             epochs: How many it had.
 
@@ -202,9 +212,11 @@ class Study:
             for text, excess in self._excess(metrics or {}).items():
                 if text not in trial.constraints:  # else it was told as the driver died
                     live.set_constraint(text, excess)
-        value = (metrics or {}).get(self.settings.objective)
         complete = state == TrialState.COMPLETE
-        live.study.tell(trial.number, value if complete else None, state=state)
+        if metrics and len(self.settings.maximised) > 1:
+            live.set_user_attr(REACHED, self.settings.values(metrics))
+        values = self.settings.values(metrics or {}) if complete else None
+        live.study.tell(trial.number, values, state=state)
 
     def has_learnt(self) -> bool:
         """Whether all of an earlier sweep is in the journal already."""
@@ -228,13 +240,23 @@ class Study:
                         self._of_stratum(which)[0],
                         one.params,
                         state=TrialState.PRUNED if one.pruned else TrialState.COMPLETE,
-                        value=None if one.pruned else one.metrics[self.settings.objective],
-                        intermediate_values=one.reports,
+                        values=None if one.pruned else self.settings.values(one.metrics),
                         constraints=self._excess(one.metrics),
-                        user_attrs={FROM: one.name},
+                        **self._noted(one),
                     )
                 )
         self.studies[0].set_user_attr(FROM, source)
+
+    def _noted(self, told: Told) -> dict[str, Any]:
+        """The reports of a trial of an earlier sweep, where those of this one have theirs."""
+        notes: dict[str, Any] = {FROM: told.name}
+        if len(self.settings.maximised) == 1:
+            reports = {epoch: value for epoch, (value,) in told.reports.items()}
+            return {"user_attrs": notes, "intermediate_values": reports}
+        notes |= {_epoch(epoch): values for epoch, values in told.reports.items()}
+        if told.metrics:
+            notes[REACHED] = self.settings.values(told.metrics)
+        return {"user_attrs": notes}
 
     def trials(self) -> list[FrozenTrial]:
         """The trials by number; those of a sweep that was begun without numbers are in order."""
@@ -317,6 +339,11 @@ def _mend(path: Path) -> None:
     """Cut off a last line that a kill has torn; Optuna would write on in it and read none again."""
     if path.exists() and (torn := len(path.read_bytes().rpartition(b"\n")[2])):
         os.truncate(path, path.stat().st_size - torn)
+
+
+def _epoch(number: int) -> str:
+    """What the two objectives of an epoch are noted under."""
+    return f"epoch {number}"
 
 
 def _name(number: int) -> str:

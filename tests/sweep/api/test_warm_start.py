@@ -47,7 +47,15 @@ def test_a_trial_that_could_not_be_of_this_sweep_does_not_count(sweep_folder: Pa
         ({"stress.levels": [1]}, r"not comparable .* another stress.levels in .*; set them as"),
         ({"stress.seed": 5}, r"another stress.seed in"),
         ({"data.validation": [2], "data.train": [1]}, r"another data.train, data.validation in"),
-        ({"search.objective": "clean/auroc"}, r"another objective in"),
+        (
+            {"search.objective": "clean/auroc"},
+            r"another search.objective, .* received robust/auroc_cvar in .*, clean/auroc here; set",
+        ),
+        (
+            {"search.objectives": ["clean/auroc", "robust/auroc_cvar"], "search.objective": "auto"},
+            r"another search.objectives, .* received robust/auroc_cvar in .*, clean/auroc and "
+            r"robust/auroc_cvar here; set",
+        ),
         (
             {"train.epochs": 3},
             r"no trial .* could be one of this sweep.* other train.epochs; leave",

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ import yaml
 
 import mrimodels
 import sweep
+from sweep.api.best import hypervolumes
 from sweep.api.preflight import bind, open_data
 from sweep.cli import main
 from sweep.config.presets import summary_of
@@ -470,6 +472,76 @@ def test_best_follows_the_objective_of_the_sweep(
     assert sweep.best(by_accuracy.path) == ranked
     assert main(["best", str(by_accuracy.path), "--by", "clean/auroc"]) == 0
     assert "clean/auroc" in capsys.readouterr().out
+
+
+@pytest.fixture
+def of_two(sweep_folder: Path, tmp_path: Path) -> SweepFolder:
+    """A finished sweep that was to maximise two metrics together."""
+    shutil.copytree(sweep_folder, tmp_path / "sweep")
+    folder = SweepFolder.open(tmp_path / "sweep")
+    wanted = {"search.objectives": ["clean/auroc", "robust/auroc_mean"], "search.objective": "auto"}
+    folder.write_config(folder.config().replace(wanted))
+    return folder
+
+
+def test_best_of_two_objectives_marks_the_front_and_lists_it(
+    of_two: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(*more: str) -> list[dict[str, Any]]:
+        assert main(["best", str(of_two.path), *more, "--json"]) == 0
+        rows: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+        return rows
+
+    def point(row: dict[str, Any]) -> tuple[float, float]:
+        return row["metrics"]["clean/auroc"], row["metrics"]["robust/auroc_mean"]
+
+    rows, front = asked(), asked("--pareto")
+    assert [sum(point(row)) for row in rows] == sorted(map(sum, map(point, rows)), reverse=True)
+    assert front == [row for row in sorted(rows, key=point)[::-1] if row["pareto_rank"] == 0]
+    assert sweep.best(of_two.path, pareto=True) == sweep.best(
+        of_two.path, by="clean/auroc,robust/auroc_mean", pareto=True
+    )
+    assert [row["norm"] for row in asked("--pareto", "--norm", "group")] == ["group"]
+    assert main(["best", str(of_two.path), "--pareto"]) == 0
+    text = capsys.readouterr().out
+    covered = hypervolumes(of_two.path)
+    assert list(covered) == [None, "batch", "group"]
+    assert f"hypervolume  {covered[None]:.3f} of the square" in text
+    assert "of norms     batch 0." in text
+    assert text.splitlines()[0].split()[:4] == ["#", "trial", "norm", "front"]
+
+
+def test_a_front_of_a_sweep_of_one_objective_is_of_two_metrics_that_are_named(
+    sweep_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["best", str(sweep_folder), "--pareto"]
+    assert "a Pareto front is of two different metrics; received a sweep with the one" in complaint(
+        capsys, *command
+    )
+    assert "received clean/auroc; name them, such as --by clean/auroc,robust/" in complaint(
+        capsys, *command, "--by", "clean/auroc"
+    )
+    assert "no trial has this metric; received 'clean/roc'" in complaint(
+        capsys, *command, "--by", "clean/auroc,clean/roc"
+    )
+    assert main([*command, "--by", "clean/balanced_accuracy, robust/auroc_worst"]) == 0
+    text = capsys.readouterr().out
+    assert "of the square from 0 to 1 of clean/balanced_accuracy and robust/auroc_worst" in text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("more", [(), ("--pareto",)])
+def test_best_of_two_objectives_asked_of_the_server_is_the_same(
+    of_two: SweepFolder, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    assert main(["sync", str(of_two.path)]) == 0
+    capsys.readouterr()
+    uri = f"sqlite:///{of_two.path.parent / 'mlflow.db'}"
+    assert main(["best", "--mlflow", uri, "--experiment", "ledger", *more]) == 0
+    of_server = capsys.readouterr().out
+    assert main(["best", str(of_two.path), *more]) == 0
+    assert capsys.readouterr().out == of_server
 
 
 @pytest.mark.slow

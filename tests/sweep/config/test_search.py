@@ -1,5 +1,6 @@
 """Settings of the search: what is fair, what a sampler can do, and what is refused."""
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from sweep.core.errors import UserError
 
 NORMS = ["batch", "group", "layer"]
 SPACE: dict[str, Any] = {"model.norm": {"choice": NORMS}, "train.lr": {"log": [1e-4, 1e-2]}}
+TWO = ["clean/auroc", "robust/auroc_mean"]
 GROUPS = {"choice": [2, 4], "when": {"model.norm": "group"}}
 
 
@@ -84,6 +86,42 @@ def test_the_record_of_a_search_is_read_back(tmp_path: Path) -> None:
     assert "from: /sweeps/one" in config.to_yaml()
 
 
+@pytest.mark.parametrize(
+    ("search", "objective", "compared"),
+    [
+        ({}, "robust/auroc_cvar", (0.7,)),
+        ({"objective": "0.5 clean/auroc + 0.5 robust/auroc_mean"}, None, (0.85,)),
+        ({"objectives": TWO}, "0.5 clean/auroc + 0.5 robust/auroc_mean", (0.9, 0.8)),
+        ({"objectives": TWO, "stop_by": "objective"}, None, (0.85,)),
+        (
+            {
+                "objectives": TWO,
+                "objective": "0.2 robust/auroc_mean + 0.8 clean/auroc",
+                "stop_by": "objective",
+            },
+            "0.2 robust/auroc_mean + 0.8 clean/auroc",
+            (0.88,),
+        ),
+    ],
+)
+def test_what_decides_and_what_is_compared(
+    search: dict[str, Any], objective: str | None, compared: tuple[float, ...], tmp_path: Path
+) -> None:
+    config = sweep(**search)
+    metrics = {"clean/auroc": 0.9, "robust/auroc_mean": 0.8, "robust/auroc_cvar": 0.7}
+    assert config.search.compared(metrics) == pytest.approx(compared)
+    assert objective in (None, config.search.objective)
+    assert config.trial({"model.norm": "group"}).objective == config.search.objective
+    (tmp_path / "sweep.yaml").write_text(config.to_yaml())
+    assert SweepConfig.from_yaml(tmp_path / "sweep.yaml") == config
+
+
+def test_a_pair_that_lacks_a_metric_has_a_gap() -> None:
+    first, second = sweep(objectives=TWO).search.values({"clean/auroc": 0.9})
+    assert first == 0.9
+    assert math.isnan(second)
+
+
 def test_a_misspelt_from_is_told() -> None:
     with pytest.raises(UserError, match=r"received 'search.form'; did you mean 'from'\?"):
         sweep(form="x")
@@ -110,6 +148,18 @@ def test_a_misspelt_from_is_told() -> None:
         ({"equal": "epochs", "budget": "joint"}, r"search.equal is epochs, which only strata"),
         ({"space": {**SPACE, "model.norm": {"choice": [1, "1"]}}}, r"read alike"),
         ({"sampler": "cmaes", "budget": "joint"}, r"model.norm is a choice .* takes numbers"),
+        ({"objectives": TWO[:1]}, r"not two different metrics; received \['clean/auroc'\]; name"),
+        ({"objectives": [*TWO, "robust/auroc_worst"]}, r"objectives are not two different metrics"),
+        ({"objectives": [TWO[0], TWO[0]]}, r"objectives are not two different metrics"),
+        ({"objectives": [TWO[0], "clean/aurc"]}, r"objectives has an unknown name.*; did you mean"),
+        ({"objective": "clean/auroc + 2 robust/roc"}, r"unknown name; received 'robust/roc'"),
+        ({"objective": "0 clean/auroc"}, r"objective cannot take .*; give weights above 0"),
+        (
+            {"objectives": TWO, "objective": "clean/auroc"},
+            r"no sum of both objectives; received 'clean/auroc' with .*; leave it out for their "
+            r"mean, '0.5 clean/auroc \+ 0.5 robust/auroc_mean', or",
+        ),
+        ({"objectives": TWO, "sampler": "cmaes"}, r"objectives are two, and cmaes knows one"),
     ],
 )
 def test_what_is_unfair_or_cannot_be_done_is_refused(search: dict[str, Any], message: str) -> None:

@@ -67,6 +67,31 @@ def test_syncing_twice_changes_nothing(folder: SweepFolder, config: SweepConfig)
     assert len(first["models"]) == 2
 
 
+def test_the_front_of_two_objectives_is_told_once(folder: SweepFolder) -> None:
+    two = ("clean/auroc", "robust/auroc_mean")
+    wanted = {"search.objectives": list(two), "search.objective": "auto"}
+    folder.write_config(folder.config().replace(wanted))
+    sync_folder(folder.path)
+    first = snapshot(folder)
+    rows = ranking.best(ranking.of_folder(folder.path), two[0], objectives=two)
+    for row in rows:
+        tag = trial_runs(folder)[row.trial].data.tags["pareto"]
+        assert tag == ("front" if row.pareto_rank == 0 else "behind")
+    (parent,) = client(folder).search_runs(
+        [trial_runs(folder)["trial-0000"].info.experiment_id], "tags.role = 'sweep'"
+    )
+    covered = ranking.hypervolumes(rows, two)
+    told = {name: value for name, value in parent.data.metrics.items() if "pareto" in name}
+    assert told == {
+        "pareto/hypervolume": covered[None],
+        "pareto/hypervolume/batch": covered["batch"],
+        "pareto/hypervolume/group": covered["group"],
+    }
+    assert ranking.objectives_of_server(TrackingSettings().server(folder.path), "ledger") == two
+    sync_folder(folder.path)
+    assert snapshot(folder) == first
+
+
 def test_what_the_contract_names_is_there(folder: SweepFolder, config: SweepConfig) -> None:
     sync_folder(folder.path)
     reader, runs = client(folder), trial_runs(folder)
@@ -124,6 +149,7 @@ def test_folder_and_server_give_the_same_answer(folder: SweepFolder, store: Stor
     sync_folder(folder.path)
     uri = TrackingSettings().server(folder.path)
     assert ranking.objective_of_server(uri, "ledger") == "robust/auroc_cvar"
+    assert ranking.objectives_of_server(uri, "ledger") == ()
     answers = [
         ranking.best(ranking.of_folder(folder.path), "robust/auroc_cvar"),
         ranking.best(ranking.of_server(uri, "ledger"), "robust/auroc_cvar"),

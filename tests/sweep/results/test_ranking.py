@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sweep.core.errors import UserError
-from sweep.results.ranking import Ranked, best
+from sweep.results.ranking import Ranked, best, hypervolumes
 from sweep.results.render import ranked_table
 
 
@@ -104,6 +104,61 @@ def test_a_narrow_terminal_gets_what_fits_and_the_names_of_the_rest() -> None:
     assert headers[-1] == MUST
     lost = [name for name in whole.splitlines()[0].split() if name not in MUST]
     assert {len(head) for head in headers} == {len(MUST) + kept for kept in range(len(lost))}
+
+
+CLEAN = "clean/auroc"
+PAIR = (CLEAN, BY)
+MANY = [
+    row("t0", 0.6, 0.95, "group"),
+    row("t1", 0.7, 0.9),
+    row("t2", 0.7, 0.9),  # equal to t1: both are on the front
+    row("t3", 0.65, 0.85),
+    row("t4", math.nan, 0.99),
+    row("t5", 0.8, 0.7, "group"),
+    row("t6", 0.5, 0.5),
+]
+
+
+def test_ranks_are_of_the_rows_that_are_kept() -> None:
+    ranked = best(MANY, CLEAN, objectives=PAIR)
+    found = {item.trial: item.pareto_rank for item in ranked}
+    assert found == {"t0": 0, "t1": 0, "t2": 0, "t3": 1, "t4": None, "t5": 0, "t6": 2}
+    assert trials(best(MANY, CLEAN, objectives=PAIR, front=True)) == ["t0", "t1", "t2", "t5"]
+    assert trials(best(MANY[::-1], CLEAN, objectives=PAIR, front=True)) == ["t0", "t1", "t2", "t5"]
+    below = best(MANY, CLEAN, where=["clean/auroc<0.9"], objectives=PAIR, front=True)
+    assert trials(below) == ["t3", "t5"]
+    assert trials(best(MANY, CLEAN, "batch", objectives=PAIR, front=True)) == ["t1", "t2"]
+    assert all(item.pareto_rank is None for item in best(MANY, CLEAN))
+
+
+def test_what_trials_cover_is_said_for_all_and_for_each_norm() -> None:
+    found = hypervolumes([*MANY, replace(MANY[1], mode="blend", metrics={CLEAN: 1, BY: 1})], PAIR)
+    assert list(found) == [None, "batch", "group"]
+    assert found["batch"] == pytest.approx(0.63)
+    assert found["group"] == pytest.approx(0.95 * 0.6 + 0.7 * 0.2)
+    assert found[None] == pytest.approx(0.95 * 0.6 + 0.9 * 0.1 + 0.7 * 0.1)
+
+
+def test_a_weighted_sum_ranks_and_has_a_column_that_is_explained() -> None:
+    by = f"0.5 {CLEAN} + 0.5 {BY}"
+    ranked = best(MANY, by, objectives=PAIR)
+    assert trials(ranked) == ["t1", "t2", "t0", "t3", "t5", "t6", "t4"]
+    table, about, front = ranked_table(ranked, by, None, PAIR).split("\n\n")
+    assert table.splitlines()[0].split()[:6] == ["#", "trial", "norm", "front", "lr", "epoch"]
+    assert table.splitlines()[0].split()[6] == "objective"
+    assert about == f"objective: {by}."
+    assert front.startswith("front: * of a row than which no other is better in one of clean/auroc")
+    marked = {line.split()[1] for line in table.splitlines()[2:] if line.split()[3] == "*"}
+    assert marked == {"t0", "t1", "t2", "t5"}
+    assert [line.split()[6] for line in table.splitlines()[2:4]] == ["0.800", "0.800"]
+    with pytest.raises(UserError, match=r"no trial has this metric; received 'clean/roc'"):
+        best(MANY, "0.5 clean/roc + 0.5 clean/auroc")
+
+
+def test_the_objectives_stay_in_a_narrow_table() -> None:
+    table = ranked_table(best(MANY, CLEAN, objectives=PAIR), CLEAN, 1, PAIR)
+    head = table.splitlines()[0].split()
+    assert head == ["#", "trial", "norm", "front", "epoch", CLEAN, BY]
 
 
 @pytest.mark.parametrize("status", ["finished", "running"])
