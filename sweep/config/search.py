@@ -85,7 +85,7 @@ class SearchSettings(Settings):
     grace_epochs: int | None = None
     reduction: float = 2.0
     keep: int | None = None
-    screen: ScreenSettings | None = None
+    screen: ScreenSettings | None = field(default_factory=ScreenSettings)
 
     def __post_init__(self) -> None:
         require(self.trials is None or self.trials >= 1, "trials", "1 or more", self.trials)
