@@ -28,6 +28,7 @@ from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
+from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
 from sweep.search.stopping.rules import make_rule
@@ -172,17 +173,18 @@ def _say(text: str) -> None:
 
 def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:
     search = config.search
+    fidelity = Fidelity(search, config.train.epochs)
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
     if search.from_ and not study.has_learnt():
         study.learn_from(search.from_, told_by(config))
     _reconcile(folder, study, config)
-    scheduler = _scheduler(config)
+    scheduler = _scheduler(config, fidelity)
     if scheduler is not None:
         scheduler.replay(_reports(folder, study))
     progress = Progress(search.total, config.train.epochs, search.objective, folder.trials())
     with _trial_log(folder, config, progress) as trial_log:
         searcher = StudySearcher(
-            study, search.objective, search.total, scheduler, trial_log.best_metrics
+            study, search.objective, search.total, scheduler, trial_log.best_metrics, fidelity
         )
         if searcher.remaining or missing_rows(folder, config):
             count, say = progress.rows, progress.say
@@ -190,13 +192,13 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     return _result(folder, config)
 
 
-def _scheduler(config: SweepConfig) -> StratifiedScheduler | None:
+def _scheduler(config: SweepConfig, fidelity: Fidelity) -> StratifiedScheduler | None:
     search, epochs = config.search, config.train.epochs
     if search.scheduler == "none":
         return None
     return StratifiedScheduler(
         new_rule=lambda: make_rule(search, epochs),
-        values_of=lambda epoch, metrics: search.compared(metrics),
+        values_of=lambda epoch, metrics: search.compared(fidelity(epoch, metrics)),
         last_epoch=lambda params: epochs_of(params, epochs),
     )
 

@@ -40,7 +40,7 @@ from sweep.learn.modes import (
     stress_in_mode,
 )
 from sweep.learn.signals import check_signal
-from sweep.learn.stress import cells_of, record_of
+from sweep.learn.stress import cells_of, record_of, scores_of
 from sweep.metrics import metric_of, metrics
 from sweep.store import Store
 
@@ -136,7 +136,8 @@ def stress(
     with _prepared(loaded, mode, store, indices, settings, say):
         cells = cells_of(settings)
         predictions = list(stress_in_mode(loaded, store, cells, indices, settings, mode))
-    return record_of(predictions, store, indices, info.trial, info.epoch, info.stats)
+    scores = scores_of(predictions, store, indices)
+    return record_of(scores, info.trial, info.epoch, info.stats)
 
 
 def _with_options(stress: StressSettings, options: Options) -> StressSettings:

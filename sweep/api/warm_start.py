@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sweep.config.screen import ScreenSettings
 from sweep.config.search import SearchSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -12,12 +13,14 @@ from sweep.core.records import TrialRecord, is_missing
 from sweep.core.text import SHOWN
 from sweep.results.folder import SweepFolder
 from sweep.results.trials import diverged
+from sweep.search.fidelity import Fidelity
 from sweep.search.study import Told
 
 # Where data and weights lie; what they are is said by their fingerprints. The seed of a trial is
 # luck, which the objective has in it anyhow; modes are scored when all is over. The objective is
 # compared by itself, as two that are written in another order are the same.
-ELSEWHERE = ("data.store", "model.weights", "seed", "stress.modes", "objective")
+# What was screened is looked at trial by trial.
+ELSEWHERE = ("data.store", "model.weights", "seed", "stress.modes", "objective", "screen")
 IGNORED = tuple(f"{name}." for name in ELSEWHERE)
 YARDSTICK = ("data.", "stress.")
 
@@ -26,7 +29,8 @@ def told_by(config: SweepConfig) -> list[Told]:
     """What the sweep in ``search.from`` says to the samplers of this one.
 
     A trial counts if it could have been one of this sweep: what is searched here lies in its range,
-    all else is as it is set here. Trials that run, and those whose worker died, do not count.
+    all else is as it is set here. Trials that run, and those whose worker died, do not count; nor
+    do stopped ones where the two sweeps screen otherwise, as these have no scores in common.
 
     Args:
         config: The new sweep, bound to its data and levels.
@@ -47,10 +51,13 @@ def told_by(config: SweepConfig) -> list[Told]:
             continue
         params = _as_of(config, earlier, record)
         other = _differing(config, params, earlier, record)
+        alike = _screening(earlier) == _screening(config)
+        if not alike and record.status == "pruned":
+            other.append("search.screen")
         if other:
             misfits += other
         else:
-            told.append(_told(folder, config, record, params))
+            told.append(_told(folder, config, record, params, alike))
     if not told:
         raise UserError(
             "no trial of search.from could be one of this sweep",
@@ -62,11 +69,22 @@ def told_by(config: SweepConfig) -> list[Told]:
     return told
 
 
+def _screening(config: SweepConfig) -> ScreenSettings | None:
+    return config.search.screening(config.train.epochs)
+
+
 def _told(
-    folder: SweepFolder, config: SweepConfig, record: TrialRecord, params: dict[str, Any]
+    folder: SweepFolder,
+    config: SweepConfig,
+    record: TrialRecord,
+    params: dict[str, Any],
+    alike: bool,
 ) -> Told:
-    values = config.search.values
-    reports = {epoch.epoch: values(epoch.metrics) for epoch in folder.epochs(record.trial)}
+    fidelity = Fidelity(config.search, config.train.epochs)
+    reports = {
+        epoch.epoch: config.search.values(fidelity(epoch.epoch, epoch.metrics))
+        for epoch in (folder.epochs(record.trial) if alike else ())
+    }
     return Told(
         name=f"{folder.path}/{record.trial}",
         params=params,

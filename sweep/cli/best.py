@@ -52,7 +52,7 @@ def add_best(commands: Commands) -> None:
 def _do_best(options: argparse.Namespace) -> None:
     from sweep.metrics.table import sign
     from sweep.results import ranking
-    from sweep.results.render import hypervolume_lines, ranked_table
+    from sweep.results.render import hypervolume_lines, ranked_table, screened_note
 
     if (options.folder is None) == (options.mlflow is None):
         raise UserError(
@@ -74,6 +74,8 @@ def _do_best(options: argparse.Namespace) -> None:
         if options.pareto and all(sign(name) > 0 for name in objectives):
             found = ranking.hypervolumes(rows, objectives)
             print(f"\n{hypervolume_lines(found, objectives)}")
+        if note := screened_note(rows, by):
+            print(f"\n{note}")
         if options.folder is not None:
             say_remarks(options.folder)
     else:

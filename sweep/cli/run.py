@@ -82,7 +82,7 @@ def _announce(result: Any) -> None:
     """The best table, and where everything is."""
     from sweep.core.records import TRAINED
     from sweep.results import ranking
-    from sweep.results.render import hypervolume_lines, ranked_table
+    from sweep.results.render import hypervolume_lines, ranked_table, screened_note
 
     by, objectives = result.objective, result.objectives
     trials = ranking.of_folder(result.path)
@@ -92,6 +92,8 @@ def _announce(result: Any) -> None:
         front = ranking.best(trials, objectives[0], mode=TRAINED, objectives=objectives, front=True)
         print(f"\n{hypervolume_lines(ranking.hypervolumes(trials, objectives), objectives)}")
         print(f"front        {', '.join(f'{row.trial} ({row.norm})' for row in front)}")
+    if note := screened_note(trials, by):
+        print(f"\n{note}")
     for trial in result.failed:
         say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
     say_remarks(result.path)

@@ -28,6 +28,7 @@ from sweep.core.modes import PRECISE, checkpoint_mode
 from sweep.core.records import TRAINED, Cell, Predictions
 from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
 from sweep.learn.modes import stress_in_mode, write_precise
+from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, default_device
 from sweep.store import Store
 
@@ -72,7 +73,12 @@ class EvaluatorActor:
         return self.store.path
 
     def evaluate(
-        self, evaluation: str, checkpoint: Path, cells: Sequence[Cell], mode: str = TRAINED
+        self,
+        evaluation: str,
+        checkpoint: Path,
+        cells: Sequence[Cell],
+        mode: str = TRAINED,
+        slices: NDArray[np.intp] | None = None,
     ) -> list[Predictions]:
         """Predictions for some cells; fewer when the evaluation is cancelled meanwhile.
 
@@ -81,6 +87,7 @@ class EvaluatorActor:
             checkpoint: The file.
             cells: Those of the cells that are this evaluator's.
             mode: How the network is used.
+            slices: (M,) positions among the validation slices; None: all.
 
         Raises:
             WorkError: The checkpoint disappeared.
@@ -91,7 +98,8 @@ class EvaluatorActor:
         if evaluation in self.cancelled:
             return done
         loaded = self._load(checkpoint)
-        for item in stress_in_mode(loaded, self.store, cells, self.indices, self.settings, mode):
+        indices = self.indices if slices is None else self.indices[slices]
+        for item in stress_in_mode(loaded, self.store, cells, indices, self.settings, mode):
             done.append(item)
             if evaluation in self.cancelled:
                 break
@@ -163,9 +171,9 @@ class RemoteEvaluator:
         self.pool = pool
         self.cells = cells_of(settings)
 
-    def evaluate(self, checkpoint: Path) -> "RemoteEvaluation":
-        """Deal the cells out to all evaluators."""
-        return _dealt(self.pool, self.cells, checkpoint)
+    def evaluate(self, checkpoint: Path, screening: Screening | None = None) -> "RemoteEvaluation":
+        """Deal the cells out to all evaluators; those of a screening to their evaluators."""
+        return _dealt(self.pool, self.cells, checkpoint, screening=screening)
 
 
 class RemoteModes:
@@ -190,16 +198,21 @@ def _dealt(
     cells: Sequence[Cell],
     checkpoint: Path | ray.ObjectRef,
     mode: str = TRAINED,
+    screening: Screening | None = None,
 ) -> "RemoteEvaluation":
     """Ask every evaluator for its share of the cells."""
     name = uuid.uuid4().hex
-    shares = [cells[start :: len(pool)] for start in range(len(pool))]
+    asked = screening.cells if screening else cells
+    slices = screening.slices if screening else None
+    shares = [
+        [cell for cell in cells[start :: len(pool)] if cell in asked] for start in range(len(pool))
+    ]
     calls = {
-        actor: actor.evaluate.remote(name, checkpoint, share, mode)
+        actor: actor.evaluate.remote(name, checkpoint, share, mode, slices)
         for actor, share in zip(pool, shares, strict=True)
         if share
     }
-    return RemoteEvaluation(name, calls, cells)
+    return RemoteEvaluation(name, calls, asked)
 
 
 class RemoteEvaluation(NamedTuple):
@@ -208,7 +221,7 @@ class RemoteEvaluation(NamedTuple):
     Attributes:
         name: What they know it by.
         calls: What each of them was asked for.
-        cells: All cells, in order.
+        cells: All that were asked for, in order.
 
     """
 

@@ -1,5 +1,6 @@
 """One trial as Tune runs it: ``fit`` with remote evaluators, every epoch kept and reported."""
 
+import math
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -57,12 +58,16 @@ class SweepTrial(Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Go on until the next epoch is reported."""
+        """Go on until the next epoch is reported; the last is when all is scored that is to be."""
         record = next(self.records)
+        over = self.run.over(record)
+        completed = self.run.complete() if over else []
         return {
             "epoch": record.epoch,
-            "done": self.run.over(record),
-            **record.metrics,
+            "done": over,
+            "completed": completed,
+            self.sweep.search.objective: math.nan,  # Tune asks for it; an epoch may lack it
+            **self.run.history[record.epoch - 1].metrics,
         }
 
     def cleanup(self) -> None:
@@ -79,7 +84,9 @@ class SweepTrial(Trainable):
         history = self.folder.epochs(suggestion.trial)
 
         def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
-            self.folder.write_epoch(record, predictions, slices)
+            part = self.run.screening
+            scored = slices if record.scores or part is None else slices.at(part.slices)
+            self.folder.write_epoch(record, predictions, scored)
 
         self.run = Run(
             trial_config,

@@ -159,8 +159,10 @@ class TuneCallback(Callback):
         result: dict[str, Any],
         **info: Any,
     ) -> None:
-        """An epoch is reported."""
-        self.trial_log.reported(Suggestion.from_tune(trial.config).trial, result["epoch"])
+        """An epoch is reported, with the last one also what was scored in full after all."""
+        name = Suggestion.from_tune(trial.config).trial
+        for epoch in dict.fromkeys((*result["completed"], result["epoch"])):
+            self.trial_log.reported(name, epoch)
 
     def on_trial_complete(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from sweep.core.errors import UserError
 
@@ -46,9 +46,10 @@ def plain_of(value: Any) -> Any:
 
 
 def settled(kind: Any, value: Any) -> Any:
-    """Back from ``plain_of``: a settings class where ``kind`` is one, lists as tuples."""
-    if isinstance(kind, type) and issubclass(kind, Settings):
-        return kind.from_plain(value)
+    """Back from ``plain_of``: a settings class where ``kind`` is or may be one, lists as tuples."""
+    for one in (kind, *get_args(kind)):
+        if isinstance(one, type) and issubclass(one, Settings) and value is not None:
+            return one.from_plain(value)
     if isinstance(value, dict):
         return {key: settled(None, item) for key, item in value.items()}
     return tuple(value) if isinstance(value, list) else value

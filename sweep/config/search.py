@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sweep.config.base import Settings, require
+from sweep.config.screen import ScreenSettings
 from sweep.config.space import Dimension, in_order
 from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, require_known
@@ -64,6 +65,7 @@ class SearchSettings(Settings):
             trial has at most, rounded up, or with ``topk`` one.
         reduction: The best 1 / ``reduction`` of a rung go on, and the next is that much later.
         keep: How many of a stratum ``topk`` lets go on; null: 2.
+        screen: On what early epochs are scored; null: every epoch on everything.
 
     """
 
@@ -83,6 +85,7 @@ class SearchSettings(Settings):
     grace_epochs: int | None = None
     reduction: float = 2.0
     keep: int | None = None
+    screen: ScreenSettings | None = field(default_factory=ScreenSettings)
 
     def __post_init__(self) -> None:
         require(self.trials is None or self.trials >= 1, "trials", "1 or more", self.trials)
@@ -162,6 +165,10 @@ class SearchSettings(Settings):
     def shares(self) -> int:
         """How many parts of an equal number of trials the total has to have."""
         return len(self.strata()) if self.apart() and self.equal == "trials" else 1
+
+    def screening(self, epochs: int) -> ScreenSettings | None:
+        """``screen`` with the epochs that are scored in full, where ``epochs`` are set."""
+        return self.screen and self.screen.resolved(self.rungs(epochs), self.most_epochs(epochs))
 
     def conditions(self) -> tuple[Condition, ...]:
         """``subject_to``, read."""

@@ -3,6 +3,7 @@
 ``sweep.config.sweep`` reads them from YAML and adds the search around them.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -11,8 +12,10 @@ from artifacts_sim import LEVELS
 from mrimodels.foreign.places import is_place
 from sweep.config.base import Settings, require, settled
 from sweep.config.modes import ModeSettings
+from sweep.config.screen import ScreenSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
+from sweep.core.records import screening_of
 
 Split = str | int
 Normalize = Literal["robust", "zscore", "max", "none"]
@@ -234,3 +237,19 @@ class TrialConfig(Settings):
     stress: StressSettings = field(default_factory=StressSettings)
     objective: str = "robust/auroc_cvar"
     seed: int = 0
+    screen: ScreenSettings | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """As of all settings; without ``screen`` where every epoch is scored in full."""
+        plain = super().to_plain()
+        return {name: value for name, value in plain.items() if name != "screen" or self.screen}
+
+    def in_full(self, epoch: int) -> bool:
+        """Whether an epoch is scored on all patients and cells as soon as it is trained."""
+        if self.screen is None or epoch >= self.train.epochs:
+            return True
+        return epoch in (self.screen.full or ())
+
+    def common(self, metrics: Mapping[str, float]) -> Mapping[str, float]:
+        """The scores that every epoch has: of the screening, where there is one."""
+        return metrics if self.screen is None else screening_of(metrics)

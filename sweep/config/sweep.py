@@ -218,6 +218,7 @@ class SweepConfig(Settings):
             stress=trial.stress,
             objective=trial.search.objective,
             seed=trial.seed,
+            screen=self.search.screening(self.train.epochs),
         )
 
     def networks(self) -> list[ModelSettings]:

@@ -23,11 +23,13 @@ class Cell(NamedTuple):
 CLEAN = Cell("clean", 0)
 TRAINED = "trained"  # the mode of a checkpoint whose weights are used as training left them
 
+SCREEN = "screen/"  # before the names of scores of a part of the patients and cells
+
 # The columns of a table of scores that are no metric, and so no metric's name.
 SCORE_COLUMNS = frozenset(
     {
         *("trial", "epoch", "artifact", "level", "label", "positives", "slices"),
-        *("train_loss", "images_per_s", "evaluated_at_ms"),
+        *("train_loss", "images_per_s", "evaluated_at_ms", "fidelity"),
     }
 )
 
@@ -80,8 +82,9 @@ class EpochRecord:
         images_per_s: Training throughput of the epoch, waiting not counted.
         evaluated_at_ms: Unix time of the evaluation in ms; the timestamp of its metrics wherever
             they are written, so that writing them twice changes nothing.
-        scores: Every metric of each cell and label.
-        metrics: The summary, names as in MLflow.
+        scores: Every metric of each cell and label; none where the epoch was only screened.
+        metrics: The summary, names as in MLflow; of the screening they begin with ``screen/``.
+        screened: Every metric of each cell and label of the screening; none where there is none.
 
     """
 
@@ -92,6 +95,7 @@ class EpochRecord:
     evaluated_at_ms: int
     scores: tuple[Score, ...]
     metrics: dict[str, float]
+    screened: tuple[Score, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,8 @@ class TrialRecord:
         started_at_ms: Unix time in ms.
         ended_at_ms: Unix time in ms; None while it runs.
         best_epoch: The epoch with the best objective; None before a report that has one.
-        metrics: The summary of the best epoch.
+        metrics: The summary of the best epoch; of a trial that was only screened, see
+            ``is_screened``, under the names of screenings.
         intervals: 95 % patient-bootstrap intervals of ``metrics``, where there are any.
         error: The last line of what went wrong, for a failed trial.
         collapsed: The cells in which the best epoch collapsed, see ``sweep.metrics.collapse``;
@@ -208,12 +213,45 @@ def null_as_missing(values: Mapping[str, float | None]) -> dict[str, float]:
     return {name: math.nan if value is None else value for name, value in values.items()}
 
 
+def screened(name: str) -> str:
+    """The name of a score where it is that of a screening."""
+    return f"{SCREEN}{name}"
+
+
+def is_screened(metrics: Iterable[str]) -> bool:
+    """Whether scores are those of a screening alone; they are never ranked with others."""
+    names = list(metrics)
+    return bool(names) and all(name.startswith(SCREEN) for name in names)
+
+
+def screening_of(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The scores of a screening under the names that they would have in a full test."""
+    return {
+        name.removeprefix(SCREEN): value
+        for name, value in metrics.items()
+        if name.startswith(SCREEN)
+    }
+
+
+def of_one_fidelity(metrics: Mapping[str, float]) -> dict[str, float]:
+    """What a trial is ranked by: the summary without the screening, if that is not all."""
+    if is_screened(metrics):
+        return dict(metrics)
+    return {name: value for name, value in metrics.items() if not name.startswith(SCREEN)}
+
+
+def scores_in(metrics: Mapping[str, float]) -> Mapping[str, float]:
+    """The scores of a full test, or where there was none of the screening, under plain names."""
+    return screening_of(metrics) if is_screened(metrics) else metrics
+
+
 def best_epoch(
     epochs: Iterable[tuple[int, Mapping[str, float]]], objective: str
 ) -> tuple[int, float] | None:
     """The epoch with the greatest objective, of equals the first, and its value.
 
-    It is decided here and nowhere else.
+    It is decided here and nowhere else: among those that were scored in full, and where none was,
+    by their screenings.
 
     Args:
         epochs: The number and the metrics of each epoch, in order.
@@ -223,6 +261,10 @@ def best_epoch(
         None where the objective is missing in all of them.
 
     """
-    values = [(number, value_of(metrics, objective)) for number, metrics in epochs]
-    present = [(number, value) for number, value in values if not is_missing(value)]
-    return max(present, key=lambda item: item[1], default=None)
+    known = list(epochs)
+    for scored in (known, [(number, screening_of(metrics)) for number, metrics in known]):
+        values = [(number, value_of(metrics, objective)) for number, metrics in scored]
+        present = [(number, value) for number, value in values if not is_missing(value)]
+        if present:
+            return max(present, key=lambda item: item[1])
+    return None

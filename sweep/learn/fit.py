@@ -12,10 +12,11 @@ from typing import NamedTuple, Protocol
 
 from sweep.config.settings import TrialConfig
 from sweep.core.objective import value_of
-from sweep.core.records import EpochRecord, Predictions, best_epoch, is_missing
+from sweep.core.records import EpochRecord, Predictions, Score, best_epoch, is_missing
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
 from sweep.learn.levels import with_levels
-from sweep.learn.stress import cells_of, record_of, stress
+from sweep.learn.screening import Screening
+from sweep.learn.stress import cells_of, record_of, scores_of, stress
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
 
@@ -44,8 +45,8 @@ class Evaluator(Protocol):
 
     in_flight: int
 
-    def evaluate(self, checkpoint: Path) -> Evaluation:
-        """Begin to stress-test a checkpoint."""
+    def evaluate(self, checkpoint: Path, screening: Screening | None = None) -> Evaluation:
+        """Begin to stress-test a checkpoint: in full, or on the part of a screening."""
         ...
 
 
@@ -72,18 +73,19 @@ class LocalEvaluator:
         self.store = store
         self.indices = store.indices(config.data.validation)
 
-    def evaluate(self, checkpoint: Path) -> Evaluation:
+    def evaluate(self, checkpoint: Path, screening: Screening | None = None) -> Evaluation:
         """Evaluate now."""
         settings = self.config.stress
-        cells = cells_of(settings)
-        return Done(list(stress(checkpoint, self.store, cells, self.indices, settings)))
+        cells = screening.cells if screening else cells_of(settings)
+        indices = self.indices[screening.slices] if screening else self.indices
+        return Done(list(stress(checkpoint, self.store, cells, indices, settings)))
 
 
 class FitResult(NamedTuple):
     """How a trial ended.
 
     Attributes:
-        history: Every reported epoch.
+        history: Every reported epoch, as it was scored in the end.
         best_epoch: The one with the best objective, None when each diverged.
         checkpoint: Its file.
 
@@ -117,7 +119,8 @@ def fit(
         folder: The folder for the checkpoints of this trial alone. Of the evaluated epochs, the
             best one's checkpoint stays.
         evaluator: None: in this process.
-        report: Called once for every epoch, in order, when its scores are there.
+        report: Called for every epoch, in order, when its scores are there; again for one that
+            was screened before and is scored in full once the trial has ended.
         history: Epochs reported before, when continuing.
         trial: Name in the records.
 
@@ -131,6 +134,7 @@ def fit(
     )
     for _ in run.epochs():
         pass
+    run.complete()
     epoch = run.best_epoch
     checkpoint = run.files.epoch(epoch) if epoch else None
     return FitResult(tuple(run.history), epoch, checkpoint)
@@ -140,6 +144,7 @@ class _Waiting(NamedTuple):
     epoch: int
     stats: EpochStats
     evaluation: Evaluation
+    screened: bool
 
 
 class Run:
@@ -169,24 +174,34 @@ class Run:
             trial,
         )
         self.validation = store.indices(config.data.validation)
+        self.screening = Screening.of(config, store)
         self.history = list(history)
         self.waiting: deque[_Waiting] = deque()
 
     @property
     def best_epoch(self) -> int | None:
-        """The number of the best epoch reported so far."""
-        epochs = ((record.epoch, record.metrics) for record in self.history)
-        best = best_epoch(epochs, self.config.objective)
+        """The number of the best epoch reported so far; one that was scored in full, if any was."""
+        best = best_epoch(((one.epoch, one.metrics) for one in self.history), self.config.objective)
+        return best[0] if best else None
+
+    @property
+    def leading_epoch(self) -> int | None:
+        """The number of the best epoch by what every epoch is scored on."""
+        scored = ((one.epoch, self.config.common(one.metrics)) for one in self.history)
+        best = best_epoch(scored, self.config.objective)
         return best[0] if best else None
 
     def over(self, record: EpochRecord) -> bool:
         """Whether this is the last record: all epochs done, diverged, or out of patience."""
-        objective = value_of(record.metrics, self.config.objective)
-        diverged = is_missing(objective) or is_missing(record.train_loss)
         patience = self.config.train.patience
-        waited = record.epoch - (self.best_epoch or 0)
+        waited = record.epoch - (self.leading_epoch or 0)
         out_of_patience = patience is not None and waited >= patience
-        return record.epoch >= self.config.train.epochs or diverged or out_of_patience
+        ended = record.epoch >= self.config.train.epochs
+        return ended or self._diverged(record) or out_of_patience
+
+    def _diverged(self, record: EpochRecord) -> bool:
+        objective = value_of(self.config.common(record.metrics), self.config.objective)
+        return is_missing(objective) or is_missing(record.train_loss)
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train, evaluate and report epoch after epoch, giving each record once it is reported."""
@@ -200,6 +215,39 @@ class Run:
         finally:
             self.close()
 
+    def complete(self) -> list[int]:
+        """Score in full the best and the last epoch of a trial that is over, if they were screened.
+
+        Returns:
+            The epochs that it was done for, ascending; they are reported again.
+
+        """
+        self.close()
+        if self.screening is None or not self.history or self._diverged(self.history[-1]):
+            return []
+        ends = {self.leading_epoch, self.history[-1].epoch}
+        lacking = [at for at, record in enumerate(self.history) if record.epoch in ends]
+        lacking = [at for at in lacking if not self.history[at].scores]
+        try:
+            for at in lacking:
+                record = self.history[at]
+                stats = EpochStats(record.train_loss, record.images_per_s)
+                self._submit(record.epoch, stats, screened=False)
+            for at in lacking:
+                waiting = self.waiting[0]
+                predictions = waiting.evaluation.result()
+                again = self._record(waiting, predictions)
+                # Its place among the reports of the sweep stays what it was.
+                again = dataclasses.replace(again, evaluated_at_ms=self.history[at].evaluated_at_ms)
+                self.history[at] = again
+                self.report(again, predictions)
+                self.waiting.popleft()
+        finally:
+            self.close()
+        if lacking:
+            self.files.keep((self.best_epoch, self.history[-1].epoch))
+        return [self.history[at].epoch for at in lacking]
+
     def close(self) -> None:
         """Cancel the evaluations that nobody waits for; a trial that was stopped ends here."""
         while self.waiting:
@@ -210,17 +258,29 @@ class Run:
         saved = trainer.resume(self.files)
         reported = self.history[-1].epoch if self.history else 0
         for epoch in range(reported + 1, saved + 1):
-            self._submit(epoch, CheckpointInfo.read(self.files.epoch(epoch)).stats)
+            stats = CheckpointInfo.read(self.files.epoch(epoch)).stats
+            self._submit(epoch, stats, screened=not self.config.in_full(epoch))
         for epoch in range(saved + 1, self.config.train.epochs + 1):
             stats = trainer.train_epoch(epoch)
             trainer.save(self.files, epoch, stats)
-            self._submit(epoch, stats)
+            self._submit(epoch, stats, screened=not self.config.in_full(epoch))
             yield from self._settle(self.evaluator.in_flight)
         yield from self._settle(0)
 
-    def _submit(self, epoch: int, stats: EpochStats) -> None:
-        evaluation = self.evaluator.evaluate(self.files.epoch(epoch))
-        self.waiting.append(_Waiting(epoch, stats, evaluation))
+    def _submit(self, epoch: int, stats: EpochStats, *, screened: bool) -> None:
+        part = self.screening if screened else None
+        evaluation = self.evaluator.evaluate(self.files.epoch(epoch), part)
+        self.waiting.append(_Waiting(epoch, stats, evaluation, screened))
+
+    def _record(self, waiting: _Waiting, predictions: Sequence[Predictions]) -> EpochRecord:
+        scores: tuple[Score, ...] = ()
+        screened: tuple[Score, ...] = ()
+        if not waiting.screened:
+            scores = scores_of(predictions, self.store, self.validation)
+        if self.screening is not None:
+            part = predictions if waiting.screened else self.screening.part_of(predictions)
+            screened = scores_of(part, self.store, self.validation[self.screening.slices])
+        return record_of(scores, self.trial, waiting.epoch, waiting.stats, screened)
 
     def _settle(self, in_flight: int) -> Iterator[EpochRecord]:
         """Report the oldest epochs until no more than ``in_flight`` are under evaluation."""
@@ -228,13 +288,11 @@ class Run:
             latest = self.waiting[-1].epoch
             waiting = self.waiting.popleft()
             predictions = waiting.evaluation.result()
-            record = record_of(
-                predictions, self.store, self.validation, self.trial, waiting.epoch, waiting.stats
-            )
+            record = self._record(waiting, predictions)
             self.history.append(record)
             self.report(record, predictions)
             unreported = (item.epoch for item in self.waiting)
-            self.files.keep((self.best_epoch, latest, *unreported))
+            self.files.keep((self.best_epoch, self.leading_epoch, latest, *unreported))
             yield record
 
 

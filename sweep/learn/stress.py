@@ -13,12 +13,12 @@ from torch import Tensor
 from artifacts_sim import Shift
 from sweep.config.levels import reached, require_some_reached, shift_of
 from sweep.config.settings import DataSettings, StressSettings
-from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions
+from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions, Score
 from sweep.learn.checkpoints import EpochStats, LoadedCheckpoint, load_checkpoint
 from sweep.learn.inputs import Batch, corrupt, gather, normalize
 from sweep.learn.loading import prefetched
 from sweep.learn.outputs import probability
-from sweep.metrics.summary import score, summarize
+from sweep.metrics.summary import score, summary
 from sweep.store import Store
 
 
@@ -166,28 +166,39 @@ def stress_loaded(
         yield predict(model, store, indices, cell, info.config.data, settings, device)
 
 
-def record_of(
-    predictions: Iterable[Predictions],
-    store: Store,
-    indices: NDArray[np.int64],
-    trial: str,
-    epoch: int,
-    stats: EpochStats,
-) -> EpochRecord:
-    """The record of a stress test that ends now.
+def scores_of(
+    predictions: Iterable[Predictions], store: Store, indices: NDArray[np.int64]
+) -> tuple[Score, ...]:
+    """Every metric of each cell and label.
 
     Args:
         predictions: Of one checkpoint, a cell each.
         store: The store of the slices.
         indices: (N,) the slices, in the order of the predictions.
-        trial: The name of the checkpoint's trial.
-        epoch: The number of its epoch.
-        stats: What training that epoch gave.
 
     """
     truth = store.labels[indices].astype(bool)
     patients = store.patients[indices].tolist()
-    scores = score(predictions, truth, store.label_names, patients)
+    return score(predictions, truth, store.label_names, patients)
+
+
+def record_of(
+    scores: tuple[Score, ...],
+    trial: str,
+    epoch: int,
+    stats: EpochStats,
+    screened: tuple[Score, ...] = (),
+) -> EpochRecord:
+    """The record of a stress test that ends now.
+
+    Args:
+        scores: Of the full test; empty where the epoch was only screened.
+        trial: The name of the checkpoint's trial.
+        epoch: The number of its epoch.
+        stats: What training that epoch gave.
+        screened: Of the screening, where there is one.
+
+    """
     return EpochRecord(
         trial=trial,
         epoch=epoch,
@@ -195,5 +206,6 @@ def record_of(
         images_per_s=stats.images_per_s,
         evaluated_at_ms=time.time_ns() // 1_000_000,
         scores=scores,
-        metrics=summarize(scores),
+        metrics=summary(scores, screened),
+        screened=screened,
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.records import CLEAN, Cell, Predictions, Score
+from sweep.core.records import CLEAN, Cell, Predictions, Score, screened
 from sweep.metrics.functions import Values
 from sweep.metrics.table import Metric, metrics
 
@@ -106,6 +106,12 @@ def summarize(scores: Iterable[Score]) -> dict[str, float]:
             }
             summary |= {metric.clean: whole.pop(metric.clean), **of_labels, **whole}
     return summary
+
+
+def summary(scores: Iterable[Score], screened_scores: Iterable[Score] = ()) -> dict[str, float]:
+    """The metrics of an epoch: of the full test, and of the screening under names of their own."""
+    of_screening = {screened(name): value for name, value in summarize(screened_scores).items()}
+    return {**summarize(scores), **of_screening}
 
 
 def macro_by_cell(scores: Iterable[Score], metric: str) -> dict[Cell, float]:

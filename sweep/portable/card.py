@@ -80,6 +80,12 @@ def _scores(evidence: Evidence) -> Iterator[str]:
             "not scored. `mrisweep stress` scores it."
         )
         return
+    if not record.scores:
+        yield (
+            "This epoch was scored on a part of the validation patients and cells alone, as its "
+            "trial was stopped early. `mrisweep stress` scores it in full."
+        )
+        return
     splits = _names(evidence.info.config.data.validation)
     yield (
         f"Of the validation split {splits}, clean and under simulated artifacts: macro means over "

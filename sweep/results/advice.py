@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from sweep.config.search import SearchSettings, epochs_of, stratum_of
 from sweep.config.space import Dimension
 from sweep.config.sweep import SweepConfig
-from sweep.core.records import TrialRecord
+from sweep.core.records import TrialRecord, is_screened
 from sweep.results.ranking import goodness
 from sweep.results.trials import diverged
 
@@ -51,7 +51,9 @@ def remarks(config: SweepConfig, trials: Sequence[TrialRecord]) -> list[str]:
 
 
 def _best(trials: Sequence[TrialRecord], objective: str) -> TrialRecord | None:
-    scored = [trial for trial in trials if trial.best_epoch is not None]
+    scored = [
+        trial for trial in trials if trial.best_epoch is not None and not is_screened(trial.metrics)
+    ]
     return max(scored, key=lambda trial: goodness(trial.metrics, objective), default=None)
 
 

@@ -127,6 +127,7 @@ class SweepFolder:
         raw = read_file(self._config_file)
         if isinstance(search := raw.get("search"), dict):
             search.setdefault("budget", TURNS)
+            search.setdefault("screen", None)
             grace, most = search.get("grace_epochs"), raw.get("train", {}).get("epochs")
             if "keep" not in search and isinstance(grace, int) and isinstance(most, int):
                 search["grace_epochs"] = min(grace, most)  # as it was taken then

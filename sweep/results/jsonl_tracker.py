@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from sweep.config.sweep import SweepConfig
-from sweep.core.records import EpochRecord, TrialRecord, missing_as_null, null_if_missing
+from sweep.core.records import (
+    EpochRecord,
+    TrialRecord,
+    is_screened,
+    missing_as_null,
+    null_if_missing,
+)
 from sweep.results.folder import SweepFolder, mode_to_plain, trial_to_plain
 
-Key = tuple[str, str, int | None, str | None]
+Key = tuple[str, str, int | None, str | None, str | None]
 
 
 class JsonLinesTracker:
@@ -31,10 +37,12 @@ class JsonLinesTracker:
         """Nothing to write before the first epoch."""
 
     def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
-        """A line for an epoch."""
+        """A line for an epoch; one that was screened has another once it is scored in full."""
+        fidelity = {"fidelity": "screening"} if is_screened(epoch.metrics) else {}
         self._append(
             {
                 "event": "epoch",
+                **fidelity,
                 "trial": trial.trial,
                 "epoch": epoch.epoch,
                 "at_ms": epoch.evaluated_at_ms,
@@ -80,4 +88,5 @@ def _known(file: Path) -> set[Key]:
 
 
 def _key(line: dict[str, Any]) -> Key:
-    return line["event"], line["trial"], line["epoch"], line.get("mode")
+    event, trial, epoch = line["event"], line["trial"], line["epoch"]
+    return event, trial, epoch, line.get("mode"), line.get("fidelity")

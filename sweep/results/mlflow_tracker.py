@@ -30,7 +30,15 @@ from mlflow.entities import LoggedModelOutput, Metric, Param, Run, RunTag
 import mrimodels
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
-from sweep.core.records import CLEAN, TRAINED, Cell, EpochRecord, TrialRecord, without_missing
+from sweep.core.records import (
+    CLEAN,
+    TRAINED,
+    Cell,
+    EpochRecord,
+    TrialRecord,
+    of_one_fidelity,
+    without_missing,
+)
 from sweep.metrics import metrics
 from sweep.metrics.summary import macro_by_cell
 from sweep.results import ranking
@@ -130,7 +138,9 @@ class MLflowTracker:
             "train/loss": epoch.train_loss,
             "train/images_per_s": epoch.images_per_s,
         }
-        if epoch.epoch == trial.best_epoch:
+        # Where epochs are screened, an earlier one may turn out to be the best when the trial ends,
+        # and MLflow shows a metric at its last step: `best/` is then written once, by `ended`.
+        if epoch.epoch == trial.best_epoch and self.config.search.screen is None:
             values |= _best(epoch)
         self._log_values(self._run(trial), values, epoch)
 
@@ -140,6 +150,8 @@ class MLflowTracker:
         if trial.best_epoch is not None:
             best = self.folder.epoch(trial.trial, trial.best_epoch)
             title = f"{trial.trial} ({trial.norm}), epoch {best.epoch}"
+            if self.config.search.screen is not None:
+                self._log_values(run, _best(best), best)
             self._log_details(run, best, trial.intervals, title)
             self._log_model(run, trial)
         tags = {Tag.STATUS: trial.status, **({Tag.ERROR: trial.error} if trial.error else {})}
@@ -200,6 +212,8 @@ class MLflowTracker:
     ) -> None:
         """Intervals and severity curves."""
         self.client.log_batch(run, metrics=[*_curves(best), *_intervals(intervals, best)])
+        if not best.scores:
+            return
         figure = severity_curves(best.scores, self.config.search.objective, title)
         self.client.log_figure(run, figure, "severity.png")
 
@@ -427,7 +441,8 @@ def _from_cells_text(text: str | None) -> tuple[Cell, ...] | None:
 
 def _best(epoch: EpochRecord) -> dict[str, float]:
     """What a run says of its best epoch."""
-    named = {f"{BEST}{name}": value for name, value in epoch.metrics.items()}
+    metrics = of_one_fidelity(epoch.metrics)
+    named = {f"{BEST}{name}": value for name, value in metrics.items()}
     return {f"{BEST}{EPOCH}": epoch.epoch, **named}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TextIO
 
 from sweep.core.objective import value_of
-from sweep.core.records import EpochRecord, TrialRecord
+from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
 from sweep.core.text import clock, number_of
 from sweep.results.ranking import goodness
 
@@ -96,8 +96,9 @@ class Progress:
         if scored:
             # Last, as a narrow terminal cuts the line.
             best = max(scored, key=lambda record: goodness(record.metrics, self.objective))
-            value = value_of(best.metrics, self.objective)
-            parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
+            if not is_screened(best.metrics):
+                value = value_of(best.metrics, self.objective)
+                parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
         return ", ".join(parts)
 
     def _seconds_left(self, done: int) -> float | None:
@@ -115,8 +116,9 @@ class Progress:
         )
         if trial.best_epoch is None:
             return f"{head} {trial.error}"
-        value = value_of(trial.metrics, self.objective)
-        return f"{head} {number_of(epochs, 'epoch'):>9}, {self.objective} {value:.3f}"
+        how = "screened " if is_screened(trial.metrics) else ""
+        value = value_of(scores_in(trial.metrics), self.objective)
+        return f"{head} {number_of(epochs, 'epoch'):>9}, {how}{self.objective} {value:.3f}"
 
     def _rewrite(self) -> None:
         if self.live:

@@ -10,7 +10,15 @@ from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, nearest
 from sweep.core.objective import terms, value_of
 from sweep.core.pareto import Point, hypervolume, ranks
-from sweep.core.records import TRAINED, Cell, TrialRecord, is_missing, without_missing
+from sweep.core.records import (
+    SCREEN,
+    TRAINED,
+    Cell,
+    TrialRecord,
+    is_missing,
+    is_screened,
+    without_missing,
+)
 from sweep.metrics.table import sign
 from sweep.results.folder import SweepFolder
 
@@ -110,7 +118,8 @@ def best(
 
     Args:
         rows: Trials, from either source.
-        by: What to rank by: a metric, or a weighted sum of some.
+        by: What to rank by: a metric, or a weighted sum of some. Trials that were stopped after
+            screenings alone are ranked by a ``screen/...`` metric, and by no other.
         norm: The one norm to keep; None: all.
         where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
         top: The number of rows to keep at most; None: all.
@@ -123,7 +132,8 @@ def best(
             < 1.
 
     """
-    found = list(rows)
+    # Scores of unequal fidelity are never ranked together.
+    found = [row for row in rows if is_screened(row.metrics) == by.startswith(SCREEN)]
     known = {name for row in found for name in row.metrics}
     if top is not None and top < 1:
         raise UserError("--top is below 1", top, "give 1 or more")
@@ -169,7 +179,7 @@ def hypervolumes(rows: Iterable[Ranked], objectives: Sequence[str]) -> dict[str 
     """
     points: dict[str | None, list[Point]] = {None: []}
     for row in sorted(rows, key=lambda row: row.norm):
-        if row.mode == TRAINED:
+        if row.mode == TRAINED and not is_screened(row.metrics):
             for whose in (None, row.norm):
                 points.setdefault(whose, []).append(point_of(row.metrics, objectives))
     return {whose: hypervolume(own) for whose, own in points.items()}

@@ -3,9 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from sweep.core.modes import WHOLE_BATCHES
-from sweep.core.objective import terms, value_of
-from sweep.core.records import CLEAN, TRAINED, EpochRecord, is_missing
-from sweep.core.text import MISSING, ruled_table, table
+from sweep.core.objective import leading, terms, value_of
+from sweep.core.records import (
+    CLEAN,
+    SCREEN,
+    TRAINED,
+    EpochRecord,
+    is_missing,
+    is_screened,
+    screened,
+)
+from sweep.core.text import MISSING, number_of, ruled_table, table
 from sweep.metrics.summary import macro_by_cell
 from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
@@ -83,6 +91,17 @@ def _about_objectives(by: str, objectives: Sequence[str]) -> Iterator[str]:
             f"front: * of a row than which no other is better in one of {' and '.join(objectives)} "
             "and at least as good in both."
         )
+
+
+def screened_note(rows: Sequence[Ranked], by: str) -> str:
+    """How many trials are not in a ranking, as they were only screened; empty: none."""
+    number = 0 if by.startswith(SCREEN) else sum(is_screened(row.metrics) for row in rows)
+    if not number:
+        return ""
+    return (
+        f"{number_of(number, 'trial')} stopped after screenings of some patients and cells, not "
+        f"ranked here: --by {screened(leading(by))} ranks them"
+    )
 
 
 def _fitting(

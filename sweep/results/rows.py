@@ -14,11 +14,11 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, told
 from sweep.core.interruption import stop_if_asked
 from sweep.core.modes import EMA, PRECISE
-from sweep.core.records import ModeRow, Predictions, TrialRecord
+from sweep.core.records import ModeRow, Predictions, TrialRecord, is_screened
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
 from sweep.learn.fit import Evaluation
 from sweep.learn.modes import ModeEvaluator, composition_of, has_batch_norm
-from sweep.learn.stress import record_of
+from sweep.learn.stress import record_of, scores_of
 from sweep.metrics.collapse import collapsed
 from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
@@ -41,14 +41,15 @@ class Row(NamedTuple):
 def missing_rows(folder: SweepFolder, config: SweepConfig) -> list[Row]:
     """The rows that a sweep is to have and does not, trial after trial.
 
-    Of each ended trial with a best epoch: the modes of ``stress.modes`` where its network has batch
-    norm, and ``ema`` where training kept an average; a checkpoint of it that somebody removed is
-    missed, and said to be.
+    Of each ended trial with a best epoch that was scored in full: the modes of ``stress.modes``
+    where its network has batch norm, and ``ema`` where training kept an average; a checkpoint of it
+    that somebody removed is missed, and said to be.
     """
     return [
         Row(trial, trial.best_epoch, mode)
         for trial in folder.trials()
         if trial.status != "running" and trial.best_epoch is not None
+        if not is_screened(trial.metrics)
         for mode in _modes(folder, config, trial, trial.best_epoch)
         if mode not in trial.modes
     ]
@@ -168,7 +169,8 @@ def _keep(
     stats = EpochStats(of_training.train_loss, of_training.images_per_s)
     indices = store.indices(config.data.validation)
     of_mode = store.indices(config.data.train) if mode == PRECISE else indices
-    record = record_of(predictions, store, indices, trial.trial, epoch, stats)
+    scores = scores_of(predictions, store, indices)
+    record = record_of(scores, trial.trial, epoch, stats)
     return trial_log.scored(
         trial.trial,
         mode,

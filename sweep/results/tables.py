@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.core.records import CLEAN, SCORE_COLUMNS, Cell, EpochRecord, Predictions, Score
-from sweep.metrics.summary import summarize
+from sweep.metrics.summary import summary
 from sweep.store import Store
+
+FULL, SCREENED = "full", "screening"  # values of the column `fidelity`
 
 
 class Slices(NamedTuple):
@@ -31,6 +33,15 @@ class Slices(NamedTuple):
     patients: Sequence[str]
     labels: Sequence[str]
     truth: NDArray[np.bool_]
+
+    def at(self, positions: NDArray[np.intp]) -> "Slices":
+        """Some of them, by their positions."""
+        return Slices(
+            [self.keys[at] for at in positions],
+            [self.patients[at] for at in positions],
+            self.labels,
+            self.truth[positions],
+        )
 
 
 def validation_slices(store: Store, splits: Sequence[str | int]) -> Slices:
@@ -76,10 +87,20 @@ class Outputs(NamedTuple):
 def write_scores(path: Path, record: EpochRecord) -> None:
     """One row for each artifact, level and label, one column for each metric.
 
-    The epoch's own values stand in every row.
+    The epoch's own values stand in every row. Rows of a screening say so in the column
+    ``fidelity``, where others have ``full``.
     """
-    rows = _by_row(record.scores)
-    count, first = len(rows), [scores[0] for scores in rows.values()]
+    parts = [
+        _score_table(record, scores, fidelity)
+        for fidelity, scores in ((FULL, record.scores), (SCREENED, record.screened))
+        if scores
+    ]
+    _write(path, pa.concat_tables(parts).unify_dictionaries())
+
+
+def _score_table(record: EpochRecord, scores: Iterable[Score], fidelity: str) -> pa.Table:
+    rows = _by_row(scores)
+    count, first = len(rows), [items[0] for items in rows.values()]
     columns = {
         "trial": _repeated(record.trial, count),
         "epoch": pa.array([record.epoch] * count, pa.int32()),
@@ -92,14 +113,31 @@ def write_scores(path: Path, record: EpochRecord) -> None:
         "train_loss": pa.array([record.train_loss] * count, pa.float64()),
         "images_per_s": pa.array([record.images_per_s] * count, pa.float64()),
         "evaluated_at_ms": pa.array([record.evaluated_at_ms] * count, pa.int64()),
+        "fidelity": _repeated(fidelity, count),
     }
-    _write(path, pa.table(columns))
+    return pa.table(columns)
 
 
 def read_scores(path: Path) -> EpochRecord:
     """The epoch that ``write_scores`` wrote; the summary metrics are computed anew."""
     rows: list[dict[str, Any]] = _read(path).to_pylist()
-    scores = tuple(
+    scores = _scores(row for row in rows if row.get("fidelity", FULL) == FULL)
+    screened = _scores(row for row in rows if row.get("fidelity", FULL) == SCREENED)
+    first = rows[0]
+    return EpochRecord(
+        trial=first["trial"],
+        epoch=first["epoch"],
+        train_loss=first["train_loss"],
+        images_per_s=first["images_per_s"],
+        evaluated_at_ms=first["evaluated_at_ms"],
+        scores=scores,
+        metrics=summary(scores, screened),
+        screened=screened,
+    )
+
+
+def _scores(rows: Iterable[Mapping[str, Any]]) -> tuple[Score, ...]:
+    return tuple(
         Score(
             cell=Cell(row["artifact"], row["level"]),
             label=row["label"],
@@ -111,16 +149,6 @@ def read_scores(path: Path) -> EpochRecord:
         for row in rows
         for metric in row
         if metric not in SCORE_COLUMNS
-    )
-    first = rows[0]
-    return EpochRecord(
-        trial=first["trial"],
-        epoch=first["epoch"],
-        train_loss=first["train_loss"],
-        images_per_s=first["images_per_s"],
-        evaluated_at_ms=first["evaluated_at_ms"],
-        scores=scores,
-        metrics=summarize(scores),
     )
 
 

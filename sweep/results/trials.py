@@ -17,6 +17,9 @@ from sweep.core.records import (
     Status,
     TrialRecord,
     best_epoch,
+    is_screened,
+    of_one_fidelity,
+    screened,
 )
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo
 from sweep.metrics.collapse import collapsed
@@ -90,9 +93,11 @@ class TrialLog:
         reported = self.folder.epoch(trial, epoch)
         record = self.records[trial]
         so_far = [] if record.best_epoch is None else [(record.best_epoch, record.metrics)]
-        best = best_epoch([*so_far, (epoch, reported.metrics)], self.objective)
+        both = sorted([*so_far, (epoch, reported.metrics)], key=lambda item: item[0])
+        best = best_epoch(both, self.objective)
         if best is not None and best[0] == epoch:
-            record = dataclasses.replace(record, best_epoch=epoch, metrics=reported.metrics)
+            metrics = of_one_fidelity(reported.metrics)
+            record = dataclasses.replace(record, best_epoch=epoch, metrics=metrics)
             self._keep(record)
         self._tell(lambda callback: callback.reported(record, reported))
 
@@ -184,7 +189,8 @@ class TrialLog:
         best = best_epoch(epochs.items(), self.objective)
         if best is None:
             return record
-        return dataclasses.replace(record, best_epoch=best[0], metrics=epochs[best[0]])
+        metrics = of_one_fidelity(epochs[best[0]])
+        return dataclasses.replace(record, best_epoch=best[0], metrics=metrics)
 
     def _keep(self, record: TrialRecord) -> TrialRecord:
         self.records[record.trial] = record
@@ -218,6 +224,8 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
         return record
     predictions, slices = folder.predictions(record.trial, record.best_epoch)
     intervals = record.intervals or bootstrap(predictions, slices.truth, slices.patients)
+    if is_screened(record.metrics):
+        intervals = {screened(name): interval for name, interval in intervals.items()}
     found = None if task is None else collapsed(predictions, slices.truth, task)
     settled = dataclasses.replace(record, intervals=intervals, collapsed=found)
     folder.write_trial(settled)

@@ -18,6 +18,7 @@ from sweep.config.search import START, TURNS, SearchSettings
 
 POPULATION = 2 * START  # a sweep has tens of trials in a stratum, where Optuna's 50 never breed
 READS_PRUNED = ("tpe",)
+EPOCH = "epoch "  # and a number: where a trial of two objectives notes them as reported
 REACHED = "reached"  # where a trial of two objectives notes them as they were at its best epoch
 
 
@@ -65,6 +66,9 @@ def shown(trials: Sequence[FrozenTrial], settings: SearchSettings) -> list[Froze
     were stopped without a report, below them all. The other samplers read finished trials alone,
     and would go back to where trials diverge as if nothing had been tried there: to them a stopped
     trial has finished at the best that it reached, and a diverged one at the worst value of all.
+    Where early epochs are screened, a stopped trial has no score that a finished one could be
+    compared with: it is shown as what the finished one came to that lay next below it at its last
+    epoch, or as the worst.
     Of two objectives TPE cannot rank trials that were stopped, and is shown what the others are;
     a diverged trial then has the worst value of each objective.
     Until a trial meets the conditions, the Gaussian process is to miss them by less.
@@ -73,11 +77,16 @@ def shown(trials: Sequence[FrozenTrial], settings: SearchSettings) -> list[Froze
     ranks_stopped = method == "tpe" and not settings.objectives
     if ranks_stopped or method in ("random", "sobol", "grid") or settings.budget == TURNS:
         return list(trials)
-    reached = [values for trial in trials if (values := _reached(trial))]
+    finished = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    comparable = trials if settings.screen is None else finished
+    reached = [values for trial in comparable if (values := _reached(trial))]
     if not reached:
         return list(trials)
     worst = list(map(min, zip(*reached, strict=True)))
-    seen = [_as_finished(trial, worst) for trial in trials]
+    if settings.screen is None:
+        seen = [_as_finished(trial, _reached(trial) or worst) for trial in trials]
+    else:
+        seen = [_as_finished(trial, _next_below(trial, finished, worst)) for trial in trials]
     if method == "nsga2":
         for trial in seen:  # what came from elsewhere are its first ancestors
             trial.system_attrs.setdefault(NSGAIISampler._get_generation_key(), 0)
@@ -122,11 +131,38 @@ def _reached(trial: FrozenTrial) -> list[float]:
     return list(trial.user_attrs.get(REACHED, ()))
 
 
-def _as_finished(trial: FrozenTrial, worst: Sequence[float]) -> FrozenTrial:
+def _reports(trial: FrozenTrial) -> dict[int, Sequence[float]]:
+    """Epoch -> what is maximised, as it was reported."""
+    noted = {
+        int(name.removeprefix(EPOCH)): values
+        for name, values in trial.user_attrs.items()
+        if name.startswith(EPOCH)
+    }
+    return noted | {epoch: (value,) for epoch, value in trial.intermediate_values.items()}
+
+
+def _next_below(
+    trial: FrozenTrial, finished: Sequence[FrozenTrial], worst: Sequence[float]
+) -> Sequence[float]:
+    """What those came to that were, in each objective, next below a trial at its last epoch."""
+    reports = _reports(trial)
+    if not reports:
+        return worst
+    last = max(reports)
+    beside = [(found[last], one.values) for one in finished if last in (found := _reports(one))]
+    values = []
+    for place, mine in enumerate(reports[last]):
+        below = [(then[place], end[place]) for then, end in beside if then[place] <= mine]
+        values.append(max(below)[1] if below else worst[place])
+    return values
+
+
+def _as_finished(trial: FrozenTrial, values: Sequence[float]) -> FrozenTrial:
+    """The trial; one that was stopped as if it had finished with these values."""
     stopped = trial.state == TrialState.PRUNED
     return create_trial(
         state=TrialState.COMPLETE if stopped else trial.state,
-        values=(_reached(trial) or worst) if stopped else trial.values,
+        values=values if stopped else trial.values,
         params=trial.params,
         distributions=trial.distributions,
         system_attrs=dict(trial.system_attrs),

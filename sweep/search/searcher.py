@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from sweep.core.records import is_missing
+from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.study import Study, Suggestion
 
@@ -32,6 +33,7 @@ class StudySearcher(Searcher):
         scheduler: Asked whether it was the one to end a trial; None: nothing is stopped early.
         best_metrics: The metrics of a trial's best epoch, which the trial log decides; empty where
             its objective was missing in every epoch.
+        fidelity: Which scores of an epoch are told.
 
     """
 
@@ -42,11 +44,13 @@ class StudySearcher(Searcher):
         total: int,
         scheduler: StratifiedScheduler | None,
         best_metrics: Callable[[str], Mapping[str, float]],
+        fidelity: Fidelity,
     ) -> None:
         super().__init__(metric=objective, mode="max")
         self.study = study
         self.scheduler = scheduler
         self.best_metrics = best_metrics
+        self.fidelity = fidelity
         self.unfinished = deque(study.unfinished())
         self.new = max(0, total - study.asked())
         self.running: dict[str, Suggestion] = {}
@@ -76,7 +80,7 @@ class StudySearcher(Searcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record what is maximised of one epoch; what is missing is recorded nowhere."""
         self.epochs[trial_id] = result["epoch"]
-        values = self.study.settings.values(result)
+        values = self.study.settings.values(self.fidelity(result["epoch"], result))
         if not any(map(is_missing, values)):
             self.study.report(self.running[trial_id].number, result["epoch"], *values)
 

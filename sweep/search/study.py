@@ -15,11 +15,11 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sweep.config.search import TURNS, SearchSettings, epochs_of, stratum_of
 from sweep.config.space import Dimension
 from sweep.core.errors import WorkError
-from sweep.core.records import Status, is_missing
+from sweep.core.records import Status, is_missing, scores_in
 from sweep.search.distributions import decode, distribution_of, encode
 from sweep.search.drawing import draw
 from sweep.search.grid import grid_order
-from sweep.search.samplers import REACHED
+from sweep.search.samplers import EPOCH, REACHED
 
 optuna.logging.set_verbosity(logging.ERROR)  # it warns of what is seen to here, and of speed
 
@@ -180,8 +180,8 @@ class Study:
         """
         trial = self.trials()[number]
         if len(values) > 1:
-            if _epoch(epoch) not in trial.user_attrs:
-                self._live(trial).set_user_attr(_epoch(epoch), values)
+            if (name := f"{EPOCH}{epoch}") not in trial.user_attrs:
+                self._live(trial).set_user_attr(name, values)
         elif epoch not in trial.intermediate_values:
             self._live(trial).report(values[0], epoch)
 
@@ -209,12 +209,12 @@ class Study:
         live = self._live(trial)
         live.set_user_attr(EPOCHS, epochs)
         if state != TrialState.FAIL:
-            for text, excess in self._excess(metrics or {}).items():
+            for text, excess in self._excess(scores_in(metrics or {})).items():
                 if text not in trial.constraints:  # else it was told as the driver died
                     live.set_constraint(text, excess)
         complete = state == TrialState.COMPLETE
         if metrics and len(self.settings.maximised) > 1:
-            live.set_user_attr(REACHED, self.settings.values(metrics))
+            live.set_user_attr(REACHED, self.settings.values(scores_in(metrics)))
         values = self.settings.values(metrics or {}) if complete else None
         live.study.tell(trial.number, values, state=state)
 
@@ -241,7 +241,7 @@ class Study:
                         one.params,
                         state=TrialState.PRUNED if one.pruned else TrialState.COMPLETE,
                         values=None if one.pruned else self.settings.values(one.metrics),
-                        constraints=self._excess(one.metrics),
+                        constraints=self._excess(scores_in(one.metrics)),
                         **self._noted(one),
                     )
                 )
@@ -253,9 +253,9 @@ class Study:
         if len(self.settings.maximised) == 1:
             reports = {epoch: value for epoch, (value,) in told.reports.items()}
             return {"user_attrs": notes, "intermediate_values": reports}
-        notes |= {_epoch(epoch): values for epoch, values in told.reports.items()}
+        notes |= {f"{EPOCH}{epoch}": values for epoch, values in told.reports.items()}
         if told.metrics:
-            notes[REACHED] = self.settings.values(told.metrics)
+            notes[REACHED] = self.settings.values(scores_in(told.metrics))
         return {"user_attrs": notes}
 
     def trials(self) -> list[FrozenTrial]:
@@ -339,11 +339,6 @@ def _mend(path: Path) -> None:
     """Cut off a last line that a kill has torn; Optuna would write on in it and read none again."""
     if path.exists() and (torn := len(path.read_bytes().rpartition(b"\n")[2])):
         os.truncate(path, path.stat().st_size - torn)
-
-
-def _epoch(number: int) -> str:
-    """What the two objectives of an epoch are noted under."""
-    return f"epoch {number}"
 
 
 def _name(number: int) -> str:

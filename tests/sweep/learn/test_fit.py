@@ -18,6 +18,7 @@ from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import FitResult, LocalEvaluator, Run, fit
 from sweep.learn.losses import loss_of
+from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer, learning_rate, make_optimizer
 from sweep.store import Store
@@ -62,8 +63,8 @@ class LateEvaluator(LocalEvaluator):
         super().__init__(config, store)
         self.cancelled: list[Path] = []
 
-    def evaluate(self, checkpoint: Path) -> "Late":
-        return Late(self, checkpoint)
+    def evaluate(self, checkpoint: Path, screening: Screening | None = None) -> "Late":
+        return Late(self, checkpoint, screening)
 
 
 class Late(NamedTuple):
@@ -71,9 +72,10 @@ class Late(NamedTuple):
 
     evaluator: LateEvaluator
     checkpoint: Path
+    screening: Screening | None
 
     def result(self) -> Sequence[Predictions]:
-        return LocalEvaluator.evaluate(self.evaluator, self.checkpoint).result()
+        return LocalEvaluator.evaluate(self.evaluator, self.checkpoint, self.screening).result()
 
     def cancel(self) -> None:
         self.evaluator.cancelled.append(self.checkpoint)

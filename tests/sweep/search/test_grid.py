@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 from sweep.config.search import SearchSettings
 from sweep.config.search_check import MOST_COMBINATIONS, check_search
 from sweep.core.errors import UserError
+from sweep.search.fidelity import Fidelity
 from sweep.search.grid import grid_order
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study
@@ -120,7 +121,10 @@ def test_an_interrupted_drawing_is_repeated(
 
 def test_the_searcher_hands_out_the_grid_and_nothing_beyond(tmp_path: Path) -> None:
     search = settings()
-    searcher = StudySearcher(asking(tmp_path), search.objective, search.total, None, lambda _: {})
+    fidelity = Fidelity(search, epochs=8)
+    searcher = StudySearcher(
+        asking(tmp_path), search.objective, search.total, None, lambda _: {}, fidelity
+    )
     handed = [searcher.suggest(str(number)) for number in range(SIZE)]
     assert [one["params"] for one in handed] == grid_order(search, seed=0)
     assert searcher.suggest("more") == Searcher.FINISHED

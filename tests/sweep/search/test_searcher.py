@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from sweep.config.search import SearchSettings
+from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study, Suggestion
@@ -30,7 +31,10 @@ def searcher(
     folder: Path, scheduler: StratifiedScheduler | None = None, total: int = 4
 ) -> StudySearcher:
     study = Study(folder / "journal", "test", SETTINGS, 0)
-    return StudySearcher(study, METRIC, total, scheduler, lambda trial: BEST.get(trial, {}))
+    fidelity = Fidelity(SETTINGS, epochs=8)
+    return StudySearcher(
+        study, METRIC, total, scheduler, lambda trial: BEST.get(trial, {}), fidelity
+    )
 
 
 def run(asking: StudySearcher, trial_id: str, values: list[float]) -> None:

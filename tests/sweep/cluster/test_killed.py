@@ -1,0 +1,82 @@
+"""Strata, two objectives, early stopping and screenings: a kill changes nothing of the outcome."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sweep.results.folder import SweepFolder
+from sweep.store import Store
+from tests.support.sweeps import Sweep, settings, study_statuses
+
+pytestmark = [
+    pytest.mark.cluster,
+    # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+def table(sweep: Sweep) -> list[dict[str, Any]]:
+    """Every trial and epoch with its scores; where a checkpoint lies is another place each time."""
+    folder = SweepFolder.open(sweep.folder)
+    return [
+        {
+            "trial": (trial.trial, trial.params, trial.status, trial.best_epoch, trial.metrics),
+            "epochs": [
+                (one.epoch, one.train_loss, one.metrics) for one in folder.epochs(trial.trial)
+            ],
+            "intervals": trial.intervals,
+        }
+        for trial in folder.trials()
+    ]
+
+
+def test_a_sweep_that_is_killed_time_and_again_has_the_table_of_one_that_never_was(
+    make_sweep: Callable[..., Sweep], store: Store
+) -> None:
+    """Trials run one after the other, so that the order in which they are compared is fixed."""
+    plain = settings(store)
+    space = {**plain["search"]["space"], "model.norm": {"choice": ["batch", "group"]}}
+    changes = {
+        "search": {
+            "trials": 6,
+            "space": space,
+            "scheduler": "asha",
+            "grace_epochs": 1,
+            "objectives": ["clean/auroc", "robust/auroc_mean"],
+            "screen": {"patients": 0.5, "levels": 1},
+        },
+        "train": {**plain["train"], "epochs": 4},
+        "cluster": {"concurrent": 1},
+    }
+    whole, killed = make_sweep(**changes), make_sweep(**changes)
+    done = whole.run()
+    assert done.returncode == 0, done.stderr
+
+    def reported() -> int:
+        return len(list((killed.folder / "results").glob("*/epoch-*.parquet")))
+
+    command = killed.run_arguments()
+    for _ in range(3):
+        so_far = reported()
+        killed.interrupt(signal.SIGKILL, lambda so_far=so_far: reported() >= so_far + 3, *command)
+        command = ("resume", str(killed.folder))
+    done = killed.command(*command)
+    assert done.returncode == 0, done.stderr
+    assert table(killed) == table(whole)
+    folder = SweepFolder.open(killed.folder)
+    trials = folder.trials()
+    assert {trial.status for trial in trials} == {"finished", "pruned"}
+    assert study_statuses(folder) == [trial.status for trial in trials]
+    screened_only = [trial for trial in trials if all("screen/" in name for name in trial.metrics)]
+    assert screened_only
+    assert all(trial.status == "pruned" for trial in screened_only)
+    ranked = {row["trial"] for row in killed.best()}
+    assert ranked == {trial.trial for trial in trials} - {one.trial for one in screened_only}
+    without = [{**row, "checkpoint": None} for row in whole.best("--pareto", str(whole.folder))]
+    assert without == [
+        {**row, "checkpoint": None} for row in killed.best("--pareto", str(killed.folder))
+    ]
+    server = ("--mlflow", killed.uri, "--experiment", "tiny")
+    assert killed.best(*server) == killed.best()
