@@ -21,9 +21,13 @@ def test_a_sweep_that_is_killed_stops_the_trials_that_it_would_have_stopped(
 ) -> None:
     """PASHA has most to remember; trials run one after the other, so that their order is fixed."""
     plain = settings(store)
-    search = {**plain["search"], "trials": 6, "scheduler": "pasha", "grace_epochs": 1}
-    train = {**plain["train"], "epochs": 4}
-    changes = {"search": search, "train": train, "cluster": {"concurrent": 1}}
+    space = {**plain["search"]["space"], "model.norm": {"choice": ["batch", "group"]}}
+    changes = {
+        "search": {"trials": 4, "space": space, "scheduler": "pasha", "grace_epochs": 1},
+        "train": {**plain["train"], "epochs": 4},
+        "stress": {"artifacts": ["rician"], "levels": [3], "grid": "physical"},
+        "cluster": {"concurrent": 1},
+    }
     whole, killed = make_sweep(**changes), make_sweep(**changes)
     done = whole.run()
     assert done.returncode == 0, done.stderr
@@ -33,7 +37,7 @@ def test_a_sweep_that_is_killed_stops_the_trials_that_it_would_have_stopped(
         records = SweepFolder(killed.folder).trials()
         return sum(record.status == "pruned" for record in records)
 
-    killed.interrupt(signal.SIGKILL, lambda: ended() >= 3, *killed.run_arguments())
+    killed.interrupt(signal.SIGKILL, lambda: ended() >= 2, *killed.run_arguments())
     resumed = killed.command("resume", str(killed.folder))
     assert resumed.returncode == 0, resumed.stderr
     folders = [SweepFolder.open(one.folder) for one in (whole, killed)]

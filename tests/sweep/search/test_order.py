@@ -26,3 +26,21 @@ def test_of_one_objective_the_quantile_decides(share: float) -> None:
         mine = drawn.choice([drawn.random(), drawn.choice(others)[0]])
         expected = mine < np.percentile(others, 100 * share)
         assert falls_below(others, (mine,), share) == expected
+
+
+@pytest.mark.parametrize("number", [1, 3, 7, 13])
+def test_where_the_quantile_is_a_value_places_say_the_same_as_values(number: int) -> None:
+    """Pairs of equal values are ordered as the values; the median of an odd number is one."""
+    drawn = random.Random(number)
+    for _ in range(50):
+        values = [drawn.random() for _ in range(number)]
+        mine = drawn.choice([drawn.random(), drawn.choice(values)])
+        by_value = falls_below([(value,) for value in values], (mine,), 0.5)
+        by_place = falls_below([(value, value) for value in values], (mine, mine), 0.5)
+        assert by_place == by_value
+
+
+def test_of_two_objectives_one_that_is_best_at_one_lies_below_none() -> None:
+    others = [(0.9, 0.1), (0.8, 0.3), (0.7, 0.4)]
+    assert not falls_below(others, (0.1, 0.9), 0.5)
+    assert falls_below(others, (0.6, 0.05), 0.5)

@@ -52,3 +52,11 @@ def test_the_best_so_far_counts_before_the_grace_too() -> None:
     assert not rule.stops(8, 2, (0.1,))
     rule.stops(9, 1, (0.4,))
     assert rule.stops(9, 2, (0.1,))
+
+
+def test_of_two_objectives_a_trial_that_is_good_at_one_goes_on() -> None:
+    rule = Median(1)
+    for trial in range(FEWEST + 1):
+        assert not rule.stops(trial, 1, (0.5 + trial / 100, 0.5 + trial / 100))
+    assert not rule.stops(8, 1, (0.1, 0.9))
+    assert rule.stops(9, 1, (0.1, 0.1))

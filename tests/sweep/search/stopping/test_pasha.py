@@ -90,3 +90,22 @@ def test_no_trial_goes_beyond_the_last_rung(key: int) -> None:
             assert rule.cap > cap
         went[trial] = epoch
     assert sum(went.values()) < 60 * 32 / 2
+
+
+def test_of_two_objectives_trials_of_one_front_are_equals() -> None:
+    """They may change places; one that falls behind another's front changes the ranking."""
+
+    def cap(*ends: tuple[float, float]) -> float:
+        rule = Pasha(RUNGS, 2)
+        for trial, (start, end) in enumerate(zip([(0.5, 0.6), (0.6, 0.5)], ends, strict=True)):
+            rule.stops(trial, 1, start)
+            rule.stops(trial, 2, end)
+        return rule.cap
+
+    assert cap((0.7, 0.8), (0.8, 0.7)) == cap((0.8, 0.7), (0.7, 0.8)) == 2
+
+    swapped = Pasha(RUNGS, 2)
+    for trial, (start, end) in enumerate([((0.5, 0.5), (0.9, 0.9)), ((0.6, 0.6), (0.8, 0.8))]):
+        swapped.stops(trial, 1, start)
+        swapped.stops(trial, 2, end)
+    assert swapped.cap == 4
