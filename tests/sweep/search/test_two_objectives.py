@@ -15,6 +15,7 @@ from optuna.trial import TrialState
 
 from sweep.config.search import START, SearchSettings
 from sweep.core.pareto import hypervolume
+from sweep.search.fidelity import Fidelity
 from sweep.search.samplers import shown
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study, Suggestion, Told
@@ -30,7 +31,7 @@ ONE_NORM = {**SPACE, "model.norm": {"choice": ["batch"]}}
 
 def study(folder: Path, name: str = "", seed: int = 0, **settings: Any) -> Study:
     (folder / name).mkdir(exist_ok=True)
-    settings = {"trials": 24, "space": SPACE, "objectives": TWO, **settings}
+    settings = {"trials": 24, "space": SPACE, "objectives": TWO, "screen": None, **settings}
     return Study(folder / name / "journal", "test", SearchSettings(**settings), seed, epochs=8)
 
 
@@ -101,7 +102,8 @@ def test_a_restart_between_two_trials_changes_no_suggestion(
 def test_the_searcher_tells_both_and_reports_no_pair_with_a_gap(tmp_path: Path) -> None:
     best = {TWO[0]: 0.7, TWO[1]: 0.6}
     asking = study(tmp_path)
-    searcher = StudySearcher(asking, asking.settings.objective, 2, None, lambda _: best)
+    fidelity = Fidelity(asking.settings, 8)
+    searcher = StudySearcher(asking, asking.settings.objective, 2, None, lambda _: best, fidelity)
     searcher.suggest("x")
     searcher.on_trial_result("x", {"epoch": 1, **best})
     searcher.on_trial_complete("x", {"epoch": 2, TWO[0]: 0.9, TWO[1]: math.nan})
@@ -133,7 +135,7 @@ def test_a_search_covers_more_than_chance(tmp_path: Path) -> None:
 def test_samplers_see_how_far_a_stopped_trial_came_and_a_diverged_one_last(
     tmp_path: Path, method: str
 ) -> None:
-    settings = SearchSettings(trials=5, space=ONE_NORM, objectives=TWO, sampler=method)
+    settings = SearchSettings(trials=5, space=ONE_NORM, objectives=TWO, sampler=method, screen=None)
     asking = study(tmp_path, space=ONE_NORM)
     ends = [(0.9, 0.3), (0.2, 0.8), (0.5, 0.5), None]
     for values in [*ends, "running"]:
