@@ -1,6 +1,5 @@
 """One trial as Tune runs it: ``fit`` with remote evaluators, every epoch kept and reported."""
 
-import math
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
@@ -13,6 +12,7 @@ from ray.tune import Trainable
 from sweep.cluster.pool import RemoteEvaluator, limit_torch
 from sweep.cluster.staging import Staging
 from sweep.config.sweep import SweepConfig
+from sweep.core.objective import value_of
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.fit import Run
 from sweep.results.folder import SweepFolder
@@ -62,12 +62,13 @@ class SweepTrial(Trainable):
         record = next(self.records)
         over = self.run.over(record)
         completed = self.run.complete() if over else []
+        metrics, objective = self.run.history[record.epoch - 1].metrics, self.sweep.search.objective
         return {
             "epoch": record.epoch,
             "done": over,
             "completed": completed,
-            self.sweep.search.objective: math.nan,  # Tune asks for it; an epoch may lack it
-            **self.run.history[record.epoch - 1].metrics,
+            objective: value_of(metrics, objective),  # Tune asks for it; NaN: the epoch lacks it
+            **metrics,
         }
 
     def cleanup(self) -> None:

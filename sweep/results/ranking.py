@@ -179,7 +179,7 @@ def hypervolumes(rows: Iterable[Ranked], objectives: Sequence[str]) -> dict[str 
     """
     points: dict[str | None, list[Point]] = {None: []}
     for row in sorted(rows, key=lambda row: row.norm):
-        if row.mode == TRAINED and not is_screened(row.metrics):
+        if row.mode == TRAINED and is_screened(row.metrics) == objectives[0].startswith(SCREEN):
             for whose in (None, row.norm):
                 points.setdefault(whose, []).append(point_of(row.metrics, objectives))
     return {whose: hypervolume(own) for whose, own in points.items()}

@@ -14,6 +14,33 @@ def test_those_ahead_are_strictly_greater() -> None:
     assert ahead([], (0.5,)) == 0
 
 
+def test_of_two_objectives_those_of_a_better_front_are_ahead() -> None:
+    front = [(0.9, 0.1), (0.5, 0.5), (0.1, 0.9)]
+    assert [ahead(front, mine) for mine in [*front, (0.8, 0.2), (0.9, 0.5)]] == [0] * 5
+    assert ahead(front, (0.5, 0.4)) == 3
+    assert ahead([*front, (0.5, 0.4)], (0.1, 0.1)) == 4
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_of_a_front_of_equals_none_falls_below_and_whom_all_beat_does(share: float) -> None:
+    front = [(place / 10, 1 - place / 10) for place in range(1, 10)]
+    assert not any(
+        falls_below([*front[:at], *front[at + 1 :]], front[at], share) for at in range(9)
+    )
+    assert falls_below(front, (0.05, 0.05), share)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+def test_two_equal_objectives_are_compared_as_one(share: float) -> None:
+    drawn = random.Random(1)
+    for _ in range(30):
+        others = [(drawn.random(),) for _ in range(9)]  # so that the quantile is one of them
+        mine = (drawn.choice([drawn.random(), drawn.choice(others)[0]]),)
+        twice = [(one, one) for (one,) in others]
+        assert ahead(twice, mine * 2) == ahead(others, mine)
+        assert falls_below(twice, mine * 2, share) == falls_below(others, mine, share)
+
+
 def test_nobody_falls_below_nobody() -> None:
     assert not falls_below([], (-1.0,), 0.5)
 

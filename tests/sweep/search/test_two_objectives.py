@@ -15,6 +15,8 @@ from optuna.trial import TrialState
 
 from sweep.config.search import START, SearchSettings
 from sweep.core.pareto import hypervolume
+from sweep.search.fidelity import Fidelity
+from sweep.search.samplers import shown
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study, Suggestion, Told
 
@@ -29,7 +31,7 @@ ONE_NORM = {**SPACE, "model.norm": {"choice": ["batch"]}}
 
 def study(folder: Path, name: str = "", seed: int = 0, **settings: Any) -> Study:
     (folder / name).mkdir(exist_ok=True)
-    settings = {"trials": 24, "space": SPACE, "objectives": TWO, **settings}
+    settings = {"trials": 24, "space": SPACE, "objectives": TWO, "screen": None, **settings}
     return Study(folder / name / "journal", "test", SearchSettings(**settings), seed, epochs=8)
 
 
@@ -78,11 +80,15 @@ def test_the_journal_has_both_values_and_every_epoch(tmp_path: Path) -> None:
     assert study(tmp_path).unfinished() == [1, 3]
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2", "sobol", "random"])
-def test_a_restart_between_two_trials_changes_no_suggestion(tmp_path: Path, sampler: str) -> None:
+@pytest.mark.parametrize(
+    ("sampler", "trials"), [("tpe", 20), ("gp", 14), ("nsga2", 30), ("sobol", 14), ("random", 14)]
+)
+def test_a_restart_between_two_trials_changes_no_suggestion(
+    tmp_path: Path, sampler: str, trials: int
+) -> None:
     def asked_for(name: str, restarts: bool) -> list[Suggestion]:
         asking, found = study(tmp_path, name, sampler=sampler), []
-        for number in range(2 * START + 12):
+        for number in range(trials):
             asking = study(tmp_path, name, sampler=sampler) if restarts else asking
             found.append(asking.ask())
             tell(asking, found[-1], number)
@@ -90,13 +96,14 @@ def test_a_restart_between_two_trials_changes_no_suggestion(tmp_path: Path, samp
 
     whole = asked_for("whole", restarts=False)
     assert whole == asked_for("restarted", restarts=True)
-    assert len({one.params["train.lr"] for one in whole[2 * START :]}) > 8
+    assert len({one.params["train.lr"] for one in whole[2 * START :]}) >= trials // 2 - START
 
 
 def test_the_searcher_tells_both_and_reports_no_pair_with_a_gap(tmp_path: Path) -> None:
     best = {TWO[0]: 0.7, TWO[1]: 0.6}
     asking = study(tmp_path)
-    searcher = StudySearcher(asking, asking.settings.objective, 2, None, lambda _: best)
+    fidelity = Fidelity(asking.settings, 8)
+    searcher = StudySearcher(asking, asking.settings.objective, 2, None, lambda _: best, fidelity)
     searcher.suggest("x")
     searcher.on_trial_result("x", {"epoch": 1, **best})
     searcher.on_trial_complete("x", {"epoch": 2, TWO[0]: 0.9, TWO[1]: math.nan})
@@ -107,51 +114,68 @@ def test_the_searcher_tells_both_and_reports_no_pair_with_a_gap(tmp_path: Path) 
     assert "epoch 2" not in trial.user_attrs
 
 
-def covered(folder: Path, sampler: str, seed: int) -> float:
-    """The hypervolume that a search of 24 trials of one norm reaches."""
+def covered(folder: Path, sampler: str, seed: int, trials: int) -> float:
+    """The hypervolume that a search of one norm reaches."""
     asking = study(folder, f"{sampler}{seed}", seed, sampler=sampler, space=ONE_NORM)
-    for _ in range(24):
+    for _ in range(trials):
         one = asking.ask()
         asking.tell(one.number, TrialState.COMPLETE, scores(one.params))
     return hypervolume([tuple(trial.values) for trial in asking.trials()])
 
 
-@pytest.mark.parametrize(("sampler", "seeds"), [("tpe", 4), ("gp", 1)])
-def test_a_search_covers_more_than_chance(tmp_path: Path, sampler: str, seeds: int) -> None:
-    """No search covers more than .72; 24 random trials miss .04 of it, learnt ones a third."""
-    chance = statistics.fmean(covered(tmp_path, "random", seed) for seed in range(12))
-    learnt = statistics.fmean(covered(tmp_path, sampler, seed) for seed in range(seeds))
-    assert chance < learnt < 0.72
+def test_a_search_covers_more_than_chance(tmp_path: Path) -> None:
+    """All that can be is .719; of it 24 random trials miss .013, 24 of TPE .008, 12 of GP .003."""
+    chance = statistics.fmean(covered(tmp_path, "random", seed, 24) for seed in range(12))
+    tpe = statistics.fmean(covered(tmp_path, "tpe", seed, 24) for seed in range(4))
+    assert chance < tpe < 0.719
+    assert chance + 0.005 < covered(tmp_path, "gp", 0, 12) < 0.719
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2"])
-def test_no_sampler_comes_back_to_where_trials_diverge(tmp_path: Path, sampler: str) -> None:
-    asking, lost = study(tmp_path, sampler=sampler, space=ONE_NORM), []
-    trials = 40 if sampler == "nsga2" else 24
-    for _ in range(trials):
+@pytest.mark.parametrize("method", ["tpe", "gp", "nsga2"])
+def test_samplers_see_how_far_a_stopped_trial_came_and_a_diverged_one_last(
+    tmp_path: Path, method: str
+) -> None:
+    settings = SearchSettings(trials=5, space=ONE_NORM, objectives=TWO, sampler=method, screen=None)
+    asking = study(tmp_path, space=ONE_NORM)
+    ends = [(0.9, 0.3), (0.2, 0.8), (0.5, 0.5), None]
+    for values in [*ends, "running"]:
         one = asking.ask()
-        lost.append(one.params["train.lr"] > 3e-3)
+        stopped = values in ((0.5, 0.5), None)
+        if values != "running":
+            state = TrialState.PRUNED if stopped else TrialState.COMPLETE
+            asking.tell(one.number, state, dict(zip(TWO, values or (), strict=False)))
+    seen = shown(asking.trials(), settings)
+    assert [trial.values for trial in seen[:4]] == [[0.9, 0.3], [0.2, 0.8], [0.5, 0.5], [0.2, 0.3]]
+    assert {trial.state for trial in seen[:4]} == {TrialState.COMPLETE}
+    assert seen[4].state == TrialState.RUNNING
+    assert [trial.params for trial in seen] == [trial.params for trial in asking.trials()]
+
+
+def test_a_gaussian_process_does_not_come_back_to_where_trials_diverge(tmp_path: Path) -> None:
+    asking, lost = study(tmp_path, sampler="gp", space=ONE_NORM), []
+    for _ in range(14):
+        one = asking.ask()
+        lost.append(one.params["train.lr"] > 3e-3)  # of five decades .38
         state = TrialState.PRUNED if lost[-1] else TrialState.COMPLETE
         asking.tell(one.number, state, {} if lost[-1] else scores(one.params))
-    assert sum(lost[START:]) / len(lost[START:]) < 0.4, "chance has .38 of five decades"
-    assert sum(lost[trials // 2 :]) <= sum(lost[: trials // 2])
+    assert sum(lost[START:]) <= 2
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("sampler", ["tpe", "gp", "nsga2"])
-def test_conditions_hold_with_two_objectives(tmp_path: Path, sampler: str) -> None:
-    """Only rates above 10^-2.5 meet it; a fifth of the range beyond which clean scores fall."""
+@pytest.mark.parametrize(("sampler", "trials"), [("tpe", 24), ("gp", 12)])
+def test_conditions_hold_with_two_objectives(tmp_path: Path, sampler: str, trials: int) -> None:
+    """Rates above 10^-2.5 meet it, three of eight."""
     asking = study(
         tmp_path, sampler=sampler, space=ONE_NORM, subject_to=("clean/balanced_accuracy >= 0.8",)
     )
     met = []
-    for _ in range(24):
+    for _ in range(trials):
         one = asking.ask()
         accuracy = 1.3 + 0.2 * math.log10(one.params["train.lr"])
         met.append(accuracy >= 0.8)
         metrics = {**scores(one.params), "clean/balanced_accuracy": accuracy}
         asking.tell(one.number, TrialState.COMPLETE, metrics)
-    assert sum(met[12:]) > sum(met[:12])
+    assert sum(met[-8:]) >= 5, "chance has 3"
 
 
 def test_an_earlier_sweep_of_both_is_learnt_from(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""A sweep of two objectives from its file to its front, and after a kill."""
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sweep.api.best import hypervolumes
+from sweep.results.folder import SweepFolder
+from sweep.store import Store
+from tests.support.sweeps import Sweep, settings, study_statuses
+
+pytestmark = [
+    pytest.mark.cluster,
+    # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
+]
+
+
+def table(sweep: Sweep) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k != "checkpoint"} for row in sweep.best()]
+
+
+def test_a_sweep_that_is_killed_has_the_front_that_it_would_have_had(
+    make_sweep: Callable[..., Sweep], store: Store
+) -> None:
+    plain = settings(store)
+    space = {**plain["search"]["space"], "model.norm": {"choice": ["batch", "group"]}}
+    search = {
+        "space": space,
+        "trials": 6,
+        "grace_epochs": 1,
+        "objectives": ["clean/auroc", "robust/auroc_mean"],
+    }
+    changes = {"search": search, "cluster": {"concurrent": 1}}  # in a fixed order
+    whole, killed = make_sweep(**changes), make_sweep(**changes)
+    done = whole.run()
+    assert done.returncode == 0, done.stderr
+    covered = hypervolumes(whole.folder)
+    assert f"hypervolume  {covered[None]:.3f} of the square from 0 to 1" in done.stdout
+    rows = table(whole)
+    front = [row["trial"] for row in rows if row["pareto_rank"] == 0]
+    assert front
+    said = next(line for line in done.stdout.splitlines() if line.startswith("front  "))
+    assert all(trial in said for trial in front)
+    (parent,) = whole.runs("sweep")
+    assert parent.data.metrics["pareto/hypervolume"] == covered[None]
+    tags = {run.data.tags["trial"]: run.data.tags.get("pareto") for run in whole.runs("trial")}
+    assert [trial for trial in sorted(tags) if tags[trial] == "front"] == sorted(front)
+
+    def ended() -> int:
+        records = SweepFolder(killed.folder).trials()
+        return sum(record.status != "running" for record in records)
+
+    killed.interrupt(signal.SIGKILL, lambda: ended() >= 3, *killed.run_arguments())
+    resumed = killed.command("resume", str(killed.folder))
+    assert resumed.returncode == 0, resumed.stderr
+    assert table(killed) == rows
+    assert resumed.stdout.split("\nfolder ")[0] == done.stdout.split("\nfolder ")[0]
+    assert study_statuses(SweepFolder.open(killed.folder)) == [
+        record.status for record in SweepFolder.open(killed.folder).trials()
+    ]
