@@ -24,9 +24,9 @@ class StandardisedConv2d(nn.Conv2d):
         """Convolve (N, C, H, W)."""
         kernels = self.weight.flatten(1)
         weight = layer_norm(kernels, kernels.shape[1:], eps=WEIGHT_EPS).view_as(self.weight)
-        if self.weight.is_contiguous(memory_format=torch.channels_last):
-            # In the layout that was asked for: torch convolves by that of the weight.
-            weight = weight.contiguous(memory_format=torch.channels_last)
+        if weight.stride() != self.weight.stride():
+            # Channels last, as was asked for: torch convolves in the layout of the weight.
+            weight = weight.clone(memory_format=torch.channels_last)
         y: Tensor = self._conv_forward(input, weight, self.bias)
         return y
 
