@@ -5,13 +5,13 @@
     python benchmarks/stress.py brain.h5 --device cuda --width 64
 
 The full grid (the default artifacts and levels, and the clean slices) of one checkpoint on the
-first split of a store, as an evaluator computes it, against forward passes of the same network over
-the same batches, which lie ready in memory: with inputs that an evaluator has kept, with inputs that
-are made, and as before there were either kept inputs or weights laid out channels last. Then both
-ways against the training of one epoch on the other splits. Every measurement stands between two of
-its reference, see ``pairs``; on a CPU the time is that of this process. ``--passes`` measures forward
-passes of noise alone: each norm channels last, batch norm folded into the convolutions before it,
-bfloat16.
+first split of a store, as an evaluator computes it, against forward passes of the same network
+over the same batches, which lie ready in memory: with inputs that an evaluator has kept, with
+inputs that are made, and as before there were either kept inputs or weights laid out channels
+last. Then both ways against the training of one epoch on the other splits. Every measurement
+stands between two of its reference, see ``pairs``; on a CPU the time is that of this process.
+``--passes`` measures forward passes of noise alone: each norm channels last, batch norm folded
+into the convolutions before it, bfloat16.
 """
 
 import argparse
