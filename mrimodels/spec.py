@@ -12,6 +12,7 @@ from mrimodels.foreign import (
     Request,
     Wanted,
     check_network,
+    is_of_library,
     require_arch,
     require_size,
 )
@@ -126,6 +127,11 @@ class ModelSpec:
     def is_foreign(self) -> bool:
         """Whether the network is not one of this package."""
         return not (isinstance(self.arch, str) and self.arch in ARCHS)
+
+    @property
+    def is_of_users(self) -> bool:
+        """Whether the network's code is the user's, or of a package that adds it."""
+        return self.is_foreign and not is_of_library(self.arch)
 
     def replaced(self) -> tuple[Replaced, ...]:
         """What gives way to the norm in a network of another package; of this one, nothing."""

@@ -65,6 +65,11 @@ def require_arch(arch: object, ours: Collection[str]) -> None:
     )
 
 
+def is_of_library(arch: str) -> bool:
+    """Whether a network is torchvision's, timm's or MONAI's, and no code of the user's."""
+    return arch in TORCHVISION or arch.startswith(("timm/", "monai/"))
+
+
 def make(arch: str, wanted: Wanted) -> nn.Module:
     """Make the network, as its source makes it, with weights drawn from the global generators.
 

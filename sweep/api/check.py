@@ -27,7 +27,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.modes import ADABN
 from sweep.core.text import clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
-from sweep.learn.checkpoints import CheckpointFolder, EpochStats
+from sweep.learn.checkpoints import CheckpointFolder, EpochStats, for_evaluation
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.modes import has_batch_norm
 from sweep.learn.stress import cells_of, predict
@@ -279,7 +279,7 @@ def _train_seconds(trainer: Trainer) -> float:
 
 def _evaluate_seconds(trainer: Trainer) -> float:
     """Of all cells, from one batch of each."""
-    trial_config, model = trainer.config, trainer.model.eval()
+    trial_config, model = trainer.config, for_evaluation(trainer.model, trainer.spec)
     indices = trainer.store.indices(trial_config.data.validation)
     batch = indices[: trial_config.stress.batch_size]
     started = time.perf_counter()

@@ -80,7 +80,9 @@ def _outputs(
 ) -> Outputs:
     model, info = loaded
     settings = info.config.stress
-    settings = dataclasses.replace(settings, batch_size=batch_size or settings.batch_size)
+    settings = dataclasses.replace(
+        settings, batch_size=batch_size or settings.batch_size, precision="float32"
+    )
     device = next(model.parameters()).device
     clean = shift_of(settings, CLEAN)
     odds, shown, done = [], [], 0

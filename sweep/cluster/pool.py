@@ -27,6 +27,7 @@ from sweep.core.interruption import stop_if_asked
 from sweep.core.modes import PRECISE, checkpoint_mode
 from sweep.core.records import TRAINED, Cell, Predictions
 from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
+from sweep.learn.kept import KeptInputs
 from sweep.learn.modes import stress_in_mode, write_precise
 from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, default_device
@@ -48,15 +49,22 @@ class EvaluatorActor:
     """Stress-tests checkpoints on the validation slices, one call at a time.
 
     ``cancel`` has a thread of its own. The last checkpoint is kept, so that several calls for it
-    read and check its file once.
+    read and check its file once; and up to ``cache_gb`` the inputs of its cells, which are the same
+    cells for every checkpoint.
     """
 
     def __init__(
-        self, staging: Staging, data: DataSettings, settings: StressSettings, share: Share
+        self,
+        staging: Staging,
+        data: DataSettings,
+        settings: StressSettings,
+        share: Share,
+        cache_gb: float,
     ) -> None:
         self.staging, self.data, self.settings, self.share = staging, data, settings, share
         self.cancelled: deque[str] = deque(maxlen=CANCELLED)
         self.loaded: tuple[object, LoadedCheckpoint] | None = None
+        self.cache_gb = cache_gb
 
     @cached_property
     def store(self) -> Store:
@@ -67,6 +75,11 @@ class EvaluatorActor:
     def indices(self) -> NDArray[np.intp]:
         """The validation slices."""
         return self.store.indices(self.data.validation)
+
+    @cached_property
+    def kept(self) -> KeptInputs:
+        """The inputs of cells."""
+        return KeptInputs.of_share(self.cache_gb, self.share.gpu, default_device())
 
     def ready(self) -> Path:
         """Where the store is mapped, once it is."""
@@ -99,7 +112,9 @@ class EvaluatorActor:
             return done
         loaded = self._load(checkpoint)
         indices = self.indices if slices is None else self.indices[slices]
-        for item in stress_in_mode(loaded, self.store, cells, indices, self.settings, mode):
+        for item in stress_in_mode(
+            loaded, self.store, cells, indices, self.settings, mode, self.kept
+        ):
             done.append(item)
             if evaluation in self.cancelled:
                 break
@@ -149,7 +164,10 @@ def start_pool(
         scheduling_strategy="SPREAD",
     )
     share = cluster.evaluator
-    pool = [actor.remote(staging, data, settings, share) for _ in range(cluster.evaluators)]
+    cache_gb = cluster.evaluator_cache_gb
+    pool = [
+        actor.remote(staging, data, settings, share, cache_gb) for _ in range(cluster.evaluators)
+    ]
     try:
         ray.get([evaluator.ready.remote() for evaluator in pool])
     except ray.exceptions.RayTaskError as error:

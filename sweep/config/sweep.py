@@ -63,6 +63,8 @@ class ClusterSettings(Settings):
         trial: What one trial takes.
         evaluators: Actors that stress-test checkpoints.
         evaluator: What one evaluator takes.
+        evaluator_cache_gb: Gigabytes of memory at most in which each evaluator keeps the inputs of
+            its cells from one checkpoint to the next; what does not fit is computed anew. 0: none.
         concurrent: Trials at a time at most; null: as many as fit beside the evaluators.
         retries: How often a trial whose worker died starts again from its last epoch.
         stage: Folder, by the same path on every node, to copy the store to and work on, such as
@@ -75,12 +77,16 @@ class ClusterSettings(Settings):
     trial: Share = field(default_factory=Share)
     evaluators: int = 1
     evaluator: Share = field(default_factory=Share)
+    evaluator_cache_gb: float = 1.0
     concurrent: int | None = None
     retries: int = 3
     stage: str | None = None
 
     def __post_init__(self) -> None:
         require(self.evaluators >= 1, "evaluators", "1 or more", self.evaluators)
+        cache_gb = self.evaluator_cache_gb
+        rule = "a number of gigabytes, 0 or more"
+        require(0 <= cache_gb < float("inf"), "evaluator_cache_gb", rule, cache_gb)
         require(self.retries >= 0, "retries", "0 or more", self.retries)
         require(
             self.concurrent is None or self.concurrent >= 1,

@@ -137,10 +137,21 @@ class CheckpointInfo:
 
 
 class LoadedCheckpoint(NamedTuple):
-    """A checkpoint, read once: its network in evaluation mode, and where it comes from."""
+    """A checkpoint, read once: its network for evaluation, and where it comes from."""
 
     model: mrimodels.Classifier
     info: CheckpointInfo
+
+
+def for_evaluation(model: mrimodels.Classifier, spec: mrimodels.ModelSpec) -> mrimodels.Classifier:
+    """The same network in evaluation mode, its weights laid out for fast forward passes.
+
+    With channels last, every norm's takes a tenth to a half less time. The code of a user's own
+    network may ``view`` its features, which only one layout allows: its weights stay as they are.
+    """
+    if not spec.is_of_users:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
+    return model.eval()
 
 
 def load_checkpoint(path: Path, device: torch.device) -> LoadedCheckpoint:
@@ -151,8 +162,8 @@ def load_checkpoint(path: Path, device: torch.device) -> LoadedCheckpoint:
 
     """
     with _as_user_error():
-        model, _, meta = mrimodels.load_checkpoint(path, device)
-        return LoadedCheckpoint(model, CheckpointInfo.from_plain(meta, path))
+        model, spec, meta = mrimodels.load_checkpoint(path, device)
+        return LoadedCheckpoint(for_evaluation(model, spec), CheckpointInfo.from_plain(meta, path))
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from sweep.config.settings import TrialConfig
 from sweep.core.objective import value_of
 from sweep.core.records import EpochRecord, Predictions, Score, best_epoch, is_missing
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
+from sweep.learn.kept import DEFAULT_GB, KeptInputs
 from sweep.learn.levels import with_levels
 from sweep.learn.screening import Screening
-from sweep.learn.stress import cells_of, record_of, scores_of, stress
+from sweep.learn.stress import cells_of, default_device, record_of, scores_of, stress
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
 
@@ -72,13 +73,16 @@ class LocalEvaluator:
         self.config = config
         self.store = store
         self.indices = store.indices(config.data.validation)
+        self.device = default_device()
+        self.kept = KeptInputs.of_share(DEFAULT_GB, 1, self.device)
 
     def evaluate(self, checkpoint: Path, screening: Screening | None = None) -> Evaluation:
         """Evaluate now."""
         settings = self.config.stress
         cells = screening.cells if screening else cells_of(settings)
         indices = self.indices[screening.slices] if screening else self.indices
-        return Done(list(stress(checkpoint, self.store, cells, indices, settings)))
+        found = stress(checkpoint, self.store, cells, indices, settings, self.device, self.kept)
+        return Done(list(found))
 
 
 class FitResult(NamedTuple):

@@ -37,8 +37,9 @@ from sweep.core.modes import (
 from sweep.core.records import CLEAN, TRAINED, Cell, Composition, Predictions
 from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
 from sweep.learn.fit import Done, Evaluation
+from sweep.learn.kept import KeptInputs
 from sweep.learn.outputs import probability
-from sweep.learn.stress import cells_of, default_device, inputs, stress_loaded
+from sweep.learn.stress import cells_of, default_device, inputs, precision, stress_loaded
 from sweep.store import Store
 
 Places = NDArray[np.intp]
@@ -253,6 +254,7 @@ def stress_in_mode(
     indices: NDArray[np.int64],
     settings: StressSettings,
     mode: str,
+    kept: KeptInputs | None = None,
 ) -> Iterator[Predictions]:
     """Stress-test a checkpoint in a mode; see ``sweep.learn.stress.stress``.
 
@@ -261,12 +263,13 @@ def stress_in_mode(
         store: Its slices need not be those it was trained on.
         cells: What to score.
         indices: (N,) slices, ascending.
-        settings: Seed of the draws, and the settings of modes.
+        settings: Seed of the draws, precision, and the settings of modes.
         mode: Its name.
+        kept: Inputs from checkpoints before, of any mode; None: all are computed.
 
     """
     if mode == TRAINED or mode in OWN_CHECKPOINT:
-        yield from stress_loaded(loaded, store, cells, indices, settings)
+        yield from stress_loaded(loaded, store, cells, indices, settings, kept)
         return
     model, info = loaded
     device = next(model.parameters()).device
@@ -277,9 +280,10 @@ def stress_in_mode(
 
         def slices(shift: Shift = shift) -> Generator[Tensor]:
             rows = (indices[places] for places in batches)
-            return inputs(store, rows, shift, info.config.data, settings.seed, device)
+            return inputs(store, rows, shift, info.config.data, settings.seed, device, kept)
 
-        found = _in_mode(model, slices, mode, settings.modes, store.task)
+        with precision(settings, device):
+            found = _in_mode(model, slices, mode, settings.modes, store.task)
         yield Predictions(cell, found[restored])
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from sweep.config.settings import DataSettings, StressSettings
 from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions, Score
 from sweep.learn.checkpoints import EpochStats, LoadedCheckpoint, load_checkpoint
 from sweep.learn.inputs import Batch, corrupt, gather, normalize
+from sweep.learn.kept import KeptInputs
 from sweep.learn.loading import prefetched
 from sweep.learn.outputs import probability
 from sweep.metrics.summary import score, summary
@@ -43,6 +45,12 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def precision(settings: StressSettings, device: torch.device) -> torch.autocast:
+    """Where a network computes in the precision of a stress test."""
+    wanted = settings.precision == "bfloat16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
+
+
 @torch.inference_mode()
 def logits(
     model: torch.nn.Module,
@@ -52,6 +60,7 @@ def logits(
     data: DataSettings,
     settings: StressSettings,
     device: torch.device,
+    kept: KeptInputs | None = None,
 ) -> Generator[Tensor]:
     """What a model says of slices, batch by batch.
 
@@ -61,8 +70,9 @@ def logits(
         indices: (N,) slices.
         shift: What happens to them.
         data: Which signal the artifacts act on, and the intensity scaling.
-        settings: Seed of the draws and batch size.
+        settings: Seed of the draws, batch size and precision.
         device: Where to compute.
+        kept: Inputs from before; None: all are computed.
 
     Yields:
         (B, L) on the device.
@@ -70,9 +80,35 @@ def logits(
     """
     starts = range(0, len(indices), settings.batch_size)
     rows = (indices[start : start + settings.batch_size] for start in starts)
-    with closing(inputs(store, rows, shift, data, settings.seed, device)) as batches:
+    with closing(inputs(store, rows, shift, data, settings.seed, device, kept)) as batches:
         for batch in batches:
-            yield model(batch)
+            # Not around the yield: the caller's own arithmetic is none of this.
+            with precision(settings, device):
+                said = model(batch)
+            yield said
+
+
+@dataclass(frozen=True, eq=False)
+class _Kept:
+    """A batch whose inputs were kept."""
+
+    inputs: Tensor
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All that lies on the device."""
+        yield self.inputs
+
+
+@dataclass(frozen=True, eq=False)
+class _New:
+    """A batch whose inputs are to be made."""
+
+    rows: NDArray[np.int64]
+    batch: Batch
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All that lies on the device."""
+        return self.batch.tensors()
 
 
 def inputs(
@@ -82,6 +118,7 @@ def inputs(
     data: DataSettings,
     seed: int,
     device: torch.device,
+    kept: KeptInputs | None = None,
 ) -> Generator[Tensor]:
     """Slices as a network gets them, batch by batch.
 
@@ -92,19 +129,32 @@ def inputs(
         data: Which signal the artifacts act on, and the intensity scaling.
         seed: Of the draws.
         device: Where to compute.
+        kept: Where they are taken from, bit for bit what they would be, and kept; None: nowhere.
 
     Yields:
         (B, 1, H, W) on the device.
 
     """
+    key = (store.fingerprint, shift, data.signal, data.scan_draws, data.normalize, seed, device)
 
-    def load(rows: NDArray[np.int64]) -> Batch:
-        return gather(store, rows, device, data.signal, data.scan_draws)
+    def load(rows: NDArray[np.int64]) -> _Kept | _New:
+        found = kept.find(key, rows, device) if kept is not None else None
+        if found is not None:
+            return _Kept(found)
+        return _New(rows, gather(store, rows, device, data.signal, data.scan_draws))
 
     with closing(prefetched(load, batches, device)) as loaded:
-        for batch in loaded:
-            corrupted = corrupt(batch.signals, shift, batch.names, seed)
-            yield normalize(corrupted, data.normalize)
+        for item in loaded:
+            if isinstance(item, _Kept):
+                yield item.inputs
+                continue
+            # A caller may compute in less precision meanwhile.
+            with torch.autocast(device.type, enabled=False):
+                corrupted = corrupt(item.batch.signals, shift, item.batch.names, seed)
+                made = normalize(corrupted, data.normalize)
+            if kept is not None:
+                kept.keep(key, item.rows, made)
+            yield made
 
 
 def predict(
@@ -115,13 +165,14 @@ def predict(
     data: DataSettings,
     settings: StressSettings,
     device: torch.device,
+    kept: KeptInputs | None = None,
 ) -> Predictions:
     """Probabilities of a model for the slices of one cell, see ``logits``."""
     shift = shift_of(settings, cell)
     # Not the logits, as one that an artifact shifts in all classes alike must change no score.
     parts = [
         probability(batch, store.task)
-        for batch in logits(model, store, indices, shift, data, settings, device)
+        for batch in logits(model, store, indices, shift, data, settings, device, kept)
     ]
     return Predictions(cell, torch.cat(parts).cpu().numpy())
 
@@ -133,23 +184,25 @@ def stress(
     indices: NDArray[np.int64],
     settings: StressSettings,
     device: torch.device | None = None,
+    kept: KeptInputs | None = None,
 ) -> Iterator[Predictions]:
     """Stress-test one checkpoint, cell by cell.
 
     The outcome of a cell depends on the checkpoint, the slices and the settings alone: not on
-    which cells came before, nor on which process computes it.
+    which cells came before, nor on which process computes it, nor on whether its inputs were kept.
 
     Args:
         checkpoint: A file that ``fit`` or a sweep wrote.
         store: Its slices need not be those it was trained on.
         cells: What to score.
         indices: (N,) slices.
-        settings: Seed of the draws and batch size.
+        settings: Seed of the draws, batch size and precision.
         device: None: a GPU where there is one.
+        kept: Inputs from checkpoints before; None: all are computed.
 
     """
     loaded = load_checkpoint(checkpoint, device or default_device())
-    yield from stress_loaded(loaded, store, cells, indices, settings)
+    yield from stress_loaded(loaded, store, cells, indices, settings, kept)
 
 
 def stress_loaded(
@@ -158,12 +211,13 @@ def stress_loaded(
     cells: Iterable[Cell],
     indices: NDArray[np.int64],
     settings: StressSettings,
+    kept: KeptInputs | None = None,
 ) -> Iterator[Predictions]:
     """Stress-test a checkpoint that was read before; see ``stress``."""
     model, info = loaded
     device = next(model.parameters()).device
     for cell in cells:
-        yield predict(model, store, indices, cell, info.config.data, settings, device)
+        yield predict(model, store, indices, cell, info.config.data, settings, device, kept)
 
 
 def scores_of(

@@ -171,7 +171,8 @@ def write_predictions(
     path: Path, trial: str, epoch: int, predictions: Iterable[Predictions], slices: Slices
 ) -> None:
     """One row for each cell and slice: ``p_<label>`` the probability, ``y_<label>`` the truth."""
-    tables = [_cell_table(trial, epoch, item, slices) for item in predictions]
+    names = _names(slices.keys, slices.patients)
+    tables = [_cell_table(trial, epoch, item, slices, names) for item in predictions]
     _write(path, pa.concat_tables(tables).unify_dictionaries())
 
 
@@ -179,10 +180,8 @@ def read_predictions(path: Path) -> tuple[list[Predictions], Slices]:
     """The predictions that ``write_predictions`` wrote, cells in the written order."""
     table = _read(path)
     labels = [name[2:] for name in table.column_names if name.startswith("p_")]
-    artifacts, levels = table["artifact"].to_pylist(), table["level"].to_pylist()
-    cells = [Cell(*pair) for pair in zip(artifacts, levels, strict=True)]
-    per_cell = len(cells) // len(set(cells))
-    starts = range(0, len(cells), per_cell)
+    per_cell = len(table["slice"].unique())  # keys are
+    starts = list(range(0, len(table), per_cell))
     probability = _matrix(table, "p_", labels)
     first = table.slice(0, per_cell)
     slices = Slices(
@@ -191,7 +190,12 @@ def read_predictions(path: Path) -> tuple[list[Predictions], Slices]:
         labels,
         _matrix(first, "y_", labels),
     )
-    found = [Predictions(cells[at], probability[at : at + per_cell]) for at in starts]
+    artifacts, levels = table["artifact"].take(starts), table["level"].take(starts)
+    cells = map(Cell, artifacts.to_pylist(), levels.to_pylist())
+    found = [
+        Predictions(cell, probability[at : at + per_cell])
+        for cell, at in zip(cells, starts, strict=True)
+    ]
     return found, slices
 
 
@@ -201,7 +205,9 @@ def write_outputs(path: Path, outputs: Outputs) -> None:
     ``log_odds_<label>`` stands beside the probability; ``y_<label>`` is there for known labels.
     """
     columns = {
-        **_first_columns(outputs.trial, outputs.epoch, CLEAN, outputs.keys, outputs.patients),
+        **_first_columns(
+            outputs.trial, outputs.epoch, CLEAN, _names(outputs.keys, outputs.patients)
+        ),
         "scan": pa.array(outputs.scans).dictionary_encode(),
         "split": pa.array(outputs.splits).dictionary_encode(),
     }
@@ -213,8 +219,18 @@ def write_outputs(path: Path, outputs: Outputs) -> None:
     _write(path, pa.table(columns))
 
 
-def _cell_table(trial: str, epoch: int, item: Predictions, slices: Slices) -> pa.Table:
-    columns = _first_columns(trial, epoch, item.cell, slices.keys, slices.patients)
+def _names(keys: Sequence[str], patients: Sequence[str]) -> dict[str, pa.Array]:
+    """The columns that say which slices: encoded once for all cells."""
+    return {
+        "slice": pa.array(keys).dictionary_encode(),
+        "patient": pa.array(patients).dictionary_encode(),
+    }
+
+
+def _cell_table(
+    trial: str, epoch: int, item: Predictions, slices: Slices, names: Mapping[str, pa.Array]
+) -> pa.Table:
+    columns = _first_columns(trial, epoch, item.cell, names)
     for column, label in enumerate(slices.labels):
         columns[f"p_{label}"] = pa.array(item.probability[:, column])
         columns[f"y_{label}"] = pa.array(slices.truth[:, column])
@@ -222,16 +238,15 @@ def _cell_table(trial: str, epoch: int, item: Predictions, slices: Slices) -> pa
 
 
 def _first_columns(
-    trial: str, epoch: int, cell: Cell, keys: Sequence[str], patients: Sequence[str]
+    trial: str, epoch: int, cell: Cell, names: Mapping[str, pa.Array]
 ) -> dict[str, pa.Array]:
-    count = len(keys)
+    count = len(names["slice"])
     return {
         "trial": _repeated(trial, count),
         "epoch": pa.array(np.full(count, epoch, np.int32)),
         "artifact": _repeated(cell.artifact, count),
         "level": pa.array(np.full(count, cell.level, np.int32)),
-        "slice": pa.array(keys).dictionary_encode(),
-        "patient": pa.array(patients).dictionary_encode(),
+        **names,
     }
 
 

@@ -44,6 +44,23 @@ class Sequence(nn.Sequential):
         )
 
 
+class Viewing(nn.Module):
+    """Takes for granted how its features lie in memory, as a user's network may."""
+
+    def __init__(self, n_outputs: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            nn.Conv2d(1, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, 2, 1)
+        )
+        self.pool = nn.AdaptiveAvgPool2d(2)
+        self.fc = nn.Linear(32, n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, 1, H, W) -> (N, n_outputs)."""
+        x = self.pool(self.features(x))
+        return self.fc(x.view(len(x), -1))
+
+
 class Layered(nn.Module):
     """Has its stages where ResNets of libraries have them."""
 

@@ -16,7 +16,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.modes import OF_BATCH_NORM, PRECISE
 from sweep.core.records import CLEAN, TRAINED, Cell, Predictions
-from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, LoadedCheckpoint
+from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
 from sweep.learn.fit import fit
 from sweep.learn.inputs import normalize
 from sweep.learn.modes import (
@@ -55,8 +55,7 @@ def loaded(trained: CheckpointFolder) -> LoadedCheckpoint:
 
 
 def load(files: CheckpointFolder, mode: str = TRAINED) -> LoadedCheckpoint:
-    model, _, meta = mrimodels.load_checkpoint(files.epoch(1, mode))
-    return LoadedCheckpoint(model, CheckpointInfo.from_plain(meta, files.path))
+    return load_checkpoint(files.epoch(1, mode), torch.device("cpu"))
 
 
 @pytest.fixture
