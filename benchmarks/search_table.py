@@ -2,10 +2,10 @@
 
     python benchmarks/search_table.py --data ../shared/data --out search_table.parquet
 
-Two data sets, three norms, the same Sobol points of learning rate and weight decay for each norm, two
-seeds: every epoch of every trial is scored on every cell, on all validation patients and on the
-shares of them that a screening may take. It takes an hour on two cores, and goes on where it was
-interrupted.
+Two data sets, three norms, the same Sobol points of learning rate and weight decay for each norm,
+two seeds: every epoch of every trial is scored on every cell, on all validation patients and on
+the shares of them that a screening may take. It takes an hour on two cores, and goes on where it
+was interrupted.
 """
 
 import argparse
@@ -231,18 +231,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "search_table.parquet")
     parser.add_argument("--points", type=int, default=24, help="configurations of each norm")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--so-far", action="store_true", help="run nothing, write whole points")
     options = parser.parse_args(arguments)
     rows = options.work / "rows"
     rows.mkdir(parents=True, exist_ok=True)
     bound = {data: bound_config(data, options.data, options.work.resolve()) for data in SOURCES}
-    todo = [(job, bound, rows) for job in jobs(options.points)]
-    with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        pool.starmap(run, todo, chunksize=1)
-    found = [row for job in jobs(options.points) for row in _rows(rows, job)]
+    if not options.so_far:
+        todo = [(job, bound, rows) for job in jobs(options.points)]
+        with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
+            pool.starmap(run, todo, chunksize=1)
+    found = [row for job in _whole(options.points, rows) for row in _rows(rows, job)]
     table = pa.Table.from_pylist(found)
     table = table.replace_schema_metadata({"slices": json.dumps(counted(bound))})
     pq.write_table(_compact(table), options.out, compression="zstd", compression_level=19)
     print(f"{options.out}: {len(found)} rows, {options.out.stat().st_size / 1e3:.0f} kB")
+
+
+def _whole(points: int, folder: Path) -> list[Job]:
+    """The trials of the points of which none is lacking."""
+    there = {job: (folder / f"{job.name}.json").exists() for job in jobs(points)}
+    lacking = {job.point for job, is_there in there.items() if not is_there}
+    return [job for job in there if job.point not in lacking]
 
 
 def _rows(folder: Path, job: Job) -> list[dict[str, Any]]:
