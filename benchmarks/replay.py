@@ -10,7 +10,7 @@ import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
-from search_table import SPACE, config_of
 
 from sweep.cluster.pool import RemoteEvaluator
 from sweep.config.search import SearchSettings, epochs_of
@@ -64,7 +63,7 @@ class Recorded:
     """The trials of one data set.
 
     Attributes:
-        data: Its name.
+        sweep: What was recorded.
         norms: In the order of the first axis.
         values: Setting -> (points,) what a point has.
         cells: In the order of the last axis.
@@ -74,13 +73,18 @@ class Recorded:
 
     """
 
-    data: str
+    sweep: SweepConfig
     norms: tuple[str, ...]
     values: Mapping[str, NDArray[np.float64]]
     cells: tuple[Cell, ...]
     shares: tuple[float, ...]
     auroc: NDArray[np.float64]
     slices: Mapping[str, int]
+
+    @cached_property
+    def dimensions(self) -> dict[str, Dimension]:
+        """What is searched beside the norm, all of it on a logarithmic scale."""
+        return self.sweep.search.free()
 
     @property
     def points(self) -> int:
@@ -137,7 +141,7 @@ class Recorded:
         apart = np.zeros(self.points)
         for name, at in self.values.items():
             if name in params:
-                low, high = Dimension.parse(name, SPACE[name]).values
+                low, high = self.dimensions[name].values
                 apart += (np.log(at / params[name]) / math.log(high / low)) ** 2
         return int(apart.argmin())
 
@@ -148,15 +152,18 @@ class Recorded:
 def read(path: Path) -> list[Recorded]:
     """The data sets of a table that search_table.py wrote."""
     table = pq.read_table(path)
-    slices = json.loads(table.schema.metadata[b"slices"])
+    slices, sweeps = (json.loads(table.schema.metadata[key]) for key in (b"slices", b"sweeps"))
     columns = {name: table[name].to_numpy() for name in table.column_names}
-    return [_recorded(data, columns, slices[data]) for data in slices]
+    return [
+        _recorded(SweepConfig.from_dict(sweeps[data]), columns, counted)
+        for data, counted in slices.items()
+    ]
 
 
 def _recorded(
-    data: str, columns: Mapping[str, NDArray[Any]], slices: Mapping[str, int]
+    sweep: SweepConfig, columns: Mapping[str, NDArray[Any]], slices: Mapping[str, int]
 ) -> Recorded:
-    own = {name: column[columns["data"] == data] for name, column in columns.items()}
+    own = {name: column[columns["data"] == sweep.name] for name, column in columns.items()}
     pairs = zip(own["artifact"], own["level"].tolist(), strict=True)
     cells = [Cell(artifact, level) for artifact, level in pairs]
     known = tuple(dict.fromkeys(cells))
@@ -168,9 +175,9 @@ def _recorded(
     auroc[at] = own["auroc"]
     _, first = np.unique(own["point"], return_index=True)
     return Recorded(
-        data=data,
+        sweep=sweep,
         norms=tuple(axes[0][0].tolist()),
-        values={name: own[name][first] for name in SPACE},
+        values={name: own[name][first] for name in sweep.search.free()},
         cells=known,
         shares=tuple(shares.tolist()),
         auroc=auroc,
@@ -178,39 +185,37 @@ def _recorded(
     )
 
 
-def sweep_of(recorded: Recorded, search: Mapping[str, Any]) -> SweepConfig:
-    """The recorded sweep with another search, checked as a user's is."""
-    norms = {"choice": list(recorded.norms)}
-    space = {"model.norm": norms, **SPACE}
-    return config_of(recorded.data, Path("none")).replace({"search": {"space": space, **search}})
-
-
 class Setting(NamedTuple):
-    """What all trials of a replay share.
+    """What the trials of a method's replays share.
 
     Attributes:
         recorded: The trials that there are.
-        trial: The settings of any one of them.
+        sweep: The sweep, but for its number of trials.
+        trial: The settings of any one of its trials.
         passes: Of one epoch.
         full: (norms, points, seeds, epochs) the objective in a full test.
         screened: The same in a screening; None: there is none.
-        seed: The key of the seeds of the trials.
 
     """
 
     recorded: Recorded
+    sweep: SweepConfig
     trial: TrialConfig
     passes: Passes
     full: NDArray[np.float64]
     screened: NDArray[np.float64] | None
-    seed: int
 
     @classmethod
-    def of(cls, recorded: Recorded, sweep: SweepConfig, seed: int) -> "Setting":
-        """That of a sweep."""
+    def of(cls, recorded: Recorded, search: Mapping[str, Any]) -> "Setting":
+        """That of the recorded sweep with another search, checked as a user's is."""
+        sweep = recorded.sweep.replace({"search": {"space": recorded.sweep.search.space, **search}})
         trial = sweep.trial({"model.norm": recorded.norms[0]})
         values = recorded.screened(trial) if trial.screen else None
-        return cls(recorded, trial, recorded.passes(trial), recorded.full, values, seed)
+        return cls(recorded, sweep, trial, recorded.passes(trial), recorded.full, values)
+
+    def search(self, each: int) -> SearchSettings:
+        """With so many trials of each norm."""
+        return replace(self.sweep.search, trials=each * len(self.recorded.norms))
 
 
 @dataclass
@@ -221,16 +226,20 @@ class Trial:
 
     Attributes:
         setting: What it shares with others.
+        key: Of its seed, beside its number.
         suggestion: Its searched values.
         history: Epoch -> scores.
+        trained: How many epochs it has trained.
         passes: What it has cost.
         over: Whether it ran to its end.
 
     """
 
     setting: Setting
+    key: int
     suggestion: Suggestion
     history: dict[int, dict[str, float]] = field(default_factory=dict)
+    trained: int = 0
     passes: int = 0
     over: bool = False
 
@@ -242,10 +251,10 @@ class Trial:
     @cached_property
     def place(self) -> tuple[int, int, int]:
         """Where its scores are: norm, point, seed."""
-        recorded, key = self.setting.recorded, self.suggestion.number
+        recorded, number = self.setting.recorded, self.suggestion.number
         norm, point = recorded.norms.index(self.norm), recorded.nearest(self.suggestion.params)
         seeds = recorded.auroc.shape[2]
-        seed = generator(self.setting.seed, "replayed seed", key).integers(seeds)
+        seed = generator(self.key, "replayed seed", number).integers(seeds)
         return norm, point, int(seed)
 
     @property
@@ -260,13 +269,13 @@ class Trial:
             behind: How many epochs are trained further by then.
 
         """
-        config, passes, epochs = self.setting.trial, self.setting.passes, self.setting.trial.train
-        epoch = len(self.history) + 1
-        trained = [min(at + behind, epochs.epochs) for at in (epoch - 1, epoch)]
-        self.passes += passes.train * (trained[1] - (trained[0] if epoch > 1 else 0))
+        config, passes = self.setting.trial, self.setting.passes
+        epoch, last = len(self.history) + 1, self.setting.trial.train.epochs
+        trained, self.trained = self.trained, min(epoch + behind, last)
+        self.passes += passes.train * (self.trained - trained)
         self.history[epoch] = self._scores(epoch, full=config.in_full(epoch))
         self.passes += passes.full if config.in_full(epoch) else passes.screened
-        self.over = epoch == epochs.epochs
+        self.over = epoch == last
         if self.over:
             self._complete()
         return {"epoch": epoch, "done": self.over, OBJECTIVE: math.nan, **self.history[epoch]}
@@ -305,12 +314,7 @@ def scheduler_of(search: SearchSettings, epochs: int) -> StratifiedScheduler | N
 
 
 def replayed(
-    recorded: Recorded,
-    sweep: SweepConfig,
-    seed: int,
-    *,
-    workers: int = WORKERS,
-    behind: int = BEHIND,
+    setting: Setting, each: int, seed: int, *, workers: int = WORKERS, behind: int = BEHIND
 ) -> list[Trial]:
     """A whole sweep.
 
@@ -318,20 +322,19 @@ def replayed(
     earlier; of two at a time, the one that began first.
 
     Args:
-        recorded: What its trials score.
-        sweep: Its settings.
+        setting: The sweep, and what its trials score.
+        each: Trials of each norm.
         seed: The key of what is drawn.
         workers: Trials at a time.
         behind: Epochs that a trial trains ahead of its report.
 
     """
-    setting = Setting.of(recorded, sweep, seed)
-    search, epochs = sweep.search, sweep.train.epochs
+    search, epochs = setting.search(each), setting.sweep.train.epochs
     trials: dict[str, Trial] = {}
     scheduler = scheduler_of(search, epochs)
     with _journal() as path:
         searcher = StudySearcher(
-            Study(path, sweep.name, search, seed_of("replay", seed), epochs),
+            Study(path, setting.sweep.name, search, seed_of("replay", seed), epochs),
             OBJECTIVE,
             search.total,
             scheduler,
@@ -353,7 +356,7 @@ def replayed(
                 if config == Searcher.FINISHED:
                     return
                 suggestion = Suggestion.from_tune(config)
-                trials[suggestion.trial] = Trial(setting, suggestion)
+                trials[suggestion.trial] = Trial(setting, seed, suggestion)
                 go_on(suggestion.trial, now)
 
         begin(0)
@@ -368,26 +371,26 @@ def replayed(
     return list(trials.values())
 
 
-def waited(recorded: Recorded, sweep: SweepConfig, seed: int, keep: int) -> list[Trial]:
+def waited(setting: Setting, each: int, seed: int, keep: int) -> list[Trial]:
     """All but the best few of each norm stop after one epoch, once all have had it.
 
     Not a sweep: the rule as it was published (Egele et al., arXiv 2307.15422), which has every
     trial wait for all others.
 
     Args:
-        recorded: What its trials score.
-        sweep: Its settings; the scheduler is not asked.
+        setting: The sweep, whose scheduler is not asked, and what its trials score.
+        each: Trials of each norm.
         seed: The key of what is drawn.
         keep: How many of a norm go on.
 
     """
-    setting, search = Setting.of(recorded, sweep, seed), sweep.search
+    search, epochs = setting.search(each), setting.sweep.train.epochs
     with _journal() as path:
-        study = Study(path, sweep.name, search, seed_of("replay", seed), sweep.train.epochs)
-        trials = [Trial(setting, study.ask()) for _ in range(search.total)]
-    fidelity = Fidelity(search, sweep.train.epochs)
+        study = Study(path, setting.sweep.name, search, seed_of("replay", seed), epochs)
+        trials = [Trial(setting, seed, study.ask()) for _ in range(search.total)]
+    fidelity = Fidelity(search, epochs)
     first = {id(one): fidelity(1, one.step(0))[OBJECTIVE] for one in trials}
-    for norm in recorded.norms:
+    for norm in setting.recorded.norms:
         own = [one for one in trials if one.norm == norm]
         for trial in sorted(own, key=lambda one: -first[id(one)])[:keep]:
             while not trial.over:

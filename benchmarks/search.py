@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from replay import BEHIND, Recorded, Trial, chosen, read, replayed, seen_of, sweep_of, waited
+from replay import BEHIND, Recorded, Setting, Trial, chosen, read, replayed, seen_of, waited
 from results import Record
 from scipy.stats import spearmanr
 
@@ -112,52 +112,56 @@ def outcome(recorded: Recorded, trials: Sequence[Trial]) -> Outcome:
     )
 
 
-def grid(recorded: Recorded) -> dict[str, Any]:
-    """The search that tries every norm at every point; a learning rate stands for its point."""
+def grid(recorded: Recorded) -> Method:
+    """Every norm at every point; a learning rate stands for its point."""
     rates = recorded.values["train.lr"].tolist()
     space = {"model.norm": {"choice": list(recorded.norms)}, "train.lr": {"choice": rates}}
-    return {"space": space, "sampler": "grid", "scheduler": "none"}
+    return Method({"space": space, "sampler": "grid", "scheduler": "none"})
 
 
-def searched(recorded: Recorded, method: Method, each: int, seed: int, behind: int) -> Outcome:
-    """One search with so many trials of each norm."""
-    sweep = sweep_of(recorded, {**method.search, "trials": each * len(recorded.norms)})
-    if method.keep is None:
-        return outcome(recorded, replayed(recorded, sweep, seed, behind=behind))
-    return outcome(recorded, waited(recorded, sweep, seed, method.keep))
+class Searches:
+    """Searches of one method on the trials of one data set.
 
+    Args:
+        recorded: The trials.
+        method: The method.
+        behind: Epochs that a trial trains ahead of its report.
 
-def trials_for(recorded: Recorded, method: Method, cost: float, behind: int) -> float:
-    """How many trials of each norm cost so much, between whole numbers as if it rose evenly."""
+    """
 
-    def cost_of(each: int) -> float:
-        runs = [searched(recorded, method, each, seed, behind) for seed in range(PROBES)]
-        return statistics.fmean(run.cost for run in runs)
+    def __init__(self, recorded: Recorded, method: Method, behind: int = BEHIND) -> None:
+        self.recorded, self.keep, self.behind = recorded, method.keep, behind
+        self.setting = Setting.of(recorded, method.search)
 
-    low, high = 1, 2
-    costs = {each: cost_of(each) for each in (low, high)}
-    while costs[high] < cost and high < MOST:
-        low, high = high, 2 * high
-        costs[high] = cost_of(high)
-    while high - low > 1:
+    def run(self, each: int, seed: int) -> Outcome:
+        """One search with so many trials of each norm."""
+        if self.keep is not None:
+            return outcome(self.recorded, waited(self.setting, each, seed, self.keep))
+        return outcome(self.recorded, replayed(self.setting, each, seed, behind=self.behind))
+
+    def trials_for(self, cost: float) -> float:
+        """How many trials of each norm cost so much, between whole numbers as if it rose evenly."""
+        low, high = 1, 2
+        costs = {each: self._cost(each) for each in (low, high)}
+        while costs[high] < cost and high < MOST:
+            low, high = high, 2 * high
+            costs[high] = self._cost(high)
+        while high - low > 1:
+            share = (cost - costs[low]) / (costs[high] - costs[low])
+            middle = min(max(round(low + share * (high - low)), low + 1), high - 1)
+            costs[middle] = self._cost(middle)
+            low, high = (middle, high) if costs[middle] < cost else (low, middle)
         share = (cost - costs[low]) / (costs[high] - costs[low])
-        middle = min(max(round(low + share * (high - low)), low + 1), high - 1)
-        costs[middle] = cost_of(middle)
-        low, high = (middle, high) if costs[middle] < cost else (low, middle)
-    share = (cost - costs[low]) / (costs[high] - costs[low])
-    return low + min(max(share, 0.0), 1.0)
+        return low + min(max(share, 0.0), 1.0)
 
+    def at_cost(self, cost: float, repeats: int) -> list[Outcome]:
+        """Searches that cost so much on average: some have one trial of each norm more."""
+        each = self.trials_for(cost)
+        more = [seed * GOLDEN % 1 < each % 1 for seed in range(repeats)]
+        return [self.run(math.floor(each) + extra, seed) for seed, extra in enumerate(more)]
 
-def at_cost(
-    recorded: Recorded, method: Method, cost: float, repeats: int, behind: int
-) -> list[Outcome]:
-    """Searches that cost so much on average: some have one trial of each norm more than others."""
-    each = trials_for(recorded, method, cost, behind)
-    more = [seed * GOLDEN % 1 < each % 1 for seed in range(repeats)]
-    return [
-        searched(recorded, method, math.floor(each) + extra, seed, behind)
-        for seed, extra in enumerate(more)
-    ]
+    def _cost(self, each: int) -> float:
+        return statistics.fmean(self.run(each, seed).cost for seed in range(PROBES))
 
 
 def with_error(values: Iterable[float], digits: int) -> str:
@@ -187,15 +191,14 @@ def agreement(record: Record, recorded: Recorded) -> None:
     """How well the score of an epoch ranks the configurations of a norm."""
     scores = {"all patients, all cells": recorded.full}
     for name, screen in SCREENINGS.items():
-        trial = sweep_of(recorded, {"screen": screen}).trial({"model.norm": recorded.norms[0]})
-        scores[name] = recorded.screened(trial)
+        scores[name] = Setting.of(recorded, {"screen": screen}).screened
     for name, found in scores.items():
         for epoch in range(recorded.epochs):
             value = statistics.fmean(
                 spearmanr(found[norm, :, seed, epoch], recorded.truth[norm]).statistic
                 for norm, seed in np.ndindex(found.shape[0], found.shape[2])
             )
-            title = f"rank correlation, {recorded.data}"
+            title = f"rank correlation, {recorded.sweep.name}"
             record.add(title, name, f"epoch {epoch + 1}", f"{value:.2f}")
 
 
@@ -228,17 +231,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     record = Record("search")
     for recorded in read(options.table):
-        whole = Method(grid(recorded))
-        runs = [
-            searched(recorded, whole, recorded.points, seed, 0) for seed in range(options.repeats)
-        ]
+        whole = Searches(recorded, grid(recorded))
+        runs = [whole.run(recorded.points, seed) for seed in range(options.repeats)]
         for cost in options.costs:
-            title = f"{recorded.data}, {100 * cost:g} % of the grid"
+            title = f"{recorded.sweep.name}, {100 * cost:g} % of the grid"
             add(record, title, GRID, figures(recorded, runs))
             for name in options.methods:
                 began = time.monotonic()
                 repeats = options.slow_repeats if name in SLOW else options.repeats
-                found = at_cost(recorded, METHODS[name], cost, repeats, options.behind)
+                searches = Searches(recorded, METHODS[name], options.behind)
+                found = searches.at_cost(cost, repeats)
                 add(record, title, name, figures(recorded, found))
                 print(f"  {time.monotonic() - began:.0f} s", flush=True)
         agreement(record, recorded)

@@ -242,9 +242,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
             pool.starmap(run, todo, chunksize=1)
     found = [row for job in _whole(options.points, rows) for row in _rows(rows, job)]
     table = pa.Table.from_pylist(found)
-    table = table.replace_schema_metadata({"slices": json.dumps(counted(bound))})
+    about = {"slices": counted(bound), "sweeps": {data: _unbound(bound[data]) for data in bound}}
+    table = table.replace_schema_metadata({key: json.dumps(what) for key, what in about.items()})
     pq.write_table(_compact(table), options.out, compression="zstd", compression_level=19)
     print(f"{options.out}: {len(found)} rows, {options.out.stat().st_size / 1e3:.0f} kB")
+
+
+def _unbound(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """A sweep without the place of its store."""
+    return {**plain, "data": {**plain["data"], "store": f"{plain['name']}.h5"}}
 
 
 def _whole(points: int, folder: Path) -> list[Job]:
