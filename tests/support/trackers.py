@@ -63,7 +63,7 @@ def read_mlflow(folder: SweepFolder) -> dict[str, Told]:
         for name in run.data.metrics:
             points = reader.get_metric_history(run.info.run_id, name)
             trial.writes += len(points)
-            if name.startswith(("clean/", "robust/")):
+            if name.startswith(("clean/", "robust/", "screen/")):
                 for point in points:
                     trial.epochs.setdefault(point.step, {})[name] = point.value
         status = run.data.tags["status"]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,9 @@ def test_the_last_reported_epoch_is_told_without_reading_a_table(folder: SweepFo
 
 def test_the_tables_are_what_a_reader_with_pandas_expects(folder: SweepFolder) -> None:
     results = pq.read_table(folder.path / "results")
-    assert results.num_rows == 2 * 2 * 5 * 2, "trials x epochs x cells x labels"
+    fidelity = Counter(results["fidelity"].to_pylist())
+    assert fidelity["full"] == 2 * 2 * 5 * 2, "trials x epochs x cells x labels"
+    assert fidelity["screening"] == 2 * 2 * 3 * 2, "of the cells the clean one and two of four"
     assert {"trial", "epoch", "artifact", "level", "label", "auroc"} <= set(results.column_names)
     predictions = pq.read_table(folder.path / "predictions")
     assert predictions.num_rows == 2 * 2 * 5 * 32, "trials x epochs x cells x slices"
