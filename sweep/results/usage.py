@@ -66,6 +66,7 @@ class Usage:
         self._of_pool = config.cluster.evaluators * config.cluster.evaluator.gpu
         self._seconds, self._gpu_seconds = folder.time_used()
         self.epochs = {one.trial: folder.last_reported(one.trial) for one in folder.trials()}
+        self._epochs = sum(self.epochs.values())
         self._under_way: set[str] = set()
         self._looked = self._written = now()
 
@@ -86,7 +87,9 @@ class Usage:
 
     def reported(self, trial: str, epoch: int) -> None:
         """A trial has come to an epoch; after an interruption it says its last one again."""
-        self.epochs[trial] = max(epoch, self.epochs.get(trial, 0))
+        more = max(0, epoch - self.epochs.get(trial, 0))
+        self.epochs[trial] = self.epochs.get(trial, 0) + more
+        self._epochs += more
 
     def ended(self, trial: str) -> None:
         """A trial gives its share back."""
@@ -107,7 +110,7 @@ class Usage:
         used = {
             "hours": self._seconds / HOUR_S,
             "gpu_hours": self._gpu_seconds / HOUR_S,
-            "epochs": sum(self.epochs.values()),
+            "epochs": self._epochs,
         }
         for name, value in used.items():
             limit = getattr(self._limits, name)
