@@ -108,6 +108,7 @@ class SearchSettings(Settings):
         if self.limits == LimitSettings():
             del plain["limits"]
         return plain
+
     def _settle_objective(self) -> None:
         two = self.objectives
         require_known("objectives", two, objectives())

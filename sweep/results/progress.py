@@ -95,11 +95,10 @@ class Progress:
         left = self._seconds_left(done)
         if left is not None and done < self.total:
             parts.append(f"about {clock(left)} left")
-        if best := self.best:
+        if (best := self.best) and not is_screened(best.metrics):
             # Last, as a narrow terminal cuts the line.
-            if not is_screened(best.metrics):
-                value = value_of(best.metrics, self.objective)
-                parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
+            value = value_of(best.metrics, self.objective)
+            parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
         return ", ".join(parts)
 
     def _note(self, trial: TrialRecord) -> None:
