@@ -31,9 +31,11 @@ from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
 from sweep.results.tables import Slices
 from sweep.results.trials import TrialLog
-from sweep.search.scheduler import StratifiedASHA
+from sweep.search.fidelity import Fidelity
+from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.search.study import Study
+from sweep.search.stopping.rules import make_rule
+from sweep.search.study import Study, Suggestion
 
 EPOCHS = 2
 FIRST = 25  # trials after which memory is counted, when all is imported and every cache is warm
@@ -55,6 +57,7 @@ def config_of(sampler: str, trials: int) -> SweepConfig:
             "search": {
                 "trials": trials,
                 "sampler": sampler,
+                "screen": None,
                 "space": {
                     "model.norm": {"choice": list(NORMS)},
                     "train.lr": {"log": [1e-4, 1e-2]},
@@ -80,11 +83,21 @@ class Driver:
         self.config, search = config, config.search
         self.folder = SweepFolder.create(path, config)
         study = Study(self.folder.journal, config.name, search, config.seed, EPOCHS)
-        self.scheduler = StratifiedASHA(search.objective, EPOCHS, 1, 2.0)
+        fidelity = Fidelity(search, EPOCHS)
+        self.scheduler = StratifiedScheduler(
+            new_rule=lambda: make_rule(search, EPOCHS),
+            values_of=lambda epoch, metrics: search.compared(fidelity(epoch, metrics)),
+            last_epoch=lambda params: EPOCHS,
+        )
         progress = Progress(search.total, EPOCHS, search.objective, stream=Terminal())
         self.trial_log = TrialLog(self.folder, search.objective, [progress], total=search.total)
         self.searcher = StudySearcher(
-            study, search.objective, search.total, self.scheduler, self.trial_log.best_metrics
+            study,
+            search.objective,
+            search.total,
+            self.scheduler,
+            self.trial_log.best_metrics,
+            fidelity,
         )
         self.random = random.Random(0)
 
@@ -102,13 +115,12 @@ class Driver:
         tune = f"tune-{number}"
         suggestion = timed("ask", partial(self.searcher.suggest, tune))
         name, params = suggestion["trial"], suggestion["params"]
-        norm = params["model.norm"]
+        norm, seen = params["model.norm"], Suggestion.from_tune(suggestion)
         timed("ask", partial(self.trial_log.began, name, number, params, norm, 0))
         for epoch in range(1, EPOCHS + 1):
             self._write(name, epoch)
             result = {"epoch": epoch, **self.folder.epoch(name, epoch).metrics}
-            value = result[self.config.search.objective]
-            if timed("stop", partial(self.scheduler.observe, name, norm, epoch, value)) == "STOP":
+            if timed("stop", partial(self.scheduler.observe, seen, epoch, result)) == "STOP":
                 break
             if epoch < EPOCHS:
                 timed("report", partial(self.searcher.on_trial_result, tune, result))

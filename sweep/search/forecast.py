@@ -1,24 +1,16 @@
 """How many epochs a search will take: played through, with random scores and its very rules."""
 
 from collections import deque
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from sweep.config.search import SearchSettings
 from sweep.core.keys import generator
-from sweep.search.scheduler import StratifiedASHA
+from sweep.search.stopping.rules import make_rule
 
 PLAYS = 32  # of a search of tens of trials; their mean is then known to a few hundredths
 REPORTS = 50_000  # in all plays together, about a second's work
-
-
-class Rule(Protocol):
-    """Decides which trials of one stratum end early."""
-
-    def stops(self, trial: int, epoch: int, values: tuple[float, ...]) -> bool:
-        """Whether the trial ends at this report."""
 
 
 class Forecast(NamedTuple):
@@ -52,63 +44,43 @@ def forecast(search: SearchSettings, epochs: int, concurrent: int) -> Forecast:
 
     Args:
         search: The search; its strata take turns.
-        epochs: Those of a trial that runs to its end.
+        epochs: ``train.epochs`` as set. Where they are searched, every trial has the most of them.
         concurrent: Trials at a time.
 
     """
-    if search.scheduler == "none":
-        plays = [_play(search, epochs, concurrent, None, 0)]
-    else:
-        count = max(1, min(PLAYS, REPORTS // (search.total * epochs)))
-        plays = [
-            _play(search, epochs, concurrent, _rule_of(search, epochs), n) for n in range(count)
-        ]
-    reached = np.mean(
-        [[play.count(epoch) for epoch in range(1, epochs + 1)] for play, _ in plays], 0
-    )
-    return Forecast(tuple(reached.tolist()), tuple(ends for _, ends in plays))
+    most = search.most_epochs(epochs)
+    random = search.scheduler != "none"
+    plays = max(1, min(PLAYS, REPORTS // (search.total * most))) if random else 1
+    played = [_play(search, epochs, concurrent, number) for number in range(plays)]
+    reached = [
+        sum(reported.count(epoch) for reported, _ in played) / plays for epoch in range(1, most + 1)
+    ]
+    return Forecast(tuple(reached), tuple(ends for _, ends in played))
 
 
 def _play(
-    search: SearchSettings,
-    epochs: int,
-    concurrent: int,
-    new_rule: Callable[[], Rule] | None,
-    number: int,
+    search: SearchSettings, epochs: int, concurrent: int, number: int
 ) -> tuple[list[int], tuple[int, ...]]:
     """The epochs that are reported, in order, and how many they are when each trial ends."""
-    draws = generator("forecast", number)
+    total, last = search.total, search.most_epochs(epochs)
     strata = max(1, len(search.strata()))
-    rules = [new_rule() for _ in range(strata)] if new_rule else []
-    quality = draws.random(search.total).tolist()
-    waiting = deque(range(search.total))
-    running = deque((waiting.popleft(), 1) for _ in range(min(concurrent, search.total)))
+    stops = search.scheduler != "none"
+    rules = [make_rule(search, epochs) for _ in range(strata)] if stops else []
+    compared = len(search.compared({}))
+    draws = generator("forecast", number).random((total, compared))
+    quality = [tuple(row) for row in draws.tolist()]
+    waiting = deque(range(total))
+    running = deque((waiting.popleft(), 1) for _ in range(min(concurrent, total)))
     reported: list[int] = []
     ends: list[int] = []
     while running:
         trial, epoch = running.popleft()
         reported.append(epoch)
-        rule = rules[trial % strata] if rules else None
-        if epoch < epochs and not (rule and rule.stops(trial, epoch, (quality[trial],))):
+        rule = rules[trial % strata] if rules and epoch < last else None
+        if epoch < last and not (rule and rule.stops(trial, epoch, quality[trial])):
             running.append((trial, epoch + 1))
             continue
         ends.append(len(reported))
         if waiting:
             running.append((waiting.popleft(), 1))
     return reported, tuple(ends)
-
-
-class _Asha:
-    """ASHA for one stratum."""
-
-    def __init__(self, search: SearchSettings, epochs: int) -> None:
-        name, grace, reduction = search.objective, search.grace_epochs, search.reduction
-        self.scheduler = StratifiedASHA(name, epochs, grace, reduction)
-
-    def stops(self, trial: int, epoch: int, values: tuple[float, ...]) -> bool:
-        """See ``Rule``."""
-        return self.scheduler.observe(str(trial), "", epoch, values[0]) == "STOP"
-
-
-def _rule_of(search: SearchSettings, epochs: int) -> Callable[[], Rule]:
-    return lambda: _Asha(search, epochs)
