@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 
 import mrimodels
+from sweep.api.pace import Pace, allowed
 from sweep.api.preflight import (
     about_evidence,
     about_weights,
@@ -30,9 +31,11 @@ from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder, EpochStats, for_evaluation
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.modes import has_batch_norm
+from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, predict
 from sweep.learn.trainer import Trainer
 from sweep.results.folder import SweepFolder
+from sweep.search.forecast import forecast
 from sweep.store import Store
 
 STEPS = 3
@@ -40,12 +43,14 @@ STEPS = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a whole sweep, if no trial is stopped early and every node is like this one.
+    """Of a whole sweep, if every node is like this one.
 
     Attributes:
         train_s: Seconds of training of one epoch.
         evaluate_s: Seconds of stress-testing one epoch, all cells, one evaluator.
-        seconds: The seconds of the whole sweep.
+        seconds: The seconds of the whole sweep, if no trial is stopped early.
+        expected_s: The same, as the scheduler stops trials whose scores are random.
+        expected_share: Of the epochs, those that are then trained.
         checkpoint_bytes: The checkpoint bytes of one epoch.
         slices: Training and validation slices.
         cells: Distributions that an epoch is scored on.
@@ -60,12 +65,18 @@ class Cost:
         rows: Rows of modes at most, those of averaged weights too.
         rows_s: Seconds of scoring them, all evaluators.
         notes: What the sweep has little of to say anything by, a line each.
+        screen_s: Seconds of screening one epoch, one evaluator; None: every epoch is scored in
+            full.
+        scheduler: What stops trials early.
+        limits: What the limits of the sweep allow, a line each.
 
     """
 
     train_s: float
     evaluate_s: float
     seconds: float
+    expected_s: float
+    expected_share: float
     checkpoint_bytes: int
     slices: tuple[int, int]
     cells: int
@@ -80,6 +91,9 @@ class Cost:
     rows: int = 0
     rows_s: float = 0.0
     notes: tuple[str, ...] = ()
+    screen_s: float | None = None
+    scheduler: str = "none"
+    limits: tuple[str, ...] = ()
 
     def text(self) -> str:
         """For people."""
@@ -89,13 +103,27 @@ class Cost:
             f"{self._network()}"
             f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
             f"stress test  {validation} slices x {self.cells} distributions, "
-            f"{self.evaluate_s:.1f} s an epoch on one evaluator\n"
+            f"{self.evaluate_s:.1f} s an epoch on one evaluator{self._screening()}\n"
             f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}{self._modes()}"
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
-            f"counting {before}; early stopping makes it shorter"
-            f"{self._notes()}"
+            f"counting {before}"
+            f"{self._expected()}{self._limits()}{self._notes()}"
         )
+
+    def _screening(self) -> str:
+        return "" if self.screen_s is None else f", {self.screen_s:.1f} s where it is screened"
+
+    def _expected(self) -> str:
+        if self.scheduler == "none":
+            return ""
+        return (
+            f"\nexpected     about {clock(self.expected_s)}, as {self.scheduler} leaves "
+            f"{100 * self.expected_share:.0f} % of all epochs where scores are random"
+        )
+
+    def _limits(self) -> str:
+        return "".join(f"\nlimit        {line}" for line in self.limits)
 
     def _notes(self) -> str:
         return "".join(f"\nnote         {line}" for line in self.notes)
@@ -167,16 +195,19 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
     train_s = _train_seconds(trainer)
     torch.set_num_threads(config.cluster.evaluator.threads)
     evaluate_s = _evaluate_seconds(trainer)
-    trials = config.search.total
-    epochs = trials * config.train.epochs
-    training = epochs * train_s / min(concurrent, trials)
-    evaluating = epochs * evaluate_s / config.cluster.evaluators
+    screen = _screened_share(trainer)
+    pace = Pace(config, concurrent, train_s, evaluate_s, screen and screen * evaluate_s)
+    search, most = config.search, config.search.most_epochs(config.train.epochs)
+    expected = forecast(search, config.train.epochs, concurrent)
+    expected_s = pace.seconds(expected.reached)
     rows = _rows(config)
     rows_s = rows.passes * evaluate_s / config.cluster.evaluators
     return Cost(
         train_s=train_s,
         evaluate_s=evaluate_s,
-        seconds=max(training, evaluating) + rows_s,
+        seconds=pace.seconds([search.total] * most) + rows_s,
+        expected_s=expected_s + rows_s,
+        expected_share=expected.epochs / (search.total * most),
         checkpoint_bytes=_checkpoint_bytes(trainer),
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
@@ -197,7 +228,20 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         rows=rows.number,
         rows_s=rows_s,
         notes=about_evidence(config, store),
+        screen_s=pace.screen_s,
+        scheduler=search.scheduler,
+        limits=tuple(allowed(config, expected, expected_s, pace)),
     )
+
+
+def _screened_share(trainer: Trainer) -> float | None:
+    """How much of a full stress test a screening is; None where there is none."""
+    screening = Screening.of(trainer.config, trainer.store)
+    if screening is None:
+        return None
+    slices = len(trainer.store.indices(trainer.config.data.validation))
+    cells = len(cells_of(trainer.config.stress))
+    return len(screening.slices) * len(screening.cells) / (slices * cells)
 
 
 class _Rows(NamedTuple):

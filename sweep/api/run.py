@@ -1,7 +1,7 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
+from sweep.results.usage import Usage, said_of_limit
 from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
@@ -46,6 +47,8 @@ class SweepResult:
         objective: The objective that the trials are ranked by.
         objectives: The two that are maximised together; empty: the one.
         failed: Trials without a result, with their errors.
+        limit: What is to be said of the limit that ended the sweep before its last trial; None: it
+            came to its end.
 
     """
 
@@ -55,10 +58,11 @@ class SweepResult:
     objective: str
     objectives: tuple[str, ...]
     failed: tuple[TrialRecord, ...]
+    limit: str | None = None
 
 
 def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
-    """Run a new sweep to its end.
+    """Run a new sweep to its end, or until a limit is reached.
 
     Args:
         config: What to search.
@@ -90,17 +94,23 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
             return _drive(folder, config, concurrent)
 
 
-def resume(path: Path, more: int = 0) -> SweepResult:
+def resume(
+    path: Path, more: int = 0, limits: Mapping[str, float | None] | None = None
+) -> SweepResult:
     """Continue an interrupted sweep where it stopped, or add trials to a finished one.
+
+    A sweep that has used up a limit gets no trial until the limit is raised.
 
     Args:
         path: The path of the sweep's folder.
         more: Trials to add to those it was to have.
+        limits: Those of ``search.limits`` that change, by name; a limit that is None is lifted.
 
     Raises:
         UserError: Not a sweep's folder, another process at work on it, a stress test that is not
             the one that its trials were scored by, modes with other settings than the rows that
-            it has, or as in ``run``.
+            it has, trials to add or limits to set where a limit is used up all the same, or as in
+            ``run``.
         WorkError: No trial came to a result.
         KeyboardInterrupt: See ``run``.
 
@@ -114,6 +124,10 @@ def resume(path: Path, more: int = 0) -> SweepResult:
         refuse_small_machine(config.cluster)
         if more:
             config = replace(config, search=config.search.extended(more))
+        if limits:
+            config = config.replace({f"search.limits.{name}": limits[name] for name in limits})
+        if more or limits:
+            _refuse_used_up(folder, config)
         with session(config.cluster):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
             folder.write_config(config)
@@ -132,14 +146,12 @@ def sync_folder(path: Path) -> int:
     with folder.lock():
         config = folder.config()
         check_trackers(config)
-        with TrialLog(folder, config.search.objective) as trial_log:
-            trials = trial_log.records.values()
-        finished = len(trials) >= config.search.total and all(
-            trial.status != "running" for trial in trials
-        )
+        total = config.search.total
+        with TrialLog(folder, config.search.objective, total=total) as trial_log:
+            finished = trial_log.is_whole()
         for name in config.tracking.to:
             _sync(name, folder, config, finished)
-    return len(trials)
+    return len(trial_log.records)
 
 
 def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -> None:
@@ -167,6 +179,15 @@ def _refuse_turns(search: SearchSettings) -> None:
         )
 
 
+def _refuse_used_up(folder: SweepFolder, config: SweepConfig) -> None:
+    if reached := Usage(folder, config).reached():
+        raise UserError(
+            f"search.limits.{reached.name} is used up, so that no trial would be begun",
+            reached.text(),
+            f"raise it by --limit {reached.name}=..., or lift it by --limit {reached.name}=none",
+        )
+
+
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -186,10 +207,13 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
         searcher = StudySearcher(
             study, search.objective, search.total, scheduler, trial_log.best_metrics, fidelity
         )
-        if searcher.remaining or missing_rows(folder, config):
+        usage = Usage(folder, config)
+        if (searcher.remaining and not usage.reached()) or missing_rows(folder, config):
             count, say = progress.rows, progress.say
-            run_trials(folder, config, concurrent, searcher, scheduler, trial_log, count, say)
-    return _result(folder, config)
+            run_trials(
+                folder, config, concurrent, searcher, scheduler, trial_log, usage, count, say
+            )
+    return _result(folder, config, usage)
 
 
 def _scheduler(config: SweepConfig, fidelity: Fidelity) -> StratifiedScheduler | None:
@@ -252,13 +276,17 @@ def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[Suggestion, Ep
 def _trial_log(folder: SweepFolder, config: SweepConfig, progress: Progress) -> TrialLog:
     """The trial log, with progress and the trackers as its callbacks."""
     trackers = start_trackers(folder, config, progress.say)
-    return TrialLog(folder, config.search.objective, [*trackers, progress], progress.say)
+    search = config.search
+    return TrialLog(folder, search.objective, [*trackers, progress], progress.say, search.total)
 
 
-def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:
+def _result(folder: SweepFolder, config: SweepConfig, usage: Usage) -> SweepResult:
     trials = folder.trials()
     failed = tuple(trial for trial in trials if trial.status == "failed")
-    if all(trial.best_epoch is None for trial in trials):
+    ended = sum(trial.status != "running" for trial in trials)
+    reached = usage.reached() if ended < config.search.total else None
+    limit = said_of_limit(reached, folder, config.search, usage.epochs) if reached else None
+    if limit is None and all(trial.best_epoch is None for trial in trials):
         cause = f"the first failed with: {failed[0].error}" if failed else "none failed"
         raise WorkError(
             "no trial came to a result",
@@ -268,4 +296,6 @@ def _result(folder: SweepFolder, config: SweepConfig) -> SweepResult:
     tracking = config.tracking
     uri = tracking.server(folder.path) if "mlflow" in tracking.to else None
     search = config.search
-    return SweepResult(folder.path, config.name, uri, search.objective, search.objectives, failed)
+    return SweepResult(
+        folder.path, config.name, uri, search.objective, search.objectives, failed, limit
+    )

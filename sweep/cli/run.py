@@ -47,15 +47,25 @@ def add_resume(commands: Commands) -> None:
     resume.add_argument(
         "--trials", type=int, default=0, metavar="N", help="trials to add, as many for each norm"
     )
+    resume.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a limit of search.limits, such as hours=12, or lift it by hours=none; what was "
+        "used before counts; may be repeated",
+    )
 
 
 def _do_resume(options: argparse.Namespace) -> None:
     if options.trials < 0:
         raise UserError("--trials is below 0", options.trials, "give 0 or more")
+    from sweep.config.limits import given_limits
+
     with _resumable(options.folder):
         from sweep.api.run import resume
 
-        _announce(resume(options.folder, options.trials))
+        _announce(resume(options.folder, options.trials, given_limits(options.limit)))
 
 
 def add_sync(commands: Commands) -> None:
@@ -87,8 +97,9 @@ def _announce(result: Any) -> None:
     by, objectives = result.objective, result.objectives
     trials = ranking.of_folder(result.path)
     rows = ranking.best(trials, by, objectives=objectives)
-    print(ranked_table(rows, by, room(), objectives))
-    if objectives:
+    if rows:
+        print(ranked_table(rows, by, room(), objectives))
+    if objectives and rows:
         front = ranking.best(trials, objectives[0], mode=TRAINED, objectives=objectives, front=True)
         print(f"\n{hypervolume_lines(ranking.hypervolumes(trials, objectives), objectives)}")
         print(f"front        {', '.join(f'{row.trial} ({row.norm})' for row in front)}")
@@ -97,6 +108,8 @@ def _announce(result: Any) -> None:
     for trial in result.failed:
         say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
     say_remarks(result.path)
+    if result.limit:
+        say(result.limit)
     print(f"\nfolder  {result.path}")
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")

@@ -21,6 +21,7 @@ from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
 from sweep.results.rows import Count, score_rows
 from sweep.results.trials import TrialLog
+from sweep.results.usage import Usage
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Suggestion
@@ -34,10 +35,13 @@ def run_trials(
     searcher: StudySearcher,
     scheduler: StratifiedScheduler | None,
     trial_log: TrialLog,
+    usage: Usage,
     count: Count,
     say: Say,
 ) -> None:
     """Run what the searcher still has to hand out, then score the ended trials in other modes.
+
+    A limit ends the trials alone: what belongs to those that ended is still made.
 
     Args:
         folder: The folder of the sweep.
@@ -46,6 +50,7 @@ def run_trials(
         searcher: Says which trials.
         scheduler: Stops weak ones; None: none.
         trial_log: Is told of everything.
+        usage: Counts what trials use, and says when a limit is reached.
         count: Told of each row of a mode, see ``score_rows``.
         say: Says something to the user.
 
@@ -56,8 +61,11 @@ def run_trials(
     store = Store.open(config.data.store)
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster)
-        if searcher.remaining:
-            _tuner(folder, config, concurrent, searcher, scheduler, trial_log, pool, staging).fit()
+        if searcher.remaining and not usage.reached():
+            callback = TuneCallback(trial_log, config, scheduler, usage)
+            tuner = _tuner(folder, config, concurrent, searcher, scheduler, callback, pool, staging)
+            with usage.counting():
+                tuner.fit()
         modes = RemoteModes(pool, config.stress)
         score_rows(folder, config, store, trial_log, modes, count, say)
 
@@ -68,7 +76,7 @@ def _tuner(
     concurrent: int,
     searcher: StudySearcher,
     scheduler: StratifiedScheduler | None,
-    trial_log: TrialLog,
+    callback: "TuneCallback",
     pool: Sequence[ActorHandle],
     staging: Staging,
 ) -> tune.Tuner:
@@ -93,7 +101,8 @@ def _tuner(
         run_config=tune.RunConfig(
             name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
             storage_path=str(folder.path / "tune"),
-            callbacks=[TuneCallback(trial_log, config, scheduler)],
+            stop=LimitStopper(callback.usage),
+            callbacks=[callback],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
             verbose=0,
@@ -112,15 +121,21 @@ class TuneCallback(Callback):
         trial_log: The trial log that is told.
         config: The config of the sweep.
         scheduler: Asked whether it ended a trial; None: nothing is stopped early.
+        usage: Told which trials hold their shares.
 
     """
 
     def __init__(
-        self, trial_log: TrialLog, config: SweepConfig, scheduler: StratifiedScheduler | None
+        self,
+        trial_log: TrialLog,
+        config: SweepConfig,
+        scheduler: StratifiedScheduler | None,
+        usage: Usage,
     ) -> None:
         self.trial_log = trial_log
         self.config = config
         self.scheduler = scheduler
+        self.usage = usage
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune pickles its callbacks to restore them, and a resume builds them anew."""
@@ -138,6 +153,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial's worker is up, for the first time or again."""
+        self.usage.started(Suggestion.from_tune(trial.config).trial)
         self._begin(trial)
 
     def _begin(self, trial: Trial) -> None:
@@ -161,6 +177,7 @@ class TuneCallback(Callback):
     ) -> None:
         """An epoch is reported, with the last one also what was scored in full after all."""
         name = Suggestion.from_tune(trial.config).trial
+        self.usage.reported(name, result["epoch"])
         for epoch in dict.fromkeys((*result["completed"], result["epoch"])):
             self.trial_log.reported(name, epoch)
 
@@ -173,6 +190,7 @@ class TuneCallback(Callback):
     ) -> None:
         """A trial ended by itself or was stopped."""
         key = Suggestion.from_tune(trial.config).trial
+        self.usage.ended(key)
         pruned = self.scheduler is not None and self.scheduler.stopped(key)
         self.trial_log.ended(key, "pruned" if pruned else "finished")
 
@@ -185,9 +203,39 @@ class TuneCallback(Callback):
     ) -> None:
         """A trial failed for good, after all its retries, or while its worker was set up."""
         name = Suggestion.from_tune(trial.config).trial
+        self.usage.ended(name)
         if name not in self.trial_log.records:
             self._begin(trial)  # Tune says nothing of the start of such a trial
         self.trial_log.ended(name, "failed", _cause(trial))
+
+
+class LimitStopper(tune.Stopper):
+    """Ends all trials when a limit is reached, as an interruption would, but Tune itself in order.
+
+    Tune asks it after each event, ends the workers and asks the searcher for no trial more. Neither
+    the searcher nor the scheduler nor a callback is told of an end, so that trials under way stay
+    under way in the journal and in the folder.
+
+    Args:
+        usage: Counts what trials use.
+
+    """
+
+    def __init__(self, usage: Usage) -> None:
+        self.usage = usage
+
+    def __getstate__(self) -> dict[str, object]:
+        """Nothing: see ``TuneCallback``."""
+        return {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No trial is ended alone."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether a limit is reached."""
+        self.usage.look()
+        return self.usage.reached() is not None
 
 
 def _cause(trial: Trial) -> str:

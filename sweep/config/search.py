@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sweep.config.base import Settings, require
+from sweep.config.limits import LimitSettings
 from sweep.config.screen import ScreenSettings
 from sweep.config.space import Dimension, in_order
 from sweep.core.conditions import Condition
@@ -66,6 +67,7 @@ class SearchSettings(Settings):
         reduction: The best 1 / ``reduction`` of a rung go on, and the next is that much later.
         keep: How many of a stratum ``topk`` lets go on; null: 2.
         screen: On what early epochs are scored; null: every epoch on everything.
+        limits: What all trials may use together, see ``sweep.config.limits``.
 
     """
 
@@ -86,6 +88,7 @@ class SearchSettings(Settings):
     reduction: float = 2.0
     keep: int | None = None
     screen: ScreenSettings | None = field(default_factory=ScreenSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
 
     def __post_init__(self) -> None:
         require(self.trials is None or self.trials >= 1, "trials", "1 or more", self.trials)
@@ -95,6 +98,16 @@ class SearchSettings(Settings):
         require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
         self._settle_objective()
         require_known("subject_to", [one.metric for one in self.conditions()], objectives())
+
+    def to_plain(self) -> dict[str, Any]:
+        """As of all settings; without ``limits`` where there are none.
+
+        So the record of a sweep that has none is what it was before there were limits.
+        """
+        plain = super().to_plain()
+        if self.limits == LimitSettings():
+            del plain["limits"]
+        return plain
 
     def _settle_objective(self) -> None:
         two = self.objectives

@@ -191,6 +191,7 @@ class SweepConfig(Settings):
         except ValidationError as error:
             raise explained(error, cls) from None
         config._check_space()
+        config._check_limits()
         return config
 
     def to_yaml(self) -> str:
@@ -252,6 +253,16 @@ class SweepConfig(Settings):
         for part in name.split("."):
             value = getattr(value, part)
         return (*(dimension.values if dimension else ()), value)
+
+    def _check_limits(self) -> None:
+        """Refuse a limit that nothing of the sweep comes nearer to."""
+        shares = self.cluster.trial.gpu, self.cluster.evaluator.gpu
+        if self.search.limits.gpu_hours is not None and not any(shares):
+            raise UserError(
+                "search.limits.gpu_hours is set, and neither a trial nor an evaluator takes a GPU",
+                f"{self.search.limits.gpu_hours:g}, cluster.trial.gpu and cluster.evaluator.gpu 0",
+                "set the GPU shares, or limit search.limits.hours",
+            )
 
     def _check_networks(self, dimensions: Mapping[str, Dimension]) -> None:
         """Refuse what would make trials fail that have one arch of several."""

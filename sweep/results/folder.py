@@ -16,7 +16,7 @@ from typing import Any
 from sweep.config.reading import read_file
 from sweep.config.search import TURNS
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, told
 from sweep.core.files import write_text
 from sweep.core.modes import checkpoint_mode
 from sweep.core.records import (
@@ -172,6 +172,34 @@ class SweepFolder:
                     "wait for it, or stop it first",
                 ) from None
             yield
+
+    def write_time_used(self, seconds: float, gpu_seconds: float) -> None:
+        """Replace what the trials have used: wall-clock time, and GPU shares times it."""
+        used = {"seconds": seconds, "gpu_seconds": gpu_seconds}
+        write_text(self._used_file, json.dumps(used))
+
+    def time_used(self) -> tuple[float, float]:
+        """Back from ``write_time_used``; nothing before the first trial.
+
+        Raises:
+            UserError: Somebody has changed the file, so that it is none.
+
+        """
+        try:
+            used = json.loads(self._used_file.read_text())
+            return float(used["seconds"]), float(used["gpu_seconds"])
+        except FileNotFoundError:
+            return 0.0, 0.0
+        except (ValueError, TypeError, LookupError) as error:
+            raise UserError(
+                "what the sweep has used cannot be read",
+                f"{self._used_file} ({told(error)})",
+                "correct it, or remove it to count time from nothing",
+            ) from None
+
+    @property
+    def _used_file(self) -> Path:
+        return self.path / "used.json"
 
     def write_trial(self, record: TrialRecord) -> None:
         """Replace what is known of a trial."""

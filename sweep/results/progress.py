@@ -41,8 +41,11 @@ class Progress:
         self.total, self.epochs, self.objective = total, epochs, objective
         self.stream, self.now = stream, now
         self.live = stream.isatty()
-        self.trials = {record.trial: record for record in known}
-        self.before = sum(record.status != "running" for record in self.trials.values())
+        self.ended_trials: set[str] = set()
+        self.best: TrialRecord | None = None
+        for record in known:
+            self._note(record)
+        self.before = len(self.ended_trials)
         self.running: dict[str, int] = {}
         self.started = now()
         self._lock = threading.RLock()
@@ -50,21 +53,21 @@ class Progress:
     def began(self, trial: TrialRecord) -> None:
         """Count it as running."""
         with self._lock:
-            self.trials[trial.trial] = trial
+            self._note(trial)
             self.running.setdefault(trial.trial, 0)
             self._rewrite()
 
     def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
         """Count the epoch."""
         with self._lock:
-            self.trials[trial.trial] = trial
+            self._note(trial)
             self.running[trial.trial] = epoch.epoch
             self._rewrite()
 
     def ended(self, trial: TrialRecord) -> None:
         """Say how it ended."""
         with self._lock:
-            self.trials[trial.trial] = trial
+            self._note(trial)
             epochs = self.running.pop(trial.trial, 0)
             self.say(f"{self._ended_line(trial, epochs)}  |  {self.summary()}")
             self._rewrite()
@@ -87,19 +90,29 @@ class Progress:
 
     def summary(self) -> str:
         """Trials done and running, the best so far, the time left."""
-        done = sum(record.status != "running" for record in self.trials.values())
+        done = len(self.ended_trials)
         parts = [f"{done}/{self.total} done", f"{len(self.running)} running"]
         left = self._seconds_left(done)
         if left is not None and done < self.total:
             parts.append(f"about {clock(left)} left")
-        scored = [r for r in self.trials.values() if r.best_epoch is not None]
-        if scored:
+        if (best := self.best) and not is_screened(best.metrics):
             # Last, as a narrow terminal cuts the line.
-            best = max(scored, key=lambda record: goodness(record.metrics, self.objective))
-            if not is_screened(best.metrics):
-                value = value_of(best.metrics, self.objective)
-                parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
+            value = value_of(best.metrics, self.objective)
+            parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
         return ", ".join(parts)
+
+    def _note(self, trial: TrialRecord) -> None:
+        """Keep what the summary says, which is then said without a walk through all trials."""
+        if trial.status != "running":
+            self.ended_trials.add(trial.trial)
+        if trial.best_epoch is None:
+            return
+        known = self.best
+        if known is None or known.trial == trial.trial or self._is_ahead(trial, known):
+            self.best = trial
+
+    def _is_ahead(self, one: TrialRecord, other: TrialRecord) -> bool:
+        return goodness(one.metrics, self.objective) > goodness(other.metrics, self.objective)
 
     def _seconds_left(self, done: int) -> float | None:
         """From the pace of this run; trials under way count by their epochs."""

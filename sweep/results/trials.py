@@ -48,6 +48,7 @@ class TrialLog:
         objective: The metric that decides the best epoch.
         callbacks: Who is told, in this order.
         say: Says something to the user.
+        total: The trials that the sweep is to have.
 
     """
 
@@ -57,12 +58,14 @@ class TrialLog:
         objective: str,
         callbacks: Sequence[Callback] = (),
         say: Say = lambda text: None,
+        total: int = 0,
     ) -> None:
         self.folder = folder
         self.objective = objective
         self.records = {record.trial: record for record in folder.trials()}
         self._callbacks = callbacks
         self._say = say
+        self._total = total
         self._settler = ThreadPoolExecutor(1, "settle")
         for record in self.records.values():
             if record.status != "running":
@@ -72,7 +75,7 @@ class TrialLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self.close(finished=kind is None)
+        self.close(finished=kind is None and self.is_whole())
 
     def began(self, trial: str, number: int, params: dict[str, Any], norm: str, seed: int) -> None:
         """A trial runs; told again after each interruption."""
@@ -144,6 +147,11 @@ class TrialLog:
 
         lacks = f"{trial} is not scored in the mode {mode}"
         return self._settler.submit(self._guarded, lacks, keep)
+
+    def is_whole(self) -> bool:
+        """Whether all trials of the sweep have ended; a limit may end it before."""
+        ended = sum(record.status != "running" for record in self.records.values())
+        return ended == len(self.records) and ended >= self._total
 
     def best_metrics(self, trial: str) -> dict[str, float]:
         """The metrics of a trial's best epoch; empty before one that has an objective."""

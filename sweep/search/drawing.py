@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import BaseSampler
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, Trial
 
 from sweep.config.search import START, TURNS, SearchSettings
@@ -93,8 +94,13 @@ def _sampled(
     fixed: Mapping[str, Any],
 ) -> Drawn:
     """Ask a sampler in a study of its own, of which nothing is left if it is interrupted."""
-    study = optuna.create_study(directions=["maximize"] * objectives, sampler=sampler)
-    study.add_trials(trials)
+    storage = InMemoryStorage()
+    study = optuna.create_study(
+        storage=storage, directions=["maximize"] * objectives, sampler=sampler
+    )
+    own = storage.get_study_id_from_name(study.study_name)
+    for known in trials:
+        storage.create_new_trial(own, _Shown.of(known))
     study.enqueue_trial({name: encode(value) for name, value in fixed.items()})
     trial = study.ask()
     params: dict[str, Any] = {}
@@ -103,6 +109,25 @@ def _sampled(
             params[name] = decode(dimension, _suggest(trial, name, dimension))
     notes = study.get_trials(deepcopy=False)[-1].system_attrs
     return Drawn(params, {name: note for name, note in notes.items() if name != ENQUEUED})
+
+
+class _Shown(FrozenTrial):
+    """A trial that the storage in memory takes without a copy of all that it holds.
+
+    Of thousands of trials the copies take far longer than the drawing. Whatever changes a trial
+    there puts another in its place, so that nothing of the one that is shown changes.
+    """
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> "_Shown":
+        """The same trial."""
+        shown = cls.__new__(cls)
+        shown.__dict__.update(trial.__dict__)
+        return shown
+
+    def __deepcopy__(self, memo: object) -> "_Shown":
+        """Itself: its number alone is set, and it was made to be shown once."""
+        return self
 
 
 def _suggest(trial: Trial, name: str, dimension: Dimension) -> Any:

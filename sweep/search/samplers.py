@@ -18,6 +18,7 @@ from sweep.config.search import START, TURNS, SearchSettings
 
 POPULATION = 2 * START  # a sweep has tens of trials in a stratum, where Optuna's 50 never breed
 READS_PRUNED = ("tpe",)
+BLIND = ("sobol", "random", "grid")  # what they draw depends on no other trial
 EPOCH = "epoch "  # and a number: where a trial of two objectives notes them as reported
 REACHED = "reached"  # where a trial of two objectives notes them as they were at its best epoch
 

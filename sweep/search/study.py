@@ -19,7 +19,7 @@ from sweep.core.records import Status, is_missing, scores_in
 from sweep.search.distributions import decode, distribution_of, encode
 from sweep.search.drawing import draw
 from sweep.search.grid import grid_order
-from sweep.search.samplers import EPOCH, REACHED
+from sweep.search.samplers import BLIND, EPOCH, REACHED
 
 optuna.logging.set_verbosity(logging.ERROR)  # it warns of what is seen to here, and of speed
 
@@ -115,7 +115,7 @@ class Study:
         self.dimensions = settings.dimensions()
         self.grid = grid_order(settings, seed) if settings.sampler == "grid" else []
         _mend(path)
-        storage = JournalStorage(JournalFileBackend(str(path)))
+        self.storage = storage = JournalStorage(JournalFileBackend(str(path)))
         self.strata: tuple[Any, ...] = settings.strata() if settings.apart() else ()
         names = [f"{name}/{stratum}" for stratum in self.strata] or [name]
         self.studies = [
@@ -127,6 +127,11 @@ class Study:
             )
             for one in names
         ]
+        own = self.trials()
+        self._ids = [trial._trial_id for trial in own]  # Optuna's, by number in the sweep
+        self._places, self._used = [0] * len(names), [0] * len(names)  # trials, epochs of a study
+        for trial in own:
+            self._count(trial)
 
     def unfinished(self) -> list[int]:
         """Numbers of the trials that an interruption left without an end."""
@@ -135,19 +140,17 @@ class Study:
 
     def asked(self) -> int:
         """How many trials were asked for that have, or will have, a result."""
-        return len(self.trials())
+        return len(self._ids)
 
     def ask(self) -> Suggestion:
         """A new trial."""
         number = self.asked()
         which = self._whose_turn(number)
         dimensions, fixed = self._of_stratum(which, number)
-        trials = self.studies[which].get_trials(deepcopy=False)
-        place = sum(_is_own(trial, self.dimensions) for trial in trials)
+        place = self._places[which]
         start = self._start(fixed, place)
         key = (self.seed, number, place)
-        known = [trial for trial in trials if _is_whole(trial, self.dimensions)]
-        drawn = draw(self.settings, dimensions, known, fixed, start, key)
+        drawn = draw(self.settings, dimensions, self._known(which), fixed, start, key)
         self.studies[which].add_trial(
             _trial(
                 dimensions,
@@ -157,11 +160,14 @@ class Study:
                 system_attrs=drawn.notes,
             )
         )
+        added = self.studies[which].get_trials(deepcopy=False)[-1]
+        self._ids.append(added._trial_id)
+        self._count(added)
         return self.suggestion(number)
 
     def suggestion(self, number: int) -> Suggestion:
         """A trial asked for before."""
-        drawn = self.trials()[number].params
+        drawn = self._trial(number).params
         params = {
             name: decode(item, drawn[name])
             for name, item in self.dimensions.items()
@@ -171,14 +177,14 @@ class Study:
 
     def status(self, number: int) -> Status:
         """How far a trial is."""
-        return STATUS[self.trials()[number].state]
+        return STATUS[self._trial(number).state]
 
     def report(self, number: int, epoch: int, *values: float) -> None:
         """Record what is maximised of one epoch; a second report of an epoch is ignored.
 
         Optuna takes reports of one objective; those of two are noted with the trial.
         """
-        trial = self.trials()[number]
+        trial = self._trial(number)
         if len(values) > 1:
             if (name := f"{EPOCH}{epoch}") not in trial.user_attrs:
                 self._live(trial).set_user_attr(name, values)
@@ -203,7 +209,7 @@ class Study:
             epochs: How many it had.
 
         """
-        trial = self.trials()[number]
+        trial = self._trial(number)
         if trial.state.is_finished():
             return
         live = self._live(trial)
@@ -217,6 +223,8 @@ class Study:
             live.set_user_attr(REACHED, self.settings.values(scores_in(metrics)))
         values = self.settings.values(metrics or {}) if complete else None
         live.study.tell(trial.number, values, state=state)
+        spared = self._epochs_of(trial) - self._epochs_of(self._trial(number))
+        self._used[self._index(trial.params)] -= spared
 
     def has_learnt(self) -> bool:
         """Whether all of an earlier sweep is in the journal already."""
@@ -269,6 +277,22 @@ class Study:
         numbers = [trial.user_attrs.get(NUMBER, place) for place, trial in enumerate(own)]
         return [own[place] for place in sorted(range(len(own)), key=numbers.__getitem__)]
 
+    def _trial(self, number: int) -> FrozenTrial:
+        """As it stands in the journal; the others are not walked through."""
+        return self.storage.get_trial(self._ids[number])
+
+    def _known(self, which: int) -> list[FrozenTrial]:
+        """What a sampler may learn from in a study; of one that does not learn, nothing."""
+        if self.settings.method() in BLIND:
+            return []
+        trials = self.studies[which].get_trials(deepcopy=False)
+        return [trial for trial in trials if _is_whole(trial, self.dimensions)]
+
+    def _count(self, trial: FrozenTrial) -> None:
+        which = self._index(trial.params)
+        self._places[which] += 1
+        self._used[which] += self._epochs_of(trial)
+
     def _live(self, trial: FrozenTrial) -> Trial:
         """A trial to write to; Optuna gives one only to the process that asked for it."""
         return Trial(self.studies[self._index(trial.params)], trial._trial_id)
@@ -290,11 +314,7 @@ class Study:
             return 0
         if self.settings.equal == "trials":
             return number % len(self.strata)
-        used = [(0, 0, which) for which in range(len(self.strata))]
-        for trial in self.trials():
-            epochs, trials, which = used[self._index(trial.params)]
-            used[which] = (epochs + self._epochs_of(trial), trials + 1, which)
-        return min(used)[2]
+        return min(zip(self._used, self._places, range(len(self.strata)), strict=True))[2]
 
     def _epochs_of(self, trial: FrozenTrial) -> int:
         most = epochs_of(trial.params, self.epochs)

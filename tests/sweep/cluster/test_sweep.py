@@ -189,6 +189,49 @@ def test_a_sweep_that_is_stopped_time_and_again_ends_as_one_that_never_was(
     assert rows == without_place(finished[0].best())
 
 
+def test_a_limit_ends_a_sweep_in_order_and_a_higher_one_lets_it_go_on(
+    finished: Finished, make_sweep: Callable[..., Sweep]
+) -> None:
+    sweep = make_sweep()
+    done = sweep.run("search.limits.epochs=4", "stress.modes=[blend]")
+    assert done.returncode == 0, done.stderr
+    said = "search.limits.epochs is reached, "
+    assert f"{said}4 of 4 epochs are used (epochs: batch 3, group 1, layer 0)" in done.stderr
+    assert f"mrisweep resume {sweep.folder} --limit epochs=8" in done.stderr
+    assert "trial-0001 (running)" in done.stdout
+    folder = SweepFolder.open(sweep.folder)
+    records = folder.trials()
+    assert [record.status for record in records] == ["finished", "running"]
+    assert study_statuses(folder) == ["finished", "running"], "a limit is no result"
+    assert set(records[0].modes) == {"blend"}, "what belongs to a trial that ended is made"
+    statuses = {run.data.tags["trial"]: run.info.status for run in sweep.runs("trial")}
+    assert statuses == {"trial-0000": "FINISHED", "trial-0001": "KILLED"}
+    assert [run.info.status for run in sweep.runs("sweep")] == ["KILLED"]
+
+    kept = {path: path.read_bytes() for path in kept_files(sweep.folder)}
+    again = sweep.command("resume", str(sweep.folder))
+    assert again.returncode == 0, again.stderr
+    assert said in again.stderr
+    assert again.stdout == done.stdout
+    assert {path: path.read_bytes() for path in kept_files(sweep.folder)} == kept
+    for order in (("--trials", "3"), ("--limit", "epochs=2")):
+        refused = sweep.command("resume", str(sweep.folder), *order)
+        assert refused.returncode == 2
+        assert "search.limits.epochs is used up" in refused.stderr
+
+    lifted = sweep.command("resume", str(sweep.folder), "--limit", "epochs=none")
+    assert lifted.returncode == 0, lifted.stderr
+    assert_whole(sweep, 3)
+    rows = [row for row in without_place(sweep.best()) if row["mode"] == "trained"]
+    assert rows == without_place(finished[0].best())
+
+
+def kept_files(folder: Path) -> list[Path]:
+    """What a sweep is, without what Tune and the journal add as they are opened."""
+    kinds = ("sweep.*", "used.json", "trials/*", "results/*/*.parquet", "checkpoints/*/*")
+    return sorted(path for kind in kinds for path in folder.glob(kind))
+
+
 def test_trials_side_by_side_on_copies_of_a_store_that_is_gone_score_as_alone(
     finished: Finished, make_sweep: Callable[..., Sweep], store: Store, tmp_path: Path
 ) -> None:

@@ -84,6 +84,19 @@ def test_the_time_left_counts_running_trials_by_their_epochs_and_no_earlier_run(
     assert progress.summary().startswith("3/6 done, 1 running, about 2:46 left")
 
 
+def test_the_best_is_that_of_all_trials_of_equals_the_first() -> None:
+    known = [trial(0, 0.7, "finished"), trial(1, None, "failed"), trial(2, 0.8, "pruned")]
+    progress = Progress(9, 2, METRIC, known, io.StringIO(), Clock())
+    assert progress.summary().endswith("best robust/auroc_cvar 0.800 (trial-0002 group)")
+    progress.reported(trial(3, 0.8), epoch(1))
+    assert progress.summary().endswith("0.800 (trial-0002 group)")
+    progress.reported(trial(3, 0.9), epoch(2))
+    progress.ended(trial(3, 0.9, "finished"))
+    progress.reported(trial(4, 0.1), epoch(1))
+    assert progress.summary().startswith("4/9 done, 1 running")
+    assert progress.summary().endswith("0.900 (trial-0003 group)")
+
+
 def test_a_failed_trial_says_why() -> None:
     out = io.StringIO()
     failed = dataclasses.replace(trial(0, status="failed"), error="its worker died")

@@ -225,6 +225,55 @@ def test_until_a_trial_meets_the_conditions_gp_heads_for_them(
         asking[1].tell(number, TrialState.COMPLETE, {OBJECTIVE: excess})
 
 
+@pytest.mark.parametrize("budget", [{}, {"equal": "epochs"}, {"budget": "joint"}])
+def test_a_study_that_went_on_and_one_opened_anew_are_of_one_mind(
+    tmp_path: Path, budget: dict[str, Any]
+) -> None:
+    def make() -> Study:
+        return study(tmp_path, trials=30, sampler="sobol", **budget)
+
+    went_on = make()
+    for number in range(30):
+        suggestion = went_on.ask()
+        again = make()
+        assert again.asked() == went_on.asked() == number + 1
+        assert again.suggestion(number) == went_on.suggestion(number) == suggestion
+        if number % 3 != 2:
+            state = TrialState.PRUNED if number % 4 else TrialState.FAIL
+            went_on.tell(number, state, {OBJECTIVE: 0.5}, epochs=1 + number % 5)
+        assert make().unfinished() == went_on.unfinished()
+        assert [make().status(n) for n in range(number + 1)] == [
+            went_on.status(n) for n in range(number + 1)
+        ]
+
+
+def test_no_trial_is_looked_for_among_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = study(tmp_path, sampler="sobol")
+    asked = [telling.ask() for _ in range(4)]
+
+    def walk(*_: Any, **__: Any) -> None:
+        raise AssertionError("all trials of a study are walked through")
+
+    monkeypatch.setattr(JournalStorage, "get_all_trials", walk)
+    for suggestion in asked:
+        assert telling.suggestion(suggestion.number) == suggestion
+        telling.report(suggestion.number, 1, 0.5)
+        tell(telling, suggestion, 0.5)
+        assert telling.status(suggestion.number) == "finished"
+
+
+def test_what_a_sampler_is_shown_stays_as_it_was(tmp_path: Path) -> None:
+    asking = study(tmp_path, sampler="tpe", space=TWO)
+    for number in range(LEARNING):
+        tell(asking, asking.ask(), number / 100)
+    before = asking.trials()
+    asking.ask()
+    assert asking.trials()[:-1] == before
+    assert [one.number for one in before] == [number // 2 for number in range(LEARNING)]
+
+
 def test_a_suggestion_survives_tune_and_nothing_else_passes_for_one(tmp_path: Path) -> None:
     suggestion = study(tmp_path).ask()
     assert Suggestion.from_tune(suggestion.to_tune()) == suggestion
