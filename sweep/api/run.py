@@ -201,11 +201,21 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     _reconcile(folder, study, config)
     scheduler = _scheduler(config, fidelity)
     if scheduler is not None:
-        scheduler.replay(_reports(folder, study))
-    progress = Progress(search.total, config.train.epochs, search.objective, folder.trials())
+        ended = [one.trial for one in folder.trials() if one.status != "running"]
+        scheduler.replay(_reports(folder, study), ended)
+    waiting = {name: one.epoch for name, one in scheduler.waiting.items()} if scheduler else {}
+    progress = Progress(
+        search.total, config.train.epochs, search.objective, folder.trials(), waiting=waiting
+    )
     with _trial_log(folder, config, progress) as trial_log:
         searcher = StudySearcher(
-            study, search.objective, search.total, scheduler, trial_log.best_metrics, fidelity
+            study,
+            search.objective,
+            search.total,
+            scheduler,
+            trial_log.best_metrics,
+            fidelity,
+            leave_out=lambda trial: trial_log.ended(trial, "pruned"),
         )
         usage = Usage(folder, config)
         if (searcher.remaining and not usage.reached()) or missing_rows(folder, config):

@@ -97,6 +97,7 @@ class SweepTrial(Trainable):
             report=report,
             history=history,
             trial=suggestion.trial,
+            waits_after=self.sweep.search.waits_after(self.sweep.train.epochs),
         )
         # The last epoch is said again: it may have been written without Tune hearing of it, and
         # it may be the last of all.

@@ -96,7 +96,7 @@ def _tuner(
             max_concurrent_trials=concurrent,
             reuse_actors=True,
             trial_name_creator=_trial_name,
-            trial_dirname_creator=_trial_name,
+            trial_dirname_creator=_folder_name,
         ),
         run_config=tune.RunConfig(
             name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
@@ -112,6 +112,11 @@ def _tuner(
 
 def _trial_name(trial: Trial) -> str:
     return Suggestion.from_tune(trial.config).trial
+
+
+def _folder_name(trial: Trial) -> str:
+    """A trial that waited and goes on is another one to Tune."""
+    return f"{_trial_name(trial)}-{trial.trial_id}"
 
 
 class TuneCallback(Callback):
@@ -191,6 +196,9 @@ class TuneCallback(Callback):
         """A trial ended by itself or was stopped."""
         key = Suggestion.from_tune(trial.config).trial
         self.usage.ended(key)
+        if self.scheduler is not None and self.scheduler.waits(key):
+            self.trial_log.waits(key)
+            return
         pruned = self.scheduler is not None and self.scheduler.stopped(key)
         self.trial_log.ended(key, "pruned" if pruned else "finished")
 

@@ -20,6 +20,7 @@ START = 4  # Sobol points of each stratum, before anything is learnt from
 OBJECTIVE = "robust/auroc_cvar"
 TURNS = "turns"  # how sweeps were begun before there was a budget to choose
 
+GRACE, TOPK_GRACE = 1 / 4, 1 / 8  # of the epochs, before any trial is stopped
 KEEP = 2  # trials of a stratum that topk lets go on
 HALVING = ("asha", "hyperband", "pasha")  # schedulers whose rungs lie further and further apart
 
@@ -63,7 +64,7 @@ class SearchSettings(Settings):
         from_: Folder of an earlier sweep with the same data, stress test and objective, whose
             trials the sampler learns from as if they were of this one.
         grace_epochs: No trial is stopped before this epoch; null: a quarter of the epochs that a
-            trial has at most, rounded up, or with ``topk`` one.
+            trial has at most, rounded up, or with ``topk`` an eighth.
         reduction: The best 1 / ``reduction`` of a rung go on, and the next is that much later.
         keep: How many of a stratum ``topk`` lets go on; null: 2.
         screen: On what early epochs are scored; null: every epoch on everything.
@@ -192,10 +193,13 @@ class SearchSettings(Settings):
 
         A Gaussian process reads finished trials alone and every dimension of each, so ``auto`` is
         ``gp`` where no trial is stopped early and none lacks a dimension that another of its
-        stratum has, and else ``tpe``.
+        stratum has, and else ``tpe``; ``sobol`` with ``topk``, where none has ended before all have
+        begun.
         """
         if self.sampler != "auto":
             return self.sampler
+        if self.scheduler == "topk":
+            return "sobol"
         free = self.free()
         varying = any(one.when.keys() & free.keys() for one in free.values())
         return "tpe" if self.scheduler != "none" or varying else "gp"
@@ -212,9 +216,8 @@ class SearchSettings(Settings):
         """The first epoch at which a trial may be stopped, of ``epochs`` as set."""
         if self.grace_epochs is not None:
             return self.grace_epochs
-        if self.scheduler == "topk":
-            return 1
-        return math.ceil(self.most_epochs(epochs) / 4)
+        share = TOPK_GRACE if self.scheduler == "topk" else GRACE
+        return math.ceil(share * self.most_epochs(epochs))
 
     def rungs(self, epochs: int) -> tuple[int, ...]:
         """The epochs at which trials are compared, ascending, all below the last.
@@ -234,6 +237,11 @@ class SearchSettings(Settings):
             rungs.append(math.ceil(rung))
             rung = self.grace(epochs) * self.reduction ** len(rungs)
         return tuple(dict.fromkeys(rungs))
+
+    def waits_after(self, epochs: int) -> int | None:
+        """The epoch after which a trial waits for others; None: none does."""
+        rungs = self.rungs(epochs) if self.scheduler == "topk" else ()
+        return rungs[0] if rungs else None
 
     def kept(self) -> int:
         """How many of a stratum ``topk`` lets go on."""

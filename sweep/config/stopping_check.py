@@ -21,6 +21,7 @@ def check_stopping(search: SearchSettings, epochs: int) -> None:
     if search.scheduler == "none":
         return
     _check_keep(search)
+    _check_waiting(search)
     if search.scheduler not in HALVING and search.reduction != SearchSettings.reduction:
         raise UserError(
             f"search.reduction is set, and {search.scheduler} has no rungs that become fewer",
@@ -34,12 +35,38 @@ def check_stopping(search: SearchSettings, epochs: int) -> None:
             f"{search.grace_epochs} for {most} epochs",
             "lower it, set it to null for a quarter of them, or set search.scheduler to none",
         )
+    if search.scheduler == "median" and search.screen is not None and search.screen.full:
+        raise UserError(
+            "search.screen.full is set, and median compares means over epochs, which are to have "
+            "been scored alike",
+            list(search.screen.full),
+            "leave it out, set search.screen to null, or take another search.scheduler",
+        )
     rungs = search.rungs(epochs)
     if search.scheduler == "pasha" and len(rungs) < 2:
         raise UserError(
             "search.scheduler is pasha, which compares the rankings of two rungs",
             f"the rungs {list(rungs)} for {most} epochs, by search.grace_epochs and reduction",
             "lower search.grace_epochs, train longer, or set search.scheduler to asha",
+        )
+
+
+def _check_waiting(search: SearchSettings) -> None:
+    """Refuse what needs trials that have ended while others are still to be drawn."""
+    if search.scheduler != "topk":
+        return
+    if search.method() in ("tpe", "gp", "cmaes", "nsga2"):
+        raise UserError(
+            "search.sampler learns from trials that have ended, and with topk none has before all "
+            "have begun",
+            search.sampler,
+            "set it to auto, sobol, random or grid, or search.scheduler to asha or none",
+        )
+    if search.equal == "epochs":
+        raise UserError(
+            "search.equal is epochs, and topk deals out all trials before it stops any",
+            search.equal,
+            "set it to trials, or search.scheduler to asha",
         )
 
 

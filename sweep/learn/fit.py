@@ -156,6 +156,8 @@ class Run:
 
     Args:
         config: And the rest: as in ``fit``.
+        waits_after: An epoch after which nothing is trained before it is reported, as the trial is
+            likely to be stopped there.
 
     """
 
@@ -169,6 +171,7 @@ class Run:
         report: Report = _no_report,
         history: Sequence[EpochRecord] = (),
         trial: str = "fit",
+        waits_after: int | None = None,
     ) -> None:
         config = _with_levels(config, store)
         self.config, self.store, self.files = config, store, CheckpointFolder(folder)
@@ -178,6 +181,7 @@ class Run:
             trial,
         )
         self.validation = store.indices(config.data.validation)
+        self.waits_after = waits_after
         self.screening = Screening.of(config, store)
         self.history = list(history)
         self.waiting: deque[_Waiting] = deque()
@@ -268,7 +272,8 @@ class Run:
             stats = trainer.train_epoch(epoch)
             trainer.save(self.files, epoch, stats)
             self._submit(epoch, stats, screened=not self.config.in_full(epoch))
-            yield from self._settle(self.evaluator.in_flight)
+            waits = epoch == self.waits_after
+            yield from self._settle(0 if waits else self.evaluator.in_flight)
         yield from self._settle(0)
 
     def _submit(self, epoch: int, stats: EpochStats, *, screened: bool) -> None:

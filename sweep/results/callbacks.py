@@ -43,6 +43,14 @@ class ModeCallback(Protocol):
         """The best epoch of an ended trial is scored in a mode; ``trial.modes`` has the row."""
 
 
+@runtime_checkable
+class WaitingCallback(Protocol):
+    """A callback that wants to hear which trials wait for others."""
+
+    def waits(self, trial: TrialRecord) -> None:
+        """A trial has stopped until others have come as far; it may go on, and has not ended."""
+
+
 Task = Callable[[Callback], None]
 
 
@@ -50,6 +58,12 @@ def tell_scored(callback: Callback, trial: TrialRecord, mode: str, epoch: EpochR
     """Tell a callback that wants to hear of it."""
     if isinstance(callback, ModeCallback):
         callback.scored(trial, mode, epoch)
+
+
+def tell_waiting(callback: Callback, trial: TrialRecord) -> None:
+    """Tell a callback that wants to hear of it."""
+    if isinstance(callback, WaitingCallback):
+        callback.waits(trial)
 
 
 def replay(callback: Callback, folder: SweepFolder) -> None:

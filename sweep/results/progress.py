@@ -4,7 +4,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
 from sweep.core.objective import value_of
@@ -26,6 +26,7 @@ class Progress:
         known: The trials of earlier runs of the driver.
         stream: Where to write.
         now: The clock, monotonic seconds.
+        waiting: Of the known, those that wait for others, and the epochs that they have had.
 
     """
 
@@ -37,6 +38,7 @@ class Progress:
         known: Iterable[TrialRecord] = (),
         stream: TextIO = sys.stderr,
         now: Callable[[], float] = time.monotonic,
+        waiting: Mapping[str, int] | None = None,
     ) -> None:
         self.total, self.epochs, self.objective = total, epochs, objective
         self.stream, self.now = stream, now
@@ -47,6 +49,8 @@ class Progress:
             self._note(record)
         self.before = len(self.ended_trials)
         self.running: dict[str, int] = {}
+        self.waiting: dict[str, int] = dict(waiting or {})
+        self.have_waited = bool(waiting)
         self.started = now()
         self._lock = threading.RLock()
 
@@ -54,7 +58,7 @@ class Progress:
         """Count it as running."""
         with self._lock:
             self._note(trial)
-            self.running.setdefault(trial.trial, 0)
+            self.running.setdefault(trial.trial, self.waiting.pop(trial.trial, 0))
             self._rewrite()
 
     def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
@@ -64,11 +68,18 @@ class Progress:
             self.running[trial.trial] = epoch.epoch
             self._rewrite()
 
+    def waits(self, trial: TrialRecord) -> None:
+        """Count it as waiting."""
+        with self._lock:
+            self.have_waited = True
+            self.waiting[trial.trial] = self.running.pop(trial.trial, 0)
+            self._rewrite()
+
     def ended(self, trial: TrialRecord) -> None:
         """Say how it ended."""
         with self._lock:
             self._note(trial)
-            epochs = self.running.pop(trial.trial, 0)
+            epochs = self.running.pop(trial.trial, 0) or self.waiting.pop(trial.trial, 0)
             self.say(f"{self._ended_line(trial, epochs)}  |  {self.summary()}")
             self._rewrite()
 
@@ -92,6 +103,8 @@ class Progress:
         """Trials done and running, the best so far, the time left."""
         done = len(self.ended_trials)
         parts = [f"{done}/{self.total} done", f"{len(self.running)} running"]
+        if self.waiting:
+            parts.append(f"{len(self.waiting)} waiting")
         left = self._seconds_left(done)
         if left is not None and done < self.total:
             parts.append(f"about {clock(left)} left")
@@ -117,7 +130,7 @@ class Progress:
     def _seconds_left(self, done: int) -> float | None:
         """From the pace of this run; trials under way count by their epochs."""
         fresh = done - self.before
-        if fresh == 0:
+        if fresh == 0 or self.have_waited:  # many short trials first say little of the long ones
             return None
         partial = sum(epoch / self.epochs for epoch in self.running.values())
         remaining = max(0.0, self.total - done - partial)

@@ -24,7 +24,7 @@ from sweep.core.records import (
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo
 from sweep.metrics.collapse import collapsed
 from sweep.metrics.intervals import bootstrap
-from sweep.results.callbacks import Callback, Say, tell_scored
+from sweep.results.callbacks import Callback, Say, tell_scored, tell_waiting
 from sweep.results.folder import SweepFolder
 from sweep.results.tables import Slices
 
@@ -103,6 +103,11 @@ class TrialLog:
             record = dataclasses.replace(record, best_epoch=epoch, metrics=metrics)
             self._keep(record)
         self._tell(lambda callback: callback.reported(record, reported))
+
+    def waits(self, trial: str) -> None:
+        """A trial has stopped until others have come as far; it has not ended."""
+        record = self.records[trial]
+        self._tell(lambda callback: tell_waiting(callback, record))
 
     def ended(self, trial: str, status: Status, error: str | None = None) -> None:
         """A trial came to its end. One whose objective was always missing has failed."""
@@ -225,7 +230,9 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     files.keep([record.best_epoch])
     if record.status != "failed":
         files.state.unlink(missing_ok=True)
-    if record.best_epoch is None or (record.intervals and record.collapsed is not None):
+    only_screened = is_screened(record.metrics)
+    has_intervals = bool(record.intervals) or only_screened  # these are ranked with nothing
+    if record.best_epoch is None or (has_intervals and record.collapsed is not None):
         return record
     task = _task(folder.checkpoint(record.trial, record.best_epoch))
     if record.intervals and task is None:

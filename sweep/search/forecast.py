@@ -8,6 +8,7 @@ import numpy as np
 from sweep.config.search import SearchSettings
 from sweep.core.keys import generator
 from sweep.search.stopping.rules import make_rule
+from sweep.search.stopping.topk import TopK
 
 PLAYS = 32  # of a search of tens of trials; their mean is then known to a few hundredths
 REPORTS = 50_000  # in all plays together, about a second's work
@@ -69,8 +70,9 @@ def _play(
     compared = len(search.compared({}))
     draws = generator("forecast", number).random((total, compared))
     quality = [tuple(row) for row in draws.tolist()]
-    waiting = deque(range(total))
-    running = deque((waiting.popleft(), 1) for _ in range(min(concurrent, total)))
+    ready = deque((trial, 1) for trial in range(total))
+    running = deque(ready.popleft() for _ in range(min(concurrent, total)))
+    waiting: dict[int, int] = {}
     reported: list[int] = []
     ends: list[int] = []
     while running:
@@ -80,7 +82,15 @@ def _play(
         if epoch < last and not (rule and rule.stops(trial, epoch, quality[trial])):
             running.append((trial, epoch + 1))
             continue
-        ends.append(len(reported))
-        if waiting:
-            running.append((waiting.popleft(), 1))
+        if isinstance(rule, TopK):
+            waiting[trial] = epoch
+        else:
+            ends.append(len(reported))
+        if not (ready or running):
+            chosen = {one for rule in rules if isinstance(rule, TopK) for one in rule.choose()}
+            ends += [len(reported)] * len(waiting.keys() - chosen)
+            ready.extend((one, waiting[one] + 1) for one in sorted(waiting.keys() & chosen))
+            waiting.clear()
+        while ready and len(running) < concurrent:
+            running.append(ready.popleft())
     return reported, tuple(ends)

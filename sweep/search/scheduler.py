@@ -1,7 +1,7 @@
 """Early stopping that is fair between norms, and that a restart does not make forget."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -9,7 +9,15 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from sweep.core.records import EpochRecord, is_missing
 from sweep.search.order import Values
 from sweep.search.stopping.base import StoppingRule
+from sweep.search.stopping.topk import TopK
 from sweep.search.study import Suggestion
+
+
+class Waiting(NamedTuple):
+    """A trial that has stopped until it is known whether it goes on, and its last epoch."""
+
+    suggestion: Suggestion
+    epoch: int
 
 
 class StratifiedScheduler(FIFOScheduler):
@@ -39,6 +47,7 @@ class StratifiedScheduler(FIFOScheduler):
         self.new_rule, self.values_of, self.last_epoch = new_rule, values_of, last_epoch
         self.strata: dict[str, StoppingRule] = {}
         self.ended_early: set[str] = set()
+        self.waiting: dict[str, Waiting] = {}
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """What is compared is set already."""
@@ -47,6 +56,33 @@ class StratifiedScheduler(FIFOScheduler):
     def stopped(self, trial: str) -> bool:
         """Whether this scheduler ended the trial."""
         return trial in self.ended_early
+
+    def waits(self, trial: str) -> bool:
+        """Whether a trial has stopped until others have come as far, see ``choose``."""
+        return trial in self.waiting
+
+    def is_to_be_compared(self, suggestion: Suggestion) -> bool:
+        """Whether a trial has yet to come to where it may have to wait."""
+        rule = self.strata.get(suggestion.stratum)
+        if rule is None:
+            rule = self.strata[suggestion.stratum] = self.new_rule()
+        return isinstance(rule, TopK) and suggestion.number not in rule.reached
+
+    def choose(self) -> tuple[list[Waiting], list[Waiting]]:
+        """End the waiting, as all trials have come as far: those that go on, and those that do not.
+
+        Both are in the order of their numbers.
+        """
+        numbers: set[int] = set()
+        for rule in self.strata.values():
+            if isinstance(rule, TopK):
+                numbers |= rule.choose()
+        ordered = sorted(self.waiting.values(), key=lambda one: one.suggestion.number)
+        self.waiting.clear()
+        going_on = [one for one in ordered if one.suggestion.number in numbers]
+        left_out = [one for one in ordered if one.suggestion.number not in numbers]
+        self.ended_early.update(one.suggestion.trial for one in left_out)
+        return going_on, left_out
 
     def observe(self, suggestion: Suggestion, epoch: int, metrics: Mapping[str, float]) -> str:
         """Take one report and decide.
@@ -61,16 +97,23 @@ class StratifiedScheduler(FIFOScheduler):
             return str(TrialScheduler.CONTINUE)
         if suggestion.stratum not in self.strata:
             self.strata[suggestion.stratum] = self.new_rule()
-        if not self.strata[suggestion.stratum].stops(suggestion.number, epoch, values):
+        rule = self.strata[suggestion.stratum]
+        if not rule.stops(suggestion.number, epoch, values):
             return str(TrialScheduler.CONTINUE)
-        self.ended_early.add(suggestion.trial)
+        if isinstance(rule, TopK):
+            self.waiting[suggestion.trial] = Waiting(suggestion, epoch)
+        else:
+            self.ended_early.add(suggestion.trial)
         return str(TrialScheduler.STOP)
 
-    def replay(self, reports: Iterable[tuple[Suggestion, EpochRecord]]) -> None:
+    def replay(
+        self, reports: Iterable[tuple[Suggestion, EpochRecord]], ended: Collection[str] = ()
+    ) -> None:
         """Fill the rules with the reports of earlier runs of the driver.
 
         Args:
             reports: In any order; they count in the order of their evaluation.
+            ended: The names of the trials that have ended; none of them waits.
 
         """
         ordered = sorted(reports, key=lambda item: item[1].evaluated_at_ms)
@@ -79,6 +122,9 @@ class StratifiedScheduler(FIFOScheduler):
             self.observe(suggestion, record.epoch, record.metrics)
             if record.epoch < last[record.trial]:
                 self.ended_early.discard(record.trial)  # it went on, whichever report came first
+                self.waiting.pop(record.trial, None)
+        for trial in ended:
+            self.waiting.pop(trial, None)
 
     def on_trial_result(self, tune_controller: object, trial: Trial, result: dict[str, Any]) -> str:
         """Decide on a report as it comes from Tune."""

@@ -24,7 +24,11 @@ from sweep.search.study import Study, Suggestion
 
 
 class StudySearcher(Searcher):
-    """Hands unfinished trials out first, then new ones up to a total.
+    """Hands unfinished trials out first, then new ones up to a total, then those that waited.
+
+    Where the scheduler has trials wait for others (``topk``), such a trial has not ended, in the
+    study no more than in the folder. When all have come as far, those that go on are handed out a
+    second time, and the others end.
 
     Args:
         study: The study of the sweep.
@@ -34,6 +38,7 @@ class StudySearcher(Searcher):
         best_metrics: The metrics of a trial's best epoch, which the trial log decides; empty where
             its objective was missing in every epoch.
         fidelity: Which scores of an epoch are told.
+        leave_out: Told of each trial that waited and does not go on, once the study has ended it.
 
     """
 
@@ -45,13 +50,18 @@ class StudySearcher(Searcher):
         scheduler: StratifiedScheduler | None,
         best_metrics: Callable[[str], Mapping[str, float]],
         fidelity: Fidelity,
+        leave_out: Callable[[str], None] = lambda trial: None,
     ) -> None:
         super().__init__(metric=objective, mode="max")
         self.study = study
         self.scheduler = scheduler
         self.best_metrics = best_metrics
         self.fidelity = fidelity
-        self.unfinished = deque(study.unfinished())
+        self.leave_out = leave_out
+        unfinished = map(study.suggestion, study.unfinished())
+        self.unfinished = deque(one for one in unfinished if not self._waits(one.trial))
+        self.going_on: deque[Suggestion] = deque()
+        self.coming: set[str] = set()  # that run, and may have to wait
         self.new = max(0, total - study.asked())
         self.running: dict[str, Suggestion] = {}
         self.epochs: dict[str, int] = {}
@@ -62,20 +72,45 @@ class StudySearcher(Searcher):
 
     @property
     def remaining(self) -> int:
-        """How many trials are still to be handed out."""
-        return len(self.unfinished) + self.new
+        """How often a trial is still to be handed out, at most."""
+        waiting = len(self.scheduler.waiting) if self.scheduler else 0
+        search = self.study.settings
+        again = max(1, len(search.strata())) * search.kept() if search.scheduler == "topk" else 0
+        first = len(self.unfinished) + self.new
+        return first + min(again, first + waiting)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The next configuration, the fields of a ``Suggestion``."""
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next configuration, the fields of a ``Suggestion``; None: not before others end."""
         if self.unfinished:
-            suggestion = self.study.suggestion(self.unfinished.popleft())
+            suggestion = self.unfinished.popleft()
         elif self.new:
             self.new -= 1
             suggestion = self.study.ask()
+        elif self.coming:
+            return None  # each of them may yet be among those that go on
         else:
-            return str(Searcher.FINISHED)
+            self._choose()
+            if not self.going_on:
+                return str(Searcher.FINISHED)
+            suggestion = self.going_on.popleft()
         self.running[trial_id] = suggestion
+        if self.scheduler is not None and self.scheduler.is_to_be_compared(suggestion):
+            self.coming.add(trial_id)
         return suggestion.to_tune()
+
+    def _choose(self) -> None:
+        """Once all that wait have been compared, end those that do not go on."""
+        if self.scheduler is None or not self.scheduler.waiting:
+            return
+        going_on, left_out = self.scheduler.choose()
+        self.going_on.extend(one.suggestion for one in going_on)
+        for suggestion, epoch in left_out:
+            metrics = self.best_metrics(suggestion.trial)
+            self.study.tell(suggestion.number, TrialState.PRUNED, metrics, epoch)
+            self.leave_out(suggestion.trial)
+
+    def _waits(self, trial: str) -> bool:
+        return self.scheduler is not None and self.scheduler.waits(trial)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record what is maximised of one epoch; what is missing is recorded nowhere."""
@@ -94,6 +129,10 @@ class StudySearcher(Searcher):
         if result and "epoch" in result:
             self.on_trial_result(trial_id, result)
         suggestion = self.running.pop(trial_id)
+        self.coming.discard(trial_id)
+        if self._waits(suggestion.trial) and not error:
+            del self.epochs[trial_id]
+            return
         metrics = self.best_metrics(suggestion.trial)
         stopped = self.scheduler is not None and self.scheduler.stopped(suggestion.trial)
         if error:

@@ -4,12 +4,10 @@ from sweep.search.order import Values, ahead
 
 
 class TopK:
-    """A trial goes on after the grace if it is then among the best ``keep``, and runs to its end.
+    """After the grace a trial waits, until all have come there; the best ``keep`` then go on.
 
-    The paper compares all trials once all have had their epoch. Here none waits, and a trial is
-    compared with those that came before: the first ``keep`` always go on, and so does each later
-    one that fewer than ``keep`` before it are ahead of. So more than ``keep`` run to their end: of
-    n trials in no order about ``keep`` (1 + ln(n / ``keep``)).
+    They run to their end, and the others stop. That needs no guess from the trials that happened to
+    come first: whatever their order, the same trials go on.
 
     Args:
         grace: The epoch after which trials are compared.
@@ -20,11 +18,23 @@ class TopK:
     def __init__(self, grace: int, keep: int) -> None:
         self.grace, self.keep = grace, keep
         self.reached: dict[int, Values] = {}
+        self.chosen: set[int] = set()
 
     def stops(self, trial: int, epoch: int, values: Values) -> bool:
-        """See ``StoppingRule``."""
-        if epoch != self.grace or trial in self.reached:
+        """See ``StoppingRule``: it stops here, for good unless it is chosen later."""
+        if epoch != self.grace:
             return False
-        others = list(self.reached.values())
-        self.reached[trial] = values
-        return ahead(others, values) >= self.keep
+        self.reached.setdefault(trial, values)
+        return trial not in self.chosen
+
+    def choose(self) -> set[int]:
+        """The numbers of those that go on, of all that have come to the grace so far.
+
+        Trials that are equal go on in the order of their numbers. Those that were chosen before
+        others came have gone on, and count among the best no more than any other.
+        """
+        known = list(self.reached.values())
+        behind = {trial: ahead(known, values) for trial, values in self.reached.items()}
+        best = sorted(behind, key=lambda trial: (behind[trial], trial))[: self.keep]
+        self.chosen.update(best)
+        return set(best)

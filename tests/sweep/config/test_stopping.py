@@ -37,7 +37,8 @@ def sweep(epochs: int = 16, space: dict[str, Any] | None = None, **search: Any) 
         (8, {"grace_epochs": 1, "reduction": 1.2}, (1, 2, 3, 4, 5, 6, 7)),
         (16, {"scheduler": "hyperband"}, (4, 8)),
         (16, {"scheduler": "pasha", "grace_epochs": 3}, (3, 6, 12)),
-        (16, {"scheduler": "topk"}, (1,)),
+        (16, {"scheduler": "topk"}, (2,)),
+        (8, {"scheduler": "topk"}, (1,)),
         (16, {"scheduler": "topk", "grace_epochs": 3}, (3,)),
         (1, {"scheduler": "topk"}, ()),
         (16, {"scheduler": "median"}, ()),
@@ -74,6 +75,9 @@ def test_where_the_epochs_are_searched_the_longest_trial_decides(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_where_trials_are_stopped_early_tpe_learns_of_them(kind: str) -> None:
+    if kind == "topk":
+        assert sweep(scheduler=kind).search.method() == "sobol"
+        return
     assert sweep(scheduler=kind).search.method() == "tpe"
     assert sweep(scheduler=kind, equal="epochs", trials=20).search.total == 20
 
@@ -82,6 +86,15 @@ def test_where_trials_are_stopped_early_tpe_learns_of_them(kind: str) -> None:
     ("search", "message"),
     [
         ({"keep": 2}, r"topk alone keeps .*received keep 2 with the scheduler asha; leave it out"),
+        (
+            {"scheduler": "topk", "sampler": "tpe"},
+            r"sampler learns from trials that have ended, .*; received tpe; set it to auto, sobol",
+        ),
+        ({"scheduler": "topk", "equal": "epochs"}, r"topk deals out all trials before .* trials"),
+        (
+            {"scheduler": "median", "screen": {"full": [4]}},
+            r"screen.full is set, and median compares means .*; received \[4\]; leave it out",
+        ),
         ({"keep": 0, "scheduler": "topk"}, r"keep cannot take this value; received 0; give 1 or"),
         (
             {"keep": 4, "scheduler": "topk", "trials": 12},

@@ -8,7 +8,7 @@ from sweep.config.search import SearchSettings
 from sweep.search.scheduler import StratifiedScheduler
 from tests.support.stopping import METRIC, arriving, courses, record, scheduler_of, suggestion
 
-KINDS = ("asha", "hyperband", "median", "topk", "pasha")
+KINDS = ("asha", "hyperband", "median", "pasha")  # of topk, where trials wait: test_waiting.py
 EPOCHS = 8
 
 
