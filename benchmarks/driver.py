@@ -5,9 +5,9 @@
 
 Trials of two epochs in which nothing is trained, as the driver sees them: it draws one, hears of
 its epochs and its end, and keeps study, stopping, records and progress. No Ray is started. CPU time
-of the driver's thread, mean of the trials from half of a mark to the mark, in a folder in memory, so
-that it is not that of the disk; and what the process has grown by since the 25th trial. Each sampler
-has a process of its own.
+of the driver's thread, mean of the trials from half of a mark to the mark, in a folder in memory,
+so that it is not that of the disk; and what the process has grown by since the 25th trial. Each
+sampler has a process of its own.
 """
 
 import argparse
