@@ -5,8 +5,9 @@
 
 Trials of two epochs in which nothing is trained, as the driver sees them: it draws one, hears of
 its epochs and its end, and keeps study, stopping, records and progress. No Ray is started. CPU time
-of the driver's thread, mean of the trials just before a mark, in a folder in memory, so that it is
-not that of the disk; and what the process has grown by since the 25th trial.
+of the driver's thread, mean of the trials from half of a mark to the mark, in a folder in memory,
+so that it is not that of the disk; and what the process has grown by since the 25th trial. Each
+sampler has a process of its own.
 """
 
 import argparse
@@ -17,7 +18,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +42,18 @@ from sweep.search.study import Study, Suggestion
 
 EPOCHS = 2
 FIRST = 25  # trials after which memory is counted, when all is imported and every cache is warm
-WINDOW = 25  # trials before a mark that are averaged
 MARKS = (50, 500, 5000)
 NORMS = ("batch", "group")  # which divide every mark
-PARTS = ("ask", "report", "stop", "end", "all")
+MEMORY = "memory"
+ROWS = {
+    "ask": "ms to draw it",
+    "report": "ms for its epochs",
+    "stop": "ms to compare it",
+    "end": "ms for its end",
+    "all": "ms in all",
+    MEMORY: "kB left in memory",
+}
+PARTS = tuple(part for part in ROWS if part != MEMORY)
 CELLS = (CLEAN, Cell("bias", 1))
 SLICES = Slices(("a", "b", "c", "d"), ("a", "b", "c", "d"), ("tear",), np.eye(4, 1) > 0)
 
@@ -150,12 +161,13 @@ def resident_mb() -> float:
     return pages * 4096 / 1e6
 
 
-def measure(record: Record, sampler: str, marks: Sequence[int]) -> None:
-    """Run as many trials as the last mark says."""
+def measure(sampler: str, marks: Sequence[int]) -> list[dict[str, float]]:
+    """Run as many trials as the last mark says; what a trial took at each mark."""
     scratch = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(dir=scratch) as place:
         driver = Driver(Path(place) / "sweep", config_of(sampler, max(marks)))
         spent: list[dict[str, float]] = []
+        found: list[dict[str, float]] = []
         begun_at = 0.0
         with driver.trial_log:
             for number in range(max(marks)):
@@ -164,20 +176,18 @@ def measure(record: Record, sampler: str, marks: Sequence[int]) -> None:
                 if done == FIRST:
                     begun_at = resident_mb()
                 if done in marks:
+                    late = spent[done // 2 :]
+                    mean = {p: 1000 * statistics.fmean(one[p] for one in late) for p in PARTS}
                     grown = resident_mb() - begun_at
-                    note(record, sampler, done, spent[-WINDOW:], grown / (done - FIRST))
+                    found.append({**mean, MEMORY: 1000 * grown / (done - FIRST)})
+                    print(sampler, done, found[-1], flush=True)
+    return found
 
 
-def note(
-    record: Record, sampler: str, done: int, spent: Sequence[dict[str, float]], grown_mb: float
-) -> None:
-    """Put a mark's figures into the tables."""
-    for part in PARTS:
-        ms = 1000 * statistics.fmean(one[part] for one in spent)
-        record.add(f"ms of the driver, {part}", sampler, f"{done} trials", ms)
-    record.add("kB that a trial leaves in memory", sampler, f"{done} trials", 1000 * grown_mb)
-    parts = "  ".join(f"{p} {1000 * statistics.fmean(one[p] for one in spent):.2f}" for p in PARTS)
-    print(f"{sampler:<8}{done:>6} trials   ms: {parts}   kB {1000 * grown_mb:.1f}", flush=True)
+def alone(sampler: str, marks: Sequence[int]) -> list[dict[str, float]]:
+    """``measure`` in a process that has measured nothing before."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as one:
+        return one.submit(measure, sampler, marks).result()
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -197,7 +207,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     record = Record("driver")
     for sampler in options.samplers:
-        measure(record, sampler, options.marks)
+        found = alone(sampler, options.marks)
+        for part in (*PARTS, MEMORY):
+            for mark, figures in zip(options.marks, found, strict=True):
+                row = f"{sampler}, {ROWS[part]}"
+                record.add("of a trial", row, f"{mark} trials", figures[part])
     if options.save:
         print(f"written to {record.save()}")
     return 0

@@ -37,6 +37,23 @@ def test_averages_are_rows_too(store: Store) -> None:
     assert estimate(config.replace({"train.ema": 0.9}), store, 1).rows == trials
 
 
+def test_what_is_expected_is_said_beside_what_it_is_at_most(store: Store) -> None:
+    config = SweepConfig.from_dict(
+        settings(store, stress={"artifacts": ["bias"], "levels": [1, 5], "grid": "physical"})
+    ).replace({"search.trials": 30, "train.epochs": 8, "search.limits.epochs": 100})
+    cost = estimate(config, store, 1)
+    assert cost.expected_s < cost.seconds
+    assert 1 / 4 < cost.expected_share < 1
+    assert cost.screen_s is not None
+    assert cost.screen_s < cost.evaluate_s
+    assert f"as asha leaves {100 * cost.expected_share:.0f} % of all epochs" in cost.text()
+    assert "search.limits.epochs 100 allows about " in cost.text()
+    whole = estimate(config.replace({"search.scheduler": "none", "search.limits": {}}), store, 1)
+    assert whole.expected_share == 1
+    assert "expected" not in whole.text()
+    assert "limit" not in whole.text()
+
+
 def test_few_patients_and_few_trials_are_noted(store: Store) -> None:
     config = SweepConfig.from_dict(settings(store))
     rows = store.indices(config.data.validation)

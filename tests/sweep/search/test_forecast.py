@@ -1,0 +1,63 @@
+"""A search played through: what is known of it without a play must come out."""
+
+from typing import Any
+
+import pytest
+
+from sweep.config.search import SearchSettings
+from sweep.search.forecast import forecast
+
+NORMS = {"model.norm": {"choice": ["batch", "group", "layer"]}}
+
+
+def settings(trials: int, **changes: Any) -> SearchSettings:
+    return SearchSettings(trials=trials, space=NORMS, **changes)
+
+
+def test_where_nothing_is_stopped_every_epoch_is_trained() -> None:
+    found = forecast(settings(6, scheduler="none"), 5, 2)
+    assert found.reached == (6,) * 5
+    assert found.epochs == 30
+    assert found.trials_within(8) == 0
+    assert found.trials_within(10) == 2  # side by side, they end one after the other
+    assert found.trials_within(30) == 6
+
+
+@pytest.mark.parametrize("reduction", [2.0, 3.0, 4.0])
+def test_of_many_trials_asha_lets_one_part_pass_each_rung(reduction: float) -> None:
+    """And a little more, as each is compared with those before it alone, the first with none."""
+    asha = settings(1500, grace_epochs=1, reduction=reduction)
+    reached = forecast(asha, 12, 4).reached
+    rungs = asha.rungs(12)
+    for number, rung in enumerate(rungs[:2], start=1):
+        assert 0.95 < reached[rung] / 1500 * reduction**number < 1.5
+    assert list(reached) == sorted(reached, reverse=True)
+
+
+def test_of_few_trials_less_is_saved() -> None:
+    few, many = (forecast(settings(n, grace_epochs=1), 16, 2).epochs / n for n in (6, 300))
+    assert many < few < 16
+
+
+def test_no_trial_is_stopped_before_the_grace() -> None:
+    reached = forecast(settings(30, grace_epochs=4), 16, 2).reached
+    assert reached[:4] == (30,) * 4
+    assert reached[4] < 30
+
+
+@pytest.mark.parametrize("scheduler", ["asha", "hyperband", "median", "topk", "pasha"])
+@pytest.mark.parametrize("two", [(), ("clean/auroc", "robust/auroc_mean")])
+def test_every_rule_can_be_played_and_says_the_same_again(
+    scheduler: str, two: tuple[str, ...]
+) -> None:
+    search = settings(30, scheduler=scheduler, objectives=two)
+    found = forecast(search, 8, 3)
+    assert found == forecast(search, 8, 3)
+    assert found.reached[0] == 30
+    assert 30 < found.epochs < 30 * 8
+    assert found.trials_within(found.epochs * 2) == 30
+
+
+def test_where_epochs_are_searched_the_most_decide() -> None:
+    space = {**NORMS, "train.epochs": {"choice": [4, 10]}}
+    assert len(forecast(SearchSettings(trials=6, space=space), 4, 1).reached) == 10
