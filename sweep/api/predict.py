@@ -80,9 +80,7 @@ def _outputs(
 ) -> Outputs:
     model, info = loaded
     settings = info.config.stress
-    settings = dataclasses.replace(
-        settings, batch_size=batch_size or settings.batch_size, precision="float32"
-    )
+    settings = dataclasses.replace(settings, batch_size=batch_size or settings.batch_size)
     device = next(model.parameters()).device
     clean = shift_of(settings, CLEAN)
     odds, shown, done = [], [], 0

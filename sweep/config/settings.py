@@ -21,7 +21,6 @@ Split = str | int
 Normalize = Literal["robust", "zscore", "max", "none"]
 Signal = Literal["images", "kspace"]
 Measure = Literal["foreground", "whole"]
-Precision = Literal["float32", "bfloat16"]
 AUTO = "auto"
 LevelKnobs = tuple[float | None, ...]  # a knob value for each level
 ArtifactOptions = dict[str, dict[str, Any]]  # by the name of the artifact or the variant
@@ -189,9 +188,6 @@ class StressSettings(Settings):
             meaning whatever is calibrated later.
         batch_size: Slices per forward pass. Predictions may differ in the last bit between batch
             sizes, so it is part of the record.
-        precision: Of the forward passes: ``float32``, or ``bfloat16`` autocast, which is faster on
-            GPUs that compute in it; scores differ in the third or fourth digit, the same for all
-            trials. A model's own predictions and its export are in float32.
         seed: Key of the artifact draws; the same for every trial, so that all see the same pixels.
         modes: In which other modes the best checkpoints are evaluated once trials have ended; a
             list stands for its ``names``.
@@ -205,7 +201,6 @@ class StressSettings(Settings):
     options: ArtifactOptions = field(default_factory=dict)
     knobs: dict[str, LevelKnobs] = field(default_factory=dict)
     batch_size: int = 64
-    precision: Precision = "float32"
     seed: int = 0
     modes: ModeSettings = field(default_factory=ModeSettings)
 
@@ -222,14 +217,13 @@ class StressSettings(Settings):
         object.__setattr__(self, "options", settled(None, self.options))
 
     def to_plain(self) -> dict[str, Any]:
-        """As of all settings; without ``options``, ``modes`` and ``precision`` where none are set.
+        """As of all settings; without ``options`` and ``modes`` where none are set.
 
         So the record of a sweep that sets none is what it was before there were any.
         """
         plain = super().to_plain()
         unset = {"options"} if not self.options else set()
         unset |= {"modes"} if self.modes == ModeSettings() else set()
-        unset |= {"precision"} if self.precision == "float32" else set()
         return {name: value for name, value in plain.items() if name not in unset}
 
 

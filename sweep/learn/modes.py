@@ -39,7 +39,7 @@ from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_che
 from sweep.learn.fit import Done, Evaluation
 from sweep.learn.kept import KeptInputs
 from sweep.learn.outputs import probability
-from sweep.learn.stress import cells_of, default_device, inputs, precision, stress_loaded
+from sweep.learn.stress import cells_of, default_device, inputs, stress_loaded
 from sweep.store import Store
 
 Places = NDArray[np.intp]
@@ -263,7 +263,7 @@ def stress_in_mode(
         store: Its slices need not be those it was trained on.
         cells: What to score.
         indices: (N,) slices, ascending.
-        settings: Seed of the draws, precision, and the settings of modes.
+        settings: Seed of the draws, and the settings of modes.
         mode: Its name.
         kept: Inputs from checkpoints before, of any mode; None: all are computed.
 
@@ -282,8 +282,7 @@ def stress_in_mode(
             rows = (indices[places] for places in batches)
             return inputs(store, rows, shift, info.config.data, settings.seed, device, kept)
 
-        with precision(settings, device):
-            found = _in_mode(model, slices, mode, settings.modes, store.task)
+        found = _in_mode(model, slices, mode, settings.modes, store.task)
         yield Predictions(cell, found[restored])
 
 

@@ -45,12 +45,6 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def precision(settings: StressSettings, device: torch.device) -> torch.autocast:
-    """Where a network computes in the precision of a stress test."""
-    wanted = settings.precision == "bfloat16"
-    return torch.autocast(device.type, torch.bfloat16, enabled=wanted)
-
-
 @torch.inference_mode()
 def logits(
     model: torch.nn.Module,
@@ -70,7 +64,7 @@ def logits(
         indices: (N,) slices.
         shift: What happens to them.
         data: Which signal the artifacts act on, and the intensity scaling.
-        settings: Seed of the draws, batch size and precision.
+        settings: Seed of the draws and batch size.
         device: Where to compute.
         kept: Inputs from before; None: all are computed.
 
@@ -82,10 +76,7 @@ def logits(
     rows = (indices[start : start + settings.batch_size] for start in starts)
     with closing(inputs(store, rows, shift, data, settings.seed, device, kept)) as batches:
         for batch in batches:
-            # Not around the yield: the caller's own arithmetic is none of this.
-            with precision(settings, device):
-                said = model(batch)
-            yield said
+            yield model(batch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,10 +139,8 @@ def inputs(
             if isinstance(item, _Kept):
                 yield item.inputs
                 continue
-            # A caller may compute in less precision meanwhile.
-            with torch.autocast(device.type, enabled=False):
-                corrupted = corrupt(item.batch.signals, shift, item.batch.names, seed)
-                made = normalize(corrupted, data.normalize)
+            corrupted = corrupt(item.batch.signals, shift, item.batch.names, seed)
+            made = normalize(corrupted, data.normalize)
             if kept is not None:
                 kept.keep(key, item.rows, made)
             yield made
@@ -196,7 +185,7 @@ def stress(
         store: Its slices need not be those it was trained on.
         cells: What to score.
         indices: (N,) slices.
-        settings: Seed of the draws, batch size and precision.
+        settings: Seed of the draws and batch size.
         device: None: a GPU where there is one.
         kept: Inputs from checkpoints before; None: all are computed.
 
