@@ -25,7 +25,7 @@ class ScreenSettings(Settings):
 
     """
 
-    patients: float = 0.5
+    patients: float = 0.25
     levels: int = 1
     full: tuple[int, ...] | None = None
 

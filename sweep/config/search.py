@@ -24,7 +24,9 @@ GRACE, TOPK_GRACE = 1 / 4, 1 / 8  # of the epochs, before any trial is stopped
 KEEP = 2  # trials of a stratum that topk lets go on
 HALVING = ("asha", "hyperband", "pasha")  # schedulers whose rungs lie further and further apart
 
-Scheduler = Literal["asha", "hyperband", "median", "topk", "pasha", "none"]
+LEARNERS = ("tpe", "gp", "cmaes", "nsga2")  # samplers that learn from trials that have ended
+
+Scheduler = Literal["auto", "asha", "hyperband", "median", "topk", "pasha", "none"]
 Sampler = Literal["auto", "tpe", "gp", "cmaes", "nsga2", "sobol", "random", "grid"]
 
 
@@ -41,7 +43,9 @@ class SearchSettings(Settings):
             order that follows from the seed. ``auto``: see ``method``.
         scheduler: How weak trials are stopped early, each among its stratum: ``asha``,
             ``hyperband``, ``median``, ``topk``, ``pasha``, see ``sweep.search.stopping``; ``none``
-            lets each run to its end.
+            lets each run to its end. ``auto``: ``topk``, but where the search is to learn from
+            trials that have ended ``asha`` (as ``tpe`` does, or with conditions, an earlier sweep
+            or equal epochs) or ``none`` (for the other samplers, and for a grid).
         objective: The score to maximise, on the validation patients: a metric, or a weighted sum
             such as ``0.7 clean/auroc + 0.3 robust/auroc_cvar``. It decides the best epoch of a
             trial, and ranks trials. ``auto``: ``robust/auroc_cvar``, or the mean of two objectives.
@@ -75,7 +79,7 @@ class SearchSettings(Settings):
     trials: int | None = None
     space: dict[str, Any] = field(default_factory=dict)
     sampler: Sampler = "auto"
-    scheduler: Scheduler = "asha"
+    scheduler: Scheduler = "auto"
     objective: str = "auto"
     objectives: tuple[str, ...] = ()
     stop_by: Literal["pareto", "objective"] = "pareto"
@@ -98,6 +102,7 @@ class SearchSettings(Settings):
         require(self.keep is None or self.keep >= 1, "keep", "1 or more", self.keep)
         require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
         self._settle_objective()
+        self._settle_scheduler()
         require_known("subject_to", [one.metric for one in self.conditions()], objectives())
 
     def to_plain(self) -> dict[str, Any]:
@@ -130,6 +135,17 @@ class SearchSettings(Settings):
                 f"leave it out for their mean, {mean_of(two)!r}, or give other weights",
             )
         require(min(summed.values()) > 0, "objective", "weights above 0", self.objective)
+
+    def _settle_scheduler(self) -> None:
+        if self.scheduler != "auto":
+            return
+        learns = self.from_ is not None or bool(self.subject_to) or self.equal == "epochs"
+        chosen = "topk"
+        if self.sampler == "tpe" or (self.sampler == "auto" and learns):
+            chosen = "asha"
+        elif self.sampler in (*LEARNERS, "grid"):
+            chosen = "none"
+        object.__setattr__(self, "scheduler", chosen)
 
     @property
     def maximised(self) -> tuple[str, ...]:

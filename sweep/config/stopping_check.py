@@ -1,6 +1,6 @@
 """Whether the settings of early stopping go together."""
 
-from sweep.config.search import HALVING, SearchSettings
+from sweep.config.search import HALVING, LEARNERS, SearchSettings
 from sweep.core.errors import UserError
 
 
@@ -55,7 +55,7 @@ def _check_waiting(search: SearchSettings) -> None:
     """Refuse what needs trials that have ended while others are still to be drawn."""
     if search.scheduler != "topk":
         return
-    if search.method() in ("tpe", "gp", "cmaes", "nsga2"):
+    if search.method() in LEARNERS:
         raise UserError(
             "search.sampler learns from trials that have ended, and with topk none has before all "
             "have begun",
