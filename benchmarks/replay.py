@@ -308,7 +308,7 @@ def scheduler_of(search: SearchSettings, epochs: int) -> StratifiedScheduler | N
     fidelity = Fidelity(search, epochs)
     return StratifiedScheduler(
         new_rule=lambda: make_rule(search, epochs),
-        values_of=lambda epoch, metrics: (fidelity(epoch, metrics).get(OBJECTIVE, math.nan),),
+        values_of=lambda epoch, metrics: search.compared(fidelity(epoch, metrics)),
         last_epoch=lambda params: epochs_of(params, epochs),
     )
 

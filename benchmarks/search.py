@@ -28,7 +28,7 @@ PROBES = 6  # searches that tell what a number of trials costs
 MOST = 128  # trials of a norm
 GOLDEN = (5**0.5 - 1) / 2
 GRID = "full grid, one seed"
-SLOW = ("gp",)
+SLOW = ("gp", "gp, screened")
 
 
 class Method(NamedTuple):
@@ -44,7 +44,6 @@ class Method(NamedTuple):
     keep: int | None = None
 
 
-RANDOM = {"sampler": "random"}
 HALF = {"patients": 0.5, "levels": 1}
 SCREENINGS = {
     "half of patients, 1 level": HALF,
@@ -52,22 +51,38 @@ SCREENINGS = {
     "half of patients, 2 levels": {"patients": 0.5, "levels": 2},
     "quarter of patients, 1 level": {"patients": 0.25, "levels": 1},
 }
+
+
+def method(
+    sampler: str, scheduler: str, screen: Any = None, keep: Any = None, **more: Any
+) -> Method:
+    """A way to search, by the settings of a sweep."""
+    return Method({"sampler": sampler, "scheduler": scheduler, "screen": screen, **more}, keep)
+
+
 METHODS = {
-    "random": Method({**RANDOM, "scheduler": "none"}),
-    "sobol": Method({"sampler": "sobol", "scheduler": "none"}),
-    "gp": Method({"sampler": "gp", "scheduler": "none"}),
-    "tpe as it was": Method({"budget": "turns", "sampler": "tpe", "grace_epochs": 1}),
-    "plain asha": Method({**RANDOM, "grace_epochs": 1}),
-    "plain asha, a third goes on": Method({**RANDOM, "grace_epochs": 1, "reduction": 3.0}),
-    "random + asha": Method(RANDOM),
-    "random + topk": Method({**RANDOM, "scheduler": "topk"}),
-    "topk that waits": Method({**RANDOM, "scheduler": "none"}, keep=2),
-    "tpe + asha": Method({"sampler": "tpe"}),
-    "tpe + topk": Method({"sampler": "tpe", "scheduler": "topk"}),
-    "tpe + hyperband": Method({"sampler": "tpe", "scheduler": "hyperband"}),
-    "tpe + median": Method({"sampler": "tpe", "scheduler": "median"}),
-    "tpe + pasha": Method({"sampler": "tpe", "scheduler": "pasha"}),
-    "default": Method({"screen": HALF}),
+    "random": method("random", "none"),
+    "sobol": method("sobol", "none"),
+    "sobol, screened": method("sobol", "none", HALF),
+    "gp": method("gp", "none"),
+    "gp, screened": method("gp", "none", HALF),
+    "tpe as it was": method("tpe", "asha", budget="turns", grace_epochs=1),
+    "plain asha": method("random", "asha", grace_epochs=1),
+    "plain asha, a quarter goes on": method("random", "asha", grace_epochs=1, reduction=4.0),
+    "random + topk": method("random", "topk"),
+    "random + topk that waits": method("random", "none", keep=2),
+    "sobol + topk that waits, screened": method("sobol", "none", HALF, keep=2),
+    "tpe + asha": method("tpe", "asha"),
+    **{
+        f"tpe + {scheduler}, screened": method("tpe", scheduler, HALF)
+        for scheduler in ("topk", "hyperband", "median", "pasha")
+    },
+    **{
+        f"tpe + asha, {name}": method("tpe", "asha", screen)
+        for name, screen in SCREENINGS.items()
+        if screen is not HALF
+    },
+    "default": Method({}),
 }
 
 
@@ -116,7 +131,7 @@ def grid(recorded: Recorded) -> Method:
     """Every norm at every point; a learning rate stands for its point."""
     rates = recorded.values["train.lr"].tolist()
     space = {"model.norm": {"choice": list(recorded.norms)}, "train.lr": {"choice": rates}}
-    return Method({"space": space, "sampler": "grid", "scheduler": "none"})
+    return method("grid", "none", space=space)
 
 
 class Searches:

@@ -35,6 +35,7 @@ from sweep.core.screening import screened_slices
 from sweep.learn.checkpoints import load_checkpoint
 from sweep.learn.fit import Done, Evaluation, fit
 from sweep.learn.outputs import probability
+from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, inputs
 from sweep.metrics.summary import macro_by_cell, score
 from sweep.results.tables import validation_slices
@@ -129,8 +130,8 @@ class Kept:
         }
 
     @torch.inference_mode()
-    def evaluate(self, checkpoint: Path) -> Evaluation:
-        """Evaluate now."""
+    def evaluate(self, checkpoint: Path, screening: Screening | None = None) -> Evaluation:
+        """Evaluate now, in full: nothing is screened here."""
         model = load_checkpoint(checkpoint, torch.device("cpu")).model
         model = model.to(memory_format=torch.channels_last)
         found = []
@@ -152,7 +153,7 @@ def run(job: Job, bound: Mapping[str, dict[str, Any]], rows: Path) -> None:
     values = point_of(job.point)
     config = SweepConfig.from_dict(bound[job.data])
     trial = config.trial({"model.norm": job.norm, **values})
-    trial = replace(trial, seed=job.seed)
+    trial = replace(trial, seed=job.seed, screen=None)
     store = Store.open(config.data.store)
     slices = validation_slices(store, trial.data.validation)
     chosen = {

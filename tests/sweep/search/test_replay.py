@@ -44,7 +44,7 @@ def recorded() -> Recorded:
 def everything(**changes: Any) -> dict[str, Any]:
     """A search that tries every norm at every point."""
     space = {"model.norm": {"choice": list(NORMS)}, "train.lr": {"choice": RATES.tolist()}}
-    return {"space": space, "sampler": "grid", "scheduler": "none", **changes}
+    return {"space": space, "sampler": "grid", "scheduler": "none", "screen": None, **changes}
 
 
 def test_a_grid_finds_the_best_of_all_and_costs_all(recorded: Recorded) -> None:
@@ -88,13 +88,15 @@ def test_a_stopped_trial_costs_what_it_had_and_what_it_trained_ahead(recorded: R
 
 
 def test_nothing_is_stopped_where_nothing_stops(recorded: Recorded) -> None:
-    trials = replayed(Setting.of(recorded, {"sampler": "sobol", "scheduler": "none"}), 5, 1)
+    trials = replayed(
+        Setting.of(recorded, {"sampler": "sobol", "scheduler": "none", "screen": None}), 5, 1
+    )
     assert all(trial.over and trial.passes == WHOLE for trial in trials)
     assert len(trials) == 15
 
 
 def test_where_all_wait_the_best_few_of_the_first_epoch_go_on(recorded: Recorded) -> None:
-    setting = Setting.of(recorded, {"sampler": "random", "scheduler": "none"})
+    setting = Setting.of(recorded, {"sampler": "random", "scheduler": "none", "screen": None})
     trials = waited(setting, 9, 0, keep=2)
     for norm in NORMS:
         own = [trial for trial in trials if trial.norm == norm]
