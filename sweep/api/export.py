@@ -13,7 +13,7 @@ from sweep.portable.agreement import check_agreement
 from sweep.portable.card import card
 from sweep.portable.evidence import Evidence
 from sweep.portable.formats import FORMATS
-from sweep.portable.graph import description, program_of
+from sweep.portable.graph import contiguous, description, program_of
 
 
 def export(
@@ -46,7 +46,7 @@ def export(
     """
     asked = {name: Path(path) for name, path in (("onnx", onnx), ("torch", torch)) if path}
     cards = _check_asked(asked, force, Path(checkpoint))
-    loaded = open_checkpoint(Path(checkpoint), "cpu")
+    loaded = contiguous(open_checkpoint(Path(checkpoint), "cpu"))
     said = description(loaded.info)
     contents, found = _contents(loaded, asked, said)
     text = card(Evidence.of(Path(checkpoint), loaded.info), said, found)

@@ -53,6 +53,11 @@ def least_side(info: CheckpointInfo) -> int:
     return SHRINKS * info.config.model.stem_stride + 1
 
 
+def contiguous(loaded: LoadedCheckpoint) -> LoadedCheckpoint:
+    """The checkpoint without the layout of evaluation, so that sums round as in other programs."""
+    return loaded._replace(model=loaded.model.to(memory_format=torch.contiguous_format))  # type: ignore[call-overload]  # missing in torch's stubs
+
+
 def program_of(loaded: LoadedCheckpoint) -> ExportedProgram:
     """The graph of a checkpoint on the CPU, with N, H and W open.
 

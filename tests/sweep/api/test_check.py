@@ -41,6 +41,9 @@ def test_what_is_expected_is_said_beside_what_it_is_at_most(store: Store) -> Non
     config = SweepConfig.from_dict(
         settings(store, stress={"artifacts": ["bias"], "levels": [1, 5], "grid": "physical"})
     ).replace({"search.trials": 30, "train.epochs": 8, "search.limits.epochs": 100})
+    short = estimate(config, store, 1)
+    assert short.expected_share == (30 + 6 * 7) / (30 * 8), "a look at all, the best two of a norm"
+    config = config.replace({"search.scheduler": "asha"})
     cost = estimate(config, store, 1)
     assert cost.expected_s < cost.seconds
     assert 1 / 4 < cost.expected_share < 1

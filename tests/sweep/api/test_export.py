@@ -19,6 +19,7 @@ from sweep.learn.checkpoints import load_checkpoint
 from sweep.learn.fit import fit
 from sweep.learn.inputs import gather, normalize
 from sweep.portable.agreement import check_agreement
+from sweep.portable.graph import contiguous
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
 from tests.support.kspace import make_kspace_store
@@ -52,7 +53,7 @@ def in_torch(path: Path, images: torch.Tensor) -> torch.Tensor:
 
 @torch.inference_mode()
 def in_place(checkpoint: Path, images: torch.Tensor) -> torch.Tensor:
-    model, info = load_checkpoint(checkpoint, CPU)
+    model, info = contiguous(load_checkpoint(checkpoint, CPU))
     logits: torch.Tensor = model(normalize(images[:, 0], info.config.data.normalize))
     return logits
 
@@ -156,7 +157,7 @@ def test_the_card_has_the_recorded_scores_and_what_was_not_tested(
 
 
 def test_a_file_that_differs_is_refused(sweep_folder: Path) -> None:
-    loaded = load_checkpoint(Path(sweep.best(sweep_folder)[0].checkpoint), CPU)
+    loaded = contiguous(load_checkpoint(Path(sweep.best(sweep_folder)[0].checkpoint), CPU))
 
     def off(images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = loaded.model(normalize(images[:, 0], "robust"))

@@ -97,7 +97,7 @@ def test_a_folder_of_before_there_was_a_budget_goes_on_as_it_began(
     """Its trials need not divide among the norms, and a seed that was searched still is."""
     folder = SweepFolder.create(tmp_path / "sweep", config)
     plain = config.to_plain()
-    plain["search"] |= {"trials": 20, "sampler": "tpe"}
+    plain["search"] |= {"trials": 20, "sampler": "tpe", "scheduler": "asha"}
     plain["search"]["space"]["seed"] = {"choice": [0, 1]}
     for name in ("budget", "equal", "subject_to", "start", "from"):
         del plain["search"][name]

@@ -54,7 +54,9 @@ def test_a_total_that_the_strata_do_not_divide_is_refused_with_the_nearest_that_
 @pytest.mark.parametrize(
     ("search", "method"),
     [
-        ({}, "tpe"),
+        ({}, "sobol"),
+        ({"scheduler": "asha"}, "tpe"),
+        ({"subject_to": ["clean/auroc >= 0.8"]}, "tpe"),
         ({"scheduler": "none"}, "gp"),
         ({"scheduler": "none", "space": {**SPACE, "model.norm_groups": GROUPS}}, "gp"),
         (
@@ -70,6 +72,27 @@ def test_a_total_that_the_strata_do_not_divide_is_refused_with_the_nearest_that_
 )
 def test_auto_is_what_can_read_the_trials(search: dict[str, Any], method: str) -> None:
     assert sweep(**search).search.method() == method
+
+
+@pytest.mark.parametrize(
+    ("search", "scheduler"),
+    [
+        ({}, "topk"),
+        ({"sampler": "random"}, "topk"),
+        ({"sampler": "tpe"}, "asha"),
+        ({"sampler": "gp"}, "none"),
+        ({"subject_to": ["clean/auroc >= 0.8"]}, "asha"),
+        ({"from": "sweeps/one"}, "asha"),
+        ({"equal": "epochs", "trials": 20}, "asha"),
+        ({"sampler": "gp", "scheduler": "asha"}, "asha"),
+    ],
+)
+def test_trials_wait_unless_a_sampler_is_to_learn_of_those_that_ended(
+    search: dict[str, Any], scheduler: str
+) -> None:
+    made = sweep(**search)
+    assert made.search.scheduler == scheduler
+    assert SweepConfig.from_dict(made.to_plain()) == made
 
 
 def test_the_record_of_a_search_is_read_back(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def sweep(epochs: int = 16, space: dict[str, Any] | None = None, **search: Any) 
         {
             "name": "s",
             "data": {"store": "s.h5", "train": [1], "validation": [2]},
-            "search": {"space": {**SPACE, **(space or {})}, **search},
+            "search": {"space": {**SPACE, **(space or {})}, "scheduler": "asha", **search},
             "train": {"epochs": epochs},
         }
     )

@@ -17,7 +17,7 @@ def config(space: dict[str, Any] | None = None, **search: Any) -> SweepConfig:
         {
             "name": "s",
             "data": {"store": "s.h5", "train": [1], "validation": [2]},
-            "search": {"trials": 8, "space": both, **search},
+            "search": {"trials": 8, "space": both, "scheduler": "asha", **search},
             "train": {"epochs": 10},
         }
     )

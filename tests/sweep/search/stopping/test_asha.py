@@ -42,7 +42,8 @@ def test_the_decisions_are_those_of_tune(
     grace = min(grace, epochs)
     values = courses(key, TRIALS, epochs)
     order = [(t, e) for t, e in arriving(key + 100, TRIALS, epochs) if e < epochs]
-    rungs = SearchSettings(grace_epochs=grace, reduction=reduction).rungs(epochs)
+    search = SearchSettings(scheduler="asha", grace_epochs=grace, reduction=reduction)
+    rungs = search.rungs(epochs)
     stopped = decided(Asha(rungs, reduction), values, order)
     assert stopped == of_tune(values, order, epochs, grace, reduction)
     assert bool(stopped) == (grace < epochs)
