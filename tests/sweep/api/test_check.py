@@ -40,7 +40,14 @@ def test_averages_are_rows_too(store: Store) -> None:
 def test_what_is_expected_is_said_beside_what_it_is_at_most(store: Store) -> None:
     config = SweepConfig.from_dict(
         settings(store, stress={"artifacts": ["bias"], "levels": [1, 5], "grid": "physical"})
-    ).replace({"search.trials": 30, "train.epochs": 8, "search.limits.epochs": 100})
+    ).replace(
+        {
+            "search.trials": 30,
+            "search.scheduler": "asha",
+            "train.epochs": 8,
+            "search.limits.epochs": 100,
+        }
+    )
     cost = estimate(config, store, 1)
     assert cost.expected_s < cost.seconds
     assert 1 / 4 < cost.expected_share < 1
