@@ -193,7 +193,7 @@ def test_a_limit_ends_a_sweep_in_order_and_a_higher_one_lets_it_go_on(
     finished: Finished, make_sweep: Callable[..., Sweep]
 ) -> None:
     sweep = make_sweep()
-    done = sweep.run("search.limits.epochs=4", "stress.modes=[blend]")
+    done = sweep.run("search.limits.epochs=4", "search.scheduler=none", "stress.modes=[blend]")
     assert done.returncode == 0, done.stderr
     said = "search.limits.epochs is reached, "
     assert f"{said}4 of 4 epochs are used (epochs: batch 3, group 1, layer 0)" in done.stderr
@@ -222,8 +222,13 @@ def test_a_limit_ends_a_sweep_in_order_and_a_higher_one_lets_it_go_on(
     lifted = sweep.command("resume", str(sweep.folder), "--limit", "epochs=none")
     assert lifted.returncode == 0, lifted.stderr
     assert_whole(sweep, 3)
+    assert {len(folder.epochs(record.trial)) for record in folder.trials()} == {3}
+    known = {(row["trial"], row["epoch"]): row for row in without_place(finished[0].best())}
     rows = [row for row in without_place(sweep.best()) if row["mode"] == "trained"]
-    assert rows == without_place(finished[0].best())
+    shared = [row for row in rows if (row["trial"], row["epoch"]) in known]
+    assert shared
+    for row in shared:
+        assert row["metrics"] == known[row["trial"], row["epoch"]]["metrics"]
 
 
 def kept_files(folder: Path) -> list[Path]:

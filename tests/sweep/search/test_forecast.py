@@ -10,8 +10,14 @@ from sweep.search.forecast import forecast
 NORMS = {"model.norm": {"choice": ["batch", "group", "layer"]}}
 
 
-def settings(trials: int, **changes: Any) -> SearchSettings:
-    return SearchSettings(trials=trials, space=NORMS, **changes)
+def settings(trials: int, scheduler: Any = "asha", **changes: Any) -> SearchSettings:
+    return SearchSettings(trials=trials, space=NORMS, scheduler=scheduler, **changes)
+
+
+def test_with_topk_the_best_few_of_each_stratum_run_to_their_end() -> None:
+    found = forecast(settings(30, "topk", grace_epochs=2, keep=3), 8, 4)
+    assert found.reached == (30, 30, 9, 9, 9, 9, 9, 9)
+    assert found.trials_within(60) == 30 - 9  # those that waited in vain end together
 
 
 def test_where_nothing_is_stopped_every_epoch_is_trained() -> None:
