@@ -239,10 +239,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         time.perf_counter if options.device == "cuda" else time.process_time
     )
     record = Record("stress")
-    for path in options.stores:
-        grid(path, options, clock, record)
     if options.passes:
         passes(options, clock, record)
+    for path in options.stores:
+        grid(path, options, clock, record)
     if options.save:
         print(f"written to {record.save()}")
     return 0
