@@ -5,6 +5,7 @@ searcher, the study and the scheduler are those of a sweep; a trial is the neare
 """
 
 import heapq
+import itertools
 import json
 import math
 import tempfile
@@ -244,6 +245,11 @@ class Trial:
     over: bool = False
 
     @property
+    def name(self) -> str:
+        """Of the trial in the sweep."""
+        return self.suggestion.trial
+
+    @property
     def norm(self) -> str:
         """Of its network."""
         return str(self.suggestion.params["model.norm"])
@@ -330,6 +336,7 @@ def replayed(
 
     """
     search, epochs = setting.search(each), setting.sweep.train.epochs
+    waits_after = search.waits_after(epochs)
     trials: dict[str, Trial] = {}
     scheduler = scheduler_of(search, epochs)
     with _journal() as path:
@@ -341,61 +348,35 @@ def replayed(
             lambda trial: trials[trial].best(),
             Fidelity(search, epochs),
         )
-        running: list[tuple[int, int, str, dict[str, Any]]] = []
+        running: list[tuple[int, int, str, str, dict[str, Any]]] = []
+        handed_out = itertools.count()
 
-        def go_on(name: str, now: int) -> None:
-            trial = trials[name]
+        def go_on(name: str, trial: Trial, now: int) -> None:
             before = trial.passes
-            result = trial.step(behind)
+            result = trial.step(0 if len(trial.history) + 1 == waits_after else behind)
             at = now + trial.passes - before
-            heapq.heappush(running, (at, trial.suggestion.number, name, result))
+            heapq.heappush(running, (at, trial.suggestion.number, name, trial.name, result))
 
         def begin(now: int) -> None:
             while len(running) < workers:
-                config = searcher.suggest(f"trial-{len(trials):04d}")
-                if config == Searcher.FINISHED:
+                name = f"tune-{next(handed_out)}"
+                config = searcher.suggest(name)
+                if config is None or config == Searcher.FINISHED:
                     return
                 suggestion = Suggestion.from_tune(config)
-                trials[suggestion.trial] = Trial(setting, seed, suggestion)
-                go_on(suggestion.trial, now)
+                trial = trials.setdefault(suggestion.trial, Trial(setting, seed, suggestion))
+                go_on(name, trial, now)
 
         begin(0)
         while running:
-            now, _, name, result = heapq.heappop(running)
-            if result["done"] or not _goes_on(scheduler, trials[name], result):
+            now, _, name, trial, result = heapq.heappop(running)
+            if result["done"] or not _goes_on(scheduler, trials[trial], result):
                 searcher.on_trial_complete(name, result)
             else:
                 searcher.on_trial_result(name, result)
-                go_on(name, now)
+                go_on(name, trials[trial], now)
             begin(now)
     return list(trials.values())
-
-
-def waited(setting: Setting, each: int, seed: int, keep: int) -> list[Trial]:
-    """All but the best few of each norm stop after one epoch, once all have had it.
-
-    Not a sweep: the rule as it was published (Egele et al., arXiv 2307.15422), which has every
-    trial wait for all others.
-
-    Args:
-        setting: The sweep, whose scheduler is not asked, and what its trials score.
-        each: Trials of each norm.
-        seed: The key of what is drawn.
-        keep: How many of a norm go on.
-
-    """
-    search, epochs = setting.search(each), setting.sweep.train.epochs
-    with _journal() as path:
-        study = Study(path, setting.sweep.name, search, seed_of("replay", seed), epochs)
-        trials = [Trial(setting, seed, study.ask()) for _ in range(search.total)]
-    fidelity = Fidelity(search, epochs)
-    first = {id(one): fidelity(1, one.step(0))[OBJECTIVE] for one in trials}
-    for norm in setting.recorded.norms:
-        own = [one for one in trials if one.norm == norm]
-        for trial in sorted(own, key=lambda one: -first[id(one)])[:keep]:
-            while not trial.over:
-                trial.step(0)
-    return trials
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from replay import BEHIND, Recorded, Setting, Trial, chosen, read, replayed, seen_of, waited
+from replay import BEHIND, Recorded, Setting, Trial, chosen, read, replayed, seen_of
 from results import Record
 from scipy.stats import spearmanr
 
@@ -31,58 +31,44 @@ GRID = "full grid, one seed"
 SLOW = ("gp", "gp, screened")
 
 
-class Method(NamedTuple):
-    """A way to search.
-
-    Attributes:
-        search: Its settings.
-        keep: How many of a norm go on where all wait for all; None: nobody waits.
-
-    """
-
-    search: dict[str, Any]
-    keep: int | None = None
-
-
-HALF = {"patients": 0.5, "levels": 1}
+Method = dict[str, Any]  # the settings of a search
+QUARTER = {"patients": 0.25, "levels": 1}  # the default
 SCREENINGS = {
-    "half of patients, 1 level": HALF,
-    "all patients, 1 level": {"patients": 1.0, "levels": 1},
+    "a quarter of patients, 1 level": QUARTER,
+    "half of patients, 1 level": {"patients": 0.5, "levels": 1},
     "half of patients, 2 levels": {"patients": 0.5, "levels": 2},
-    "quarter of patients, 1 level": {"patients": 0.25, "levels": 1},
+    "all patients, 1 level": {"patients": 1.0, "levels": 1},
 }
 
 
-def method(
-    sampler: str, scheduler: str, screen: Any = None, keep: Any = None, **more: Any
-) -> Method:
+def method(sampler: str, scheduler: str, screen: Any = None, **more: Any) -> Method:
     """A way to search, by the settings of a sweep."""
-    return Method({"sampler": sampler, "scheduler": scheduler, "screen": screen, **more}, keep)
+    return {"sampler": sampler, "scheduler": scheduler, "screen": screen, **more}
 
 
-METHODS = {
+METHODS: dict[str, Method] = {
+    "default (topk, screened)": {},
     "random": method("random", "none"),
     "sobol": method("sobol", "none"),
-    "sobol, screened": method("sobol", "none", HALF),
     "gp": method("gp", "none"),
-    "gp, screened": method("gp", "none", HALF),
     "tpe as it was": method("tpe", "asha", budget="turns", grace_epochs=1),
     "plain asha": method("random", "asha", grace_epochs=1),
     "plain asha, a quarter goes on": method("random", "asha", grace_epochs=1, reduction=4.0),
-    "random + topk": method("random", "topk"),
-    "random + topk that waits": method("random", "none", keep=2),
-    "sobol + topk that waits, screened": method("sobol", "none", HALF, keep=2),
+    "topk": method("random", "topk", grace_epochs=1),
     "tpe + asha": method("tpe", "asha"),
+    "random, screened": method("random", "none", QUARTER),
+    "gp, screened": method("gp", "none", QUARTER),
     **{
-        f"tpe + {scheduler}, screened": method("tpe", scheduler, HALF)
-        for scheduler in ("topk", "hyperband", "median", "pasha")
+        f"tpe + {scheduler}, screened": method("tpe", scheduler, QUARTER)
+        for scheduler in ("asha", "hyperband", "median", "pasha")
     },
     **{
-        f"tpe + asha, {name}": method("tpe", "asha", screen)
+        f"default, {name}": {"screen": screen}
         for name, screen in SCREENINGS.items()
-        if screen is not HALF
+        if screen is not QUARTER
     },
-    "default": Method({}),
+    **{f"default, keep {keep}": {"keep": keep} for keep in (1, 3)},
+    "default, grace 2": {"grace_epochs": 2},
 }
 
 
@@ -145,13 +131,11 @@ class Searches:
     """
 
     def __init__(self, recorded: Recorded, method: Method, behind: int = BEHIND) -> None:
-        self.recorded, self.keep, self.behind = recorded, method.keep, behind
-        self.setting = Setting.of(recorded, method.search)
+        self.recorded, self.behind = recorded, behind
+        self.setting = Setting.of(recorded, method)
 
     def run(self, each: int, seed: int) -> Outcome:
         """One search with so many trials of each norm."""
-        if self.keep is not None:
-            return outcome(self.recorded, waited(self.setting, each, seed, self.keep))
         return outcome(self.recorded, replayed(self.setting, each, seed, behind=self.behind))
 
     def trials_for(self, cost: float) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.replay import Recorded, Setting, chosen, replayed, seen_of, waited
+from benchmarks.replay import Recorded, Setting, chosen, replayed, seen_of
 from sweep.config.sweep import SweepConfig
 from sweep.core.keys import generator
 from sweep.core.records import CLEAN, Cell
@@ -75,7 +75,7 @@ def test_values_are_those_of_the_nearest_point_on_a_logarithmic_scale(recorded: 
 
 def test_a_stopped_trial_costs_what_it_had_and_what_it_trained_ahead(recorded: Recorded) -> None:
     screen = {"patients": 0.5, "levels": 1, "full": [4]}
-    setting = Setting.of(recorded, {"screen": screen, "sampler": "random"})
+    setting = Setting.of(recorded, {"screen": screen, "sampler": "random", "scheduler": "asha"})
     trials = replayed(setting, 12, 0, behind=1)
     stopped = [trial for trial in trials if not trial.over]
     assert {len(trial.history) for trial in stopped} == {2, 4}
@@ -96,8 +96,8 @@ def test_nothing_is_stopped_where_nothing_stops(recorded: Recorded) -> None:
 
 
 def test_where_all_wait_the_best_few_of_the_first_epoch_go_on(recorded: Recorded) -> None:
-    setting = Setting.of(recorded, {"sampler": "random", "scheduler": "none", "screen": None})
-    trials = waited(setting, 9, 0, keep=2)
+    search = {"sampler": "random", "scheduler": "topk", "keep": 2, "screen": None}
+    trials = replayed(Setting.of(recorded, search), 9, 0)
     for norm in NORMS:
         own = [trial for trial in trials if trial.norm == norm]
         first = sorted((recorded.full[trial.place][0] for trial in own), reverse=True)
