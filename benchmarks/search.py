@@ -23,7 +23,7 @@ from results import Record
 from scipy.stats import spearmanr
 
 TABLE = Path(__file__).parent / "search_table.parquet"
-COSTS = (0.1, 0.15, 0.25)
+COSTS = (0.1, 0.15)
 PROBES = 6  # searches that tell what a number of trials costs
 MOST = 128  # trials of a norm
 GOLDEN = (5**0.5 - 1) / 2
