@@ -28,7 +28,6 @@ PROBES = 6  # searches that tell what a number of trials costs
 MOST = 128  # trials of a norm
 GOLDEN = (5**0.5 - 1) / 2
 GRID = "full grid, one seed"
-SLOW = ("gp", "gp, screened")
 
 
 Method = dict[str, Any]  # the settings of a search
@@ -210,7 +209,6 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--costs", nargs="+", type=float, default=COSTS, help="shares of the grid")
     parser.add_argument("--repeats", type=int, default=200, help="searches of each method")
-    parser.add_argument("--slow-repeats", type=int, default=20, help="of gp, which takes longest")
     parser.add_argument(
         "--behind", type=int, default=BEHIND, help="epochs trained ahead of a report, as in a sweep"
     )
@@ -237,9 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             add(record, title, GRID, figures(recorded, runs))
             for name in options.methods:
                 began = time.monotonic()
-                repeats = options.slow_repeats if name in SLOW else options.repeats
                 searches = Searches(recorded, METHODS[name], options.behind)
-                found = searches.at_cost(cost, repeats)
+                found = searches.at_cost(cost, options.repeats)
                 add(record, title, name, figures(recorded, found))
                 print(f"  {time.monotonic() - began:.0f} s", flush=True)
         agreement(record, recorded)
