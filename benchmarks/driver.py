@@ -68,6 +68,7 @@ def config_of(sampler: str, trials: int) -> SweepConfig:
             "search": {
                 "trials": trials,
                 "sampler": sampler,
+                "scheduler": "asha",  # whose rungs remember every trial
                 "screen": None,
                 "space": {
                     "model.norm": {"choice": list(NORMS)},
