@@ -88,8 +88,8 @@ def _about_objectives(by: str, objectives: Sequence[str]) -> Iterator[str]:
         yield f"{SUM}: {by}."
     if objectives:
         yield (
-            f"front: * of a row than which no other is better in one of {' and '.join(objectives)} "
-            "and at least as good in both."
+            f"front: * of a row that no other beats, at least as good in both "
+            f"{' and '.join(objectives)} and better in one."
         )
 
 
