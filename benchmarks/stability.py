@@ -58,8 +58,7 @@ SEARCHES: dict[str, dict[str, Any]] = {
         "grace_epochs": 1,
         "screen": None,
     },
-    "default, 12 trials": {"trials": 12},
-    "default, 60 trials": {"trials": 60},
+    "default, 24 trials": {"trials": 24},
 }
 SCREEN = {"patients": 0.25, "levels": 1}  # of the retrainings, of which the last epoch counts
 
