@@ -238,9 +238,7 @@ def _scheduler(config: SweepConfig, fidelity: Fidelity) -> StratifiedScheduler |
     )
 
 
-def _reconcile(
-    folder: SweepFolder, study: Study, config: SweepConfig, fidelity: Fidelity
-) -> None:
+def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity: Fidelity) -> None:
     """Bring up to date what the driver died before hearing of.
 
     Epochs of trials under way are in the folder, and not yet in their records or in the study; and

@@ -6,8 +6,9 @@ trial ends as COMPLETE (with its best epoch's objectives), PRUNED or FAIL, and a
 interrupted goes on under its old number.
 
 A trial that diverged, so that its objective was missing in every epoch, is PRUNED without a report:
-nothing is to be found there. So is, with its reports, one that has no score but of screenings. FAIL, for dead workers and bugs, says nothing of the values; samplers
-pass it over, and would come back to where trials diverge.
+nothing is to be found there. So is, with its reports, one that has no score but of screenings.
+FAIL, for dead workers and bugs, says nothing of the values; samplers pass it over, and would come
+back to where trials diverge.
 """
 
 from collections import deque
