@@ -18,9 +18,10 @@ from sweep.config.search import TURNS, SearchSettings, epochs_of
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
-from sweep.core.records import Cell, EpochRecord, TrialRecord
+from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
 from sweep.core.text import SHOWN
 from sweep.learn.checkpoints import CheckpointInfo
+from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
 from sweep.results.callbacks import replay
 from sweep.results.folder import SweepFolder
@@ -198,11 +199,11 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
     if search.from_ and not study.has_learnt():
         study.learn_from(search.from_, told_by(config))
-    _reconcile(folder, study, config)
+    _reconcile(folder, study, config, fidelity)
     scheduler = _scheduler(config, fidelity)
     if scheduler is not None:
         ended = [one.trial for one in folder.trials() if one.status != "running"]
-        scheduler.replay(_reports(folder, study), ended)
+        scheduler.replay(_reports(folder, study, config), ended)
     waiting = {name: one.epoch for name, one in scheduler.waiting.items()} if scheduler else {}
     progress = Progress(
         search.total, config.train.epochs, search.objective, folder.trials(), waiting=waiting
@@ -237,14 +238,24 @@ def _scheduler(config: SweepConfig, fidelity: Fidelity) -> StratifiedScheduler |
     )
 
 
-def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig) -> None:
-    """End the records of trials that ended in the study as the driver died."""
+def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity: Fidelity) -> None:
+    """Bring up to date what the driver died before hearing of.
+
+    Epochs of trials under way are in the folder, and not yet in their records or in the study; and
+    trials have ended in the study, and their records not. A trial that waits for others may never
+    be handed out again: nobody would say its last epoch again.
+    """
     with TrialLog(folder, config.search.objective) as trial_log:
         for record in folder.trials():
+            if record.status != "running":
+                continue
             status = study.status(record.number)
-            if record.status == "running" and status != "running":
-                for epoch in folder.epochs(record.trial):
-                    trial_log.reported(record.trial, epoch.epoch)
+            for epoch in folder.epochs(record.trial):
+                trial_log.reported(record.trial, epoch.epoch)
+                values = config.search.values(fidelity(epoch.epoch, epoch.metrics))
+                if status == "running" and not any(map(is_missing, values)):
+                    study.report(record.number, epoch.epoch, *values)
+            if status != "running":
                 trial_log.ended(record.trial, status)
 
 
@@ -274,12 +285,20 @@ def _shown(stress: StressSettings) -> dict[Cell, Shift]:
     return {cell: shift_of(stress, cell) for cell in cells_of(stress)}
 
 
-def _reports(folder: SweepFolder, study: Study) -> Iterator[tuple[Suggestion, EpochRecord]]:
-    """What the scheduler was shown, which is not the end of a trial that ended by itself."""
+def _reports(
+    folder: SweepFolder, study: Study, config: SweepConfig
+) -> Iterator[tuple[Suggestion, EpochRecord]]:
+    """What the scheduler was shown, which is not the end of a trial that ended by itself.
+
+    The driver may have died before it heard of that end.
+    """
     for trial in folder.trials():
         suggestion = study.suggestion(trial.number)
         epochs = folder.epochs(trial.trial)
-        shown = epochs[:-1] if trial.status == "finished" else epochs
+        ended = trial.status == "finished" or (
+            trial.status == "running" and is_over(config.trial(trial.params), epochs)
+        )
+        shown = epochs[:-1] if ended else epochs
         yield from ((suggestion, record) for record in shown)
 
 

@@ -67,6 +67,7 @@ def _do_best(options: argparse.Namespace) -> None:
     by, objectives, rows = _asked(options)
     kept = options.norm, options.where, options.top, options.mode
     ranked = ranking.best(rows, by, *kept, objectives, options.pareto)
+    note = screened_note(rows, by)
     if options.json:
         print(json.dumps([asdict(row) for row in ranked], indent=1))
     elif ranked:
@@ -74,12 +75,12 @@ def _do_best(options: argparse.Namespace) -> None:
         if options.pareto and all(sign(name) > 0 for name in objectives):
             found = ranking.hypervolumes(rows, objectives)
             print(f"\n{hypervolume_lines(found, objectives)}")
-        if note := screened_note(rows, by):
+        if note:
             print(f"\n{note}")
         if options.folder is not None:
             say_remarks(options.folder)
     else:
-        say("no trial qualifies")
+        say("no trial qualifies" + (f"; {note}" if note else ""))
 
 
 def _asked(options: argparse.Namespace) -> tuple[str, tuple[str, ...], "list[Ranked]"]:

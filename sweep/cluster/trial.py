@@ -60,7 +60,7 @@ class SweepTrial(Trainable):
     def step(self) -> dict[str, Any]:
         """Go on until the next epoch is reported; the last is when all is scored that is to be."""
         record = next(self.records)
-        over = self.run.over(record)
+        over = self.run.over()
         completed = self.run.complete() if over else []
         metrics, objective = self.run.history[record.epoch - 1].metrics, self.sweep.search.objective
         return {

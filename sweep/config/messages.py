@@ -2,7 +2,7 @@
 
 import dataclasses
 import reprlib
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -50,5 +50,6 @@ def _keys(path: list[str], whole: type) -> list[str]:
     """The names of the settings in the section of ``whole`` at ``path``."""
     section: Any = whole
     for part in path:
-        section = next(f.type for f in dataclasses.fields(section) if key_of(f.name) == part)
+        kind = next(f.type for f in dataclasses.fields(section) if key_of(f.name) == part)
+        section = next(one for one in (*get_args(kind), kind) if dataclasses.is_dataclass(one))
     return [key_of(item.name) for item in dataclasses.fields(section)]

@@ -62,6 +62,12 @@ def _check_waiting(search: SearchSettings) -> None:
             search.sampler,
             "set it to auto, sobol, random or grid, or search.scheduler to asha or none",
         )
+    if search.from_ is not None:
+        raise UserError(
+            "search.from is set, and with topk no sampler learns from trials",
+            search.from_,
+            "leave it out, or set search.scheduler to auto, asha or none",
+        )
     if search.equal == "epochs":
         raise UserError(
             "search.equal is epochs, and topk deals out all trials before it stops any",

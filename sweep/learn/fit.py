@@ -195,30 +195,20 @@ class Run:
     @property
     def leading_epoch(self) -> int | None:
         """The number of the best epoch by what every epoch is scored on."""
-        scored = ((one.epoch, self.config.common(one.metrics)) for one in self.history)
-        best = best_epoch(scored, self.config.objective)
-        return best[0] if best else None
+        return _leading_epoch(self.config, self.history)
 
-    def over(self, record: EpochRecord) -> bool:
-        """Whether this is the last record: all epochs done, diverged, or out of patience."""
-        patience = self.config.train.patience
-        waited = record.epoch - (self.leading_epoch or 0)
-        out_of_patience = patience is not None and waited >= patience
-        ended = record.epoch >= self.config.train.epochs
-        return ended or self._diverged(record) or out_of_patience
-
-    def _diverged(self, record: EpochRecord) -> bool:
-        objective = value_of(self.config.common(record.metrics), self.config.objective)
-        return is_missing(objective) or is_missing(record.train_loss)
+    def over(self) -> bool:
+        """Whether the latest record is the last, see ``is_over``."""
+        return is_over(self.config, self.history)
 
     def epochs(self) -> Iterator[EpochRecord]:
         """Train, evaluate and report epoch after epoch, giving each record once it is reported."""
-        if self.history and self.over(self.history[-1]):
+        if self.over():
             return
         try:
             for record in self._records():
                 yield record
-                if self.over(record):
+                if self.over():
                     return
         finally:
             self.close()
@@ -226,14 +216,18 @@ class Run:
     def complete(self) -> list[int]:
         """Score in full the best and the last epoch of a trial that is over, if they were screened.
 
+        Of one that diverged the best alone, if it had any. What was found by the screening stays
+        as it is, as trials were compared by it.
+
         Returns:
             The epochs that it was done for, ascending; they are reported again.
 
         """
         self.close()
-        if self.screening is None or not self.history or self._diverged(self.history[-1]):
+        if self.screening is None or not self.history:
             return []
-        ends = {self.leading_epoch, self.history[-1].epoch}
+        last = self.history[-1]
+        ends = {self.leading_epoch, None if _diverged(self.config, last) else last.epoch}
         lacking = [at for at, record in enumerate(self.history) if record.epoch in ends]
         lacking = [at for at in lacking if not self.history[at].scores]
         try:
@@ -244,9 +238,10 @@ class Run:
             for at in lacking:
                 waiting = self.waiting[0]
                 predictions = waiting.evaluation.result()
-                again = self._record(waiting, predictions)
+                before = self.history[at]
+                again = self._record(waiting, predictions, before.screened)
                 # Its place among the reports of the sweep stays what it was.
-                again = dataclasses.replace(again, evaluated_at_ms=self.history[at].evaluated_at_ms)
+                again = dataclasses.replace(again, evaluated_at_ms=before.evaluated_at_ms)
                 self.history[at] = again
                 self.report(again, predictions)
                 self.waiting.popleft()
@@ -281,12 +276,17 @@ class Run:
         evaluation = self.evaluator.evaluate(self.files.epoch(epoch), part)
         self.waiting.append(_Waiting(epoch, stats, evaluation, screened))
 
-    def _record(self, waiting: _Waiting, predictions: Sequence[Predictions]) -> EpochRecord:
+    def _record(
+        self,
+        waiting: _Waiting,
+        predictions: Sequence[Predictions],
+        screened: tuple[Score, ...] = (),
+    ) -> EpochRecord:
+        """The record of an evaluated epoch; ``screened`` is what an earlier screening found."""
         scores: tuple[Score, ...] = ()
-        screened: tuple[Score, ...] = ()
         if not waiting.screened:
             scores = scores_of(predictions, self.store, self.validation)
-        if self.screening is not None:
+        if self.screening is not None and not screened:
             part = predictions if waiting.screened else self.screening.part_of(predictions)
             screened = scores_of(part, self.store, self.validation[self.screening.slices])
         return record_of(scores, self.trial, waiting.epoch, waiting.stats, screened)
@@ -300,9 +300,39 @@ class Run:
             record = self._record(waiting, predictions)
             self.history.append(record)
             self.report(record, predictions)
-            unreported = (item.epoch for item in self.waiting)
-            self.files.keep((self.best_epoch, self.leading_epoch, latest, *unreported))
+            wanted = [self.best_epoch, self.leading_epoch, latest]
+            wanted += (item.epoch for item in self.waiting)
+            if self.over():
+                wanted.append(record.epoch)  # the last of all, though others may have begun
+            self.files.keep(wanted)
             yield record
+
+
+def is_over(config: TrialConfig, history: Sequence[EpochRecord]) -> bool:
+    """Whether a trial has ended by itself: all epochs done, diverged, or out of patience.
+
+    Args:
+        config: That of the trial.
+        history: Its reported epochs, in order; before the first it has not begun.
+
+    """
+    if not history:
+        return False
+    last, patience = history[-1], config.train.patience
+    waited = last.epoch - (_leading_epoch(config, history) or 0)
+    out_of_patience = patience is not None and waited >= patience
+    return last.epoch >= config.train.epochs or _diverged(config, last) or out_of_patience
+
+
+def _leading_epoch(config: TrialConfig, history: Sequence[EpochRecord]) -> int | None:
+    scored = ((one.epoch, config.common(one.metrics)) for one in history)
+    best = best_epoch(scored, config.objective)
+    return best[0] if best else None
+
+
+def _diverged(config: TrialConfig, record: EpochRecord) -> bool:
+    objective = value_of(config.common(record.metrics), config.objective)
+    return is_missing(objective) or is_missing(record.train_loss)
 
 
 def _with_levels(config: TrialConfig, store: Store) -> TrialConfig:

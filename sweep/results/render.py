@@ -99,8 +99,8 @@ def screened_note(rows: Sequence[Ranked], by: str) -> str:
     if not number:
         return ""
     return (
-        f"{number_of(number, 'trial')} stopped after screenings of some patients and cells, not "
-        f"ranked here: --by {screened(leading(by))} ranks them"
+        f"{number_of(number, 'trial')} screened on some patients and cells alone, not ranked here: "
+        f"--by {screened(leading(by))} ranks them"
     )
 
 

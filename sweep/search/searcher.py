@@ -6,8 +6,9 @@ trial ends as COMPLETE (with its best epoch's objectives), PRUNED or FAIL, and a
 interrupted goes on under its old number.
 
 A trial that diverged, so that its objective was missing in every epoch, is PRUNED without a report:
-nothing is to be found there. FAIL, for dead workers and bugs, says nothing of the values; samplers
-pass it over, and would come back to where trials diverge.
+nothing is to be found there. So is, with its reports, one that has no score but of screenings.
+FAIL, for dead workers and bugs, says nothing of the values; samplers pass it over, and would come
+back to where trials diverge.
 """
 
 from collections import deque
@@ -135,10 +136,11 @@ class StudySearcher(Searcher):
             return
         metrics = self.best_metrics(suggestion.trial)
         stopped = self.scheduler is not None and self.scheduler.stopped(suggestion.trial)
+        lacking = any(map(is_missing, self.study.settings.values(metrics)))
         if error:
             state = TrialState.FAIL
         else:
-            state = TrialState.PRUNED if stopped or not metrics else TrialState.COMPLETE
+            state = TrialState.PRUNED if stopped or lacking else TrialState.COMPLETE
         self.study.tell(suggestion.number, state, metrics, self.epochs.pop(trial_id, 0))
 
     def save(self, checkpoint_path: str) -> None:

@@ -1,16 +1,21 @@
 """What is refused before Ray is started or a folder made, or a sweep gone on with."""
 
+import dataclasses
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
 import yaml
 
-from sweep.api.run import resume, run
+from sweep.api.run import _drive, resume, run
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.results.folder import SweepFolder
+from sweep.search.scheduler import StratifiedScheduler
+from sweep.search.searcher import StudySearcher
+from sweep.search.study import Study
 from sweep.store import Store
 from tests.support.finished import run_trial
 from tests.support.sweeps import settings
@@ -139,3 +144,58 @@ def test_more_trials_than_a_grid_has(sweep_folder: Path, tmp_path: Path) -> None
         resume(folder.path, more=3)
     assert (folder.path / "sweep.yaml").read_text() == before
     assert not ray.is_initialized()
+
+
+def killed(sweep_folder: Path, to: Path, second_epoch: bool, **changes: Any) -> SweepFolder:
+    """Both trials are under way; their worker wrote epochs of which the driver heard nothing."""
+    shutil.copytree(sweep_folder, to)
+    folder = SweepFolder.open(to)
+    search = {"search.stratify": None, "search.scheduler": "topk", "search.keep": 1}
+    config = folder.config().replace({**search, "tracking.to": ["jsonl"], **changes})
+    folder.write_config(config)
+    study = Study(folder.journal, config.name, config.search, config.seed, config.train.epochs)
+    for record in folder.trials():
+        study.ask()
+        unheard = {"status": "running", "ended_at_ms": None, "best_epoch": None}
+        folder.write_trial(dataclasses.replace(record, **unheard, metrics={}, intervals={}))
+        first = folder.epoch(record.trial, 1)
+        (folder.path / "results" / record.trial / "epoch-0002.parquet").unlink()
+        if second_epoch:
+            same = dataclasses.replace(first, epoch=2, evaluated_at_ms=first.evaluated_at_ms + 1)
+            folder.write_epoch(same, *folder.predictions(record.trial, 1))
+    return folder
+
+
+def test_a_trial_that_waits_counts_though_the_driver_died_before_it_heard_of_it(
+    sweep_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = killed(sweep_folder, tmp_path / "sweep", second_epoch=False)
+    asked = []
+
+    def goes_on(*given: Any) -> None:
+        searcher = next(one for one in given if isinstance(one, StudySearcher))
+        asked.append(searcher.suggest("one")["trial"])
+        assert all(one.intermediate_values.keys() == {1} for one in searcher.study.trials())
+
+    monkeypatch.setattr("sweep.api.run.run_trials", goes_on)
+    _drive(folder, folder.config(), 1)
+    (left_out,) = [one for one in folder.trials() if one.trial not in asked]
+    assert (left_out.status, left_out.best_epoch, left_out.error) == ("pruned", 1, None)
+
+
+def test_a_trial_that_ended_by_itself_does_not_wait_though_the_driver_died_first(
+    sweep_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The epoch in which patience ends it is that at which others wait."""
+    changes = {"train.epochs": 3, "train.patience": 1, "search.grace_epochs": 2}
+    folder = killed(sweep_folder, tmp_path / "sweep", second_epoch=True, **changes)
+
+    def ends(*given: Any) -> None:
+        (searcher,) = [one for one in given if isinstance(one, StudySearcher)]
+        (scheduler,) = [one for one in given if isinstance(one, StratifiedScheduler)]
+        assert scheduler.waiting == {}
+        assert len(searcher.unfinished) == 2
+
+    monkeypatch.setattr("sweep.api.run.run_trials", ends)
+    _drive(folder, folder.config(), 1)
+    assert [one.status for one in folder.trials()] == ["running", "running"]

@@ -1,5 +1,6 @@
 """The command line as a person meets it: help to work from, one clear message, nothing lost."""
 
+import dataclasses
 import itertools
 import json
 import os
@@ -457,6 +458,27 @@ def by_accuracy(sweep_folder: Path, tmp_path: Path) -> SweepFolder:
     folder = SweepFolder.open(tmp_path / "sweep")
     folder.write_config(folder.config().replace({"search.objective": "clean/balanced_accuracy"}))
     return folder
+
+
+def test_best_says_why_it_ranks_nothing_where_all_trials_are_screened(
+    sweep_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when a limit ends a sweep while its trials wait for each other."""
+    shutil.copytree(sweep_folder, tmp_path / "sweep")
+    folder = SweepFolder.open(tmp_path / "sweep")
+    for record in folder.trials():
+        only = {name: v for name, v in record.metrics.items() if name == "robust/auroc_cvar"}
+        of_screening = {f"screen/{name}": value for name, value in only.items()}
+        waits = {"status": "running", "metrics": of_screening, "intervals": {}}
+        folder.write_trial(dataclasses.replace(record, **waits))
+    assert main(["best", str(folder.path)]) == 0
+    said = capsys.readouterr()
+    assert (
+        "no trial qualifies; 2 trials screened on some patients and cells alone, not ranked here: "
+        "--by screen/robust/auroc_cvar ranks them"
+    ) in said.out + said.err
+    assert main(["best", str(folder.path), "--by", "screen/robust/auroc_cvar"]) == 0
+    assert "trial-0001" in capsys.readouterr().out
 
 
 def test_best_follows_the_objective_of_the_sweep(

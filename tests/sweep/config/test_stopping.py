@@ -90,6 +90,10 @@ def test_where_trials_are_stopped_early_tpe_learns_of_them(kind: str) -> None:
             {"scheduler": "topk", "sampler": "tpe"},
             r"sampler learns from trials that have ended, .*; received tpe; set it to auto, sobol",
         ),
+        (
+            {"scheduler": "topk", "from": "sweeps/one"},
+            r"from is set, and with topk no sampler learns from trials; received sweeps/one; leave",
+        ),
         ({"scheduler": "topk", "equal": "epochs"}, r"topk deals out all trials before .* trials"),
         (
             {"scheduler": "median", "screen": {"full": [4]}},

@@ -11,7 +11,7 @@ import pytest
 from sweep.config.screen import ScreenSettings
 from sweep.config.settings import TrialConfig
 from sweep.core.records import EpochRecord, Predictions, screened
-from sweep.learn.fit import Evaluation, FitResult, LocalEvaluator, fit
+from sweep.learn.fit import Done, Evaluation, FitResult, LocalEvaluator, fit
 from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of
 from sweep.store import Store
@@ -160,3 +160,74 @@ def test_a_diverged_trial_is_scored_no_further(
     assert math.isnan(result.history[0].metrics[screened(diverging.objective)])
     assert not result.history[0].scores
     assert result.best_epoch is None
+
+
+def test_patience_that_ends_a_trial_a_late_evaluator_scores(
+    screening_config: TrialConfig, store: Store, tmp_path: Path
+) -> None:
+    frozen = trained(screening_config, epochs=9, lr=1e-12, weight_decay=0.0, patience=2)
+    late = LateEvaluator(frozen, store)
+    result = fit(frozen, store, tmp_path / "late", evaluator=late)
+    assert [record.epoch for record in result.history if record.scores] == [1, 3]
+    assert described(result) == described(fit(frozen, store, tmp_path / "now"))
+
+
+class Changed(LocalEvaluator):
+    """What it says of some checkpoints is not what they predict."""
+
+    def evaluate(self, checkpoint: Path, screening: Screening | None = None) -> Evaluation:
+        found = super().evaluate(checkpoint, screening).result()
+        return Done([self.change(item, checkpoint, screening) for item in found])
+
+    def change(self, item: Predictions, of: Path, screening: Screening | None) -> Predictions:
+        return item
+
+
+class Diverging(Changed):
+    """From the third epoch on every probability is NaN."""
+
+    def change(self, item: Predictions, of: Path, screening: Screening | None) -> Predictions:
+        lost = int(of.stem.removeprefix("epoch-")) >= 3
+        return Predictions(item.cell, item.probability * np.nan) if lost else item
+
+
+class Otherwise(Changed):
+    """A full stress test contradicts the screening, as rounding in other batches may."""
+
+    def change(self, item: Predictions, of: Path, screening: Screening | None) -> Predictions:
+        return item if screening else Predictions(item.cell, 1 - item.probability)
+
+
+@pytest.mark.parametrize("epochs", [3, 6])
+def test_a_trial_that_diverges_late_stands_where_it_would_without_screenings(
+    screening_config: TrialConfig, store: Store, tmp_path: Path, epochs: int
+) -> None:
+    config = trained(screening_config, epochs=epochs)
+    whole = dataclasses.replace(config, screen=None)
+    full = fit(whole, store, tmp_path / "full", evaluator=Diverging(whole, store))
+    result = fit(config, store, tmp_path / "part", evaluator=Diverging(config, store))
+    assert len(result.history) == len(full.history) == 3
+    best = result.history[result.best_epoch - 1]
+    assert best.scores == full.history[result.best_epoch - 1].scores != ()
+    assert result.best_epoch < 3
+    assert result.checkpoint.exists()
+
+
+def test_what_trials_were_compared_by_stays_when_an_epoch_is_scored_in_full(
+    screening_config: TrialConfig, store: Store, tmp_path: Path
+) -> None:
+    seen: list[EpochRecord] = []
+    evaluator = Otherwise(screening_config, store)
+    frozen = trained(screening_config, epochs=9, lr=1e-12, weight_decay=0.0, patience=2)
+    fit(
+        frozen,
+        store,
+        tmp_path,
+        evaluator=evaluator,
+        report=lambda record, _: seen.append(record),
+    )
+    assert [record.epoch for record in seen] == [1, 2, 3, 1, 3]
+    for before, after in ((seen[0], seen[3]), (seen[2], seen[4])):
+        assert after.scores
+        assert after.screened == before.screened
+        assert before.metrics.items() <= after.metrics.items()

@@ -17,6 +17,7 @@ from tests.support.stopping import scheduler_of
 SETTINGS = SearchSettings(
     trials=4,
     space={"model.norm": {"choice": ["batch", "group"]}, "train.lr": {"log": [1e-4, 1e-2]}},
+    scheduler="asha",
     screen=None,
 )
 METRIC = SETTINGS.objective
@@ -77,6 +78,23 @@ def test_a_trial_that_diverged_is_pruned_without_a_report(
     (trial,) = asking.study.trials()
     assert (trial.state, trial.value) == (TrialState.PRUNED, None)
     assert trial.user_attrs["epochs"] == len(values)
+
+
+@pytest.mark.parametrize("objectives", [(), ("clean/auroc", METRIC)])
+def test_a_trial_without_a_score_but_of_screenings_is_pruned(
+    tmp_path: Path, objectives: tuple[str, ...]
+) -> None:
+    """It diverged in the very cells that the screening leaves out."""
+    settings = SearchSettings(space=SETTINGS.space, trials=4, objectives=objectives)
+    study = Study(tmp_path / "journal", "test", settings, 0)
+    of_screening = {f"screen/{METRIC}": 0.7, "screen/clean/auroc": 0.8}
+    asking = StudySearcher(
+        study, settings.objective, 4, None, lambda _: of_screening, Fidelity(settings, epochs=8)
+    )
+    asking.suggest("a")
+    asking.on_trial_complete("a", {"epoch": 1, **of_screening})
+    assert states(asking) == [TrialState.PRUNED]
+    assert asking.study.trials()[0].user_attrs["epochs"] == 1
 
 
 def test_the_epoch_that_ends_a_trial_counts(tmp_path: Path) -> None:
