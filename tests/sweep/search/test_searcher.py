@@ -17,6 +17,7 @@ from tests.support.stopping import scheduler_of
 SETTINGS = SearchSettings(
     trials=4,
     space={"model.norm": {"choice": ["batch", "group"]}, "train.lr": {"log": [1e-4, 1e-2]}},
+    scheduler="asha",
     screen=None,
 )
 METRIC = SETTINGS.objective
