@@ -28,6 +28,22 @@ def ahead(others: Sequence[Values], mine: Values) -> int:
     return pareto.ahead(others, mine)
 
 
+def best(values: Sequence[Values], count: int) -> list[int]:
+    """The places of the best, so many of them, best first; of equals the first.
+
+    Of two objectives front after front, and of a front those that are spread over it, see
+    ``sweep.core.pareto``.
+
+    Args:
+        values: Of trials.
+        count: How many.
+
+    """
+    if values and len(values[0]) > 1:
+        return pareto.best(values, count)
+    return sorted(range(len(values)), key=lambda place: (-values[place][0], place))[:count]
+
+
 def falls_below(others: Sequence[Values], mine: Values, share: float) -> bool:
     """Whether a trial lies strictly below a quantile of others; nobody lies below nobody.
 

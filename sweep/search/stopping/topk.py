@@ -1,6 +1,6 @@
 """All but the best few stop after the first epochs (Egele et al., arXiv 2307.15422)."""
 
-from sweep.search.order import Values, ahead
+from sweep.search.order import Values, best
 
 
 class TopK:
@@ -30,11 +30,12 @@ class TopK:
     def choose(self) -> set[int]:
         """The numbers of those that go on, of all that have come to the grace so far.
 
-        Trials that are equal go on in the order of their numbers. Those that were chosen before
-        others came have gone on, and count among the best no more than any other.
+        Trials that are equal go on in the order of their numbers, those of one Pareto front as they
+        are spread over it. Those that were chosen before others came have gone on, and count among
+        the best no more than any other.
         """
-        known = list(self.reached.values())
-        behind = {trial: ahead(known, values) for trial, values in self.reached.items()}
-        best = sorted(behind, key=lambda trial: (behind[trial], trial))[: self.keep]
-        self.chosen.update(best)
-        return set(best)
+        numbers = sorted(self.reached)
+        places = best([self.reached[trial] for trial in numbers], self.keep)
+        chosen = {numbers[place] for place in places}
+        self.chosen |= chosen
+        return chosen

@@ -9,7 +9,7 @@ from optuna._hypervolume import compute_hypervolume
 from optuna.study._multi_objective import _fast_non_domination_rank
 
 from sweep.core.keys import generator
-from sweep.core.pareto import Point, ahead, hypervolume, ranks
+from sweep.core.pareto import Point, ahead, best, hypervolume, ranks
 
 
 def cloud(seed: int, count: int, steps: int | None = None) -> list[Point]:
@@ -97,6 +97,29 @@ def test_those_ahead_are_of_a_better_front_and_equals_are_not(points: list[Point
         assert (count == 0) == (point in front)
         assert count >= sum(dominates(other, point) for other in front)
     assert ahead([points[0]] * 3, points[0]) == 0
+
+
+@pytest.mark.parametrize("points", CLOUDS)
+@pytest.mark.parametrize("count", [1, 2, 7, 100])
+def test_the_best_are_of_the_best_fronts_whatever_the_order(
+    points: list[Point], count: int
+) -> None:
+    taken, found = best(points, count), ranks(points)
+    assert len(set(taken)) == len(taken) == min(count, len(points))
+    assert [found[place] for place in taken] == sorted(found, key=int)[:count]
+    order = generator(1, "order").permutation(len(points)).tolist()
+    shuffled = [points[place] for place in order]
+    again = [shuffled[place] for place in best(shuffled, count)]
+    assert hypervolume(again) == pytest.approx(hypervolume([points[place] for place in taken]))
+
+
+def test_few_of_a_front_are_spread_over_it() -> None:
+    front = [(0.9, 0.2), (0.89, 0.21), (0.88, 0.22), (0.6, 0.6), (0.59, 0.61), (0.2, 0.9)]
+    assert best(front, 1) == [3]
+    assert best(front, 3) in ([3, 0, 5], [3, 2, 5], [3, 5, 0])
+    assert best([*front, (math.nan, 1.0)], 9)[-1] != 6
+    inner = [(first / 2, second / 2) for first, second in front]
+    assert best([*front, *inner], 7)[-1] == 9, "the middle of the second front"
 
 
 def test_who_dominates_has_no_more_ahead() -> None:

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from sweep.search.order import ahead, falls_below
+from sweep.search.order import ahead, best, falls_below
 
 
 def test_those_ahead_are_strictly_greater() -> None:
@@ -39,6 +39,12 @@ def test_two_equal_objectives_are_compared_as_one(share: float) -> None:
         twice = [(one, one) for (one,) in others]
         assert ahead(twice, mine * 2) == ahead(others, mine)
         assert falls_below(twice, mine * 2, share) == falls_below(others, mine, share)
+
+
+def test_the_best_are_the_greatest_of_equals_the_first() -> None:
+    assert best([(0.2,), (0.9,), (0.9,), (0.5,)], 3) == [1, 2, 3]
+    assert best([], 2) == []
+    assert best([(0.5, 0.5), (0.9, 0.9), (0.1, 0.95)], 2) == [1, 2]
 
 
 def test_nobody_falls_below_nobody() -> None:
