@@ -131,7 +131,8 @@ def resume(
             _refuse_used_up(folder, config)
         with session(config.cluster):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
-            folder.write_config(config)
+            if more or limits:
+                folder.write_config(config)
             return _drive(folder, config, concurrent)
 
 
