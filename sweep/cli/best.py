@@ -79,7 +79,9 @@ def _do_best(options: argparse.Namespace) -> None:
         if options.folder is not None:
             say_remarks(options.folder)
     else:
-        say("no trial qualifies")
+        say("no trial qualifies" if rows else "no trial has a score yet")
+        if note := screened_note(rows, by):
+            say(note)
 
 
 def _asked(options: argparse.Namespace) -> tuple[str, tuple[str, ...], "list[Ranked]"]:

@@ -94,13 +94,23 @@ def _about_objectives(by: str, objectives: Sequence[str]) -> Iterator[str]:
 
 
 def screened_note(rows: Sequence[Ranked], by: str) -> str:
-    """How many trials are not in a ranking, as they were only screened; empty: none."""
-    number = 0 if by.startswith(SCREEN) else sum(is_screened(row.metrics) for row in rows)
-    if not number:
+    """How many trials a ranking leaves out, as they are scored at another fidelity; empty: none."""
+    of_screenings = by.startswith(SCREEN)
+    left_out = {row.trial for row in rows if is_screened(row.metrics) != of_screenings}
+    if not left_out:
         return ""
+    number = number_of(len(left_out), "more trial")
+    if of_screenings:
+        return (
+            f"{number}, scored on all patients and cells, not ranked with these: "
+            f"--by {by.removeprefix(SCREEN)} ranks them"
+        )
+    under_way = len({row.trial for row in rows if row.status == "running"} & left_out)
+    counts = {"ended early": len(left_out) - under_way, "under way": under_way}
+    how = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return (
-        f"{number_of(number, 'trial')} stopped after screenings of some patients and cells, not "
-        f"ranked here: --by {screened(leading(by))} ranks them"
+        f"{number} ({how}), scored on a part of the patients and cells alone (screened), not "
+        f"ranked with these: --by {screened(leading(by))} ranks them"
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from sweep.core.errors import UserError
 from sweep.results.ranking import Ranked, best, hypervolumes
-from sweep.results.render import ranked_table
+from sweep.results.render import ranked_table, screened_note
 
 
 def row(trial: str, robust: float, clean: float = 0.9, norm: str = "batch") -> Ranked:
@@ -147,9 +147,7 @@ def test_a_weighted_sum_ranks_and_has_a_column_that_is_explained() -> None:
     assert table.splitlines()[0].split()[:6] == ["#", "trial", "norm", "front", "lr", "epoch"]
     assert table.splitlines()[0].split()[6] == "objective"
     assert about == f"objective: {by}."
-    assert front.startswith(
-        "front: * of a row that no other beats, at least as good in both clean"
-    )
+    assert front.startswith("front: * of a row that no other beats, at least as good in both clean")
     marked = {line.split()[1] for line in table.splitlines()[2:] if line.split()[3] == "*"}
     assert marked == {"t0", "t1", "t2", "t5"}
     assert [line.split()[6] for line in table.splitlines()[2:4]] == ["0.800", "0.800"]
@@ -170,3 +168,31 @@ def test_an_ended_trial_without_intervals_is_explained(status: str) -> None:
         status == "finished"
     )
     assert "no interval" not in ranked_table(ROWS[:1], BY)
+
+
+def screened(trial: str, robust: float, status: str = "pruned") -> Ranked:
+    full = row(trial, robust)
+    metrics = {f"screen/{name}": value for name, value in full.metrics.items()}
+    return replace(full, metrics=metrics, status=status)
+
+
+def test_scores_of_screenings_and_of_full_tests_are_ranked_apart_and_counted_beside() -> None:
+    rows = [
+        row("t0", 0.6),
+        screened("t1", 0.8),
+        screened("t2", 0.9),
+        screened("t3", 0.7, "running"),
+    ]
+    rows.append(replace(rows[0], mode="blend"))
+    by = f"screen/{BY}"
+    assert trials(best(rows, BY, mode="trained")) == ["t0"], "not below a better screening"
+    assert trials(best(rows, by)) == ["t2", "t1", "t3"]
+    note = screened_note(rows, BY)
+    assert note.startswith(
+        "3 more trials (2 ended early, 1 under way), scored on a part of the pat"
+    )
+    assert note.endswith(f"--by {by} ranks them")
+    other = screened_note(rows, by)
+    assert other.startswith("1 more trial, scored on all patients and cells")
+    assert other.endswith(f"--by {BY} ranks them")
+    assert screened_note(rows[:1], BY) == screened_note(rows[1:4], by) == ""
