@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
-from sweep.core.objective import value_of
+from sweep.core.objective import terms, value_of
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
 from sweep.core.text import clock, number_of
 from sweep.results.ranking import goodness
@@ -41,6 +41,7 @@ class Progress:
         waiting: Mapping[str, int] | None = None,
     ) -> None:
         self.total, self.epochs, self.objective = total, epochs, objective
+        self.named = objective if len(terms(objective)) == 1 else "objective"  # a sum is long
         self.stream, self.now = stream, now
         self.live = stream.isatty()
         self.ended_trials: set[str] = set()
@@ -117,7 +118,7 @@ class Progress:
         if (best := self.best) and not is_screened(best.metrics):
             # Last, as a narrow terminal cuts the line.
             value = value_of(best.metrics, self.objective)
-            parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
+            parts.append(f"best {self.named} {value:.3f} ({best.trial} {best.norm})")
         return ", ".join(parts)
 
     def _goes_on(self, trial: TrialRecord) -> None:
@@ -164,7 +165,7 @@ class Progress:
             return f"{head} {trial.error}"
         how = "screened " if is_screened(trial.metrics) else ""
         value = value_of(scores_in(trial.metrics), self.objective)
-        return f"{head} {number_of(epochs, 'epoch'):>9}, {how}{self.objective} {value:.3f}"
+        return f"{head} {number_of(epochs, 'epoch'):>9}, {how}{self.named} {value:.3f}"
 
     def _rewrite(self) -> None:
         if self.live:

@@ -99,18 +99,14 @@ def screened_note(rows: Sequence[Ranked], by: str) -> str:
     left_out = {row.trial for row in rows if is_screened(row.metrics) != of_screenings}
     if not left_out:
         return ""
-    number = number_of(len(left_out), "more trial")
+    here = f"not ranked here: {number_of(len(left_out), 'trial')} scored on"
     if of_screenings:
-        return (
-            f"{number}, scored on all patients and cells, not ranked with these: "
-            f"--by {by.removeprefix(SCREEN)} ranks them"
-        )
+        return f"{here} all patients and cells; --by {by.removeprefix(SCREEN)} ranks such"
     under_way = len({row.trial for row in rows if row.status == "running"} & left_out)
-    counts = {"ended early": len(left_out) - under_way, "under way": under_way}
-    how = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    of_them = f", {under_way} of them under way" if under_way else ""
     return (
-        f"{number} ({how}), scored on a part of the patients and cells alone (screened), not "
-        f"ranked with these: --by {screened(leading(by))} ranks them"
+        f"{here} a part of the patients and cells alone (screened){of_them}; "
+        f"--by {screened(leading(by))} ranks such"
     )
 
 

@@ -156,3 +156,11 @@ def test_a_resumed_sweep_has_no_time_left_to_say_while_trials_wait() -> None:
     progress.ended(trial(1, 0.5, "finished"))
     assert "1 waiting" in progress.summary()
     assert "left" not in progress.summary()
+
+
+def test_a_sum_of_metrics_is_named_in_one_word() -> None:
+    out = io.StringIO()
+    progress = Progress(1, 2, f"0.5 clean/auroc + 0.5 {METRIC}", stream=out, now=Clock())
+    both = {METRIC: 0.7, "clean/auroc": 0.9}
+    progress.ended(dataclasses.replace(trial(0, 0.7, "finished"), metrics=both))
+    assert ", objective 0.800  |  1/1 done, 0 running, best objective 0.800 (t" in out.getvalue()

@@ -188,11 +188,9 @@ def test_scores_of_screenings_and_of_full_tests_are_ranked_apart_and_counted_bes
     assert trials(best(rows, BY, mode="trained")) == ["t0"], "not below a better screening"
     assert trials(best(rows, by)) == ["t2", "t1", "t3"]
     note = screened_note(rows, BY)
-    assert note.startswith(
-        "3 more trials (2 ended early, 1 under way), scored on a part of the pat"
-    )
-    assert note.endswith(f"--by {by} ranks them")
+    assert note.startswith("not ranked here: 3 trials scored on a part of the patients and cells")
+    assert note.endswith(f"1 of them under way; --by {by} ranks such")
     other = screened_note(rows, by)
-    assert other.startswith("1 more trial, scored on all patients and cells")
-    assert other.endswith(f"--by {BY} ranks them")
+    assert other.startswith("not ranked here: 1 trial scored on all patients and cells; --by ")
+    assert other.endswith(f"--by {BY} ranks such")
     assert screened_note(rows[:1], BY) == screened_note(rows[1:4], by) == ""
