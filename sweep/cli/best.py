@@ -35,7 +35,8 @@ def add_best(commands: Commands) -> None:
     best.add_argument(
         "--pareto",
         action="store_true",
-        help="the Pareto front alone: rows that no other beats in both objectives; and its hypervolume",
+        help="the Pareto front alone, rows that no other beats in both objectives, and its "
+        "hypervolume",
     )
     best.add_argument("--norm", metavar="NAME", help="only this norm")
     best.add_argument("--mode", metavar="NAME", help="only this mode, such as trained or blend")
