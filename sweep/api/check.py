@@ -118,9 +118,14 @@ class Cost:
         if self.scheduler == "none":
             return ""
         return (
-            f"\nexpected     about {clock(self.expected_s)}, as {self.scheduler} leaves "
-            f"{100 * self.expected_share:.0f} % of all epochs where scores are random"
+            f"\nexpected     about {clock(self.expected_s)} with early stopping "
+            f"({self.scheduler}), which trains {100 * self.expected_share:.0f} % of the epochs"
+            f"{self._as_played()}"
         )
+
+    def _as_played(self) -> str:
+        """Of what the rest follows; ``topk`` leaves as many epochs whatever the scores are."""
+        return "" if self.scheduler == "topk" else " if scores are random"
 
     def _limits(self) -> str:
         return "".join(f"\nlimit        {line}" for line in self.limits)

@@ -16,6 +16,7 @@ from sweep.config.levels import bound_knobs, require_some_reached
 from sweep.config.settings import ModelSettings, Split, StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.core.text import number_of
 from sweep.learn.drawable import require_drawable
 from sweep.learn.group_dro import Groups
 from sweep.learn.levels import Levels, foreign_grid, with_levels
@@ -156,6 +157,12 @@ def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
         lines.append(
             f"{search.total} trials for {len(strata)} strata; with fewer than {FEW} each, the best "
             "of one says more about luck than about it"
+        )
+    each = search.total // search.shares()
+    if search.waits_after(config.train.epochs) and search.kept() >= each:
+        lines.append(
+            f"topk stops nothing, as the best {search.kept()} of {number_of(each, 'trial')} go on; "
+            "more trials or a smaller search.keep would let it"
         )
     return tuple(lines)
 

@@ -207,7 +207,11 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
         scheduler.replay(_reports(folder, study, config), ended)
     waiting = {name: one.epoch for name, one in scheduler.waiting.items()} if scheduler else {}
     progress = Progress(
-        search.total, config.train.epochs, search.objective, folder.trials(), waiting=waiting
+        search.total,
+        search.most_epochs(config.train.epochs),
+        search.objective,
+        folder.trials(),
+        waiting=waiting,
     )
     with _trial_log(folder, config, progress) as trial_log:
         searcher = StudySearcher(

@@ -29,12 +29,14 @@ def add_best(commands: Commands) -> None:
     best.add_argument(
         "--by",
         metavar="METRIC",
-        help="to rank by (default: the sweep's own objective); with --pareto two, A,B",
+        help="to rank by (default: the sweep's own objective); one of screen/... ranks the trials "
+        "that have scores of screenings alone; with --pareto two, A,B",
     )
     best.add_argument(
         "--pareto",
         action="store_true",
-        help="the Pareto front alone: rows that no other beats in both objectives; and its size",
+        help="the Pareto front alone, rows that no other beats in both objectives, and its "
+        "hypervolume",
     )
     best.add_argument("--norm", metavar="NAME", help="only this norm")
     best.add_argument("--mode", metavar="NAME", help="only this mode, such as trained or blend")
@@ -80,7 +82,9 @@ def _do_best(options: argparse.Namespace) -> None:
         if options.folder is not None:
             say_remarks(options.folder)
     else:
-        say("no trial qualifies" + (f"; {note}" if note else ""))
+        say("no trial qualifies" if rows else "no trial has a score yet")
+        if note := screened_note(rows, by):
+            say(note)
 
 
 def _asked(options: argparse.Namespace) -> tuple[str, tuple[str, ...], "list[Ranked]"]:

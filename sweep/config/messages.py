@@ -33,7 +33,10 @@ def _one(details: ErrorDetails, whole: type) -> Exception:
             return UserError(f"{name} is missing and has no default", "none", remedy)
         case "dataclass_type":
             keys = ", ".join(_keys(path, whole))
-            return UserError(f"{name} is a section", f"{received!r}", f"give it keys: {keys}")
+            alone = ", or null" if type(None) in get_args(_type_at(path, whole)) else ""
+            return UserError(
+                f"{name} is a section", f"{received!r}", f"give it keys: {keys}{alone}"
+            )
         case "invalid_key":
             return UserError("there is no such setting", f"{name!r}", "take the name of a setting")
         case "tuple_type":
@@ -48,8 +51,18 @@ def _one(details: ErrorDetails, whole: type) -> Exception:
 
 def _keys(path: list[str], whole: type) -> list[str]:
     """The names of the settings in the section of ``whole`` at ``path``."""
-    section: Any = whole
-    for part in path:
-        kind = next(f.type for f in dataclasses.fields(section) if key_of(f.name) == part)
-        section = next(one for one in (*get_args(kind), kind) if dataclasses.is_dataclass(one))
-    return [key_of(item.name) for item in dataclasses.fields(section)]
+    return [key_of(item.name) for item in dataclasses.fields(_section_at(path, whole))]
+
+
+def _section_at(path: list[str], whole: type) -> Any:
+    """The class of a section, also of one that may be null."""
+    declared = _type_at(path, whole)
+    return next((one for one in get_args(declared) if one is not type(None)), declared)
+
+
+def _type_at(path: list[str], whole: type) -> Any:
+    """What the setting of ``whole`` at ``path`` is declared as."""
+    if not path:
+        return whole
+    section = _section_at(path[:-1], whole)
+    return next(f.type for f in dataclasses.fields(section) if key_of(f.name) == path[-1])

@@ -7,8 +7,8 @@ from sweep.core.errors import UserError
 def check_stopping(search: SearchSettings, epochs: int) -> None:
     """Refuse settings that mean nothing beside others, or with which no trial would be stopped.
 
-    Where nothing is to be stopped nothing is refused: a sweep is to run without early stopping by
-    one setting.
+    Where nothing is to be stopped, no setting of early stopping is refused: a sweep is to run
+    without it by one setting.
 
     Args:
         search: The search.
@@ -18,6 +18,7 @@ def check_stopping(search: SearchSettings, epochs: int) -> None:
         UserError: What does not go together, and what would.
 
     """
+    _check_screen(search, epochs)
     if search.scheduler == "none":
         return
     _check_keep(search)
@@ -48,6 +49,16 @@ def check_stopping(search: SearchSettings, epochs: int) -> None:
             "search.scheduler is pasha, which compares the rankings of two rungs",
             f"the rungs {list(rungs)} for {most} epochs, by search.grace_epochs and reduction",
             "lower search.grace_epochs, train longer, or set search.scheduler to asha",
+        )
+
+
+def _check_screen(search: SearchSettings, epochs: int) -> None:
+    named, most = (search.screen.full if search.screen else None) or (), search.most_epochs(epochs)
+    if beyond := [epoch for epoch in named if epoch > most]:
+        raise UserError(
+            "search.screen.full has epochs that no trial comes to",
+            f"{beyond} of {most} epochs",
+            "lower them, or train longer",
         )
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
-from sweep.core.objective import value_of
+from sweep.core.objective import terms, value_of
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
 from sweep.core.text import clock, number_of
 from sweep.results.ranking import goodness
@@ -16,8 +16,8 @@ from sweep.results.ranking import goodness
 class Progress:
     """A callback that says how far the sweep is; may be told from several threads.
 
-    On a terminal one line is rewritten at every report; elsewhere a line is written whenever a
-    trial ends.
+    On a terminal one line is rewritten at every report. There and elsewhere a line stays of every
+    trial that ends, that has to wait for others, or that goes on after it has waited.
 
     Args:
         total: The number of trials of the sweep.
@@ -41,24 +41,28 @@ class Progress:
         waiting: Mapping[str, int] | None = None,
     ) -> None:
         self.total, self.epochs, self.objective = total, epochs, objective
+        self.named = objective if len(terms(objective)) == 1 else "objective"  # a sum is long
         self.stream, self.now = stream, now
         self.live = stream.isatty()
         self.ended_trials: set[str] = set()
         self.best: TrialRecord | None = None
         for record in known:
             self._note(record)
-        self.before = len(self.ended_trials)
         self.running: dict[str, int] = {}
         self.waiting: dict[str, int] = dict(waiting or {})
-        self.have_waited = bool(waiting)
-        self.started = now()
+        self.looking = bool(waiting)  # trials come to where they wait, and none goes on yet
+        self.came: dict[str, int] = {}  # the epochs of trials before they went on
+        self.fresh = 0  # trials that ended at the pace that is kept up until all have
+        self.started = self.paced_from = now()
         self._lock = threading.RLock()
 
     def began(self, trial: TrialRecord) -> None:
         """Count it as running."""
         with self._lock:
             self._note(trial)
-            self.running.setdefault(trial.trial, self.waiting.pop(trial.trial, 0))
+            if trial.trial in self.waiting:
+                self._goes_on(trial)
+            self.running.setdefault(trial.trial, 0)
             self._rewrite()
 
     def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
@@ -69,18 +73,21 @@ class Progress:
             self._rewrite()
 
     def waits(self, trial: TrialRecord) -> None:
-        """Count it as waiting."""
+        """Say how far it came, and count it as waiting."""
         with self._lock:
-            self.have_waited = True
-            self.waiting[trial.trial] = self.running.pop(trial.trial, 0)
+            self._note(trial)
+            self.looking = True
+            self.waiting[trial.trial] = epochs = self.running.pop(trial.trial, 0)
+            self.say(f"{self._line(trial, 'waits', epochs)}  |  {self.summary()}")
             self._rewrite()
 
     def ended(self, trial: TrialRecord) -> None:
         """Say how it ended."""
         with self._lock:
             self._note(trial)
+            self.fresh += trial.trial in self.running
             epochs = self.running.pop(trial.trial, 0) or self.waiting.pop(trial.trial, 0)
-            self.say(f"{self._ended_line(trial, epochs)}  |  {self.summary()}")
+            self.say(f"{self._line(trial, trial.status, epochs)}  |  {self.summary()}")
             self._rewrite()
 
     def say(self, text: str) -> None:
@@ -111,8 +118,17 @@ class Progress:
         if (best := self.best) and not is_screened(best.metrics):
             # Last, as a narrow terminal cuts the line.
             value = value_of(best.metrics, self.objective)
-            parts.append(f"best {self.objective} {value:.3f} ({best.trial} {best.norm})")
+            parts.append(f"best {self.named} {value:.3f} ({best.trial} {best.norm})")
         return ", ".join(parts)
+
+    def _goes_on(self, trial: TrialRecord) -> None:
+        """Say so. What is left is long now, so the pace of the short first parts counts no more."""
+        if self.looking:
+            self.looking, self.fresh, self.paced_from = False, 0, self.now()
+        epochs = self.waiting.pop(trial.trial)
+        self.running[trial.trial] = self.came[trial.trial] = epochs
+        head = self._head(trial, "goes on")
+        self.say(f"{head} after {number_of(epochs, 'epoch')}  |  {self.summary()}")
 
     def _note(self, trial: TrialRecord) -> None:
         """Keep what the summary says, which is then said without a walk through all trials."""
@@ -129,22 +145,27 @@ class Progress:
 
     def _seconds_left(self, done: int) -> float | None:
         """From the pace of this run; trials under way count by their epochs."""
-        fresh = done - self.before
-        if fresh == 0 or self.have_waited:  # many short trials first say little of the long ones
+        if self.fresh == 0 or self.looking:  # short first parts say little of the long ones
             return None
-        partial = sum(epoch / self.epochs for epoch in self.running.values())
+        partial = sum(self._part(trial, epoch) for trial, epoch in self.running.items())
         remaining = max(0.0, self.total - done - partial)
-        return (self.now() - self.started) / (fresh + partial) * remaining
+        return (self.now() - self.paced_from) / (self.fresh + partial) * remaining
 
-    def _ended_line(self, trial: TrialRecord, epochs: int) -> str:
-        head = (
-            f"[{clock(self.now() - self.started)}] {trial.trial} {trial.norm:<8} {trial.status:<8}"
-        )
+    def _part(self, trial: str, epoch: int) -> float:
+        """How much of what it had left, as it began or went on, a trial has done."""
+        came = self.came.get(trial, 0)
+        return (epoch - came) / (self.epochs - came)
+
+    def _head(self, trial: TrialRecord, what: str) -> str:
+        return f"[{clock(self.now() - self.started)}] {trial.trial} {trial.norm:<8} {what:<8}"
+
+    def _line(self, trial: TrialRecord, what: str, epochs: int) -> str:
+        head = self._head(trial, what)
         if trial.best_epoch is None:
             return f"{head} {trial.error}"
         how = "screened " if is_screened(trial.metrics) else ""
         value = value_of(scores_in(trial.metrics), self.objective)
-        return f"{head} {number_of(epochs, 'epoch'):>9}, {how}{self.objective} {value:.3f}"
+        return f"{head} {number_of(epochs, 'epoch'):>9}, {how}{self.named} {value:.3f}"
 
     def _rewrite(self) -> None:
         if self.live:

@@ -94,13 +94,19 @@ def _about_objectives(by: str, objectives: Sequence[str]) -> Iterator[str]:
 
 
 def screened_note(rows: Sequence[Ranked], by: str) -> str:
-    """How many trials are not in a ranking, as they were only screened; empty: none."""
-    number = 0 if by.startswith(SCREEN) else sum(is_screened(row.metrics) for row in rows)
-    if not number:
+    """How many trials a ranking leaves out, as they are scored at another fidelity; empty: none."""
+    of_screenings = by.startswith(SCREEN)
+    left_out = {row.trial for row in rows if is_screened(row.metrics) != of_screenings}
+    if not left_out:
         return ""
+    here = f"not ranked here: {number_of(len(left_out), 'trial')} scored on"
+    if of_screenings:
+        return f"{here} all patients and cells; --by {by.removeprefix(SCREEN)} ranks such"
+    under_way = len({row.trial for row in rows if row.status == "running"} & left_out)
+    of_them = f", {under_way} of them under way" if under_way else ""
     return (
-        f"{number_of(number, 'trial')} screened on some patients and cells alone, not ranked here: "
-        f"--by {screened(leading(by))} ranks them"
+        f"{here} a part of the patients and cells alone (screened){of_them}; "
+        f"--by {screened(leading(by))} ranks such"
     )
 
 

@@ -39,8 +39,19 @@ def savings(
         return None
     own, all_ = sum(saved.values()), sum(planned.values())
     share = f"{100 * own / all_:.0f} %"
-    line = f"early stopping ({search.scheduler}) saved {own} of {all_} epochs ({share})"
+    line = f"early stopping ({_rule(config)}) saved {own} of {all_} epochs ({share})"
     if not search.strata():
         return line
     names = [name for name in map(str, search.strata()) if name in planned]
     return f"{line}: " + ", ".join(f"{name} {saved[name]} of {planned[name]}" for name in names)
+
+
+def _rule(config: SweepConfig) -> str:
+    """The scheduler, and of one that compares all trials once, when and how many go on."""
+    search = config.search
+    after = search.waits_after(config.train.epochs)
+    if after is None:
+        return search.scheduler
+    stratum = "norm" if search.stratify == "model.norm" else search.stratify
+    of_each = f" of each {stratum}" if search.strata() else ""
+    return f"{search.scheduler}: the best {search.kept()}{of_each} go on after epoch {after}"

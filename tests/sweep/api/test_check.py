@@ -49,7 +49,9 @@ def test_what_is_expected_is_said_beside_what_it_is_at_most(store: Store) -> Non
     assert 1 / 4 < cost.expected_share < 1
     assert cost.screen_s is not None
     assert cost.screen_s < cost.evaluate_s
-    assert f"as asha leaves {100 * cost.expected_share:.0f} % of all epochs" in cost.text()
+    share = f"{100 * cost.expected_share:.0f} % of the epochs"
+    assert f"(asha), which trains {share} if scores are random" in cost.text()
+    assert f"{100 * short.expected_share:.0f} % of the epochs\n" in short.text(), "no guess"
     assert "search.limits.epochs 100 allows about " in cost.text()
     whole = estimate(config.replace({"search.scheduler": "none", "search.limits": {}}), store, 1)
     assert whole.expected_share == 1
@@ -61,10 +63,11 @@ def test_few_patients_and_few_trials_are_noted(store: Store) -> None:
     config = SweepConfig.from_dict(settings(store))
     rows = store.indices(config.data.validation)
     patients = set(store.patients[rows][store.labels[rows, 0] > 0])
-    of_patients, of_trials = about_evidence(config, store)
+    of_patients, of_trials, of_stopping = about_evidence(config, store)
     first = f"{store.label_names[0]} ({len(patients)})"
     assert of_patients.startswith(f"fewer than 10 validation patients have {first}")
     assert of_trials.startswith("3 trials for 3 strata; with fewer than 4 each")
+    assert of_stopping.startswith("topk stops nothing, as the best 2 of 1 trial go on")
     enough = about_evidence(config.replace({"search.trials": 12}), store)
     assert enough == (of_patients,)
 

@@ -99,6 +99,10 @@ def test_where_trials_are_stopped_early_tpe_learns_of_them(kind: str) -> None:
             {"scheduler": "median", "screen": {"full": [4]}},
             r"screen.full is set, and median compares means .*; received \[4\]; leave it out",
         ),
+        (
+            {"screen": {"full": [4, 17]}},
+            r"screen.full has epochs that no trial .*; received \[17\] of 16 epochs; lower them",
+        ),
         ({"keep": 0, "scheduler": "topk"}, r"keep cannot take this value; received 0; give 1 or"),
         (
             {"keep": 4, "scheduler": "topk", "trials": 12},

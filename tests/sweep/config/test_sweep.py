@@ -33,14 +33,12 @@ def config(*assignments: str) -> SweepConfig:
         ("train.epochs=0", r"train: epochs cannot take this value; received 0; give 1 or more"),
         ("train.lr=-1", r"train: lr cannot take this value; received -1.0; give a number above 0"),
         ("train.lr=.nan", r"train: lr cannot take this value; received nan; give a number above 0"),
+        ("search.screen.patient=1", r"received 'search.screen.patient'; did you mean 'patients'"),
         (
-            "search.screen=0.5",
-            r"search.screen is a section; received 0.5; give it keys: patients, levels, full",
+            "search.screen=false",
+            r"search.screen is a section; received False; .*: patients, levels, full, or null",
         ),
-        (
-            "search.screen={patient: 0.5}",
-            r"no such setting; received 'search.screen.patient'; did you mean 'patients'\?",
-        ),
+        ("search.limits=2", r"search.limits is a section; .* keys: hours, gpu_hours, epochs$"),
         ("train=fast", r"train is a section; received 'fast'; give it keys: epochs, batch_size,"),
         (
             "train.augment.probability=1.5",

@@ -107,3 +107,60 @@ def test_a_failed_trial_says_why() -> None:
 def test_the_clock_reads_like_one() -> None:
     assert [clock(s) for s in (5, 65, 3600, 7325)] == ["0:05", "1:05", "1:00:00", "2:02:05"]
     assert clock(6_670_602) == "77.2 days"
+
+
+def look(progress: Progress, now: Clock) -> None:
+    """Three trials come to where they wait, each after 10 s; one ends there, the others go on."""
+    for number in range(3):
+        progress.began(trial(number))
+        now.time += 10.0
+        progress.reported(trial(number, 0.5), epoch(1))
+        progress.waits(trial(number, 0.5))
+    progress.began(trial(1, 0.5))
+    progress.ended(trial(0, 0.5, "pruned"))
+    progress.began(trial(2, 0.5))
+
+
+def test_a_log_says_which_trials_wait_and_which_go_on() -> None:
+    out, now = io.StringIO(), Clock()
+    look(Progress(3, 5, METRIC, stream=out, now=now), now)
+    lines = out.getvalue().splitlines()
+    assert lines[0].startswith(
+        "[0:10] trial-0000 group    waits      1 epoch, robust/auroc_cvar 0.5"
+    )
+    assert "0/3 done, 0 running, 1 waiting" in lines[0]
+    assert lines[3].startswith("[0:30] trial-0001 group    goes on  after 1 epoch  |  0/3 done, 1 ")
+    assert lines[4].startswith("[0:30] trial-0000 group    pruned     1 epoch, ")
+    assert "1/3 done, 2 running" in lines[5]
+    assert "waiting" not in lines[5]
+    assert "left" not in out.getvalue(), "short first parts say little of the long ones"
+
+
+def test_the_time_left_goes_by_trials_that_ran_on_after_they_waited() -> None:
+    now = Clock()
+    progress = Progress(3, 5, METRIC, stream=io.StringIO(), now=now)
+    look(progress, now)
+    now.time = 30.0 + 90.0  # the four other epochs of the first, and two of the second
+    progress.reported(trial(2, 0.6), epoch(3))
+    progress.ended(trial(1, 0.6, "finished"))
+    assert "about 0:30 left" in progress.summary(), "half a trial is left, of 1.5 in 90 s"
+
+
+def test_a_resumed_sweep_has_no_time_left_to_say_while_trials_wait() -> None:
+    now = Clock()
+    progress = Progress(
+        3, 5, METRIC, [trial(0, 0.5)], io.StringIO(), now, waiting={"trial-0000": 1}
+    )
+    progress.began(trial(1))
+    now.time = 50.0
+    progress.ended(trial(1, 0.5, "finished"))
+    assert "1 waiting" in progress.summary()
+    assert "left" not in progress.summary()
+
+
+def test_a_sum_of_metrics_is_named_in_one_word() -> None:
+    out = io.StringIO()
+    progress = Progress(1, 2, f"0.5 clean/auroc + 0.5 {METRIC}", stream=out, now=Clock())
+    both = {METRIC: 0.7, "clean/auroc": 0.9}
+    progress.ended(dataclasses.replace(trial(0, 0.7, "finished"), metrics=both))
+    assert ", objective 0.800  |  1/1 done, 0 running, best objective 0.800 (t" in out.getvalue()

@@ -7,7 +7,7 @@ import pytest
 
 from sweep.core.errors import UserError
 from sweep.results.ranking import Ranked, best, hypervolumes
-from sweep.results.render import ranked_table
+from sweep.results.render import ranked_table, screened_note
 
 
 def row(trial: str, robust: float, clean: float = 0.9, norm: str = "batch") -> Ranked:
@@ -168,3 +168,29 @@ def test_an_ended_trial_without_intervals_is_explained(status: str) -> None:
         status == "finished"
     )
     assert "no interval" not in ranked_table(ROWS[:1], BY)
+
+
+def screened(trial: str, robust: float, status: str = "pruned") -> Ranked:
+    full = row(trial, robust)
+    metrics = {f"screen/{name}": value for name, value in full.metrics.items()}
+    return replace(full, metrics=metrics, status=status)
+
+
+def test_scores_of_screenings_and_of_full_tests_are_ranked_apart_and_counted_beside() -> None:
+    rows = [
+        row("t0", 0.6),
+        screened("t1", 0.8),
+        screened("t2", 0.9),
+        screened("t3", 0.7, "running"),
+    ]
+    rows.append(replace(rows[0], mode="blend"))
+    by = f"screen/{BY}"
+    assert trials(best(rows, BY, mode="trained")) == ["t0"], "not below a better screening"
+    assert trials(best(rows, by)) == ["t2", "t1", "t3"]
+    note = screened_note(rows, BY)
+    assert note.startswith("not ranked here: 3 trials scored on a part of the patients and cells")
+    assert note.endswith(f"1 of them under way; --by {by} ranks such")
+    other = screened_note(rows, by)
+    assert other.startswith("not ranked here: 1 trial scored on all patients and cells; --by ")
+    assert other.endswith(f"--by {BY} ranks such")
+    assert screened_note(rows[:1], BY) == screened_note(rows[1:4], by) == ""

@@ -74,6 +74,16 @@ def test_without_strata_there_is_one_number() -> None:
     assert found == "early stopping (asha) saved 5 of 10 epochs (50 %)"
 
 
+def test_of_a_look_at_all_trials_is_said_when_and_how_many_go_on() -> None:
+    ended = (trial(0, "pruned"), 2), (trial(1, "finished"), 10)
+    found = line(config(scheduler="topk"), *ended)
+    how = "early stopping (topk: the best 2 of each norm go on after epoch 2)"
+    assert found == f"{how} saved 8 of 20 epochs (40 %): batch 8 of 10, group 0 of 10"
+    found = line(config(scheduler="topk", keep=1, stratify=None), *ended)
+    assert found is not None
+    assert found.startswith("early stopping (topk: the best 1 go on after epoch 2) saved")
+
+
 @pytest.mark.parametrize("kind", ["none", "asha"])
 def test_where_nothing_can_be_saved_nothing_is_said(kind: str) -> None:
     ended = [(trial(0, "finished"), 10)] if kind == "none" else [(trial(0, "running"), 1)]
