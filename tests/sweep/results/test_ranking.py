@@ -147,9 +147,7 @@ def test_a_weighted_sum_ranks_and_has_a_column_that_is_explained() -> None:
     assert table.splitlines()[0].split()[:6] == ["#", "trial", "norm", "front", "lr", "epoch"]
     assert table.splitlines()[0].split()[6] == "objective"
     assert about == f"objective: {by}."
-    assert front.startswith(
-        "front: * of a row that no other beats, at least as good in both clean"
-    )
+    assert front.startswith("front: * of a row that no other beats, at least as good in both clean")
     marked = {line.split()[1] for line in table.splitlines()[2:] if line.split()[3] == "*"}
     assert marked == {"t0", "t1", "t2", "t5"}
     assert [line.split()[6] for line in table.splitlines()[2:4]] == ["0.800", "0.800"]
