@@ -11,7 +11,9 @@ inputs that are made, and as before there were either kept inputs or weights lai
 last. Then both ways against the training of one epoch on the other splits. Every measurement
 stands between two of its reference, see ``pairs``; on a CPU the time is that of this process.
 ``--passes`` measures forward passes of noise alone: each norm channels last, batch norm folded
-into the convolutions before it, bfloat16.
+into the convolutions before it, bfloat16. Set the variables of
+``sweep.cluster.session.WORKER_ENV`` first: a worker has them, and without them page faults outweigh
+what is measured.
 """
 
 import argparse

@@ -3,7 +3,6 @@
 import math
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 
@@ -24,9 +23,6 @@ class StandardisedConv2d(nn.Conv2d):
         """Convolve (N, C, H, W)."""
         kernels = self.weight.flatten(1)
         weight = layer_norm(kernels, kernels.shape[1:], eps=WEIGHT_EPS).view_as(self.weight)
-        if weight.stride() != self.weight.stride():
-            # Channels last, as was asked for: torch convolves in the layout of the weight.
-            weight = weight.clone(memory_format=torch.channels_last)
         y: Tensor = self._conv_forward(input, weight, self.bias)
         return y
 

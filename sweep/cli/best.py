@@ -83,7 +83,7 @@ def _do_best(options: argparse.Namespace) -> None:
             say_remarks(options.folder)
     else:
         say("no trial qualifies" if rows else "no trial has a score yet")
-        if note := screened_note(rows, by):
+        if note:
             say(note)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import torch
+from torch.nn import GroupNorm
 
 import mrimodels
 from sweep.config.settings import TrialConfig
@@ -146,10 +147,12 @@ class LoadedCheckpoint(NamedTuple):
 def for_evaluation(model: mrimodels.Classifier, spec: mrimodels.ModelSpec) -> mrimodels.Classifier:
     """The same network in evaluation mode, its weights laid out for fast forward passes.
 
-    With channels last, every norm's takes a tenth to a half less time. The code of a user's own
-    network may ``view`` its features, which only one layout allows: its weights stay as they are.
+    Channels last where that is faster: torch's group norm of several groups takes more time so than
+    the convolutions save. Those of a user's own network stay as they are, too, as its code may
+    ``view`` its features, which one layout alone allows.
     """
-    if not spec.is_of_users:
+    grouped = any(isinstance(one, GroupNorm) and one.num_groups > 1 for one in model.modules())
+    if not grouped and not spec.is_of_users:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
     return model.eval()
 
