@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sweep.config.screen import ScreenSettings
 from sweep.config.search import SearchSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -69,8 +68,10 @@ def told_by(config: SweepConfig) -> list[Told]:
     return told
 
 
-def _screening(config: SweepConfig) -> ScreenSettings | None:
-    return config.search.screening(config.train.epochs)
+def _screening(config: SweepConfig) -> tuple[float, int] | None:
+    """What decides the scores of a screening; which epochs are scored in full does not."""
+    screen = config.search.screen
+    return screen and (screen.patients, screen.levels)
 
 
 def _told(

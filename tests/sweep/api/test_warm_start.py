@@ -20,7 +20,12 @@ OBJECTIVE = SearchSettings().objective
 def later(earlier: Path, **changes: Any) -> SweepConfig:
     """A sweep like the finished one that searches the learning rate, too."""
     config = SweepFolder.open(earlier).config()
-    search = {"search.trials": 8, "search.space.train.lr": LR, "search.from": str(earlier)}
+    search = {
+        "search.trials": 8,
+        "search.space.train.lr": LR,
+        "search.scheduler": "asha",
+        "search.from": str(earlier),
+    }
     return config.replace({**search, **changes})
 
 

@@ -19,6 +19,7 @@ SEARCH = SearchSettings(
     trials=8,
     space={"model.norm": {"choice": ["batch", "group"]}, "train.lr": {"log": [1e-4, 1e-2]}},
     sampler="gp",
+    scheduler="asha",
     screen=ScreenSettings(),
 )
 METRIC = SEARCH.objective
@@ -36,7 +37,7 @@ def test_later_rungs_and_the_end_are_scored_in_full() -> None:
     assert SEARCH.screening(EPOCHS).full == (4,)
     without = SearchSettings(scheduler="none", screen=ScreenSettings())
     assert without.screening(EPOCHS).full == ()
-    own = SearchSettings(screen=ScreenSettings(full=(1, 7)))
+    own = SearchSettings(scheduler="asha", screen=ScreenSettings(full=(1, 7)))
     assert own.screening(EPOCHS).full == (1, 7)
 
 

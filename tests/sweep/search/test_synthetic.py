@@ -35,7 +35,7 @@ def test_few_trials_are_worth_more_than_random_ones() -> None:
 
 def test_every_norm_is_tuned_at_its_own_rate() -> None:
     """Twenty trials for each of three norms; one study with norms in turns has .020 elsewhere."""
-    assert regrets(60, 5) < 0.016
+    assert regrets(60, 5, scheduler="asha") < 0.016
 
 
 def test_a_gaussian_process_is_better_where_nothing_is_stopped() -> None:
@@ -52,8 +52,9 @@ def later(best: float, trials: int, seed: int, told: TrialState, **changes: Any)
 
 @pytest.mark.parametrize("best", [3e-4, 2e-3])
 def test_the_search_does_not_come_back_to_where_trials_diverge(best: float) -> None:
-    shares = [later(best, 40, seed, PRUNED) for seed in range(4)]
-    failed = [later(best, 40, seed, TrialState.FAIL) for seed in range(4)]
+    learns = {"scheduler": "asha"}
+    shares = [later(best, 40, seed, PRUNED, **learns) for seed in range(4)]
+    failed = [later(best, 40, seed, TrialState.FAIL, **learns) for seed in range(4)]
     assert statistics.fmean(shares) < 0.4
     assert statistics.fmean(shares) < 0.5 * statistics.fmean(failed)
 
