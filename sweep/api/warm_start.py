@@ -71,7 +71,7 @@ def told_by(config: SweepConfig) -> list[Told]:
 def _screening(config: SweepConfig) -> tuple[float, int] | None:
     """What decides the scores of a screening; which epochs are scored in full does not."""
     screen = config.search.screen
-    return screen and (screen.patients, screen.levels)
+    return None if screen is None else (screen.patients, screen.levels)
 
 
 def _told(
