@@ -46,6 +46,7 @@ def main() -> None:
             "model": {"norm": "group", "width": 4},
             "train": {"epochs": 3, "batch_size": 8},
             "stress": {"artifacts": ["rician", "bias"], "levels": [1, 5]},
+            "search": {"screen": None},  # every epoch is scored on all patients and cells
         }
     )
     result = sweep.fit(config.trial({}), store, out / "checkpoints")

@@ -79,10 +79,15 @@ def test_an_earlier_sweep_that_run_would_refuse_is_refused(
     config = folder.config()
     data = Store.open(Path(config.data.store))
     folder.write_config(bind(config, data).config)
-    good = config.replace({"search.from": str(folder.path)})
+    good = config.replace({"search.from": str(folder.path), "search.scheduler": "asha"})
     assert estimate(good, data, 1).seconds > 0
     with pytest.raises(UserError, match=r"not comparable .* another stress.seed in"):
         estimate(good.replace({"stress.seed": 5}), data, 1)
-    unknown = {"stress.grid": "calibrated", "stress.knobs": {}, "search.from": "/nowhere"}
+    unknown = {
+        "stress.grid": "calibrated",
+        "stress.knobs": {},
+        "search.scheduler": "asha",
+        "search.from": "/nowhere",
+    }
     with pytest.raises(UserError, match=r"no such folder of a sweep"):
         estimate(config.replace(unknown), data, 1)
