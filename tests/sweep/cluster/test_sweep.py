@@ -235,8 +235,8 @@ def test_a_limit_ends_a_sweep_in_order_and_a_higher_one_lets_it_go_on(
 def kept_files(folder: Path) -> list[Path]:
     """What a sweep is, without what Tune and the journal add as they are opened.
 
-    Nor the record of the trial under way, which catches up with an epoch that its worker wrote as the
-    limit was reached.
+    Nor the record of the trial under way, which catches up with an epoch that its worker wrote as
+    the limit was reached.
     """
     kinds = ("sweep.*", "used.json", "trials/*-0000.json", "results/*/*.parquet", "checkpoints/*/*")
     return sorted(path for kind in kinds for path in folder.glob(kind))
