@@ -23,7 +23,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from sweep.cluster.pool import RemoteEvaluator
-from sweep.config.search import SearchSettings, epochs_of
+from sweep.config.search import SearchSettings
 from sweep.config.settings import TrialConfig
 from sweep.config.space import Dimension
 from sweep.config.sweep import SweepConfig
@@ -42,7 +42,6 @@ from sweep.metrics.table import metric_of
 from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.search.stopping.rules import make_rule
 from sweep.search.study import Study, Suggestion
 
 WORKERS = 2
@@ -307,18 +306,6 @@ class Trial:
         return self.history[best[0]] if best else {}
 
 
-def scheduler_of(search: SearchSettings, epochs: int) -> StratifiedScheduler | None:
-    """The scheduler of a sweep."""
-    if search.scheduler == "none":
-        return None
-    fidelity = Fidelity(search, epochs)
-    return StratifiedScheduler(
-        new_rule=lambda: make_rule(search, epochs),
-        values_of=lambda epoch, metrics: search.compared(fidelity(epoch, metrics)),
-        last_epoch=lambda params: epochs_of(params, epochs),
-    )
-
-
 def replayed(
     setting: Setting, each: int, seed: int, *, workers: int = WORKERS, behind: int = BEHIND
 ) -> list[Trial]:
@@ -338,7 +325,7 @@ def replayed(
     search, epochs = setting.search(each), setting.sweep.train.epochs
     waits_after = search.waits_after(epochs)
     trials: dict[str, Trial] = {}
-    scheduler = scheduler_of(search, epochs)
+    scheduler = StratifiedScheduler.of(search, epochs)
     with _journal() as path:
         searcher = StudySearcher(
             Study(path, setting.sweep.name, search, seed_of("replay", seed), epochs),

@@ -28,7 +28,6 @@ from ray.tune.search import Searcher
 from results import Record
 
 from sweep.api.preflight import bind
-from sweep.config.search import epochs_of
 from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.core.objective import value_of
@@ -37,7 +36,6 @@ from sweep.learn.fit import LocalEvaluator, Run
 from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.search.stopping.rules import make_rule
 from sweep.search.study import Study, Suggestion
 from sweep.store import Store
 
@@ -122,11 +120,7 @@ def searched(config: SweepConfig, store: Store) -> dict[str, Any]:
     """What a search chooses of each norm, and the epochs that it took; a trial after the other."""
     search, epochs = config.search, config.train.epochs
     fidelity = Fidelity(search, epochs)
-    scheduler = StratifiedScheduler(
-        new_rule=lambda: make_rule(search, epochs),
-        values_of=lambda epoch, metrics: search.compared(fidelity(epoch, metrics)),
-        last_epoch=lambda params: epochs_of(params, epochs),
-    )
+    scheduler = StratifiedScheduler.of(search, epochs)
     runs: dict[str, Run] = {}
     evaluator: LocalEvaluator | None = None
 

@@ -14,7 +14,7 @@ from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
 from sweep.cluster.tune import run_trials
 from sweep.config.levels import shift_of
-from sweep.config.search import TURNS, SearchSettings, epochs_of
+from sweep.config.search import TURNS, SearchSettings
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
@@ -33,7 +33,6 @@ from sweep.results.usage import Usage, said_of_limit
 from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.search.stopping.rules import make_rule
 from sweep.search.study import Study, Suggestion
 
 
@@ -201,7 +200,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
     if search.from_ and not study.has_learnt():
         study.learn_from(search.from_, told_by(config))
     _reconcile(folder, study, config, fidelity)
-    scheduler = _scheduler(config, fidelity)
+    scheduler = StratifiedScheduler.of(search, config.train.epochs)
     if scheduler is not None:
         ended = [one.trial for one in folder.trials() if one.status != "running"]
         scheduler.replay(_reports(folder, study, config), ended)
@@ -230,17 +229,6 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
                 folder, config, concurrent, searcher, scheduler, trial_log, usage, count, say
             )
     return _result(folder, config, usage)
-
-
-def _scheduler(config: SweepConfig, fidelity: Fidelity) -> StratifiedScheduler | None:
-    search, epochs = config.search, config.train.epochs
-    if search.scheduler == "none":
-        return None
-    return StratifiedScheduler(
-        new_rule=lambda: make_rule(search, epochs),
-        values_of=lambda epoch, metrics: search.compared(fidelity(epoch, metrics)),
-        last_epoch=lambda params: epochs_of(params, epochs),
-    )
 
 
 def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity: Fidelity) -> None:

@@ -239,7 +239,7 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
         return record
     predictions, slices = folder.predictions(record.trial, record.best_epoch)
     intervals = record.intervals or bootstrap(predictions, slices.truth, slices.patients)
-    if is_screened(record.metrics):
+    if only_screened:
         intervals = {screened(name): interval for name, interval in intervals.items()}
     found = None if task is None else collapsed(predictions, slices.truth, task)
     settled = dataclasses.replace(record, intervals=intervals, collapsed=found)

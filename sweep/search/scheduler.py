@@ -1,14 +1,17 @@
 """Early stopping that is fair between norms, and that a restart does not make forget."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+from sweep.config.search import SearchSettings, epochs_of
 from sweep.core.records import EpochRecord, is_missing
+from sweep.search.fidelity import Fidelity
 from sweep.search.order import Values
 from sweep.search.stopping.base import StoppingRule
+from sweep.search.stopping.rules import make_rule
 from sweep.search.stopping.topk import TopK
 from sweep.search.study import Suggestion
 
@@ -48,6 +51,24 @@ class StratifiedScheduler(FIFOScheduler):
         self.strata: dict[str, StoppingRule] = {}
         self.ended_early: set[str] = set()
         self.waiting: dict[str, Waiting] = {}
+
+    @classmethod
+    def of(cls, search: SearchSettings, epochs: int) -> Self | None:
+        """That of a search; None where nothing is stopped early.
+
+        Args:
+            search: The search.
+            epochs: ``train.epochs`` as set.
+
+        """
+        if search.scheduler == "none":
+            return None
+        fidelity = Fidelity(search, epochs)
+        return cls(
+            new_rule=lambda: make_rule(search, epochs),
+            values_of=lambda epoch, metrics: search.compared(fidelity(epoch, metrics)),
+            last_epoch=lambda params: epochs_of(params, epochs),
+        )
 
     def set_search_properties(self, metric: str | None, mode: str | None, **spec: Any) -> bool:
         """What is compared is set already."""
