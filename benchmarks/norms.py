@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 
 import torch
-from pairs import Step, ratios, seconds
+from pairs import Step, add_device, device_is_ready, ratios, seconds
 from peak_memory import extra_bytes
 from results import Record
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -61,10 +61,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--size", type=int, default=96, help="side of an image, pixels")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    add_device(parser)
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16"])
     parser.add_argument("--channels-last", action="store_true")
-    parser.add_argument("--threads", type=int, default=1, help="of a CPU")
     parser.add_argument("--steps", type=int, default=2, help="steps of one measurement")
     parser.add_argument("--repeats", type=int, default=9, help="measurements of one norm")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/norms.json")
@@ -74,10 +73,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 2 without the CUDA device that was asked for."""
     options = parse(arguments)
-    if options.device == "cuda" and not torch.cuda.is_available():
-        print("no CUDA device: --device cpu measures without one", file=sys.stderr)
+    if not device_is_ready(options):
         return 2
-    torch.set_num_threads(options.threads)
     record = Record("norms")
     table = "a training step with"
     device = torch.device(options.device)

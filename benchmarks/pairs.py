@@ -1,5 +1,7 @@
 """How long one step takes against another: each measurement stands between two of the reference."""
 
+import argparse
+import sys
 import time
 from collections.abc import Callable
 
@@ -7,6 +9,21 @@ import torch
 
 Step = Callable[[], None]
 Clock = Callable[[], float]
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """The options of where to measure."""
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--threads", type=int, default=1, help="of a CPU")
+
+
+def device_is_ready(options: argparse.Namespace) -> bool:
+    """Set the threads; False, and said, without the CUDA device that was asked for."""
+    if options.device == "cuda" and not torch.cuda.is_available():
+        print("no CUDA device: --device cpu measures without one", file=sys.stderr)
+        return False
+    torch.set_num_threads(options.threads)
+    return True
 
 
 def seconds(step: Step, steps: int, device: torch.device, clock: Clock) -> float:

@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from pairs import Clock, Step, ratios
+from pairs import Clock, Step, add_device, device_is_ready, ratios
 from results import Record
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -223,8 +223,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--size", type=int, default=96, help="side of an image of noise, pixels")
     parser.add_argument("--passes", action="store_true", help="measure forward passes of noise")
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--threads", type=int, default=1, help="of a CPU")
+    add_device(parser)
     parser.add_argument("--repeats", type=int, default=5, help="measurements of one way")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/stress.json")
     return parser.parse_args(arguments)
@@ -233,10 +232,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the ratios; 2 without the CUDA device that was asked for."""
     options = parse(arguments)
-    if options.device == "cuda" and not torch.cuda.is_available():
-        print("no CUDA device: --device cpu measures without one", file=sys.stderr)
+    if not device_is_ready(options):
         return 2
-    torch.set_num_threads(options.threads)
     clock: Callable[[], float] = (
         time.perf_counter if options.device == "cuda" else time.process_time
     )

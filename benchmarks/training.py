@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pairs import Step, ratios, seconds
+from pairs import Step, add_device, device_is_ready, ratios, seconds
 from peak_memory import extra_bytes
 from results import Record
 
@@ -136,8 +136,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--width", type=int, default=16)
     parser.add_argument("--size", type=int, default=96, help="side of an image, pixels")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--threads", type=int, default=1, help="of a CPU")
+    add_device(parser)
     parser.add_argument("--steps", type=int, default=2, help="steps of one measurement")
     parser.add_argument("--repeats", type=int, default=9, help="measurements of one option")
     parser.add_argument(
@@ -149,10 +148,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table; 2 without the CUDA device that was asked for."""
     options = parse(arguments)
-    if options.device == "cuda" and not torch.cuda.is_available():
-        print("no CUDA device: --device cpu measures without one", file=sys.stderr)
+    if not device_is_ready(options):
         return 2
-    torch.set_num_threads(options.threads)
     record = Record("training")
     with tempfile.TemporaryDirectory() as scratch:
         store = make_store(Path(scratch) / "noise.h5", options)
