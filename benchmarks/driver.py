@@ -151,8 +151,8 @@ class Driver:
             for metric in metrics()
         )
         record = EpochRecord(trial, epoch, 1.0, 1.0, 1000 * epoch, scores, {})
-        probability = np.full((4, 1), 0.5, np.float32)
-        found = [Predictions(cell, probability) for cell in CELLS]
+        log_odds = np.zeros((4, 1), np.float32)
+        found = [Predictions(cell, log_odds) for cell in CELLS]
         self.folder.write_epoch(record, found, SLICES)
 
 

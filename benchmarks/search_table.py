@@ -34,7 +34,7 @@ from sweep.core.records import EpochRecord, Predictions
 from sweep.core.screening import screened_slices
 from sweep.learn.checkpoints import load_checkpoint
 from sweep.learn.fit import Done, Evaluation, fit
-from sweep.learn.outputs import probability
+from sweep.learn.outputs import log_odds
 from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, inputs
 from sweep.metrics.summary import macro_by_cell, score
@@ -136,7 +136,7 @@ class Kept:
         model = model.to(memory_format=torch.channels_last)
         found = []
         for cell, batches in self.inputs.items():
-            parts = [probability(model(batch), self.task) for batch in batches]
+            parts = [log_odds(model(batch), self.task) for batch in batches]
             found.append(Predictions(cell, torch.cat(parts).numpy()))
         return Done(found)
 
@@ -165,7 +165,7 @@ def run(job: Job, bound: Mapping[str, dict[str, Any]], rows: Path) -> None:
     def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
         for share, at in chosen.items():
             patients = [slices.patients[one] for one in at]
-            part = [replace(one, probability=one.probability[at]) for one in predictions]
+            part = [replace(one, log_odds=one.log_odds[at]) for one in predictions]
             scores = score(part, slices.truth[at], slices.labels, patients)
             found.extend(
                 {

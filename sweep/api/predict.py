@@ -15,7 +15,7 @@ from sweep.core.errors import UserError
 from sweep.core.interruption import stop_if_asked
 from sweep.core.records import CLEAN
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
-from sweep.learn.outputs import log_odds, probability
+from sweep.learn.outputs import log_odds
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import logits
 from sweep.results.tables import Outputs, write_outputs
@@ -83,10 +83,9 @@ def _outputs(
     settings = dataclasses.replace(settings, batch_size=batch_size or settings.batch_size)
     device = next(model.parameters()).device
     clean = shift_of(settings, CLEAN)
-    odds, shown, done = [], [], 0
+    odds, done = [], 0
     for batch in logits(model, store, rows, clean, info.config.data, settings, device):
         odds.append(log_odds(batch, info.task))
-        shown.append(probability(batch, info.task))
         done += len(batch)
         progress(done, len(rows))
     return Outputs(
@@ -98,7 +97,6 @@ def _outputs(
         scans=store.scans[rows].tolist(),
         splits=store.splits[rows].tolist(),
         log_odds=torch.cat(odds).cpu().numpy(),
-        probability=torch.cat(shown).cpu().numpy(),
         truth={
             label: store.labels[rows, column].astype(bool)
             for column, label in enumerate(store.label_names)

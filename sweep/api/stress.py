@@ -1,7 +1,7 @@
 """One checkpoint under artifacts, as the sweep would have scored it."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from sweep.config.settings import StressSettings
 from sweep.core.errors import UserError, require_known
 from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
 from sweep.core.objective import leading
-from sweep.core.records import TRAINED, EpochRecord, missing_as_null, null_if_missing
+from sweep.core.records import CLEAN, TRAINED, EpochRecord, missing_as_null, null_if_missing
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
 from sweep.learn.drawable import require_drawable
 from sweep.learn.levels import foreign_grid, with_levels
@@ -42,6 +42,7 @@ from sweep.learn.modes import (
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, record_of, scores_of
 from sweep.metrics import metric_of, metrics
+from sweep.metrics.operating import operating_points
 from sweep.store import Store
 
 
@@ -136,8 +137,37 @@ def stress(
     with _prepared(loaded, mode, store, indices, settings, say):
         cells = cells_of(settings)
         predictions = list(stress_in_mode(loaded, store, cells, indices, settings, mode))
-    scores = scores_of(predictions, store, indices)
+        points = _points(loaded, store, indices, settings, mode, say)
+    scores = scores_of(predictions, store, indices, points)
     return record_of(scores, info.trial, info.epoch, info.stats)
+
+
+def _points(
+    loaded: LoadedCheckpoint,
+    store: Store,
+    indices: NDArray[np.int64],
+    settings: StressSettings,
+    mode: str,
+    say: Callable[[str], None],
+) -> Mapping[str, float] | None:
+    """The operating points of a checkpoint, see ``scores_of``; of other slices, frozen."""
+    splits = loaded.info.config.data.validation
+    own = store.fingerprint == loaded.info.fingerprint
+    if own and np.array_equal(indices, store.indices(splits)):
+        return None
+    wrong = "the operating point is that of clean validation slices, and they are not here"
+    remedy = "put the data back"
+    try:
+        validation = _training_store(loaded.info, store, wrong, remedy)
+    except UserError:
+        say(
+            f"{wrong}: sensitivity, specificity and balanced accuracy are missing; {remedy} to "
+            "have them"
+        )
+        return {}
+    there = validation.indices(splits)
+    clean = stress_in_mode(loaded, validation, [CLEAN], there, settings, mode)
+    return operating_points(clean, validation.labels[there].astype(bool), validation.label_names)
 
 
 def _with_options(stress: StressSettings, options: Options) -> StressSettings:

@@ -36,16 +36,23 @@ SCORE_COLUMNS = frozenset(
 
 @dataclass(frozen=True)
 class Predictions:
-    """The probabilities of one checkpoint for every slice of one cell.
+    """What one checkpoint says of every slice of one cell.
 
     Attributes:
         cell: The distribution.
-        probability: (N, L) float32.
+        log_odds: (N, L) float32, log(p / (1 - p)) of each label's probability p; of a multi-class
+            task the label stands against all others together. They do not saturate, so that a shift
+            of all scores by an artifact changes no order.
 
     """
 
     cell: Cell
-    probability: NDArray[np.float32]
+    log_odds: NDArray[np.float32]
+
+    @property
+    def probability(self) -> NDArray[np.float32]:
+        """(N, L) float32."""
+        return probability_of(self.log_odds)
 
 
 @dataclass(frozen=True)
@@ -182,6 +189,11 @@ class TrialRecord:
     error: str | None = None
     collapsed: tuple[Cell, ...] | None = None
     modes: dict[str, ModeRow] = field(default_factory=dict)
+
+
+def probability_of(log_odds: NDArray[np.floating]) -> NDArray[np.float32]:
+    """The probability to given log-odds, of the same shape; close to 0 and 1 it is rounded."""
+    return (0.5 * (1 + np.tanh(0.5 * log_odds.astype(np.float64)))).astype(np.float32)
 
 
 def is_missing(value: float | None) -> bool:

@@ -38,7 +38,7 @@ from sweep.core.records import CLEAN, TRAINED, Cell, Composition, Predictions
 from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
 from sweep.learn.fit import Done, Evaluation
 from sweep.learn.kept import KeptInputs
-from sweep.learn.outputs import probability
+from sweep.learn.outputs import log_odds
 from sweep.learn.stress import cells_of, default_device, inputs, stress_loaded
 from sweep.store import Store
 
@@ -296,7 +296,7 @@ def _in_mode(
 ) -> NDArray[np.float32]:
     """Probabilities (N, L) of the slices of one cell, in the order of their batches."""
     with _statistics(model, slices, mode, modes), closing(slices()) as batches:
-        parts = [probability(model(batch), task) for batch in batches]
+        parts = [log_odds(model(batch), task) for batch in batches]
     return torch.cat(parts).cpu().numpy()
 
 

@@ -1,22 +1,7 @@
-"""What the logits of a network say of each label: a probability, and its log-odds."""
+"""What the logits of a network say of each label: the log-odds of its probability."""
 
 import torch
 from torch import Tensor
-
-
-def probability(logits: Tensor, task: str) -> Tensor:
-    """The probability of each label.
-
-    Args:
-        logits: (B, L).
-        task: ``multiclass``: of exactly one label, by softmax; ``multilabel``: of each, by sigmoid.
-
-    Returns:
-        (B, L) float32.
-
-    """
-    logits = logits.float()
-    return logits.softmax(dim=1) if task == "multiclass" else logits.sigmoid()
 
 
 def log_odds(logits: Tensor, task: str) -> Tensor:
@@ -24,7 +9,8 @@ def log_odds(logits: Tensor, task: str) -> Tensor:
 
     Args:
         logits: (B, L).
-        task: ``multiclass``: of the label against all others together; ``multilabel``: the logit.
+        task: ``multiclass``: p by softmax, the label against all others together; ``multilabel``: p
+            by sigmoid, whose log-odds is the logit.
 
     Returns:
         (B, L) float32.

@@ -42,7 +42,7 @@ class Screening(NamedTuple):
     def part_of(self, predictions: Iterable[Predictions]) -> list[Predictions]:
         """What a full stress test says of the screening's slices and cells."""
         return [
-            Predictions(item.cell, item.probability[self.slices])
+            Predictions(item.cell, item.log_odds[self.slices])
             for item in predictions
             if item.cell in self.cells
         ]

@@ -1,7 +1,7 @@
-"""Scoring a checkpoint on clean and on corrupted slices, keeping every probability."""
+"""Scoring a checkpoint on clean and on corrupted slices, keeping what it says of every slice."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from sweep.learn.checkpoints import EpochStats, LoadedCheckpoint, load_checkpoin
 from sweep.learn.inputs import Batch, corrupt, gather, normalize
 from sweep.learn.kept import KeptInputs
 from sweep.learn.loading import prefetched
-from sweep.learn.outputs import probability
+from sweep.learn.outputs import log_odds
 from sweep.metrics.summary import score, summary
 from sweep.store import Store
 
@@ -156,11 +156,11 @@ def predict(
     device: torch.device,
     kept: KeptInputs | None = None,
 ) -> Predictions:
-    """Probabilities of a model for the slices of one cell, see ``logits``."""
+    """Log-odds of a model for the slices of one cell, see ``logits``."""
     shift = shift_of(settings, cell)
     # Not the logits, as one that an artifact shifts in all classes alike must change no score.
     parts = [
-        probability(batch, store.task)
+        log_odds(batch, store.task)
         for batch in logits(model, store, indices, shift, data, settings, device, kept)
     ]
     return Predictions(cell, torch.cat(parts).cpu().numpy())
@@ -210,7 +210,10 @@ def stress_loaded(
 
 
 def scores_of(
-    predictions: Iterable[Predictions], store: Store, indices: NDArray[np.int64]
+    predictions: Iterable[Predictions],
+    store: Store,
+    indices: NDArray[np.int64],
+    points: Mapping[str, float] | None = None,
 ) -> tuple[Score, ...]:
     """Every metric of each cell and label.
 
@@ -218,11 +221,13 @@ def scores_of(
         predictions: Of one checkpoint, a cell each.
         store: The store of the slices.
         indices: (N,) the slices, in the order of the predictions.
+        points: The operating point of each label; None: these are validation slices, see
+            ``sweep.metrics.summary.score``.
 
     """
     truth = store.labels[indices].astype(bool)
     patients = store.patients[indices].tolist()
-    return score(predictions, truth, store.label_names, patients)
+    return score(predictions, truth, store.label_names, patients, points)
 
 
 def record_of(

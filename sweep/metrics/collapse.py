@@ -21,7 +21,7 @@ def collapsed(
     A cell is, if the macro mean of AUROC over labels is below 0.5, or if every slice gets the same
     set of labels while the slices show more than one set: of a multi-class task the most probable
     label, of a multi-label task those of probability above 0.5. A cell whose
-    probabilities are not all numbers is missing and not collapsed.
+    log-odds are not all numbers is missing and not collapsed.
 
     Args:
         predictions: Of one checkpoint, a cell each.
@@ -33,21 +33,21 @@ def collapsed(
     return tuple(
         item.cell
         for item in predictions
-        if _below_chance(item.probability, truth) or (varied and _constant(item.probability, task))
+        if _below_chance(item.log_odds, truth) or (varied and _constant(item.log_odds, task))
     )
 
 
-def _below_chance(probability: NDArray[np.float32], truth: NDArray[np.bool_]) -> bool:
-    columns = zip(probability.T, truth.T, strict=True)
+def _below_chance(log_odds: NDArray[np.float32], truth: NDArray[np.bool_]) -> bool:
+    columns = zip(log_odds.T, truth.T, strict=True)
     macro = np.mean([auroc(p, t)[0] for p, t in columns])
     return bool(macro < 0.5)  # a missing value is not below
 
 
-def _constant(probability: NDArray[np.float32], task: str) -> bool:
-    if not np.isfinite(probability).all():
+def _constant(log_odds: NDArray[np.float32], task: str) -> bool:
+    if not np.isfinite(log_odds).all():
         return False
     if task == "multiclass":
-        named = probability.argmax(axis=1)
+        named = log_odds.argmax(axis=1)
         return bool((named == named[0]).all())
-    chosen = probability > 0.5
+    chosen = log_odds > 0
     return bool((chosen == chosen[0]).all())

@@ -1,6 +1,6 @@
 """How sure a score is: a bootstrap over patients, as slices of one patient are correlated."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sweep.core.keys import generator
 from sweep.core.records import Predictions
 from sweep.metrics.functions import Values
+from sweep.metrics.operating import operating_points
 from sweep.metrics.summary import by_unit, summary_of
 from sweep.metrics.table import Metric, metrics
 
@@ -59,12 +60,13 @@ def bootstrap(
 
     """
     weights, cells = resample_patients(patients, resamples, seed), list(predictions)
+    points = operating_points(cells, truth, [str(at) for at in range(truth.shape[1])])
     tail = (1 - COVERAGE) / 2
     return {
         name: (float(np.nanquantile(values, tail)), float(np.nanquantile(values, 1 - tail)))
         for metric in metrics().values()
         if metric.has_interval
-        for name, values in _draws(metric, cells, truth, patients, weights).items()
+        for name, values in _draws(metric, cells, truth, patients, weights, points).items()
         if np.isnan(values).mean() <= 0.05
     }
 
@@ -75,22 +77,27 @@ def _draws(
     truth: NDArray[np.bool_],
     patients: Sequence[str],
     weights: NDArray[np.float64],
+    points: Mapping[str, float],
 ) -> dict[str, Values]:
     """The summaries of a metric in every resample, (R,) each."""
     macro = {
-        item.cell: _macro(metric, item.probability, truth, patients, weights) for item in cells
+        item.cell: _macro(metric, item.log_odds, truth, patients, weights, points) for item in cells
     }
     return summary_of(metric, macro)
 
 
 def _macro(
     metric: Metric,
-    probability: NDArray[np.float32],
+    log_odds: NDArray[np.float32],
     truth: NDArray[np.bool_],
     patients: Sequence[str],
     weights: NDArray[np.float64],
+    points: Mapping[str, float],
 ) -> Values:
-    labels = [by_unit(metric, p, t, patients) for p, t in zip(probability.T, truth.T, strict=True)]
+    labels = [
+        by_unit(metric, log_odds[:, at], truth[:, at], patients, points.get(str(at), np.nan))
+        for at in range(truth.shape[1])
+    ]
     parts = [
         np.mean([metric.function(p, t, part[:, first]) for p, t, first in labels], axis=0)
         for part in np.array_split(weights, max(1, len(weights) // CHUNK))

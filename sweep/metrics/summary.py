@@ -1,9 +1,7 @@
 """From predictions to the scores of every cell and label, and to the summary of a checkpoint.
 
-Definitions: a multi-class or multi-label task takes the macro mean over labels, one against the
-rest. A robust summary looks at all (artifact, level) cells; a missing cell leaves it missing, never
-filled. CVaR is the mean of the worst quarter of the cells, a steadier companion of the worst cell
-(cf. Sagawa et al. 2020, arXiv 1911.08731, on worst-group risk).
+A multi-class or multi-label task takes the macro mean over labels, one against the rest; the
+summaries over cells are those of ``sweep.metrics.robustness``.
 """
 
 import math
@@ -12,11 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.records import CLEAN, Cell, Predictions, Score, screened
-from sweep.metrics.functions import Values
+from sweep.core.records import CLEAN, Cell, Predictions, Score, probability_of, screened
+from sweep.metrics.functions import Scores, Values
+from sweep.metrics.operating import operating_points
+from sweep.metrics.robustness import area, cvar, degradation, retention
 from sweep.metrics.table import Metric, metrics
 
-CVAR_FRACTION = 0.25
 Chosen = slice | NDArray[np.intp]
 
 
@@ -25,6 +24,7 @@ def score(
     truth: NDArray[np.bool_],
     labels: Sequence[str],
     patients: Sequence[str],
+    points: Mapping[str, float] | None = None,
 ) -> tuple[Score, ...]:
     """Every metric of each cell and label.
 
@@ -33,11 +33,16 @@ def score(
         truth: (N, L) Whether a slice shows a label.
         labels: The L names.
         patients: (N,) The patient of each slice.
+        points: The operating point of each label, chosen on clean validation slices; where there is
+            none, what depends on it is missing. None: these are validation slices, and it is
+            chosen on their clean cell.
 
     """
+    cells = list(predictions)
+    known = operating_points(cells, truth, labels) if points is None else points
     return tuple(
-        _score(metric, item, column, label, truth, patients)
-        for item in predictions
+        _score(metric, item, column, label, truth, patients, known.get(label, np.nan))
+        for item in cells
         for column, label in enumerate(labels)
         for metric in metrics().values()
     )
@@ -50,8 +55,9 @@ def _score(
     label: str,
     truth: NDArray[np.bool_],
     patients: Sequence[str],
+    point: float,
 ) -> Score:
-    p, t, _ = by_unit(metric, item.probability[:, column], truth[:, column], patients)
+    p, t, _ = by_unit(metric, item.log_odds[:, column], truth[:, column], patients, point)
     return Score(
         cell=item.cell,
         label=label,
@@ -63,30 +69,45 @@ def _score(
 
 
 def by_unit(
-    metric: Metric, probability: NDArray[np.floating], truth: NDArray[np.bool_], of: Sequence[str]
-) -> tuple[NDArray[np.floating], NDArray[np.bool_], Chosen]:
-    """What a metric counts: the slices, or the patients.
-
-    A patient shows a label if a slice does, with the greatest probability of the patient's slices.
+    metric: Metric,
+    log_odds: Scores,
+    truth: NDArray[np.bool_],
+    of: Sequence[str],
+    point: float,
+) -> tuple[Scores, NDArray[np.bool_], Chosen]:
+    """What a metric counts, the slices or the patients, and the scores that it gets of them.
 
     Args:
-        metric: Whose unit decides.
-        probability: (N,) Probability of a label.
+        metric: Whose row says which.
+        log_odds: (N,) Of a label.
         truth: (N,) Whether the slice shows it.
         of: (N,) The patient of each slice.
+        point: The operating point of the label.
 
     Returns:
-        Probability (U,) and truth (U,) of the units, and the index of the first slice of each.
+        Scores (U,) and truth (U,) of the units, and the index of the first slice of each.
 
     """
+    scores = log_odds
+    if metric.of == "margin":
+        scores = log_odds - np.float32(point)
+    elif metric.of == "probability":
+        scores = probability_of(log_odds)
     if metric.unit == "slice":
-        return probability, truth, slice(None)
+        return scores, truth, slice(None)
     _, first, unit = np.unique(np.asarray(of), return_index=True, return_inverse=True)
-    greatest = np.full(len(first), -np.inf, probability.dtype)
-    np.maximum.at(greatest, unit, probability)
     shown = np.zeros(len(first), bool)
     np.logical_or.at(shown, unit, truth)
-    return greatest, shown, first
+    return _pooled(metric, scores, unit, len(first)), shown, first
+
+
+def _pooled(metric: Metric, scores: Scores, unit: NDArray[np.intp], units: int) -> Scores:
+    if metric.pooling == "mean":
+        return np.bincount(unit, scores, units) / np.bincount(unit, minlength=units)
+    greatest = np.full(units, -np.inf, scores.dtype)
+    with np.errstate(invalid="ignore"):  # a value that is no number stays none
+        np.maximum.at(greatest, unit, scores)
+    return greatest
 
 
 def summarize(scores: Iterable[Score]) -> dict[str, float]:
@@ -98,7 +119,7 @@ def summarize(scores: Iterable[Score]) -> dict[str, float]:
     summary: dict[str, float] = {}
     for name, metric in metrics().items():
         if macro := macro_by_cell(scores, name):
-            whole = {key: float(value) for key, value in summary_of(metric, macro).items()}
+            whole = {key: _plain(value) for key, value in summary_of(metric, macro).items()}
             of_labels = {
                 f"{metric.clean}_{item.label}": item.value
                 for item in scores
@@ -106,6 +127,11 @@ def summarize(scores: Iterable[Score]) -> dict[str, float]:
             }
             summary |= {metric.clean: whole.pop(metric.clean), **of_labels, **whole}
     return summary
+
+
+def _plain(value: Values) -> float:
+    """A number; a missing one is always the same object, by which records are equal to copies."""
+    return math.nan if np.isnan(value) else float(value)
 
 
 def summary(scores: Iterable[Score], screened_scores: Iterable[Score] = ()) -> dict[str, float]:
@@ -136,28 +162,14 @@ def summary_of(metric: Metric, macro: Mapping[Cell, float | Values]) -> dict[str
     """
     stressed = np.stack([np.asarray(v) for cell, v in macro.items() if cell != CLEAN], axis=-1)
     worst = stressed.min if metric.higher_is_better else stressed.max
-    return {
-        metric.clean: np.asarray(macro[CLEAN]),
-        metric.robust("mean"): np.asarray(stressed.mean(axis=-1)),
-        metric.robust("worst"): np.asarray(worst(axis=-1)),
-        metric.robust("cvar"): np.asarray(cvar(stressed, metric.higher_is_better)),
+    found = {
+        metric.clean: macro[CLEAN],
+        metric.robust("mean"): stressed.mean(axis=-1),
+        metric.robust("worst"): worst(axis=-1),
+        metric.robust("cvar"): cvar(stressed, metric.higher_is_better),
     }
-
-
-def cvar(values: Values, higher_is_better: bool = True) -> Values:
-    """Mean of the worst quarter, at least one, of the cells.
-
-    Args:
-        values: (..., cells) Values of the cells.
-        higher_is_better: Whether the smallest or the largest are the worst.
-
-    Returns:
-        (...); NaN where a cell is missing.
-
-    """
-    count = math.ceil(CVAR_FRACTION * values.shape[-1])
-    ascending = np.sort(values, axis=-1)
-    # np.sort puts NaN last, where a slice would silently drop it.
-    worst = ascending[..., :count] if higher_is_better else ascending[..., -count:]
-    missing = np.isnan(values).any(axis=-1)
-    return np.where(missing, np.nan, worst.mean(axis=-1))
+    if metric.chance is not None:
+        found[metric.robust("retention")] = retention(macro, metric.chance)
+        found[metric.robust("area")] = area(macro)
+        found[metric.robust("degradation")] = degradation(macro)
+    return {name: np.asarray(value) for name, value in found.items()}

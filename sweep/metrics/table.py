@@ -1,18 +1,22 @@
 """The table of metrics: what each is called, and what may be done with it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, partial
 from types import MappingProxyType
 from typing import Literal
 
 from sweep.core.errors import UserError
 from sweep.core.plugins import added, load
 from sweep.core.records import SCORE_COLUMNS
-from sweep.metrics.functions import Probability, Truth, Values, Weights, auroc, balanced_accuracy
+from sweep.metrics import functions
+from sweep.metrics.functions import Scores, Truth, Values, Weights
 
 GROUP = "mrisweep.metrics"
+# Over the stressed cells, see ``sweep.metrics.robustness``; those behind want a value of chance.
 SUMMARIES = ("cvar", "mean", "worst")
+OF_CHANCE = ("retention", "area", "degradation")
+LESS_IS_BETTER = ("degradation",)
 
 
 @dataclass(frozen=True)
@@ -21,25 +25,35 @@ class Metric:
 
     Attributes:
         name: The word in ``clean/<name>``, ``robust/<name>_cvar``, ``stress/<artifact>/<name>``.
-        function: The probability (N,), the truth (N,) and weights (R, N) or None give (R,).
+        function: Scores (N,), the truth (N,) and weights (R, N) or None give (R,).
         higher_is_better: Whether a larger value is the better one.
-        unit: What is counted, and resampled as a whole: ``slice``, or ``patient``, whose
-            probability is the greatest of the patient's slices.
+        unit: What is counted, and resampled as a whole: ``slice`` or ``patient``. A patient shows a
+            label if a slice does.
         has_interval: Whether a bootstrap over patients says how sure it is.
         may_be_objective: Whether a sweep may search by it; then higher is better.
+        of: Which scores it gets: ``probability``; ``log_odds``, which do not saturate; ``margin``,
+            log-odds less the label's operating point, see ``sweep.metrics.operating``.
+        pooling: Of patients, what becomes of the scores of a patient's slices: ``max`` or ``mean``.
+        chance: The value of a model that knows nothing, above which a part may be retained; None:
+            it depends on the slices, and there is no retention.
+        has_curve: Whether trackers are told of its course over levels.
 
     Raises:
-        ValueError: A name that is no identifier or is a column's, or an objective of which less
-            is better.
+        ValueError: A name that is no identifier or is a column's, an objective of which less is
+            better, or margins of patients.
 
     """
 
     name: str
-    function: Callable[[Probability, Truth, Weights | None], Values]
+    function: Callable[[Scores, Truth, Weights | None], Values]
     higher_is_better: bool = True
     unit: Literal["slice", "patient"] = "slice"
     has_interval: bool = True
     may_be_objective: bool = True
+    of: Literal["probability", "log_odds", "margin"] = field(default="probability", kw_only=True)
+    pooling: Literal["max", "mean"] = field(default="max", kw_only=True)
+    chance: float | None = field(default=None, kw_only=True)
+    has_curve: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier() or self.name in SCORE_COLUMNS:
@@ -52,6 +66,11 @@ class Metric:
                 "an objective is maximised, and less of this metric is better; received "
                 f"{self.name!r}; set may_be_objective=False, or negate the metric"
             )
+        if self.of == "margin" and self.unit == "patient":
+            raise ValueError(
+                "an operating point is one of slices, and this metric counts patients; received "
+                f"{self.name!r}; let it take log_odds or probability"
+            )
 
     @property
     def clean(self) -> str:
@@ -59,19 +78,37 @@ class Metric:
         return f"clean/{self.name}"
 
     def robust(self, summary: str) -> str:
-        """The name of its summary over the cells: ``mean``, ``worst``, ``cvar``."""
+        """The name of its summary over the cells, such as ``mean``."""
         return f"robust/{self.name}_{summary}"
 
     def names(self) -> tuple[str, ...]:
         """The names of its summaries, those of the stressed cells first."""
-        return (*map(self.robust, SUMMARIES), self.clean)
+        derived = () if self.chance is None else OF_CHANCE
+        return (*map(self.robust, (*SUMMARIES, *derived)), self.clean)
 
     def stress(self, artifact: str) -> str:
         """The name of its severity curve under an artifact."""
         return f"stress/{artifact}/{self.name}"
 
 
-OURS = (Metric("auroc", auroc), Metric("balanced_accuracy", balanced_accuracy))
+_LOG_ODDS = partial(Metric, of="log_odds")
+_AT_THE_POINT = partial(Metric, of="margin")
+_ERROR = partial(Metric, higher_is_better=False, may_be_objective=False, has_curve=False)
+_OF_PATIENTS = partial(Metric, unit="patient", has_curve=False)
+OURS = (
+    _LOG_ODDS("auroc", functions.auroc, chance=0.5),
+    _AT_THE_POINT("balanced_accuracy", functions.balanced_accuracy, chance=0.5),
+    _AT_THE_POINT("sensitivity", functions.sensitivity, has_curve=False),
+    _AT_THE_POINT("specificity", functions.specificity, has_curve=False),
+    # Of this and of calibration a bootstrap costs as much as of all others together.
+    _LOG_ODDS(
+        "average_precision", functions.average_precision, has_interval=False, has_curve=False
+    ),
+    _ERROR("brier", functions.brier),
+    _ERROR("ece", functions.ece, has_interval=False),
+    _OF_PATIENTS("patient_auroc", functions.auroc, of="log_odds"),
+    _OF_PATIENTS("patient_mean_auroc", functions.auroc, pooling="mean"),
+)
 
 
 @cache
@@ -98,7 +135,11 @@ def metrics() -> Mapping[str, Metric]:
 def objectives() -> tuple[str, ...]:
     """What a sweep may be told to maximise."""
     return tuple(
-        name for metric in metrics().values() if metric.may_be_objective for name in metric.names()
+        name
+        for metric in metrics().values()
+        if metric.may_be_objective
+        for name in metric.names()
+        if sign(name) > 0
     )
 
 
@@ -121,4 +162,8 @@ def metric_of(summary: str) -> Metric | None:
 def sign(summary: str) -> int:
     """1 where more of it is better, -1 where less is."""
     metric = metric_of(summary)
-    return 1 if metric is None or metric.higher_is_better else -1
+    if metric is None:
+        return 1
+    if metric.higher_is_better:
+        return -1 if summary in map(metric.robust, LESS_IS_BETTER) else 1
+    return -1

@@ -104,7 +104,8 @@ def _scores(evidence: Evidence) -> Iterator[str]:
         if evidence.intervals
         else "There are no intervals: they are found for the best epoch of a trial that has ended."
     )
-    cells = {metric: macro_by_cell(record.scores, metric) for metric in metrics()}
+    curves = [name for name, row in metrics().items() if row.has_curve]
+    cells = {name: macro_by_cell(record.scores, name) for name in curves}
     shown: list[Cell] = list(next(iter(cells.values())))
     yield _table(
         ["artifact", "level", *cells],

@@ -470,9 +470,9 @@ def _metrics(values: Mapping[str, float], at_ms: int, step: int) -> list[Metric]
 
 
 def _curves(best: EpochRecord) -> list[Metric]:
-    """The severity curves of every metric and artifact: step = level, the clean score at 0."""
+    """The severity curves of metrics and artifacts: step = level, the clean score at 0."""
     logged = []
-    for metric in metrics().values():
+    for metric in (row for row in metrics().values() if row.has_curve):
         macro = macro_by_cell(best.scores, metric.name)
         if not macro:
             continue  # a package added it after the sweep was scored

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
-from sweep.core.records import CLEAN, SCORE_COLUMNS, Cell, EpochRecord, Predictions, Score
+from sweep.core.records import (
+    CLEAN,
+    SCORE_COLUMNS,
+    Cell,
+    EpochRecord,
+    Predictions,
+    Score,
+    probability_of,
+)
 from sweep.metrics.summary import summary
 from sweep.store import Store
 
@@ -67,7 +75,6 @@ class Outputs(NamedTuple):
         scans: (N,) what was scanned as one; of a slice alone, its own name.
         splits: (N,) folds or named splits.
         log_odds: (N, L) float32.
-        probability: (N, L) float32.
         truth: Label -> (N,) bool, for the labels that the store has, too.
 
     """
@@ -80,8 +87,12 @@ class Outputs(NamedTuple):
     scans: Sequence[str]
     splits: Sequence[str]
     log_odds: NDArray[np.float32]
-    probability: NDArray[np.float32]
     truth: Mapping[str, NDArray[np.bool_]]
+
+    @property
+    def probability(self) -> NDArray[np.float32]:
+        """(N, L) float32."""
+        return probability_of(self.log_odds)
 
 
 def write_scores(path: Path, record: EpochRecord) -> None:
@@ -170,19 +181,29 @@ def _metric_columns(rows: Mapping[tuple[Cell, str], Sequence[Score]]) -> dict[st
 def write_predictions(
     path: Path, trial: str, epoch: int, predictions: Iterable[Predictions], slices: Slices
 ) -> None:
-    """One row for each cell and slice: ``p_<label>`` the probability, ``y_<label>`` the truth."""
+    """One row for each cell and slice.
+
+    Columns: ``log_odds_<label>``, ``p_<label>`` the probability, ``y_<label>`` the truth.
+    """
     names = _names(slices.keys, slices.patients)
     tables = [_cell_table(trial, epoch, item, slices, names) for item in predictions]
     _write(path, pa.concat_tables(tables).unify_dictionaries())
 
 
 def read_predictions(path: Path) -> tuple[list[Predictions], Slices]:
-    """The predictions that ``write_predictions`` wrote, cells in the written order."""
+    """The predictions that ``write_predictions`` wrote, cells in the written order.
+
+    Earlier versions kept the probabilities alone, of which those that had rounded to 0 or 1 give
+    the log-odds at which float32 does so.
+    """
     table = _read(path)
-    labels = [name[2:] for name in table.column_names if name.startswith("p_")]
+    labels = [name[2:] for name in table.column_names if name.startswith("y_")]
     per_cell = len(table["slice"].unique())  # keys are
     starts = list(range(0, len(table), per_cell))
-    probability = _matrix(table, "p_", labels)
+    if f"log_odds_{labels[0]}" in table.column_names:
+        log_odds = _matrix(table, "log_odds_", labels)
+    else:
+        log_odds = _log_odds(_matrix(table, "p_", labels))
     first = table.slice(0, per_cell)
     slices = Slices(
         first["slice"].to_pylist(),
@@ -193,7 +214,7 @@ def read_predictions(path: Path) -> tuple[list[Predictions], Slices]:
     artifacts, levels = table["artifact"].take(starts), table["level"].take(starts)
     cells = map(Cell, artifacts.to_pylist(), levels.to_pylist())
     found = [
-        Predictions(cell, probability[at : at + per_cell])
+        Predictions(cell, log_odds[at : at + per_cell])
         for cell, at in zip(cells, starts, strict=True)
     ]
     return found, slices
@@ -211,9 +232,10 @@ def write_outputs(path: Path, outputs: Outputs) -> None:
         "scan": pa.array(outputs.scans).dictionary_encode(),
         "split": pa.array(outputs.splits).dictionary_encode(),
     }
+    probability = outputs.probability
     for column, label in enumerate(outputs.labels):
         columns[f"log_odds_{label}"] = pa.array(outputs.log_odds[:, column])
-        columns[f"p_{label}"] = pa.array(outputs.probability[:, column])
+        columns[f"p_{label}"] = pa.array(probability[:, column])
         if label in outputs.truth:
             columns[f"y_{label}"] = pa.array(outputs.truth[label])
     _write(path, pa.table(columns))
@@ -231,8 +253,10 @@ def _cell_table(
     trial: str, epoch: int, item: Predictions, slices: Slices, names: Mapping[str, pa.Array]
 ) -> pa.Table:
     columns = _first_columns(trial, epoch, item.cell, names)
+    probability = item.probability
     for column, label in enumerate(slices.labels):
-        columns[f"p_{label}"] = pa.array(item.probability[:, column])
+        columns[f"log_odds_{label}"] = pa.array(item.log_odds[:, column])
+        columns[f"p_{label}"] = pa.array(probability[:, column])
         columns[f"y_{label}"] = pa.array(slices.truth[:, column])
     return pa.table(columns)
 
@@ -252,6 +276,12 @@ def _first_columns(
 
 def _repeated(text: str, count: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), [text])
+
+
+def _log_odds(probability: NDArray[np.float32]) -> NDArray[np.float32]:
+    ends = np.finfo(np.float32)
+    p = np.clip(probability.astype(np.float64), float(ends.tiny), 1 - float(ends.epsneg) / 2)
+    return (np.log(p) - np.log1p(-p)).astype(np.float32)
 
 
 def _matrix(table: pa.Table, prefix: str, labels: Sequence[str]) -> NDArray[Any]:

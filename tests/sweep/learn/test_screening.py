@@ -188,14 +188,14 @@ class Diverging(Changed):
 
     def change(self, item: Predictions, of: Path, screening: Screening | None) -> Predictions:
         lost = int(of.stem.removeprefix("epoch-")) >= 3
-        return Predictions(item.cell, item.probability * np.nan) if lost else item
+        return Predictions(item.cell, item.log_odds * np.nan) if lost else item
 
 
 class Otherwise(Changed):
     """A full stress test contradicts the screening, as rounding in other batches may."""
 
     def change(self, item: Predictions, of: Path, screening: Screening | None) -> Predictions:
-        return item if screening else Predictions(item.cell, 1 - item.probability)
+        return item if screening else Predictions(item.cell, -item.log_odds)
 
 
 @pytest.mark.parametrize("epochs", [3, 6])

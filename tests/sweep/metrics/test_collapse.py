@@ -17,8 +17,8 @@ def one_of(named):
 def cells(probability, truth, task):
     """The collapsed of three cells, in the second of which these are the probabilities."""
     good = truth.astype(np.float32) * 0.8 + 0.1
-    found = [Predictions(CLEAN, good), Predictions(ONE, probability), Predictions(OTHER, good)]
-    return collapsed(found, truth, task)
+    found = [(CLEAN, good), (ONE, probability), (OTHER, good)]
+    return collapsed([Predictions(cell, np.log(p / (1 - p))) for cell, p in found], truth, task)
 
 
 TRUTH = np.eye(3, dtype=bool)[[0, 1, 2, 0, 1, 2]]

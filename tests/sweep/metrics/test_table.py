@@ -1,6 +1,6 @@
 """The table of metrics: what a row says is what becomes of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from sweep.metrics.table import sign
 from tests.support.plugins import install
 
 
-def brier(probability: Probability, truth: Truth, weights: Weights | None) -> Values:
+def squared(probability: Probability, truth: Truth, weights: Weights | None) -> Values:
     rows = np.ones((1, len(truth))) if weights is None else weights
     return (rows @ (probability - truth) ** 2) / rows.sum(axis=1)
 
@@ -28,12 +28,12 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     install(
         tmp_path,
         monkeypatch,
-        {"mrisweep.metrics": {"brier": "mine:BRIER", "patient_auroc": "mine:PATIENT"}},
+        {"mrisweep.metrics": {"squared": "mine:SQUARED", "greatest_auroc": "mine:GREATEST"}},
         mine="from sweep.metrics import Metric\n"
         "from sweep.metrics.functions import auroc\n"
-        "from tests.sweep.metrics.test_table import brier\n"
-        "BRIER = Metric('brier', brier, higher_is_better=False, may_be_objective=False)\n"
-        "PATIENT = Metric('patient_auroc', auroc, unit='patient')\n",
+        "from tests.sweep.metrics.test_table import squared\n"
+        "SQUARED = Metric('squared', squared, higher_is_better=False, may_be_objective=False)\n"
+        "GREATEST = Metric('greatest_auroc', auroc, unit='patient')\n",
     )
     metrics.cache_clear()
     yield
@@ -42,12 +42,12 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_an_objective_is_any_summary_of_a_metric_that_may_be_one(plugin: None) -> None:
     assert "robust/balanced_accuracy_cvar" in objectives()
-    assert "clean/patient_auroc" in objectives()
-    assert not [name for name in objectives() if "brier" in name]
+    assert "clean/greatest_auroc" in objectives()
+    assert not [name for name in objectives() if "squared" in name]
     data = {"store": "s.h5", "train": [1], "validation": [2]}
-    wanted = {"objective": "robust/brier_mean"}
+    wanted = {"objective": "robust/squared_mean"}
     with pytest.raises(
-        UserError, match=r"objective has an unknown name; received 'robust/brier_mean'"
+        UserError, match=r"objective has an unknown name; received 'robust/squared_mean'"
     ):
         SweepConfig.from_dict({"name": "x", "data": data, "search": wanted})
 
@@ -69,7 +69,7 @@ def test_a_summary_knows_its_metric(summary: str, name: str | None) -> None:
 
 
 def test_of_an_error_less_is_better(plugin: None) -> None:
-    assert sign("robust/brier_worst") == -1
+    assert sign("robust/squared_worst") == -1
     assert sign("robust/auroc_worst") == sign("train/loss") == 1
 
 
@@ -79,7 +79,7 @@ def predictions() -> tuple[list[Predictions], np.ndarray, list[str]]:
     patients = [f"p{n // 4}" for n in range(120)]
     cells = [CLEAN, Cell("noise", 1), Cell("noise", 5)]
     return (
-        [Predictions(cell, generator.random((120, 2)).astype(np.float32)) for cell in cells],
+        [Predictions(cell, generator.normal(size=(120, 2)).astype(np.float32)) for cell in cells],
         truth,
         patients,
     )
@@ -94,26 +94,43 @@ def test_a_new_metric_is_scored_summed_up_and_given_an_interval(plugin: None) ->
         np.mean([((item.probability[:, n] - truth[:, n]) ** 2).mean() for n in range(2)])
         for item in cells
     ]
-    assert summary["clean/brier"] == pytest.approx(per_cell[0])
-    assert summary["robust/brier_worst"] == pytest.approx(max(per_cell[1:]))
+    assert summary["clean/squared"] == pytest.approx(per_cell[0])
+    assert summary["robust/squared_worst"] == pytest.approx(max(per_cell[1:]))
     intervals = bootstrap(cells, truth, patients, resamples=100)
-    for name in ("clean/brier", "robust/patient_auroc_cvar", "robust/balanced_accuracy_mean"):
+    for name in ("clean/squared", "robust/greatest_auroc_cvar", "robust/balanced_accuracy_mean"):
         low, high = intervals[name]
         assert low <= summary[name] <= high
 
 
-def test_a_metric_of_patients_takes_the_greatest_probability_of_each(plugin: None) -> None:
+@pytest.mark.parametrize(
+    ("metric", "pooling"), [("patient_auroc", np.max), ("patient_mean_auroc", np.mean)]
+)
+def test_a_metric_of_patients_pools_the_slices_of_each(
+    metric: str, pooling: Callable[[np.ndarray], float]
+) -> None:
     cells, truth, patients = predictions()
-    p, t = cells[0].probability[:, 0], truth[:, 0]
+    p, t = cells[0].probability[:, 0].astype(np.float64), truth[:, 0]
     groups = [[n for n, of in enumerate(patients) if of == name] for name in sorted(set(patients))]
-    greatest = np.array([p[group].max() for group in groups])
+    pooled = np.array([pooling(p[group]) for group in groups])
     shown = np.array([t[group].any() for group in groups])
     (found,) = (
         item.value
         for item in score(cells[:1], truth, ["a", "b"], patients)
-        if (item.metric, item.label) == ("patient_auroc", "a")
+        if (item.metric, item.label) == (metric, "a")
     )
-    np.testing.assert_equal(found, float(auroc(greatest, shown)[0]))
+    assert found == pytest.approx(float(auroc(pooled, shown)[0]))
+
+
+def test_patients_have_no_operating_point() -> None:
+    with pytest.raises(ValueError, match="received 'named'; let it take log_odds or probability"):
+        Metric("named", auroc, unit="patient", of="margin")
+
+
+def test_what_is_lost_is_no_objective_and_less_of_it_is_better() -> None:
+    assert "robust/auroc_area" in objectives()
+    assert "robust/auroc_degradation" not in objectives()
+    assert sign("robust/auroc_degradation") == -1
+    assert not [name for name in metrics()["brier"].names() if "retention" in name]
 
 
 def test_a_metric_that_was_uninstalled_is_left_out_of_the_summary(plugin: None) -> None:
@@ -122,7 +139,7 @@ def test_a_metric_that_was_uninstalled_is_left_out_of_the_summary(plugin: None) 
     metrics.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.path", [])
-        assert not [name for name in summarize(scores) if "brier" in name]
+        assert not [name for name in summarize(scores) if "squared" in name]
     metrics.cache_clear()
 
 
@@ -133,8 +150,10 @@ def test_a_name_that_no_table_could_hold_is_refused(name: str) -> None:
 
 
 def test_an_error_cannot_be_maximised() -> None:
-    with pytest.raises(ValueError, match="is better; received 'brier'; set may_be_objective=False"):
-        Metric("brier", brier, higher_is_better=False)
+    with pytest.raises(
+        ValueError, match="is better; received 'squared'; set may_be_objective=False"
+    ):
+        Metric("squared", squared, higher_is_better=False)
 
 
 @pytest.mark.parametrize(

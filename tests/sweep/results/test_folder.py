@@ -13,6 +13,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError
 from sweep.core.files import replacing
 from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions, Score, TrialRecord
+from sweep.results import tables
 from sweep.results.folder import SweepFolder
 from sweep.results.tables import validation_slices
 from sweep.results.trials import settle
@@ -75,9 +76,29 @@ def test_an_epoch_comes_back_with_its_predictions(folder: SweepFolder, store: St
     found, read = folder.predictions("trial-0007", 3)
     for one, other in zip(found, cells, strict=True):
         assert one.cell == other.cell
-        np.testing.assert_array_equal(one.probability, other.probability)
+        np.testing.assert_array_equal(one.log_odds, other.log_odds)
     assert (read.keys, read.patients, read.labels) == (slices.keys, slices.patients, ["a", "b"])
     np.testing.assert_array_equal(read.truth, slices.truth)
+
+
+def test_probabilities_of_earlier_versions_give_their_log_odds(
+    folder: SweepFolder, store: Store
+) -> None:
+    """Those that had rounded to 0 or 1 stay the least and the greatest, and are numbers."""
+    slices = validation_slices(store, [3])
+    log_odds = np.linspace(-120, 40, 2 * len(slices.keys), dtype=np.float32).reshape(-1, 2)
+    record = EpochRecord("trial-0007", 3, 0.5, 12.5, 1, (), {})
+    tables.write_predictions(
+        folder.path / "now.parquet", record.trial, 3, [Predictions(CLEAN, log_odds)], slices
+    )
+    table = pq.read_table(folder.path / "now.parquet")
+    earlier = [name for name in table.column_names if not name.startswith("log_odds")]
+    pq.write_table(table.select(earlier), folder.path / "then.parquet")
+    (found,), _ = tables.read_predictions(folder.path / "then.parquet")
+    assert np.isfinite(found.log_odds).all()
+    assert (np.diff(found.log_odds.ravel()) >= 0).all()
+    known = np.abs(log_odds) < 10
+    np.testing.assert_allclose(found.log_odds[known], log_odds[known], atol=1e-2)
 
 
 def test_the_last_reported_epoch_is_told_without_reading_a_table(folder: SweepFolder) -> None:

@@ -252,7 +252,7 @@ def test_collapsed_cells_are_in_the_record_and_in_the_table(
     dull = [
         item
         if item.cell.artifact != "rician"
-        else dataclasses.replace(item, probability=np.full_like(item.probability, 0.5))
+        else dataclasses.replace(item, log_odds=np.zeros_like(item.log_odds))
         for item in predictions
     ]
     record = folder.epoch(batch.trial, batch.best_epoch)
