@@ -1,12 +1,17 @@
 """A checkpoint as a user names it, and the device it shall run on."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from sweep.core.errors import UserError, told
-from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
+from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
 from sweep.learn.stress import default_device
+from sweep.results.finalists import note_access
+from sweep.results.folder import SweepFolder
+from sweep.store import Store
 
 
 def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckpoint:
@@ -27,6 +32,36 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
             "take one below checkpoints/ of a sweep's folder",
         )
     return load_checkpoint(checkpoint, default_device() if device is None else _device(device))
+
+
+def note_if_test(
+    checkpoint: Path,
+    info: CheckpointInfo,
+    store: Store,
+    splits: Iterable[str | int],
+    command: str,
+) -> None:
+    """Write into the folder of a checkpoint's sweep that test slices are being looked at.
+
+    Nothing is written of other slices, of a checkpoint outside of a sweep's folder, or into a
+    folder that may not be written.
+
+    Args:
+        checkpoint: The file.
+        info: What it says of itself.
+        store: Where the slices are.
+        splits: Theirs.
+        command: By which.
+
+    """
+    test = {*map(str, info.config.data.test)} & {*map(str, splits)}
+    if not test or store.fingerprint != info.fingerprint:
+        return
+    for parent in checkpoint.resolve().parents:
+        if (parent / "sweep.yaml").exists():
+            with suppress(OSError):
+                note_access(SweepFolder.open(parent), command, ", ".join(sorted(test)), 1)
+            return
 
 
 def _device(name: str) -> torch.device:

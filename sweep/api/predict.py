@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sweep.api.checkpoint import open_checkpoint
+from sweep.api.checkpoint import note_if_test, open_checkpoint
 from sweep.api.output import check_output, writing
 from sweep.config.levels import shift_of
 from sweep.core.errors import UserError
@@ -60,9 +60,11 @@ def predict(
     loaded = open_checkpoint(Path(checkpoint), device)
     store = Store.open(data)
     check_signal(store, loaded.info.config.data.signal)
-    rows = store.indices(splits or list(store.split_counts()))
+    asked = splits or list(store.split_counts())
+    rows = store.indices(asked)
     for remark in _remarks(loaded.info, store, rows):
         say(remark)
+    note_if_test(Path(checkpoint), loaded.info, store, asked, "mrisweep predict")
     outputs = _outputs(loaded, store, rows, batch_size, progress)
     if out is not None:
         stop_if_asked()

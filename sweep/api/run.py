@@ -9,6 +9,7 @@ from pathlib import Path
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
+from sweep.api.finalists import drive_finalists
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
@@ -34,6 +35,7 @@ from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study, Suggestion
+from sweep.store import Store
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
         folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
         with folder.lock():
-            return _drive(folder, config, concurrent)
+            return _drive(folder, config, store, concurrent)
 
 
 def resume(
@@ -118,7 +120,7 @@ def resume(
     folder = SweepFolder.open(path)
     with folder.lock():
         config = folder.config()
-        open_data(config)
+        store = open_data(config)
         _refuse_other_stress(folder, config.stress)
         refuse_other_modes(folder, config)
         refuse_small_machine(config.cluster)
@@ -132,7 +134,7 @@ def resume(
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
             if more or limits:
                 folder.write_config(config)
-            return _drive(folder, config, concurrent)
+            return _drive(folder, config, store, concurrent)
 
 
 def sync_folder(path: Path) -> int:
@@ -193,7 +195,7 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepResult:
+def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: int) -> SweepResult:
     search = config.search
     fidelity = Fidelity(search, config.train.epochs)
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
@@ -228,7 +230,10 @@ def _drive(folder: SweepFolder, config: SweepConfig, concurrent: int) -> SweepRe
             run_trials(
                 folder, config, concurrent, searcher, scheduler, trial_log, usage, count, say
             )
-    return _result(folder, config, usage)
+    result = _result(folder, config, usage)
+    if result.limit is None:
+        drive_finalists(folder, config, store)
+    return result
 
 
 def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity: Fidelity) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import artifacts_sim
 import mrimodels
 from artifacts_sim import Artifact
-from sweep.api.checkpoint import open_checkpoint
+from sweep.api.checkpoint import note_if_test, open_checkpoint
 from sweep.config.artifacts import (
     NO_OPTIONS,
     Options,
@@ -80,7 +80,8 @@ def stress_checkpoint(
 
     """
     loaded = open_checkpoint(checkpoint)
-    return stress(loaded, data, artifacts, levels, splits, grid, options, mode, modes)
+    asked = (data, artifacts, levels, splits, grid, options, mode, modes)
+    return stress(loaded, *asked, checkpoint=checkpoint)
 
 
 def stress(
@@ -94,10 +95,12 @@ def stress(
     mode: str = TRAINED,
     modes: ModeSettings | None = None,
     say: Callable[[str], None] = lambda text: None,
+    checkpoint: Path | None = None,
 ) -> EpochRecord:
     """Score a checkpoint that was read; see ``stress_checkpoint``.
 
-    ``say`` is told how far a calibration is, and which slices stood together for a mode.
+    ``say`` is told how far a calibration is, and which slices stood together for a mode. The folder
+    of ``checkpoint``, where it was read from, keeps that its test slices were looked at.
     """
     info = loaded.info
     _require_mode(loaded, mode)
@@ -134,6 +137,8 @@ def stress(
         say(f"levels: {remark}")
     if left_out := unreached(settings):
         say(f"left out, as no knob value has that similarity: {', '.join(left_out)}")
+    if checkpoint is not None and splits:
+        note_if_test(checkpoint, info, store, splits, "mrisweep stress")
     with _prepared(loaded, mode, store, indices, settings, say):
         cells = cells_of(settings)
         predictions = list(stress_in_mode(loaded, store, cells, indices, settings, mode))

@@ -13,6 +13,7 @@ from sweep.cli.base import Parser, say
 from sweep.cli.best import add_best
 from sweep.cli.check import add_check
 from sweep.cli.export import add_export
+from sweep.cli.finalists import add_finalists
 from sweep.cli.ingest import add_ingest
 from sweep.cli.inspect import add_data
 from sweep.cli.levels import add_calibrate, add_preview
@@ -46,6 +47,7 @@ COMMANDS = (
     add_resume,
     add_stress,
     add_best,
+    add_finalists,
     add_predict,
     add_export,
     add_sync,

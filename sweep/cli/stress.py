@@ -79,6 +79,7 @@ def _do_stress(options: argparse.Namespace) -> None:
         options.mode,
         given_modes(options.mode_settings, loaded.info.config.stress.modes),
         say,
+        options.checkpoint,
     )
     if options.json:
         print(json.dumps(as_json(record, metric)))

@@ -46,9 +46,11 @@ def plain_of(value: Any) -> Any:
 
 
 def settled(kind: Any, value: Any) -> Any:
-    """Back from ``plain_of``: a settings class where ``kind`` is or may be one, lists as tuples."""
+    """Back from ``plain_of``: a settings class where ``kind`` is or has one, lists as tuples."""
     for one in (kind, *get_args(kind)):
         if isinstance(one, type) and issubclass(one, Settings) and value is not None:
+            if isinstance(value, list | tuple):
+                return tuple(map(one.from_plain, value))
             return one.from_plain(value)
     if isinstance(value, dict):
         return {key: settled(None, item) for key, item in value.items()}

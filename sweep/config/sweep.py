@@ -14,6 +14,7 @@ from artifacts_sim import LEVELS
 from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
 from sweep.config.base import Settings, require
+from sweep.config.finalists import FinalistSettings
 from sweep.config.messages import explained
 from sweep.config.modes import ModeSettings
 from sweep.config.presets import preset_file
@@ -30,6 +31,8 @@ from sweep.config.space import Dimension, combinations
 from sweep.config.stopping_check import check_stopping
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
+from sweep.core.objective import terms
+from sweep.metrics import objectives
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
@@ -131,6 +134,7 @@ class SweepConfig(Settings):
     Attributes:
         name: The name of the sweep, and of its MLflow experiment.
         seed: The seed of initial weights, batches and the sampler.
+        finalists: What becomes of the best configurations at the end; null: nothing.
 
     """
 
@@ -143,6 +147,7 @@ class SweepConfig(Settings):
     cluster: ClusterSettings = field(default_factory=ClusterSettings)
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     seed: int = 0
+    finalists: FinalistSettings | None = None
 
     def __post_init__(self) -> None:
         require(
@@ -161,6 +166,14 @@ class SweepConfig(Settings):
         ):
             rule = f"levels of {LEVELS[0]} to {LEVELS[-1]}"
             require(set(levels) <= set(LEVELS), where, rule, levels)
+
+    def to_plain(self) -> dict[str, Any]:
+        """As of all settings; without ``finalists`` where there are none.
+
+        So the record of a sweep that has none is what it was before there were any.
+        """
+        plain = super().to_plain()
+        return {name: value for name, value in plain.items() if name != "finalists" or value}
 
     @classmethod
     def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> "SweepConfig":
@@ -192,6 +205,7 @@ class SweepConfig(Settings):
             raise explained(error, cls) from None
         config._check_space()
         config._check_limits()
+        config._check_finalists()
         return config
 
     def to_yaml(self) -> str:
@@ -213,7 +227,7 @@ class SweepConfig(Settings):
     def fixed(self, params: Mapping[str, Any]) -> "SweepConfig":
         """The sweep with these searched values set and nothing left to search."""
         nothing = {"objective": self.search.objective, "stratify": None}
-        return self.replace({**params, "search": nothing})
+        return self.replace({**params, "search": nothing, "finalists": None})
 
     def trial(self, params: Mapping[str, Any]) -> TrialConfig:
         """What the trial with these searched ``params`` is made of."""
@@ -263,6 +277,25 @@ class SweepConfig(Settings):
                 f"{self.search.limits.gpu_hours:g}, cluster.trial.gpu and cluster.evaluator.gpu 0",
                 "set the GPU shares, or limit search.limits.hours",
             )
+
+    def _check_finalists(self) -> None:
+        """Refuse finalists that could be scored nowhere, or by what nobody knows."""
+        finalists = self.finalists
+        if finalists is None:
+            return
+        if not self.data.test and not finalists.external:
+            raise UserError(
+                "finalists are scored on patients that nothing was chosen on, and there are none",
+                "data.test without a split, finalists.external without a store",
+                "name the splits in data.test, or a store in finalists.external",
+            )
+        if finalists.by is not None:
+            require_known("finalists.by", terms(finalists.by), objectives())
+        known = known_names(self.stress.options)
+        require_known("finalists.holdout", artifacts_sim.expand(finalists.holdout), known)
+        norms = {str(norm) for norm in self.offered("model.norm")}
+        for norm in finalists.primary.between if finalists.primary else ():
+            require_known("finalists.primary.between", (norm,), norms)
 
     def _check_networks(self, dimensions: Mapping[str, Dimension]) -> None:
         """Refuse what would make trials fail that have one arch of several."""

@@ -5,15 +5,16 @@ summaries over cells are those of ``sweep.metrics.robustness``.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.core.finals import FIXED, HOLDOUT
 from sweep.core.records import CLEAN, Cell, Predictions, Score, probability_of, screened
 from sweep.metrics.functions import Scores, Values
 from sweep.metrics.operating import operating_points
-from sweep.metrics.robustness import area, cvar, degradation, retention
+from sweep.metrics.robustness import area, cvar, degradation, retention, worst_weights
 from sweep.metrics.table import Metric, metrics
 
 Chosen = slice | NDArray[np.intp]
@@ -127,6 +128,48 @@ def summarize(scores: Iterable[Score]) -> dict[str, float]:
             }
             summary |= {metric.clean: whole.pop(metric.clean), **of_labels, **whole}
     return summary
+
+
+def summarize_apart(scores: Iterable[Score], holdout: Collection[str]) -> dict[str, float]:
+    """The metrics of one checkpoint, those over held-out artifacts under names of their own.
+
+    Args:
+        scores: Of one checkpoint.
+        holdout: The artifacts that stand apart; their summaries begin with ``holdout/``.
+
+    """
+    all_of_it = tuple(scores)
+    apart = [item for item in all_of_it if item.cell == CLEAN or item.cell.artifact in holdout]
+    rest = [item for item in all_of_it if item.cell.artifact not in holdout]
+    found = summarize(rest)
+    if any(item.cell != CLEAN for item in apart):
+        held_out = summarize(apart).items()
+        robust = {name.partition("/")[2]: v for name, v in held_out if name.startswith("robust/")}
+        found |= {f"{HOLDOUT}{name}": value for name, value in robust.items()}
+    return found
+
+
+def cvar_fixed(
+    scores: Iterable[Score], reference: Iterable[Score], metric: Metric
+) -> dict[str, float]:
+    """CVaR of the cells that were worst elsewhere, under its name.
+
+    Args:
+        scores: Of a checkpoint.
+        reference: Of the same checkpoint on the slices that say which cells are the worst, such as
+            validation slices.
+        metric: Of which.
+
+    Returns:
+        Missing where a cell of the reference is missing there or here.
+
+    """
+    there = {c: v for c, v in macro_by_cell(reference, metric.name).items() if c != CLEAN}
+    here = macro_by_cell(scores, metric.name)
+    weights = worst_weights(np.array(list(there.values())), metric.higher_is_better)
+    values = np.array([here.get(cell, np.nan) for cell in there])
+    counted = np.where(weights == 0, 0, weights * values)
+    return {FIXED.format(metric.name): _plain(counted.sum())}
 
 
 def _plain(value: Values) -> float:

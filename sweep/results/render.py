@@ -42,7 +42,7 @@ def ranked_table(
     searched = sorted({name for row in rows for name in row.params} - {"model.norm"})
     modes = ["mode"] if any(row.mode != TRAINED for row in rows) else []
     collapse = ["collapsed"] if any(row.collapsed for row in rows) else []
-    names = (_short(name) for name in searched)
+    names = (short(name) for name in searched)
     header = ["#", "trial", "norm", *front, *modes, *names, "epoch", *metrics, *collapse]
     body = [
         [
@@ -51,7 +51,7 @@ def ranked_table(
             row.norm,
             *("*" if row.pareto_rank == 0 else "" for _ in front),
             *(row.mode for _ in modes),
-            *(_value(row.params.get(name)) for name in searched),
+            *(shown_value(row.params.get(name)) for name in searched),
             str(row.epoch),
             *(_score(row, by if name == SUM else name) for name in metrics),
             *(_collapsed(row) for _ in collapse),
@@ -192,11 +192,13 @@ def _shown(by: str, objectives: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*([SUM] if len(terms(by)) > 1 else []), *first, *names]))
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """The last word of a setting's dotted name."""
     return name.rpartition(".")[2]
 
 
-def _value(value: object) -> str:
+def shown_value(value: object) -> str:
+    """A setting's value."""
     if value is None:
         return MISSING
     return f"{value:.3g}" if isinstance(value, float) else str(value)

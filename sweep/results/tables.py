@@ -27,7 +27,7 @@ FULL, SCREENED = "full", "screening"  # values of the column `fidelity`
 
 
 class Slices(NamedTuple):
-    """The validation slices that the predictions of a sweep speak of.
+    """The slices that predictions speak of.
 
     Attributes:
         keys: (N,) names of the slices.
@@ -54,7 +54,17 @@ class Slices(NamedTuple):
 
 def validation_slices(store: Store, splits: Sequence[str | int]) -> Slices:
     """The slices that each epoch is evaluated on."""
-    indices = store.indices(splits)
+    return slices_at(store, store.indices(splits))
+
+
+def slices_at(store: Store, indices: NDArray[np.int64]) -> Slices:
+    """What a store says of some of its slices.
+
+    Args:
+        store: The store.
+        indices: (N,) the slices.
+
+    """
     return Slices(
         keys=store.keys[indices].tolist(),
         patients=store.patients[indices].tolist(),

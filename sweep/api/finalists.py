@@ -1,0 +1,237 @@
+"""Finalists of a sweep: chosen, planned, trained again with new seeds, and asked on unseen data."""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from sweep.api.preflight import open_data, used_artifacts
+from sweep.cluster.finalists import run_finalists
+from sweep.cluster.session import cluster_resources, session, trials_at_a_time
+from sweep.cluster.staging import serving
+from sweep.config.finalists import FinalistSettings
+from sweep.config.levels import bound_knobs
+from sweep.config.settings import LevelKnobs
+from sweep.config.sweep import Share, SweepConfig
+from sweep.core.errors import UserError
+from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
+from sweep.core.text import clock
+from sweep.learn.drawable import require_drawable
+from sweep.learn.finalist import slices_of
+from sweep.learn.levels import with_levels
+from sweep.results.finalists import FinalistFolder, Plan, chosen, note_access, runs_of
+from sweep.results.folder import SweepFolder
+from sweep.store import Store
+
+COMMAND = "mrisweep finalists"
+
+
+def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> list[FinalistRecord]:
+    """Train the best configurations of a sweep again and score them once on unseen slices.
+
+    What is there already is not done again; a larger plan adds to it.
+
+    Args:
+        path: The folder of the sweep, whose trials have ended.
+        changes: Settings of ``finalists`` that change, by name.
+
+    Returns:
+        What each training came to, in the order of the plan.
+
+    Raises:
+        UserError: Not a sweep's folder, another process at work on it, trials that have not ended,
+            no unseen slices, settings that do not go with the plan that was begun, or slices of
+            another place that the training slices have, too.
+        KeyboardInterrupt: What is in the folder is kept; the same call goes on.
+
+    """
+    folder = SweepFolder.open(Path(path))
+    with folder.lock():
+        config = _configured(folder, changes or {})
+        _refuse_unended(folder)
+        store = open_data(config)
+        with session(config.cluster):
+            drive_finalists(folder, config, store)
+    return FinalistFolder(folder).records()
+
+
+def drive_finalists(folder: SweepFolder, config: SweepConfig, store: Store) -> None:
+    """Plan, and do what the plan lacks; in a session, and the only process on the folder."""
+    settings = config.finalists
+    if settings is None:
+        return
+    known = FinalistFolder(folder)
+    places, stores = _places(config, settings, store)
+    plan = known.plan()
+    if plan is None or plan.settings != settings:
+        before = plan
+        plan = _planned(folder, config, settings, places, stores, before)
+        asked = ", ".join(place.name for place in plan.places[1:])
+        if new := len(plan.runs) - (len(before.runs) if before else 0):
+            note_access(folder, COMMAND, asked, new)
+        known.write_plan(plan)
+    lacking = [run for run in plan.runs if known.record(run.name) is None]
+    if not lacking:
+        return
+    began = time.monotonic()
+
+    def count(done: int, total: int, latest: str) -> None:
+        _say(f"[{clock(time.monotonic() - began)}] {latest}  |  finalists: {done} of {total}")
+
+    # There is no pool of evaluators now: its share is theirs.
+    alone = dataclasses.replace(config.cluster, evaluator=Share(cpu=0, gpu=0))
+    workers = trials_at_a_time(alone, cluster_resources())
+    with ExitStack() as stack:
+        staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
+        run_finalists(folder, config, plan, staging, workers, count, _say)
+
+
+def _configured(folder: SweepFolder, changes: Mapping[str, Any]) -> SweepConfig:
+    config = folder.config()
+    if config.finalists is not None and not changes:
+        return config
+    known = config.finalists.to_plain() if config.finalists else {}
+    config = config.replace({"finalists": {**known, **changes}})
+    folder.write_config(config)
+    return config
+
+
+def _refuse_unended(folder: SweepFolder) -> None:
+    running = [trial.trial for trial in folder.trials() if trial.status == "running"]
+    if running:
+        raise UserError(
+            "finalists are chosen once all trials have ended",
+            f"{len(running)} that have not, such as {running[0]}",
+            f"run `mrisweep resume {folder.path}` first",
+        )
+
+
+def _places(
+    config: SweepConfig, settings: FinalistSettings, store: Store
+) -> tuple[tuple[Place, ...], list[Store]]:
+    """The validation slices, the test slices, and those of elsewhere, each with its store."""
+    searched = config.stress.artifacts
+    met = {*used_artifacts(config)}
+    held_out = settings.held_out(met)
+    own = {VALIDATION: config.data.validation, TEST: config.data.test}
+    places = [
+        Place(
+            name,
+            str(store.path),
+            store.fingerprint,
+            splits,
+            searched,
+            () if name == VALIDATION else held_out,
+        )
+        for name, splits in own.items()
+        if splits
+    ]
+    stores = [store] * len(places)
+    for external in settings.external:
+        there = Store.open(Path(external.store))
+        if external.fingerprint not in (None, there.fingerprint):
+            raise UserError(
+                f"the store of finalists.external {external.name} is not the one it is bound to",
+                f"{there.fingerprint} in {external.store}",
+                "put the data back",
+            )
+        place = Place(
+            external.name,
+            str(there.path),
+            there.fingerprint,
+            external.splits,
+            searched,
+            held_out,
+        )
+        _refuse_other_labels(store, there, external.name)
+        _refuse_seen(config, store, there, place)
+        places.append(place)
+        stores.append(there)
+    for place, there in zip(places, stores, strict=True):
+        rows = slices_of(there, place)
+        names = (*place.artifacts, *place.holdout)
+        require_drawable(there, rows, names, config.stress.options, config.data.scan_draws)
+    return tuple(places), stores
+
+
+def _refuse_other_labels(store: Store, there: Store, name: str) -> None:
+    own, theirs = (list(one.label_names) for one in (store, there))
+    if own != theirs or store.task != there.task:
+        raise UserError(
+            f"the store of finalists.external {name} has other labels or another task than the "
+            f"sweep's, {own} ({store.task})",
+            f"{theirs} ({there.task}) in {there.path}",
+            "make a store with the sweep's labels",
+        )
+
+
+def _refuse_seen(config: SweepConfig, store: Store, there: Store, place: Place) -> None:
+    """Refuse slices of elsewhere that were trained or chosen on."""
+    seen_rows = store.indices((*config.data.train, *config.data.validation))
+    rows = slices_of(there, place)
+    if there.fingerprint == store.fingerprint:
+        patients = set(store.patients[seen_rows]) & set(there.patients[rows])
+        if patients:
+            raise UserError(
+                f"patients of finalists.external {place.name} are trained or validated on",
+                f"{len(patients)}, such as {sorted(patients)[0]!r}",
+                "give splits that the sweep does not use",
+            )
+        return
+    seen = {store.content_digest(int(row)) for row in seen_rows}
+    same = [int(row) for row in rows if there.content_digest(int(row)) in seen]
+    if same:
+        raise UserError(
+            f"slices of finalists.external {place.name} are trained or validated on",
+            f"{len(same)}, such as {there.keys[same[0]]!r}",
+            "give a store without them",
+        )
+
+
+def _planned(
+    folder: SweepFolder,
+    config: SweepConfig,
+    settings: FinalistSettings,
+    places: Sequence[Place],
+    stores: Sequence[Store],
+    before: Plan | None,
+) -> Plan:
+    """The plan; one that was begun is added to, and what it means by a score stays."""
+    rows = chosen(folder, config, settings)
+    if not rows:
+        raise UserError(
+            "no trial of the sweep has a score, and so there are no finalists",
+            f"{folder.path}",
+            "run the sweep again with other settings",
+        )
+    used = {trial.seed for trial in folder.trials()}
+    runs = {run.name: run for run in runs_of(rows, settings.new_seeds(used))}
+    if before is None:
+        return Plan(settings, tuple(runs.values()), tuple(places), _knobs(config, places, stores))
+    if (before.places, before.settings.rule) != (tuple(places), settings.rule):
+        raise UserError(
+            "finalists that were begun are scored elsewhere, or by another rule",
+            f"rule {settings.rule} at {', '.join(place.name for place in places)}",
+            f"put finalists back as they are in {FinalistFolder(folder).path / 'plan.json'}, or "
+            "run the sweep in another folder",
+        )
+    both = {run.name: run for run in before.runs} | runs
+    return Plan(settings, tuple(both.values()), before.places, before.knobs)
+
+
+def _knobs(
+    config: SweepConfig, places: Iterable[Place], stores: Sequence[Store]
+) -> dict[str, LevelKnobs]:
+    """What the levels of every artifact mean, calibrated where the grid leaves it open."""
+    names = tuple(dict.fromkeys(name for place in places for name in place.holdout))
+    stress, levels = with_levels(config.stress, config.data, names, stores[0], _say)
+    for remark in levels.remarks(stress.levels) if levels else ():
+        _say(f"levels: {remark}")
+    return bound_knobs(stress, (*config.stress.artifacts, *names))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,58 @@
+"""``finalists``: the best configurations, trained again and asked on unseen slices."""
+
+import argparse
+import json
+from pathlib import Path
+
+from sweep.cli.base import Commands, command, room, say
+from sweep.core.interruption import interruptible
+
+
+def add_finalists(commands: Commands) -> None:
+    """``mrisweep finalists``."""
+    finalists = command(
+        commands,
+        "finalists",
+        _do_finalists,
+        "train the best configurations of each norm again, with common new seeds, and score them "
+        "on test slices, on held-out artifacts and on further stores",
+        "What is there already is not done again; Ctrl-C is safe, the same command goes on. When "
+        "test slices were first looked at is written down and said from then on.",
+    )
+    finalists.add_argument("folder", type=Path, metavar="DIR", help="of the sweep")
+    finalists.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of finalists, such as per_norm=2 or seeds=10; may be repeated",
+    )
+    finalists.add_argument(
+        "--json", action="store_true", help="a JSON list of objects, one for each configuration"
+    )
+
+
+def _do_finalists(options: argparse.Namespace) -> None:
+    from sweep.config.reading import override
+
+    changes = override({}, options.set, "--set", "give key=value, such as seeds=10")
+    try:
+        with interruptible():
+            from sweep.api.finalists import finalists
+
+            records = finalists(options.folder, changes)
+    except KeyboardInterrupt:
+        say(f"interrupted; continue with: mrisweep finalists {options.folder}")
+        raise
+    from sweep.results.final_table import as_json, final_rows, final_table
+    from sweep.results.finalists import said_of_access
+    from sweep.results.folder import SweepFolder
+
+    folder = SweepFolder.open(options.folder)
+    rows = final_rows(records)
+    if options.json:
+        print(json.dumps([as_json(row) for row in rows], indent=1))
+        return
+    print(final_table(rows, folder.config().search.objective, room()))
+    if access := said_of_access(folder):
+        say(f"note: {access}")

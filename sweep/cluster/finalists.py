@@ -1,0 +1,134 @@
+"""Finalists on Ray: workers that each train one after the other and score it at every place."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import ray
+
+from sweep.cluster.pool import POLL_S, limit_torch
+from sweep.cluster.staging import Staging
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import told
+from sweep.core.finals import FinalistRun
+from sweep.core.interruption import stop_if_asked
+from sweep.learn.finalist import score_places, slices_of, train_to_end, trial_of
+from sweep.learn.kept import KeptInputs
+from sweep.learn.stress import default_device
+from sweep.results.callbacks import Say
+from sweep.results.finalists import FinalistFolder, Plan
+from sweep.results.folder import SweepFolder
+from sweep.results.tables import slices_at
+from sweep.store import Store
+
+Count = Callable[[int, int, str], None]
+
+
+class FinalistWorker:
+    """Trains finalists and scores them, one call at a time.
+
+    The inputs of a place are the same for every finalist, and are kept up to the evaluators' share.
+    """
+
+    def __init__(
+        self, folder: Path, config: SweepConfig, plan: Plan, staging: Sequence[Staging]
+    ) -> None:
+        self.finalists = FinalistFolder(SweepFolder(folder))
+        self.config, self.plan, self.staging = config, plan, staging
+
+    @cached_property
+    def stores(self) -> list[Store]:
+        """That of each place; opened by the first call, whose error is told."""
+        return [staging.open() for staging in self.staging]
+
+    @cached_property
+    def kept(self) -> KeptInputs:
+        """The inputs of cells."""
+        cluster = self.config.cluster
+        return KeptInputs.of_share(cluster.evaluator_cache_gb, cluster.trial.gpu, default_device())
+
+    def finish(self, run: FinalistRun) -> None:
+        """Train one and score it; what of it is in the folder is not done again."""
+        limit_torch(self.config.cluster.trial)
+        files, last = self.finalists.checkpoints(run.name), self.plan.settings.epochs
+        config = trial_of(self.config, run, self.plan.knobs)
+        ended = train_to_end(config, self.stores[0], files, run.name, last)
+        epochs = tuple(range(max(1, config.train.epochs - last + 1), config.train.epochs + 1))
+        if ended:
+            for epoch in epochs:
+                self._score(run, epoch)
+        self.finalists.settle(run, epochs if ended else ())
+        files.state.unlink(missing_ok=True)
+
+    def _score(self, run: FinalistRun, epoch: int) -> None:
+        places = self.plan.places
+        if all(self.finalists.is_scored(run.name, place.name, epoch) for place in places):
+            return
+        files = self.finalists.checkpoints(run.name)
+        pairs = list(zip(places, self.stores, strict=True))
+        device = default_device()
+        for place, record, predictions in score_places(files, epoch, pairs, device, self.kept):
+            store = self.stores[places.index(place)]
+            slices = slices_at(store, slices_of(store, place))
+            self.finalists.write_scores(run.name, place.name, record, predictions, slices)
+
+
+def run_finalists(
+    folder: SweepFolder,
+    config: SweepConfig,
+    plan: Plan,
+    staging: Sequence[Staging],
+    workers: int,
+    count: Count,
+    say: Say,
+) -> None:
+    """Train and score what the plan still lacks. What fails is said, and left to the next call.
+
+    Args:
+        folder: The folder of the sweep.
+        config: The sweep as resolved.
+        plan: What is to be there.
+        staging: How to get the store of each place.
+        workers: At a time.
+        count: Told after each run how many there are, of how many, and which it was.
+        say: Says something to the user.
+
+    Raises:
+        KeyboardInterrupt: After the workers were ended; what is in the folder is kept.
+
+    """
+    finalists = FinalistFolder(folder)
+    left = deque(run for run in plan.runs if finalists.record(run.name) is None)
+    done, share = len(plan.runs) - len(left), config.cluster.trial
+    actor = ray.remote(FinalistWorker).options(
+        num_cpus=share.cpu,
+        num_gpus=share.gpu,
+        max_restarts=-1,
+        max_task_retries=config.cluster.retries,
+    )
+    idle = [
+        actor.remote(folder.path, config, plan, staging) for _ in range(min(workers, len(left)))
+    ]
+    calls: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, FinalistRun]] = {}
+    while left or calls:
+        stop_if_asked()
+        while left and idle:
+            worker, run = idle.pop(), left.popleft()
+            calls[worker.finish.remote(run)] = worker, run
+        ready, _ = ray.wait(list(calls), num_returns=1, timeout=POLL_S)
+        for call in ready:
+            worker, run = calls.pop(call)
+            idle.append(worker)
+            try:
+                ray.get(call)
+            except Exception as error:
+                cause = getattr(error, "cause", None)  # what Ray wraps is what the worker raised
+                say(
+                    f"{run.name} is not finished; received "
+                    f"{told(cause if isinstance(cause, Exception) else error)}; mend the cause, "
+                    f"then run `mrisweep finalists {folder.path}`"
+                )
+                continue
+            done += 1
+            count(done, len(plan.runs), f"{run.name} {run.norm}")

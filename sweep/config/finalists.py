@@ -1,0 +1,121 @@
+"""What becomes of the best configurations once a sweep has ended: seeds, places, comparisons."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import artifacts_sim
+from sweep.config.base import Settings, require
+from sweep.config.settings import Split
+from sweep.core.errors import UserError
+from sweep.core.finals import TEST, VALIDATION
+
+FIRST_SEED = 1000  # of the retrainings; the sweep's own are left out
+EPOCHS = {"last": 1, "last3": 3}  # how many of the last epochs a rule scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExternalSettings(Settings):
+    """Slices of elsewhere, such as an unseen hospital.
+
+    Attributes:
+        name: The name of the place in tables.
+        store: Path of the HDF5 store; it has the labels of the sweep's own.
+        splits: Folds or split names; none: all slices.
+        fingerprint: The store must have this one; null: any. Written when finalists begin.
+
+    """
+
+    name: str
+    store: str
+    splits: tuple[Split, ...] = ()
+    fingerprint: str | None = None
+
+    def __post_init__(self) -> None:
+        rule = f"a word that is not {VALIDATION} or {TEST}"
+        ok = self.name.replace("-", "_").isidentifier() and self.name not in (VALIDATION, TEST)
+        require(ok, "name", rule, self.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrimarySettings(Settings):
+    """The one comparison that the sweep is to answer, stated before it runs.
+
+    Attributes:
+        between: Two norms; the difference is the first less the second.
+        score: What is compared.
+        place: Where: ``test``, or the name of an external store.
+
+    """
+
+    between: tuple[str, ...]
+    score: str = "robust/auroc_mean"
+    place: str = TEST
+
+    def __post_init__(self) -> None:
+        two = len(self.between) == 2 and len(set(self.between)) == 2
+        require(two, "between", "two different norms", self.between)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalistSettings(Settings):
+    """Which configurations are trained again, with which seeds, and where they are scored.
+
+    Attributes:
+        per_norm: Configurations of each norm.
+        seeds: Trainings of each configuration, with the same new seeds for all.
+        rule: Which epochs are scored, fixed before: the ``last``, or the ``last3``, of whose scores
+            the mean counts.
+        by: What the configurations are chosen by, on validation patients; null: the objective.
+        holdout: Artifacts that no configuration was chosen by, or a family of them; those of the
+            stress test and of the augmentation are left out.
+        external: Further stores to score on.
+        reference: The norm that the others are compared with; null: none, each with each.
+        margin: A difference below which two norms are as good as each other.
+        primary: The one comparison that counts; null: none was stated.
+
+    """
+
+    per_norm: int = 3
+    seeds: int = 5
+    rule: Literal["last", "last3"] = "last"
+    by: str | None = None
+    holdout: tuple[str, ...] = ("holdout",)
+    external: tuple[ExternalSettings, ...] = ()
+    reference: str | None = "batch"
+    margin: float = 0.02
+    primary: PrimarySettings | None = None
+
+    def __post_init__(self) -> None:
+        require(self.per_norm >= 1, "per_norm", "1 or more", self.per_norm)
+        require(self.seeds >= 1, "seeds", "1 or more", self.seeds)
+        require(0 < self.margin < 1, "margin", "a number between 0 and 1", self.margin)
+        names = [one.name for one in self.external]
+        require(len(set(names)) == len(names), "external", "a name for each", names)
+        places = (TEST, *names)
+        if self.primary and self.primary.place not in places:
+            raise UserError(
+                "primary.place is no place where finalists are scored",
+                f"{self.primary.place!r}",
+                f"give one of {', '.join(places)}",
+            )
+
+    def to_plain(self) -> dict[str, Any]:
+        """As of all settings; without ``primary`` where none was stated."""
+        plain = super().to_plain()
+        return {name: value for name, value in plain.items() if name != "primary" or value}
+
+    @property
+    def epochs(self) -> int:
+        """How many of the last epochs are scored."""
+        return EPOCHS[self.rule]
+
+    def held_out(self, met: Collection[str]) -> tuple[str, ...]:
+        """The held-out artifacts, without those that have been met."""
+        listed = artifacts_sim.expand(self.holdout)
+        return tuple(name for name in dict.fromkeys(listed) if name not in met)
+
+    def new_seeds(self, used: Collection[int]) -> tuple[int, ...]:
+        """The seeds of the retrainings, none of which a trial has had."""
+        most = FIRST_SEED + self.seeds + len(used)
+        return tuple(seed for seed in range(FIRST_SEED, most) if seed not in used)[: self.seeds]

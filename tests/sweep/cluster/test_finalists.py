@@ -1,0 +1,391 @@
+"""Finalists: the same trainings as a plain loop's, asked once where nothing was chosen."""
+
+import dataclasses
+import json
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import yaml
+
+import mrimodels
+import sweep
+from sweep.api import finalists as api
+from sweep.api.finalists import drive_finalists, finalists
+from sweep.api.stress import stress_checkpoint
+from sweep.cli import main
+from sweep.cluster import finalists as on_ray
+from sweep.cluster.finalists import FinalistWorker
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError
+from sweep.core.finals import TEST, VALIDATION
+from sweep.core.records import CLEAN
+from sweep.learn.finalist import train_to_end, trial_of
+from sweep.learn.fit import fit
+from sweep.learn.trainer import Trainer
+from sweep.metrics.robustness import worst_weights
+from sweep.metrics.summary import macro_by_cell
+from sweep.results.final_table import final_rows, final_table
+from sweep.results.finalists import FinalistFolder, Plan, accesses, chosen, said_of_access
+from sweep.results.folder import SweepFolder
+from sweep.results.ranking import Ranked, of_folder
+from sweep.store import Store
+from tests.support.finished import config_of, run_trial
+from tests.support.stores import make_store
+from tests.support.sweeps import Sweep
+
+
+class Here(NamedTuple):
+    """A store that is where it is."""
+
+    store: Store
+
+    def open(self) -> Store:
+        return self.store
+
+
+FINALISTS = {"per_norm": 1, "seeds": 2, "holdout": ["blur", "gibbs"]}
+
+
+def config_with(store: Store, **changes: Any) -> SweepConfig:
+    """Two trials, trained on a fold, chosen on the next, to be asked on the third."""
+    data = {"data.train": [1], "data.validation": [2], "data.test": [3]}
+    return config_of(store).replace({**data, "finalists": {**FINALISTS, **changes}})
+
+
+@pytest.fixture
+def folder(store: Store, tmp_path: Path) -> SweepFolder:
+    config = config_with(store)
+    made = SweepFolder.create(tmp_path / "sweep", config)
+    for number in range(2):
+        run_trial(made, config, store, number)
+    return made
+
+
+@pytest.fixture
+def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One worker in this process, for the planning around it."""
+
+    def run(
+        folder: SweepFolder, config: SweepConfig, plan: Plan, staging: list[Here], *_: object
+    ) -> None:
+        worker = FinalistWorker(folder.path, config, plan, staging)
+        for run in plan.runs:
+            if FinalistFolder(folder).record(run.name) is None:
+                worker.finish(run)
+
+    monkeypatch.setattr(api, "run_finalists", run)
+    monkeypatch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+
+
+def driven(folder: SweepFolder, store: Store) -> FinalistFolder:
+    drive_finalists(folder, folder.config(), store)
+    return FinalistFolder(folder)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_finalist_is_what_a_plain_loop_trains_with_its_seed(
+    folder: SweepFolder, store: Store, tmp_path: Path
+) -> None:
+    found = driven(folder, store)
+    plan = found.plan()
+    assert plan is not None
+    run, config = plan.runs[-1], folder.config()
+    plain = dataclasses.replace(config.trial(run.params), seed=run.seed)
+    history = fit(plain, store, tmp_path / "plain").history
+    last = history[-1]
+    record = found.record(run.name)
+    assert record is not None
+    assert record.epochs == (last.epoch,)
+    for name in ("clean/auroc", "robust/auroc_cvar", "clean/brier", "robust/sensitivity_mean"):
+        assert record.metrics[VALIDATION][name] == last.metrics[name]
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_test_slices_are_scored_as_stress_scores_them(folder: SweepFolder, store: Store) -> None:
+    found = driven(folder, store)
+    record = found.records()[0]
+    checkpoint = found.checkpoints(record.run.name).epoch(record.epochs[0])
+    again = stress_checkpoint(checkpoint, store.path, splits=["3"])
+    for name in ("clean/auroc", "robust/auroc_mean", "robust/specificity_mean", "clean/ece"):
+        assert record.metrics[TEST][name] == pytest.approx(again.metrics[name], abs=1e-6)
+    apart = stress_checkpoint(checkpoint, store.path, ["blur", "gibbs"], splits=["3"])
+    for name in ("auroc_mean", "brier_mean", "balanced_accuracy_worst"):
+        expected = apart.metrics[f"robust/{name}"]
+        assert record.metrics[TEST][f"holdout/{name}"] == pytest.approx(expected, abs=1e-6)
+    assert not [name for name in record.metrics[VALIDATION] if name.startswith("holdout/")]
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_the_worst_cells_are_those_of_the_validation_slices(
+    folder: SweepFolder, store: Store
+) -> None:
+    found = driven(folder, store)
+    for record in found.records():
+        there, here = (
+            macro_by_cell(found.scores(record.run.name, place, record.epochs[0]).scores, "auroc")
+            for place in (VALIDATION, TEST)
+        )
+        cells = [cell for cell in there if cell != CLEAN]
+        weights = worst_weights(np.array([there[cell] for cell in cells]))
+        expected = sum(w * here[cell] for w, cell in zip(weights, cells, strict=True))
+        fixed = record.metrics[TEST]["robust/auroc_cvar_fixed"]
+        assert fixed == pytest.approx(expected)
+        assert fixed >= record.metrics[TEST]["robust/auroc_cvar"] - 1e-12
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_all_have_the_same_seeds_which_no_trial_had(folder: SweepFolder, store: Store) -> None:
+    records = driven(folder, store).records()
+    seeds: dict[str, list[int]] = {}
+    for record in records:
+        seeds.setdefault(record.run.trial, []).append(record.run.seed)
+    assert len(seeds) == 2
+    assert len({tuple(own) for own in seeds.values()}) == 1
+    assert not {trial.seed for trial in folder.trials()} & {one.run.seed for one in records}
+    used = folder.config().finalists.new_seeds([1000, 1002])
+    assert used == (1001, 1003)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_what_was_interrupted_is_not_done_again(
+    folder: SweepFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = driven(folder, store)
+    expected = [dataclasses.replace(one, ended_at_ms=0) for one in whole.records()]
+    plan, config = whole.plan(), folder.config()
+    run = plan.runs[1]
+    (whole.path / f"{run.name}.json").unlink()
+    later = whole.path / run.name / "results" / f"{TEST}-0002.parquet"
+    later.unlink()
+    checkpoint = whole.checkpoints(run.name).epoch(2)
+    before = checkpoint.stat().st_mtime_ns
+    trained: list[int] = []
+    monkeypatch.setattr(
+        "sweep.learn.finalist.Trainer.train_epoch", lambda *_: trained.append(1) or None
+    )
+    drive_finalists(folder, config, store)
+    assert trained == []
+    assert checkpoint.stat().st_mtime_ns == before
+    assert [dataclasses.replace(one, ended_at_ms=0) for one in whole.records()] == expected
+
+
+def test_a_training_goes_on_at_the_epoch_where_it_ended(
+    folder: SweepFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = folder.config().trial({"model.norm": "group"})
+    whole, broken = (FinalistFolder(folder).checkpoints(name) for name in ("one", "other"))
+    assert train_to_end(trial, store, whole, "one", last=1)
+    original, calls = Trainer.train_epoch, []
+
+    def dying(self: Trainer, epoch: int) -> Any:
+        calls.append(epoch)
+        if calls == [1, 2]:
+            raise KeyboardInterrupt
+        return original(self, epoch)
+
+    monkeypatch.setattr(Trainer, "train_epoch", dying)
+    with pytest.raises(KeyboardInterrupt):
+        train_to_end(trial, store, broken, "one", last=1)
+    assert train_to_end(trial, store, broken, "one", last=1)
+    assert calls == [1, 2, 2]
+    weights = [mrimodels.load(files.epoch(2), "cpu")[0].state_dict() for files in (whole, broken)]
+    assert all((weights[0][name] == weights[1][name]).all() for name in weights[0])
+    assert not broken.epoch(1).exists(), "the rule asks for the last epoch alone"
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_of_the_last_three_epochs_the_mean_counts(folder: SweepFolder, store: Store) -> None:
+    config = folder.config().replace({"finalists.rule": "last3", "train.epochs": 4})
+    folder.write_config(config)
+    found = driven(folder, store)
+    record = found.records()[0]
+    assert record.epochs == (2, 3, 4)
+    each = [
+        macro_by_cell(found.scores(record.run.name, TEST, epoch).scores, "auroc")[CLEAN]
+        for epoch in record.epochs
+    ]
+    assert record.metrics[TEST]["clean/auroc"] == pytest.approx(np.mean(each))
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_one_that_diverges_has_no_score_and_is_counted(
+    folder: SweepFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = trial_of
+
+    def wild(config: SweepConfig, run: Any, knobs: Any) -> Any:
+        trial = original(config, run, knobs)
+        steep = dataclasses.replace(trial.train, lr=1e30, schedule="constant")
+        return dataclasses.replace(trial, train=steep) if run.norm == "batch" else trial
+
+    monkeypatch.setattr(on_ray, "trial_of", wild)
+    records = driven(folder, store).records()
+    assert {one.run.norm: one.status for one in records} == {
+        "batch": "diverged",
+        "group": "finished",
+    }
+    rows = {row.norm: row for row in final_rows(records)}
+    assert (rows["batch"].seeds, rows["batch"].diverged, rows["batch"].mean) == (0, 2, {})
+    assert "0 (2 diverged)" in final_table(list(rows.values()), "robust/auroc_cvar")
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_seeds_are_added_to_a_plan_and_its_meaning_stays(folder: SweepFolder, store: Store) -> None:
+    found = driven(folder, store)
+    first = {one.run.name: one.ended_at_ms for one in found.records()}
+    folder.write_config(folder.config().replace({"finalists.seeds": 3}))
+    driven(folder, store)
+    again = {one.run.name: one.ended_at_ms for one in found.records()}
+    assert len(again) == 6
+    assert first.items() <= again.items()
+    folder.write_config(folder.config().replace({"finalists.rule": "last3"}))
+    with pytest.raises(UserError, match="finalists that were begun are scored elsewhere"):
+        driven(folder, store)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_when_test_slices_were_looked_at_is_kept_and_said(
+    folder: SweepFolder, store: Store
+) -> None:
+    assert said_of_access(folder) is None
+    checkpoint = Path(of_folder(folder.path)[0].checkpoint)
+    stress_checkpoint(checkpoint, store.path, splits=["2"])
+    sweep.predict(checkpoint, store.path, splits=["1", "2"])
+    assert accesses(folder) == [], "validation and training slices are no test slices"
+    driven(folder, store)
+    driven(folder, store)
+    (first,) = accesses(folder)
+    assert (first.what, first.where, first.runs) == ("mrisweep finalists", "test", 4)
+    assert "were first looked at on 20" in str(said_of_access(folder))
+    stress_checkpoint(checkpoint, store.path, splits=["3"])
+    sweep.predict(checkpoint, store.path)
+    assert [one.what for one in accesses(folder)[1:]] == ["mrisweep stress", "mrisweep predict"]
+    assert "and 2 times more" in str(said_of_access(folder))
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_further_stores_are_places_of_their_own(
+    folder: SweepFolder, store: Store, tmp_path: Path
+) -> None:
+    elsewhere = make_store(tmp_path / "elsewhere.h5", patients=10, per_patient=3, size=20)
+    external = {"name": "there", "store": str(elsewhere.path)}
+    folder.write_config(folder.config().replace({"finalists.external": [external]}))
+    found = driven(folder, store)
+    plan = found.plan()
+    assert plan.settings == folder.config().finalists, "read back, it is the plan that was made"
+    assert [place.name for place in plan.places] == [VALIDATION, TEST, "there"]
+    record = found.records()[0]
+    _, slices = found.predictions(record.run.name, "there", record.epochs[0])
+    assert slices.keys == elsewhere.keys.tolist()
+    assert "there" in final_table(final_rows(found.records()), "robust/auroc_cvar")
+
+
+def other(tmp_path: Path, **changes: Any) -> str:
+    return str(make_store(tmp_path / f"{'-'.join(changes)}.h5", **changes).path)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_slices_that_were_learnt_from_are_no_other_hospital(
+    folder: SweepFolder, store: Store, tmp_path: Path
+) -> None:
+    for given, said in {
+        (str(store.path), (2, 3)): "patients of finalists.external there are trained or validated",
+        (other(tmp_path, patients=26), ()): "slices of finalists.external there are trained or",
+        (other(tmp_path, labels=("a", "c")), ()): "has other labels or another task than the",
+    }.items():
+        external = {"name": "there", "store": given[0], "splits": list(given[1])}
+        folder.write_config(folder.config().replace({"finalists.external": [external]}))
+        with pytest.raises(UserError, match=said):
+            driven(folder, store)
+    assert accesses(folder) == []
+
+
+def test_finalists_want_slices_that_nothing_was_chosen_on(store: Store) -> None:
+    for changes, said in {
+        "data.test=[]": "finalists are scored on patients that nothing was chosen on",
+        "finalists.seeds=0": "finalists.seeds: seeds cannot take this value|seeds cannot take",
+        "finalists.by=clean/aurox": "finalists.by has an unknown name; received 'clean/aurox'",
+        "finalists.holdout=[blurr]": "finalists.holdout has an unknown name; received 'blurr'",
+        "finalists.primary={between: [batch, layer]}": "between has an unknown name.*'layer'",
+        "finalists.primary={between: [batch]}": "two different norms",
+        "finalists.primary={between: [batch, group], place: HT}": "is no place where finalists",
+        "finalists.external=[{name: test, store: x.h5}]": "a word that is not validation or test",
+    }.items():
+        name, _, value = changes.partition("=")
+        with pytest.raises(UserError, match=said):
+            config_with(store).replace({name: yaml.safe_load(value)})
+
+
+def test_artifacts_that_were_met_are_not_held_out(store: Store) -> None:
+    settings = config_with(store, holdout=["holdout", "rician", "spike"]).finalists
+    left = settings.held_out({"rician", "blur"})
+    assert "blur" not in left
+    assert "rician" not in left
+    assert {"spike", "gibbs"} <= set(left)
+
+
+def test_those_scored_in_full_go_first_and_screened_ones_fill_up(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def row(trial: str, norm: str, value: float, prefix: str = "") -> Ranked:
+        metrics = {f"{prefix}robust/auroc_cvar": value}
+        return Ranked(trial, norm, 0, 1, {"model.norm": norm}, "", metrics, {}, "finished")
+
+    rows = [
+        row("t0", "batch", 0.6),
+        row("t1", "batch", 0.9, "screen/"),
+        row("t2", "batch", 0.7),
+        row("t3", "batch", 0.8, "screen/"),
+        row("t4", "group", 0.5),
+    ]
+    monkeypatch.setattr("sweep.results.ranking.of_folder", lambda path: rows)
+    config = folder.config().replace({"finalists.per_norm": 3})
+    found = chosen(folder, config, config.finalists)
+    assert [one.trial for one in found] == ["t2", "t0", "t1", "t4"]
+
+
+def _two_files_below(folder: Path) -> bool:
+    """The plan and the first record."""
+    return len(list(folder.glob("*.json"))) > 1
+
+
+@pytest.mark.cluster
+def test_finalists_follow_a_sweep_and_survive_ctrl_c(make_sweep: Callable[..., Sweep]) -> None:
+    """Interrupted among the finalists and gone on with, it has the table of one that was not."""
+    data = {"train": [1], "validation": [2], "test": [3]}
+    tables = []
+    for interrupted in (True, False):
+        made = make_sweep(finalists={**FINALISTS, "seeds": 1})
+        data_set = [f"data.{name}={value}" for name, value in data.items()]
+        if interrupted:
+            started = partial(_two_files_below, made.folder / "finalists")
+            command = made.run_arguments(*data_set)
+            status, said = made.interrupt(signal.SIGINT, started, *command)
+            assert status == 130, said
+            assert "mrisweep resume" in said
+            assert made.command("resume", str(made.folder)).returncode == 0
+        else:
+            done = made.run(*data_set)
+            assert done.returncode == 0, done.stderr
+            assert "finalists: 3 of 3" in done.stderr
+        asked = made.command("finalists", str(made.folder), "--json")
+        assert asked.returncode == 0, asked.stderr
+        tables.append(json.loads(asked.stdout))
+    assert tables[0] == tables[1]
+    assert [row["norm"] for row in tables[0]] == ["batch", "group", "layer"]
+
+
+def test_a_sweep_that_has_not_ended_has_no_finalists(
+    folder: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = folder.trials()[0]
+    folder.write_trial(dataclasses.replace(record, status="running"))
+    assert main(["finalists", str(folder.path)]) == 2
+    assert "chosen once all trials have ended; received 1 that have not" in capsys.readouterr().err
+    with pytest.raises(UserError, match="no such setting; received 'finalists"):
+        finalists(folder.path, {"seed": 3})
