@@ -96,6 +96,7 @@ ROOMS = (
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
     Room("sweep.metrics"),
+    Room("sweep.stats"),
     Room(
         "sweep.config",
         {

@@ -106,6 +106,24 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
+class Basis:
+    """What intervals rest on.
+
+    Attributes:
+        patients: How many.
+        positive: By label, how many of them show it.
+        df: By the name of a score, the degrees of freedom of its interval.
+        reason: Why there are no intervals; None where there are.
+
+    """
+
+    patients: int
+    positive: dict[str, int]
+    df: dict[str, float] = field(default_factory=dict)
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Composition:
     """Which slices stood together in the batches that a mode took its statistics of.
 
@@ -139,6 +157,7 @@ class ModeRow:
         settings: Those that decide a row of this mode, as they were.
         composition: Of the batches, one artifact and one level each; None for a mode whose scores
             depend on no batch.
+        basis: What the intervals rest on; None: an earlier version made them.
 
     """
 
@@ -149,6 +168,7 @@ class ModeRow:
     collapsed: tuple[Cell, ...]
     settings: dict[str, Any]
     composition: Composition | None
+    basis: Basis | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +192,7 @@ class TrialRecord:
         collapsed: The cells in which the best epoch collapsed, see ``sweep.metrics.collapse``;
             None: nobody has looked.
         modes: What the best epoch scores in other modes, by mode.
+        basis: What the intervals rest on; None: nobody has looked, or an earlier version did.
 
     """
 
@@ -189,6 +210,7 @@ class TrialRecord:
     error: str | None = None
     collapsed: tuple[Cell, ...] | None = None
     modes: dict[str, ModeRow] = field(default_factory=dict)
+    basis: Basis | None = None
 
 
 def probability_of(log_odds: NDArray[np.floating]) -> NDArray[np.float32]:

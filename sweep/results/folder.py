@@ -21,6 +21,7 @@ from sweep.core.files import write_text
 from sweep.core.modes import checkpoint_mode
 from sweep.core.records import (
     TRAINED,
+    Basis,
     Cell,
     Composition,
     EpochRecord,
@@ -291,7 +292,9 @@ def _mode(plain: dict[str, Any]) -> ModeRow:
 
 
 def _scored(plain: dict[str, Any]) -> dict[str, Any]:
+    basis = plain.get("basis")
     return {
+        "basis": None if basis is None else Basis(**basis),
         "metrics": null_as_missing(plain["metrics"]),
         "intervals": {name: (low, high) for name, (low, high) in plain["intervals"].items()},
     }

@@ -11,6 +11,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,7 @@ from sweep.core.errors import UserError
 from sweep.core.records import (
     CLEAN,
     TRAINED,
+    Basis,
     Cell,
     EpochRecord,
     TrialRecord,
@@ -72,6 +74,7 @@ class Tag:
     PARETO = "pareto"
     MODE = "mode"
     COLLAPSED = "collapsed"
+    BASIS = "intervals"  # what they rest on, as JSON
     DATA = "data_fingerprint"
     CODE = "code_version"
     PARENT = "mlflow.parentRunId"
@@ -157,7 +160,7 @@ class MLflowTracker:
         tags = {Tag.STATUS: trial.status, **({Tag.ERROR: trial.error} if trial.error else {})}
         if trial.collapsed is not None:
             tags[Tag.COLLAPSED] = _cells_text(trial.collapsed)
-        self.client.log_batch(run, tags=_tags(tags))
+        self.client.log_batch(run, tags=_tags({**tags, **_basis_tag(trial.basis)}))
         self.client.set_terminated(run, RUN_STATUS[trial.status], trial.ended_at_ms)
 
     def scored(self, trial: TrialRecord, mode: str, epoch: EpochRecord) -> None:
@@ -168,7 +171,7 @@ class MLflowTracker:
         self._log_details(run, epoch, row.intervals, title)
         self.client.log_dict(run, mode_to_plain(row), "mode.json")
         tags = {Tag.STATUS: trial.status, Tag.COLLAPSED: _cells_text(row.collapsed)}
-        self.client.log_batch(run, tags=_tags(tags))
+        self.client.log_batch(run, tags=_tags({**tags, **_basis_tag(row.basis)}))
         self.client.set_terminated(run, "FINISHED", row.evaluated_at_ms)
 
     def close(self, finished: bool) -> None:
@@ -423,7 +426,16 @@ def _ranked(run: Run) -> Ranked:
         status=tags[Tag.STATUS],
         mode=mode,
         collapsed=_from_cells_text(tags.get(Tag.COLLAPSED)),
+        basis=_from_basis_tag(tags.get(Tag.BASIS)),
     )
+
+
+def _basis_tag(basis: Basis | None) -> dict[str, str]:
+    return {} if basis is None else {Tag.BASIS: json.dumps(asdict(basis))}
+
+
+def _from_basis_tag(text: str | None) -> Basis | None:
+    return None if text is None else Basis(**json.loads(text))
 
 
 def _cells_text(cells: Sequence[Cell]) -> str:

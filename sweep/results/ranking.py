@@ -13,6 +13,7 @@ from sweep.core.pareto import Point, hypervolume, ranks
 from sweep.core.records import (
     SCREEN,
     TRAINED,
+    Basis,
     Cell,
     TrialRecord,
     is_missing,
@@ -44,6 +45,7 @@ class Ranked:
             has looked.
         pareto_rank: Of two objectives, its rank among the rows that it was ranked with: 0 is the
             Pareto front, see ``sweep.core.pareto``; None: of one objective, or a missing value.
+        basis: What the intervals rest on, or why there are none; None: not known.
 
     """
 
@@ -59,6 +61,7 @@ class Ranked:
     mode: str = TRAINED
     collapsed: tuple[Cell, ...] | None = None
     pareto_rank: int | None = None
+    basis: Basis | None = None
 
 
 def of_folder(path: Path) -> list[Ranked]:
@@ -214,6 +217,7 @@ def _from_record(folder: SweepFolder, record: TrialRecord) -> Iterator[Ranked]:
         intervals=record.intervals,
         status=record.status,
         collapsed=record.collapsed,
+        basis=record.basis,
     )
     yield trained
     for mode, row in record.modes.items():
@@ -224,6 +228,7 @@ def _from_record(folder: SweepFolder, record: TrialRecord) -> Iterator[Ranked]:
             intervals=row.intervals,
             mode=mode,
             collapsed=row.collapsed,
+            basis=row.basis,
         )
 
 

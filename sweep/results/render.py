@@ -1,5 +1,6 @@
 """Tables for people: ranked configurations and the cells of a stress test."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from sweep.core.modes import WHOLE_BATCHES
@@ -130,11 +131,7 @@ def _notes(rows: Sequence[Ranked], left_out: Sequence[str]) -> Iterator[str]:
             f"left out, as the terminal is too narrow: {', '.join(left_out)}; a file, a pipe and "
             "`mrisweep best --json` get them."
         )
-    if any(not row.intervals and row.metrics and row.status != "running" for row in rows):
-        yield (
-            "no brackets: no interval, as too few patients show a label, or do not, to draw from "
-            "them."
-        )
+    yield from _basis(rows)
     if together := [mode for mode in WHOLE_BATCHES if any(row.mode == mode for row in rows)]:
         yield (
             f"{', '.join(together)}: scores of whole batches of slices under one artifact at one "
@@ -145,6 +142,27 @@ def _notes(rows: Sequence[Ranked], left_out: Sequence[str]) -> Iterator[str]:
             "collapsed: cells below chance, or in which all slices are predicted to show the same "
             "labels."
         )
+
+
+def _basis(rows: Sequence[Ranked]) -> Iterator[str]:
+    """What the intervals rest on, which is the same for all rows of a sweep, or why there are none.
+
+    The degrees of freedom are those of the first row's.
+    """
+    without = [row for row in rows if not row.intervals and row.metrics and row.status != "running"]
+    known = next((row for row in rows if row.basis is not None and row.intervals), None)
+    if known is not None and known.basis is not None:
+        basis, least = known.basis, min(known.basis.df.values(), default=math.nan)
+        shown = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
+        yield (
+            f"brackets: 95 % intervals over {basis.patients} patients, of whom show a label: "
+            f"{shown}; at least {least:.0f} degrees of freedom in the row of {known.trial}. They "
+            "hold configuration, epoch and seed fixed, and are no test between rows."
+        )
+    for row in without[:1]:
+        reason = row.basis.reason if row.basis is not None else None
+        too_few = reason or "too few patients show a label, or do not, to draw from them"
+        yield f"no brackets: no interval, as {too_few}."
 
 
 def _collapsed(row: Ranked) -> str:

@@ -23,10 +23,10 @@ from sweep.core.records import (
 )
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo
 from sweep.metrics.collapse import collapsed
-from sweep.metrics.intervals import bootstrap
 from sweep.results.callbacks import Callback, Say, tell_scored, tell_waiting
 from sweep.results.folder import SweepFolder
 from sweep.results.tables import Slices
+from sweep.stats.checkpoint import intervals_of
 
 DIVERGED = "was never finite: it diverged"
 
@@ -144,9 +144,11 @@ class TrialLog:
 
         def keep() -> None:
             self.folder.write_mode(mode, record, predictions, slices)
-            intervals = bootstrap(predictions, slices.truth, slices.patients)
+            of = slices.truth, slices.labels, slices.patients
+            intervals, basis = intervals_of(predictions, *of)
             before = self.records[trial]
-            rows = {**before.modes, mode: dataclasses.replace(row, intervals=intervals)}
+            settled = dataclasses.replace(row, intervals=intervals, basis=basis)
+            rows = {**before.modes, mode: settled}
             kept = self._keep(dataclasses.replace(before, modes=rows))
             self._tell(lambda callback: tell_scored(callback, kept, mode, record))
 
@@ -231,18 +233,21 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     if record.status != "failed":
         files.state.unlink(missing_ok=True)
     only_screened = is_screened(record.metrics)
-    has_intervals = bool(record.intervals) or only_screened  # these are ranked with nothing
+    known = bool(record.intervals) or record.basis is not None
+    has_intervals = known or only_screened  # these are ranked with nothing
     if record.best_epoch is None or (has_intervals and record.collapsed is not None):
         return record
     task = _task(folder.checkpoint(record.trial, record.best_epoch))
-    if record.intervals and task is None:
+    if known and task is None:
         return record
     predictions, slices = folder.predictions(record.trial, record.best_epoch)
-    intervals = record.intervals or bootstrap(predictions, slices.truth, slices.patients)
-    if only_screened:
+    intervals, basis = record.intervals, record.basis
+    if not known:
+        intervals, basis = intervals_of(predictions, slices.truth, slices.labels, slices.patients)
+    if only_screened and not known:
         intervals = {screened(name): interval for name, interval in intervals.items()}
     found = None if task is None else collapsed(predictions, slices.truth, task)
-    settled = dataclasses.replace(record, intervals=intervals, collapsed=found)
+    settled = dataclasses.replace(record, intervals=intervals, collapsed=found, basis=basis)
     folder.write_trial(settled)
     return settled
 

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import EpochRecord, Predictions
@@ -13,6 +15,7 @@ from sweep.results.folder import SweepFolder
 from sweep.results.rows import score_rows
 from sweep.results.tables import validation_slices
 from sweep.results.trials import TrialLog
+from sweep.stats import checkpoint
 from sweep.store import Store
 
 NORMS = ("batch", "group")
@@ -62,9 +65,11 @@ def score_modes(folder: SweepFolder, store: Store, *names: str) -> None:
 
 
 def finished_sweep(path: Path, store: Store) -> SweepFolder:
-    """Two finished trials."""
+    """Two finished trials; their four patients with each label are enough for intervals here."""
     config = config_of(store)
     made = SweepFolder.create(path, config)
-    for number in range(2):
-        run_trial(made, config, store, number)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "LEAST", 2)
+        for number in range(2):
+            run_trial(made, config, store, number)
     return made

@@ -11,9 +11,9 @@ from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell, Predictions
 from sweep.metrics import Metric, metric_of, metrics, objectives
 from sweep.metrics.functions import Probability, Truth, Values, Weights, auroc
-from sweep.metrics.intervals import bootstrap
 from sweep.metrics.summary import score, summarize
 from sweep.metrics.table import sign
+from sweep.stats.checkpoint import intervals_of
 from tests.support.plugins import install
 
 
@@ -96,7 +96,7 @@ def test_a_new_metric_is_scored_summed_up_and_given_an_interval(plugin: None) ->
     ]
     assert summary["clean/squared"] == pytest.approx(per_cell[0])
     assert summary["robust/squared_worst"] == pytest.approx(max(per_cell[1:]))
-    intervals = bootstrap(cells, truth, patients, resamples=100)
+    intervals, _ = intervals_of(cells, truth, ["a", "b"], patients, resamples=100)
     for name in ("clean/squared", "robust/greatest_auroc_cvar", "robust/balanced_accuracy_mean"):
         low, high = intervals[name]
         assert low <= summary[name] <= high

@@ -7,8 +7,15 @@ import pytest
 
 from sweep.config.sweep import SweepConfig
 from sweep.results.folder import SweepFolder
+from sweep.stats import checkpoint
 from sweep.store import Store
 from tests.support.finished import config_of
+
+
+@pytest.fixture(autouse=True)
+def four_patients_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For intervals of the tiny store."""
+    monkeypatch.setattr(checkpoint, "LEAST", 2)
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ class Hanging:
 
 def unsettled(folder: SweepFolder) -> None:
     for record in folder.trials():
-        folder.write_trial(dataclasses.replace(record, intervals={}, status="running"))
+        folder.write_trial(dataclasses.replace(record, intervals={}, basis=None, status="running"))
         (folder.checkpoints(record.trial) / "epoch-0099.pt").write_bytes(b"")
 
 
@@ -119,7 +119,7 @@ def test_an_epoch_that_the_driver_died_before_hearing_of_counts(
 ) -> None:
     """Both epochs are in the folder; the record knows neither."""
     record = folder.trials()[0]
-    lost = dataclasses.replace(record, status="running", best_epoch=None, metrics={}, intervals={})
+    lost = dataclasses.replace(record, status="running", best_epoch=None, metrics={}, intervals={}, basis=None)
     folder.write_trial(lost)
     with TrialLog(folder, config.search.objective) as trial_log:
         trial_log.began(lost.trial, lost.number, lost.params, lost.norm, lost.seed)

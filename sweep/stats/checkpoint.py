@@ -1,0 +1,157 @@
+"""What one checkpoint scores, as estimates: by cell, and summed up, each with its interval."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sweep.core.records import CLEAN, Basis, Cell, Predictions, is_missing
+from sweep.metrics import Metric, metrics
+from sweep.metrics.operating import operating_points
+from sweep.metrics.robustness import worst_weights
+from sweep.metrics.summary import by_unit
+from sweep.stats.clustered import estimate, missing
+from sweep.stats.estimate import (
+    RESAMPLES,
+    Array,
+    Estimate,
+    mean,
+    numbered,
+    resampled_patients,
+    weighted,
+)
+from sweep.stats.interval import interval
+
+LEAST = 10  # patients with and without a label, below which a bootstrap says little
+Intervals = dict[str, tuple[float, float]]
+
+
+def basis_of(
+    truth: NDArray[np.bool_], labels: Sequence[str], patients: Sequence[str], units: str = "patient"
+) -> Basis:
+    """How many patients a score rests on, and why they are too few, if they are.
+
+    Args:
+        truth: (N, L) whether a slice shows a label.
+        labels: The L names.
+        patients: (N,) the patient of each slice.
+        units: What a patient is called in words.
+
+    """
+    count, of = numbered(patients)
+    positive = {}
+    few = []
+    for column, label in enumerate(labels):
+        shown = len(np.unique(of[truth[:, column]]))
+        others = len(np.unique(of[~truth[:, column]]))
+        positive[label] = shown
+        if shown < LEAST:
+            few.append(f"{label} is shown by {shown} {units}{'s' if shown != 1 else ''}")
+        elif others < LEAST:
+            few.append(f"{label} is not shown by {others} {units}{'s' if others != 1 else ''}")
+    reason = f"{'; '.join(few)}: fewer than {LEAST}" if few else None
+    return Basis(count, positive, {}, reason)
+
+
+def cells_of(
+    metric: Metric,
+    predictions: Iterable[Predictions],
+    truth: NDArray[np.bool_],
+    patients: Sequence[str],
+    points: Mapping[int, float],
+    weights: Array,
+) -> dict[Cell, Estimate]:
+    """The macro mean over labels in every cell.
+
+    Args:
+        metric: Of which.
+        predictions: Of one checkpoint.
+        truth: (N, L) whether a slice shows a label.
+        patients: (N,) the patient of each slice.
+        points: The operating point of each label, by its column.
+        weights: (R, P) of ``resampled_patients``.
+
+    """
+    _, of = numbered(patients)
+    found = {}
+    for item in predictions:
+        parts = []
+        for column in range(truth.shape[1]):
+            scores, shown, first = by_unit(
+                metric,
+                item.log_odds[:, column],
+                truth[:, column],
+                patients,
+                points.get(column, np.nan),
+            )
+            parts.append(estimate(metric.function, scores, shown, of[first], weights))
+        found[item.cell] = mean(parts)
+    return found
+
+
+def summed_up(metric: Metric, macro: Mapping[Cell, Estimate]) -> dict[str, Estimate]:
+    """The clean score, and mean, worst and CVaR of the stressed cells.
+
+    In each resample the worst cells are those of that resample; to first order they are those of
+    the value.
+    """
+    cells = [cell for cell in macro if cell != CLEAN]
+    parts = [macro[cell] for cell in cells]
+    values = np.array([part.value for part in parts])
+    found = {metric.clean: macro[CLEAN], metric.robust("mean"): mean(parts)}
+    if np.isnan(values).any():
+        nothing = missing(len(parts[0].draws), len(parts[0].influence))
+        return found | {metric.robust("worst"): nothing, metric.robust("cvar"): nothing}
+    draws = np.stack([part.draws for part in parts], axis=-1)
+    better = metric.higher_is_better
+    worst = values.argmin() if better else values.argmax()
+    extreme = draws.min(axis=-1) if better else draws.max(axis=-1)
+    of_tail = weighted(parts, worst_weights(values, better))
+    tail = (draws * worst_weights(draws, better)).sum(axis=-1)
+    return found | {
+        metric.robust("worst"): Estimate(float(values[worst]), extreme, parts[worst].influence),
+        metric.robust("cvar"): Estimate(of_tail.value, tail, of_tail.influence),
+    }
+
+
+def intervals_of(
+    predictions: Sequence[Predictions],
+    truth: NDArray[np.bool_],
+    labels: Sequence[str],
+    patients: Sequence[str],
+    resamples: int = RESAMPLES,
+) -> tuple[Intervals, Basis]:
+    """The 95 % intervals of a checkpoint's scores on validation slices.
+
+    Args:
+        predictions: Every cell.
+        truth: (N, L) whether a slice shows a label.
+        labels: The L names.
+        patients: (N,) the patient of each slice.
+        resamples: Of the patients.
+
+    Returns:
+        (low, high) by the name of a score, and what they rest on; no interval where that is too
+        little.
+
+    """
+    basis = basis_of(truth, labels, patients)
+    if basis.reason is not None:
+        return {}, basis
+    names = [str(column) for column in range(truth.shape[1])]
+    points = {
+        int(column): point for column, point in operating_points(predictions, truth, names).items()
+    }
+    weights = resampled_patients(basis.patients, resamples)
+    intervals: Intervals = {}
+    df: dict[str, float] = {}
+    for metric in metrics().values():
+        if not metric.has_interval:
+            continue
+        macro = cells_of(metric, predictions, truth, patients, points, weights)
+        for name, value in summed_up(metric, macro).items():
+            low, high, freedom = interval(value)
+            if not is_missing(low):
+                intervals[name] = low, high
+                df[name] = min(freedom, 1e9)
+    return intervals, Basis(basis.patients, basis.positive, df)
