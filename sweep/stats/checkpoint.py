@@ -1,5 +1,6 @@
 """What one checkpoint scores, as estimates: by cell, and summed up, each with its interval."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -153,5 +154,6 @@ def intervals_of(
             low, high, freedom = interval(value)
             if not is_missing(low):
                 intervals[name] = low, high
+            if not math.isnan(freedom):  # nothing moves a score that is the same for all patients
                 df[name] = min(freedom, 1e9)
     return intervals, Basis(basis.patients, basis.positive, df)

@@ -36,8 +36,8 @@ class Candidate(NamedTuple):
 
     group: str
     value: Array
-    inside: NDArray[np.float32]
-    outside: NDArray[np.float32]
+    inside: NDArray[np.floating]
+    outside: NDArray[np.floating]
 
 
 class Optimism(NamedTuple):
@@ -55,10 +55,10 @@ class Optimism(NamedTuple):
 
 def left_out(weights: Array) -> Array:
     """(R, P) 1 for every patient that was not drawn, else 0."""
-    return (weights == 0).astype(np.float64)
+    return np.asarray(weights == 0, np.float64)
 
 
-def weights_of(summary: str, values: Array) -> Array:
+def weights_of(summary: str, values: NDArray[np.floating]) -> Array:
     """How much each cell counts in a summary.
 
     Args:
@@ -69,7 +69,7 @@ def weights_of(summary: str, values: Array) -> Array:
         (..., C), which sum to 1.
 
     """
-    found = np.zeros_like(values, dtype=np.float64)
+    found = np.zeros(values.shape)
     stressed = values[..., 1:]
     if summary == "clean":
         found[..., 0] = 1
@@ -78,7 +78,7 @@ def weights_of(summary: str, values: Array) -> Array:
     elif summary == "worst":
         found[..., 1:] = np.arange(stressed.shape[-1]) == stressed.argmin(axis=-1)[..., None]
     else:
-        found[..., 1:] = worst_weights(stressed)
+        found[..., 1:] = worst_weights(np.asarray(stressed, np.float64))
     return found
 
 
