@@ -15,6 +15,7 @@ from sweep.stats.estimate import Array, Estimate
 
 Function = Callable[[Scores, Truth, Weights | None], Values]
 CHUNK_BYTES = 64 << 20  # of slice weights at a time
+AT_A_TIME = 64  # patients whose negative slices are counted together: bounds the memory
 
 
 def estimate(
@@ -65,18 +66,23 @@ def wins(scores: Scores, truth: Truth, of: NDArray[np.intp], patients: int) -> A
         (P, P): K[j, k] of the positives of j and the negatives of k.
 
     """
-    negative, positive = scores[~truth], scores[truth]
-    order = np.argsort(negative, kind="stable")
-    ranked = negative[order]
-    below = np.zeros((len(ranked) + 1, patients), np.float32)  # whole numbers below 2^24: exact
-    below[np.arange(1, len(ranked) + 1), of[~truth][order]] = 1
-    np.cumsum(below, axis=0, out=below)
-    won = below[np.searchsorted(ranked, positive, "left")]
-    won += below[np.searchsorted(ranked, positive, "right")]
+    order = np.argsort(scores[~truth], kind="stable")
+    negative, theirs = scores[~truth][order], of[~truth][order]
     by_patient = np.argsort(of[truth], kind="stable")
+    positive = scores[truth][by_patient]
     owners, first = np.unique(of[truth][by_patient], return_index=True)
     table = np.zeros((patients, patients))
-    table[owners] = np.add.reduceat(won[by_patient], first, axis=0, dtype=np.float64) / 2
+    for start in range(0, patients, AT_A_TIME):
+        some = slice(start, min(start + AT_A_TIME, patients))
+        chosen = (theirs >= some.start) & (theirs < some.stop)
+        ranked, columns = negative[chosen], theirs[chosen] - start
+        # Whole numbers below 2^24, which float32 has exactly.
+        below = np.zeros((len(ranked) + 1, some.stop - some.start), np.float32)
+        below[np.arange(1, len(ranked) + 1), columns] = 1
+        np.cumsum(below, axis=0, out=below)
+        won = below[np.searchsorted(ranked, positive, "left")]
+        won += below[np.searchsorted(ranked, positive, "right")]
+        table[owners, some] = np.add.reduceat(won, first, axis=0, dtype=np.float64) / 2
     return table
 
 

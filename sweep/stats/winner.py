@@ -1,23 +1,26 @@
 """How much of a winner's score is its luck: it was chosen on the patients that it is scored on.
 
 Bootstrap bias correction (Tsamardinos et al. 2018, doi 10.1007/s10994-018-5714-4): in each resample
-of the patients the choice of trial and epoch is made again on the patients that were drawn, and
-what is chosen is scored on those that were not. The mean of these scores is what such a choice is
-worth.
+of the patients the whole choice is made again, trial, epoch and worst cells, on the patients that
+were drawn, and what is chosen is scored on those that were not. The mean of these scores is what
+such a choice is worth: what the chosen checkpoint would score with other patients in the cells that
+were chosen with it, as finalists are scored.
 
-The cells that count there are those that are worst for what is chosen among all patients. Cells
-that are chosen again in each resample, of fewer patients, are often not the worst ones, and made
-the score .010 too high where cells differ (``benchmarks/coverage.py``, 40 patients). What CVaR
-loses by cells that are worst by chance, most where all are alike, stays in it.
+With forty patients it is right to .004, whether cells differ or are alike: see
+``benchmarks/coverage.py``. Were the cells chosen among all patients, those left out included, it
+would be .02 too low where cells are alike, as those of a robust model are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sweep.core.records import CLEAN, Predictions
+from sweep.metrics import Metric
 from sweep.metrics.robustness import worst_weights
+from sweep.stats.checkpoint import cells_of
 from sweep.stats.estimate import Array
 
 RESAMPLES = 500
@@ -56,6 +59,35 @@ class Optimism(NamedTuple):
 def left_out(weights: Array) -> Array:
     """(R, P) 1 for every patient that was not drawn, else 0."""
     return np.asarray(weights == 0, np.float64)
+
+
+def candidate_of(
+    group: str,
+    metric: Metric,
+    predictions: Sequence[Predictions],
+    truth: NDArray[np.bool_],
+    patients: Sequence[str],
+    points: Mapping[int, float],
+    weights: Array,
+) -> Candidate:
+    """A checkpoint as a candidate: so its predictions need not be kept.
+
+    Args:
+        group: What it competes in.
+        metric: By which it is chosen.
+        predictions: Every cell, the clean one among them, in the order of all candidates.
+        truth: (N, L) whether a slice shows a label.
+        patients: (N,) the patient of each slice.
+        points: The operating point of each label, by its column.
+        weights: (R, P) of ``resampled_patients``.
+
+    """
+    both = np.concatenate([weights, left_out(weights)])
+    macro = cells_of(metric, predictions, truth, patients, points, both)
+    parts = [macro[CLEAN], *(part for cell, part in macro.items() if cell != CLEAN)]
+    draws = np.stack([part.draws for part in parts], axis=-1).astype(np.float32)
+    inside, outside = np.split(draws, 2)
+    return Candidate(group, np.array([part.value for part in parts]), inside, outside)
 
 
 def weights_of(summary: str, values: NDArray[np.floating]) -> Array:
@@ -98,8 +130,9 @@ def optimism(candidates: Iterable[Candidate], summary: str) -> dict[str | None, 
         naive = float((weights_of(summary, one.value) * one.value).sum())
         if np.isnan(naive):
             continue
-        inside = (weights_of(summary, one.inside) * one.inside).sum(axis=-1)
-        outside = one.outside @ weights_of(summary, one.value)
+        counted = weights_of(summary, one.inside)
+        inside = (counted * one.inside).sum(axis=-1)
+        outside = (counted * one.outside).sum(axis=-1)
         for group in (None, one.group):
             if group not in best:
                 best[group] = naive, inside.copy(), outside.copy()

@@ -10,7 +10,7 @@ from scipy.stats import t
 from sklearn.metrics import roc_auc_score
 
 from sweep.metrics.functions import auroc, balanced_accuracy, brier
-from sweep.stats.clustered import estimate, wins
+from sweep.stats.clustered import AT_A_TIME, estimate, wins
 from sweep.stats.estimate import mean, numbered, resampled_patients, weighted
 from sweep.stats.interval import degrees_of_freedom, interval, p_value, standard_error
 
@@ -36,6 +36,16 @@ def test_wins_are_those_of_every_pair_of_slices(seed: int) -> None:
             won = float(scores[i] > scores[k]) + float(scores[i] == scores[k]) / 2
             expected[of[i], of[k]] += won
     np.testing.assert_array_equal(wins(scores, truth, of, 12), expected)
+
+
+def test_more_patients_than_are_counted_at_a_time() -> None:
+    patients = 2 * AT_A_TIME + 5
+    scores, truth, of = drawn(3, patients=patients)
+    positive, negative = np.flatnonzero(truth), np.flatnonzero(~truth)
+    ahead = scores[positive][:, None] - scores[negative]
+    expected = np.zeros((patients, patients))
+    np.add.at(expected, (of[positive][:, None], of[negative]), (1 + np.sign(ahead)) / 2)
+    np.testing.assert_array_equal(wins(scores, truth, of, patients), expected)
 
 
 @settings(deadline=None)
