@@ -4,8 +4,8 @@
 
 Patients of unequal size with an effect of their own, some of whom show the label; scores are
 normal in slices with and without it, with another distance in every cell, so that the true AUROC of
-each cell is known. Many such studies are drawn, for winners two fifths as many, for the best of 300 a
-tenth. A quarter of an hour on one core; for a look ``--repetitions 60``.
+each cell is known. Many such studies are drawn, two fifths as many for winners, a tenth for the
+best of 300. A quarter of an hour on one core; for a look ``--repetitions 60``.
 """
 
 import argparse
