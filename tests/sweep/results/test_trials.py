@@ -119,7 +119,9 @@ def test_an_epoch_that_the_driver_died_before_hearing_of_counts(
 ) -> None:
     """Both epochs are in the folder; the record knows neither."""
     record = folder.trials()[0]
-    lost = dataclasses.replace(record, status="running", best_epoch=None, metrics={}, intervals={}, basis=None)
+    lost = dataclasses.replace(
+        record, status="running", best_epoch=None, metrics={}, intervals={}, basis=None
+    )
     folder.write_trial(lost)
     with TrialLog(folder, config.search.objective) as trial_log:
         trial_log.began(lost.trial, lost.number, lost.params, lost.norm, lost.seed)
