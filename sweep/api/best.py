@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sweep.config.search import SearchSettings
 from sweep.core.errors import UserError
-from sweep.results import advice, ranking
+from sweep.results import advice, choice, ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
 from sweep.results.savings import savings
@@ -104,6 +104,24 @@ def remarks(path: str | Path) -> list[str]:
     config, trials = folder.config(), folder.trials()
     saved = savings(config, trials, folder.last_reported)
     return [*([saved] if saved else []), *advice.remarks(config, trials)]
+
+
+def choice_line(path: Path, norm: str | None = None) -> str | None:
+    """What the choice of the best is worth, see ``sweep.results.choice``.
+
+    Args:
+        path: The sweep's folder.
+        norm: Within one norm; None: of all trials.
+
+    Returns:
+        One line; None before the sweep has ended, and of one that an earlier version ended.
+
+    Raises:
+        UserError: No sweep's folder.
+
+    """
+    found = choice.kept(SweepFolder.open(path))
+    return None if found is None else choice.choice_text(found, norm)
 
 
 def objective_of(path: Path) -> str:

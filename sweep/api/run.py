@@ -24,6 +24,7 @@ from sweep.core.text import SHOWN
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
+from sweep.results import choice
 from sweep.results.callbacks import replay
 from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
@@ -232,6 +233,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
             )
     result = _result(folder, config, usage)
     if result.limit is None:
+        choice.keep(folder, choice.measure(folder))
         drive_finalists(folder, config, store)
     return result
 

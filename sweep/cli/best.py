@@ -52,6 +52,7 @@ def add_best(commands: Commands) -> None:
 
 
 def _do_best(options: argparse.Namespace) -> None:
+    from sweep.api.best import choice_line, objective_of
     from sweep.metrics.table import sign
     from sweep.results import ranking
     from sweep.results.render import hypervolume_lines, ranked_table, screened_note
@@ -80,6 +81,10 @@ def _do_best(options: argparse.Namespace) -> None:
         if note:
             print(f"\n{note}")
         if options.folder is not None:
+            if by == objective_of(options.folder) and (
+                line := choice_line(options.folder, options.norm)
+            ):
+                print(f"\n{line}")
             say_remarks(options.folder)
     else:
         say("no trial qualifies" if rows else "no trial has a score yet")

@@ -43,9 +43,21 @@ def estimate(
     if np.isnan(value):
         return missing(len(weights), count)
     without = _at(function, scores, truth, of, 1 - np.eye(count))
-    influence = np.nan_to_num(value - without)  # a label that one patient alone has
     draws = _at(function, scores, truth, of, weights)
-    return Estimate(value, draws, influence - influence.mean())
+    return Estimate(value, draws, influence_of(value, without))
+
+
+def influence_of(value: float, without: Array) -> Array:
+    """The jackknife's influence of each patient: (P - 1) / P times what is lost without it.
+
+    Args:
+        value: With every patient once.
+        without: (P,) without each; NaN, which counts as no loss, where a label is one patient's.
+
+    """
+    lost = np.nan_to_num(value - without)
+    count = len(without)
+    return np.asarray((count - 1) / count * (lost - lost.mean()))
 
 
 def missing(resamples: int, patients: int) -> Estimate:
@@ -94,13 +106,18 @@ def _auroc(scores: Scores, truth: Truth, of: NDArray[np.intp], weights: Array) -
     if pairs == 0:
         return missing(len(weights), patients)
     table = wins(scores, truth, of, patients)
-    value = table.sum() / pairs
-    influence = (table.sum(axis=1) + table.sum(axis=0)) / pairs
-    influence -= value * (p / p.sum() + n / n.sum())
+    value = float(table.sum() / pairs)
+    left = table.sum() - table.sum(axis=1) - table.sum(axis=0) + np.diagonal(table)
+    without = _ratio(left, (p.sum() - p) * (n.sum() - n))
     above = np.einsum("rj,rj->r", weights @ table, weights)
     drawn = (weights @ p) * (weights @ n)
-    draws = np.divide(above, drawn, out=np.full(len(weights), np.nan), where=drawn > 0)
-    return Estimate(float(value), draws, influence)
+    return Estimate(value, _ratio(above, drawn), influence_of(value, without))
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    ratio = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=ratio, where=whole > 0)
+    return ratio
 
 
 def _at(

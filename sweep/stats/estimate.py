@@ -24,8 +24,8 @@ class Estimate:
     Attributes:
         value: With every patient once; NaN where it is missing.
         draws: (R,) the value in resamples of the patients; NaN where it is undefined in one.
-        influence: (P,) by how much the value changes with the weight of each patient, to first
-            order; they sum to 0.
+        influence: (P,) of each patient, by the jackknife: (P - 1) / P times what the value loses
+            without it, less the mean of that.
 
     """
 

@@ -1,9 +1,11 @@
 """Intervals and P values of an estimate, honest with as few as forty patients.
 
 Percentile intervals of a bootstrap are too short for few patients: the quantiles are moved out to
-where those of a t distribution would be (expanded percentile: Hesterberg 2015, PMC4784504). Its
-degrees of freedom follow from the kurtosis of the patients' influence, after Satterthwaite's rule:
-where some patients count much more than others, there are fewer of them than it seems.
+where those of a t distribution would be (expanded percentile: Hesterberg 2015, PMC4784504), by the
+standard error of the jackknife, which is not too small for few patients, as the spread of the
+resamples is. The degrees of freedom follow from the kurtosis of the patients' influence, after
+Satterthwaite's rule: where some patients count much more than others, there are fewer of them than
+it seems.
 """
 
 from typing import NamedTuple
@@ -63,16 +65,18 @@ def interval(estimate: Estimate, coverage: float = COVERAGE) -> Interval:
     if np.isnan(estimate.value) or undefined.mean() > MOST_UNDEFINED:
         return nothing
     df, count = degrees_of_freedom(estimate.influence), len(estimate.influence)
-    if np.isnan(df) or count < 2:
+    draws = estimate.draws[~undefined]
+    spread = draws.std()
+    if np.isnan(df) or count < 2 or spread == 0:
         return Interval(estimate.value, estimate.value, df) if count > 1 else nothing
     quantile = float(stdtrit(min(df, 1e9), 0.5 + coverage / 2))
-    tail = float(ndtr(-np.sqrt(count / (count - 1)) * quantile))
-    low, high = np.quantile(estimate.draws[~undefined], (tail, 1 - tail))
+    tail = float(ndtr(-quantile * standard_error(estimate) / spread))
+    low, high = np.quantile(draws, (tail, 1 - tail))
     return Interval(float(low), float(high), df)
 
 
 def standard_error(estimate: Estimate) -> float:
-    """The standard error of an estimate: sqrt(P / (P - 1) sum d^2) of the influences d (P,)."""
+    """The jackknife's standard error: sqrt(P / (P - 1) sum d^2) of the influences d (P,)."""
     count = len(estimate.influence)
     if count < 2:
         return float("nan")
