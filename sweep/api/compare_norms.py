@@ -71,16 +71,12 @@ def compare_norms(
     margin = (config.finalists or FinalistSettings()).margin
     scored, asked_of = found.scored, (margin, b, metric.higher_is_better)
     effects = {
-        name: _effects(
-            [(one, one.scores[name]) for one in scored], margin, b, metric.higher_is_better
-        )
+        name: _effects([(one, one.scores[name]) for one in scored], *asked_of)
         for name in scored[0].scores
     }
     primary = metric.robust("mean")
     cells = {
-        cell: _effects(
-            [(one, one.cells[cell]) for one in scored], margin, b, metric.higher_is_better
-        )
+        cell: _effects([(one, one.cells[cell]) for one in scored], *asked_of)
         for cell in scored[0].cells
         if cell != CLEAN
     }
