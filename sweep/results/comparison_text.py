@@ -12,7 +12,7 @@ from sweep.stats.effects import NormEffects
 
 UNITS = {
     "patients": "two trained networks on the same patients",
-    "configurations": "norms; the units are configurations and seeds",
+    "configurations": "norms; configurations, seeds and patients are the units",
 }
 
 
@@ -114,12 +114,11 @@ def _about_norms(effects: NormEffects, score: str) -> str:
 
 def _verdicts(effects: NormEffects) -> Iterator[str]:
     for one in effects.differences:
-        low, high = one.narrow
         least = f" (at least {one.p_least:.3f} with so few)" if one.p_least > 0.05 else ""
         yield (
-            f"{one.first} against {one.second}: {one.verdict}, with a margin of {effects.margin:g} "
-            f"(90 % [{low:+.3f}, {high:+.3f}]); P {_p(one.p)} by the mixed model, {_p(one.p_holm)} "
-            f"for all norms, {_p(one.p_permuted)} by exchanging configurations{least}"
+            f"{one.sentence} Margin {effects.margin:g}; P {_p(one.p)}, {_p(one.p_holm)} for all "
+            f"norms; on these very patients {_p(one.p_same_patients)}, by exchanging "
+            f"{effects.unit}s {_p(one.p_permuted)}{least}"
         )
 
 
@@ -145,6 +144,8 @@ def _effects_plain(effects: NormEffects) -> dict[str, Any]:
 
     return {
         "margin": effects.margin,
+        "unit": effects.unit,
+        "p_alike": null_if_missing(effects.alike.p) if effects.alike else None,
         "means": [
             {
                 "norm": one.norm,
@@ -168,9 +169,11 @@ def _effects_plain(effects: NormEffects) -> dict[str, Any]:
                 "p": null_if_missing(one.p),
                 "p_holm": null_if_missing(one.p_holm),
                 "p_permuted": null_if_missing(one.p_permuted),
-                "p_least": one.p_least,
-                "two_way": ends(one.two_way),
+                "p_least": null_if_missing(one.p_least),
+                "interval_same_patients": ends(one.same_patients),
+                "p_same_patients": null_if_missing(one.p_same_patients),
                 "verdict": one.verdict,
+                "sentence": one.sentence,
             }
             for one in effects.differences
         ],

@@ -1,20 +1,23 @@
 """The effect of norms, with configurations and seeds as the units: all that is said of it."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import fmean, stdev
+from typing import Literal
 
 import numpy as np
 
-from sweep.stats.equivalence import Verdict, verdict
+from sweep.stats.equivalence import Ends, Verdict, in_words, verdict
 from sweep.stats.estimate import Array
-from sweep.stats.mixed import Run, fit_mixed
+from sweep.stats.mixed import Measured, MixedModel, Run, fit_mixed
 from sweep.stats.multiplicity import holm
-from sweep.stats.permutation import permuted
-from sweep.stats.two_way import two_way
+from sweep.stats.permutation import Permuted, permuted
+from sweep.stats.two_way import patient_variance
 
-Ends = tuple[float, float]
 NONE = (float("nan"), float("nan"))
+Unit = Literal["configuration", "run"]
 
 
 @dataclass(frozen=True)
@@ -23,12 +26,12 @@ class NormMean:
 
     Attributes:
         norm: Which.
-        mean: Of the means of its configurations.
+        mean: By the mixed model; of the means of its configurations where there is none.
         configs: How many.
         runs: How many trainings came to a score.
         sd_configs: Standard deviation of the means of configurations; NaN of one.
         sd_seeds: Within configurations, pooled; NaN where each has one run.
-        interval: 95 %, by the two-way bootstrap; NaN where the patients' resamples are not known.
+        interval: 95 %, of configurations, seeds and, where their resamples are known, patients.
 
     """
 
@@ -49,30 +52,36 @@ class NormDifference:
         first: A norm.
         second: Another.
         difference: The first less the second, by the mixed model.
-        interval: 95 %, by the mixed model.
-        narrow: 90 %, by the mixed model.
-        df: Degrees of freedom.
-        p: By the mixed model.
+        error: Its standard error, with the patients where their resamples are known.
+        df: Degrees of freedom of the error.
+        interval: 95 %.
+        narrow: 90 %.
+        p: Two-sided.
         p_holm: Over all differences that were asked for.
-        p_permuted: By exchanging configurations.
+        same_patients: 95 %, by the mixed model alone: on these very patients.
+        p_same_patients: On these very patients.
+        p_permuted: By exchanging configurations, on these very patients.
         p_least: The smallest P that so many configurations can give there.
-        two_way: 95 %, by the two-way bootstrap; NaN where the patients' resamples are not known.
         verdict: On the first, against the margin.
+        sentence: The verdict in words.
 
     """
 
     first: str
     second: str
     difference: float
+    error: float
+    df: float
     interval: Ends
     narrow: Ends
-    df: float
     p: float
     p_holm: float
+    same_patients: Ends
+    p_same_patients: float
     p_permuted: float
     p_least: float
-    two_way: Ends
     verdict: Verdict
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +90,11 @@ class NormEffects:
 
     Attributes:
         norms: Each by itself.
-        differences: To the reference, or each with each.
+        differences: To the reference, or each with each; empty where no spread is known.
+        alike: Whether all norms are, by exchanging configurations; None of one norm.
+        unit: What the spread is one of: configurations of a norm; or runs, where each norm has one
+            configuration, and what is said holds for these configurations.
+        patients: Whether the patients are drawn again, too, or held fixed.
         margin: What does not matter.
         notes: What is missing, and why something cannot be said.
 
@@ -89,6 +102,9 @@ class NormEffects:
 
     norms: tuple[NormMean, ...]
     differences: tuple[NormDifference, ...]
+    alike: Permuted | None
+    unit: Unit
+    patients: bool
     margin: float
     notes: tuple[str, ...]
 
@@ -108,42 +124,74 @@ def norm_effects(
         margin: The largest difference that does not matter.
         reference: The norm that all others are compared with; None, or one that is not there: each
             with each.
-        draws: (runs, R) the value of each run in common resamples of the patients; None: not known.
-        seed: Key of the draws of configurations and seeds.
+        draws: (runs, R) the value of each run in common resamples of the patients; None: not known,
+            and all is said of these very patients.
+        seed: Key of the arrangements, where they are too many to count.
         higher_is_better: Of the values.
 
     """
-    notes = []
     there = [at for at, run in enumerate(runs) if np.isfinite(run.value)]
-    if len(there) < len(runs):
-        lost = sorted({run.norm for run in runs if not np.isfinite(run.value)})
-        notes.append(
-            f"{len(runs) - len(there)} of {len(runs)} runs have no value ({', '.join(lost)}) and "
-            "are left out"
-        )
     kept = [runs[at] for at in there]
     norms = tuple(sorted({run.norm for run in kept}))
-    resampled = two_way(kept, draws[there], seed) if draws is not None and kept else {}
-    means = tuple(_norm_mean(kept, norm, resampled.get(norm)) for norm in norms)
-    notes += _notes(means, kept)
-    if reference is not None and reference not in norms:
+    asked = reference is None or reference in norms
+    if reference is not None and asked:
+        pairs = [(norm, reference) for norm in norms if norm != reference]
+    else:
+        pairs = list(combinations(norms, 2))
+    model = fit_mixed(kept) if len(kept) > len(norms) else None
+    spread = _Spread(kept, model, draws[there] if draws is not None else None)
+    means = tuple(_norm_mean(kept, norm, spread) for norm in norms)
+    unit: Unit = "configuration" if any(one.configs > 1 for one in means) else "run"
+    notes = [*_missing(runs, kept), *_notes(means, kept), *spread.notes(pairs)]
+    if not asked:
         notes.append(f"there is no run of the reference, {reference}: each is compared with each")
-    pairs = (
-        [(norm, reference) for norm in norms if norm != reference]
-        if reference in norms
-        else [(a, b) for at, a in enumerate(norms) for b in norms[at + 1 :]]
+    return NormEffects(
+        norms=means,
+        differences=_differences(kept, pairs, spread, margin, unit, seed, higher_is_better),
+        alike=permuted(kept, norms, seed) if len(norms) > 1 else None,
+        unit=unit,
+        patients=draws is not None,
+        margin=margin,
+        notes=tuple(notes),
     )
-    try:
-        differences = (
-            _differences(kept, pairs, margin, resampled, seed, higher_is_better) if pairs else ()
-        )
-    except ValueError:
-        differences = ()
-        notes.append("no differences: there are no more runs than norms, so no spread is known")
-    return NormEffects(means, differences, margin, tuple(notes))
 
 
-def _norm_mean(runs: Sequence[Run], norm: str, draws: Array | None) -> NormMean:
+@dataclass(frozen=True)
+class _Spread:
+    """How sure means and differences are, by the model of the runs and the patients' resamples."""
+
+    runs: Sequence[Run]
+    model: MixedModel | None
+    draws: Array | None
+
+    def mean(self, norm: str) -> Measured | None:
+        if self.model is None:
+            return None
+        return self._with_patients(self.model.mean(norm), {norm: 1.0})
+
+    def difference(self, first: str, second: str) -> tuple[Measured, Measured] | None:
+        """On these very patients, and on others of their kind."""
+        if self.model is None:
+            return None
+        fixed = self.model.contrast(first, second)
+        return fixed, self._with_patients(fixed, {first: 1.0, second: -1.0})
+
+    def notes(self, pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
+        if pairs and self.model is None:
+            yield "no differences: there are no more runs than norms, so no spread is known"
+        for both in [self.difference(*pair) for pair in pairs[:1]]:
+            if both and not both[0].error > 0:
+                yield "no two runs of a norm differ, so no spread is known"
+            elif both and not both[1].error > 0:
+                yield "the score is undefined in over one in twenty resamples of the patients"
+
+    def _with_patients(self, found: Measured, weights: Mapping[str, float]) -> Measured:
+        if self.draws is None or not found.error > 0:
+            return found
+        return found.widened(patient_variance(self.runs, self.draws, weights))
+
+
+def _norm_mean(runs: Sequence[Run], norm: str, spread: _Spread) -> NormMean:
     own: dict[object, list[float]] = {}
     for run in runs:
         if run.norm == norm:
@@ -151,50 +199,55 @@ def _norm_mean(runs: Sequence[Run], norm: str, draws: Array | None) -> NormMean:
     centres = [fmean(values) for values in own.values()]
     freedom = sum(len(values) - 1 for values in own.values())
     squares = sum((v - fmean(values)) ** 2 for values in own.values() for v in values)
+    measured = spread.mean(norm)
     return NormMean(
         norm=norm,
-        mean=fmean(centres),
+        mean=measured.value if measured else fmean(centres),
         configs=len(own),
         runs=sum(map(len, own.values())),
         sd_configs=stdev(centres) if len(centres) > 1 else float("nan"),
         sd_seeds=(squares / freedom) ** 0.5 if freedom else float("nan"),
-        interval=NONE if draws is None else _ends(draws),
+        interval=measured.interval() if measured else NONE,
     )
 
 
 def _differences(
     runs: Sequence[Run],
     pairs: Sequence[tuple[str, str]],
+    spread: _Spread,
     margin: float,
-    resampled: dict[str, Array],
+    unit: Unit,
     seed: int,
     higher_is_better: bool,
 ) -> tuple[NormDifference, ...]:
-    model = fit_mixed(runs)
-    contrasts = [model.contrast(*pair) for pair in pairs]
-    adjusted = holm([one.p for one in contrasts])
+    measured = [both for pair in pairs if (both := spread.difference(*pair))]
+    if not measured:
+        return ()
+    adjusted = holm([one.p for _, one in measured])
     found = []
-    for one, p_holm in zip(contrasts, adjusted, strict=True):
-        exchanged = permuted(runs, one.first, one.second, seed)
+    for pair, (fixed, one), p_holm in zip(pairs, measured, adjusted, strict=True):
+        exchanged = permuted(runs, pair, seed)
         wide, narrow = one.interval(0.95), one.interval(0.90)
         gained = (narrow, wide) if higher_is_better else (_mirrored(narrow), _mirrored(wide))
-        drawn = resampled.get(one.first), resampled.get(one.second)
+        word = verdict(*gained, margin)
+        names = pair if unit == "configuration" else [f"this configuration of {n}" for n in pair]
         found.append(
             NormDifference(
-                first=one.first,
-                second=one.second,
-                difference=one.difference,
+                first=pair[0],
+                second=pair[1],
+                difference=one.value,
+                error=one.error,
+                df=one.df,
                 interval=wide,
                 narrow=narrow,
-                df=one.df,
                 p=one.p,
                 p_holm=p_holm,
+                same_patients=fixed.interval(),
+                p_same_patients=fixed.p,
                 p_permuted=exchanged.p,
                 p_least=exchanged.least,
-                two_way=NONE
-                if drawn[0] is None or drawn[1] is None
-                else _ends(drawn[0] - drawn[1]),
-                verdict=verdict(*gained, margin),
+                verdict=word,
+                sentence=in_words(word, names[0], names[1], narrow, wide, margin),
             )
         )
     return tuple(found)
@@ -204,22 +257,42 @@ def _mirrored(ends: Ends) -> Ends:
     return -ends[1], -ends[0]
 
 
-def _notes(means: Sequence[NormMean], runs: Sequence[Run]) -> list[str]:
-    notes = []
+def _missing(runs: Sequence[Run], kept: Sequence[Run]) -> Iterator[str]:
+    """Runs without a value, and of a table of configurations x seeds those that are not there."""
+    if len(kept) < len(runs):
+        lost = sorted({run.norm for run in runs if not np.isfinite(run.value)})
+        yield (
+            f"{len(runs) - len(kept)} of {len(runs)} runs have no value ({', '.join(lost)}) and "
+            "are left out"
+        )
+    seeds: dict[tuple[str, object], set[int]] = {}
+    for run in runs:
+        seeds.setdefault((run.norm, run.config), set()).add(run.seed)
+    if max(map(len, seeds.values()), default=0) < 2:
+        return  # each configuration has a seed of its own, and lacks no other
+    every = set().union(*seeds.values())
+    absent: Counter[str] = Counter()
+    for (norm, _), own in seeds.items():
+        absent[norm] += len(every - own)
+    if absent.total():
+        each = ", ".join(f"{absent[norm]} of {norm}" for norm in sorted(absent) if absent[norm])
+        yield f"runs with a seed that others have are not there: {each}"
+
+
+def _notes(means: Sequence[NormMean], runs: Sequence[Run]) -> Iterator[str]:
     seeds = len({run.seed for run in runs})
     if len(means) == 1:
-        notes.append(f"there is one norm alone, {means[0].norm}: nothing to compare it with")
+        yield f"there is one norm alone, {means[0].norm}: nothing to compare it with"
     if seeds < 3:
-        notes.append(f"{seeds} seed{'s' if seeds != 1 else ''}: the spread over seeds is a guess")
+        yield f"{seeds} seed{'s' if seeds != 1 else ''}: the spread over seeds is a guess"
     few = [one.norm for one in means if one.configs < 2]
-    if few:
-        notes.append(
-            f"one configuration of {', '.join(few)}: what belongs to the norm and what to the "
-            "configuration cannot be told apart there"
+    if few and len(few) == len(means):
+        yield (
+            "each norm has one configuration: what is said holds for these configurations, with "
+            "seeds as the units, and what belongs to the norm cannot be told apart"
         )
-    return notes
-
-
-def _ends(draws: Array) -> Ends:
-    low, high = np.nanquantile(draws, (0.025, 0.975))
-    return float(low), float(high)
+    elif few:
+        yield (
+            f"one configuration of {', '.join(few)}: how far configurations differ there is taken "
+            "from the other norms"
+        )

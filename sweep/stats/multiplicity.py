@@ -1,8 +1,9 @@
-"""Several tests at once: what is left of their P values."""
+"""Several tests at once: what is left of their P values, and intervals that hold together."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sweep.stats.estimate import Array
 
@@ -36,14 +37,42 @@ def max_t(values: Array, draws: Array, errors: Array) -> Array:
         (C,) adjusted two-sided P; NaN where a value is missing or nothing moves it.
 
     """
-    usable = np.isfinite(values) & (errors > 0)
+    usable, greatest = _greatest(values, draws, errors)
     found = np.full(len(values), np.nan)
-    if not usable.any():
-        return found
-    moved = np.abs(draws[:, usable] - values[usable]) / errors[usable]
-    defined = ~np.isnan(moved).all(axis=1)  # a resample may lack a label
-    greatest = np.nanmax(moved[defined], axis=1)
     observed = np.abs(values[usable]) / errors[usable]
     as_far = (greatest[:, None] >= observed).sum(axis=0)
-    found[usable] = (as_far + 1) / (defined.sum() + 1)
+    found[usable] = (as_far + 1) / (len(greatest) + 1)
     return found
+
+
+def simultaneous(values: Array, draws: Array, errors: Array, coverage: float = 0.95) -> Array:
+    """Intervals of many cells, all of which hold at once with the coverage.
+
+    Each reaches as many standard errors to both sides as the greatest distance of ``max_t`` does.
+
+    Args:
+        values: (C,) differences.
+        draws: (R, C) in common resamples.
+        errors: (C,) standard errors.
+        coverage: Of all together.
+
+    Returns:
+        (C, 2) lower and upper ends; NaN where a value is missing or nothing moves it.
+
+    """
+    usable, greatest = _greatest(values, draws, errors)
+    found = np.full((len(values), 2), np.nan)
+    if usable.any():
+        reach = np.quantile(greatest, coverage) * errors[usable]
+        found[usable] = np.stack([values[usable] - reach, values[usable] + reach], axis=1)
+    return found
+
+
+def _greatest(values: Array, draws: Array, errors: Array) -> tuple[NDArray[np.bool_], Array]:
+    """Which cells are usable, and in each resample how many errors the farthest of them is off."""
+    usable = np.isfinite(values) & (errors > 0)
+    if not usable.any():
+        return usable, np.zeros(0)
+    moved = np.abs(draws[:, usable] - values[usable]) / errors[usable]
+    defined = ~np.isnan(moved).all(axis=1)  # a resample may lack a label
+    return usable, np.nanmax(moved[defined], axis=1)
