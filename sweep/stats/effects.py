@@ -283,8 +283,10 @@ def _notes(means: Sequence[NormMean], runs: Sequence[Run]) -> Iterator[str]:
     seeds = len({run.seed for run in runs})
     if len(means) == 1:
         yield f"there is one norm alone, {means[0].norm}: nothing to compare it with"
-    if seeds < 3:
-        yield f"{seeds} seed{'s' if seeds != 1 else ''}: the spread over seeds is a guess"
+    if seeds == 1:
+        yield "one seed: intervals of single norms hold for it alone"
+    elif seeds == 2:
+        yield "2 seeds: the spread over seeds is a guess"
     few = [one.norm for one in means if one.configs < 2]
     if few and len(few) == len(means):
         yield (

@@ -135,6 +135,7 @@ def fit_mixed(runs: Sequence[Run]) -> MixedModel:
 
     """
     norms = tuple(dict.fromkeys(run.norm for run in runs))
+    runs = _without_copies(runs)
     y = np.array([run.value for run in runs])
     if len(y) <= len(norms) or not np.isfinite(y).all():
         raise ValueError("there are no more runs than norms, or a value is missing")
@@ -173,6 +174,17 @@ def indicator(names: Sequence[Hashable]) -> Array:
     """(N, units) 1 where a run is of a unit, units in the order in which they come."""
     place = {unit: at for at, unit in enumerate(dict.fromkeys(names))}
     return np.eye(len(place))[[place[name] for name in names]]
+
+
+def _without_copies(runs: Sequence[Run]) -> Sequence[Run]:
+    """One run of each configuration where in all of them all runs are alike: the rest is then 0."""
+    values: dict[tuple[str, Hashable], set[float]] = {}
+    for run in runs:
+        values.setdefault((run.norm, run.config), set()).add(run.value)
+    norms = {norm for norm, _ in values}
+    if len(values) == len(norms) or max(map(len, values.values()), default=0) != 1:
+        return runs
+    return [Run(norm, config, 0, own.pop()) for (norm, config), own in values.items()]
 
 
 def _told(x: Array, units: Sequence[Array]) -> list[bool]:
