@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from sweep.cli.base import Parser, say
 from sweep.cli.best import add_best
 from sweep.cli.check import add_check
+from sweep.cli.compare import add_compare
 from sweep.cli.export import add_export
 from sweep.cli.finalists import add_finalists
 from sweep.cli.ingest import add_ingest
@@ -48,6 +49,7 @@ COMMANDS = (
     add_stress,
     add_best,
     add_finalists,
+    add_compare,
     add_predict,
     add_export,
     add_sync,

@@ -253,6 +253,10 @@ class SweepFolder:
         """Every slice's probability in one reported epoch."""
         return tables.read_predictions(self._table("predictions", trial, f"epoch-{epoch:04d}"))
 
+    def predictions_in_mode(self, trial: str, mode: str) -> tuple[list[Predictions], Slices]:
+        """Every slice's probability, of the best epoch in another mode."""
+        return tables.read_predictions(self._table("predictions", trial, f"modes/{mode}"))
+
     def _table(self, kind: str, trial: str, name: str) -> Path:
         return self.path / kind / trial / f"{name}.parquet"
 

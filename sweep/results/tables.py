@@ -251,6 +251,11 @@ def write_outputs(path: Path, outputs: Outputs) -> None:
     _write(path, pa.table(columns))
 
 
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Rows of the same columns, as they are."""
+    _write(path, pa.Table.from_pylist(list(rows)))
+
+
 def _names(keys: Sequence[str], patients: Sequence[str]) -> dict[str, pa.Array]:
     """The columns that say which slices: encoded once for all cells."""
     return {

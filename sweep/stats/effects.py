@@ -57,7 +57,7 @@ class NormDifference:
         p_permuted: By exchanging configurations.
         p_least: The smallest P that so many configurations can give there.
         two_way: 95 %, by the two-way bootstrap; NaN where the patients' resamples are not known.
-        verdict: Against the margin.
+        verdict: On the first, against the margin.
 
     """
 
@@ -99,6 +99,7 @@ def norm_effects(
     reference: str | None = None,
     draws: Array | None = None,
     seed: int = 0,
+    higher_is_better: bool = True,
 ) -> NormEffects:
     """Compare norms by their runs.
 
@@ -109,6 +110,7 @@ def norm_effects(
             with each.
         draws: (runs, R) the value of each run in common resamples of the patients; None: not known.
         seed: Key of the draws of configurations and seeds.
+        higher_is_better: Of the values.
 
     """
     notes = []
@@ -132,7 +134,9 @@ def norm_effects(
         else [(a, b) for at, a in enumerate(norms) for b in norms[at + 1 :]]
     )
     try:
-        differences = _differences(kept, pairs, margin, resampled, seed) if pairs else ()
+        differences = (
+            _differences(kept, pairs, margin, resampled, seed, higher_is_better) if pairs else ()
+        )
     except ValueError:
         differences = ()
         notes.append("no differences: there are no more runs than norms, so no spread is known")
@@ -164,6 +168,7 @@ def _differences(
     margin: float,
     resampled: dict[str, Array],
     seed: int,
+    higher_is_better: bool,
 ) -> tuple[NormDifference, ...]:
     model = fit_mixed(runs)
     contrasts = [model.contrast(*pair) for pair in pairs]
@@ -172,6 +177,7 @@ def _differences(
     for one, p_holm in zip(contrasts, adjusted, strict=True):
         exchanged = permuted(runs, one.first, one.second, seed)
         wide, narrow = one.interval(0.95), one.interval(0.90)
+        gained = (narrow, wide) if higher_is_better else (_mirrored(narrow), _mirrored(wide))
         drawn = resampled.get(one.first), resampled.get(one.second)
         found.append(
             NormDifference(
@@ -188,10 +194,14 @@ def _differences(
                 two_way=NONE
                 if drawn[0] is None or drawn[1] is None
                 else _ends(drawn[0] - drawn[1]),
-                verdict=verdict(narrow, wide, margin),
+                verdict=verdict(*gained, margin),
             )
         )
     return tuple(found)
+
+
+def _mirrored(ends: Ends) -> Ends:
+    return -ends[1], -ends[0]
 
 
 def _notes(means: Sequence[NormMean], runs: Sequence[Run]) -> list[str]:

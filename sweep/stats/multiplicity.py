@@ -41,8 +41,9 @@ def max_t(values: Array, draws: Array, errors: Array) -> Array:
     if not usable.any():
         return found
     moved = np.abs(draws[:, usable] - values[usable]) / errors[usable]
-    greatest = np.nanmax(moved, axis=1)
+    defined = ~np.isnan(moved).all(axis=1)  # a resample may lack a label
+    greatest = np.nanmax(moved[defined], axis=1)
     observed = np.abs(values[usable]) / errors[usable]
     as_far = (greatest[:, None] >= observed).sum(axis=0)
-    found[usable] = (as_far + 1) / (len(draws) + 1)
+    found[usable] = (as_far + 1) / (defined.sum() + 1)
     return found

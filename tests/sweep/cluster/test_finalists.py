@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +19,6 @@ from sweep.api.finalists import drive_finalists, finalists
 from sweep.api.stress import stress_checkpoint
 from sweep.cli import main
 from sweep.cluster import finalists as on_ray
-from sweep.cluster.finalists import FinalistWorker
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.finals import TEST, VALIDATION
@@ -30,61 +29,25 @@ from sweep.learn.trainer import Trainer
 from sweep.metrics.robustness import worst_weights
 from sweep.metrics.summary import macro_by_cell
 from sweep.results.final_table import final_rows, final_table
-from sweep.results.finalists import FinalistFolder, Plan, accesses, chosen, said_of_access
+from sweep.results.finalists import FinalistFolder, accesses, chosen, said_of_access
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked, of_folder
 from sweep.store import Store
-from tests.support.finished import config_of, run_trial
+from tests.support.finalists import FINALISTS, config_with, driven, ended, run_here
 from tests.support.stores import make_store
 from tests.support.sweeps import Sweep
 
 
-class Here(NamedTuple):
-    """A store that is where it is."""
-
-    store: Store
-
-    def open(self) -> Store:
-        return self.store
-
-
-FINALISTS = {"per_norm": 1, "seeds": 2, "holdout": ["blur", "gibbs"]}
-
-
-def config_with(store: Store, **changes: Any) -> SweepConfig:
-    """Two trials, trained on a fold, chosen on the next, to be asked on the third."""
-    data = {"data.train": [1], "data.validation": [2], "data.test": [3]}
-    return config_of(store).replace({**data, "finalists": {**FINALISTS, **changes}})
-
-
 @pytest.fixture
 def folder(store: Store, tmp_path: Path) -> SweepFolder:
-    config = config_with(store)
-    made = SweepFolder.create(tmp_path / "sweep", config)
-    for number in range(2):
-        run_trial(made, config, store, number)
-    return made
+    return ended(tmp_path / "sweep", config_with(store), store)
 
 
 @pytest.fixture
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """One worker in this process, for the planning around it."""
-
-    def run(
-        folder: SweepFolder, config: SweepConfig, plan: Plan, staging: list[Here], *_: object
-    ) -> None:
-        worker = FinalistWorker(folder.path, config, plan, staging)
-        for run in plan.runs:
-            if FinalistFolder(folder).record(run.name) is None:
-                worker.finish(run)
-
-    monkeypatch.setattr(api, "run_finalists", run)
+    monkeypatch.setattr(api, "run_finalists", run_here)
     monkeypatch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
-
-
-def driven(folder: SweepFolder, store: Store) -> FinalistFolder:
-    drive_finalists(folder, folder.config(), store)
-    return FinalistFolder(folder)
 
 
 @pytest.mark.usefixtures("without_ray")

@@ -1,0 +1,154 @@
+"""Two trials, norms, evaluation modes or sweeps compared on the same patients."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from sweep.api.compare_norms import compare_norms
+from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError, nearest, require_known
+from sweep.core.finals import VALIDATION
+from sweep.core.objective import leading
+from sweep.core.records import CLEAN, TRAINED
+from sweep.metrics import Metric, metric_of, metrics
+from sweep.results.answers import best_trial, is_sweep, of_trial, trial_named
+from sweep.results.comparable import refuse_incomparable
+from sweep.results.folder import SweepFolder
+from sweep.stats.comparison import Compared, Comparison
+from sweep.stats.difference import (
+    Answers,
+    Difference,
+    differences,
+)
+from sweep.stats.interval import standard_error
+from sweep.stats.multiplicity import max_t
+
+NOTHING = (float("nan"), float("nan"))
+
+
+def compare(
+    path: str | Path, a: str, b: str, metric: str | None = None, place: str | None = None
+) -> Comparison:
+    """Compare two trials, modes, norms or sweeps.
+
+    Args:
+        path: The folder of a sweep.
+        a: A trial (``trial-0003``), a trial in a mode (``trial-0003:blend``), a norm (``batch``) or
+            the folder of a sweep, which stands for its best trial.
+        b: Another, of the same kind; the difference is ``a`` less ``b``.
+        metric: By which; None: that of the sweep's objective.
+        place: Of norms, where their finalists are asked; None: ``test`` if there are finalists,
+            else the validation slices, on the trials of the search.
+
+    Raises:
+        UserError: No such sweep, trial, mode, norm, metric or place; two of unlike kinds; other
+            patients, slices, cells or knob values.
+
+    """
+    folder = SweepFolder.open(Path(path))
+    config = folder.config()
+    chosen = _metric(config, metric)
+    norms = sorted({trial.norm for trial in folder.trials()})
+    are_norms = [name in norms for name in (a, b)]
+    if a == b:
+        raise UserError("the two are the same", f"{a!r}", "name two that differ")
+    if all(are_norms):
+        return compare_norms(folder, config, a, b, chosen, place)
+    if any(are_norms):
+        raise UserError(
+            "a norm is compared with a norm, and a trial with a trial",
+            f"{a!r} and {b!r}",
+            f"give two norms ({', '.join(norms)}), or two trials",
+        )
+    if place not in (None, VALIDATION):
+        raise UserError(
+            "trials are compared on the validation slices, on which they were scored",
+            f"--at {place}",
+            "compare norms there, of which finalists were asked",
+        )
+    one, other = (_of_trial(folder, config, name, norms) for name in (a, b))
+    return _trials(a, b, one, other, chosen)
+
+
+def _metric(config: SweepConfig, asked: str | None) -> Metric:
+    if asked is not None:
+        require_known("--metric", (asked,), metrics())
+        return metrics()[asked]
+    return metric_of(leading(config.search.objective)) or metrics()["auroc"]
+
+
+def _of_trial(folder: SweepFolder, config: SweepConfig, name: str, norms: Sequence[str]) -> Answers:
+    if is_sweep(Path(name)):
+        other = SweepFolder.open(Path(name))
+        refuse_incomparable(config, other.config())
+        return of_trial(other, best_trial(other))
+    trial, _, mode = name.partition(":")
+    if not trial.startswith("trial-"):
+        raise UserError(
+            "there is no such trial, norm or sweep",
+            f"{name!r}",
+            nearest(name, [*norms, *(one.trial for one in folder.trials())]),
+        )
+    return of_trial(folder, trial_named(folder, trial), mode or TRAINED)
+
+
+def _trials(a: str, b: str, one: Answers, other: Answers, metric: Metric) -> Comparison:
+    found = differences(metric, one, other)
+    cells = [cell for cell in found.cells if cell != CLEAN]
+    adjusted = _adjusted([found.cells[cell] for cell in cells])
+    if found.overall is None:
+        raise UserError("there are no stressed cells", f"{a} and {b}", "take other trials")
+    summaries = [_compared(metric.clean, "", 0, found.cells[CLEAN])]
+    summaries += [
+        _compared(metric.robust("mean"), name, 0, value) for name, value in found.artifacts.items()
+    ]
+    summaries += [
+        _compared(metric.robust("mean"), "", level, value) for level, value in found.levels.items()
+    ]
+    notes = [
+        "both trainings are held fixed: this is the difference of these two networks, not that of "
+        "their norms, and other seeds would give another one"
+    ]
+    return Comparison(
+        a=a,
+        b=b,
+        unit="patients",
+        place=VALIDATION,
+        basis=found.basis,
+        primary=_compared(metric.robust("mean"), "", 0, found.overall),
+        summaries=tuple(summaries),
+        cells=tuple(
+            _compared(metric.stress(cell.artifact), *cell, found.cells[cell], p)
+            for cell, p in zip(cells, adjusted, strict=True)
+        ),
+        notes=tuple(notes),
+    )
+
+
+def _compared(
+    score: str, artifact: str, level: int, found: Difference, adjusted: float | None = None
+) -> Compared:
+    low, high, df = found.interval()
+    return Compared(
+        score=score,
+        artifact=artifact,
+        level=level,
+        first=found.one,
+        second=found.other,
+        difference=found.value,
+        interval=(low, high),
+        df=df,
+        p=found.p,
+        p_adjusted=found.p if adjusted is None else adjusted,
+        reason=found.reason,
+    )
+
+
+def _adjusted(found: Sequence[Difference]) -> list[float]:
+    if not found or any(one.reason for one in found):
+        return [float("nan")] * len(found)
+    values = np.array([one.value for one in found])
+    draws = np.stack([one.estimate.draws for one in found], axis=-1)
+    errors = np.array([standard_error(one.estimate) for one in found])
+    return [float(p) for p in max_t(values, draws, errors)]

@@ -1,0 +1,188 @@
+"""A comparison for people, as JSON, and as a table."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweep.core.records import is_missing, null_if_missing
+from sweep.core.text import MISSING, ruled_table
+from sweep.results import tables
+from sweep.stats.comparison import Compared, Comparison
+from sweep.stats.effects import NormEffects
+
+UNITS = {
+    "patients": "two trained networks on the same patients",
+    "configurations": "norms; the units are configurations and seeds",
+}
+
+
+def as_text(found: Comparison) -> str:
+    """The comparison in words and tables."""
+    basis = found.basis
+    shown = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
+    head = [
+        f"{found.a} less {found.b}: {UNITS[found.unit]}, at {found.place}",
+        f"{basis.patients} patients, of whom show a label: {shown}",
+    ]
+    header = ["", found.a, found.b, "difference", "95 %", "df", "P", "P adjusted"]
+    summary = ruled_table(header, [_row(one) for one in (found.primary, *found.summaries)])
+    parts = ["\n".join(head), summary]
+    if found.effects:
+        parts.append(_about_norms(found.effects[found.primary.score], found.primary.score))
+    if found.cells:
+        parts.append(ruled_table(header, [_row(cell) for cell in found.cells]))
+    adjusted = (
+        "max-T over the cells" if found.unit == "patients" else "Holm, over norms and over cells"
+    )
+    parts.append(f"P adjusted: {adjusted}; a mean over cells counts every artifact the same.")
+    parts += [f"note: {note}" for note in found.notes]
+    return "\n\n".join(parts)
+
+
+def as_json(found: Comparison) -> dict[str, Any]:
+    """The comparison as JSON has it; a missing value is null."""
+    primary = found.primary
+    return {
+        "a": found.a,
+        "b": found.b,
+        "unit": found.unit,
+        "place": found.place,
+        "patients": found.basis.patients,
+        "positive_patients": found.basis.positive,
+        "primary": {
+            "metric": primary.score,
+            "difference": null_if_missing(primary.difference),
+            "interval": [null_if_missing(end) for end in primary.interval],
+            "p": null_if_missing(primary.p),
+            "patients": found.basis.patients,
+            "df": null_if_missing(primary.df),
+            "reason": primary.reason,
+        },
+        "summaries": [_plain(one) for one in found.summaries],
+        "cells": [_plain(one) for one in found.cells],
+        "norms": {name: _effects_plain(one) for name, one in found.effects.items()},
+        "notes": list(found.notes),
+    }
+
+
+def write_comparison(path: Path, found: Comparison) -> None:
+    """A Parquet table, a row for the primary difference, each summary and each cell."""
+    rows = [_plain(one) for one in (found.primary, *found.summaries, *found.cells)]
+    flat = [
+        {"a": found.a, "b": found.b, "place": found.place, **row, "low": row["interval"][0]}
+        | {"high": row["interval"][1]}
+        for row in rows
+    ]
+    tables.write_rows(path, [{k: v for k, v in row.items() if k != "interval"} for row in flat])
+
+
+def _row(one: Compared) -> list[str]:
+    where = " ".join(filter(None, [one.artifact, f"level {one.level}" if one.level else ""]))
+    name = one.score if not one.score.startswith("stress/") else ""
+    low, high = one.interval
+    between = MISSING if is_missing(low) else f"[{low:+.3f}, {high:+.3f}]"
+    return [
+        " ".join(filter(None, [name, where])),
+        _number(one.first),
+        _number(one.second),
+        _number(one.difference, "+.3f"),
+        between,
+        _number(one.df, ".0f"),
+        _p(one.p),
+        _p(one.p_adjusted),
+    ]
+
+
+def _about_norms(effects: NormEffects, score: str) -> str:
+    header = ["norm", score, "configurations", "runs", "SD between them", "SD of seeds", "95 %"]
+    body = [
+        [
+            one.norm,
+            _number(one.mean),
+            str(one.configs),
+            str(one.runs),
+            _number(one.sd_configs),
+            _number(one.sd_seeds),
+            MISSING
+            if is_missing(one.interval[0])
+            else f"[{one.interval[0]:.3f}, {one.interval[1]:.3f}]",
+        ]
+        for one in effects.norms
+    ]
+    return "\n".join([ruled_table(header, body), *_verdicts(effects)])
+
+
+def _verdicts(effects: NormEffects) -> Iterator[str]:
+    for one in effects.differences:
+        low, high = one.narrow
+        least = f" (at least {one.p_least:.3f} with so few)" if one.p_least > 0.05 else ""
+        yield (
+            f"{one.first} against {one.second}: {one.verdict}, with a margin of {effects.margin:g} "
+            f"(90 % [{low:+.3f}, {high:+.3f}]); P {_p(one.p)} by the mixed model, {_p(one.p_holm)} "
+            f"for all norms, {_p(one.p_permuted)} by exchanging configurations{least}"
+        )
+
+
+def _plain(one: Compared) -> dict[str, Any]:
+    return {
+        "score": one.score,
+        "artifact": one.artifact or None,
+        "level": one.level or None,
+        "first": null_if_missing(one.first),
+        "second": null_if_missing(one.second),
+        "difference": null_if_missing(one.difference),
+        "interval": [null_if_missing(end) for end in one.interval],
+        "df": null_if_missing(one.df),
+        "p": null_if_missing(one.p),
+        "p_adjusted": null_if_missing(one.p_adjusted),
+        "reason": one.reason,
+    }
+
+
+def _effects_plain(effects: NormEffects) -> dict[str, Any]:
+    def ends(pair: Sequence[float]) -> list[float | None]:
+        return [null_if_missing(end) for end in pair]
+
+    return {
+        "margin": effects.margin,
+        "means": [
+            {
+                "norm": one.norm,
+                "mean": null_if_missing(one.mean),
+                "configurations": one.configs,
+                "runs": one.runs,
+                "sd_configurations": null_if_missing(one.sd_configs),
+                "sd_seeds": null_if_missing(one.sd_seeds),
+                "interval": ends(one.interval),
+            }
+            for one in effects.norms
+        ],
+        "differences": [
+            {
+                "first": one.first,
+                "second": one.second,
+                "difference": null_if_missing(one.difference),
+                "interval": ends(one.interval),
+                "interval_90": ends(one.narrow),
+                "df": null_if_missing(one.df),
+                "p": null_if_missing(one.p),
+                "p_holm": null_if_missing(one.p_holm),
+                "p_permuted": null_if_missing(one.p_permuted),
+                "p_least": one.p_least,
+                "two_way": ends(one.two_way),
+                "verdict": one.verdict,
+            }
+            for one in effects.differences
+        ],
+        "notes": list(effects.notes),
+    }
+
+
+def _number(value: float, form: str = ".3f") -> str:
+    return MISSING if is_missing(value) else format(value, form)
+
+
+def _p(value: float) -> str:
+    if is_missing(value):
+        return MISSING
+    return "< .001" if value < 0.001 else f"{value:.3f}".lstrip("0")

@@ -1,0 +1,178 @@
+"""Comparisons as a user asks for them: the same patients, cells and pixels, or none."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from sweep.api import finalists as api
+from sweep.api.compare import compare
+from sweep.cli import main
+from sweep.core.errors import UserError
+from sweep.core.records import CLEAN
+from sweep.metrics.summary import macro_by_cell
+from sweep.results.finalists import FinalistFolder
+from sweep.results.folder import SweepFolder
+from sweep.stats import checkpoint, difference
+from sweep.store import Store
+from tests.support.finalists import config_with, driven, ended, run_here
+from tests.support.finished import score_modes
+
+
+@pytest.fixture(autouse=True)
+def four_patients_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For intervals of the tiny store."""
+    monkeypatch.setattr(checkpoint, "LEAST", 2)
+
+
+@pytest.fixture(scope="module")
+def folder(store: Store, tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
+    """Four trials, two of each norm, a mode, and two finalists of each norm with three seeds."""
+    config = config_with(store, per_norm=2, seeds=3)
+    made = ended(tmp_path_factory.mktemp("compare") / "sweep", config, store, trials=4)
+    score_modes(made, store, "blend")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "run_finalists", run_here)
+        patch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+        driven(made, store)
+    return made
+
+
+def asked(folder: SweepFolder, *arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:
+    assert main(["compare", str(folder.path), *arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_two_trials_differ_by_what_best_says(
+    folder: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asked(folder, "trial-0000", "trial-0001", capsys=capsys)
+    one, other = folder.trials()[:2]
+    primary = found["primary"]
+    expected = one.metrics["robust/auroc_mean"] - other.metrics["robust/auroc_mean"]
+    assert primary["difference"] == pytest.approx(expected), "as many levels of each artifact"
+    assert primary["interval"][0] <= primary["difference"] <= primary["interval"][1]
+    assert {"metric", "difference", "interval", "p", "patients", "df"} <= set(primary)
+    cells = {(cell["artifact"], cell["level"]): cell["difference"] for cell in found["cells"]}
+    macros = [
+        macro_by_cell(folder.epoch(trial.trial, trial.best_epoch).scores, "auroc")
+        for trial in (one, other)
+    ]
+    assert cells == pytest.approx(
+        {tuple(cell): macros[0][cell] - macros[1][cell] for cell in macros[0] if cell != CLEAN}
+    )
+
+
+def test_the_other_way_round_it_is_the_other_sign(folder: SweepFolder) -> None:
+    there = compare(folder.path, "trial-0000", "trial-0003").primary
+    back = compare(folder.path, "trial-0003", "trial-0000").primary
+    assert there.difference == pytest.approx(-back.difference)
+    assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]), abs=1e-9)
+    assert there.p == pytest.approx(back.p)
+
+
+def test_a_trial_in_another_mode_is_compared_with_itself(folder: SweepFolder) -> None:
+    found = compare(folder.path, "trial-0000:blend", "trial-0000")
+    record = folder.trials()[0]
+    expected = record.modes["blend"].metrics["clean/auroc"] - record.metrics["clean/auroc"]
+    clean = next(one for one in found.summaries if one.score == "clean/auroc")
+    assert clean.difference == pytest.approx(expected)
+
+
+def test_norms_are_compared_on_what_their_finalists_were_asked(
+    folder: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asked(folder, "group", "batch", capsys=capsys)
+    assert (found["unit"], found["place"]) == ("configurations", "test")
+    records = FinalistFolder(folder).records()
+    means = {
+        norm: [r.metrics["test"]["clean/auroc"] for r in records if r.run.norm == norm]
+        for norm in ("group", "batch")
+    }
+    clean = next(one for one in found["summaries"] if one["score"] == "clean/auroc")
+    expected = sum(means["group"]) / 6 - sum(means["batch"]) / 6
+    assert clean["difference"] == pytest.approx(expected)
+    scores = {one["score"] for one in found["summaries"]}
+    assert {"robust/auroc_cvar_fixed", "holdout/auroc_mean"} <= scores
+    assert any("first looked at" in note for note in found["notes"])
+    means_said = found["norms"]["robust/auroc_mean"]["means"]
+    assert [(one["norm"], one["runs"]) for one in means_said] == [("batch", 6), ("group", 6)]
+    held_out = [cell for cell in found["cells"] if cell["artifact"] in ("blur", "gibbs")]
+    assert held_out
+
+
+def test_without_finalists_norms_are_those_of_the_search_and_it_is_said(
+    folder: SweepFolder, tmp_path: Path
+) -> None:
+    shutil.copytree(folder.path, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "finalists")
+    found = compare(tmp_path / "copy", "group", "batch")
+    assert found.place == "validation"
+    assert "these are trials of the search" in found.notes[0]
+    with pytest.raises(UserError, match="the sweep has no finalists"):
+        compare(tmp_path / "copy", "group", "batch", place="test")
+
+
+def test_a_sweep_stands_for_its_best_trial(folder: SweepFolder, tmp_path: Path) -> None:
+    shutil.copytree(folder.path, tmp_path / "copy")
+    found = compare(folder.path, "trial-0001", str(tmp_path / "copy"))
+    assert not math.isnan(found.primary.difference)
+    config = folder.config()
+    for changes, said in {
+        "stress.seed": "stress.seed differs; received 0 and 7",
+        "data.scan_draws": "data.scan_draws differs",
+    }.items():
+        value = 7 if changes == "stress.seed" else False
+        SweepFolder(tmp_path / "copy").write_config(config.replace({changes: value}))
+        with pytest.raises(UserError, match=said):
+            compare(folder.path, "trial-0001", str(tmp_path / "copy"))
+    SweepFolder(tmp_path / "copy").write_config(config.replace({"stress.grid": "calibrated"}))
+    with pytest.raises(UserError, match="one of their cells differs; received bias 5 in one of"):
+        compare(folder.path, "trial-0001", str(tmp_path / "copy"))
+
+
+def test_a_table_is_written_once(
+    folder: SweepFolder, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "difference.parquet"
+    command = ["compare", str(folder.path), "group", "batch", "--out", str(out)]
+    assert main(command) == 0
+    table = pq.read_table(out).to_pylist()
+    assert table[0]["score"] == "robust/auroc_mean"
+    assert {"a", "b", "low", "high", "p", "p_adjusted", "artifact", "level"} <= set(table[0])
+    assert "group against batch" in capsys.readouterr().out
+    assert main(command) == 2
+    assert "the output exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "said"),
+    [
+        ("trial-0000", "trial-0000", "the two are the same"),
+        ("batch", "trial-0000", "a norm is compared with a norm"),
+        ("trial-0009", "trial-0000", "no such trial; received 'trial-0009'"),
+        ("grupp", "batch", "a norm is compared with a norm"),
+        ("trial-0000:blond", "trial-0000", "is not scored in this mode; received 'blond'"),
+        ("nothing", "trial-0000", "there is no such trial, norm or sweep; received 'nothing'"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_sentence(
+    folder: SweepFolder, a: str, b: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(folder.path), a, b]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_too_few_patients_leave_no_interval_between_trials(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checkpoint, "LEAST", 10)
+    found = asked(folder, "trial-0000", "trial-0001", capsys=capsys)
+    assert found["primary"]["interval"] == [None, None]
+    assert "a is shown by 4 patients" in found["primary"]["reason"]
+    assert found["primary"]["difference"] is not None
+    assert difference.RESAMPLES == 2000
