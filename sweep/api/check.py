@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 
 import mrimodels
+from sweep.api.finalists import places_of
 from sweep.api.pace import Pace, allowed
 from sweep.api.preflight import (
     about_evidence,
@@ -29,6 +30,7 @@ from sweep.core.modes import ADABN
 from sweep.core.text import clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import CheckpointFolder, EpochStats, for_evaluation
+from sweep.learn.finalist import slices_of
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.modes import has_batch_norm
 from sweep.learn.screening import Screening
@@ -69,6 +71,7 @@ class Cost:
             full.
         scheduler: What stops trials early.
         limits: What the limits of the sweep allow, a line each.
+        finalists: What the finalists are, and take; empty: there are none.
 
     """
 
@@ -94,6 +97,7 @@ class Cost:
     screen_s: float | None = None
     scheduler: str = "none"
     limits: tuple[str, ...] = ()
+    finalists: str = ""
 
     def text(self) -> str:
         """For people."""
@@ -108,7 +112,7 @@ class Cost:
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
             f"counting {before}"
-            f"{self._expected()}{self._limits()}{self._notes()}"
+            f"{self._expected()}{self._limits()}{self._finalists()}{self._notes()}"
         )
 
     def _screening(self) -> str:
@@ -129,6 +133,9 @@ class Cost:
 
     def _limits(self) -> str:
         return "".join(f"\nlimit        {line}" for line in self.limits)
+
+    def _finalists(self) -> str:
+        return f"\nfinalists    {self.finalists}" if self.finalists else ""
 
     def _notes(self) -> str:
         return "".join(f"\nnote         {line}" for line in self.notes)
@@ -236,6 +243,30 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         screen_s=pace.screen_s,
         scheduler=search.scheduler,
         limits=tuple(allowed(config, expected, expected_s, pace)),
+        finalists=_about_finalists(config, store, train_s, evaluate_s),
+    )
+
+
+def _about_finalists(config: SweepConfig, store: Store, train_s: float, evaluate_s: float) -> str:
+    """How many trainings there will be, and how long they take beside those of the sweep."""
+    settings = config.finalists
+    if settings is None:
+        return ""
+    places, stores = places_of(config, store)
+    norms = len({model.norm for model in config.networks()})
+    runs = norms * settings.per_norm * settings.seeds
+    validation = len(store.indices(config.data.validation)) * len(cells_of(config.stress))
+    inputs = sum(
+        len(slices_of(there, place))
+        * (1 + len((*place.artifacts, *place.holdout)) * len(config.stress.levels))
+        for place, there in zip(places, stores, strict=True)
+    )
+    scoring_s = settings.epochs * evaluate_s * inputs / validation
+    seconds = runs * (config.train.epochs * train_s + scoring_s)
+    named = ", ".join(place.name for place in places)
+    return (
+        f"{runs} trainings ({norms} norms x {settings.per_norm} x {settings.seeds} seeds), scored "
+        f"at {named}: at most {clock(seconds)} of one trial's share"
     )
 
 

@@ -58,6 +58,21 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
     return FinalistFolder(folder).records()
 
 
+def places_of(config: SweepConfig, store: Store) -> tuple[tuple[Place, ...], list[Store]]:
+    """Where the finalists of a sweep will be scored, each with its store; nowhere without any.
+
+    Args:
+        config: The sweep, before it runs.
+        store: Its own data.
+
+    Raises:
+        UserError: A store of elsewhere that does not do, see ``finalists``.
+
+    """
+    settings = config.finalists
+    return ((), []) if settings is None else _places(config, settings, store)
+
+
 def drive_finalists(folder: SweepFolder, config: SweepConfig, store: Store) -> None:
     """Plan, and do what the plan lacks; in a session, and the only process on the folder."""
     settings = config.finalists
@@ -177,7 +192,7 @@ def _refuse_seen(config: SweepConfig, store: Store, there: Store, place: Place) 
         if patients:
             raise UserError(
                 f"patients of finalists.external {place.name} are trained or validated on",
-                f"{len(patients)}, such as {sorted(patients)[0]!r}",
+                f"{len(patients)}, such as {str(min(patients))!r}",
                 "give splits that the sweep does not use",
             )
         return
@@ -186,7 +201,7 @@ def _refuse_seen(config: SweepConfig, store: Store, there: Store, place: Place) 
     if same:
         raise UserError(
             f"slices of finalists.external {place.name} are trained or validated on",
-            f"{len(same)}, such as {there.keys[same[0]]!r}",
+            f"{len(same)}, such as {str(there.keys[same[0]])!r}",
             "give a store without them",
         )
 

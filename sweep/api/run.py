@@ -9,7 +9,7 @@ from pathlib import Path
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
-from sweep.api.finalists import drive_finalists
+from sweep.api.finalists import drive_finalists, places_of
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
@@ -85,6 +85,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     refuse_small_machine(config.cluster)
     make_store(config.data, _say)
     store = open_data(config)
+    places_of(config, store)  # what is wrong with them is better said now than in the end
     config, levels = bind(config, store, _say)
     for line in about_evidence(config, store):
         _say(f"note: {line}")

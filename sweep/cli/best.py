@@ -48,6 +48,11 @@ def add_best(commands: Commands) -> None:
         help="condition such as 'clean/auroc>=0.9'; may be repeated",
     )
     best.add_argument("--top", type=int, metavar="K", help="the best K only")
+    best.add_argument(
+        "--finalists",
+        action="store_true",
+        help="what the finalists scored where nothing was chosen, instead of the trials",
+    )
     best.add_argument("--json", action="store_true", help="a JSON list of objects, best first")
 
 
@@ -67,6 +72,9 @@ def _do_best(options: argparse.Namespace) -> None:
         raise UserError(
             "--mlflow URI and --experiment NAME go together", "one of them", "give both"
         )
+    if options.finalists:
+        _show_finalists(options)
+        return
     by, objectives, rows = _asked(options)
     kept = options.norm, options.where, options.top, options.mode
     ranked = ranking.best(rows, by, *kept, objectives, options.pareto)
@@ -90,6 +98,26 @@ def _do_best(options: argparse.Namespace) -> None:
         say("no trial qualifies" if rows else "no trial has a score yet")
         if note:
             say(note)
+
+
+def _show_finalists(options: argparse.Namespace) -> None:
+    from sweep.cli.finalists import show_finalists
+    from sweep.results.finalists import FinalistFolder
+    from sweep.results.folder import SweepFolder
+
+    if options.folder is None:
+        raise UserError(
+            "finalists are asked of a sweep's folder", "--mlflow", "give the folder instead"
+        )
+    folder = SweepFolder.open(options.folder)
+    records = FinalistFolder(folder).records()
+    if not records:
+        raise UserError(
+            "the sweep has no finalists yet",
+            f"{options.folder}",
+            f"run `mrisweep finalists {options.folder}`",
+        )
+    show_finalists(folder, records, options.json)
 
 
 def _asked(options: argparse.Namespace) -> tuple[str, tuple[str, ...], "list[Ranked]"]:

@@ -2,10 +2,16 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, room, say
 from sweep.core.interruption import interruptible
+
+if TYPE_CHECKING:
+    from sweep.core.finals import FinalistRecord
+    from sweep.results.folder import SweepFolder
 
 
 def add_finalists(commands: Commands) -> None:
@@ -44,13 +50,20 @@ def _do_finalists(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         say(f"interrupted; continue with: mrisweep finalists {options.folder}")
         raise
-    from sweep.results.final_table import as_json, final_rows, final_table
-    from sweep.results.finalists import said_of_access
     from sweep.results.folder import SweepFolder
 
-    folder = SweepFolder.open(options.folder)
+    show_finalists(SweepFolder.open(options.folder), records, options.json)
+
+
+def show_finalists(
+    folder: "SweepFolder", records: "Sequence[FinalistRecord]", in_json: bool
+) -> None:
+    """The table of finalists, and when test slices were looked at."""
+    from sweep.results.final_table import as_json, final_rows, final_table
+    from sweep.results.finalists import said_of_access
+
     rows = final_rows(records)
-    if options.json:
+    if in_json:
         print(json.dumps([as_json(row) for row in rows], indent=1))
         return
     print(final_table(rows, folder.config().search.objective, room()))

@@ -91,3 +91,17 @@ def test_an_earlier_sweep_that_run_would_refuse_is_refused(
     }
     with pytest.raises(UserError, match=r"no such folder of a sweep"):
         estimate(config.replace(unknown), data, 1)
+
+
+def test_finalists_are_counted_and_their_stores_are_looked_at(store: Store, tmp_path: Path) -> None:
+    stress = {"artifacts": ["bias"], "levels": [1], "grid": "physical"}
+    config = SweepConfig.from_dict(settings(store, stress=stress)).replace(
+        {"data.train": [1], "data.validation": [2], "data.test": [3]}
+    )
+    assert estimate(config, store, 1).finalists == ""
+    asked = config.replace({"finalists": {"per_norm": 2, "seeds": 4, "holdout": ["blur"]}})
+    said = estimate(asked, store, 1).text()
+    assert "finalists    24 trainings (3 norms x 2 x 4 seeds), scored at validation, test" in said
+    gone = {"name": "there", "store": str(tmp_path / "none.h5")}
+    with pytest.raises(UserError, match="there is no such store"):
+        estimate(asked.replace({"finalists.external": [gone]}), store, 1)

@@ -176,3 +176,14 @@ def test_too_few_patients_leave_no_interval_between_trials(
     assert "a is shown by 4 patients" in found["primary"]["reason"]
     assert found["primary"]["difference"] is not None
     assert difference.RESAMPLES == 2000
+
+
+def test_best_shows_finalists(folder: SweepFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["best", str(folder.path), "--finalists"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("test\n")
+    assert "holdout/auroc_mean" in said.out
+    assert "first looked at" in said.err
+    assert main(["best", str(folder.path), "--finalists", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {(row["norm"], row["seeds"]) for row in rows} == {("batch", 3), ("group", 3)}

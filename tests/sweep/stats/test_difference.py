@@ -9,8 +9,17 @@ import pytest
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell, Predictions
 from sweep.metrics import metrics
+from sweep.metrics.functions import auroc
 from sweep.metrics.summary import macro_by_cell, score
-from sweep.stats.difference import Answers, differences, equal_weights, tail_weights
+from sweep.stats.clustered import estimate
+from sweep.stats.difference import (
+    Answers,
+    Difference,
+    differences,
+    equal_weights,
+    tail_weights,
+)
+from sweep.stats.estimate import mean, resampled_patients
 from sweep.stats.interval import standard_error
 
 AUROC = metrics()["auroc"]
@@ -201,3 +210,29 @@ def test_other_metrics_are_compared_alike(name: str) -> None:
     assert low < found.value < high
     again = differences(metric, one, one, resamples=50).cells[CELLS[4]]
     assert again.value == 0
+
+
+def test_a_difference_of_forty_patients_is_covered_and_its_p_holds_its_level() -> None:
+    """Two models as good as each other: .95 and .05, less what 200 studies leave to chance."""
+    held, small = [], []
+    for seed in range(200):
+        draws = np.random.default_rng(seed)
+        of = np.repeat(np.arange(40), draws.integers(1, 12, 40))
+        truth = (np.arange(40) < 16)[draws.permutation(40)][of]
+        weights = resampled_patients(40, 1000)
+        shared = 1.1 * truth + draws.normal(0, 0.6, 40)[of]
+        one, other = (
+            mean(
+                [
+                    estimate(auroc, shared + draws.normal(0, 1, len(of)), truth, of, weights)
+                    for _ in range(2)
+                ]
+            )
+            for _ in range(2)
+        )
+        found = Difference(one.value, other.value, one - other)
+        low, high, _ = found.interval()
+        held.append(low <= 0 <= high)
+        small.append(found.p < 0.05)
+    assert 0.90 < np.mean(held) < 0.995
+    assert 0.005 < np.mean(small) < 0.10
