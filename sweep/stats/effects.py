@@ -130,7 +130,8 @@ def norm_effects(
         higher_is_better: Of the values.
 
     """
-    there = [at for at, run in enumerate(runs) if np.isfinite(run.value)]
+    scored = [at for at, run in enumerate(runs) if np.isfinite(run.value)]
+    there, twins = _without_twins(runs, scored)
     kept = [runs[at] for at in there]
     norms = tuple(sorted({run.norm for run in kept}))
     asked = reference is None or reference in norms
@@ -142,7 +143,7 @@ def norm_effects(
     spread = _Spread(kept, model, draws[there] if draws is not None else None)
     means = tuple(_norm_mean(kept, norm, spread) for norm in norms)
     unit: Unit = "configuration" if any(one.configs > 1 for one in means) else "run"
-    notes = [*_missing(runs, kept), *_notes(means, kept), *spread.notes(pairs)]
+    notes = [*_missing(runs, scored), *twins, *_notes(means, kept), *spread.notes(pairs)]
     if not asked:
         notes.append(f"there is no run of the reference, {reference}: each is compared with each")
     return NormEffects(
@@ -257,12 +258,38 @@ def _mirrored(ends: Ends) -> Ends:
     return -ends[1], -ends[0]
 
 
-def _missing(runs: Sequence[Run], kept: Sequence[Run]) -> Iterator[str]:
+def _without_twins(runs: Sequence[Run], scored: Sequence[int]) -> tuple[list[int], Iterator[str]]:
+    """Which runs to keep: a configuration that scores as another does with every seed is the same.
+
+    Args:
+        runs: All.
+        scored: Which have a value.
+
+    """
+    own: dict[tuple[str, object], dict[int, float]] = {}
+    for at in scored:
+        own.setdefault((runs[at].norm, runs[at].config), {})[runs[at].seed] = runs[at].value
+    first: dict[tuple[str, object], tuple[str, object]] = {}
+    twins: Counter[str] = Counter()
+    for unit, values in own.items():
+        tells = len(set(values.values())) > 1  # else both may have come to the best score there is
+        same = (unit[0], frozenset(values.items())) if tells else unit
+        twins[unit[0]] += same in first
+        first.setdefault(same, unit)
+    kept = set(first.values())
+    return [at for at in scored if (runs[at].norm, runs[at].config) in kept], (
+        f"a configuration counts once that scores as another with every seed: {count} of {norm}"
+        for norm, count in sorted(twins.items())
+        if count
+    )
+
+
+def _missing(runs: Sequence[Run], scored: Sequence[int]) -> Iterator[str]:
     """Runs without a value, and of a table of configurations x seeds those that are not there."""
-    if len(kept) < len(runs):
+    if len(scored) < len(runs):
         lost = sorted({run.norm for run in runs if not np.isfinite(run.value)})
         yield (
-            f"{len(runs) - len(kept)} of {len(runs)} runs have no value ({', '.join(lost)}) and "
+            f"{len(runs) - len(scored)} of {len(runs)} runs have no value ({', '.join(lost)}) and "
             "are left out"
         )
     seeds: dict[tuple[str, object], set[int]] = {}

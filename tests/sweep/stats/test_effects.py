@@ -260,6 +260,19 @@ def test_one_configuration_each_speaks_of_these_configurations() -> None:
     )
 
 
+def test_one_configuration_twice_is_one() -> None:
+    runs = drawn_runs(14)
+    twin = [run._replace(config="again") for run in runs if run[:2] == ("group", 1)]
+    draws = shaken([*runs, *twin], 0.02, 0.01, 0)
+    found = norm_effects([*runs, *twin], 0.02, draws=draws)
+    once = norm_effects(runs, 0.02, draws=draws[: len(runs)])
+    assert found.differences == once.differences
+    assert found.norms == once.norms
+    assert found.notes == (
+        "a configuration counts once that scores as another with every seed: 1 of group",
+    )
+
+
 def test_runs_that_are_missing_are_said_to_be() -> None:
     broken = drawn_runs(15)
     broken[0] = broken[0]._replace(value=math.nan)
