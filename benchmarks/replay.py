@@ -37,6 +37,7 @@ from sweep.core.records import (
     screened,
 )
 from sweep.core.screening import screened_cells
+from sweep.metrics.robustness import LEAST_SCREENED
 from sweep.metrics.summary import summary_of
 from sweep.metrics.table import metric_of
 from sweep.search.fidelity import Fidelity
@@ -111,16 +112,16 @@ class Recorded:
         """The norms, that of the best configuration first."""
         return [self.norms[at] for at in np.argsort(-self.truth.max(axis=1))]
 
-    def objective(self, share: float, cells: Sequence[Cell]) -> NDArray[np.float64]:
+    def objective(self, share: float, cells: Sequence[Cell], least: int = 1) -> NDArray[np.float64]:
         """(norms, points, seeds, epochs) The objective on a share of the patients and cells."""
         metric = metric_of(OBJECTIVE)
         part = self.auroc[..., self.shares.index(share), :]
         macro = {cell: part[..., self.cells.index(cell)] for cell in cells}
-        return summary_of(metric, macro)[OBJECTIVE]
+        return summary_of(metric, macro, least)[OBJECTIVE]
 
     def screened(self, config: TrialConfig) -> NDArray[np.float64]:
         """The objective as the screenings of a trial have it."""
-        return self.objective(config.screen.patients, self._screened_cells(config))
+        return self.objective(config.screen.patients, self._screened_cells(config), LEAST_SCREENED)
 
     def passes(self, config: TrialConfig) -> Passes:
         """What an epoch of a trial costs."""

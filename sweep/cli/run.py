@@ -105,6 +105,7 @@ def _announce(result: Any) -> None:
         print(f"front        {', '.join(f'{row.trial} ({row.norm})' for row in front)}")
     if note := screened_note(trials, by):
         print(f"\n{note}")
+    _announce_finalists(result.path)
     for trial in result.failed:
         say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
     say_remarks(result.path)
@@ -114,6 +115,18 @@ def _announce(result: Any) -> None:
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")
         print(f"        mlflow ui --backend-store-uri {result.tracking_uri}")
+
+
+def _announce_finalists(path: Path) -> None:
+    """What the finalists scored, where there are any."""
+    from sweep.cli.finalists import show_finalists
+    from sweep.results.finalists import FinalistFolder
+    from sweep.results.folder import SweepFolder
+
+    folder = SweepFolder.open(path)
+    if records := FinalistFolder(folder).records():
+        print("\nfinalists")
+        show_finalists(folder, records, in_json=False)
 
 
 @contextmanager

@@ -14,7 +14,14 @@ from sweep.core.finals import FIXED, HOLDOUT
 from sweep.core.records import CLEAN, Cell, Predictions, Score, probability_of, screened
 from sweep.metrics.functions import Scores, Values
 from sweep.metrics.operating import operating_points
-from sweep.metrics.robustness import area, cvar, degradation, retention, worst_weights
+from sweep.metrics.robustness import (
+    LEAST_SCREENED,
+    area,
+    cvar,
+    degradation,
+    retention,
+    worst_weights,
+)
 from sweep.metrics.table import Metric, metrics
 
 Chosen = slice | NDArray[np.intp]
@@ -111,16 +118,17 @@ def _pooled(metric: Metric, scores: Scores, unit: NDArray[np.intp], units: int) 
     return greatest
 
 
-def summarize(scores: Iterable[Score]) -> dict[str, float]:
+def summarize(scores: Iterable[Score], least: int = 1) -> dict[str, float]:
     """The metrics of one checkpoint by their names in MLflow.
 
     A metric of a package that is no longer installed is left out: its scores stay in the table.
+    ``least`` cells count in CVaR at least.
     """
     scores = tuple(scores)
     summary: dict[str, float] = {}
     for name, metric in metrics().items():
         if macro := macro_by_cell(scores, name):
-            whole = {key: _plain(value) for key, value in summary_of(metric, macro).items()}
+            whole = {key: _plain(value) for key, value in summary_of(metric, macro, least).items()}
             of_labels = {
                 f"{metric.clean}_{item.label}": item.value
                 for item in scores
@@ -179,7 +187,8 @@ def _plain(value: Values) -> float:
 
 def summary(scores: Iterable[Score], screened_scores: Iterable[Score] = ()) -> dict[str, float]:
     """The metrics of an epoch: of the full test, and of the screening under names of their own."""
-    of_screening = {screened(name): value for name, value in summarize(screened_scores).items()}
+    of_part = summarize(screened_scores, LEAST_SCREENED)
+    of_screening = {screened(name): value for name, value in of_part.items()}
     return {**summarize(scores), **of_screening}
 
 
@@ -192,12 +201,15 @@ def macro_by_cell(scores: Iterable[Score], metric: str) -> dict[Cell, float]:
     return {cell: float(np.mean(values)) for cell, values in by_cell.items()}
 
 
-def summary_of(metric: Metric, macro: Mapping[Cell, float | Values]) -> dict[str, Values]:
+def summary_of(
+    metric: Metric, macro: Mapping[Cell, float | Values], least: int = 1
+) -> dict[str, Values]:
     """The clean value and the robust summaries of one metric.
 
     Args:
         metric: Whose values they are.
         macro: For each cell, the clean one included, the macro value, () or (R,).
+        least: So many cells count in CVaR at least, see ``sweep.metrics.robustness``.
 
     Returns:
         For each name () or (R,).
@@ -209,7 +221,7 @@ def summary_of(metric: Metric, macro: Mapping[Cell, float | Values]) -> dict[str
         metric.clean: macro[CLEAN],
         metric.robust("mean"): stressed.mean(axis=-1),
         metric.robust("worst"): worst(axis=-1),
-        metric.robust("cvar"): cvar(stressed, metric.higher_is_better),
+        metric.robust("cvar"): cvar(stressed, metric.higher_is_better, least),
     }
     if metric.chance is not None:
         found[metric.robust("retention")] = retention(macro, metric.chance)

@@ -23,6 +23,7 @@ from sweep.core.records import (
 )
 from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo
 from sweep.metrics.collapse import collapsed
+from sweep.metrics.robustness import LEAST_SCREENED
 from sweep.results.callbacks import Callback, Say, tell_scored, tell_waiting
 from sweep.results.folder import SweepFolder
 from sweep.results.tables import Slices
@@ -243,7 +244,9 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     predictions, slices = folder.predictions(record.trial, record.best_epoch)
     intervals, basis = record.intervals, record.basis
     if not known:
-        intervals, basis = intervals_of(predictions, slices.truth, slices.labels, slices.patients)
+        least = LEAST_SCREENED if only_screened else 1
+        of = slices.truth, slices.labels, slices.patients
+        intervals, basis = intervals_of(predictions, *of, least=least)
     if only_screened and not known:
         intervals = {screened(name): interval for name, interval in intervals.items()}
     found = None if task is None else collapsed(predictions, slices.truth, task)

@@ -90,11 +90,13 @@ def cells_of(
     return found
 
 
-def summed_up(metric: Metric, macro: Mapping[Cell, Estimate]) -> dict[str, Estimate]:
+def summed_up(
+    metric: Metric, macro: Mapping[Cell, Estimate], least: int = 1
+) -> dict[str, Estimate]:
     """The clean score, and mean, worst and CVaR of the stressed cells.
 
     In each resample the worst cells are those of that resample; to first order they are those of
-    the value.
+    the value. ``least`` cells count in CVaR at least.
     """
     cells = [cell for cell in macro if cell != CLEAN]
     parts = [macro[cell] for cell in cells]
@@ -107,8 +109,8 @@ def summed_up(metric: Metric, macro: Mapping[Cell, Estimate]) -> dict[str, Estim
     better = metric.higher_is_better
     worst = values.argmin() if better else values.argmax()
     extreme = draws.min(axis=-1) if better else draws.max(axis=-1)
-    of_tail = weighted(parts, worst_weights(values, better))
-    tail = (draws * worst_weights(draws, better)).sum(axis=-1)
+    of_tail = weighted(parts, worst_weights(values, better, least))
+    tail = (draws * worst_weights(draws, better, least)).sum(axis=-1)
     return found | {
         metric.robust("worst"): Estimate(float(values[worst]), extreme, parts[worst].influence),
         metric.robust("cvar"): Estimate(of_tail.value, tail, of_tail.influence),
@@ -121,6 +123,7 @@ def intervals_of(
     labels: Sequence[str],
     patients: Sequence[str],
     resamples: int = RESAMPLES,
+    least: int = 1,
 ) -> tuple[Intervals, Basis]:
     """The 95 % intervals of a checkpoint's scores on validation slices.
 
@@ -130,6 +133,7 @@ def intervals_of(
         labels: The L names.
         patients: (N,) the patient of each slice.
         resamples: Of the patients.
+        least: So many cells count in CVaR at least.
 
     Returns:
         (low, high) by the name of a score, and what they rest on; no interval where that is too
@@ -150,7 +154,7 @@ def intervals_of(
         if not metric.has_interval:
             continue
         macro = cells_of(metric, predictions, truth, patients, points, weights)
-        for name, value in summed_up(metric, macro).items():
+        for name, value in summed_up(metric, macro, least).items():
             low, high, freedom = interval(value)
             if not is_missing(low):
                 intervals[name] = low, high

@@ -54,6 +54,14 @@ def test_worst_cvar_mean_are_in_order(values: list[float]) -> None:
     assert worst_weights(cells).sum() == pytest.approx(1)
 
 
+def test_of_the_few_cells_of_a_screening_two_count() -> None:
+    cells = np.array([0.5, 0.1, 0.9, 0.3, 0.7])
+    assert cvar(cells, least=2) == pytest.approx(0.2)
+    assert cvar(cells[:1], least=2) == pytest.approx(0.5)
+    many = np.linspace(0, 1, 12)
+    assert cvar(many, least=2) == pytest.approx(cvar(many))
+
+
 def test_every_row_of_values_has_its_own_worst_cells() -> None:
     rows = np.random.default_rng(0).random((20, 7))
     assert cvar(rows) == pytest.approx([float(cvar(row)) for row in rows])
