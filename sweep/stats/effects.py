@@ -311,7 +311,7 @@ def _notes(means: Sequence[NormMean], runs: Sequence[Run]) -> Iterator[str]:
     if len(means) == 1:
         yield f"there is one norm alone, {means[0].norm}: nothing to compare it with"
     if seeds == 1:
-        yield "one seed: intervals of single norms hold for it alone"
+        yield "one seed: all that is said holds for it alone"
     elif seeds == 2:
         yield "2 seeds: the spread over seeds is a guess"
     few = [one.norm for one in means if one.configs < 2]
