@@ -60,7 +60,7 @@ class NormDifference:
         p_holm: Over all differences that were asked for.
         same_patients: 95 %, by the mixed model alone: on these very patients.
         p_same_patients: On these very patients.
-        p_permuted: By exchanging configurations, on these very patients.
+        p_permuted: By exchanging configurations, with these very seeds and patients.
         p_least: The smallest P that so many configurations can give there.
         verdict: On the first, against the margin.
         sentence: The verdict in words.
@@ -91,7 +91,8 @@ class NormEffects:
     Attributes:
         norms: Each by itself.
         differences: To the reference, or each with each; empty where no spread is known.
-        alike: Whether all norms are, by exchanging configurations; None of one norm.
+        alike: Whether all norms are, by exchanging configurations, with these very seeds and
+            patients; None of one norm.
         unit: What the spread is one of: configurations of a norm; or runs, where each norm has one
             configuration, and what is said holds for these configurations.
         patients: Whether the patients are drawn again, too, or held fixed.

@@ -1,10 +1,11 @@
 """A check of a norm's effect that assumes no distribution: labels of norms change places.
 
 What changes its label is what was drawn for a norm: a whole configuration, with the runs of all its
-seeds. It tests that configurations of these norms score alike. To exchange the labels of single
-runs within a seed looks like a test with many more arrangements, but the runs of one configuration
-are alike, and count as so many of their own: it says .05 and finds up to .7
-(``benchmarks/norm_effect.py``). Only where every norm has one configuration labels change within
+seeds. It tests that configurations of these norms score alike with these seeds, on these patients:
+what a seed adds to all runs of one norm counts as the norm's. To exchange the labels of single runs
+within a seed looks like a test with many more arrangements, but the runs of one configuration are
+alike, and count as so many of their own: it finds a difference in up to four of ten tables of norms
+that are alike (``benchmarks/norm_effect.py``). Only where every norm has one configuration labels change within
 seeds; that tests whether *these configurations* score alike, and says nothing of norms.
 """
 
