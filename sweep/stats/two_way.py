@@ -8,8 +8,8 @@ is in the spread of configurations already and is taken off.
 
 With the patients' variance added to that of the mixed model, configurations, seeds and patients are
 all drawn again. A bootstrap that draws the three at once does the same in principle and not with so
-few configurations: its intervals hold the truth in .72 to 1.00 where .95 is promised, these in .94
-to .96 (``benchmarks/norm_effect.py``; on resampling both ways cf. Owen, Annals of Applied
+few configurations: its intervals hold the truth in .83 to 1.00 where .95 is promised, these in .93
+to .99 (``benchmarks/norm_effect.py``; on resampling both ways cf. Owen, Annals of Applied
 Statistics 2007).
 """
 
