@@ -5,6 +5,10 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
+# Several test processes share the cores; small matrices with a thread for each core take ten times
+# as long then. Before NumPy is imported, which reads it once.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 import torch

@@ -5,8 +5,9 @@ seeds. It tests that configurations of these norms score alike with these seeds,
 what a seed adds to all runs of one norm counts as the norm's. To exchange the labels of single runs
 within a seed looks like a test with many more arrangements, but the runs of one configuration are
 alike, and count as so many of their own: it finds a difference in up to four of ten tables of norms
-that are alike (``benchmarks/norm_effect.py``). Only where every norm has one configuration labels change within
-seeds; that tests whether *these configurations* score alike, and says nothing of norms.
+that are alike (``benchmarks/norm_effect.py``). Only where every norm has one configuration labels
+change within seeds; that tests whether *these configurations* score alike, and says nothing of
+norms.
 """
 
 from collections import Counter
