@@ -178,7 +178,7 @@ def test_a_trial_that_waits_counts_though_the_driver_died_before_it_heard_of_it(
         assert all(one.intermediate_values.keys() == {1} for one in searcher.study.trials())
 
     monkeypatch.setattr("sweep.api.run.run_trials", goes_on)
-    _drive(folder, folder.config(), 1)
+    _drive(folder, folder.config(), Store.open(folder.config().data.store), 1)
     (left_out,) = [one for one in folder.trials() if one.trial not in asked]
     assert (left_out.status, left_out.best_epoch, left_out.error) == ("pruned", 1, None)
 
@@ -197,5 +197,5 @@ def test_a_trial_that_ended_by_itself_does_not_wait_though_the_driver_died_first
         assert len(searcher.unfinished) == 2
 
     monkeypatch.setattr("sweep.api.run.run_trials", ends)
-    _drive(folder, folder.config(), 1)
+    _drive(folder, folder.config(), Store.open(folder.config().data.store), 1)
     assert [one.status for one in folder.trials()] == ["running", "running"]
