@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import ray
 from ray import tune
 from ray.actor import ActorHandle
 from ray.tune import Callback
@@ -61,13 +62,33 @@ def run_trials(
     store = Store.open(config.data.store)
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster)
-        if searcher.remaining and not usage.reached():
-            callback = TuneCallback(trial_log, config, scheduler, usage)
-            tuner = _tuner(folder, config, concurrent, searcher, scheduler, callback, pool, staging)
-            with usage.counting():
-                tuner.fit()
-        modes = RemoteModes(pool, config.stress)
-        score_rows(folder, config, store, trial_log, modes, count, say)
+        try:
+            _run_all(
+                folder, config, concurrent, searcher, scheduler, trial_log, usage, pool, staging
+            )
+            modes = RemoteModes(pool, config.stress)
+            score_rows(folder, config, store, trial_log, modes, count, say)
+        finally:
+            for evaluator in pool:  # what comes after the trials has its share
+                ray.kill(evaluator)
+
+
+def _run_all(
+    folder: SweepFolder,
+    config: SweepConfig,
+    concurrent: int,
+    searcher: StudySearcher,
+    scheduler: StratifiedScheduler | None,
+    trial_log: TrialLog,
+    usage: Usage,
+    pool: Sequence[ActorHandle],
+    staging: Staging,
+) -> None:
+    if searcher.remaining and not usage.reached():
+        callback = TuneCallback(trial_log, config, scheduler, usage)
+        tuner = _tuner(folder, config, concurrent, searcher, scheduler, callback, pool, staging)
+        with usage.counting():
+            tuner.fit()
 
 
 def _tuner(
