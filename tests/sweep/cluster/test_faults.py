@@ -42,7 +42,8 @@ def test_a_diverging_trial_fails_alone_and_a_hanging_server_leaves_every_trial_s
         "nothing is to be found there"
     )
     for record in records[1:]:
-        assert "robust/auroc_cvar" in record.intervals
+        assert record.basis is not None
+        assert "fewer than 10" in record.basis.reason, "the intervals were looked at, and refused"
         kept = {path.name for path in folder.checkpoints(record.trial).iterdir()}
         assert kept == {f"epoch-{record.best_epoch:04d}.pt"}
     assert (sweep.folder / "log.jsonl").read_text().count('"event": "ended"') == 3
