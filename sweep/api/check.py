@@ -23,8 +23,10 @@ from sweep.api.preflight import (
     used_artifacts,
 )
 from sweep.api.warm_start import told_by
+from sweep.config.arms import ARM
 from sweep.config.artifacts import artifact_of
 from sweep.config.levels import uncalibrated, unreached
+from sweep.config.search import STRATIFY
 from sweep.config.sweep import SweepConfig
 from sweep.core.modes import ADABN
 from sweep.core.text import clock
@@ -253,8 +255,8 @@ def _about_finalists(config: SweepConfig, store: Store, train_s: float, evaluate
     if settings is None:
         return ""
     places, stores = places_of(config, store)
-    norms = len({model.norm for model in config.networks()})
-    runs = norms * settings.per_norm * settings.seeds
+    groups = len(config.groups())
+    runs = groups * settings.per_norm * settings.seeds
     validation = len(store.indices(config.data.validation)) * len(cells_of(config.stress))
     inputs = sum(
         len(slices_of(there, place))
@@ -264,9 +266,10 @@ def _about_finalists(config: SweepConfig, store: Store, train_s: float, evaluate
     scoring_s = settings.epochs * evaluate_s * inputs / validation
     seconds = runs * (config.train.epochs * train_s + scoring_s)
     named = ", ".join(place.name for place in places)
+    kind = "arms" if config.search.arms else "norms"
     return (
-        f"{runs} trainings ({norms} norms x {settings.per_norm} x {settings.seeds} seeds), scored "
-        f"at {named}: at most {clock(seconds)} of one trial's share"
+        f"{runs} trainings ({groups} {kind} x {settings.per_norm} x {settings.seeds} seeds), "
+        f"scored at {named}: at most {clock(seconds)} of one trial's share"
     )
 
 
@@ -291,8 +294,11 @@ def _rows(config: SweepConfig) -> _Rows:
     trials = config.search.total
     modes = config.stress.modes.names
     have = [has_batch_norm(model) for model in config.networks()]
-    if config.search.stratify == "model.norm" and config.search.shares() > 1:
-        of_batch_norm = math.ceil(trials * sum(have) / len(have))  # each norm has as many
+    if config.search.arms:
+        arms = [config.fixed({ARM: arm}).networks() for arm in config.search.arms]
+        have = [any(map(has_batch_norm, models)) for models in arms]
+    if config.search.stratify in (STRATIFY, ARM) and config.search.shares() > 1:
+        of_batch_norm = math.ceil(trials * sum(have) / len(have))  # each norm or arm has as many
     else:
         of_batch_norm = trials if any(have) else 0
     averaged = trials if any(config.offered("train.ema")) else 0

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sweep.api.compare_norms import compare_norms
+from sweep.config.arms import RULE, group_of
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, nearest, require_known
 from sweep.core.finals import VALIDATION
@@ -30,36 +31,38 @@ NOTHING = (float("nan"), float("nan"))
 def compare(
     path: str | Path, a: str, b: str, metric: str | None = None, place: str | None = None
 ) -> Comparison:
-    """Compare two trials, modes, norms or sweeps.
+    """Compare two trials, modes, norms, arms or sweeps.
 
     Args:
         path: The folder of a sweep.
         a: A trial (``trial-0003``), a trial in a mode (``trial-0003:blend``), a norm (``batch``) or
-            the folder of a sweep, which stands for its best trial.
+            in a sweep of arms an arm, the folder of a sweep, which stands for its best trial, or a
+            rule (``by:clean/auroc``): the finalist that is the best by this score on validation
+            patients, in the mean over seeds.
         b: Another, of the same kind; the difference is ``a`` less ``b``.
         metric: By which; None: that of the sweep's objective.
         place: Of norms, where their finalists are asked; None: ``test`` if there are finalists,
             else the validation slices, on the trials of the search.
 
     Raises:
-        UserError: No such sweep, trial, mode, norm, metric or place; two of unlike kinds; other
-            patients, slices, cells or knob values.
+        UserError: No such sweep, trial, mode, norm, arm, metric or place; two of unlike kinds;
+            other patients, slices, cells or knob values.
 
     """
     folder = SweepFolder.open(Path(path))
     config = folder.config()
     chosen = _metric(config, metric)
-    norms = sorted({trial.norm for trial in folder.trials()})
-    are_norms = [name in norms for name in (a, b)]
+    norms = sorted({group_of(trial.params, trial.norm) for trial in folder.trials()})
+    are_norms = [name in norms or name.startswith(RULE) for name in (a, b)]
     if a == b:
         raise UserError("the two are the same", f"{a!r}", "name two that differ")
     if all(are_norms):
         return compare_norms(folder, config, a, b, chosen, place)
     if any(are_norms):
         raise UserError(
-            "a norm is compared with a norm, and a trial with a trial",
+            "a norm or an arm is compared with another, and a trial with a trial",
             f"{a!r} and {b!r}",
-            f"give two norms ({', '.join(norms)}), or two trials",
+            f"give two of {', '.join(norms)}, or two trials",
         )
     if place not in (None, VALIDATION):
         raise UserError(

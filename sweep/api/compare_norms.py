@@ -1,4 +1,4 @@
-"""Two norms compared: their finalists where they were asked, or else the trials of the search."""
+"""Two norms or arms compared: by their finalists, or else by the trials of the search."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sweep.config.arms import RULE, group_of
 from sweep.config.finalists import FinalistSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, require_known
@@ -14,7 +15,7 @@ from sweep.core.records import CLEAN, Basis, Cell, is_missing, is_screened
 from sweep.metrics import Metric
 from sweep.metrics.operating import operating_points
 from sweep.results.answers import of_finalist, of_trial
-from sweep.results.finalists import FinalistFolder, said_of_access
+from sweep.results.finalists import FinalistFolder, chosen_by, said_of_access
 from sweep.results.folder import SweepFolder
 from sweep.stats.checkpoint import basis_of, cells_of
 from sweep.stats.comparison import Compared, Comparison
@@ -30,7 +31,7 @@ NOTHING = (float("nan"), float("nan"))
 class _Scored(NamedTuple):
     """One training: what it is, and the estimate of every score."""
 
-    norm: str
+    group: str
     config: str
     seed: int
     scores: dict[str, Estimate]
@@ -55,18 +56,24 @@ class _Found(NamedTuple):
 def compare_norms(
     folder: SweepFolder, config: SweepConfig, a: str, b: str, metric: Metric, place: str | None
 ) -> Comparison:
-    """Compare two norms; see ``sweep.api.compare.compare``."""
+    """Compare two norms or arms, or what rules choose; see ``sweep.api.compare.compare``."""
     plan = FinalistFolder(folder).plan()
     asked = plan is not None and any(r.metrics for r in FinalistFolder(folder).records())
     if place is None:
         place = TEST if asked and plan and TEST in {p.name for p in plan.places} else VALIDATION
     found = _finalists(folder, metric, place) if asked else _search(folder, metric, place)
-    if found.basis is None:
+    basis = found.basis
+    if basis is None:
         raise UserError("no trial has a score yet", f"{folder.path}", "resume the sweep")
-    for norm in (a, b):
-        if norm not in {one.norm for one in found.scored}:
+    if a.startswith(RULE) or b.startswith(RULE):
+        found = _by_rules(folder, found, [name for name in (a, b) if name.startswith(RULE)])
+    known = {one.group for one in found.scored}
+    for name in (a, b):
+        if name not in known:
             raise UserError(
-                "no training of this norm was scored in full", f"{norm!r}", "take another norm"
+                "no training of this norm or arm was scored in full",
+                f"{name!r}",
+                f"take one of {', '.join(sorted(known))}",
             )
     margin = (config.finalists or FinalistSettings()).margin
     scored, asked_of = found.scored, (margin, b, metric.higher_is_better)
@@ -80,13 +87,13 @@ def compare_norms(
         for cell in scored[0].cells
         if cell != CLEAN
     }
-    reason = [found.basis.reason] if found.basis.reason else []
+    reason = [basis.reason] if basis.reason else []
     return Comparison(
         a=a,
         b=b,
         unit="configurations",
         place=place,
-        basis=found.basis,
+        basis=basis,
         primary=_compared(primary, "", 0, effects[primary], a, b),
         summaries=tuple(
             _compared(name, "", 0, one, a, b) for name, one in effects.items() if name != primary
@@ -116,7 +123,8 @@ def _finalists(folder: SweepFolder, metric: Metric, place: str) -> _Found:
             for one, two in zip(answers, there, strict=True)
         ]
         run = record.run
-        found.scored.append(_Scored(run.norm, run.trial, run.seed, *_averaged(parts)))
+        group = group_of(run.params, run.norm)
+        found.scored.append(_Scored(group, run.trial, run.seed, *_averaged(parts)))
         found = found._replace(basis=found.basis or _basis(answers[0]))
     found.notes.extend(_about_finalists(folder, finalists))
     return found
@@ -130,6 +138,27 @@ def _about_finalists(folder: SweepFolder, finalists: FinalistFolder) -> Iterator
         yield f"{left} of {len(plan.runs)} trainings are not finished: `mrisweep finalists` goes on"
     if access := said_of_access(folder):
         yield access
+
+
+def _by_rules(folder: SweepFolder, found: _Found, rules: Sequence[str]) -> _Found:
+    """The trainings of the finalist that each rule chooses, and those of norms or arms beside."""
+    chosen = {rule: chosen_by(FinalistFolder(folder), rule.removeprefix(RULE)) for rule in rules}
+    if len(set(chosen.values())) < len(rules):
+        raise UserError(
+            "both rules choose the same finalist, so that nothing is to compare",
+            f"{', '.join(rules)}: {next(iter(chosen.values()))}",
+            "compare the finalist's norm or arm with another",
+        )
+    picked = [
+        one._replace(group=rule)
+        for rule, trial in chosen.items()
+        for one in found.scored
+        if one.config == trial
+    ]
+    groups = {one.config: one.group for one in found.scored}
+    said = [f"{rule} chooses {trial} ({groups[trial]})" for rule, trial in chosen.items()]
+    others = [one for one in found.scored if len(rules) == 1]
+    return found._replace(scored=[*others, *picked], notes=[*said, *found.notes])
 
 
 def _search(folder: SweepFolder, metric: Metric, place: str) -> _Found:
@@ -146,7 +175,8 @@ def _search(folder: SweepFolder, metric: Metric, place: str) -> _Found:
             continue
         own = of_trial(folder, trial)
         scores = _scores(metric, own, own, (), VALIDATION)
-        found.scored.append(_Scored(trial.norm, trial.trial, trial.seed, *scores))
+        group = group_of(trial.params, trial.norm)
+        found.scored.append(_Scored(group, trial.trial, trial.seed, *scores))
         found = found._replace(basis=found.basis or _basis(own))
     found.notes.append(
         "these are trials of the search, on the validation slices: early stopping kept the best "
@@ -207,7 +237,7 @@ def _averaged(
 def _effects(
     found: Sequence[tuple[_Scored, Estimate]], margin: float, reference: str, better: bool
 ) -> NormEffects:
-    runs = [Run(one.norm, one.config, one.seed, estimate.value) for one, estimate in found]
+    runs = [Run(one.group, one.config, one.seed, estimate.value) for one, estimate in found]
     draws = np.stack([estimate.draws for _, estimate in found])
     return norm_effects(runs, margin, reference, draws, higher_is_better=better)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sweep.config.arms import ARM
 from sweep.config.search import SearchSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -102,12 +103,26 @@ def _as_of(config: SweepConfig, earlier: SweepConfig, record: TrialRecord) -> di
     plain = earlier.trial(record.params).to_plain()
     params: dict[str, Any] = {}
     for name, dimension in config.search.dimensions().items():
-        value: Any = plain
-        for part in name.split("."):
-            value = value[part]
+        value = _arm_of(config, plain) if name == ARM else _setting(plain, name)
         if dimension.applies(params):
             params[name] = value
     return params
+
+
+def _arm_of(config: SweepConfig, plain: Mapping[str, Any]) -> str | None:
+    """The arm of which a trial could be, by the settings of the arm; None: of none."""
+    for arm, settings in config.search.arms.items():
+        own = config.trial({ARM: arm}).to_plain()
+        if all(_setting(own, name) == _setting(plain, name) for name in settings):
+            return arm
+    return None
+
+
+def _setting(plain: Mapping[str, Any], name: str) -> Any:
+    value: Any = plain
+    for part in name.split("."):
+        value = value[part]
+    return value
 
 
 def _differing(
@@ -144,7 +159,12 @@ def _refuse_another_yardstick(
     folder: SweepFolder, earlier: SweepConfig, config: SweepConfig
 ) -> None:
     then, now = earlier.trial({}).to_plain(), config.trial({}).to_plain()
-    searched = {*earlier.search.space, *config.search.space}
+    searched = {
+        name
+        for search in (earlier.search, config.search)
+        for settings in (search.space, *search.arms.values())
+        for name in settings
+    }
     differ = [
         name for name in _other(now, then) if name.startswith(YARDSTICK) and name not in searched
     ]

@@ -35,6 +35,6 @@ def _do_check(options: argparse.Namespace) -> None:
     trials = number_of(config.search.total, "trial")
     epochs = number_of(config.train.epochs, "epoch")
     print(f"sweep        {config.name}: {trials} of at most {epochs}, {concurrent} at a time")
-    print(f"searching    {', '.join(config.search.space) or 'nothing'}")
+    print(f"searching    {', '.join(config.search.dimensions()) or 'nothing'}")
     print(f"sampler      {config.search.described()}")
     print(cost.text())

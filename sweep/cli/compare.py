@@ -18,7 +18,10 @@ def add_compare(commands: Commands) -> None:
         "configurations and seeds as units, on what their finalists were asked.",
     )
     compare.add_argument("folder", type=Path, metavar="DIR", help="of the sweep")
-    one = "a trial (trial-0003), a trial in a mode (trial-0003:blend), a norm, or a sweep's folder"
+    one = (
+        "a trial (trial-0003), a trial in a mode (trial-0003:blend), a norm or arm, a rule "
+        "(by:clean/auroc, the finalist that is the best by it), or a sweep's folder"
+    )
     compare.add_argument("a", metavar="A", help=f"{one}, which stands for its best trial")
     compare.add_argument("b", metavar="B", help="another of the same kind; A less B is shown")
     compare.add_argument("--metric", metavar="NAME", help="default: that of the sweep's objective")

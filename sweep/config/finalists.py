@@ -42,7 +42,8 @@ class PrimarySettings(Settings):
     """The one comparison that the sweep is to answer, stated before it runs.
 
     Attributes:
-        between: Two norms; the difference is the first less the second.
+        between: Two norms or arms; the difference is the first less the second. ``by:SCORE`` is
+            the finalist that is the best by a score on validation patients.
         score: What is compared.
         place: Where: ``test``, or the name of an external store.
 
@@ -54,7 +55,7 @@ class PrimarySettings(Settings):
 
     def __post_init__(self) -> None:
         two = len(self.between) == 2 and len(set(self.between)) == 2
-        require(two, "between", "two different norms", self.between)
+        require(two, "between", "two that differ", self.between)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +63,7 @@ class FinalistSettings(Settings):
     """Which configurations are trained again, with which seeds, and where they are scored.
 
     Attributes:
-        per_norm: Configurations of each norm.
+        per_norm: Configurations of each norm, or of each arm.
         seeds: Trainings of each configuration, with the same new seeds for all.
         rule: Which epochs are scored, fixed before: the ``last``, or the ``last3``, of whose scores
             the mean counts.
@@ -70,7 +71,7 @@ class FinalistSettings(Settings):
         holdout: Artifacts that no configuration was chosen by, or a family of them; those of the
             stress test and of the augmentation are left out.
         external: Further stores to score on.
-        reference: The norm that the others are compared with; null: none, each with each.
+        reference: The norm or arm that the others are compared with; null: none, each with each.
         margin: A difference below which two norms are as good as each other.
         primary: The one comparison that counts; null: none was stated.
 

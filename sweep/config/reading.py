@@ -130,11 +130,13 @@ def given_options(assignments: Iterable[str], flag: str = "--options") -> Artifa
 def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:
     """Set one value in nested data by its dotted name.
 
-    ``search.space`` has dotted names for keys, so what follows it is one key. ``stress.modes`` may
-    be there as a list, which is short for its ``names``.
+    ``search.space`` and each arm of ``search.arms`` have dotted names for keys, so what follows is
+    one key. ``stress.modes`` may be there as a list, which is short for its ``names``.
     """
     if name.startswith("search.space."):
         parents, last = ["search", "space"], name.removeprefix("search.space.")
+    elif name.startswith("search.arms.") and name.count(".") > 2:
+        *parents, last = name.split(".", 3)
     else:
         *parents, last = name.split(".")
     node = raw

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from sweep.config.arms import ARM
 from sweep.config.base import Settings, require
 from sweep.config.limits import LimitSettings
 from sweep.config.screen import ScreenSettings
@@ -18,6 +19,7 @@ TRIALS = 20
 EPOCHS = "train.epochs"  # the setting that says how long a trial may train
 START = 4  # Sobol points of each stratum, before anything is learnt from
 OBJECTIVE = "robust/auroc_cvar"
+STRATIFY = "model.norm"
 TURNS = "turns"  # how sweeps were begun before there was a budget to choose
 
 GRACE, TOPK_GRACE = 1 / 4, 1 / 8  # of the epochs, before any trial is stopped
@@ -38,6 +40,8 @@ class SearchSettings(Settings):
         trials: How many in all; null: 20, or the next number that the strata divide, and of a grid
             all combinations, which it never has more or less of.
         space: Dotted setting -> ``{kind: values}``, see ``sweep.config.space``.
+        arms: What is compared where a norm alone does not say it: a name -> settings by dotted
+            name, such as a norm with an augmentation. Arms are the strata; none: there are none.
         sampler: ``gp`` (Gaussian process), ``tpe``, ``cmaes``, ``nsga2`` learn from what was told;
             ``sobol`` and ``random`` do not; ``grid`` tries every combination of choices once, in an
             order that follows from the seed. ``auto``: see ``method``.
@@ -78,13 +82,14 @@ class SearchSettings(Settings):
 
     trials: int | None = None
     space: dict[str, Any] = field(default_factory=dict)
+    arms: dict[str, dict[str, Any]] = field(default_factory=dict)
     sampler: Sampler = "auto"
     scheduler: Scheduler = "auto"
     objective: str = "auto"
     objectives: tuple[str, ...] = ()
     stop_by: Literal["pareto", "objective"] = "pareto"
     subject_to: tuple[str, ...] = ()
-    stratify: str | None = "model.norm"
+    stratify: str | None = STRATIFY
     budget: Literal["equal", "joint", "turns"] = "equal"
     equal: Literal["trials", "epochs"] = "trials"
     start: tuple[dict[str, Any], ...] = ()
@@ -101,18 +106,22 @@ class SearchSettings(Settings):
         require(grace is None or grace >= 1, "grace_epochs", "1 or more", grace)
         require(self.keep is None or self.keep >= 1, "keep", "1 or more", self.keep)
         require(self.reduction > 1, "reduction", "a number above 1", self.reduction)
+        if self.arms and self.stratify == STRATIFY:
+            object.__setattr__(self, "stratify", ARM)
         self._settle_objective()
         self._settle_scheduler()
         require_known("subject_to", [one.metric for one in self.conditions()], objectives())
 
     def to_plain(self) -> dict[str, Any]:
-        """As of all settings; without ``limits`` where there are none.
+        """As of all settings; without ``limits`` and ``arms`` where there are none.
 
-        So the record of a sweep that has none is what it was before there were limits.
+        So the record of a sweep that has none is what it was before there were any.
         """
         plain = super().to_plain()
         if self.limits == LimitSettings():
             del plain["limits"]
+        if not self.arms:
+            del plain["arms"]
         return plain
 
     def _settle_objective(self) -> None:
@@ -172,9 +181,10 @@ class SearchSettings(Settings):
         return math.ceil(TRIALS / self.shares()) * self.shares()
 
     def dimensions(self) -> dict[str, Dimension]:
-        """The search space, read; none stands before those that it depends on."""
+        """The arms and the search space, read; none stands before those that it depends on."""
+        arms = {ARM: Dimension("choice", tuple(self.arms))} if self.arms else {}
         read = {name: Dimension.parse(name, written) for name, written in self.space.items()}
-        return in_order(read)
+        return in_order({**arms, **read})
 
     def strata(self) -> tuple[Any, ...]:
         """The values that trials are compared within; empty where nothing is stratified."""

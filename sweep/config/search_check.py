@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 
+from sweep.config.arms import ARM, check_arms
 from sweep.config.search import TURNS, SearchSettings, require_equal_shares
 from sweep.core.errors import UserError, nearest
 from sweep.metrics.table import OURS, metric_of
@@ -19,8 +20,15 @@ def check_search(search: SearchSettings) -> None:
         UserError: What does not go together, and what would.
 
     """
+    check_arms(search.arms, search.space)
     dimensions = search.dimensions()
     choices = [name for name, one in dimensions.items() if one.kind == "choice"]
+    if search.arms and search.stratify != ARM:
+        raise UserError(
+            "search.stratify is set beside search.arms, which are the strata",
+            f"{search.stratify!r}",
+            "leave it out",
+        )
     if search.stratify not in (None, "model.norm", *choices):
         raise UserError(
             "search.stratify does not name a choice of search.space",

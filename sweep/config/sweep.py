@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import artifacts_sim
 from artifacts_sim import LEVELS
+from sweep.config.arms import ARM, RULE, without_arm
 from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
 from sweep.config.base import Settings, require
@@ -227,7 +228,8 @@ class SweepConfig(Settings):
     def fixed(self, params: Mapping[str, Any]) -> "SweepConfig":
         """The sweep with these searched values set and nothing left to search."""
         nothing = {"objective": self.search.objective, "stratify": None}
-        return self.replace({**params, "search": nothing, "finalists": None})
+        values = without_arm(params, self.search.arms)
+        return self.replace({**values, "search": nothing, "finalists": None})
 
     def trial(self, params: Mapping[str, Any]) -> TrialConfig:
         """What the trial with these searched ``params`` is made of."""
@@ -244,7 +246,7 @@ class SweepConfig(Settings):
 
     def networks(self) -> list[ModelSettings]:
         """The model as set, with every arch and norm that is searched, each with each."""
-        offered = combinations(self.search.dimensions(), ("model.arch", "model.norm"))
+        offered = combinations(self.search.dimensions(), (ARM, "model.arch", "model.norm"))
         return list(dict.fromkeys(self.fixed(params).model for params in offered))
 
     def augmentations(self, *settings: str) -> list[AugmentSettings]:
@@ -254,7 +256,7 @@ class SweepConfig(Settings):
             UserError: Values that cannot be set together.
 
         """
-        names = map("train.augment.{}".format, settings)
+        names = (ARM, *map("train.augment.{}".format, settings))
         offered = [params for params in combinations(self.search.dimensions(), names) if params]
         return [self.fixed(params).train.augment for params in offered] or [self.train.augment]
 
@@ -263,10 +265,20 @@ class SweepConfig(Settings):
         dimension = self.search.dimensions().get(name)
         if dimension is not None and not dimension.when:
             return dimension.values
+        arms = [self.fixed({ARM: arm}) for arm in self.search.arms] or [self]
+        found = (*(dimension.values if dimension else ()), *(one.setting(name) for one in arms))
+        return tuple(value for at, value in enumerate(found) if value not in found[:at])
+
+    def setting(self, name: str) -> Any:
+        """The value of a setting, by dotted name."""
         value: Any = self
         for part in name.split("."):
             value = getattr(value, part)
-        return (*(dimension.values if dimension else ()), value)
+        return value
+
+    def groups(self) -> tuple[str, ...]:
+        """What the sweep compares: its arms, or else its norms."""
+        return tuple(self.search.arms) or tuple(map(str, self.offered("model.norm")))
 
     def _check_limits(self) -> None:
         """Refuse a limit that nothing of the sweep comes nearer to."""
@@ -293,15 +305,22 @@ class SweepConfig(Settings):
             require_known("finalists.by", terms(finalists.by), objectives())
         known = known_names(self.stress.options)
         require_known("finalists.holdout", artifacts_sim.expand(finalists.holdout), known)
-        norms = {str(norm) for norm in self.offered("model.norm")}
-        for norm in finalists.primary.between if finalists.primary else ():
-            require_known("finalists.primary.between", (norm,), norms)
+        reference = finalists.reference
+        if reference not in (None, FinalistSettings().reference):
+            require_known("finalists.reference", (reference,), self.groups())
+        for name in finalists.primary.between if finalists.primary else ():
+            if name.startswith(RULE):
+                score = name.removeprefix(RULE)
+                require_known("finalists.primary.between", tuple(terms(score)), objectives())
+            else:
+                require_known("finalists.primary.between", (name,), self.groups())
 
     def _check_networks(self, dimensions: Mapping[str, Dimension]) -> None:
         """Refuse what would make trials fail that have one arch of several."""
-        if "model.arch" not in dimensions:
+        arms = any(name.startswith("model.") for arm in self.search.arms.values() for name in arm)
+        if "model.arch" not in dimensions and not arms:
             return
-        if self.model.weights is not None:
+        if "model.arch" in dimensions and self.model.weights is not None:
             raise UserError(
                 "search.space has model.arch, and weights are of one arch",
                 f"{self.model.weights!r}",
@@ -317,26 +336,19 @@ class SweepConfig(Settings):
             try:
                 self.fixed({**beside, name: value})
             except UserError as error:
-                raise within(f"search.space.{name} offers {value!r}", error) from None
+                offers = f"search.space.{name} offers {value!r}"
+                raise within(f"search.arms.{value}" if name == ARM else offers, error) from None
 
     def _check_space(self) -> None:
         dimensions = self.search.dimensions()
         check_search(self.search)
         check_stopping(self.search, self.train.epochs)
+        for arm, settings in self.search.arms.items():
+            for name in settings:
+                _refuse_unsearchable(f"search.arms.{arm}", name)
         for name, dimension in dimensions.items():
-            if not name.startswith(SEARCHABLE):
-                raise UserError(
-                    "search.space has a setting that cannot be searched, as it changes what "
-                    "trials are compared on or where they run",
-                    f"{name!r}",
-                    f"search among {', '.join(SEARCHABLE)}",
-                )
-            if name in ("model.weights", "model.weights_digest"):
-                raise UserError(
-                    "search.space has the weights of a network, and a sweep is bound to one file",
-                    f"{name!r}",
-                    "set model.weights, or run one sweep with and one without",
-                )
+            if name != ARM:
+                _refuse_unsearchable("search.space", name)
             for beside in combinations(dimensions, dimension.when):
                 if dimension.applies(beside):
                     self._check_values(name, dimension, beside)
@@ -345,6 +357,28 @@ class SweepConfig(Settings):
             self.augmentations("artifacts", "augmix", "augmix_consistency")
         except UserError as error:
             raise within("search.space offers values that do not go together", error) from None
+
+
+def _refuse_unsearchable(where: str, name: str) -> None:
+    if not name.startswith(SEARCHABLE):
+        raise UserError(
+            f"{where} has a setting that cannot be searched, as it changes what trials are "
+            "compared on or where they run",
+            f"{name!r}",
+            f"search among {', '.join(SEARCHABLE)}",
+        )
+    if name == "seed" and where != "search.space":
+        raise UserError(
+            f"{where} has the seed, and what is compared are then the seeds",
+            f"{name!r}",
+            "leave it out",
+        )
+    if name in ("model.weights", "model.weights_digest"):
+        raise UserError(
+            f"{where} has the weights of a network, and a sweep is bound to one file",
+            f"{name!r}",
+            "set model.weights, or run one sweep with and one without",
+        )
 
 
 def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:

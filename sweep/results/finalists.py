@@ -7,6 +7,7 @@ appears when all of that is there.
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
+from sweep.config.arms import group_of
 from sweep.config.finalists import FinalistSettings
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
+from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place, Status
 from sweep.core.records import (
@@ -192,19 +195,51 @@ class FinalistFolder:
 
 
 def chosen(folder: SweepFolder, config: SweepConfig, settings: FinalistSettings) -> list[Ranked]:
-    """The configurations that are trained again, norm after norm, best first.
+    """The configurations that are trained again, norm after norm or arm after arm, best first.
 
     Those that were scored in full go first; where a norm has too few of them, the best of those
     that were only screened follow.
     """
     by = settings.by or config.search.objective
     rows = [row for row in ranking.of_folder(folder.path) if row.mode == TRAINED]
+    groups: dict[str, list[Ranked]] = {}
+    for row in rows:
+        groups.setdefault(group_of(row.params, row.norm), []).append(row)
     found: list[Ranked] = []
-    for norm in dict.fromkeys(row.norm for row in sorted(rows, key=lambda row: row.norm)):
-        own = [row for row in rows if row.norm == norm]
+    for _, own in sorted(groups.items()):
         own.sort(key=lambda row: (is_screened(row.metrics), -_score(row, by), row.trial))
         found += own[: settings.per_norm]
     return found
+
+
+def chosen_by(finalists: FinalistFolder, score: str) -> str:
+    """The finalist that a rule chooses: the best in the mean over seeds on validation patients.
+
+    Args:
+        finalists: Which there are.
+        score: A summary, or a weighted sum of some.
+
+    Returns:
+        The name of its trial.
+
+    Raises:
+        UserError: No finalists, or a score that none of them has.
+
+    """
+    values: dict[str, list[float]] = {}
+    for record in finalists.records():
+        if VALIDATION in record.metrics:
+            value = ranking.goodness(record.metrics[VALIDATION], score)
+            values.setdefault(record.run.trial, []).append(value)
+    means = {trial: fmean(own) for trial, own in values.items()}
+    if not means or max(means.values()) == -math.inf:
+        known = {name for one in finalists.records() for name in one.metrics.get(VALIDATION, {})}
+        raise UserError(
+            "there is no finalist with this score on validation patients",
+            f"{score!r}",
+            nearest(score, known) if known else f"run `mrisweep finalists {finalists.folder.path}`",
+        )
+    return max(means, key=lambda trial: (means[trial], trial))
 
 
 def runs_of(rows: Iterable[Ranked], seeds: Sequence[int]) -> Iterator[FinalistRun]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from sweep.config.search import epochs_of, stratum_of
+from sweep.config.search import STRATIFY, epochs_of, stratum_of
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import TrialRecord
 
@@ -52,6 +52,6 @@ def _rule(config: SweepConfig) -> str:
     after = search.waits_after(config.train.epochs)
     if after is None:
         return search.scheduler
-    stratum = "norm" if search.stratify == "model.norm" else search.stratify
+    stratum = "norm" if search.stratify == STRATIFY else search.stratify
     of_each = f" of each {stratum}" if search.strata() else ""
     return f"{search.scheduler}: the best {search.kept()}{of_each} go on after epoch {after}"

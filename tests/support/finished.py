@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,8 +41,15 @@ def config_of(store: Store) -> SweepConfig:
     )
 
 
-def run_trial(folder: SweepFolder, config: SweepConfig, store: Store, number: int) -> None:
-    trial, params = f"trial-{number:04d}", {"model.norm": NORMS[number % 2]}
+def run_trial(
+    folder: SweepFolder,
+    config: SweepConfig,
+    store: Store,
+    number: int,
+    params: dict[str, Any] | None = None,
+) -> None:
+    """Train a trial; by default the norms take turns."""
+    trial, params = f"trial-{number:04d}", params or {"model.norm": NORMS[number % 2]}
     trial_config: TrialConfig = dataclasses.replace(config.trial(params), seed=number)
     slices = validation_slices(store, trial_config.data.validation)
     with TrialLog(folder, config.search.objective) as trial_log:

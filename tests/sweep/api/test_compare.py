@@ -20,7 +20,7 @@ from sweep.results.folder import SweepFolder
 from sweep.stats import checkpoint, difference
 from sweep.store import Store
 from tests.support.finalists import config_with, driven, ended, run_here
-from tests.support.finished import score_modes
+from tests.support.finished import run_trial, score_modes
 
 
 @pytest.fixture(autouse=True)
@@ -110,6 +110,62 @@ def test_norms_are_compared_on_what_their_finalists_were_asked(
     assert held_out
 
 
+def test_a_rule_stands_for_the_finalist_that_it_chooses_on_validation_patients(
+    folder: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = FinalistFolder(folder).records()
+    own: dict[str, list[float]] = {}
+    for record in records:
+        own.setdefault(record.run.trial, []).append(record.metrics["validation"]["clean/brier"])
+    least = min(own, key=lambda trial: (sum(own[trial]), -int(trial[-4:])))
+    found = asked(folder, "by:clean/brier", "batch", capsys=capsys)
+    norm = next(record.run.norm for record in records if record.run.trial == least)
+    assert found["notes"][0] == f"by:clean/brier chooses {least} ({norm})"
+    clean = next(one for one in found["summaries"] if one["score"] == "clean/auroc")
+    means = {
+        key: [r.metrics["test"]["clean/auroc"] for r in records if key in (r.run.trial, r.run.norm)]
+        for key in (least, "batch")
+    }
+    expected = sum(means[least]) / len(means[least]) - sum(means["batch"]) / len(means["batch"])
+    assert clean["difference"] == pytest.approx(expected)
+
+
+def test_arms_have_finalists_and_are_compared_as_norms_are(store: Store, tmp_path: Path) -> None:
+    arms = {"batch": {"model.norm": "batch"}, "turned": {"model.norm": "batch"}}
+    arms["turned"]["train.augment.rotate"] = 20
+    config = config_with(store, seeds=2)
+    config = config.replace({"search.space": {}, "search.arms": arms})
+    made = SweepFolder.create(tmp_path / "sweep", config)
+    for number, arm in enumerate(("batch", "turned", "turned")):
+        run_trial(made, config, store, number, {"arm": arm})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "run_finalists", run_here)
+        patch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+        records = driven(made, store).records()
+    assert sorted((one.run.params["arm"], one.run.seed) for one in records) == [
+        ("batch", 1000),
+        ("batch", 1001),
+        ("turned", 1000),
+        ("turned", 1001),
+    ]
+    config = made.config()
+    assert config.trial(records[-1].run.params).train.augment.rotate == 20
+    found = compare(made.path, "turned", "batch")
+    assert (found.a, found.b, found.place) == ("turned", "batch", "test")
+    means = {
+        arm: [
+            one.metrics["test"]["robust/auroc_mean"]
+            for one in records
+            if one.run.params["arm"] == arm
+        ]
+        for arm in arms
+    }
+    expected = sum(means["turned"]) / 2 - sum(means["batch"]) / 2
+    assert found.primary.difference == pytest.approx(expected)
+    with pytest.raises(UserError, match="a norm or an arm is compared with another"):
+        compare(made.path, "turned", "group")
+
+
 def test_without_finalists_norms_are_those_of_the_search_and_it_is_said(
     folder: SweepFolder, tmp_path: Path
 ) -> None:
@@ -158,9 +214,11 @@ def test_a_table_is_written_once(
     ("a", "b", "said"),
     [
         ("trial-0000", "trial-0000", "the two are the same"),
-        ("batch", "trial-0000", "a norm is compared with a norm"),
+        ("batch", "trial-0000", "a norm or an arm is compared with another"),
         ("trial-0009", "trial-0000", "no such trial; received 'trial-0009'"),
-        ("grupp", "batch", "a norm is compared with a norm"),
+        ("grupp", "batch", "a norm or an arm is compared with another"),
+        ("by:clean/aurok", "batch", "no finalist with this score on validation patients"),
+        ("by:clean/auroc", "by:1 clean/auroc", "both rules choose the same finalist"),
         ("trial-0000:blond", "trial-0000", "is not scored in this mode; received 'blond'"),
         ("nothing", "trial-0000", "there is no such trial, norm or sweep; received 'nothing'"),
     ],

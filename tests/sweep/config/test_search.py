@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+import artifacts_sim
+from sweep.config.reading import override
 from sweep.config.space import combinations
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -253,3 +256,64 @@ def test_values_are_checked_beside_those_that_they_depend_on() -> None:
     del augmix["train.augment.augmix_consistency"]["when"]
     with pytest.raises(UserError, match=r"augmix_consistency offers 1.0: train.augment: "):
         sweep(space={**SPACE, **augmix})
+
+
+ARMS: dict[str, Any] = {
+    "batch": {"model.norm": "batch"},
+    "layer": {"model.norm": "layer"},
+    "layer+artifacts": {"model.norm": "layer", "train.augment.artifacts": ["search"]},
+}
+RATE: dict[str, Any] = {"train.lr": {"log": [1e-4, 1e-2]}}
+
+
+def test_arms_are_the_strata_and_set_what_they_say() -> None:
+    config = sweep(RATE, arms=ARMS, trials=12)
+    assert config.search.strata() == tuple(ARMS)
+    assert config.groups() == tuple(ARMS)
+    assert config.search.shares() == 3
+    trial = config.trial({"arm": "layer+artifacts", "train.lr": 0.002})
+    assert trial.model.norm == "layer"
+    assert trial.train.lr == 0.002
+    assert trial.train.augment.artifacts == artifacts_sim.families()["search"]
+    assert config.trial({"arm": "layer"}).train.augment.artifacts == ("rician",), "as it is set"
+    assert {model.norm for model in config.networks()} == {"batch", "layer"}
+    again = SweepConfig.from_dict(yaml.safe_load(config.to_yaml()))
+    assert again == config
+
+
+def test_an_arm_can_be_changed_by_its_dotted_name() -> None:
+    raw = {**sweep(RATE, arms=ARMS, trials=12).to_plain()}
+    changed = override(raw, ["search.arms.layer.model.norm=group"])
+    assert SweepConfig.from_dict(changed).trial({"arm": "layer"}).model.norm == "group"
+
+
+@pytest.mark.parametrize(
+    ("arms", "space", "match"),
+    [
+        ({"one": {"model.norm": "batch"}}, RATE, "one arm, which is compared with nothing"),
+        ({**ARMS, "a/b": {"model.norm": "group"}}, RATE, "a name that an arm cannot have"),
+        ({**ARMS, "by:x": {"model.norm": "group"}}, RATE, "a name that an arm cannot have"),
+        ({**ARMS, "again": {"model.norm": "batch"}}, RATE, "two arms are the same"),
+        (ARMS, SPACE, "search.arms.batch sets what search.space searches; .*'model.norm'"),
+        (ARMS, {**RATE, "arm": {"choice": ["batch"]}}, "'arm', which is no setting"),
+        (
+            {**ARMS, "more": {"train.augment": {"rotate": 5}}},
+            {**RATE, "train.augment.rotate": {"uniform": [0, 9]}},
+            "search.arms.more sets what search.space searches",
+        ),
+        ({**ARMS, "easy": {"stress.levels": [1]}}, RATE, "search.arms.easy .*cannot be searched"),
+        ({**ARMS, "lucky": {"seed": 3}}, RATE, "search.arms.lucky has the seed"),
+        ({**ARMS, "odd": {"model.norm": "bach"}}, RATE, "search.arms.odd.*bach"),
+        ({**ARMS, "odd": {"model.nrm": "batch"}}, RATE, "nrm"),
+    ],
+)
+def test_arms_that_could_not_be_compared_are_refused(
+    arms: dict[str, Any], space: dict[str, Any], match: str
+) -> None:
+    with pytest.raises(UserError, match=match):
+        sweep(space, arms=arms, trials=12 * len(arms))
+
+
+def test_the_strata_of_a_sweep_with_arms_are_the_arms() -> None:
+    with pytest.raises(UserError, match=r"search.stratify is set beside search.arms"):
+        sweep({**RATE, "train.ema": {"choice": [0, 0.9]}}, arms=ARMS, stratify="train.ema")
