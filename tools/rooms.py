@@ -21,6 +21,7 @@ HEAVY = {
     *("ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib", "torch", "yaml", "rich"),
     *("h5py", "PIL", "nibabel", "pydicom", "tensorboard"),
     *("onnx", "onnxscript", "onnxruntime"),
+    *("vl_convert", "jinja2"),
     *("torchvision", "timm", "monai", "safetensors"),  # imported by name, when a network asks
 }
 
@@ -157,6 +158,15 @@ ROOMS = (
         {
             "PIL": ("sweep.inspect",),
             "torch": ("sweep.inspect.panels",),
+        },
+    ),
+    Room(
+        "sweep.report",
+        {
+            "vl_convert": ("sweep.report.drawing",),
+            "jinja2": ("sweep.report.page",),
+            "PIL": ("sweep.report.worst",),
+            "torch": ("sweep.report.worst",),
         },
     ),
     Room("sweep.cluster", dict.fromkeys(("ray", "torch"), ("sweep.cluster",))),

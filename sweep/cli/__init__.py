@@ -21,6 +21,7 @@ from sweep.cli.levels import add_calibrate, add_preview
 from sweep.cli.phantom import add_phantom
 from sweep.cli.predict import add_predict
 from sweep.cli.presets import add_presets
+from sweep.cli.report import add_report
 from sweep.cli.run import add_resume, add_run, add_sync
 from sweep.cli.stress import add_stress
 from sweep.core.errors import UserError, WorkError
@@ -50,6 +51,7 @@ COMMANDS = (
     add_best,
     add_finalists,
     add_compare,
+    add_report,
     add_predict,
     add_export,
     add_sync,

@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
+from sweep.api import finalists as api
 from sweep.api.finalists import drive_finalists
 from sweep.cluster.finalists import FinalistWorker
 from sweep.config.sweep import SweepConfig
 from sweep.results.finalists import FinalistFolder, Plan
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
-from tests.support.finished import config_of, run_trial
+from tests.support.finished import config_of, run_trial, score_modes
 
 FINALISTS = {"per_norm": 1, "seeds": 2, "holdout": ["blur", "gibbs"]}
 
@@ -45,6 +48,17 @@ def run_here(
     for run in plan.runs:
         if FinalistFolder(folder).record(run.name) is None:
             worker.finish(run)
+
+
+def compared(path: Path, store: Store) -> SweepFolder:
+    """Four trials, two of each norm, a mode, and two finalists of each norm with three seeds."""
+    made = ended(path, config_with(store, per_norm=2, seeds=3), store, trials=4)
+    score_modes(made, store, "blend")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(api, "run_finalists", run_here)
+        patch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+        driven(made, store)
+    return made
 
 
 def driven(folder: SweepFolder, store: Store) -> FinalistFolder:

@@ -19,8 +19,8 @@ from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
 from sweep.stats import checkpoint, difference
 from sweep.store import Store
-from tests.support.finalists import config_with, driven, ended, run_here
-from tests.support.finished import run_trial, score_modes
+from tests.support.finalists import compared, config_with, driven, run_here
+from tests.support.finished import run_trial
 
 
 @pytest.fixture(autouse=True)
@@ -31,15 +31,7 @@ def four_patients_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def folder(store: Store, tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
-    """Four trials, two of each norm, a mode, and two finalists of each norm with three seeds."""
-    config = config_with(store, per_norm=2, seeds=3)
-    made = ended(tmp_path_factory.mktemp("compare") / "sweep", config, store, trials=4)
-    score_modes(made, store, "blend")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(api, "run_finalists", run_here)
-        patch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
-        driven(made, store)
-    return made
+    return compared(tmp_path_factory.mktemp("compare") / "sweep", store)
 
 
 def asked(folder: SweepFolder, *arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import signal
 from collections.abc import Callable
 from functools import partial
@@ -318,27 +319,33 @@ def _two_files_below(folder: Path) -> bool:
 
 
 @pytest.mark.cluster
-def test_finalists_follow_a_sweep_and_survive_ctrl_c(make_sweep: Callable[..., Sweep]) -> None:
-    """Interrupted among the finalists and gone on with, it has the table of one that was not."""
+def test_finalists_follow_a_sweep_and_survive_ctrl_c(
+    make_sweep: Callable[..., Sweep],
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Interrupted among them and gone on with, they have the table that one process makes."""
+    made = make_sweep(finalists={**FINALISTS, "seeds": 1})
     data = {"train": [1], "validation": [2], "test": [3]}
+    command = made.run_arguments(*(f"data.{name}={value}" for name, value in data.items()))
+    started = partial(_two_files_below, made.folder / "finalists")
+    status, said = made.interrupt(signal.SIGINT, started, *command)
+    assert status == 130, said
+    assert "mrisweep resume" in said
+    resumed = made.command("resume", str(made.folder))
+    assert resumed.returncode == 0, resumed.stderr
+    assert "finalists: 3 of 3" in resumed.stderr
+    shutil.copytree(made.folder, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "finalists")
+    monkeypatch.setattr(api, "run_finalists", run_here)
+    monkeypatch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+    driven(SweepFolder.open(tmp_path / "copy"), store)
     tables = []
-    for interrupted in (True, False):
-        made = make_sweep(finalists={**FINALISTS, "seeds": 1})
-        data_set = [f"data.{name}={value}" for name, value in data.items()]
-        if interrupted:
-            started = partial(_two_files_below, made.folder / "finalists")
-            command = made.run_arguments(*data_set)
-            status, said = made.interrupt(signal.SIGINT, started, *command)
-            assert status == 130, said
-            assert "mrisweep resume" in said
-            assert made.command("resume", str(made.folder)).returncode == 0
-        else:
-            done = made.run(*data_set)
-            assert done.returncode == 0, done.stderr
-            assert "finalists: 3 of 3" in done.stderr
-        asked = made.command("finalists", str(made.folder), "--json")
-        assert asked.returncode == 0, asked.stderr
-        tables.append(json.loads(asked.stdout))
+    for folder in (made.folder, tmp_path / "copy"):
+        assert main(["best", str(folder), "--finalists", "--json"]) == 0
+        tables.append(json.loads(capsys.readouterr().out))
     assert tables[0] == tables[1]
     assert [row["norm"] for row in tables[0]] == ["batch", "group", "layer"]
 

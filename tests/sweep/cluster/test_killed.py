@@ -58,9 +58,9 @@ def test_a_sweep_that_is_killed_time_and_again_has_the_table_of_one_that_never_w
         return len(list((killed.folder / "results").glob("*/epoch-*.parquet")))
 
     command = killed.run_arguments()
-    for _ in range(3):
+    for _ in range(2):
         so_far = reported()
-        killed.interrupt(signal.SIGKILL, lambda so_far=so_far: reported() >= so_far + 3, *command)
+        killed.interrupt(signal.SIGKILL, lambda so_far=so_far: reported() >= so_far + 4, *command)
         command = ("resume", str(killed.folder))
     done = killed.command(*command)
     assert done.returncode == 0, done.stderr

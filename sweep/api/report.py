@@ -1,0 +1,113 @@
+"""The report of a sweep: built, and written as a page, Markdown, tables, PDF or a notebook."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.api.output import check_output, writing
+from sweep.core.errors import UserError
+from sweep.core.files import write_text
+from sweep.report.build import build
+from sweep.report.data_tables import write_data
+from sweep.report.document import Report
+from sweep.report.evidence import gather
+from sweep.report.markdown import markdown
+from sweep.report.notebook import notebook
+from sweep.report.page import page
+from sweep.report.printing import find_browser, print_page
+from sweep.results.folder import SweepFolder
+
+PAGE = "report.html"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is to be written.
+
+    Attributes:
+        page: The HTML page; None: ``report.html`` in the sweep's folder, which is replaced.
+        markdown: Words and tables as Markdown; None: none.
+        data: A folder for the values of every table and figure, as Parquet; None: none.
+        pdf: The page on paper; None: none.
+        notebook: A notebook that reads the folder; None: none.
+        force: Whether files that are there are replaced.
+
+    """
+
+    page: Path | None = None
+    markdown: Path | None = None
+    data: Path | None = None
+    pdf: Path | None = None
+    notebook: Path | None = None
+    force: bool = False
+
+    def files(self) -> Iterator[Path]:
+        """Those that were named."""
+        yield from filter(None, (self.page, self.markdown, self.pdf, self.notebook))
+
+
+def report_of(path: str | Path, metric: str | None = None) -> Report:
+    """Build the report of a sweep.
+
+    Args:
+        path: Its folder.
+        metric: By which; None: that of its objective.
+
+    Raises:
+        UserError: No sweep's folder, no trial with a score, or no such metric.
+
+    """
+    return build(gather(SweepFolder.open(Path(path)), metric))
+
+
+def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) -> Path:
+    """Build the report of a sweep and write it.
+
+    Args:
+        path: The sweep's folder.
+        outputs: As what.
+        metric: By which; None: that of the objective.
+
+    Returns:
+        The page.
+
+    Raises:
+        UserError: See ``report_of``; a file that is there or cannot be written; a PDF without a
+            browser.
+
+    """
+    folder = SweepFolder.open(Path(path))
+    own = outputs.page is None
+    target = folder.path / PAGE if outputs.page is None else outputs.page
+    check_output(target, own or outputs.force, ())
+    for file in outputs.files():
+        check_output(file, outputs.force, ())
+    if outputs.data is not None:
+        _check_folder(outputs.data, outputs.force)
+    browser = find_browser() if outputs.pdf else ""
+    report = build(gather(folder, metric))
+    with ExitStack() as stack:
+        stack.enter_context(writing(target))
+        write_text(target, page(report))
+        if outputs.markdown:
+            beside = target.name if target.parent == outputs.markdown.parent else None
+            write_text(outputs.markdown, markdown(report, beside))
+        if outputs.data:
+            write_data(outputs.data, report)
+        if outputs.notebook:
+            write_text(outputs.notebook, notebook(folder.path, folder.config().name))
+    if outputs.pdf:
+        print_page(target, outputs.pdf, browser)
+    return target
+
+
+def _check_folder(folder: Path, force: bool) -> None:
+    if folder.is_file():
+        raise UserError("the output is a file", f"{str(folder)!r}", "name a folder")
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise UserError(
+            "the output folder is not empty",
+            f"{str(folder)!r}",
+            "choose another, or replace what is in it with --force",
+        )

@@ -1,0 +1,57 @@
+"""The section on how to do it again: commands, versions, the sweep file."""
+
+import platform
+import shlex
+from collections.abc import Iterator
+from importlib.metadata import version
+
+from sweep.report.document import Code, Section, Table
+from sweep.report.evidence import Evidence
+from sweep.results.finalists import accesses, said_of_access
+
+PACKAGES = ("mrisweep", "torch", "numpy", "ray", "optuna", "mlflow")
+
+
+def reproduce_section(evidence: Evidence) -> Section:
+    """Everything that the numbers depend on."""
+    data = evidence.config.data
+    rows = [
+        ["sweep", evidence.folder.identity.sweep_id],
+        ["code that began it", evidence.folder.identity.code_version],
+        ["data", f"{data.store}, fingerprint {data.fingerprint}"],
+        *[[f"{name} that made this page", version(name)] for name in PACKAGES],
+        ["Python that made this page", platform.python_version()],
+    ]
+    if access := said_of_access(evidence.folder):
+        rows.append(["test patients", access])
+    table = Table(
+        "versions",
+        "What the numbers come from",
+        ["what", "which"],
+        rows,
+        [{"what": what, "which": which} for what, which in rows],
+    )
+    return Section(
+        "again",
+        "How to do it again",
+        [
+            Code(
+                "Commands, in a folder with the sweep file below as sweep.yaml",
+                "\n".join(_commands(evidence)),
+            ),
+            table,
+            Code("sweep.yaml", evidence.config.to_yaml()),
+        ],
+    )
+
+
+def _commands(evidence: Evidence) -> Iterator[str]:
+    name = shlex.quote(evidence.config.name)
+    yield f"mrisweep run sweep.yaml --out {name}"
+    if evidence.plan and any(one.what.endswith("finalists") for one in accesses(evidence.folder)):
+        yield f"mrisweep finalists {name}"
+    yield f"mrisweep best {name}"
+    others, reference = evidence.others, evidence.first.reference
+    if others and reference:
+        yield f"mrisweep compare {name} {shlex.quote(others[0])} {shlex.quote(reference)}"
+    yield f"mrisweep report {name}"
