@@ -6,7 +6,7 @@ WHEEL := build/wheel
 # Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
-.PHONY: help demo test test-fast test-long test-wheel test-minimum lint docs clean
+.PHONY: help demo test test-fast test-long test-wheel test-minimum lint docs study-brain study-hospital clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -68,6 +68,32 @@ $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
 $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@ $(VENV)/.installed
+
+# Where the data of the studies are: the folders of their archives, each with a manifest.csv.
+STUDY_DATA ?= ../shared/data
+
+study-brain: STORE := brain
+study-brain: ARCHIVE := brain_tumor_mri
+study-brain: $(VENV)/.installed  ## norms with and without artifact augmentation, on brain tumours (under 90 minutes)
+	$(STUDY)
+
+study-hospital: STORE := lgg
+study-hospital: ARCHIVE := tcga_lgg
+study-hospital: $(VENV)/.installed  ## chosen at one hospital, asked at another, on gliomas (under 90 minutes)
+	$(STUDY)
+
+# What was done is not done again; a study that was interrupted goes on.
+define STUDY
+mkdir -p studies
+test -e studies/$(STORE).h5 || $(BIN)/mrisweep ingest images $(STUDY_DATA)/$(ARCHIVE)/manifest.csv \
+	--images $(STUDY_DATA)/$(ARCHIVE)/images --out studies/$(STORE).h5 --size 64
+if test -e studies/$(@:study-%=%); then $(BIN)/mrisweep resume studies/$(@:study-%=%); \
+	else $(BIN)/mrisweep run deploy/studies/$(@:study-%=%).yaml \
+	--set data.store=studies/$(STORE).h5 --out studies/$(@:study-%=%); fi
+$(BIN)/mrisweep report studies/$(@:study-%=%) --no-pictures --force \
+	--out docs/studies/$(@:study-%=%).html --markdown docs/studies/$(@:study-%=%).md \
+	--data docs/studies/$(@:study-%=%)
+endef
 
 clean:  ## remove the environment, the demo and what was built
 	rm -rf $(VENV) demo build

@@ -31,6 +31,7 @@ class Outputs:
         data: A folder for the values of every table and figure, as Parquet; None: none.
         pdf: The page on paper; None: none.
         notebook: A notebook that reads the folder; None: none.
+        pictures: Whether the worst slices are shown, or named alone.
         force: Whether files that are there are replaced.
 
     """
@@ -40,6 +41,7 @@ class Outputs:
     data: Path | None = None
     pdf: Path | None = None
     notebook: Path | None = None
+    pictures: bool = True
     force: bool = False
 
     def files(self) -> Iterator[Path]:
@@ -86,7 +88,7 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
     if outputs.data is not None:
         _check_folder(outputs.data, outputs.force)
     browser = find_browser() if outputs.pdf else ""
-    report = build(gather(folder, metric))
+    report = build(gather(folder, metric), outputs.pictures)
     with ExitStack() as stack:
         stack.enter_context(writing(target))
         write_text(target, page(report))

@@ -35,6 +35,12 @@ def add_report(commands: Commands) -> None:
     report.add_argument(
         "--notebook", type=Path, metavar="FILE.ipynb", help="a notebook that reads DIR, too"
     )
+    report.add_argument(
+        "--no-pictures",
+        dest="pictures",
+        action="store_false",
+        help="name the worst slices instead of showing them, for data that must not be shown",
+    )
     report.add_argument("--metric", metavar="NAME", help="default: that of the sweep's objective")
     report.add_argument("--force", action="store_true", help="replace files that are there")
 
@@ -48,6 +54,7 @@ def _do_report(options: argparse.Namespace) -> None:
         data=options.data,
         pdf=options.pdf,
         notebook=options.notebook,
+        pictures=options.pictures,
         force=options.force,
     )
     print(write_report(options.folder, outputs, options.metric))

@@ -17,11 +17,12 @@ from sweep.report.words import conclusion, warnings
 from sweep.report.worst import worst_section
 
 
-def build(evidence: Evidence) -> Report:
+def build(evidence: Evidence, pictures: bool = True) -> Report:
     """Make every section.
 
     Args:
         evidence: What it rests on.
+        pictures: Whether slices of patients are shown, which not every page may.
 
     """
     config = evidence.config
@@ -43,7 +44,7 @@ def build(evidence: Evidence) -> Report:
             *finalist_sections(evidence),
             severity_section(evidence),
             calibration_section(evidence),
-            worst_section(evidence),
+            worst_section(evidence, pictures),
             search_section(evidence),
             data_section(evidence),
             unmeasured_section(evidence),

@@ -4,7 +4,10 @@ import platform
 import shlex
 from collections.abc import Iterator
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
+from sweep.config.sweep import SweepConfig
 from sweep.report.document import Code, Section, Table
 from sweep.report.evidence import Evidence
 from sweep.results.finalists import accesses, said_of_access
@@ -18,7 +21,7 @@ def reproduce_section(evidence: Evidence) -> Section:
     rows = [
         ["sweep", evidence.folder.identity.sweep_id],
         ["code that began it", evidence.folder.identity.code_version],
-        ["data", f"{data.store}, fingerprint {data.fingerprint}"],
+        ["data", f"{Path(data.store).name}, fingerprint {data.fingerprint}"],
         *[[f"{name} that made this page", version(name)] for name in PACKAGES],
         ["Python that made this page", platform.python_version()],
     ]
@@ -40,9 +43,19 @@ def reproduce_section(evidence: Evidence) -> Section:
                 "\n".join(_commands(evidence)),
             ),
             table,
-            Code("sweep.yaml", evidence.config.to_yaml()),
+            Code("sweep.yaml", _without_places(evidence.config).to_yaml()),
         ],
     )
+
+
+def _without_places(config: SweepConfig) -> SweepConfig:
+    """The sweep with files by their names alone: where they lie says nothing to another reader."""
+    changes: dict[str, Any] = {"data.store": Path(config.data.store).name}
+    if config.finalists and config.finalists.external:
+        changes["finalists.external"] = [
+            {**one.to_plain(), "store": Path(one.store).name} for one in config.finalists.external
+        ]
+    return config.replace(changes)
 
 
 def _commands(evidence: Evidence) -> Iterator[str]:

@@ -18,8 +18,9 @@ from sweep.core.text import number_of
 from sweep.inspect.choosing import windowed
 from sweep.learn.inputs import corrupt, gather
 from sweep.report.answers import Answered, answered
-from sweep.report.document import Picture, Pictures, Section, Text
+from sweep.report.document import Block, Picture, Pictures, Section, Table, Text
 from sweep.report.evidence import At, Evidence
+from sweep.report.numbers import value
 from sweep.store import Store
 
 SHOWN = 6  # slices, of different patients
@@ -45,8 +46,14 @@ class Slice(NamedTuple):
     loss: float
 
 
-def worst_section(evidence: Evidence) -> Section:
-    """The slices on which all together were most surely wrong, of different patients."""
+def worst_section(evidence: Evidence, pictures: bool = True) -> Section:
+    """The slices on which all together were most surely wrong, of different patients.
+
+    Args:
+        evidence: What it rests on.
+        pictures: Whether they are shown; else named alone.
+
+    """
     at = evidence.first
     store, why = _store(evidence, at)
     if store is None:
@@ -67,8 +74,20 @@ def worst_section(evidence: Evidence) -> Section:
         "under the artifact."
     )
     title = f"{number_of(len(items), 'slice')} of {at.place}, each clean and under its artifact"
-    pictures = Pictures("worst-slices", title, says, items, data)
-    return Section("worst", "The worst slices", [pictures])
+    if pictures:
+        shown: Block = Pictures("worst-slices", title, says, items, data)
+    else:
+        shown = _named(evidence, f"{title}, without pictures. {says}", data)
+    return Section("worst", "The worst slices", [shown])
+
+
+def _named(evidence: Evidence, caption: str, data: list[dict[str, Any]]) -> Table:
+    header = ["slice", "artifact", "level", "shows", evidence.kind, "clean", "damaged"]
+    rows = [
+        [value(row[name], ".2f") if name in header[-2:] else str(row[name]) for name in header]
+        for row in data
+    ]
+    return Table("worst-slices", caption, header, rows, data)
 
 
 def _worst_cells(evidence: Evidence, at: At) -> list[Cell]:

@@ -301,6 +301,15 @@ def test_a_command_writes_page_words_values_and_a_notebook_that_runs(
     assert main([*command, "--force"]) == 0
 
 
+def test_without_pictures_no_slice_is_shown(folder: SweepFolder, tmp_path: Path) -> None:
+    shown = write_report(folder.path, Outputs(page=tmp_path / "shown.html")).read_text()
+    hidden = Outputs(page=tmp_path / "named.html", pictures=False)
+    named = write_report(folder.path, hidden).read_text()
+    assert "image/png" in shown
+    assert "image/png" not in named
+    assert "worst-slices.csv" in named, "what was said of them is there"
+
+
 def test_the_page_lies_in_the_folder_by_default_and_is_replaced(folder: SweepFolder) -> None:
     for _ in range(2):
         assert write_report(folder.path, Outputs()) == folder.path / "report.html"
