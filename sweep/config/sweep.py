@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -201,7 +202,7 @@ class SweepConfig(Settings):
 
         """
         try:
-            config = TypeAdapter(cls).validate_python(_without_short_forms(raw))
+            config = _adapter().validate_python(_without_short_forms(raw))
         except ValidationError as error:
             raise explained(error, cls) from None
         config._check_space()
@@ -357,6 +358,12 @@ class SweepConfig(Settings):
             self.augmentations("artifacts", "augmix", "augmix_consistency")
         except UserError as error:
             raise within("search.space offers values that do not go together", error) from None
+
+
+@cache
+def _adapter() -> TypeAdapter[SweepConfig]:
+    """The reader of sweeps; it takes 40 ms to make, and a search space is checked by values."""
+    return TypeAdapter(SweepConfig)
 
 
 def _refuse_unsearchable(where: str, name: str) -> None:

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sweep.report.document import Code, Figure, Picture, Pictures, Report, Row, Table, Text
-from sweep.report.drawing import full_spec, svg
+from sweep.report.drawing import full_spec, rounded, svg
 from sweep.report.numbers import NONE
 
 NUMBER = re.compile(r"[+-]?[\d.<]")
@@ -70,12 +70,15 @@ def _csv(rows: Sequence[Row]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(out, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(rounded(rows))
     return _link("text/csv", out.getvalue().encode())
 
 
 def _vega(figure: Figure) -> str:
-    return _link("application/json", json.dumps(full_spec(figure.spec, figure.data)).encode())
+    return _link(
+        "application/json",
+        json.dumps(full_spec(figure.spec, figure.data), separators=(",", ":")).encode(),
+    )
 
 
 def _image(picture: Picture) -> str:
