@@ -3,13 +3,15 @@
 from typing import Any
 
 from sweep.core.records import is_missing
+from sweep.report.choices import choices_table
 from sweep.report.document import Block, Figure, Section, Table, Text
-from sweep.report.drawing import FAINT, INK
+from sweep.report.drawing import FAINT, IN_LINES, INK
 from sweep.report.evidence import At, Evidence
 from sweep.report.numbers import NONE, between, chance, plain, value
 from sweep.stats.effects import NormDifference
 
 LEVEL = 0.05
+BLUE = "#0072b2"
 
 
 def difference_section(evidence: Evidence) -> Section:
@@ -23,6 +25,8 @@ def difference_section(evidence: Evidence) -> Section:
         if figure := _forest(evidence, at):
             blocks.append(figure)
         blocks.append(table)
+    if choices := choices_table(evidence):
+        blocks.append(choices)
     blocks += _heat_maps(evidence, evidence.first)
     return Section("differences", f"Differences between {evidence.kind}s", blocks)
 
@@ -59,7 +63,7 @@ def _table(evidence: Evidence, at: At) -> Table:
         "P",
         "P (Holm)",
         "P, exchanged",
-        "verdict",
+        "verdict, alone",
     ]
     rows, data = [], []
     for score, said in at.by_score.items():
@@ -128,11 +132,11 @@ def _forest(evidence: Evidence, at: At) -> Figure | None:
             {"mark": {"type": "rule", "color": INK}, "encoding": {"x": {"datum": 0}}},
             *margin,
             {
-                "mark": {"type": "rule", "size": 2, "color": "#0072b2"},
+                "mark": {"type": "rule", "size": 2, "color": BLUE},
                 "encoding": {"y": y, "x": {**x, "field": "low"}, "x2": {"field": "high"}},
             },
             {
-                "mark": {"type": "point", "size": 60, "color": "#0072b2", "filled": True},
+                "mark": {"type": "point", "size": 60, "fill": BLUE, "stroke": BLUE},
                 "encoding": {
                     "y": y,
                     "x": {**x, "field": "difference"},
@@ -256,7 +260,7 @@ def _heat_maps(evidence: Evidence, at: At) -> list[Figure]:
                     "type": "nominal",
                     "sort": artifacts,
                     "title": None,
-                    "header": {"labelFontSize": 11},
+                    "header": {"labelFontSize": 11, "labelExpr": IN_LINES},
                 }
             },
             "spec": panel,

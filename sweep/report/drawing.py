@@ -13,6 +13,7 @@ from sweep.report.document import Figure, Row
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6d31", "#7b68c8")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 INK, LINES, FAINT = "var(--ink)", "var(--line)", "var(--faint)"  # of the page: light or dark
+IN_LINES = "split(datum.label, '_')"  # a long name above a narrow panel, word below word
 CONFIG: Mapping[str, Any] = {
     "background": None,
     "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # which are all as wide

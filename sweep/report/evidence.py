@@ -15,7 +15,7 @@ from sweep.core.finals import VALIDATION, FinalistRecord
 from sweep.core.objective import leading
 from sweep.core.records import CLEAN, Cell, TrialRecord
 from sweep.metrics import Metric, metric_of, metrics
-from sweep.results.finalists import FinalistFolder, Plan
+from sweep.results.finalists import FinalistFolder, Plan, chosen_by
 from sweep.results.folder import SweepFolder
 from sweep.results.trainings import Trainings, by_rules, effects, place_of, trainings_at
 from sweep.stats.effects import NormDifference, NormEffects
@@ -258,10 +258,17 @@ def _primary(
     found, reason = at.found, ""
     rules = [name for name in stated.between if name.startswith(RULE)]
     if rules:
-        try:
-            found = by_rules(folder, found, rules)
-        except UserError as error:
-            return Primary(stated, None, f"{error.args[0]} ({error.args[1]})")
+        chosen = {chosen_by(FinalistFolder(folder), rule.removeprefix(RULE)) for rule in rules}
+        if len(chosen) < len(rules):
+            (trial,) = chosen
+            group = next(one.group for one in found.scored if one.config == trial)
+            return Primary(
+                stated,
+                None,
+                f"both choose {trial} ({group}), so that it makes no difference by which of them "
+                "is chosen",
+            )
+        found = by_rules(folder, found, rules)
         reason = "; ".join(found.notes[: len(rules)])
     known = {one.group for one in found.scored}
     if missing := [name for name in stated.between if name not in known]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sweep.core.records import CLEAN
 from sweep.report.document import Block, Figure, Section
-from sweep.report.drawing import FAINT, by_group
+from sweep.report.drawing import FAINT, IN_LINES, by_group
 from sweep.report.evidence import At, Evidence
 from sweep.report.numbers import plain
 
@@ -82,6 +82,7 @@ def _curves(evidence: Evidence, at: At, artifacts: list[str], what: str) -> Figu
                 "type": "nominal",
                 "sort": artifacts,
                 "title": None,
+                "header": {"labelExpr": IN_LINES},
             },
         },
         "spacing": {"row": 8, "column": 8},

@@ -50,9 +50,7 @@ def _asked(evidence: Evidence) -> str:
     one, other = primary.stated.between
     what = f"{primary.stated.score} of {one} against {other} at {primary.stated.place}"
     if primary.found is None:
-        return f"The comparison that was stated before the sweep, {what}, has no answer: " + (
-            f"{primary.reason}."
-        )
+        return f"Stated before the sweep, {what}: {primary.reason}."
     chosen = f" ({primary.reason})" if primary.reason else ""
     return (
         f"Stated before the sweep, {what}{chosen}: {_sentence(primary.found)}, difference "
