@@ -180,7 +180,7 @@ def test_every_figure_has_its_data_behind_a_link(html: str, report: Report) -> N
         for one, other in zip(read, rows, strict=True):
             for key, value in other.items():
                 if isinstance(value, float):
-                    assert float(one[key]) == pytest.approx(value)
+                    assert float(one[key]) == pytest.approx(value, rel=1e-5)
     for file, content in links.items():
         if file.endswith(".vl.json"):
             assert json.loads(content)["datasets"]["rows"]
