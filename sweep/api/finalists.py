@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +53,7 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
         config = _configured(folder, changes or {})
         _refuse_unended(folder)
         store = open_data(config)
-        with session(config.cluster):
-            drive_finalists(folder, config, store)
+        drive_finalists(folder, config, store, session(config.cluster))
     return FinalistFolder(folder).records()
 
 
@@ -73,8 +72,21 @@ def places_of(config: SweepConfig, store: Store) -> tuple[tuple[Place, ...], lis
     return ((), []) if settings is None else _places(config, settings, store)
 
 
-def drive_finalists(folder: SweepFolder, config: SweepConfig, store: Store) -> None:
-    """Plan, and do what the plan lacks; in a session, and the only process on the folder."""
+def drive_finalists(
+    folder: SweepFolder,
+    config: SweepConfig,
+    store: Store,
+    cluster: AbstractContextManager[object] | None = None,
+) -> None:
+    """Plan, and do what the plan lacks, as the only process on the folder.
+
+    Args:
+        folder: Whose trials have ended.
+        config: The sweep.
+        store: Its data.
+        cluster: A session that is entered where there is something to do; None: one is open.
+
+    """
     settings = config.finalists
     if settings is None:
         return
@@ -98,8 +110,10 @@ def drive_finalists(folder: SweepFolder, config: SweepConfig, store: Store) -> N
 
     # There is no pool of evaluators now: its share is theirs.
     alone = dataclasses.replace(config.cluster, evaluator=Share(cpu=0, gpu=0))
-    workers = trials_at_a_time(alone, cluster_resources())
     with ExitStack() as stack:
+        if cluster is not None:
+            stack.enter_context(cluster)
+        workers = trials_at_a_time(alone, cluster_resources())
         staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
         run_finalists(folder, config, plan, staging, workers, count, _say)
 

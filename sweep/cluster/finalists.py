@@ -48,6 +48,9 @@ class FinalistWorker:
         cluster = self.config.cluster
         return KeptInputs.of_share(cluster.evaluator_cache_gb, cluster.trial.gpu, default_device())
 
+    def ready(self) -> None:
+        """Answers once there is room for this worker in the cluster."""
+
     def finish(self, run: FinalistRun) -> None:
         """Train one and score it; what of it is in the folder is not done again."""
         limit_torch(self.config.cluster.trial)
@@ -107,17 +110,24 @@ def run_finalists(
         max_restarts=-1,
         max_task_retries=config.cluster.retries,
     )
-    idle = [
+    all_workers = [
         actor.remote(folder.path, config, plan, staging) for _ in range(min(workers, len(left)))
     ]
+    # One that others leave no room for yet is not waited for: those that are there do the work.
+    starting = {worker.ready.remote(): worker for worker in all_workers}
+    idle: list[ray.actor.ActorHandle] = []
     calls: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, FinalistRun]] = {}
     while left or calls:
         stop_if_asked()
         while left and idle:
             worker, run = idle.pop(), left.popleft()
             calls[worker.finish.remote(run)] = worker, run
-        ready, _ = ray.wait(list(calls), num_returns=1, timeout=POLL_S)
+        waiting = [*calls, *(starting if left else ())]
+        ready, _ = ray.wait(waiting, num_returns=1, timeout=POLL_S)
         for call in ready:
+            if call in starting:
+                idle.append(starting.pop(call))
+                continue
             worker, run = calls.pop(call)
             idle.append(worker)
             try:

@@ -350,6 +350,19 @@ def test_finalists_follow_a_sweep_and_survive_ctrl_c(
     assert [row["norm"] for row in tables[0]] == ["batch", "group", "layer"]
 
 
+@pytest.mark.usefixtures("without_ray")
+def test_asked_again_they_need_no_cluster(
+    folder: SweepFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = driven(folder, store).records()
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a cluster is started")
+
+    monkeypatch.setattr("ray.init", refuse)
+    assert finalists(folder.path) == records
+
+
 def test_a_sweep_that_has_not_ended_has_no_finalists(
     folder: SweepFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:

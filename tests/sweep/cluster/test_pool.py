@@ -13,6 +13,7 @@ import torch
 from ray.actor import ActorHandle
 
 import mrimodels
+from sweep.api import finalists
 from sweep.cluster.pool import RemoteEvaluator, RemoteModes, start_pool
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
@@ -25,7 +26,9 @@ from sweep.core.modes import OF_BATCH_NORM, PRECISE
 from sweep.learn.checkpoints import CheckpointFolder
 from sweep.learn.fit import fit
 from sweep.learn.modes import LocalModes
+from sweep.results.finalists import FinalistFolder
 from sweep.store import Store
+from tests.support.finalists import config_with, ended
 
 pytestmark = [
     pytest.mark.cluster,
@@ -134,3 +137,14 @@ def test_two_evaluators_of_a_node_stage_a_vanished_store_once(
         hopeless = dataclasses.replace(staging, folder=tmp_path / "file")
         with pytest.raises(WorkError, match=r"evaluator cannot start: the store .* could not"):
             start_pool(hopeless, data, StressSettings(), ClusterSettings())
+
+
+def test_finalists_are_done_by_the_workers_that_there_is_room_for(
+    local_ray: None, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Six are asked for, and others would have the room of four of them."""
+    folder = ended(tmp_path / "sweep", config_with(store, seeds=3), store)
+    monkeypatch.setattr(finalists, "cluster_resources", lambda: {"cpu": 6.0, "gpu": 0.0})
+    finalists.drive_finalists(folder, folder.config(), store)
+    records = FinalistFolder(folder).records()
+    assert [record.status for record in records] == ["finished"] * 6
