@@ -276,7 +276,7 @@ def test_finalists_want_slices_that_nothing_was_chosen_on(store: Store) -> None:
         "finalists.by=clean/aurox": "finalists.by has an unknown name; received 'clean/aurox'",
         "finalists.holdout=[blurr]": "finalists.holdout has an unknown name; received 'blurr'",
         "finalists.primary={between: [batch, layer]}": "between has an unknown name.*'layer'",
-        "finalists.primary={between: [batch]}": "two different norms",
+        "finalists.primary={between: [batch]}": "two that differ",
         "finalists.primary={between: [batch, group], place: HT}": "is no place where finalists",
         "finalists.external=[{name: test, store: x.h5}]": "a word that is not validation or test",
     }.items():
