@@ -23,6 +23,8 @@ class Cell(NamedTuple):
 CLEAN = Cell("clean", 0)
 TRAINED = "trained"  # the mode of a checkpoint whose weights are used as training left them
 
+DIVERGED = "was never finite: it diverged"  # the end of what a trial's error says then
+
 SCREEN = "screen/"  # before the names of scores of a part of the patients and cells
 
 # The columns of a table of scores that are no metric, and so no metric's name.
@@ -211,6 +213,11 @@ class TrialRecord:
     collapsed: tuple[Cell, ...] | None = None
     modes: dict[str, ModeRow] = field(default_factory=dict)
     basis: Basis | None = None
+
+
+def diverged(record: TrialRecord) -> bool:
+    """Whether a trial ended without a score, and not for what happened to its worker."""
+    return record.status == "failed" and (record.error or "").endswith(DIVERGED)
 
 
 def probability_of(log_odds: NDArray[np.floating]) -> NDArray[np.float32]:
