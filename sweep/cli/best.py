@@ -3,7 +3,7 @@
 import argparse
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -120,14 +120,13 @@ def _answer(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(as_json(rows, found), indent=1))
     elif rows:
+        choices = list(_choices(found, options.norm))  # a damaged record is said before all else
         print(ranked_table(rows, found.by, room(), found.objectives))
         if options.pareto and all(sign(name) > 0 for name in found.objectives):
             covered = ranking.hypervolumes(found.rows, found.objectives)
             print(f"\n{hypervolume_lines(covered, found.objectives)}")
-        for line in (note, evidence_line(found.rows, found.by)):
-            if line:
-                print(f"\n{line}")
-        _print_choices(found, options.norm)
+        for line in filter(None, (note, evidence_line(found.rows, found.by), *choices)):
+            print(f"\n{line}")
         _print_command(rows[0])
         _say_remarks(found)
     else:
@@ -136,13 +135,16 @@ def _answer(options: argparse.Namespace) -> None:
             say(note)
 
 
-def _print_choices(found: "Found", norm: str | None) -> None:
+def _choices(found: "Found", norm: str | None) -> Iterator[str]:
     """What the choice of the best of each sweep is worth, where that is what was ranked by."""
-    from sweep.api.best import choice_line, objective_of
+    from sweep.api.best import asked_of, choice_line
 
-    for name, path in _named(found):
-        if found.by == objective_of(path) and (line := choice_line(path, norm)):
-            print(f"\n{name}{line}")
+    for folder, name in _named(row.folder for row in found.rows):
+        asked = asked_of(folder)
+        if asked is None or asked.search.objective != found.by:
+            continue
+        if line := choice_line(Path(folder), norm):
+            yield f"{name}{line}"
 
 
 def _print_command(row: "Ranked") -> None:
@@ -158,18 +160,18 @@ def _print_command(row: "Ranked") -> None:
 def _say_remarks(found: "Found") -> None:
     from sweep.api.best import remarks_on
 
-    for (name, _), sweep in zip(_named(found), found.sweeps, strict=True):
-        for line in remarks_on(sweep):
+    sweeps = {str(sweep.path): sweep for sweep in found.sweeps}
+    for folder, name in _named(sweeps):
+        for line in remarks_on(sweeps[folder]):
             say(f"note: {name}{line}")
 
 
-def _named(found: "Found") -> "list[tuple[str, Path]]":
-    """What stands before a line on each sweep: nothing where there is one."""
+def _named(folders: Iterable[str]) -> list[tuple[str, str]]:
+    """Each folder, with what stands before a line on its sweep: nothing where there is one."""
     from sweep.results.render import path_names
 
-    paths = [sweep.path for sweep in found.sweeps]
-    names = path_names(map(str, paths))
-    return [(f"{names[str(path)]}: " if len(paths) > 1 else "", path) for path in paths]
+    names = path_names(folders)
+    return [(folder, f"{name}: " if len(names) > 1 else "") for folder, name in names.items()]
 
 
 def _show_finalists(options: argparse.Namespace) -> None:

@@ -109,7 +109,7 @@ def evidence_line(rows: Iterable[Ranked], by: str) -> str:
     }
     if not trials:
         return ""
-    norms = Counter(row.norm for row in trials.values())
+    norms = Counter(sorted(row.norm for row in trials.values()))
     seeds = {row.seed for row in trials.values()}
     shown = ", ".join(f"{norm} {number_of(count, 'trial')}" for norm, count in norms.items())
     said = [f"evidence: {shown}; {number_of(len(seeds), 'seed')}."]
