@@ -1,7 +1,7 @@
 """``best`` for scripts and for the command line: from paths, whatever the rows come from."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -35,6 +35,7 @@ class Found:
         by: What to rank by.
         objectives: The two metrics that a Pareto front is of; empty: there is none.
         sweeps: The trials of each sweep whose folder was asked; none of a tracking server.
+        asked: What each sweep was asked for, by the path of its folder, of those on this machine.
 
     """
 
@@ -42,6 +43,7 @@ class Found:
     by: str
     objectives: tuple[str, ...]
     sweeps: tuple[Summary, ...] = ()
+    asked: Mapping[str, Asked] = field(default_factory=dict)
 
 
 def best(
@@ -138,6 +140,7 @@ def in_folders(
     pairs = {one.search.objectives for one in of}
     both = pairs.pop() if len(pairs) == 1 else ()
     first, objectives = what_to_rank_by(by, of[0].search.objective, both, pareto)
+    by_path = dict(zip(map(str, folders), of, strict=True))
     conditions = [Condition.parse(text, "--where").metric for text in where]
     must = {*terms(first), *objectives, *conditions}
     if for_table:
@@ -145,10 +148,10 @@ def in_folders(
         sweeps = [summary(folder, names) for folder in folders]
         rows = _rows(sweeps)
         if must <= {name for row in rows for name in row.metrics}:
-            return Found(rows, first, objectives, tuple(sweeps))
+            return Found(rows, first, objectives, tuple(sweeps), by_path)
         # Something is asked for that is nowhere: it is refused with all names that there are.
     sweeps = [summary(folder) for folder in folders]
-    return Found(_rows(sweeps), first, objectives, tuple(sweeps))
+    return Found(_rows(sweeps), first, objectives, tuple(sweeps), by_path)
 
 
 def on_server(uri: str, experiment: str, by: str | None = None, pareto: bool = False) -> Found:
@@ -166,8 +169,10 @@ def on_server(uri: str, experiment: str, by: str | None = None, pareto: bool = F
     """
     objective = ranking.objective_of_server(uri, experiment) or DEFAULT
     objectives = ranking.objectives_of_server(uri, experiment)
-    asked_for = what_to_rank_by(by, objective, objectives, pareto)
-    return Found(ranking.of_server(uri, experiment), *asked_for)
+    what = what_to_rank_by(by, objective, objectives, pareto)
+    rows = ranking.of_server(uri, experiment)
+    here = {folder: _asked_if_here(folder) for folder in sorted({row.folder for row in rows})}
+    return Found(rows, *what, asked={folder: of for folder, of in here.items() if of})
 
 
 def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
@@ -183,10 +188,10 @@ def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
         found: All that was found.
 
     """
-    known = {folder: asked_of(folder) for folder in {row.folder for row in rows}}
     worth: dict[tuple[str, str], dict[str, Any]] = {}
-    for folder, of in known.items():
-        worth |= _choices(folder, of, [row for row in found.rows if row.folder == folder])
+    for folder in {row.folder for row in rows} & found.asked.keys():
+        own = [row for row in found.rows if row.folder == folder]
+        worth |= _choices(folder, found.asked[folder].search.objective, own)
     return [
         {
             **asdict(row),
@@ -195,26 +200,17 @@ def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
             "choice": worth.get((row.folder, row.trial)) if row.mode == TRAINED else None,
         }
         for row in rows
-        for of in [known[row.folder]]
+        for of in [found.asked.get(row.folder)]
     ]
 
 
-def asked_of(folder: str) -> Asked | None:
-    """What the sweep in a row's folder was asked for; None where the folder is not here."""
-    try:
-        return asked(opened(Path(folder)))
-    except UserError:
-        return None
-
-
 def _choices(
-    folder: str, of: Asked | None, rows: Sequence[Ranked]
+    folder: str, objective: str, rows: Sequence[Ranked]
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What is known of the choice of the best of a sweep, and of each norm, by folder and trial."""
-    kept = choice_file.kept(Path(folder)) if of else None
-    if of is None or kept is None:
+    kept = choice_file.kept(Path(folder))
+    if kept is None:
         return {}
-    objective = of.search.objective
     scored = [row for row in rows if not is_missing(value_of(row.metrics, objective))]
     rank = partial(ranking.best, scored, objective, mode=TRAINED)
     of_norm = {row.trial: kept.norms.get(row.norm) for row in rank(per_norm=True)}
@@ -292,42 +288,58 @@ def remarks(path: str | Path) -> list[str]:
 
     """
     folder = opened(Path(path))
-    return remarks_on(summary(folder, _needed(asked(folder))))
+    of = asked(folder)
+    return remarks_on(summary(folder, _needed(of)), of)
 
 
-def remarks_on(sweep: Summary) -> list[str]:
+def remarks_on(sweep: Summary, of: Asked) -> list[str]:
     """As ``remarks``, on trials that were read already."""
-    of = asked(sweep.path)
     saved = savings(of.search, of.epochs, sweep.trials, sweep.last_reported)
     return [*([saved] if saved else []), *advice.remarks(of.search, of.epochs, sweep.trials)]
 
 
-def choice_line(path: Path, norm: str | None = None) -> str | None:
-    """What the choice of the best is worth, see ``sweep.results.choice``.
+def choice_lines(found: Found, norm: str | None = None) -> dict[str, str]:
+    """What the choice of the best of each sweep is worth, where that is what was ranked by.
 
     Args:
-        path: The sweep's folder.
+        found: Where it was looked for.
         norm: Within one norm; None: of all trials.
 
     Returns:
-        One line; None before the sweep has ended, and of one that an earlier version ended.
+        By the path of the sweep's folder; nothing before a sweep has ended, and of one that an
+        earlier version ended.
 
     Raises:
-        UserError: No sweep's folder.
+        UserError: What was kept of it is damaged.
 
     """
-    found = choice_file.kept(opened(path))
-    return None if found is None else choice_file.choice_text(found, norm)
+    lines = {}
+    for folder, of in found.asked.items():
+        kept = choice_file.kept(Path(folder)) if of.search.objective == found.by else None
+        if kept and (line := choice_file.choice_text(kept, norm)):
+            lines[folder] = line
+    return lines
 
 
-def objective_of(path: Path) -> str:
-    """The objective of the sweep in a folder.
+def doubts(found: Found) -> list[str]:
+    """Why rows of a tracking server may not be comparable, a line each.
 
-    Raises:
-        UserError: No sweep's folder.
-
+    An experiment has the runs of every sweep of its name; of folders that are asked, sweeps that
+    cannot be compared are refused.
     """
-    return asked(opened(path)).search.objective
+    folders = list(dict.fromkeys(row.folder for row in found.rows))
+    if found.sweeps or len(folders) < 2:
+        return []
+    if away := [folder for folder in folders if folder not in found.asked]:
+        return [
+            f"the experiment has {len(folders)} sweeps, and whether their scores can be compared "
+            f"is not known, as {away[0]} is not on this machine"
+        ]
+    try:
+        _refuse_incomparable(list(map(Path, folders)), [found.asked[one] for one in folders])
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def _rows(sweeps: Iterable[Summary]) -> list[Ranked]:
@@ -353,3 +365,10 @@ def _refuse_incomparable(folders: Sequence[Path], of: Sequence[Asked]) -> None:
             refuse_incomparable(SweepFolder(folders[0]).config(), SweepFolder(folder).config())
         except UserError as error:
             raise within(f"{folders[0]} and {folder}", error) from None
+
+
+def _asked_if_here(folder: str) -> Asked | None:
+    try:
+        return asked(opened(Path(folder)))
+    except UserError:
+        return None

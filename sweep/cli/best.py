@@ -3,7 +3,7 @@
 import argparse
 import gc
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,7 +86,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _answer(options: argparse.Namespace) -> None:
-    from sweep.api.best import as_json, in_folders, on_server, ranked
+    from sweep.api.best import as_json, choice_lines, in_folders, on_server, ranked
     from sweep.metrics.table import sign
     from sweep.results import ranking
     from sweep.results.render import (
@@ -120,58 +120,50 @@ def _answer(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(as_json(rows, found), indent=1))
     elif rows:
-        choices = list(_choices(found, options.norm))  # a damaged record is said before all else
+        names, worth = _names(found), choice_lines(found, options.norm)
+        choices = [f"{names[folder]}{line}" for folder, line in worth.items()]
         print(ranked_table(rows, found.by, room(), found.objectives))
         if options.pareto and all(sign(name) > 0 for name in found.objectives):
             covered = ranking.hypervolumes(found.rows, found.objectives)
             print(f"\n{hypervolume_lines(covered, found.objectives)}")
         for line in filter(None, (note, evidence_line(found.rows, found.by), *choices)):
             print(f"\n{line}")
-        _print_command(rows[0])
-        _say_remarks(found)
+        _print_command(rows[0], found)
+        for line in _notes(found):
+            say(f"note: {line}")
     else:
         say("no trial qualifies" if found.rows else "no trial has a score yet")
         if note:
             say(note)
 
 
-def _choices(found: "Found", norm: str | None) -> Iterator[str]:
-    """What the choice of the best of each sweep is worth, where that is what was ranked by."""
-    from sweep.api.best import asked_of, choice_line
-
-    for folder, name in _named(row.folder for row in found.rows):
-        asked = asked_of(folder)
-        if asked is None or asked.search.objective != found.by:
-            continue
-        if line := choice_line(Path(folder), norm):
-            yield f"{name}{line}"
-
-
-def _print_command(row: "Ranked") -> None:
+def _print_command(row: "Ranked", found: "Found") -> None:
     """How to train the first row again, where its sweep is on this machine."""
-    from sweep.api.best import asked_of
     from sweep.results.retraining import command
 
-    if (asked := asked_of(row.folder)) is not None:
+    if (asked := found.asked.get(row.folder)) is not None:
         to_its_end = "" if row.status == "finished" else ", to its end"
         print(f"\nto train {row.trial} again{to_its_end}:\n{command(row, asked)}")
 
 
-def _say_remarks(found: "Found") -> None:
-    from sweep.api.best import remarks_on
+def _notes(found: "Found") -> Iterator[str]:
+    """What is to be remarked on every sweep, and on comparing them."""
+    from sweep.api.best import doubts, remarks_on
 
-    sweeps = {str(sweep.path): sweep for sweep in found.sweeps}
-    for folder, name in _named(sweeps):
-        for line in remarks_on(sweeps[folder]):
-            say(f"note: {name}{line}")
+    yield from doubts(found)
+    names = _names(found)
+    for sweep in found.sweeps:
+        path = str(sweep.path)
+        for line in remarks_on(sweep, found.asked[path]):
+            yield f"{names[path]}{line}"
 
 
-def _named(folders: Iterable[str]) -> list[tuple[str, str]]:
-    """Each folder, with what stands before a line on its sweep: nothing where there is one."""
+def _names(found: "Found") -> dict[str, str]:
+    """What stands before a line on each sweep: nothing where there is one."""
     from sweep.results.render import path_names
 
-    names = path_names(folders)
-    return [(folder, f"{name}: " if len(names) > 1 else "") for folder, name in names.items()]
+    names = path_names(found.asked)
+    return {folder: f"{name}: " if len(names) > 1 else "" for folder, name in names.items()}
 
 
 def _show_finalists(options: argparse.Namespace) -> None:

@@ -261,8 +261,12 @@ def screened(name: str) -> str:
 
 def is_screened(metrics: Iterable[str]) -> bool:
     """Whether scores are those of a screening alone; they are never ranked with others."""
-    names = list(metrics)
-    return bool(names) and all(name.startswith(SCREEN) for name in names)
+    found = False
+    for name in metrics:  # of thousands of trials the first name says it
+        if not name.startswith(SCREEN):
+            return False
+        found = True
+    return found
 
 
 def screening_of(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -84,7 +84,7 @@ def ranked_table(
 
 def path_names(paths: Iterable[str]) -> dict[str, str]:
     """A name for each path: as much of its end as no other has."""
-    parts = {path: PurePath(path).parts for path in paths}
+    parts = {path: PurePath(path).parts for path in dict.fromkeys(paths)}
     for count in range(1, max(map(len, parts.values()), default=1) + 1):
         names = {path: "/".join(own[-count:]) for path, own in parts.items()}
         if len(set(names.values())) == len(names):
@@ -186,7 +186,7 @@ def _notes(rows: Sequence[Ranked], shown: Sequence[str], left_out: Sequence[str]
             f"left out, as the terminal is too narrow: {', '.join(left_out)}; a file, a pipe and "
             "`mrisweep best --json` get them."
         )
-    yield from _basis(rows)
+    yield from _basis(rows, shown)
     if any(is_missing(value_of(row.metrics, name)) for row in rows for name in shown):
         yield f"{MISSING} for a score: it is missing, as a cell of it is or a label has one class."
     if together := [mode for mode in WHOLE_BATCHES if any(row.mode == mode for row in rows)]:
@@ -201,7 +201,7 @@ def _notes(rows: Sequence[Ranked], shown: Sequence[str], left_out: Sequence[str]
         )
 
 
-def _basis(rows: Sequence[Ranked]) -> Iterator[str]:
+def _basis(rows: Sequence[Ranked], shown: Sequence[str]) -> Iterator[str]:
     """What the intervals rest on, which is the same for all rows of a sweep, or why there are none.
 
     The degrees of freedom are those of the first row's.
@@ -209,12 +209,13 @@ def _basis(rows: Sequence[Ranked]) -> Iterator[str]:
     without = [row for row in rows if not row.intervals and row.metrics and row.status != "running"]
     known = next((row for row in rows if row.basis is not None and row.intervals), None)
     if known is not None and known.basis is not None:
-        basis, least = known.basis, min(known.basis.df.values(), default=math.nan)
-        shown = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
+        basis = known.basis
+        least = min((df for name, df in basis.df.items() if name in shown), default=math.nan)
+        positive = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
         yield (
             f"brackets: 95 % intervals over {basis.patients} patients, of whom show a label: "
-            f"{shown}; at least {least:.0f} degrees of freedom in the row of {known.trial}. They "
-            "hold configuration, epoch and seed fixed, and are no test between rows."
+            f"{positive}; at least {least:.0f} degrees of freedom in the row of {known.trial}. "
+            "They hold configuration, epoch and seed fixed, and are no test between rows."
         )
     reasons = Counter(row.basis.reason if row.basis else None for row in without)
     for reason, count in reasons.items():

@@ -90,19 +90,19 @@ class SummaryTable:
             wanted = {*names, *self.file.read(["scored"]).column(0).to_pylist()}
             known = [one for one in known if one in COLUMNS or one.partition("/")[2] in wanted]
         table = self.file.read(known)
-        rows = zip(*(_plain(table.column(name)) for name in COLUMNS), strict=True)
-        scores = zip(*(_values(table, kind) for kind in (METRIC, LOW, HIGH, DF)), strict=True)
+        columns = {name: _plain(table.column(name)) for name in COLUMNS}
+        columns["params"] = json.loads(f"[{','.join(columns['params'])}]")
+        metrics, low, high, df = (_values(table, kind) for kind in (METRIC, LOW, HIGH, DF))
         found: dict[str, Entry] = {}
-        for values, (metrics, low, high, df) in zip(rows, scores, strict=True):
+        for at, values in enumerate(zip(*columns.values(), strict=True)):
             row = dict(zip(COLUMNS, values, strict=True))
             basis = _basis(row["basis"])
+            ends = zip(low[at].values(), high[at].values(), strict=True)
             told = {
-                "metrics": metrics,
-                "intervals": dict(
-                    zip(low, zip(low.values(), high.values(), strict=True), strict=True)
-                ),
+                "metrics": metrics[at],
+                "intervals": dict(zip(low[at], ends, strict=True)),
                 "collapsed": _collapsed(row["collapsed"]),
-                "basis": None if basis is None else Basis(**basis, df=df),
+                "basis": None if basis is None else Basis(**basis, df=df[at]),
             }
             if row["mode"] == TRAINED:
                 found[row["file"]] = Entry(_trial(row, told), row["last_epoch"])
@@ -166,8 +166,11 @@ _OF_TRIAL = (
 )
 
 
+_OF_BASIS = tuple(one.name for one in fields(Basis) if one.name != "df")
+
+
 def _scores(of: TrialRecord | ModeRow) -> Row:
-    basis = of.basis and {k: v for k, v in asdict(of.basis).items() if k != "df"}
+    basis = of.basis and {name: getattr(of.basis, name) for name in _OF_BASIS}
     present = (name for name, value in of.metrics.items() if math.isfinite(value))
     return {
         "scored": next(present, None),
@@ -182,8 +185,7 @@ def _scores(of: TrialRecord | ModeRow) -> Row:
 
 def _trial(row: Row, told: Row) -> TrialRecord:
     own = {name: row[name] for name in _OF_TRIAL}
-    params = json.loads(row["params"])
-    return TrialRecord(**own, params=params, best_epoch=row["epoch"], modes={}, **told)
+    return TrialRecord(**own, params=row["params"], best_epoch=row["epoch"], modes={}, **told)
 
 
 def _mode(row: Row, told: Row) -> ModeRow:
