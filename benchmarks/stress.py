@@ -35,7 +35,8 @@ import mrimodels
 from mrimodels.preact_resnet import BasicBlock
 from sweep.config.levels import shift_of
 from sweep.config.sweep import SweepConfig
-from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.inputs import corrupt, gather, normalize
 from sweep.learn.kept import KeptInputs
 from sweep.learn.stress import cells_of, inputs, stress_loaded

@@ -144,7 +144,7 @@ ROOMS = (
     Room(
         "sweep.results",
         {
-            "pyarrow": ("sweep.results.tables",),
+            "pyarrow": ("sweep.results.tables", "sweep.results.summary_table"),
             "mlflow": ("sweep.results.mlflow_tracker",),
             "matplotlib": ("sweep.results.mlflow_tracker", "sweep.results.figures"),
         },

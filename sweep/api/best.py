@@ -1,47 +1,234 @@
-"""``best`` for scripts: from a path, without saying where the rows come from."""
+"""``best`` for scripts and for the command line: from paths, whatever the rows come from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from sweep.config.search import SearchSettings
-from sweep.core.errors import UserError
-from sweep.results import advice, choice, ranking
-from sweep.results.folder import SweepFolder
+from sweep.core.conditions import Condition
+from sweep.core.errors import UserError, within
+from sweep.core.objective import terms, value_of
+from sweep.core.records import TRAINED, is_missing
+from sweep.results import advice, choice_file, ranking
 from sweep.results.ranking import Ranked
+from sweep.results.render import shown_metrics
+from sweep.results.retraining import command
 from sweep.results.savings import savings
+from sweep.results.summary import Summary, summary
+from sweep.results.sweep_file import Asked, asked, opened
+from sweep.stats.optimism import Optimism
 
 DEFAULT = SearchSettings().objective  # where nothing says what the sweep's own one was
 
+Paths = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found where it was looked for.
+
+    Attributes:
+        rows: Every trial that has a best epoch, in all its modes.
+        by: What to rank by.
+        objectives: The two metrics that a Pareto front is of; empty: there is none.
+        sweeps: The trials of each sweep whose folder was asked; none of a tracking server.
+        asked: What each sweep was asked for, by the path of its folder, of those on this machine.
+
+    """
+
+    rows: list[Ranked]
+    by: str
+    objectives: tuple[str, ...]
+    sweeps: tuple[Summary, ...] = ()
+    asked: Mapping[str, Asked] = field(default_factory=dict)
+
 
 def best(
-    path: str | Path,
+    path: Paths,
     by: str | None = None,
     norm: str | None = None,
     where: Sequence[str] = (),
     top: int | None = None,
     mode: str | None = None,
     pareto: bool = False,
+    per_norm: bool = False,
 ) -> list[Ranked]:
-    """The ranked configurations of a sweep's folder, see ``sweep.results.ranking.best``.
+    """The ranked configurations of sweeps' folders, see ``sweep.results.ranking.best``.
 
     Args:
-        path: The sweep's folder.
+        path: The sweep's folder, or those of several, whose trials are ranked together.
         by: The metric to rank by; None: the sweep's own objective. With ``pareto`` two metrics,
             ``A,B``; None: the sweep's own objectives.
         norm: The one norm to keep; None: all.
         where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
-        top: The number of rows to keep at most; None: all.
+        top: The number of rows to keep at most; None: all, or with ``per_norm`` one of each norm.
         mode: The one mode to keep, such as ``trained``; None: all.
         pareto: Whether to keep the Pareto front of two objectives alone, sorted by the first.
+        per_norm: Whether to keep the best ``top`` of each norm.
 
     Raises:
-        UserError: No sweep's folder, ``pareto`` without two metrics, or see there.
+        UserError: No sweep's folder, ``pareto`` without two metrics or with ``per_norm``, sweeps
+            whose scores cannot be compared or whose objectives differ, or see there.
+        WorkError: The record of a trial is damaged.
 
     """
-    ranked = ranking.of_folder(Path(path))
-    own = objective_of(Path(path)), objectives_of(Path(path))
-    first, objectives = what_to_rank_by(by, *own, pareto)
-    return ranking.best(ranked, first, norm, where, top, mode, objectives, pareto)
+    found = in_folders(path, by, pareto=pareto)
+    return ranked(found, norm, where, top, mode, pareto, per_norm)
+
+
+def ranked(
+    found: Found,
+    norm: str | None = None,
+    where: Sequence[str] = (),
+    top: int | None = None,
+    mode: str | None = None,
+    pareto: bool = False,
+    per_norm: bool = False,
+) -> list[Ranked]:
+    """What was found, filtered and ranked as ``best`` does.
+
+    Raises:
+        UserError: See there.
+
+    """
+    if pareto and per_norm:
+        raise UserError(
+            "a Pareto front and the best of each norm are two questions",
+            "both",
+            "ask one of them, or for the front of one norm",
+        )
+    kept = norm, where, top, mode
+    return ranking.best(found.rows, found.by, *kept, found.objectives, pareto, per_norm)
+
+
+def in_folders(
+    path: Paths,
+    by: str | None = None,
+    where: Sequence[str] = (),
+    pareto: bool = False,
+    for_table: bool = False,
+) -> Found:
+    """The trials of sweeps' folders, and what to rank them by.
+
+    Args:
+        path: And the rest: see ``best``.
+        by: See there.
+        where: See there.
+        pareto: See there.
+        for_table: Whether a table is made of them, so that metrics that it does not show may be
+            left out, which is faster.
+
+    Raises:
+        UserError: See there.
+        WorkError: See there.
+
+    """
+    paths = [path] if isinstance(path, str | Path) else list(path)
+    if not paths:
+        raise UserError("no sweep is asked", "no folder", "name one or more")
+    folders = list(dict.fromkeys(opened(Path(one)) for one in paths))
+    of = [asked(folder) for folder in folders]
+    _refuse_incomparable(folders, of)
+    own = {one.search.objective for one in of}
+    if by is None and len(own) > 1:
+        raise UserError(
+            "the objectives of the sweeps differ", ", ".join(sorted(own)), "say which by --by"
+        )
+    pairs = {one.search.objectives for one in of}
+    both = pairs.pop() if len(pairs) == 1 else ()
+    first, objectives = what_to_rank_by(by, of[0].search.objective, both, pareto)
+    by_path = dict(zip(map(str, folders), of, strict=True))
+    conditions = [Condition.parse(text, "--where").metric for text in where]
+    must = {*terms(first), *objectives, *conditions}
+    if for_table:
+        names = {*must, *shown_metrics(first, objectives), *chain.from_iterable(map(_needed, of))}
+        sweeps = [summary(folder, names) for folder in folders]
+        rows = _rows(sweeps)
+        if must <= {name for row in rows for name in row.metrics}:
+            return Found(rows, first, objectives, tuple(sweeps), by_path)
+        # Something is asked for that is nowhere: it is refused with all names that there are.
+    sweeps = [summary(folder) for folder in folders]
+    return Found(_rows(sweeps), first, objectives, tuple(sweeps), by_path)
+
+
+def on_server(uri: str, experiment: str, by: str | None = None, pareto: bool = False) -> Found:
+    """The trials of an experiment on a tracking server, and what to rank them by.
+
+    Args:
+        uri: The address of the server.
+        experiment: The name of the experiment.
+        by: See ``best``.
+        pareto: See there.
+
+    Raises:
+        UserError: No such experiment, no server there, or ``pareto`` without two metrics.
+
+    """
+    objective = ranking.objective_of_server(uri, experiment) or DEFAULT
+    objectives = ranking.objectives_of_server(uri, experiment)
+    what = what_to_rank_by(by, objective, objectives, pareto)
+    rows = ranking.of_server(uri, experiment)
+    here = {folder: _asked_if_here(folder) for folder in sorted({row.folder for row in rows})}
+    return Found(rows, *what, asked={folder: of for folder, of in here.items() if of})
+
+
+def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
+    """Rows as JSON has them.
+
+    Beside what a row has, each has the ``folder`` of its sweep, the ``command`` that trains it
+    again (null where the folder is not on this machine), and ``choice``: of the best trial of its
+    sweep by the sweep's objective, and of the best of each norm, what choosing it is worth; of
+    others null.
+
+    Args:
+        rows: To be shown, of ``found``.
+        found: All that was found.
+
+    """
+    worth: dict[tuple[str, str], dict[str, Any]] = {}
+    for folder in {row.folder for row in rows} & found.asked.keys():
+        own = [row for row in found.rows if row.folder == folder]
+        worth |= _choices(folder, found.asked[folder].search.objective, own)
+    return [
+        {
+            **asdict(row),
+            "folder": row.folder,
+            "command": of and command(row, of),
+            "choice": worth.get((row.folder, row.trial)) if row.mode == TRAINED else None,
+        }
+        for row in rows
+        for of in [found.asked.get(row.folder)]
+    ]
+
+
+def _choices(
+    folder: str, objective: str, rows: Sequence[Ranked]
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """What is known of the choice of the best of a sweep, and of each norm, by folder and trial."""
+    kept = choice_file.kept(Path(folder))
+    if kept is None:
+        return {}
+    scored = [row for row in rows if not is_missing(value_of(row.metrics, objective))]
+    rank = partial(ranking.best, scored, objective, mode=TRAINED)
+    of_norm = {row.trial: kept.norms.get(row.norm) for row in rank(per_norm=True)}
+    of_sweep = {row.trial: kept.best for row in rank(top=1)}
+    told = {name: getattr(kept, name) for name in ("objective", "trials", "epochs", "reason")}
+    return {
+        (folder, trial): {
+            **told,
+            "of_sweep": _plain(of_sweep, trial),
+            "of_norm": _plain(of_norm, trial),
+        }
+        for trial in of_norm
+    }
+
+
+def _plain(found: Mapping[str, Optimism | None], trial: str) -> dict[str, float] | None:
+    worth = found.get(trial)
+    return worth and worth._asdict()
 
 
 def hypervolumes(path: str | Path, by: str | None = None) -> dict[str | None, float]:
@@ -58,9 +245,8 @@ def hypervolumes(path: str | Path, by: str | None = None) -> dict[str | None, fl
         UserError: No sweep's folder, or not two metrics.
 
     """
-    own = objective_of(Path(path)), objectives_of(Path(path))
-    _, objectives = what_to_rank_by(by, *own, pareto=True)
-    return ranking.hypervolumes(ranking.of_folder(Path(path)), objectives)
+    found = in_folders(path, by, pareto=True)
+    return ranking.hypervolumes(found.rows, found.objectives)
 
 
 def what_to_rank_by(
@@ -98,47 +284,91 @@ def remarks(path: str | Path) -> list[str]:
 
     Raises:
         UserError: No sweep's folder.
+        WorkError: The record of a trial is damaged.
 
     """
-    folder = SweepFolder.open(Path(path))
-    config, trials = folder.config(), folder.trials()
-    saved = savings(config, trials, folder.last_reported)
-    return [*([saved] if saved else []), *advice.remarks(config, trials)]
+    folder = opened(Path(path))
+    of = asked(folder)
+    return remarks_on(summary(folder, _needed(of)), of)
 
 
-def choice_line(path: Path, norm: str | None = None) -> str | None:
-    """What the choice of the best is worth, see ``sweep.results.choice``.
+def remarks_on(sweep: Summary, of: Asked) -> list[str]:
+    """As ``remarks``, on trials that were read already."""
+    saved = savings(of.search, of.epochs, sweep.trials, sweep.last_reported)
+    return [*([saved] if saved else []), *advice.remarks(of.search, of.epochs, sweep.trials)]
+
+
+def choice_lines(found: Found, norm: str | None = None) -> dict[str, str]:
+    """What the choice of the best of each sweep is worth, where that is what was ranked by.
 
     Args:
-        path: The sweep's folder.
+        found: Where it was looked for.
         norm: Within one norm; None: of all trials.
 
     Returns:
-        One line; None before the sweep has ended, and of one that an earlier version ended.
+        By the path of the sweep's folder; nothing before a sweep has ended, and of one that an
+        earlier version ended.
 
     Raises:
-        UserError: No sweep's folder.
+        UserError: What was kept of it is damaged.
 
     """
-    found = choice.kept(SweepFolder.open(path))
-    return None if found is None else choice.choice_text(found, norm)
+    lines = {}
+    for folder, of in found.asked.items():
+        kept = choice_file.kept(Path(folder)) if of.search.objective == found.by else None
+        if kept and (line := choice_file.choice_text(kept, norm)):
+            lines[folder] = line
+    return lines
 
 
-def objective_of(path: Path) -> str:
-    """The objective of the sweep in a folder.
+def doubts(found: Found) -> list[str]:
+    """Why rows of a tracking server may not be comparable, a line each.
 
-    Raises:
-        UserError: No sweep's folder.
-
+    An experiment has the runs of every sweep of its name; of folders that are asked, sweeps that
+    cannot be compared are refused.
     """
-    return SweepFolder.open(path).config().search.objective
+    folders = list(dict.fromkeys(row.folder for row in found.rows))
+    if found.sweeps or len(folders) < 2:
+        return []
+    if away := [folder for folder in folders if folder not in found.asked]:
+        return [
+            f"the experiment has {len(folders)} sweeps, and whether their scores can be compared "
+            f"is not known, as {away[0]} is not on this machine"
+        ]
+    try:
+        _refuse_incomparable(list(map(Path, folders)), [found.asked[one] for one in folders])
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
-def objectives_of(path: Path) -> tuple[str, ...]:
-    """The two objectives of the sweep in a folder; empty where it has one.
+def _rows(sweeps: Iterable[Summary]) -> list[Ranked]:
+    return [row for one in sweeps for row in ranking.of_trials(one.path, one.trials)]
 
-    Raises:
-        UserError: No sweep's folder.
 
-    """
-    return SweepFolder.open(path).config().search.objectives
+def _needed(of: Asked) -> set[str]:
+    """The metrics that a remark on a sweep may rest on."""
+    conditions = (one.metric for one in of.search.conditions())
+    return {*terms(of.search.objective), *of.search.objectives, *conditions}
+
+
+def _refuse_incomparable(folders: Sequence[Path], of: Sequence[Asked]) -> None:
+    first = of[0].compared
+    for folder, other in zip(folders[1:], of[1:], strict=True):
+        if other.compared == first:
+            continue
+        # What the sweep's levels mean needs artifacts and torch; mostly the sections are the same.
+        from sweep.results.comparable import refuse_incomparable
+        from sweep.results.folder import SweepFolder
+
+        try:
+            refuse_incomparable(SweepFolder(folders[0]).config(), SweepFolder(folder).config())
+        except UserError as error:
+            raise within(f"{folders[0]} and {folder}", error) from None
+
+
+def _asked_if_here(folder: str) -> Asked | None:
+    try:
+        return asked(opened(Path(folder)))
+    except UserError:
+        return None

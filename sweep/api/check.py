@@ -31,7 +31,8 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.modes import ADABN
 from sweep.core.text import clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
-from sweep.learn.checkpoints import CheckpointFolder, EpochStats, for_evaluation
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import EpochStats, for_evaluation
 from sweep.learn.finalist import slices_of
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.modes import has_batch_norm

@@ -9,10 +9,9 @@ from sweep.config.search import SearchSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.objective import terms
-from sweep.core.records import TrialRecord, is_missing
+from sweep.core.records import TrialRecord, diverged, is_missing
 from sweep.core.text import SHOWN
 from sweep.results.folder import SweepFolder
-from sweep.results.trials import diverged
 from sweep.search.fidelity import Fidelity
 from sweep.search.study import Told
 

@@ -1,15 +1,18 @@
 """``best``: the configurations of a sweep, ranked."""
 
 import argparse
+import gc
 import json
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, room, say, say_remarks
+from sweep.cli.base import Commands, command, room, say
 from sweep.core.errors import UserError
 
 if TYPE_CHECKING:
+    from sweep.api.best import Found
     from sweep.results.ranking import Ranked
 
 
@@ -23,7 +26,13 @@ def add_best(commands: Commands) -> None:
         "Each trial stands at its best epoch by the sweep's objective, its other modes at the same "
         "epoch. Collapsed cells are below chance, or all their slices are predicted alike.",
     )
-    best.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="of the sweep")
+    best.add_argument(
+        "folder",
+        type=Path,
+        nargs="*",
+        metavar="DIR",
+        help="of a sweep; trials of several are ranked together, if data and stress test are one",
+    )
     best.add_argument("--mlflow", metavar="URI", help="ask this tracking server instead of DIR")
     best.add_argument("--experiment", metavar="NAME", help="with --mlflow: the sweep's name")
     best.add_argument(
@@ -49,6 +58,9 @@ def add_best(commands: Commands) -> None:
     )
     best.add_argument("--top", type=int, metavar="K", help="the best K only")
     best.add_argument(
+        "--per-norm", action="store_true", help="the best row of each norm; with --top K, K of each"
+    )
+    best.add_argument(
         "--finalists",
         action="store_true",
         help="what the finalists scored where nothing was chosen, instead of the trials",
@@ -57,12 +69,34 @@ def add_best(commands: Commands) -> None:
 
 
 def _do_best(options: argparse.Namespace) -> None:
-    from sweep.api.best import choice_line, objective_of
+    with _no_collection():
+        _answer(options)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """While inside, nobody looks for garbage: ten thousand rows, none of it, are an eighth less."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _answer(options: argparse.Namespace) -> None:
+    from sweep.api.best import as_json, choice_lines, in_folders, on_server, ranked
     from sweep.metrics.table import sign
     from sweep.results import ranking
-    from sweep.results.render import hypervolume_lines, ranked_table, screened_note
+    from sweep.results.render import (
+        evidence_line,
+        hypervolume_lines,
+        ranked_table,
+        screened_note,
+    )
 
-    if (options.folder is None) == (options.mlflow is None):
+    if bool(options.folder) == bool(options.mlflow):
         raise UserError(
             "either a sweep's folder or, with --mlflow, a tracking server is asked",
             "both" if options.folder else "neither",
@@ -75,29 +109,61 @@ def _do_best(options: argparse.Namespace) -> None:
     if options.finalists:
         _show_finalists(options)
         return
-    by, objectives, rows = _asked(options)
-    kept = options.norm, options.where, options.top, options.mode
-    ranked = ranking.best(rows, by, *kept, objectives, options.pareto)
-    note = screened_note(rows, by)
-    if options.json:
-        print(json.dumps([asdict(row) for row in ranked], indent=1))
-    elif ranked:
-        print(ranked_table(ranked, by, room(), objectives))
-        if options.pareto and all(sign(name) > 0 for name in objectives):
-            found = ranking.hypervolumes(rows, objectives)
-            print(f"\n{hypervolume_lines(found, objectives)}")
-        if note:
-            print(f"\n{note}")
-        if options.folder is not None:
-            if by == objective_of(options.folder) and (
-                line := choice_line(options.folder, options.norm)
-            ):
-                print(f"\n{line}")
-            say_remarks(options.folder)
+    if options.folder:
+        of = options.folder, options.by, options.where, options.pareto
+        found = in_folders(*of, for_table=not options.json)
     else:
-        say("no trial qualifies" if rows else "no trial has a score yet")
+        found = on_server(options.mlflow, options.experiment, options.by, options.pareto)
+    kept = options.norm, options.where, options.top, options.mode
+    rows = ranked(found, *kept, options.pareto, options.per_norm)
+    note = screened_note(found.rows, found.by)
+    if options.json:
+        print(json.dumps(as_json(rows, found), indent=1))
+    elif rows:
+        names, worth = _names(found), choice_lines(found, options.norm)
+        choices = [f"{names[folder]}{line}" for folder, line in worth.items()]
+        print(ranked_table(rows, found.by, room(), found.objectives))
+        if options.pareto and all(sign(name) > 0 for name in found.objectives):
+            covered = ranking.hypervolumes(found.rows, found.objectives)
+            print(f"\n{hypervolume_lines(covered, found.objectives)}")
+        for line in filter(None, (note, evidence_line(found.rows, found.by), *choices)):
+            print(f"\n{line}")
+        _print_command(rows[0], found)
+        for line in _notes(found):
+            say(f"note: {line}")
+    else:
+        say("no trial qualifies" if found.rows else "no trial has a score yet")
         if note:
             say(note)
+
+
+def _print_command(row: "Ranked", found: "Found") -> None:
+    """How to train the first row again, where its sweep is on this machine."""
+    from sweep.results.retraining import command
+
+    if (asked := found.asked.get(row.folder)) is not None:
+        to_its_end = "" if row.status == "finished" else ", to its end"
+        print(f"\nto train {row.trial} again{to_its_end}:\n{command(row, asked)}")
+
+
+def _notes(found: "Found") -> Iterator[str]:
+    """What is to be remarked on every sweep, and on comparing them."""
+    from sweep.api.best import doubts, remarks_on
+
+    yield from doubts(found)
+    names = _names(found)
+    for sweep in found.sweeps:
+        path = str(sweep.path)
+        for line in remarks_on(sweep, found.asked[path]):
+            yield f"{names[path]}{line}"
+
+
+def _names(found: "Found") -> dict[str, str]:
+    """What stands before a line on each sweep: nothing where there is one."""
+    from sweep.results.render import path_names
+
+    names = path_names(found.asked)
+    return {folder: f"{name}: " if len(names) > 1 else "" for folder, name in names.items()}
 
 
 def _show_finalists(options: argparse.Namespace) -> None:
@@ -105,32 +171,16 @@ def _show_finalists(options: argparse.Namespace) -> None:
     from sweep.results.finalists import FinalistFolder
     from sweep.results.folder import SweepFolder
 
-    if options.folder is None:
-        raise UserError(
-            "finalists are asked of a sweep's folder", "--mlflow", "give the folder instead"
-        )
-    folder = SweepFolder.open(options.folder)
+    if len(options.folder) != 1:
+        given = f"{len(options.folder)} folders" if options.folder else "--mlflow"
+        raise UserError("finalists are asked of a sweep's folder", given, "give one folder")
+    path = options.folder[0]
+    folder = SweepFolder.open(path)
     records = FinalistFolder(folder).records()
     if not records:
         raise UserError(
             "the sweep has no finalists yet",
-            f"{options.folder}",
-            f"run `mrisweep finalists {options.folder}`",
+            f"{path}",
+            f"run `mrisweep finalists {path}`",
         )
     show_finalists(folder, records, options.json)
-
-
-def _asked(options: argparse.Namespace) -> tuple[str, tuple[str, ...], "list[Ranked]"]:
-    """What to rank by, the objectives of a front, and the trials of the folder or the server."""
-    from sweep.api.best import DEFAULT, objective_of, objectives_of, what_to_rank_by
-    from sweep.results import ranking
-
-    if options.folder is not None:
-        objective, objectives = objective_of(options.folder), objectives_of(options.folder)
-        rows = ranking.of_folder(options.folder)
-    else:
-        server = options.mlflow, options.experiment
-        objective = ranking.objective_of_server(*server) or DEFAULT
-        objectives = ranking.objectives_of_server(*server)
-        rows = ranking.of_server(*server)
-    return *what_to_rank_by(options.by, objective, objectives, options.pareto), rows

@@ -63,7 +63,7 @@ def add_calibrate(commands: Commands) -> None:
 
 def _do_calibrate(options: argparse.Namespace) -> None:
     from sweep.api.calibrate import calibrate_store, levels_table
-    from sweep.config.reading import given_options
+    from sweep.config.artifacts import given_options
     from sweep.learn.reference import ReferencePlan
 
     plan = ReferencePlan(
@@ -124,7 +124,7 @@ def add_preview(commands: Commands) -> None:
 
 def _do_preview(options: argparse.Namespace) -> None:
     import artifacts_sim
-    from sweep.config.reading import given_options
+    from sweep.config.artifacts import given_options
     from sweep.inspect.preview import preview_store
 
     key = preview_store(

@@ -61,7 +61,7 @@ def _do_stress(options: argparse.Namespace) -> None:
 
     from sweep.api.checkpoint import open_checkpoint
     from sweep.api.stress import as_json, metric_for, stress
-    from sweep.config.reading import given_options
+    from sweep.config.artifacts import given_options
     from sweep.config.sweep import given_modes
     from sweep.results.render import stress_table, summary_table
 

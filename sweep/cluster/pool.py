@@ -26,7 +26,8 @@ from sweep.core.errors import UserError, WorkError, told, within
 from sweep.core.interruption import stop_if_asked
 from sweep.core.modes import PRECISE, checkpoint_mode
 from sweep.core.records import TRAINED, Cell, Predictions
-from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.kept import KeptInputs
 from sweep.learn.modes import stress_in_mode, write_precise
 from sweep.learn.screening import Screening

@@ -13,6 +13,7 @@ from typing import Any
 import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError
 from sweep.config.base import require
+from sweep.config.reading import override
 from sweep.core.errors import UserError, nearest, require_known, within
 
 Options = Mapping[str, Mapping[str, Any]]
@@ -108,6 +109,23 @@ def check_options(options: Options, where: str = IN_A_SWEEP) -> None:
     """
     for name in options:
         artifact_of(name, options, where)
+
+
+def given_options(assignments: Iterable[str], flag: str = "--options") -> dict[str, dict[str, Any]]:
+    """The options of artifacts in ``motion.order=interleaved`` texts.
+
+    Raises:
+        UserError: A text that is none of these, an unknown artifact or option, or a value that the
+            artifact refuses.
+
+    """
+    remedy = "give ARTIFACT.OPTION=VALUE, such as motion.order=interleaved"
+    read = override({}, assignments, flag, remedy)
+    for name, options in read.items():
+        if not isinstance(options, dict):
+            raise UserError(f"{flag} cannot be read", f"'{name}={options}'", remedy)
+    check_options(read, f"{flag} ")
+    return read
 
 
 def require_used(where: str, options: Options, names: Collection[str]) -> None:

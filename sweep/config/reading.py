@@ -1,4 +1,7 @@
-"""What a user writes, as nested plain data: the YAML of a file, and ``key=value`` texts."""
+"""What a user writes, as nested plain data: the YAML of a file, and ``key=value`` texts.
+
+Nothing here needs torch, so that a question to a sweep's record is answered at once.
+"""
 
 import re
 from collections.abc import Iterable
@@ -7,9 +10,7 @@ from typing import Any
 
 import yaml
 
-from sweep.config.artifacts import check_options
 from sweep.config.presets import presets
-from sweep.config.settings import ArtifactOptions
 from sweep.core.errors import UserError, nearest, told
 from sweep.core.text import one_line
 
@@ -108,23 +109,6 @@ def override(
             ) from None
         set_dotted(raw, name.strip(), read)
     return raw
-
-
-def given_options(assignments: Iterable[str], flag: str = "--options") -> ArtifactOptions:
-    """The options of artifacts in ``motion.order=interleaved`` texts.
-
-    Raises:
-        UserError: A text that is none of these, an unknown artifact or option, or a value that the
-            artifact refuses.
-
-    """
-    remedy = "give ARTIFACT.OPTION=VALUE, such as motion.order=interleaved"
-    read = override({}, assignments, flag, remedy)
-    for name, options in read.items():
-        if not isinstance(options, dict):
-            raise UserError(f"{flag} cannot be read", f"'{name}={options}'", remedy)
-    check_options(read, f"{flag} ")
-    return read
 
 
 def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:

@@ -23,6 +23,8 @@ class Cell(NamedTuple):
 CLEAN = Cell("clean", 0)
 TRAINED = "trained"  # the mode of a checkpoint whose weights are used as training left them
 
+DIVERGED = "was never finite: it diverged"  # the end of what a trial's error says then
+
 SCREEN = "screen/"  # before the names of scores of a part of the patients and cells
 
 # The columns of a table of scores that are no metric, and so no metric's name.
@@ -213,6 +215,11 @@ class TrialRecord:
     basis: Basis | None = None
 
 
+def diverged(record: TrialRecord) -> bool:
+    """Whether a trial ended without a score, and not for what happened to its worker."""
+    return record.status == "failed" and (record.error or "").endswith(DIVERGED)
+
+
 def probability_of(log_odds: NDArray[np.floating]) -> NDArray[np.float32]:
     """The probability to given log-odds, of the same shape; close to 0 and 1 it is rounded."""
     return (0.5 * (1 + np.tanh(0.5 * log_odds.astype(np.float64)))).astype(np.float32)
@@ -254,8 +261,12 @@ def screened(name: str) -> str:
 
 def is_screened(metrics: Iterable[str]) -> bool:
     """Whether scores are those of a screening alone; they are never ranked with others."""
-    names = list(metrics)
-    return bool(names) and all(name.startswith(SCREEN) for name in names)
+    found = False
+    for name in metrics:  # of thousands of trials the first name says it
+        if not name.startswith(SCREEN):
+            return False
+        found = True
+    return found
 
 
 def screening_of(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The checkpoints of one trial: where they lie, and what each carries beside its weights."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,30 +14,6 @@ from sweep.config.settings import TrialConfig
 from sweep.core.errors import UserError
 from sweep.core.records import TRAINED
 from sweep.store import Store
-
-
-@dataclass(frozen=True)
-class CheckpointFolder:
-    """The files of one trial: a checkpoint for each epoch worth keeping, and the latest state."""
-
-    path: Path
-
-    @property
-    def state(self) -> Path:
-        """The optimizer state that goes with the latest checkpoint."""
-        return self.path / "state.pt"
-
-    def epoch(self, number: int, mode: str = TRAINED) -> Path:
-        """The checkpoint of one epoch: the weights as trained, or what a mode makes of them."""
-        suffix = "" if mode == TRAINED else f".{mode}"
-        return self.path / f"epoch-{number:04d}{suffix}.pt"
-
-    def keep(self, epochs: Iterable[int | None]) -> None:
-        """Delete every checkpoint but those of ``epochs``, in all modes."""
-        kept = {self.epoch(number).stem for number in epochs if number is not None}
-        for path in self.path.glob("epoch-*.pt"):
-            if path.name.partition(".")[0] not in kept:
-                path.unlink(missing_ok=True)
 
 
 class EpochStats(NamedTuple):

@@ -13,7 +13,8 @@ from sweep.config.settings import LevelKnobs, StressSettings, TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import VALIDATION, FinalistRun, Place
 from sweep.core.records import EpochRecord, Predictions, Score, is_missing
-from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, load_checkpoint
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import CheckpointInfo, load_checkpoint
 from sweep.learn.kept import KeptInputs
 from sweep.learn.stress import cells_of, record_of, scores_of, stress_loaded
 from sweep.learn.trainer import Trainer

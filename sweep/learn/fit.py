@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 from sweep.config.settings import TrialConfig
 from sweep.core.objective import value_of
 from sweep.core.records import EpochRecord, Predictions, Score, best_epoch, is_missing
-from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import CheckpointInfo, EpochStats
 from sweep.learn.kept import DEFAULT_GB, KeptInputs
 from sweep.learn.levels import with_levels
 from sweep.learn.screening import Screening

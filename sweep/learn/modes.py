@@ -35,7 +35,8 @@ from sweep.core.modes import (
     checkpoint_mode,
 )
 from sweep.core.records import CLEAN, TRAINED, Cell, Composition, Predictions
-from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.fit import Done, Evaluation
 from sweep.learn.kept import KeptInputs
 from sweep.learn.outputs import log_odds

@@ -22,7 +22,8 @@ from sweep.core.keys import generator
 from sweep.core.modes import EMA
 from sweep.learn.augment import Augmentation
 from sweep.learn.batches import epoch_batches, steps_per_epoch, torch_generator
-from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import CheckpointInfo, EpochStats
 from sweep.learn.ema import BATCHES, WeightAverage
 from sweep.learn.group_dro import GroupWeights
 from sweep.learn.inputs import Batch, gather

@@ -143,6 +143,7 @@ def objectives() -> tuple[str, ...]:
     )
 
 
+@cache
 def metric_of(summary: str) -> Metric | None:
     """The metric that a summary such as ``robust/auroc_cvar`` or ``clean/auroc_tear`` is of.
 
@@ -159,6 +160,7 @@ def metric_of(summary: str) -> Metric | None:
     return max(fitting, key=lambda metric: len(metric.name), default=None)
 
 
+@cache
 def sign(summary: str) -> int:
     """1 where more of it is better, -1 where less is."""
     metric = metric_of(summary)

@@ -5,24 +5,22 @@ from collections.abc import Iterator, Sequence
 
 from sweep.config.search import SearchSettings, epochs_of, stratum_of
 from sweep.config.space import Dimension
-from sweep.config.sweep import SweepConfig
-from sweep.core.records import TrialRecord, is_screened
+from sweep.core.records import TrialRecord, diverged, is_screened
 from sweep.results.ranking import goodness
-from sweep.results.trials import diverged
 
 FEW = 4  # trials of a stratum: of fewer the best says more of luck than of the stratum
 EDGE = 0.1  # of a range, on either side
 
 
-def remarks(config: SweepConfig, trials: Sequence[TrialRecord]) -> list[str]:
+def remarks(search: SearchSettings, epochs: int, trials: Sequence[TrialRecord]) -> list[str]:
     """Remarks on the trials of a sweep, a line each; none on what is still to come.
 
     Args:
-        config: The sweep.
+        search: That of the sweep.
+        epochs: Those of a trial, as set.
         trials: All its trials.
 
     """
-    search = config.search
     whole = len(trials) >= search.total
     strata: dict[str, list[TrialRecord]] = {str(value): [] for value in search.strata()}
     for trial in trials:
@@ -45,7 +43,7 @@ def remarks(config: SweepConfig, trials: Sequence[TrialRecord]) -> list[str]:
         if best := _best(own, search.objective):
             lines += _edges(search, who, best)
     if winner := _best(trials, search.objective):
-        lines += _epoch(config, winner)
+        lines += _epoch(epochs, winner)
         lines += _unmet(search, winner)
     return lines
 
@@ -88,8 +86,8 @@ def _unmet(search: SearchSettings, winner: TrialRecord) -> Iterator[str]:
             )
 
 
-def _epoch(config: SweepConfig, winner: TrialRecord) -> Iterator[str]:
-    last = epochs_of(winner.params, config.train.epochs)
+def _epoch(epochs: int, winner: TrialRecord) -> Iterator[str]:
+    last = epochs_of(winner.params, epochs)
     if last == 1:
         return
     if winner.status == "pruned":

@@ -6,8 +6,7 @@ epoch that was scored in full. What early stopping chose before, on screenings, 
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from dataclasses import asdict
 
 from sweep.core.files import write_text
 from sweep.core.objective import terms
@@ -15,32 +14,11 @@ from sweep.core.records import CLEAN
 from sweep.metrics import Metric, metric_of
 from sweep.metrics.operating import operating_points
 from sweep.metrics.table import SUMMARIES
+from sweep.results.choice_file import FILE, Choice
 from sweep.results.folder import SweepFolder
 from sweep.stats.checkpoint import basis_of
 from sweep.stats.estimate import resampled_patients
-from sweep.stats.winner import RESAMPLES, Candidate, Optimism, candidate_of, optimism
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What the best of a sweep scores, and what choosing it is worth.
-
-    Attributes:
-        objective: What it was chosen by.
-        trials: How many there were to choose from.
-        epochs: How many of their epochs were scored in full.
-        best: Of all trials.
-        norms: Of the trials of each norm.
-        reason: Why there is nothing to say; None where there is.
-
-    """
-
-    objective: str
-    trials: int = 0
-    epochs: int = 0
-    best: Optimism | None = None
-    norms: dict[str, Optimism] = field(default_factory=dict)
-    reason: str | None = None
+from sweep.stats.winner import RESAMPLES, Candidate, candidate_of, optimism
 
 
 def measure(folder: SweepFolder) -> Choice:
@@ -88,42 +66,7 @@ def measure(folder: SweepFolder) -> Choice:
 
 def keep(folder: SweepFolder, choice: Choice) -> None:
     """Replace what is kept of it."""
-    write_text(_file(folder), json.dumps(asdict(choice), indent=1))
-
-
-def kept(folder: SweepFolder) -> Choice | None:
-    """Back from ``keep``; None before, and of a sweep that an earlier version ended."""
-    try:
-        plain = json.loads(_file(folder).read_text())
-    except FileNotFoundError:
-        return None
-    best = plain.pop("best")
-    norms = {norm: Optimism(*value) for norm, value in plain.pop("norms").items()}
-    return Choice(**plain, best=None if best is None else Optimism(*best), norms=norms)
-
-
-def choice_text(choice: Choice, norm: str | None = None) -> str | None:
-    """What is to be said of it below a table, or of the choice within one norm.
-
-    Args:
-        choice: As kept.
-        norm: The one norm that the table shows; None: all.
-
-    Returns:
-        One line; None where there is nothing to say of the norm.
-
-    """
-    if choice.reason is not None:
-        return f"the score of the best is not corrected for its luck: {choice.reason}."
-    found = choice.best if norm is None else choice.norms.get(norm)
-    if found is None:
-        return None
-    return (
-        f"the best of {choice.epochs} epochs of {choice.trials} trials"
-        f"{f', of norm {norm},' if norm else ''} has {choice.objective} {found.naive:.3f} on the "
-        f"patients that it was chosen by; a choice like this is worth {found.corrected:.3f} on "
-        "others (bootstrap bias correction)."
-    )
+    write_text(folder.path / FILE, json.dumps(asdict(choice), indent=1))
 
 
 def _chosen_by(objective: str) -> tuple[str | None, Metric | None]:
@@ -133,7 +76,3 @@ def _chosen_by(objective: str) -> tuple[str | None, Metric | None]:
         return None, None
     names = {metric.clean: "clean", **{metric.robust(kind): kind for kind in SUMMARIES}}
     return names.get(objective), metric
-
-
-def _file(folder: SweepFolder) -> Path:
-    return folder.path / "choice.json"

@@ -31,7 +31,7 @@ from sweep.core.records import (
     null_as_missing,
     scores_in,
 )
-from sweep.learn.checkpoints import CheckpointFolder
+from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.finalist import summary_at
 from sweep.results import ranking, tables
 from sweep.results.folder import SweepFolder

@@ -11,28 +11,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from sweep.config.reading import read_file
-from sweep.config.search import TURNS
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, told
 from sweep.core.files import write_text
 from sweep.core.modes import checkpoint_mode
-from sweep.core.records import (
-    TRAINED,
-    Basis,
-    Cell,
-    Composition,
-    EpochRecord,
-    ModeRow,
-    Predictions,
-    TrialRecord,
-    missing_as_null,
-    null_as_missing,
-)
-from sweep.learn.checkpoints import CheckpointFolder
-from sweep.results import tables
+from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.results import sweep_file, tables, trial_files
 from sweep.results.tables import Slices
 
 
@@ -105,18 +91,7 @@ class SweepFolder:
             UserError: No such folder, or not a sweep's.
 
         """
-        folder = cls(path.resolve())
-        if not folder.path.is_dir():
-            raise UserError(
-                "there is no such folder of a sweep", f"{str(path)!r}", "correct the path"
-            )
-        if not folder._config_file.exists():
-            raise UserError(
-                "the folder is not a sweep's, as it has no sweep.yaml",
-                f"{str(path)!r}",
-                "give the folder that `mrisweep run` named",
-            )
-        return folder
+        return cls(sweep_file.opened(path))
 
     @cached_property
     def identity(self) -> Identity:
@@ -125,14 +100,7 @@ class SweepFolder:
 
     def config(self) -> SweepConfig:
         """The sweep as resolved; one that an earlier version began goes on as it began."""
-        raw = read_file(self._config_file)
-        if isinstance(search := raw.get("search"), dict):
-            search.setdefault("budget", TURNS)
-            search.setdefault("screen", None)
-            grace, most = search.get("grace_epochs"), raw.get("train", {}).get("epochs")
-            if "keep" not in search and isinstance(grace, int) and isinstance(most, int):
-                search["grace_epochs"] = min(grace, most)  # as it was taken then
-        return SweepConfig.from_dict(raw)
+        return SweepConfig.from_dict(sweep_file.plain_settings(self.path))
 
     def write_config(self, config: SweepConfig) -> None:
         """Replace the resolved sweep."""
@@ -140,7 +108,7 @@ class SweepFolder:
 
     @property
     def _config_file(self) -> Path:
-        return self.path / "sweep.yaml"
+        return self.path / sweep_file.FILE
 
     @property
     def journal(self) -> Path:
@@ -204,13 +172,12 @@ class SweepFolder:
 
     def write_trial(self, record: TrialRecord) -> None:
         """Replace what is known of a trial."""
-        text = json.dumps(trial_to_plain(record), indent=1)
-        write_text(self.path / "trials" / f"{record.trial}.json", text)
+        trial_files.write_trial(self.path, record)
 
     def trials(self) -> list[TrialRecord]:
         """Every trial, by number."""
-        records = [_trial(path) for path in (self.path / "trials").glob("trial-*.json")]
-        return sorted(records, key=lambda record: record.number)
+        paths = (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
+        return sorted(map(trial_files.read_trial, paths), key=lambda record: record.number)
 
     def write_epoch(
         self, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
@@ -238,8 +205,7 @@ class SweepFolder:
 
     def last_reported(self, trial: str) -> int:
         """The number of a trial's last reported epoch; 0 before the first."""
-        paths = (self.path / "results" / trial).glob("epoch-*.parquet")
-        return max((int(path.stem.removeprefix("epoch-")) for path in paths), default=0)
+        return trial_files.last_reported(self.path, trial)
 
     def epoch(self, trial: str, epoch: int) -> EpochRecord:
         """One reported epoch."""
@@ -259,50 +225,3 @@ class SweepFolder:
 
     def _table(self, kind: str, trial: str, name: str) -> Path:
         return self.path / kind / trial / f"{name}.parquet"
-
-
-def trial_to_plain(record: TrialRecord) -> dict[str, Any]:
-    """A trial's record as JSON has it."""
-    plain = dataclasses.asdict(record) | {"metrics": missing_as_null(record.metrics)}
-    plain["modes"] = {name: mode_to_plain(row) for name, row in record.modes.items()}
-    return plain
-
-
-def mode_to_plain(row: ModeRow) -> dict[str, Any]:
-    """A row in another mode as JSON has it."""
-    return dataclasses.asdict(row) | {"metrics": missing_as_null(row.metrics)}
-
-
-def _trial(path: Path) -> TrialRecord:
-    plain = json.loads(path.read_text())
-    collapsed = plain.get("collapsed")
-    return TrialRecord(
-        **{
-            **plain,
-            **_scored(plain),
-            "collapsed": None if collapsed is None else _cells(collapsed),
-            "modes": {name: _mode(row) for name, row in plain.get("modes", {}).items()},
-        }
-    )
-
-
-def _mode(plain: dict[str, Any]) -> ModeRow:
-    composition = plain["composition"]
-    if composition is not None:
-        positives = {name: tuple(shares) for name, shares in composition["positives"].items()}
-        composition = Composition(**{**composition, "positives": positives})
-    found = {"collapsed": _cells(plain["collapsed"]), "composition": composition}
-    return ModeRow(**{**plain, **_scored(plain), **found})
-
-
-def _scored(plain: dict[str, Any]) -> dict[str, Any]:
-    basis = plain.get("basis")
-    return {
-        "basis": None if basis is None else Basis(**basis),
-        "metrics": null_as_missing(plain["metrics"]),
-        "intervals": {name: (low, high) for name, (low, high) in plain["intervals"].items()},
-    }
-
-
-def _cells(pairs: list[tuple[str, int]]) -> tuple[Cell, ...]:
-    return tuple(Cell(*pair) for pair in pairs)

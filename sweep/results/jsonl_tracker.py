@@ -15,7 +15,8 @@ from sweep.core.records import (
     missing_as_null,
     null_if_missing,
 )
-from sweep.results.folder import SweepFolder, mode_to_plain, trial_to_plain
+from sweep.results.folder import SweepFolder
+from sweep.results.trial_files import mode_to_plain, trial_to_plain
 
 Key = tuple[str, str, int | None, str | None, str | None]
 

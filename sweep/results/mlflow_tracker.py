@@ -45,8 +45,9 @@ from sweep.metrics import metrics
 from sweep.metrics.summary import macro_by_cell
 from sweep.results import ranking
 from sweep.results.figures import severity_curves
-from sweep.results.folder import SweepFolder, mode_to_plain
+from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Interval, Ranked
+from sweep.results.trial_files import mode_to_plain
 
 PAGE = 1000
 BEST: Final = "best/"  # metrics of a trial at its best epoch

@@ -1,13 +1,16 @@
 """Which configuration is the most robust: asked of a sweep's folder, or of a tracking server."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, nearest
+from sweep.core.modes import checkpoint_mode
 from sweep.core.objective import terms, value_of
 from sweep.core.pareto import Point, hypervolume, ranks
 from sweep.core.records import (
@@ -20,8 +23,10 @@ from sweep.core.records import (
     is_screened,
     without_missing,
 )
+from sweep.learn.checkpoint_files import checkpoint_name
 from sweep.metrics.table import sign
-from sweep.results.folder import SweepFolder
+from sweep.results.summary import summary
+from sweep.results.sweep_file import opened
 
 Interval = tuple[float, float]
 
@@ -63,12 +68,32 @@ class Ranked:
     pareto_rank: int | None = None
     basis: Basis | None = None
 
+    @property
+    def folder(self) -> str:
+        """The path of the sweep's folder, in which the checkpoint lies."""
+        return self.checkpoint.rsplit(os.sep, 3)[0]
 
-def of_folder(path: Path) -> list[Ranked]:
-    """The trials of a sweep's folder that have a best epoch, by number, each in all its modes."""
-    folder = SweepFolder.open(path)
-    trials = [record for record in folder.trials() if record.best_epoch is not None]
-    return [row for record in trials for row in _from_record(folder, record)]
+
+def of_folder(path: Path, names: Collection[str] | None = None) -> list[Ranked]:
+    """The trials of a sweep's folder that have a best epoch, by number, each in all its modes.
+
+    Args:
+        path: The folder.
+        names: The metrics that are needed; others may be left out. None: all.
+
+    Raises:
+        UserError: No sweep's folder.
+        WorkError: The record of a trial is damaged.
+
+    """
+    folder = opened(path)
+    return of_trials(folder, summary(folder, names).trials)
+
+
+def of_trials(folder: Path, trials: Iterable[TrialRecord]) -> list[Ranked]:
+    """Those of a sweep's trials that have a best epoch, each in all its modes."""
+    scored = (record for record in trials if record.best_epoch is not None)
+    return [row for record in scored for row in _from_record(str(folder), record)]
 
 
 def of_server(uri: str, experiment: str) -> list[Ranked]:
@@ -116,6 +141,7 @@ def best(
     mode: str | None = None,
     objectives: Sequence[str] = (),
     front: bool = False,
+    per_norm: bool = False,
 ) -> list[Ranked]:
     """Filter and rank, best first; equal scores in the order of their trials and modes.
 
@@ -125,10 +151,11 @@ def best(
             screenings alone are ranked by a ``screen/...`` metric, and by no other.
         norm: The one norm to keep; None: all.
         where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
-        top: The number of rows to keep at most; None: all.
+        top: The number of rows to keep at most; None: all, or one of each norm.
         mode: The one mode to keep; None: all.
         objectives: Two metrics by which the rows that are kept get their ``pareto_rank``.
         front: Whether to keep their Pareto front alone.
+        per_norm: Whether ``top`` counts for each norm by itself.
 
     Raises:
         UserError: A metric, a norm or a mode that no trial has, a condition that is none, ``top``
@@ -164,7 +191,21 @@ def best(
         kept = _with_ranks(kept, objectives)
     if front:
         kept = [row for row in kept if row.pareto_rank == 0]
-    return sorted(kept, key=lambda row: (-goodness(row.metrics, by), row.trial, row.mode))[:top]
+    order = sorted(
+        kept, key=lambda row: (-goodness(row.metrics, by), row.folder, row.trial, row.mode)
+    )
+    return _of_each_norm(order, 1 if top is None else top) if per_norm else order[:top]
+
+
+def _of_each_norm(rows: Iterable[Ranked], most: int) -> list[Ranked]:
+    """The first rows of each norm, in the order of all."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for row in rows:
+        seen[row.norm] += 1
+        if seen[row.norm] <= most:
+            kept.append(row)
+    return kept
 
 
 def hypervolumes(rows: Iterable[Ranked], objectives: Sequence[str]) -> dict[str | None, float]:
@@ -204,7 +245,8 @@ def _with_ranks(rows: Sequence[Ranked], objectives: Sequence[str]) -> list[Ranke
     return [replace(row, pareto_rank=rank) for row, rank in zip(rows, found, strict=True)]
 
 
-def _from_record(folder: SweepFolder, record: TrialRecord) -> Iterator[Ranked]:
+def _from_record(folder: str, record: TrialRecord) -> Iterator[Ranked]:
+    files = f"{folder}{os.sep}checkpoints{os.sep}{record.trial}{os.sep}"
     epoch = int(record.best_epoch or 0)
     trained = Ranked(
         trial=record.trial,
@@ -212,7 +254,7 @@ def _from_record(folder: SweepFolder, record: TrialRecord) -> Iterator[Ranked]:
         seed=record.seed,
         epoch=epoch,
         params=record.params,
-        checkpoint=str(folder.checkpoint(record.trial, epoch)),
+        checkpoint=files + checkpoint_name(epoch),
         metrics=without_missing(record.metrics),
         intervals=record.intervals,
         status=record.status,
@@ -223,7 +265,7 @@ def _from_record(folder: SweepFolder, record: TrialRecord) -> Iterator[Ranked]:
     for mode, row in record.modes.items():
         yield replace(
             trained,
-            checkpoint=str(folder.checkpoint(record.trial, row.epoch, mode)),
+            checkpoint=files + checkpoint_name(row.epoch, checkpoint_mode(mode)),
             metrics=without_missing(row.metrics),
             intervals=row.intervals,
             mode=mode,

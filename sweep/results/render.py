@@ -1,7 +1,9 @@
 """Tables for people: ranked configurations and the cells of a stress test."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import PurePath
 
 from sweep.core.modes import WHOLE_BATCHES
 from sweep.core.objective import leading, terms, value_of
@@ -28,7 +30,8 @@ def ranked_table(
 ) -> str:
     """Ranked trials, a line each: what was searched, and scores with their intervals.
 
-    The Pareto front, modes and collapsed cells have a column where there are any, and a note below.
+    Several sweeps, the Pareto front, modes and collapsed cells have a column where there are any.
+    What is missing, or is not shown, is explained below.
 
     Args:
         rows: The trials, best first.
@@ -38,16 +41,19 @@ def ranked_table(
             least needed first; what is ranked stays. None: all.
 
     """
-    metrics = _shown(by, objectives)
+    metrics = shown_metrics(by, objectives)
     front = ["front"] if any(row.pareto_rank is not None for row in rows) else []
     searched = sorted({name for row in rows for name in row.params} - {"model.norm"})
     modes = ["mode"] if any(row.mode != TRAINED for row in rows) else []
     collapse = ["collapsed"] if any(row.collapsed for row in rows) else []
     names = (short(name) for name in searched)
-    header = ["#", "trial", "norm", *front, *modes, *names, "epoch", *metrics, *collapse]
+    sweeps = path_names({row.folder for row in rows})
+    several = ["sweep"] if len(sweeps) > 1 else []
+    header = ["#", *several, "trial", "norm", *front, *modes, *names, "epoch", *metrics, *collapse]
     body = [
         [
             str(place),
+            *(sweeps[row.folder] for _ in several),
             row.trial + ("" if row.status == "finished" else f" ({row.status})"),
             row.norm,
             *("*" if row.pareto_rank == 0 else "" for _ in front),
@@ -61,7 +67,7 @@ def ranked_table(
     ]
     needed = {SUM, by, *objectives}
     beside = [n for n, name in enumerate(header) if name in metrics and name not in needed]
-    first = 3 + len(front) + len(modes)
+    first = 3 + len(several) + len(front) + len(modes)
     needless = [
         *reversed(beside[1:]),
         *(len(header) - 1 for _ in collapse),
@@ -71,8 +77,54 @@ def ranked_table(
     kept = _fitting([header, *body], needless, width)
     head, *lines = ([line[number] for number in kept] for line in [header, *body])
     left_out = [name for number, name in enumerate(header) if number not in kept]
-    about = [*_about_objectives(by, objectives if front else ()), *_notes(rows, left_out)]
+    scores = [by if name == SUM else name for name in metrics if name not in left_out]
+    about = [*_about_objectives(by, objectives if front else ()), *_notes(rows, scores, left_out)]
     return "\n\n".join([ruled_table(head, lines), *about])
+
+
+def path_names(paths: Iterable[str]) -> dict[str, str]:
+    """A name for each path: as much of its end as no other has."""
+    parts = {path: PurePath(path).parts for path in dict.fromkeys(paths)}
+    for count in range(1, max(map(len, parts.values()), default=1) + 1):
+        names = {path: "/".join(own[-count:]) for path, own in parts.items()}
+        if len(set(names.values())) == len(names):
+            return names
+    return {path: path for path in parts}
+
+
+def evidence_line(rows: Iterable[Ranked], by: str) -> str:
+    """How much a ranking rests on: trials of each norm, and seeds, with a mark where it is little.
+
+    Args:
+        rows: All trials, those that a table does not show included.
+        by: What they are ranked by.
+
+    Returns:
+        One line; empty without a trial.
+
+    """
+    of_screenings = by.startswith(SCREEN)
+    trials = {
+        (row.folder, row.trial): row for row in rows if is_screened(row.metrics) == of_screenings
+    }
+    if not trials:
+        return ""
+    norms = Counter(sorted(row.norm for row in trials.values()))
+    seeds = {row.seed for row in trials.values()}
+    shown = ", ".join(f"{norm} {number_of(count, 'trial')}" for norm, count in norms.items())
+    said = [f"evidence: {shown}; {number_of(len(seeds), 'seed')}."]
+    if len(norms) == 1:
+        said.append("One norm only: nothing here says what another would score.")
+    elif single := [norm for norm, count in norms.items() if count == 1]:
+        said.append(
+            f"A single trial of {', '.join(single)}: its place says as much of its settings and "
+            "its luck as of the norm."
+        )
+    if len(seeds) == 1:
+        said.append("One seed only: how far another would move a score is not known.")
+    elif len(seeds) == 2:
+        said.append("Two seeds only: they say little of how far a seed moves a score.")
+    return " ".join(said)
 
 
 def hypervolume_lines(found: Mapping[str | None, float], objectives: Sequence[str]) -> str:
@@ -97,13 +149,16 @@ def _about_objectives(by: str, objectives: Sequence[str]) -> Iterator[str]:
 def screened_note(rows: Sequence[Ranked], by: str) -> str:
     """How many trials a ranking leaves out, as they are scored at another fidelity; empty: none."""
     of_screenings = by.startswith(SCREEN)
-    left_out = {row.trial for row in rows if is_screened(row.metrics) != of_screenings}
+    left_out = {
+        (row.folder, row.trial) for row in rows if is_screened(row.metrics) != of_screenings
+    }
     if not left_out:
         return ""
     here = f"not ranked here: {number_of(len(left_out), 'trial')} scored on"
     if of_screenings:
         return f"{here} all patients and cells; --by {by.removeprefix(SCREEN)} ranks such"
-    under_way = len({row.trial for row in rows if row.status == "running"} & left_out)
+    running = {(row.folder, row.trial) for row in rows if row.status == "running"}
+    under_way = len(running & left_out)
     of_them = f", {under_way} of them under way" if under_way else ""
     return (
         f"{here} a part of the patients and cells alone (screened){of_them}; "
@@ -124,14 +179,16 @@ def _fitting(
     return kept
 
 
-def _notes(rows: Sequence[Ranked], left_out: Sequence[str]) -> Iterator[str]:
+def _notes(rows: Sequence[Ranked], shown: Sequence[str], left_out: Sequence[str]) -> Iterator[str]:
     """What the table does not show by itself."""
     if left_out:
         yield (
             f"left out, as the terminal is too narrow: {', '.join(left_out)}; a file, a pipe and "
             "`mrisweep best --json` get them."
         )
-    yield from _basis(rows)
+    yield from _basis(rows, shown)
+    if any(is_missing(value_of(row.metrics, name)) for row in rows for name in shown):
+        yield f"{MISSING} for a score: it is missing, as a cell of it is or a label has one class."
     if together := [mode for mode in WHOLE_BATCHES if any(row.mode == mode for row in rows)]:
         yield (
             f"{', '.join(together)}: scores of whole batches of slices under one artifact at one "
@@ -144,7 +201,7 @@ def _notes(rows: Sequence[Ranked], left_out: Sequence[str]) -> Iterator[str]:
         )
 
 
-def _basis(rows: Sequence[Ranked]) -> Iterator[str]:
+def _basis(rows: Sequence[Ranked], shown: Sequence[str]) -> Iterator[str]:
     """What the intervals rest on, which is the same for all rows of a sweep, or why there are none.
 
     The degrees of freedom are those of the first row's.
@@ -152,17 +209,19 @@ def _basis(rows: Sequence[Ranked]) -> Iterator[str]:
     without = [row for row in rows if not row.intervals and row.metrics and row.status != "running"]
     known = next((row for row in rows if row.basis is not None and row.intervals), None)
     if known is not None and known.basis is not None:
-        basis, least = known.basis, min(known.basis.df.values(), default=math.nan)
-        shown = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
+        basis = known.basis
+        least = min((df for name, df in basis.df.items() if name in shown), default=math.nan)
+        positive = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
         yield (
             f"brackets: 95 % intervals over {basis.patients} patients, of whom show a label: "
-            f"{shown}; at least {least:.0f} degrees of freedom in the row of {known.trial}. They "
-            "hold configuration, epoch and seed fixed, and are no test between rows."
+            f"{positive}; at least {least:.0f} degrees of freedom in the row of {known.trial}. "
+            "They hold configuration, epoch and seed fixed, and are no test between rows."
         )
-    for row in without[:1]:
-        reason = row.basis.reason if row.basis is not None else None
+    reasons = Counter(row.basis.reason if row.basis else None for row in without)
+    for reason, count in reasons.items():
         too_few = reason or "too few patients show a label, or do not, to draw from them"
-        yield f"no brackets: no interval, as {too_few}."
+        of_rows = "" if count == len(rows) else f" in {number_of(count, 'row')}"
+        yield f"no brackets: no interval{of_rows}, as {too_few}."
 
 
 def _collapsed(row: Ranked) -> str:
@@ -197,8 +256,14 @@ def stress_table(record: EpochRecord, metric: str) -> str:
     return ruled_table(["artifact", "level", "macro", *labels], body)
 
 
-def _shown(by: str, objectives: Sequence[str]) -> list[str]:
-    """The columns of a ranking: what it is by, and all summaries of the metrics of that."""
+def shown_metrics(by: str, objectives: Sequence[str]) -> list[str]:
+    """The columns of a ranking: what it is by, and all summaries of the metrics of that.
+
+    Args:
+        by: What rows are ranked by: a metric, or a weighted sum of some.
+        objectives: The two that a Pareto front is of; empty: there is none.
+
+    """
     asked = [*objectives, *terms(by)]
     names = [
         name

@@ -15,7 +15,8 @@ from sweep.core.errors import UserError, told
 from sweep.core.interruption import stop_if_asked
 from sweep.core.modes import EMA, PRECISE
 from sweep.core.records import ModeRow, Predictions, TrialRecord, is_screened
-from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo, EpochStats
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import CheckpointInfo, EpochStats
 from sweep.learn.fit import Evaluation
 from sweep.learn.modes import ModeEvaluator, composition_of, has_batch_norm
 from sweep.learn.stress import record_of, scores_of

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 
-from sweep.config.search import STRATIFY, epochs_of, stratum_of
-from sweep.config.sweep import SweepConfig
+from sweep.config.search import STRATIFY, SearchSettings, epochs_of, stratum_of
 from sweep.core.records import TrialRecord
 
 
 def savings(
-    config: SweepConfig, trials: Sequence[TrialRecord], last_reported: Callable[[str], int]
+    search: SearchSettings,
+    epochs: int,
+    trials: Sequence[TrialRecord],
+    last_reported: Callable[[str], int],
 ) -> str | None:
     """How many epochs were saved of those of all trials that ended, and of each stratum's.
 
@@ -16,7 +18,8 @@ def savings(
     or was out of patience, nothing.
 
     Args:
-        config: The sweep.
+        search: That of the sweep.
+        epochs: Those of a trial, as set.
         trials: All its trials.
         last_reported: Gives the last reported epoch of a trial by name.
 
@@ -24,14 +27,13 @@ def savings(
         One line; None where nothing is stopped early or no trial has ended.
 
     """
-    search = config.search
     saved: dict[str, int] = {}
     planned: dict[str, int] = {}
     for trial in trials:
         if trial.status == "running":
             continue
         stratum = stratum_of(search, trial.params)
-        most = epochs_of(trial.params, config.train.epochs)
+        most = epochs_of(trial.params, epochs)
         left = most - last_reported(trial.trial) if trial.status == "pruned" else 0
         saved[stratum] = saved.get(stratum, 0) + left
         planned[stratum] = planned.get(stratum, 0) + most
@@ -39,17 +41,16 @@ def savings(
         return None
     own, all_ = sum(saved.values()), sum(planned.values())
     share = f"{100 * own / all_:.0f} %"
-    line = f"early stopping ({_rule(config)}) saved {own} of {all_} epochs ({share})"
+    line = f"early stopping ({_rule(search, epochs)}) saved {own} of {all_} epochs ({share})"
     if not search.strata():
         return line
     names = [name for name in map(str, search.strata()) if name in planned]
     return f"{line}: " + ", ".join(f"{name} {saved[name]} of {planned[name]}" for name in names)
 
 
-def _rule(config: SweepConfig) -> str:
+def _rule(search: SearchSettings, epochs: int) -> str:
     """The scheduler, and of one that compares all trials once, when and how many go on."""
-    search = config.search
-    after = search.waits_after(config.train.epochs)
+    after = search.waits_after(epochs)
     if after is None:
         return search.scheduler
     stratum = "norm" if search.stratify == STRATIFY else search.stratify

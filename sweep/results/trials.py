@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from sweep.core.errors import UserError
 from sweep.core.records import (
+    DIVERGED,
     EpochRecord,
     ModeRow,
     Predictions,
@@ -21,20 +22,14 @@ from sweep.core.records import (
     of_one_fidelity,
     screened,
 )
-from sweep.learn.checkpoints import CheckpointFolder, CheckpointInfo
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import CheckpointInfo
 from sweep.metrics.collapse import collapsed
 from sweep.metrics.robustness import LEAST_SCREENED
 from sweep.results.callbacks import Callback, Say, tell_scored, tell_waiting
 from sweep.results.folder import SweepFolder
 from sweep.results.tables import Slices
 from sweep.stats.checkpoint import intervals_of
-
-DIVERGED = "was never finite: it diverged"
-
-
-def diverged(record: TrialRecord) -> bool:
-    """Whether a trial ended without a score, and not for what happened to its worker."""
-    return record.status == "failed" and (record.error or "").endswith(DIVERGED)
 
 
 class TrialLog:

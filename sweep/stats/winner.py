@@ -23,6 +23,7 @@ from sweep.metrics import Metric
 from sweep.metrics.robustness import worst_weights
 from sweep.stats.checkpoint import cells_of
 from sweep.stats.estimate import Array
+from sweep.stats.optimism import Optimism
 
 RESAMPLES = 500
 
@@ -42,19 +43,6 @@ class Candidate(NamedTuple):
     value: Array
     inside: NDArray[np.floating]
     outside: NDArray[np.floating]
-
-
-class Optimism(NamedTuple):
-    """What a winner scored, and what such a choice is worth.
-
-    Attributes:
-        naive: The score by which it was chosen.
-        corrected: The mean score, on patients that it was not chosen by, of what is chosen so.
-
-    """
-
-    naive: float
-    corrected: float
 
 
 def left_out(weights: Array) -> Array:

@@ -23,7 +23,7 @@ from sweep.config.sweep import ClusterSettings, Share
 from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.modes import OF_BATCH_NORM, PRECISE
-from sweep.learn.checkpoints import CheckpointFolder
+from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.fit import fit
 from sweep.learn.modes import LocalModes
 from sweep.results.finalists import FinalistFolder

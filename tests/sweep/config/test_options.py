@@ -10,9 +10,10 @@ import yaml
 
 import artifacts_sim
 from artifacts_sim import Shift
+from sweep.config.artifacts import given_options
 from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation, knobs_of, shift_of
-from sweep.config.reading import given_options, override
+from sweep.config.reading import override
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError

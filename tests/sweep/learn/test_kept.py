@@ -13,7 +13,8 @@ from artifacts_sim import Shift
 from sweep.config.levels import shift_of
 from sweep.config.settings import DataSettings, StressSettings, TrialConfig
 from sweep.core.records import CLEAN, Cell
-from sweep.learn.checkpoints import CheckpointFolder, EpochStats, LoadedCheckpoint, load_checkpoint
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import EpochStats, LoadedCheckpoint, load_checkpoint
 from sweep.learn.kept import KeptInputs
 from sweep.learn.modes import stress_in_mode
 from sweep.learn.stress import cells_of, inputs, predict, stress_loaded

@@ -11,7 +11,8 @@ import mrimodels
 from sweep.config.settings import ModelSettings, TrialConfig
 from sweep.core.errors import WorkError
 from sweep.learn.batches import epoch_batches, torch_generator
-from sweep.learn.checkpoints import CheckpointFolder, EpochStats
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import EpochStats
 from sweep.learn.inputs import normalize
 from sweep.learn.trainer import Trainer, learning_rate, make_optimizer
 from sweep.store import Store

@@ -16,7 +16,8 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.modes import OF_BATCH_NORM, PRECISE
 from sweep.core.records import CLEAN, TRAINED, Cell, Predictions
-from sweep.learn.checkpoints import CheckpointFolder, LoadedCheckpoint, load_checkpoint
+from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.fit import fit
 from sweep.learn.inputs import normalize
 from sweep.learn.modes import (

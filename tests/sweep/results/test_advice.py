@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 
 from sweep.config.sweep import SweepConfig
-from sweep.core.records import TrialRecord
-from sweep.results.advice import remarks
-from sweep.results.trials import DIVERGED
+from sweep.core.records import DIVERGED, TrialRecord
+from sweep.results import advice
 
 NORMS = ["batch", "group"]
 SCORE = "robust/auroc_cvar"
+
+
+def remarks(config: SweepConfig, trials: list[TrialRecord]) -> list[str]:
+    return advice.remarks(config.search, config.train.epochs, trials)
 
 
 def config(trials: int = 8, **space: Any) -> SweepConfig:

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from sweep.cli import main
-from sweep.results.choice import choice_text, keep, kept, measure
+from sweep.results.choice import keep, measure
+from sweep.results.choice_file import choice_text, kept
 from sweep.results.folder import SweepFolder
 from sweep.stats import checkpoint
 
@@ -30,13 +31,13 @@ def test_the_best_of_all_epochs_is_corrected(folder: SweepFolder) -> None:
 
 
 def test_it_is_kept_and_an_older_sweep_has_none(folder: SweepFolder) -> None:
-    assert kept(folder) is None
+    assert kept(folder.path) is None
     for found in (
         measure(folder),
         measure(with_objective(folder, "0.5 clean/auroc + 0.5 robust/auroc_mean")),
     ):
         keep(folder, found)
-        assert kept(folder) == found
+        assert kept(folder.path) == found
 
 
 def test_best_says_both_scores(folder: SweepFolder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from sweep.core.errors import UserError
 from sweep.results.ranking import Ranked, best, hypervolumes
-from sweep.results.render import ranked_table, screened_note
+from sweep.results.render import ranked_table, screened_note, shown_metrics
 
 
 def row(trial: str, robust: float, clean: float = 0.9, norm: str = "batch") -> Ranked:
@@ -81,20 +81,24 @@ def test_a_wrong_question_is_answered_with_what_exists(arguments: dict, message:
 
 
 def test_the_table_shows_intervals_and_says_what_is_missing() -> None:
-    lines = ranked_table(best(ROWS, BY), "robust/auroc_cvar").splitlines()
+    table, _, missing = ranked_table(best(ROWS, BY), "robust/auroc_cvar").rpartition("\n\n")
+    lines = table.splitlines()
     assert lines[0].split()[:5] == ["#", "trial", "norm", "lr", "epoch"]
     assert "0.900 [0.800, 0.950]" in lines[2]
     assert "0.00123" in lines[2]
     assert lines[-1].split()[-1] == "-"
+    assert missing.startswith("- for a score: it is missing")
+    whole = dict.fromkeys(shown_metrics(BY, ()), 0.5)
+    assert "missing" not in ranked_table([replace(ROWS[0], metrics=whole)], BY)
 
 
 def test_a_narrow_terminal_gets_what_fits_and_the_names_of_the_rest() -> None:
     whole = ranked_table(best(ROWS, BY), BY)
-    needed = max(map(len, whole.splitlines()))
+    needed = max(map(len, whole.split("\n\n")[0].splitlines()))
     assert ranked_table(best(ROWS, BY), BY, needed) == whole
     headers = []
     for width in range(needed - 1, 0, -1):
-        table, note = ranked_table(best(ROWS, BY), BY, width).split("\n\n")
+        table, note, *_ = ranked_table(best(ROWS, BY), BY, width).split("\n\n")
         head, *lines = table.splitlines()
         shown, said = head.split(), note.split(": ")[1].split("; ")[0].split(", ")
         assert sorted([*shown, *said]) == sorted(whole.splitlines()[0].split())
@@ -143,7 +147,7 @@ def test_a_weighted_sum_ranks_and_has_a_column_that_is_explained() -> None:
     by = f"0.5 {CLEAN} + 0.5 {BY}"
     ranked = best(MANY, by, objectives=PAIR)
     assert trials(ranked) == ["t1", "t2", "t0", "t3", "t5", "t6", "t4"]
-    table, about, front = ranked_table(ranked, by, None, PAIR).split("\n\n")
+    table, about, front, _ = ranked_table(ranked, by, None, PAIR).split("\n\n")
     assert table.splitlines()[0].split()[:6] == ["#", "trial", "norm", "front", "lr", "epoch"]
     assert table.splitlines()[0].split()[6] == "objective"
     assert about == f"objective: {by}."

@@ -15,7 +15,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
 from sweep.core.records import EpochRecord, TrialRecord
-from sweep.learn.checkpoints import CheckpointFolder
+from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.fit import Evaluation
 from sweep.learn.modes import LocalModes
 from sweep.results import ranking

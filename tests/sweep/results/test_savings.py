@@ -31,7 +31,8 @@ def trial(number: int, status: Status, **params: Any) -> TrialRecord:
 
 def line(config: SweepConfig, *trials: tuple[TrialRecord, int]) -> str | None:
     reported = {record.trial: epoch for record, epoch in trials}
-    return savings(config, [record for record, _ in trials], reported.__getitem__)
+    records = [record for record, _ in trials]
+    return savings(config.search, config.train.epochs, records, reported.__getitem__)
 
 
 def test_each_stratum_has_what_it_saved_of_what_it_was_to_have() -> None:

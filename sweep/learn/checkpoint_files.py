@@ -1,0 +1,36 @@
+"""Where the checkpoints of one trial lie; to know that, no torch is needed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.core.records import TRAINED
+
+
+@dataclass(frozen=True)
+class CheckpointFolder:
+    """The files of one trial: a checkpoint for each epoch worth keeping, and the latest state."""
+
+    path: Path
+
+    @property
+    def state(self) -> Path:
+        """The optimizer state that goes with the latest checkpoint."""
+        return self.path / "state.pt"
+
+    def epoch(self, number: int, mode: str = TRAINED) -> Path:
+        """The checkpoint of one epoch: the weights as trained, or what a mode makes of them."""
+        return self.path / checkpoint_name(number, mode)
+
+    def keep(self, epochs: Iterable[int | None]) -> None:
+        """Delete every checkpoint but those of ``epochs``, in all modes."""
+        kept = {self.epoch(number).stem for number in epochs if number is not None}
+        for path in self.path.glob("epoch-*.pt"):
+            if path.name.partition(".")[0] not in kept:
+                path.unlink(missing_ok=True)
+
+
+def checkpoint_name(number: int, mode: str = TRAINED) -> str:
+    """The name of the file of one epoch, see ``CheckpointFolder.epoch``."""
+    suffix = "" if mode == TRAINED else f".{mode}"
+    return f"epoch-{number:04d}{suffix}.pt"

@@ -1,0 +1,158 @@
+"""The records of trials as JSON files, a file each: what a sweep's folder knows of its trials."""
+
+import dataclasses
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sweep.core.errors import WorkError, told
+from sweep.core.files import write_text
+from sweep.core.records import (
+    Basis,
+    Cell,
+    Composition,
+    ModeRow,
+    TrialRecord,
+    missing_as_null,
+    null_as_missing,
+)
+
+FOLDER = "trials"
+FIRST, LAST = "trial-", ".json"  # of the name of a file
+
+
+class Stamp(NamedTuple):
+    """By what a file is known to be the same.
+
+    Attributes:
+        mtime_ns: When it was written.
+        size: In bytes.
+
+    """
+
+    mtime_ns: int
+    size: int
+
+
+class Entry(NamedTuple):
+    """What the files say of one trial.
+
+    Attributes:
+        record: Its record.
+        last_epoch: Its last reported epoch, where it has ended; None where it runs.
+
+    """
+
+    record: TrialRecord
+    last_epoch: int | None
+
+
+def stamps(folder: Path) -> dict[str, Stamp]:
+    """The file of each trial of the sweep in a folder, by its name."""
+    found = {}
+    with suppress(FileNotFoundError), os.scandir(folder / FOLDER) as files:  # before any trial
+        for file in files:
+            if file.name.startswith(FIRST) and file.name.endswith(LAST):
+                known = file.stat()
+                found[file.name] = Stamp(known.st_mtime_ns, known.st_size)
+    return found
+
+
+def read_entry(folder: Path, name: str) -> Entry | None:
+    """What the files say of the trial whose file has this name; None where it has been removed.
+
+    Raises:
+        WorkError: See ``read_trial``.
+
+    """
+    try:
+        record = read_trial(folder / FOLDER / name)
+    except FileNotFoundError:
+        return None
+    running = record.status == "running"
+    return Entry(record, None if running else last_reported(folder, record.trial))
+
+
+def write_trial(folder: Path, record: TrialRecord) -> None:
+    """Replace what is known of a trial of the sweep in a folder."""
+    text = json.dumps(trial_to_plain(record), indent=1)
+    write_text(folder / FOLDER / f"{record.trial}{LAST}", text)
+
+
+def read_trial(path: Path | str) -> TrialRecord:
+    """The record in one file.
+
+    Raises:
+        WorkError: The file is damaged.
+
+    """
+    try:
+        return _record(json.loads(Path(path).read_text(encoding="utf-8")))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise WorkError(
+            "the record of a trial cannot be read",
+            f"{str(path)!r} ({told(error)})",
+            "restore the file from a copy, or remove it to go on without that trial",
+        ) from None
+
+
+def last_reported(folder: Path, trial: str) -> int:
+    """The number of a trial's last reported epoch; 0 before the first."""
+    paths = (folder / "results" / trial).glob("epoch-*.parquet")
+    return max((int(path.stem.removeprefix("epoch-")) for path in paths), default=0)
+
+
+def trial_to_plain(record: TrialRecord) -> dict[str, Any]:
+    """A trial's record as JSON has it."""
+    plain = dataclasses.asdict(record) | {"metrics": missing_as_null(record.metrics)}
+    plain["modes"] = {name: mode_to_plain(row) for name, row in record.modes.items()}
+    return plain
+
+
+def mode_to_plain(row: ModeRow) -> dict[str, Any]:
+    """A row in another mode as JSON has it."""
+    return dataclasses.asdict(row) | {"metrics": missing_as_null(row.metrics)}
+
+
+def _record(plain: dict[str, Any]) -> TrialRecord:
+    collapsed = plain.get("collapsed")
+    return TrialRecord(
+        **{
+            **plain,
+            **_scored(plain),
+            "collapsed": None if collapsed is None else cells_of(collapsed),
+            "modes": {name: _mode(row) for name, row in plain.get("modes", {}).items()},
+        }
+    )
+
+
+def _mode(plain: dict[str, Any]) -> ModeRow:
+    found = {
+        "collapsed": cells_of(plain["collapsed"]),
+        "composition": composition_of(plain["composition"]),
+    }
+    return ModeRow(**{**plain, **_scored(plain), **found})
+
+
+def _scored(plain: dict[str, Any]) -> dict[str, Any]:
+    basis = plain.get("basis")
+    return {
+        "basis": None if basis is None else Basis(**basis),
+        "metrics": null_as_missing(plain["metrics"]),
+        "intervals": {name: (low, high) for name, (low, high) in plain["intervals"].items()},
+    }
+
+
+def composition_of(plain: dict[str, Any] | None) -> Composition | None:
+    """A composition, of what JSON has of it."""
+    if plain is None:
+        return None
+    positives = {name: tuple(shares) for name, shares in plain["positives"].items()}
+    return Composition(**{**plain, "positives": positives})
+
+
+def cells_of(pairs: list[tuple[str, int]]) -> tuple[Cell, ...]:
+    """Cells, of what JSON has of them."""
+    return tuple(Cell(*pair) for pair in pairs)

@@ -1,0 +1,214 @@
+"""``mrisweep best`` as a person meets it: several sweeps, each norm, JSON, and little evidence."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sweep
+from sweep.cli import main
+from sweep.core.errors import UserError
+from sweep.core.records import Basis
+from sweep.results.choice_file import FILE
+from sweep.results.folder import SweepFolder
+
+BY = "robust/auroc_cvar"
+
+
+@pytest.fixture
+def two(sweep_folder: Path, tmp_path: Path) -> list[SweepFolder]:
+    """Two sweeps with scores that can be compared, of two trials each."""
+    made = []
+    for name in ("one", "other"):
+        shutil.copytree(sweep_folder, tmp_path / name / "sweep")
+        made.append(SweepFolder.open(tmp_path / name / "sweep"))
+    return made
+
+
+def scored(folder: SweepFolder, number: int, value: float, **changes: Any) -> None:
+    """Give a trial another score."""
+    record = folder.trials()[number]
+    metrics = {**record.metrics, BY: value}
+    folder.write_trial(dataclasses.replace(record, metrics=metrics, **changes))
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["best", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+def asked(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(printed(capsys, *arguments, "--json"))
+    return rows
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["best", *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    return said.err
+
+
+def paths(folders: list[SweepFolder]) -> list[str]:
+    return [str(folder.path) for folder in folders]
+
+
+def test_several_sweeps_are_ranked_together_and_named(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, number, value in ((0, 0, 0.5), (0, 1, 0.9), (1, 0, 0.7), (1, 1, 0.6)):
+        scored(two[folder], number, value)
+    rows = asked(capsys, *paths(two))
+    assert [row["metrics"][BY] for row in rows] == [0.9, 0.7, 0.6, 0.5]
+    assert [row["folder"] for row in rows] == [paths(two)[at] for at in (0, 1, 1, 0)]
+    ranked = sweep.best(paths(two))
+    assert [row.checkpoint for row in ranked] == [row["checkpoint"] for row in rows]
+    table = printed(capsys, *paths(two)).split("\n\n")[0].splitlines()
+    assert table[0].split()[:3] == ["#", "sweep", "trial"]
+    assert [line.split()[1] for line in table[2:]] == [
+        f"{name}/sweep" for name in ("one", "other", "other", "one")
+    ]
+    alone = printed(capsys, paths(two)[0], paths(two)[0])
+    assert "sweep" not in alone.splitlines()[0], "the same one twice is one"
+
+
+def test_remarks_and_choices_say_which_sweep_they_are_on(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (two[1].path / FILE).write_text(json.dumps({"objective": BY, "reason": "why", **EMPTY}))
+    main(["best", *paths(two)])
+    said = capsys.readouterr()
+    assert "other/sweep: the score of the best is not corrected for its luck: why." in said.out
+    assert all(line.startswith("note: o") for line in said.err.splitlines())
+    assert "note: one/sweep: fewer than 4 trials of batch (1), group (1)" in said.err
+
+
+EMPTY = {"trials": 2, "epochs": 4, "best": None, "norms": {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stress.seed": 5}, "compared on the same data and stress test only, and stress.seed"),
+        ({"stress.levels": [1]}, "one of their cells differs; received bias 5 in one of them"),
+        ({"data.fingerprint": "f"}, "and data.fingerprint differs"),
+    ],
+)
+def test_sweeps_that_cannot_be_compared_are_refused(
+    two: list[SweepFolder],
+    changes: dict[str, Any],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    two[1].write_config(two[1].config().replace(changes))
+    said = complaint(capsys, *paths(two))
+    assert message in said
+    assert all(path in said for path in paths(two))
+    with pytest.raises(UserError, match="compared on the same data"):
+        sweep.best(paths(two))
+
+
+def test_what_changes_no_score_keeps_nobody_from_comparing(two: list[SweepFolder]) -> None:
+    two[1].write_config(two[1].config().replace({"data.normalize": "max", "data.test": [4]}))
+    assert len(sweep.best(paths(two))) == 4
+
+
+def test_sweeps_with_other_objectives_are_ranked_by_what_is_named(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    two[1].write_config(two[1].config().replace({"search.objective": "clean/auroc"}))
+    said = complaint(capsys, *paths(two))
+    assert f"objectives of the sweeps differ; received clean/auroc, {BY}; say which by" in said
+    assert len(asked(capsys, *paths(two), "--by", "clean/auroc")) == 4
+
+
+def test_the_best_of_each_norm(two: list[SweepFolder], capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, number, value in ((0, 0, 0.9), (0, 1, 0.5), (1, 0, 0.8), (1, 1, 0.6)):
+        scored(two[folder], number, value)  # batch, group, batch, group
+
+    def found(*more: str) -> list[tuple[str, float]]:
+        rows = asked(capsys, *paths(two), "--per-norm", *more)
+        return [(row["norm"], row["metrics"][BY]) for row in rows]
+
+    assert found() == [("batch", 0.9), ("group", 0.6)]
+    assert found("--top", "2") == [("batch", 0.9), ("batch", 0.8), ("group", 0.6), ("group", 0.5)]
+    assert found("--where", f"{BY}<0.85") == [("batch", 0.8), ("group", 0.6)]
+    assert [row.norm for row in sweep.best(paths(two), per_norm=True)] == ["batch", "group"]
+    assert "the best of each norm are two questions" in complaint(
+        capsys, *paths(two), "--per-norm", "--pareto", "--by", f"clean/auroc,{BY}"
+    )
+
+
+def test_finalists_are_those_of_one_sweep(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "received 2 folders; give one folder" in complaint(capsys, *paths(two), "--finalists")
+
+
+def test_json_has_the_worth_of_a_choice_at_what_was_chosen(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = two[0]
+    scored(folder, 0, 0.9)
+    scored(folder, 1, 0.5)
+    assert [row["choice"] for row in asked(capsys, str(folder.path))] == [None, None]
+    norms = {"batch": [0.9, 0.8], "group": [0.5, 0.4]}
+    kept = {**EMPTY, "objective": BY, "reason": None, "best": [0.9, 0.7], "norms": norms}
+    (folder.path / FILE).write_text(json.dumps(kept))
+    first, second = (row["choice"] for row in asked(capsys, str(folder.path)))
+    assert first["of_sweep"] == {"naive": 0.9, "corrected": 0.7}
+    assert first["of_norm"] == {"naive": 0.9, "corrected": 0.8}
+    assert (first["objective"], first["trials"], first["epochs"]) == (BY, 2, 4)
+    assert second["of_sweep"] is None
+    assert second["of_norm"]["corrected"] == 0.4
+    (by_other,) = asked(capsys, str(folder.path), "--by", "clean/auroc", "--norm", "batch")
+    assert by_other["choice"] == first, "it is of what the sweep chose by, whatever is asked for"
+    (folder.path / FILE).write_text("{}")
+    assert "choice of the best is worth cannot be read" in complaint(capsys, str(folder.path))
+
+
+def test_json_has_the_command_of_every_row(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for row in asked(capsys, *paths(two)):
+        assert row["command"].startswith(f"mrisweep run {row['folder']}/sweep.yaml --out ")
+        assert f"model.norm={row['norm']}" in row["command"]
+
+
+def test_little_evidence_is_marked(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A norm with a single trial, one norm, two seeds, one seed: each is said below the table."""
+    text = printed(capsys, str(two[0].path))
+    assert (
+        "evidence: batch 1 trial, group 1 trial; 2 seeds. A single trial of batch, group: " in text
+    )
+    assert "Two seeds only: " in text
+    one = two[0].trials()
+    two[0].write_trial(dataclasses.replace(one[1], norm="batch", seed=0))
+    text = printed(capsys, str(two[0].path), "--top", "1")
+    assert "evidence: batch 2 trials; 1 seed. One norm only: nothing here says" in text
+    assert "One seed only: how far another would move a score is not known." in text
+    three = two[1].trials()[0]
+    for number in (2, 3):
+        other = {"trial": f"trial-000{number}", "number": number, "seed": number, "norm": "group"}
+        two[1].write_trial(dataclasses.replace(three, **other))
+    two[1].write_trial(dataclasses.replace(three, trial="trial-0004", number=4))
+    text = printed(capsys, str(two[1].path))
+    assert "evidence: batch 2 trials, group 3 trials; 4 seeds.\n" in text
+
+
+def test_what_is_missing_or_refused_is_marked(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = two[0]
+    assert "is missing" not in printed(capsys, str(folder.path))
+    basis = Basis(4, {"a": 2}, {}, "a is shown by 2 patients: fewer than 10")
+    scored(folder, 1, float("nan"), intervals={}, basis=basis)
+    text = printed(capsys, str(folder.path))
+    assert "- for a score: it is missing, as a cell of it is or a label has one class." in text
+    assert "no brackets: no interval in 1 row, as a is shown by 2 patients: fewer than 10." in text
+    assert "brackets: 95 % intervals over 8 patients" in text
