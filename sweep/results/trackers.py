@@ -17,7 +17,7 @@ Factory = Callable[[SweepFolder, SweepConfig], Callback]
 
 # Imported when they are used: MLflow takes a second.
 OURS = {
-    "mlflow": "sweep.results.mlflow_tracker:MLflowTracker",
+    "mlflow": "sweep.results.mlflow.tracker:MLflowTracker",
     "jsonl": "sweep.results.jsonl_tracker:JsonLinesTracker",
 }
 
