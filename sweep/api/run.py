@@ -234,7 +234,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
             )
     result = _result(folder, config, usage)
     if result.limit is None:
-        choice.keep(folder, choice.measure(folder))
+        choice.keep_measured(folder, _say)
         drive_finalists(folder, config, store)
     return result
 
