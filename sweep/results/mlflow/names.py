@@ -12,6 +12,8 @@ INTERVAL: Final = "interval/"  # then the name of the metric, then one of:
 ENDS: Final = ("/low", "/high")
 EPOCH: Final = "epoch"
 SEPARATOR: Final = ", "
+CHOICE: Final = "choice/"  # what choosing the best is worth; of a norm, its name first
+DIFFERENCE: Final = "difference/"  # then the place, the pair and the score
 HYPERVOLUME: Final = "pareto/hypervolume"  # of all trials; of a norm, its name behind it
 RUN_STATUS: Final = {
     "running": "RUNNING",
@@ -27,6 +29,8 @@ class Tag:
     ROLE = "role"
     SWEEP = "sweep_id"
     TRIAL = "trial"
+    FINALIST = "finalist"
+    GROUP = "group"  # what a finalist is compared as: its arm, or else its norm
     NORM = "norm"
     ARCH = "arch"
     SEED = "seed"
@@ -41,8 +45,11 @@ class Tag:
     BASIS = "intervals"  # what they rest on, as JSON
     DATA = "data_fingerprint"
     CODE = "code_version"
+    ACCESS = "test_access"  # when test slices were looked at, in words
     PARENT = "mlflow.parentRunId"
     NAME = "mlflow.runName"
+    NOTE = "mlflow.note.content"  # the description that a page shows
+    TABLES = "mlflow.loggedArtifacts"  # which artifacts its pages show as tables
 
 
 class Role:
@@ -51,6 +58,12 @@ class Role:
     SWEEP = "sweep"
     TRIAL = "trial"
     MODE = "mode"
+    FINALIST = "finalist"
+
+
+def metric_part(text: str) -> str:
+    """A text as a part of a metric's name, which has no + such as an arm may have."""
+    return text.replace("+", " and ")
 
 
 def basis_tag(basis: Basis | None) -> dict[str, str]:

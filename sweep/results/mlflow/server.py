@@ -17,6 +17,11 @@ class Experiment:
         artifacts: Where a new one keeps its artifacts; None: where the server wants them.
         tags: Of a new one.
 
+    Attributes:
+        client: MLflow's own.
+        id: Of the experiment.
+        tags: What the experiment had when it was found.
+
     Raises:
         MlflowException: The server cannot be used, here and in each method.
 
@@ -28,6 +33,7 @@ class Experiment:
         if found is None:
             made = self.client.create_experiment(name, artifact_location=artifacts, tags=dict(tags))
         self.id = str(found.experiment_id if found else made)
+        self.tags: Mapping[str, str] = found.tags if found else dict(tags)
 
     def find(self, tags: Mapping[str, str]) -> Run | None:
         """The run that has these tags; None before there is one."""
@@ -42,11 +48,13 @@ class Experiment:
 
     def log(self, run: str, values: Mapping[str, float], at_ms: int, step: int) -> None:
         """Log scores; a missing one is not logged."""
-        self.client.log_batch(run, metrics=metrics_of(values, at_ms, step))
+        if logged := metrics_of(values, at_ms, step):
+            self.client.log_batch(run, metrics=logged)
 
     def tag(self, run: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run."""
-        self.client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
+        if tags:
+            self.client.log_batch(run, tags=[RunTag(name, value) for name, value in tags.items()])
 
 
 def metrics_of(values: Mapping[str, float], at_ms: int, step: int) -> list[Metric]:

@@ -1,15 +1,20 @@
 """The tracker that writes a sweep to MLflow."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from mlflow.entities import Param, Run
 
 from sweep.config.sweep import SweepConfig
+from sweep.core.finals import FinalistRecord
 from sweep.core.records import TRAINED, EpochRecord, TrialRecord
 from sweep.results import ranking
+from sweep.results.callbacks import REPORT
 from sweep.results.figures import severity_curves
 from sweep.results.folder import SweepFolder, mode_to_plain
+from sweep.results.mlflow.conclusion import last_end, log_conclusion
 from sweep.results.mlflow.epochs import best_values, curves, interval_values
+from sweep.results.mlflow.finalists import FinalistRuns
 from sweep.results.mlflow.models import log_model
 from sweep.results.mlflow.names import (
     BEST,
@@ -22,7 +27,7 @@ from sweep.results.mlflow.names import (
     cells_text,
     param_text,
 )
-from sweep.results.mlflow.page import EXPERIMENT_TAGS
+from sweep.results.mlflow.page import KIND, arrange
 from sweep.results.mlflow.server import Experiment, metrics_of
 from sweep.results.ranking import Interval
 
@@ -44,10 +49,12 @@ class MLflowTracker:
         root = folder.path.parent / "mlartifacts"
         artifacts = root.as_uri() if config.tracking.uri == "sqlite" else None
         uri = config.tracking.server(folder.path)
-        self.experiment = Experiment(uri, config.name, artifacts, EXPERIMENT_TAGS)
+        self.experiment = Experiment(uri, config.name, artifacts, KIND)
+        arrange(self.experiment, config, folder.identity.started_at_ms)
         self.client = self.experiment.client
         self.parent = self._parent()
         self.runs: dict[tuple[str, str], str] = {}
+        self.finalists = FinalistRuns(self.experiment, folder, config, self.parent)
 
     def began(self, trial: TrialRecord) -> None:
         """Write the best epoch first: its metrics are then the first that MLflow's pages offer."""
@@ -94,17 +101,27 @@ class MLflowTracker:
         self.experiment.tag(run, {**tags, **basis_tag(row.basis)})
         self.client.set_terminated(run, "FINISHED", row.evaluated_at_ms)
 
+    def finalist(self, record: FinalistRecord) -> None:
+        """Log a training of a finalist as a run of its own below the sweep's."""
+        self.finalists.log(record)
+
+    def concluded(self) -> None:
+        """Log on the sweep's run what is said of it as a whole."""
+        log_conclusion(self.experiment, self.parent, self.folder, self.config)
+
+    def wrote_report(self, page: Path) -> None:
+        """Keep the report with the sweep's run, in the place of an earlier one."""
+        self.client.log_text(self.parent, page.read_text(encoding="utf-8"), REPORT)
+
     def close(self, finished: bool) -> None:
         """Close the sweep's run; of an interrupted sweep, also those of the trials that ran."""
-        trials = self.folder.trials()
         if not finished:
-            for trial in trials:
+            for trial in self.folder.trials():
                 if trial.status == "running":
                     epochs = self.folder.epochs(trial.trial)
                     end = epochs[-1].evaluated_at_ms if epochs else trial.started_at_ms
                     self.client.set_terminated(self._run(trial), "KILLED", end)
-        times = [trial.ended_at_ms or trial.started_at_ms for trial in trials]
-        end = max([*times, self.folder.identity.started_at_ms])
+        end = last_end(self.folder)
         if finished and self.config.search.objectives:
             self._log_front(end)
         self.client.set_terminated(self.parent, "FINISHED" if finished else "KILLED", end)
