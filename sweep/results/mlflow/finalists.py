@@ -9,8 +9,9 @@ from mlflow.entities import Param
 from sweep.config.arms import group_of
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
-from sweep.core.finals import FinalistRecord, FinalistRun, Place
+from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place
 from sweep.core.records import CLEAN, Basis, Cell
+from sweep.results.final_table import metric_of_finalists
 from sweep.results.finalists import FinalistFolder, Plan
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.log_tables import log_tables
@@ -97,24 +98,38 @@ class FinalistRuns:
         return self._basis[place]
 
     def _evaluation(self, record: FinalistRecord, plan: Plan) -> Iterator[dict[str, Any]]:
-        """A row for each place, cell and label: the mean over the epochs that count."""
-        for place in plan.places if record.metrics else ():
-            rows: dict[tuple[Cell, str], dict[str, list[float]]] = {}
-            about: dict[tuple[Cell, str], dict[str, Any]] = {}
+        """A row for each place, cell and label: the mean over the epochs that count.
+
+        MLflow's page of tables begins with the first column as the row and the second as what is
+        compared between runs.
+        """
+        metric = metric_of_finalists(self.config.search.objective).name
+        for place in sorted(plan.places, key=lambda place: place.name == VALIDATION):
+            if place.name not in record.metrics:
+                continue
+            values: dict[tuple[Cell, str], dict[str, list[float]]] = {}
+            counts: dict[tuple[Cell, str], dict[str, int]] = {}
             for epoch in record.epochs:
                 for score in self.finalists.scores(record.run.name, place.name, epoch).scores:
-                    key = score.cell, score.label
-                    about[key] = {"positives": score.positives, "slices": score.slices}
-                    rows.setdefault(key, {}).setdefault(score.metric, []).append(score.value)
-            for (cell, label), found in rows.items():
-                where = _where(place, cell, plan.knobs)
-                values = {name: fmean(of) for name, of in found.items()}
-                yield {**where, "label": label, **values, **about[cell, label]}
+                    row = score.cell, score.label
+                    values.setdefault(row, {}).setdefault(score.metric, []).append(score.value)
+                    counts[row] = {"positives": score.positives, "slices": score.slices}
+            for (cell, label), found in values.items():
+                means = {name: fmean(of) for name, of in found.items()}
+                level = f" {cell.level}" if cell.level else ""
+                yield {
+                    "cell": f"{place.name}, {cell.artifact}{level}, {label}",
+                    metric: means.get(metric),
+                    **_where(place, cell, plan.knobs),
+                    "label": label,
+                    **means,
+                    **counts[cell, label],
+                }
 
 
 def _name(run: FinalistRun) -> str:
     """By which runs sort: norm or arm, configuration, seed."""
-    return f"finalist-{group_of(run.params, run.norm)}-{run.trial}-seed-{run.seed:04d}"
+    return f"{group_of(run.params, run.norm)}-{run.trial}-seed-{run.seed:04d}"
 
 
 def _where(place: Place, cell: Cell, knobs: Mapping[str, LevelKnobs]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from sweep.results.mlflow.server import Experiment
 KIND: Final = {"mlflow.experimentKind": "custom_model_development"}  # else those for chat models
 VIEW: Final = "mlflow.sharedViewState."
 TRIALS, FINALISTS = "mrisweep-trials", "mrisweep-finalists"
-BY_NAME = "attributes.run_name"
+BY_NAME = f"tags.`{Tag.NAME}`"
+RUN_NAME = "attributes.`Run Name`"  # as the page calls that column
 MOST = 10  # searched settings in a view: a tag has 5,000 characters
 
 
@@ -104,6 +105,11 @@ def _column(kind: str, name: str) -> str:
     return f"{kind}.`{name}`"
 
 
+def _width(column: str) -> int:
+    """Pixels that show the whole name of a column."""
+    return 7 * len(column.split("`")[1]) + 40
+
+
 def _view(name: str, role: str, columns: list[str], order: str, at_ms: int) -> dict[str, Any]:
     state = {
         "searchFilter": f"tags.{Tag.ROLE} = '{role}'",
@@ -115,5 +121,6 @@ def _view(name: str, role: str, columns: list[str], order: str, at_ms: int) -> d
         "datasetsFilter": [],
         "selectedColumns": columns,
         "columnOrder": columns,
+        "columnWidths": {RUN_NAME: 250, **{one: _width(one) for one in columns}},
     }
     return {"name": name, "createdAt": at_ms, "updatedAt": at_ms, "state": json.dumps(state)}

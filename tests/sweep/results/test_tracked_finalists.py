@@ -118,7 +118,7 @@ def test_a_finalist_is_a_run_with_its_scores_at_every_place(told: SweepFolder) -
     records = {record.run.name: record for record in finalists.records()}
     found = runs(told, "finalist")
     assert [run.info.run_name for run in found] == [
-        f"finalist-{norm}-trial-{number:04d}-seed-{seed}"
+        f"{norm}-trial-{number:04d}-seed-{seed}"
         for number, norm in enumerate(("batch", "group"))
         for seed in (1000, 1001)
     ], "by name they stand by norm, configuration and seed"
@@ -138,9 +138,11 @@ def test_a_finalist_is_a_run_with_its_scores_at_every_place(told: SweepFolder) -
             continue
         assert {name.split("/")[0] for name in values} == {"validation", "test"}
         assert json.loads(tags["intervals/test"])["patients"] == 8
+        rows = table(told, run, "evaluation.json")
+        assert list(rows[0])[:2] == ["cell", "auroc"], "what the page of tables opens with"
+        assert len({row["cell"] for row in rows}) == len(rows)
         evaluation = {
-            (row["place"], row["artifact"], row["level"], row["label"]): row
-            for row in table(told, run, "evaluation.json")
+            (row["place"], row["artifact"], row["level"], row["label"]): row for row in rows
         }
         for place in ("validation", "test"):
             scores = finalists.scores(record.run.name, place, record.epochs[0]).scores
