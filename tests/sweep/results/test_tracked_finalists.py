@@ -19,7 +19,7 @@ from sweep.config.sweep import TrackingSettings
 from sweep.core.records import CLEAN, missing_as_null, without_missing
 from sweep.learn.finalist import trial_of
 from sweep.results import choice, differences, ranking
-from sweep.results.callbacks import REPORT
+from sweep.results.callbacks import REPORT, aftermath
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.page import FINALISTS, TRIALS, VIEW
@@ -193,6 +193,31 @@ def test_from_the_folder_alone_it_is_the_same_and_twice_changes_nothing(
         "trial-0001",
     }
     assert len(ranking.of_server(server, "ledger")) == 2, "a finalist is no trial"
+
+
+def test_finalists_that_were_added_later_are_added_there(
+    told: SweepFolder, copy: SweepFolder
+) -> None:
+    late = copy.path / "finalists" / "trial-0001-seed-1001.json"
+    record = late.read_text()
+    late.unlink()
+    for there in (3, 4):
+        differences.keep_measured(copy, copy.config(), pytest.fail)
+        tracker = make_tracker("mlflow", copy, copy.config())
+        for task in aftermath(copy):
+            task(tracker)
+        tracker.close(finished=True)
+        assert len(runs(copy, "finalist")) == there
+        (run,) = runs(copy, "sweep")
+        assert sum(row["seeds"] for row in table(copy, run, "finalists/table.json")) == there - 1
+        late.write_text(record)
+        known = differences.kept(copy).differences
+        assert bool(known) == (there == 4), "with as many runs as norms no spread is known"
+    assert table(copy, run, "finalists/differences.json") == known
+    assert seen(copy, "finalist") == seen(told, "finalist")
+    (whole,) = runs(told, "sweep")
+    assert run.data.metrics == whole.data.metrics, "the last that is said counts"
+    assert run.info.end_time == whole.info.end_time
 
 
 def test_the_experiment_offers_views_that_find_what_they_show(copy: SweepFolder) -> None:
