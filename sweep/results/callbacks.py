@@ -39,6 +39,22 @@ class Callback(Protocol):
         """The sweep stops here: all its trials ended, or it was interrupted."""
 
 
+class SilentCallback:
+    """A callback that does nothing: to be derived from by those that want to hear of little."""
+
+    def began(self, trial: TrialRecord) -> None:
+        """See ``Callback``."""
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        """See ``Callback``."""
+
+    def ended(self, trial: TrialRecord) -> None:
+        """See ``Callback``."""
+
+    def close(self, finished: bool) -> None:
+        """See ``Callback``."""
+
+
 @runtime_checkable
 class ModeCallback(Protocol):
     """A callback that wants to hear of modes too; one that has no such method is not told."""
@@ -225,10 +241,6 @@ class InThread:
     def concluded(self) -> None:
         """See ``FinalCallback``."""
         self._tasks.put(tell_concluded)
-
-    def wrote_report(self, page: Path) -> None:
-        """See ``ReportCallback``."""
-        self._tasks.put(partial(_wrote_report, page))
 
     def close(self, finished: bool) -> None:
         """Wait until it has taken everything, or for as long as it gets on."""

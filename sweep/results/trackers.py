@@ -11,7 +11,16 @@ from typing import cast
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import require_known
 from sweep.core.plugins import added, load
-from sweep.results.callbacks import Callback, InThread, Say, Task, aftermath, history
+from sweep.results.callbacks import (
+    Callback,
+    InThread,
+    Say,
+    SilentCallback,
+    Task,
+    aftermath,
+    history,
+    tell_report,
+)
 from sweep.results.folder import SweepFolder
 
 GROUP = "mrisweep.trackers"
@@ -93,14 +102,31 @@ def log_report(folder: SweepFolder, page: Path, say: Say) -> None:
     """Give the report of a sweep to its trackers; a server that is down is said, and nothing more.
 
     Args:
-        folder: The folder of the sweep.
+        folder: The folder of the sweep, whatever its trials are doing.
         page: The HTML file. Below the folder as ``report.html``, `mrisweep sync` gives it again.
         say: Says something to the user.
 
     """
-    for tracker in start_trackers(folder, folder.config(), say, past=lambda _: iter(())):
-        tracker.wrote_report(page)
-        tracker.close(finished=True)
+    config = folder.config()
+
+    def told(_: SweepFolder) -> Iterator[Task]:
+        """As what is past, it is told again where the first attempt fails."""
+        yield lambda callback: tell_report(callback, page)
+
+    for name in config.tracking.to:
+        make = partial(_ForReport, name, folder, config)
+        InThread(name, make, folder, say, past=told).close(finished=True)
+
+
+class _ForReport(SilentCallback):
+    """A tracker that is told of a report alone: the sweep goes on, or has ended, as it may be."""
+
+    def __init__(self, name: str, folder: SweepFolder, config: SweepConfig) -> None:
+        self._tracker = make_tracker(name, folder, config)
+
+    def wrote_report(self, page: Path) -> None:
+        """See ``ReportCallback``."""
+        tell_report(self._tracker, page)
 
 
 def make_tracker(name: str, folder: SweepFolder, config: SweepConfig) -> Callback:

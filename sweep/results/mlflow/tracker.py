@@ -52,12 +52,15 @@ class MLflowTracker:
         self.experiment = Experiment(uri, config.name, artifacts, KIND)
         arrange(self.experiment, config, folder.identity.started_at_ms)
         self.client = self.experiment.client
-        self.parent = self._parent()
+        self.parent, self._interrupted = self._parent()
         self.runs: dict[tuple[str, str], str] = {}
         self.finalists = FinalistRuns(self.experiment, folder, config, self.parent)
 
     def began(self, trial: TrialRecord) -> None:
         """Write the best epoch first: its metrics are then the first that MLflow's pages offer."""
+        if self._interrupted:
+            self.client.update_run(self.parent, status="RUNNING")
+            self._interrupted = False
         if trial.best_epoch is not None:
             self.reported(trial, self.folder.epoch(trial.trial, trial.best_epoch))
 
@@ -157,12 +160,13 @@ class MLflowTracker:
         figure = severity_curves(best.scores, self.config.search.objective, title)
         self.client.log_figure(run, figure, "severity.png")
 
-    def _parent(self) -> str:
+    def _parent(self) -> tuple[str, bool]:
+        """The run of the sweep, and whether an interruption closed it; it goes on with a trial."""
         identity = self.folder.identity
         found_by = {Tag.SWEEP: identity.sweep_id, Tag.ROLE: Role.SWEEP}
         run = self.experiment.find(found_by)
         if run is not None:
-            return self._reopened(run)
+            return str(run.info.run_id), run.info.status == "KILLED"
         tags = {
             Tag.NAME: self.folder.path.name,
             **found_by,
@@ -175,7 +179,7 @@ class MLflowTracker:
             tags[Tag.OBJECTIVES] = SEPARATOR.join(objectives)
         made = self.experiment.create(tags, identity.started_at_ms)
         self.client.log_text(made, self.config.to_yaml(), "sweep.yaml")
-        return made
+        return made, False
 
     def _run(self, trial: TrialRecord, mode: str = TRAINED) -> str:
         key = (trial.trial, mode)
@@ -215,8 +219,8 @@ class MLflowTracker:
         self.client.log_text(run, config.to_yaml(), "config.yaml")
         return run
 
-    def _reopened(self, run: Run, trial: TrialRecord | None = None) -> str:
+    def _reopened(self, run: Run, trial: TrialRecord) -> str:
         """A run that an interruption closed goes on; one that ended stays as it is."""
-        if run.info.status == "KILLED" and (trial is None or trial.status == "running"):
+        if run.info.status == "KILLED" and trial.status == "running":
             self.client.update_run(run.info.run_id, status="RUNNING")
         return str(run.info.run_id)

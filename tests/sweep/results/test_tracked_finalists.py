@@ -249,16 +249,21 @@ def test_the_experiment_offers_views_that_find_what_they_show(copy: SweepFolder)
 
 def test_a_report_is_kept_with_the_run_of_the_sweep(copy: SweepFolder) -> None:
     said: list[str] = []
+    make_tracker("mlflow", copy, copy.config()).close(finished=False)
     for page, text in (("elsewhere.html", "<p>early</p>"), (REPORT, "<p>grün</p>")):
         (copy.path / page).write_text(text, encoding="utf-8")
         log_report(copy, copy.path / page, said.append)
         (run,) = runs(copy, "sweep")
         assert artifact(copy, run, REPORT) == text
+        assert run.info.status == "KILLED", (
+            "a report does not say that an interrupted sweep goes on"
+        )
     assert said == []
     (copy.path / REPORT).write_text("<p>later</p>", encoding="utf-8")
     sync_folder(copy.path)
     (run,) = runs(copy, "sweep")
     assert artifact(copy, run, REPORT) == "<p>later</p>"
+    assert run.info.status == "FINISHED"
 
 
 def test_a_server_that_is_down_costs_no_finalist_and_no_report(
