@@ -145,8 +145,8 @@ ROOMS = (
         "sweep.results",
         {
             "pyarrow": ("sweep.results.tables", "sweep.results.summary_table"),
-            "mlflow": ("sweep.results.mlflow_tracker",),
-            "matplotlib": ("sweep.results.mlflow_tracker", "sweep.results.figures"),
+            "mlflow": ("sweep.results.mlflow",),
+            "matplotlib": ("sweep.results.mlflow", "sweep.results.figures"),
         },
     ),
     Room(

@@ -149,9 +149,12 @@ def _compared(
 
 
 def _adjusted(found: Sequence[Difference]) -> list[float]:
-    if not found or any(one.reason for one in found):
-        return [float("nan")] * len(found)
-    values = np.array([one.value for one in found])
-    draws = np.stack([one.estimate.draws for one in found], axis=-1)
-    errors = np.array([standard_error(one.estimate) for one in found])
-    return [float(p) for p in max_t(values, draws, errors)]
+    """P of each cell for all cells together; a cell without a P has none, and counts as no test."""
+    adjusted = np.full(len(found), np.nan)
+    tested = [at for at, one in enumerate(found) if one.reason is None]
+    if tested:
+        values = np.array([found[at].value for at in tested])
+        draws = np.stack([found[at].estimate.draws for at in tested], axis=-1)
+        errors = np.array([standard_error(found[at].estimate) for at in tested])
+        adjusted[tested] = max_t(values, draws, errors)
+    return [float(p) for p in adjusted]

@@ -3,7 +3,7 @@
 import dataclasses
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,11 @@ from sweep.core.text import clock
 from sweep.learn.drawable import require_drawable
 from sweep.learn.finalist import slices_of
 from sweep.learn.levels import with_levels
+from sweep.results import differences
+from sweep.results.callbacks import InThread
 from sweep.results.finalists import FinalistFolder, Plan, chosen, note_access, runs_of
 from sweep.results.folder import SweepFolder
+from sweep.results.trackers import trackers_of_aftermath
 from sweep.store import Store
 
 COMMAND = "mrisweep finalists"
@@ -53,7 +56,7 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
         config = _configured(folder, changes or {})
         _refuse_unended(folder)
         store = open_data(config)
-        drive_finalists(folder, config, store, session(config.cluster))
+        follow_up(folder, config, store, session(config.cluster))
     return FinalistFolder(folder).records()
 
 
@@ -72,11 +75,51 @@ def places_of(config: SweepConfig, store: Store) -> tuple[tuple[Place, ...], lis
     return ((), []) if settings is None else _places(config, settings, store)
 
 
+def follow_up(
+    folder: SweepFolder,
+    config: SweepConfig,
+    store: Store,
+    cluster: AbstractContextManager[object] | None = None,
+    without: Collection[str] = (),
+) -> None:
+    """Do what follows the trials, and tell the trackers, as the only process on the folder.
+
+    Args:
+        folder: Whose trials have ended.
+        config: The sweep as resolved.
+        store: Its own data.
+        cluster: A session that is entered where there is something to do, without which nobody is
+            told; None: one is open, trials have ended in it, and so there are news.
+        without: Trackers that were given up before, and are left to `mrisweep sync`.
+
+    """
+    trackers: list[InThread] = []
+    with ExitStack() as stack:
+
+        def start() -> None:
+            started = trackers_of_aftermath(folder, config, _say, without)
+            trackers.extend(stack.enter_context(started))
+
+        def tell(record: FinalistRecord) -> None:
+            if not trackers:  # of a sweep that has any: they start with the first news
+                start()
+            for tracker in trackers:
+                tracker.finalist(record)
+
+        if cluster is None:
+            start()
+        drive_finalists(folder, config, store, cluster, tell)
+        differences.keep_measured(folder, config, _say)
+        for tracker in trackers:
+            tracker.concluded()
+
+
 def drive_finalists(
     folder: SweepFolder,
     config: SweepConfig,
     store: Store,
     cluster: AbstractContextManager[object] | None = None,
+    tell: Callable[[FinalistRecord], None] = lambda record: None,
 ) -> None:
     """Plan, and do what the plan lacks, as the only process on the folder.
 
@@ -85,6 +128,7 @@ def drive_finalists(
         config: The sweep.
         store: Its data.
         cluster: A session that is entered where there is something to do; None: one is open.
+        tell: Told what each training came to.
 
     """
     settings = config.finalists
@@ -105,8 +149,10 @@ def drive_finalists(
         return
     began = time.monotonic()
 
-    def count(done: int, total: int, latest: str) -> None:
-        _say(f"[{clock(time.monotonic() - began)}] {latest}  |  finalists: {done} of {total}")
+    def count(done: int, total: int, latest: FinalistRecord) -> None:
+        passed, run = clock(time.monotonic() - began), latest.run
+        _say(f"[{passed}] {run.name} {run.norm}  |  finalists: {done} of {total}")
+        tell(latest)
 
     # There is no pool of evaluators now: its share is theirs.
     alone = dataclasses.replace(config.cluster, evaluator=Share(cpu=0, gpu=0))

@@ -9,7 +9,7 @@ from pathlib import Path
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
-from sweep.api.finalists import drive_finalists, places_of
+from sweep.api.finalists import follow_up, places_of
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
@@ -24,8 +24,8 @@ from sweep.core.text import SHOWN
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
-from sweep.results import choice
-from sweep.results.callbacks import replay
+from sweep.results import choice, differences
+from sweep.results.callbacks import Callback, replay
 from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
@@ -154,6 +154,7 @@ def sync_folder(path: Path) -> int:
         total = config.search.total
         with TrialLog(folder, config.search.objective, total=total) as trial_log:
             finished = trial_log.is_whole()
+        differences.keep_measured(folder, config, _say)
         for name in config.tracking.to:
             _sync(name, folder, config, finished)
     return len(trial_log.records)
@@ -216,7 +217,9 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
         folder.trials(),
         waiting=waiting,
     )
-    with _trial_log(folder, config, progress) as trial_log:
+    trackers = start_trackers(folder, config, progress.say)
+    callbacks: list[Callback] = [*trackers, progress]
+    with TrialLog(folder, search.objective, callbacks, progress.say, search.total) as trial_log:
         searcher = StudySearcher(
             study,
             search.objective,
@@ -234,8 +237,9 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
             )
     result = _result(folder, config, usage)
     if result.limit is None:
-        choice.keep(folder, choice.measure(folder))
-        drive_finalists(folder, config, store)
+        choice.keep_measured(folder, _say)
+        lost = {one.name for one in trackers if one.lacks}
+        follow_up(folder, config, store, without=lost)
     return result
 
 
@@ -301,13 +305,6 @@ def _reports(
         )
         shown = epochs[:-1] if ended else epochs
         yield from ((suggestion, record) for record in shown)
-
-
-def _trial_log(folder: SweepFolder, config: SweepConfig, progress: Progress) -> TrialLog:
-    """The trial log, with progress and the trackers as its callbacks."""
-    trackers = start_trackers(folder, config, progress.say)
-    search = config.search
-    return TrialLog(folder, search.objective, [*trackers, progress], progress.say, search.total)
 
 
 def _result(folder: SweepFolder, config: SweepConfig, usage: Usage) -> SweepResult:

@@ -11,7 +11,7 @@ from sweep.cluster.pool import POLL_S, limit_torch
 from sweep.cluster.staging import Staging
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
-from sweep.core.finals import FinalistRun
+from sweep.core.finals import FinalistRecord, FinalistRun
 from sweep.core.interruption import stop_if_asked
 from sweep.learn.finalist import score_places, slices_of, train_to_end, trial_of
 from sweep.learn.kept import KeptInputs
@@ -22,7 +22,7 @@ from sweep.results.folder import SweepFolder
 from sweep.results.tables import slices_at
 from sweep.store import Store
 
-Count = Callable[[int, int, str], None]
+Count = Callable[[int, int, FinalistRecord], None]
 
 
 class FinalistWorker:
@@ -51,7 +51,7 @@ class FinalistWorker:
     def ready(self) -> None:
         """Answers once there is room for this worker in the cluster."""
 
-    def finish(self, run: FinalistRun) -> None:
+    def finish(self, run: FinalistRun) -> FinalistRecord:
         """Train one and score it; what of it is in the folder is not done again."""
         limit_torch(self.config.cluster.trial)
         files, last = self.finalists.checkpoints(run.name), self.plan.settings.epochs
@@ -61,8 +61,9 @@ class FinalistWorker:
         if ended:
             for epoch in epochs:
                 self._score(run, epoch)
-        self.finalists.settle(run, epochs if ended else ())
+        record = self.finalists.settle(run, epochs if ended else ())
         files.state.unlink(missing_ok=True)
+        return record
 
     def _score(self, run: FinalistRun, epoch: int) -> None:
         places = self.plan.places
@@ -94,7 +95,7 @@ def run_finalists(
         plan: What is to be there.
         staging: How to get the store of each place.
         workers: At a time.
-        count: Told after each run how many there are, of how many, and which it was.
+        count: Told after each run how many there are, of how many, and what it came to.
         say: Says something to the user.
 
     Raises:
@@ -131,7 +132,7 @@ def run_finalists(
             worker, run = calls.pop(call)
             idle.append(worker)
             try:
-                ray.get(call)
+                record = ray.get(call)
             except Exception as error:
                 cause = getattr(error, "cause", None)  # what Ray wraps is what the worker raised
                 say(
@@ -141,4 +142,4 @@ def run_finalists(
                 )
                 continue
             done += 1
-            count(done, len(plan.runs), f"{run.name} {run.norm}")
+            count(done, len(plan.runs), record)

@@ -37,7 +37,7 @@ def auroc(scores: Scores, truth: Truth, weights: Weights | None = None) -> Value
     above = np.cumsum(negative, axis=1) - negative / 2
     pairs = positive.sum(axis=1) * negative.sum(axis=1)
     wins = pairs - (positive * above).sum(axis=1)
-    return _ratio(wins, pairs)
+    return ratio(wins, pairs)
 
 
 def average_precision(scores: Scores, truth: Truth, weights: Weights | None = None) -> Values:
@@ -61,7 +61,7 @@ def average_precision(scores: Scores, truth: Truth, weights: Weights | None = No
     named = np.cumsum(positive, axis=1)
     total = named + np.cumsum(negative, axis=1)
     precision = np.divide(named, total, out=np.zeros_like(named), where=total > 0)
-    value = _ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
+    value = ratio((positive * precision).sum(axis=1), positive.sum(axis=1))
     value[negative.sum(axis=1) <= 0] = np.nan
     return value
 
@@ -81,7 +81,7 @@ def sensitivity(margin: Scores, truth: Truth, weights: Weights | None = None) ->
     rows = _rows(truth, weights)
     if not _usable(margin):
         return np.full(len(rows), np.nan)
-    return _ratio(rows @ ((margin >= 0) & truth), rows @ truth)
+    return ratio(rows @ ((margin >= 0) & truth), rows @ truth)
 
 
 def specificity(margin: Scores, truth: Truth, weights: Weights | None = None) -> Values:
@@ -89,7 +89,7 @@ def specificity(margin: Scores, truth: Truth, weights: Weights | None = None) ->
     rows = _rows(truth, weights)
     if not _usable(margin):
         return np.full(len(rows), np.nan)
-    return _ratio(rows @ ((margin < 0) & ~truth), rows @ ~truth)
+    return ratio(rows @ ((margin < 0) & ~truth), rows @ ~truth)
 
 
 def balanced_accuracy(margin: Scores, truth: Truth, weights: Weights | None = None) -> Values:
@@ -116,7 +116,7 @@ def brier(probability: Probability, truth: Truth, weights: Weights | None = None
     if not _usable(probability):
         return np.full(len(rows), np.nan)
     squares = (probability.astype(np.float64) - truth) ** 2
-    return _ratio(rows @ squares, rows.sum(axis=1))
+    return ratio(rows @ squares, rows.sum(axis=1))
 
 
 def ece(probability: Probability, truth: Truth, weights: Weights | None = None) -> Values:
@@ -142,7 +142,7 @@ def ece(probability: Probability, truth: Truth, weights: Weights | None = None) 
     bins = np.minimum((probability * ECE_BINS).astype(np.intp), ECE_BINS - 1)
     inside = bins[:, None] == np.arange(ECE_BINS)
     excess = rows @ (inside * (probability.astype(np.float64) - truth)[:, None])
-    return _ratio(np.abs(excess).sum(axis=1), rows.sum(axis=1))
+    return ratio(np.abs(excess).sum(axis=1), rows.sum(axis=1))
 
 
 def _rows(truth: Truth, weights: Weights | None) -> Weights:
@@ -165,7 +165,8 @@ def _by_threshold(
     return positive, negative
 
 
-def _ratio(part: NDArray[np.floating], whole: NDArray[np.floating]) -> Values:
-    ratio = np.full(len(whole), np.nan)
-    np.divide(part, whole, out=ratio, where=whole > 0)
-    return ratio
+def ratio(part: NDArray[np.floating], whole: NDArray[np.floating]) -> Values:
+    """(R,) part / whole of sums of weights (R,); NaN where the whole has no weight."""
+    shares = np.full(len(whole), np.nan)
+    np.divide(part, whole, out=shares, where=whole > 0)
+    return shares

@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from sweep.core.records import TRAINED, TrialRecord, is_missing, is_screened
+from sweep.core.records import TRAINED, TrialRecord, diverged, is_missing, is_screened
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import FAINT, INK, by_group
 from sweep.report.evidence import Evidence, group_of_trial
 from sweep.report.numbers import NONE, plain, value
-from sweep.results import advice, choice
+from sweep.results import advice, choice_file
 from sweep.results.ranking import goodness
 from sweep.results.render import short, shown_value
 from sweep.results.savings import savings
-from sweep.results.trials import diverged
 from sweep.stats.budget import expected_best
 
 
@@ -19,11 +18,12 @@ def search_section(evidence: Evidence) -> Section:
     """Trials, epochs, the best of each group with its remarks, modes, budget, coordinates."""
     config, trials = evidence.config, evidence.trials
     said = [f"Searched: {config.search.described()}; objective `{config.search.objective}`."]
-    saved = savings(config, trials, evidence.folder.last_reported)
+    of = config.search, config.train.epochs
+    saved = savings(*of, trials, evidence.folder.last_reported)
     said += [f"{saved[0].upper()}{saved[1:]}."] if saved else []
-    if (kept := choice.kept(evidence.folder)) and (line := choice.choice_text(kept)):
+    if (kept := choice_file.kept(evidence.folder.path)) and (line := choice_file.choice_text(kept)):
         said.append(f"{line[0].upper()}{line[1:]}")
-    remarks = [f"{line[0].upper()}{line[1:]}." for line in advice.remarks(config, trials)]
+    remarks = [f"{line[0].upper()}{line[1:]}." for line in advice.remarks(*of, trials)]
     blocks: list[Block] = [Text(tuple(said)), _table(evidence)]
     if remarks:
         blocks.append(Text(tuple(remarks), is_list=True))

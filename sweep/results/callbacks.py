@@ -5,12 +5,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from sweep.core.finals import FinalistRecord
 from sweep.core.records import EpochRecord, TrialRecord
+from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
 
 Say = Callable[[str], None]
+REPORT = "report.html"  # in a sweep's folder, and by this name with the trackers
 PATIENCE_S = 30.0  # that a tracker may go on without finishing anything once the trials have ended
 QUIET_S = 10.0  # of it, before the user is told who is waited for; MLflow opens a database in 5
 
@@ -35,6 +39,22 @@ class Callback(Protocol):
         """The sweep stops here: all its trials ended, or it was interrupted."""
 
 
+class SilentCallback:
+    """A callback that does nothing: to be derived from by those that want to hear of little."""
+
+    def began(self, trial: TrialRecord) -> None:
+        """See ``Callback``."""
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        """See ``Callback``."""
+
+    def ended(self, trial: TrialRecord) -> None:
+        """See ``Callback``."""
+
+    def close(self, finished: bool) -> None:
+        """See ``Callback``."""
+
+
 @runtime_checkable
 class ModeCallback(Protocol):
     """A callback that wants to hear of modes too; one that has no such method is not told."""
@@ -49,6 +69,28 @@ class WaitingCallback(Protocol):
 
     def waits(self, trial: TrialRecord) -> None:
         """A trial has stopped until others have come as far; it may go on, and has not ended."""
+
+
+@runtime_checkable
+class FinalCallback(Protocol):
+    """A callback that wants to hear what follows the trials."""
+
+    def finalist(self, record: FinalistRecord) -> None:
+        """A training of a finalist ended; its scores at every place are in the folder."""
+
+    def concluded(self) -> None:
+        """What is said of the sweep as a whole, such as its choice, may have changed.
+
+        It is in the folder; nothing of it is there as long as trials run.
+        """
+
+
+@runtime_checkable
+class ReportCallback(Protocol):
+    """A callback that takes the report of a sweep."""
+
+    def wrote_report(self, page: Path) -> None:
+        """A report was written; ``page`` is its one HTML file."""
 
 
 Task = Callable[[Callback], None]
@@ -66,6 +108,24 @@ def tell_waiting(callback: Callback, trial: TrialRecord) -> None:
         callback.waits(trial)
 
 
+def tell_finalist(callback: Callback, record: FinalistRecord) -> None:
+    """Tell a callback that wants to hear of it."""
+    if isinstance(callback, FinalCallback):
+        callback.finalist(record)
+
+
+def tell_concluded(callback: Callback) -> None:
+    """Tell a callback that wants to hear of it."""
+    if isinstance(callback, FinalCallback):
+        callback.concluded()
+
+
+def tell_report(callback: Callback, page: Path) -> None:
+    """Tell a callback that wants to hear of it."""
+    if isinstance(callback, ReportCallback):
+        callback.wrote_report(page)
+
+
 def replay(callback: Callback, folder: SweepFolder) -> None:
     """Tell a callback what is in a sweep's folder."""
     for task in history(folder):
@@ -73,7 +133,7 @@ def replay(callback: Callback, folder: SweepFolder) -> None:
 
 
 def history(folder: SweepFolder) -> Iterator[Task]:
-    """What a callback would have been told of the trials in a folder."""
+    """What a callback would have been told of the trials in a folder, and of what followed."""
     for trial in folder.trials():
         yield partial(_began, trial)
         for epoch in folder.epochs(trial.trial):
@@ -82,6 +142,17 @@ def history(folder: SweepFolder) -> Iterator[Task]:
             yield partial(_ended, trial)
         for mode in trial.modes:
             yield partial(_scored, trial, mode, folder.in_mode(trial.trial, mode))
+    yield from aftermath(folder)
+
+
+def aftermath(folder: SweepFolder) -> Iterator[Task]:
+    """What a callback would have been told of what followed the trials in a folder."""
+    for record in FinalistFolder(folder).records():
+        yield partial(_finalist, record)
+    yield tell_concluded
+    page = folder.path / REPORT
+    if page.exists():
+        yield partial(_wrote_report, page)
 
 
 def _began(trial: TrialRecord, callback: Callback) -> None:
@@ -100,6 +171,14 @@ def _scored(trial: TrialRecord, mode: str, epoch: EpochRecord, callback: Callbac
     tell_scored(callback, trial, mode, epoch)
 
 
+def _finalist(record: FinalistRecord, callback: Callback) -> None:
+    tell_finalist(callback, record)
+
+
+def _wrote_report(page: Path, callback: Callback) -> None:
+    tell_report(callback, page)
+
+
 class InThread:
     """A callback that another one's slowness or failure does not touch.
 
@@ -113,6 +192,10 @@ class InThread:
         folder: The folder of the sweep.
         say: Says something to the user.
         patience_s: Seconds in which ``close`` sees nothing finished before it gives up.
+        past: What is in the folder that it is to be told, whenever it is made.
+
+    Attributes:
+        lacks: Whether it was given up, known once it is closed.
 
     """
 
@@ -123,9 +206,11 @@ class InThread:
         folder: SweepFolder,
         say: Say,
         patience_s: float = PATIENCE_S,
+        past: Callable[[SweepFolder], Iterator[Task]] = history,
     ) -> None:
-        self._name, self._make, self._folder, self._say = name, make, folder, say
-        self._patience_s = patience_s
+        self.name, self.lacks = name, False
+        self._make, self._folder, self._say = make, folder, say
+        self._patience_s, self._past = patience_s, past
         self._failed: Exception | None = None
         self._progress = time.monotonic()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
@@ -149,6 +234,14 @@ class InThread:
         """See ``ModeCallback``."""
         self._tasks.put(partial(_scored, trial, mode, epoch))
 
+    def finalist(self, record: FinalistRecord) -> None:
+        """See ``FinalCallback``."""
+        self._tasks.put(partial(_finalist, record))
+
+    def concluded(self) -> None:
+        """See ``FinalCallback``."""
+        self._tasks.put(tell_concluded)
+
     def close(self, finished: bool) -> None:
         """Wait until it has taken everything, or for as long as it gets on."""
         self._finished = finished
@@ -162,7 +255,7 @@ class InThread:
                 self._lacks(f"nothing for {self._patience_s:g} s")
                 return
             if silent > min(QUIET_S, self._patience_s / 2) and not told:
-                self._say(f"waiting up to {self._patience_s:g} s for {self._name}")
+                self._say(f"waiting up to {self._patience_s:g} s for {self.name}")
                 told = True
         if self._failed is not None:
             self._lacks(_first_line(self._failed))
@@ -179,7 +272,7 @@ class InThread:
             callback = None
             self._failed = error
             self._say(
-                f"{self._name} does not take the results; received {_first_line(error)}; the "
+                f"{self.name} does not take the results; received {_first_line(error)}; the "
                 f"sweep goes on and keeps them in its folder"
             )
             self._progress = time.monotonic()
@@ -198,14 +291,15 @@ class InThread:
 
     def _opened(self) -> Callback:
         callback = self._make()
-        for task in history(self._folder):
+        for task in self._past(self._folder):
             task(callback)
             self._progress = time.monotonic()
         return callback
 
     def _lacks(self, reason: str) -> None:
+        self.lacks = True
         self._say(
-            f"{self._name} lacks a part of this sweep; received {reason}; nothing is lost: when "
+            f"{self.name} lacks a part of this sweep; received {reason}; nothing is lost: when "
             f"it answers again, run `mrisweep sync {self._folder.path}`"
         )
 

@@ -6,14 +6,17 @@ epoch that was scored in full. What early stopping chose before, on screenings, 
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 
+from sweep.core.errors import told
 from sweep.core.files import write_text
 from sweep.core.objective import terms
 from sweep.core.records import CLEAN
 from sweep.metrics import Metric, metric_of
 from sweep.metrics.operating import operating_points
 from sweep.metrics.table import SUMMARIES
+from sweep.results.callbacks import Say
 from sweep.results.choice_file import FILE, Choice
 from sweep.results.folder import SweepFolder
 from sweep.stats.checkpoint import basis_of
@@ -62,6 +65,26 @@ def measure(folder: SweepFolder) -> Choice:
     trials = len({trial for _, trial, _ in epochs})
     norms = {norm: value for norm, value in found.items() if norm is not None}
     return Choice(objective, trials, len(epochs), found[None], norms)
+
+
+def keep_measured(folder: SweepFolder, say: Say) -> None:
+    """Measure it and keep it, where a sweep ends: a failure is said and kept, and costs no more.
+
+    Args:
+        folder: Whose trials have ended.
+        say: Says something to the user.
+
+    """
+    try:
+        keep(folder, measure(folder))
+    except Exception as error:  # whatever it is, the trials are there and finalists may follow
+        failed = f"it could not be measured ({told(error)})"
+        say(
+            f"what the choice of the best is worth is not known; received {told(error)}; all else "
+            f"is there: mend the cause, and `mrisweep resume {folder.path}` measures it again"
+        )
+        with suppress(OSError):  # of a full disk, which was said
+            keep(folder, Choice(folder.config().search.objective, reason=failed))
 
 
 def keep(folder: SweepFolder, choice: Choice) -> None:

@@ -60,8 +60,53 @@ def as_json(found: Comparison) -> dict[str, Any]:
         },
         "summaries": [_plain(one) for one in found.summaries],
         "cells": [_plain(one) for one in found.cells],
-        "norms": {name: _effects_plain(one) for name, one in found.effects.items()},
+        "norms": {name: effects_plain(one) for name, one in found.effects.items()},
         "notes": list(found.notes),
+    }
+
+
+def effects_plain(effects: NormEffects) -> dict[str, Any]:
+    """What is said of norms or arms as JSON has it; a missing value is null."""
+
+    def ends(pair: Sequence[float]) -> list[float | None]:
+        return [null_if_missing(end) for end in pair]
+
+    return {
+        "margin": effects.margin,
+        "unit": effects.unit,
+        "p_alike": null_if_missing(effects.alike.p) if effects.alike else None,
+        "means": [
+            {
+                "norm": one.norm,
+                "mean": null_if_missing(one.mean),
+                "configurations": one.configs,
+                "runs": one.runs,
+                "sd_configurations": null_if_missing(one.sd_configs),
+                "sd_seeds": null_if_missing(one.sd_seeds),
+                "interval": ends(one.interval),
+            }
+            for one in effects.norms
+        ],
+        "differences": [
+            {
+                "first": one.first,
+                "second": one.second,
+                "difference": null_if_missing(one.difference),
+                "interval": ends(one.interval),
+                "interval_90": ends(one.narrow),
+                "df": null_if_missing(one.df),
+                "p": null_if_missing(one.p),
+                "p_holm": null_if_missing(one.p_holm),
+                "p_permuted": null_if_missing(one.p_permuted),
+                "p_least": null_if_missing(one.p_least),
+                "interval_same_patients": ends(one.same_patients),
+                "p_same_patients": null_if_missing(one.p_same_patients),
+                "verdict": one.verdict,
+                "sentence": one.sentence,
+            }
+            for one in effects.differences
+        ],
+        "notes": list(effects.notes),
     }
 
 
@@ -135,49 +180,6 @@ def _plain(one: Compared) -> dict[str, Any]:
         "p": null_if_missing(one.p),
         "p_adjusted": null_if_missing(one.p_adjusted),
         "reason": one.reason,
-    }
-
-
-def _effects_plain(effects: NormEffects) -> dict[str, Any]:
-    def ends(pair: Sequence[float]) -> list[float | None]:
-        return [null_if_missing(end) for end in pair]
-
-    return {
-        "margin": effects.margin,
-        "unit": effects.unit,
-        "p_alike": null_if_missing(effects.alike.p) if effects.alike else None,
-        "means": [
-            {
-                "norm": one.norm,
-                "mean": null_if_missing(one.mean),
-                "configurations": one.configs,
-                "runs": one.runs,
-                "sd_configurations": null_if_missing(one.sd_configs),
-                "sd_seeds": null_if_missing(one.sd_seeds),
-                "interval": ends(one.interval),
-            }
-            for one in effects.norms
-        ],
-        "differences": [
-            {
-                "first": one.first,
-                "second": one.second,
-                "difference": null_if_missing(one.difference),
-                "interval": ends(one.interval),
-                "interval_90": ends(one.narrow),
-                "df": null_if_missing(one.df),
-                "p": null_if_missing(one.p),
-                "p_holm": null_if_missing(one.p_holm),
-                "p_permuted": null_if_missing(one.p_permuted),
-                "p_least": null_if_missing(one.p_least),
-                "interval_same_patients": ends(one.same_patients),
-                "p_same_patients": null_if_missing(one.p_same_patients),
-                "verdict": one.verdict,
-                "sentence": one.sentence,
-            }
-            for one in effects.differences
-        ],
-        "notes": list(effects.notes),
     }
 
 

@@ -87,8 +87,7 @@ def final_table(rows: Sequence[FinalistRow], objective: str, width: int | None =
         width: Characters in a line; None: all. Settings that have no room are left out.
 
     """
-    metric = metric_of(leading(objective)) or metrics()["auroc"]
-    names = shown_of(metric)
+    names = shown_of(metric_of_finalists(objective))
     parts = []
     for place in dict.fromkeys(row.place for row in rows):
         own = [row for row in rows if row.place == place]
@@ -115,6 +114,11 @@ def final_table(rows: Sequence[FinalistRow], objective: str, width: int | None =
         "chosen by"
     )
     return "\n\n".join([*parts, about])
+
+
+def metric_of_finalists(objective: str) -> Metric:
+    """The metric by which finalists are shown and compared: that of the sweep's objective."""
+    return metric_of(leading(objective)) or metrics()["auroc"]
 
 
 def shown_of(metric: Metric) -> tuple[str, ...]:

@@ -1,13 +1,15 @@
-"""A tracker that appends a line of JSON for every epoch, ended trial and mode to one file.
+"""A tracker that appends a line of JSON for every epoch, ended trial, mode and finalist to a file.
 
 ``log.jsonl`` in the sweep's folder is for ``tail -f``, ``jq`` and ``pandas.read_json(lines=True)``.
 """
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sweep.config.sweep import SweepConfig
+from sweep.core.finals import FinalistRecord
 from sweep.core.records import (
     EpochRecord,
     TrialRecord,
@@ -18,7 +20,7 @@ from sweep.core.records import (
 from sweep.results.folder import SweepFolder
 from sweep.results.trial_files import mode_to_plain, trial_to_plain
 
-Key = tuple[str, str, int | None, str | None, str | None]
+Key = tuple[str, str, int | None, str | None, str | None, str | None]
 
 
 class JsonLinesTracker:
@@ -65,6 +67,23 @@ class JsonLinesTracker:
         said = {"event": "mode", "trial": trial.trial, "mode": mode, "norm": trial.norm}
         self._append({**said, "params": trial.params, **mode_to_plain(trial.modes[mode])})
 
+    def finalist(self, record: FinalistRecord) -> None:
+        """A line for what a training of a finalist came to."""
+        run = record.run
+        metrics = {place: missing_as_null(found) for place, found in record.metrics.items()}
+        self._append(
+            {
+                "event": "finalist",
+                **asdict(run),
+                "epoch": record.epochs[-1] if record.epochs else None,
+                "status": record.status,
+                "metrics": metrics,
+            }
+        )
+
+    def concluded(self) -> None:
+        """Nothing to write: it is in JSON beside the file."""
+
     def close(self, finished: bool) -> None:
         """Nothing is open."""
 
@@ -90,4 +109,4 @@ def _known(file: Path) -> set[Key]:
 
 def _key(line: dict[str, Any]) -> Key:
     event, trial, epoch = line["event"], line["trial"], line["epoch"]
-    return event, trial, epoch, line.get("mode"), line.get("fidelity")
+    return event, trial, epoch, line.get("mode"), line.get("fidelity"), line.get("name")

@@ -103,7 +103,7 @@ def of_server(uri: str, experiment: str) -> list[Ranked]:
         UserError: No such experiment, or no server there.
 
     """
-    from sweep.results.mlflow_tracker import read_trials  # MLflow takes a second to import
+    from sweep.results.mlflow.reader import read_trials  # MLflow takes a second to import
 
     return read_trials(uri, experiment)
 
@@ -115,7 +115,7 @@ def objective_of_server(uri: str, experiment: str) -> str | None:
         UserError: No such experiment, or no server there.
 
     """
-    from sweep.results.mlflow_tracker import read_objective
+    from sweep.results.mlflow.reader import read_objective
 
     return read_objective(uri, experiment)
 
@@ -127,7 +127,7 @@ def objectives_of_server(uri: str, experiment: str) -> tuple[str, ...]:
         UserError: No such experiment, or no server there.
 
     """
-    from sweep.results.mlflow_tracker import read_objectives
+    from sweep.results.mlflow.reader import read_objectives
 
     return read_objectives(uri, experiment)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.metrics.functions import Scores, Truth, Values, Weights, auroc
+from sweep.metrics.functions import Scores, Truth, Values, Weights, auroc, ratio
 from sweep.stats.estimate import Array, Estimate
 
 Function = Callable[[Scores, Truth, Weights | None], Values]
@@ -108,16 +108,10 @@ def _auroc(scores: Scores, truth: Truth, of: NDArray[np.intp], weights: Array) -
     table = wins(scores, truth, of, patients)
     value = float(table.sum() / pairs)
     left = table.sum() - table.sum(axis=1) - table.sum(axis=0) + np.diagonal(table)
-    without = _ratio(left, (p.sum() - p) * (n.sum() - n))
+    without = ratio(left, (p.sum() - p) * (n.sum() - n))
     above = np.einsum("rj,rj->r", weights @ table, weights)
     drawn = (weights @ p) * (weights @ n)
-    return Estimate(value, _ratio(above, drawn), influence_of(value, without))
-
-
-def _ratio(part: Array, whole: Array) -> Array:
-    ratio = np.full(len(whole), np.nan)
-    np.divide(part, whole, out=ratio, where=whole > 0)
-    return ratio
+    return Estimate(value, ratio(above, drawn), influence_of(value, without))
 
 
 def _at(

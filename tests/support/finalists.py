@@ -7,7 +7,7 @@ import pytest
 
 from sweep.api import finalists as api
 from sweep.api.finalists import drive_finalists
-from sweep.cluster.finalists import FinalistWorker
+from sweep.cluster.finalists import Count, FinalistWorker
 from sweep.config.sweep import SweepConfig
 from sweep.results.finalists import FinalistFolder, Plan
 from sweep.results.folder import SweepFolder
@@ -41,13 +41,19 @@ def ended(path: Path, config: SweepConfig, store: Store, trials: int = 2) -> Swe
 
 
 def run_here(
-    folder: SweepFolder, config: SweepConfig, plan: Plan, staging: list[Here], *_: object
+    folder: SweepFolder,
+    config: SweepConfig,
+    plan: Plan,
+    staging: list[Here],
+    workers: int,
+    count: Count,
+    *_: object,
 ) -> None:
     """In the place of ``run_finalists``: one worker in this process."""
     worker = FinalistWorker(folder.path, config, plan, staging)
-    for run in plan.runs:
+    for place, run in enumerate(plan.runs):
         if FinalistFolder(folder).record(run.name) is None:
-            worker.finish(run)
+            count(place + 1, len(plan.runs), worker.finish(run))
 
 
 def compared(path: Path, store: Store) -> SweepFolder:

@@ -37,6 +37,8 @@ def read_jsonl(folder: SweepFolder) -> dict[str, Told]:
     told: dict[str, Told] = {}
     for text in (folder.path / "log.jsonl").read_text().splitlines():
         line: dict[str, Any] = json.loads(text)
+        if line["event"] == "finalist":
+            continue
         trial = told.setdefault(line["trial"], Told())
         trial.writes += 1
         present = {k: v for k, v in line["metrics"].items() if v is not None}

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,7 +14,7 @@ from sweep.api import finalists as api
 from sweep.api.compare import compare
 from sweep.cli import main
 from sweep.core.errors import UserError
-from sweep.core.records import CLEAN
+from sweep.core.records import CLEAN, Predictions
 from sweep.metrics.summary import macro_by_cell
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
@@ -65,6 +66,31 @@ def test_the_other_way_round_it_is_the_other_sign(folder: SweepFolder) -> None:
     assert there.difference == pytest.approx(-back.difference)
     assert there.interval == pytest.approx((-back.interval[1], -back.interval[0]), abs=1e-9)
     assert there.p == pytest.approx(back.p)
+
+
+def test_a_missing_cell_has_no_p_and_the_others_keep_theirs(
+    folder: SweepFolder, tmp_path: Path
+) -> None:
+    shutil.copytree(folder.path, tmp_path / "copy")
+    copy = SweepFolder.open(tmp_path / "copy")
+    record = copy.trials()[0]
+    predictions, slices = copy.predictions(record.trial, record.best_epoch)
+    lost = predictions[-1].cell
+    blank = np.full_like(predictions[-1].log_odds, np.nan)
+    holed = [*predictions[:-1], Predictions(lost, blank)]
+    epoch = copy.epoch(record.trial, record.best_epoch)
+    copy.write_epoch(epoch, holed, slices)
+    comparisons = [compare(path, "trial-0000", "trial-0003") for path in (folder.path, copy.path)]
+    whole, found = (
+        {(cell.artifact, cell.level): cell for cell in one.cells} for one in comparisons
+    )
+    missing = found.pop(tuple(lost))
+    assert missing.reason == f"there is no value in {lost.artifact} {lost.level}"
+    assert math.isnan(missing.p)
+    assert math.isnan(missing.p_adjusted)
+    for cell, one in found.items():
+        assert one.p == whole[cell].p
+        assert one.p_adjusted <= whole[cell].p_adjusted, "one cell less is adjusted for"
 
 
 def test_a_trial_in_another_mode_is_compared_with_itself(folder: SweepFolder) -> None:

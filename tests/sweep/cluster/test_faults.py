@@ -11,7 +11,7 @@ from tests.support.sweeps import Sweep, study_statuses
 
 pytestmark = [
     pytest.mark.cluster,
-    # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
+    # MLflow's own, see tests/sweep/results/test_mlflow.py.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 

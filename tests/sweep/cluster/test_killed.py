@@ -12,7 +12,7 @@ from tests.support.sweeps import Sweep, settings, study_statuses
 
 pytestmark = [
     pytest.mark.cluster,
-    # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
+    # MLflow's own, see tests/sweep/results/test_mlflow.py.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 

@@ -32,7 +32,7 @@ from tests.support.finalists import config_with, ended
 
 pytestmark = [
     pytest.mark.cluster,
-    # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
+    # MLflow's own, see tests/sweep/results/test_mlflow.py.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 

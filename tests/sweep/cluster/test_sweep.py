@@ -27,7 +27,7 @@ from tests.support.sweeps import PATIENCE_S, Sweep, study_statuses, wait_until
 
 pytestmark = [
     pytest.mark.cluster,
-    # MLflow's own, see tests/sweep/results/test_mlflow_tracker.py.
+    # MLflow's own, see tests/sweep/results/test_mlflow.py.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 Finished = tuple[Sweep, subprocess.CompletedProcess[str]]

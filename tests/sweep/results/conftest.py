@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import mlflow
 import pytest
 
 from sweep.config.sweep import SweepConfig
@@ -23,8 +24,17 @@ def config(store: Store) -> SweepConfig:
     return config_of(store)
 
 
+@pytest.fixture(scope="session")
+def tracking_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's tables, empty: to make them takes five seconds, to copy them none."""
+    file = tmp_path_factory.mktemp("tables") / "mlflow.db"
+    mlflow.MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
+    return file
+
+
 @pytest.fixture
-def folder(sweep_folder: Path, tmp_path: Path) -> SweepFolder:
+def folder(sweep_folder: Path, tracking_database: Path, tmp_path: Path) -> SweepFolder:
     """Two finished trials."""
     shutil.copytree(sweep_folder, tmp_path / "sweep")
+    shutil.copy(tracking_database, tmp_path)
     return SweepFolder.open(tmp_path / "sweep")

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from sweep.cli import main
-from sweep.results.choice import keep, measure
+from sweep.results.choice import keep, keep_measured, measure
 from sweep.results.choice_file import choice_text, kept
 from sweep.results.folder import SweepFolder
 from sweep.stats import checkpoint
@@ -71,3 +71,23 @@ def test_what_cannot_be_corrected_has_its_reason(
         found = measure(with_objective(folder, objective))
         assert "not for a sum" in str(choice_text(found))
     assert choice_text(dataclasses.replace(few, reason=None), "none such") is None
+
+
+def test_a_failure_to_measure_it_is_said_and_costs_nothing_else(folder: SweepFolder) -> None:
+    table = next((folder.path / "predictions" / "trial-0001").glob("*.parquet"))
+    whole = table.read_bytes()
+    table.write_bytes(whole[:100])
+    said: list[str] = []
+    keep_measured(folder, said.append)
+    (text,) = said
+    assert (
+        "what the choice of the best is worth is not known; received WorkError: the table" in text
+    )
+    assert f"`mrisweep resume {folder.path}` measures it again" in text
+    assert "is not corrected for its luck: it could not be measured" in str(
+        choice_text(kept(folder))
+    )
+    table.write_bytes(whole)
+    keep_measured(folder, said.append)
+    assert kept(folder) == measure(folder)
+    assert len(said) == 1

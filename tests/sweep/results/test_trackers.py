@@ -21,7 +21,7 @@ from tests.support.finished import score_modes
 from tests.support.plugins import install
 from tests.support.trackers import READERS, Told
 
-# MLflow's own, see test_mlflow_tracker.py.
+# MLflow's own, see test_mlflow.py.
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),

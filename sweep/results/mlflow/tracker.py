@@ -1,0 +1,227 @@
+"""The tracker that writes a sweep to MLflow."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlflow.entities import Param, Run
+
+from sweep.config.sweep import SweepConfig
+from sweep.core.finals import FinalistRecord
+from sweep.core.records import TRAINED, EpochRecord, TrialRecord
+from sweep.results import ranking
+from sweep.results.callbacks import REPORT
+from sweep.results.figures import severity_curves
+from sweep.results.folder import SweepFolder
+from sweep.results.mlflow.conclusion import last_end, log_conclusion
+from sweep.results.mlflow.epochs import best_values, curves, interval_values
+from sweep.results.mlflow.finalists import FinalistRuns
+from sweep.results.mlflow.models import log_model
+from sweep.results.mlflow.names import (
+    BEST,
+    HYPERVOLUME,
+    RUN_STATUS,
+    SEPARATOR,
+    Role,
+    Tag,
+    basis_tag,
+    cells_text,
+    param_text,
+)
+from sweep.results.mlflow.page import KIND, arrange
+from sweep.results.mlflow.server import Experiment, metrics_of
+from sweep.results.ranking import Interval
+from sweep.results.trial_files import mode_to_plain
+
+
+class MLflowTracker:
+    """Writes one sweep to a tracking server.
+
+    Args:
+        folder: The folder of the sweep.
+        config: The sweep as resolved.
+
+    Raises:
+        MlflowException: The server cannot be used, here and in each method.
+
+    """
+
+    def __init__(self, folder: SweepFolder, config: SweepConfig) -> None:
+        self.folder, self.config = folder, config
+        root = folder.path.parent / "mlartifacts"
+        artifacts = root.as_uri() if config.tracking.uri == "sqlite" else None
+        uri = config.tracking.server(folder.path)
+        self.experiment = Experiment(uri, config.name, artifacts, KIND)
+        arrange(self.experiment, config, folder.identity.started_at_ms)
+        self.client = self.experiment.client
+        self.parent, self._interrupted = self._parent()
+        self.runs: dict[tuple[str, str], str] = {}
+        self.finalists = FinalistRuns(self.experiment, folder, config, self.parent)
+
+    def began(self, trial: TrialRecord) -> None:
+        """Write the best epoch first: its metrics are then the first that MLflow's pages offer."""
+        if self._interrupted:
+            self.client.update_run(self.parent, status="RUNNING")
+            self._interrupted = False
+        if trial.best_epoch is not None:
+            self.reported(trial, self.folder.epoch(trial.trial, trial.best_epoch))
+
+    def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
+        """Log one epoch of a trial in one call."""
+        values = {
+            **epoch.metrics,
+            "train/loss": epoch.train_loss,
+            "train/images_per_s": epoch.images_per_s,
+        }
+        # Where epochs are screened, an earlier one may turn out to be the best when the trial ends,
+        # and MLflow shows a metric at its last step: `best/` is then written once, by `ended`.
+        if epoch.epoch == trial.best_epoch and self.config.search.screen is None:
+            values |= best_values(epoch)
+        self._log_values(self._run(trial), values, epoch)
+
+    def ended(self, trial: TrialRecord) -> None:
+        """Log what is known once a trial has ended: intervals, severity curves, its best model."""
+        run = self._run(trial)
+        if trial.best_epoch is not None:
+            best = self.folder.epoch(trial.trial, trial.best_epoch)
+            title = f"{trial.trial} ({trial.norm}), epoch {best.epoch}"
+            if self.config.search.screen is not None:
+                self._log_values(run, best_values(best), best)
+            self._log_details(run, best, trial.intervals, title)
+            log_model(self.experiment, run, self.folder, trial)
+        tags = {Tag.STATUS: trial.status, **({Tag.ERROR: trial.error} if trial.error else {})}
+        if trial.collapsed is not None:
+            tags[Tag.COLLAPSED] = cells_text(trial.collapsed)
+        self.experiment.tag(run, {**tags, **basis_tag(trial.basis)})
+        self.client.set_terminated(run, RUN_STATUS[trial.status], trial.ended_at_ms)
+
+    def scored(self, trial: TrialRecord, mode: str, epoch: EpochRecord) -> None:
+        """Log a mode as a run of its own, which stands beside the trials."""
+        run, row = self._run(trial, mode), trial.modes[mode]
+        self._log_values(run, best_values(epoch), epoch)
+        title = f"{trial.trial} ({trial.norm}, {mode}), epoch {epoch.epoch}"
+        self._log_details(run, epoch, row.intervals, title)
+        self.client.log_dict(run, mode_to_plain(row), "mode.json")
+        tags = {Tag.STATUS: trial.status, Tag.COLLAPSED: cells_text(row.collapsed)}
+        self.experiment.tag(run, {**tags, **basis_tag(row.basis)})
+        self.client.set_terminated(run, "FINISHED", row.evaluated_at_ms)
+
+    def finalist(self, record: FinalistRecord) -> None:
+        """Log a training of a finalist as a run of its own below the sweep's."""
+        self.finalists.log(record)
+
+    def concluded(self) -> None:
+        """Log on the sweep's run what is said of it as a whole."""
+        log_conclusion(self.experiment, self.parent, self.folder, self.config)
+
+    def wrote_report(self, page: Path) -> None:
+        """Keep the report with the sweep's run, in the place of an earlier one."""
+        self.client.log_text(self.parent, page.read_text(encoding="utf-8"), REPORT)
+
+    def close(self, finished: bool) -> None:
+        """Close the sweep's run; of an interrupted sweep, also those of the trials that ran."""
+        if not finished:
+            for trial in self.folder.trials():
+                if trial.status == "running":
+                    epochs = self.folder.epochs(trial.trial)
+                    end = epochs[-1].evaluated_at_ms if epochs else trial.started_at_ms
+                    self.client.set_terminated(self._run(trial), "KILLED", end)
+        end = last_end(self.folder)
+        if finished and self.config.search.objectives:
+            self._log_front(end)
+        self.client.set_terminated(self.parent, "FINISHED" if finished else "KILLED", end)
+
+    def _log_front(self, at_ms: int) -> None:
+        """How much of the square the trials cover, and which of them are the Pareto front."""
+        objectives = self.config.search.objectives
+        rows = [row for row in ranking.of_folder(self.folder.path) if row.mode == TRAINED]
+        covered = {
+            HYPERVOLUME if norm is None else f"{HYPERVOLUME}/{norm}": area
+            for norm, area in ranking.hypervolumes(rows, objectives).items()
+        }
+        self.experiment.log(self.parent, covered, at_ms, 0)
+        records = {record.trial: record for record in self.folder.trials()}
+        for row in ranking.best(rows, objectives[0], objectives=objectives):
+            rank = {Tag.PARETO: "front" if row.pareto_rank == 0 else "behind"}
+            self.experiment.tag(self._run(records[row.trial]), rank)
+
+    def _log_values(self, run: str, values: Mapping[str, float], epoch: EpochRecord) -> None:
+        # The pages that compare runs show the first metric: let it be one that decides.
+        objective = f"{BEST}{self.config.search.maximised[0]}"
+        values = {name: values[name] for name in sorted(values, key=lambda n: n != objective)}
+        self.experiment.log(run, values, epoch.evaluated_at_ms, epoch.epoch)
+
+    def _log_details(
+        self, run: str, best: EpochRecord, intervals: Mapping[str, Interval], title: str
+    ) -> None:
+        """Intervals and severity curves."""
+        ends = metrics_of(interval_values(intervals), best.evaluated_at_ms, best.epoch)
+        self.client.log_batch(run, metrics=[*curves(best), *ends])
+        if not best.scores:
+            return
+        figure = severity_curves(best.scores, self.config.search.objective, title)
+        self.client.log_figure(run, figure, "severity.png")
+
+    def _parent(self) -> tuple[str, bool]:
+        """The run of the sweep, and whether an interruption closed it; it goes on with a trial."""
+        identity = self.folder.identity
+        found_by = {Tag.SWEEP: identity.sweep_id, Tag.ROLE: Role.SWEEP}
+        run = self.experiment.find(found_by)
+        if run is not None:
+            return str(run.info.run_id), run.info.status == "KILLED"
+        tags = {
+            Tag.NAME: self.folder.path.name,
+            **found_by,
+            Tag.CODE: identity.code_version,
+            Tag.DATA: self.config.data.fingerprint or "",
+            Tag.FOLDER: str(self.folder.path),
+            Tag.OBJECTIVE: self.config.search.objective,
+        }
+        if objectives := self.config.search.objectives:
+            tags[Tag.OBJECTIVES] = SEPARATOR.join(objectives)
+        made = self.experiment.create(tags, identity.started_at_ms)
+        self.client.log_text(made, self.config.to_yaml(), "sweep.yaml")
+        return made, False
+
+    def _run(self, trial: TrialRecord, mode: str = TRAINED) -> str:
+        key = (trial.trial, mode)
+        if key not in self.runs:
+            found = self.experiment.find(self._name(trial, mode))
+            self.runs[key] = (
+                self._create(trial, mode) if found is None else self._reopened(found, trial)
+            )
+        return self.runs[key]
+
+    def _name(self, trial: TrialRecord, mode: str) -> dict[str, str]:
+        """The tags that a run is found by; of a trial those from before there were modes."""
+        tags = {Tag.SWEEP: self.folder.identity.sweep_id, Tag.TRIAL: trial.trial}
+        if mode == TRAINED:
+            return {**tags, Tag.ROLE: Role.TRIAL}
+        return {**tags, Tag.ROLE: Role.MODE, Tag.MODE: mode}
+
+    def _create(self, trial: TrialRecord, mode: str) -> str:
+        config, row = self.config.fixed(trial.params), trial.modes.get(mode)
+        tags = {
+            Tag.PARENT: self.parent,
+            Tag.NAME: f"{trial.trial}-{trial.norm}{f'-{mode}' if row else ''}",
+            Tag.MODE: mode,
+            **self._name(trial, mode),
+            Tag.NORM: trial.norm,
+            Tag.ARCH: config.model.arch,
+            Tag.SEED: str(trial.seed),
+            Tag.DATA: config.data.fingerprint or "",
+            Tag.CODE: self.folder.identity.code_version,
+            Tag.STATUS: "running",
+            Tag.FOLDER: str(self.folder.path),
+        }
+        started = row.evaluated_at_ms if row else trial.started_at_ms
+        run = self.experiment.create(tags, started)
+        params = [Param(name, param_text(value)) for name, value in trial.params.items()]
+        self.client.log_batch(run, params=params)
+        self.client.log_text(run, config.to_yaml(), "config.yaml")
+        return run
+
+    def _reopened(self, run: Run, trial: TrialRecord) -> str:
+        """A run that an interruption closed goes on; one that ended stays as it is."""
+        if run.info.status == "KILLED" and trial.status == "running":
+            self.client.update_run(run.info.run_id, status="RUNNING")
+        return str(run.info.run_id)
