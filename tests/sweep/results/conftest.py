@@ -1,6 +1,7 @@
 """A finished sweep, for each test one of its own."""
 
 import shutil
+import warnings
 from pathlib import Path
 
 import mlflow
@@ -28,13 +29,19 @@ def config(store: Store) -> SweepConfig:
 def tracking_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """MLflow's tables, empty: to make them takes five seconds, to copy them none."""
     file = tmp_path_factory.mktemp("tables") / "mlflow.db"
-    mlflow.MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
+    with warnings.catch_warnings(action="ignore"):  # MLflow's own, see test_mlflow.py
+        mlflow.MlflowClient(tracking_uri=f"sqlite:///{file}").search_experiments()
     return file
 
 
 @pytest.fixture
-def folder(sweep_folder: Path, tracking_database: Path, tmp_path: Path) -> SweepFolder:
+def with_tables(tracking_database: Path, tmp_path: Path) -> None:
+    """Beside the folder of the test there are MLflow's tables."""
+    shutil.copy(tracking_database, tmp_path)
+
+
+@pytest.fixture
+def folder(sweep_folder: Path, tmp_path: Path) -> SweepFolder:
     """Two finished trials."""
     shutil.copytree(sweep_folder, tmp_path / "sweep")
-    shutil.copy(tracking_database, tmp_path)
     return SweepFolder.open(tmp_path / "sweep")

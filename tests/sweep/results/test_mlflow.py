@@ -25,6 +25,7 @@ from tests.support.plugins import install
 # and signature helpers warn of each other.
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("with_tables"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 

@@ -62,10 +62,9 @@ def told(
 
 
 @pytest.fixture
-def copy(told: SweepFolder, tracking_database: Path, tmp_path: Path) -> SweepFolder:
+def copy(told: SweepFolder, with_tables: None, tmp_path: Path) -> SweepFolder:
     """The folder alone, elsewhere, with nothing told yet."""
     shutil.copytree(told.path, tmp_path / "sweep")
-    shutil.copy(tracking_database, tmp_path)
     return SweepFolder.open(tmp_path / "sweep")
 
 

@@ -24,6 +24,7 @@ from tests.support.trackers import READERS, Told
 # MLflow's own, see test_mlflow.py.
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("with_tables"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
 
