@@ -1,5 +1,6 @@
 """The report of a sweep: built, and written as a page, Markdown, tables, PDF or a notebook."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,8 +18,10 @@ from sweep.report.notebook import notebook
 from sweep.report.page import page
 from sweep.report.printing import find_browser, print_page
 from sweep.results.folder import SweepFolder
+from sweep.results.trackers import log_report
 
 PAGE = "report.html"
+SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,18 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
             write_text(outputs.notebook, notebook(folder.path, folder.config().name))
     if outputs.pdf:
         print_page(target, outputs.pdf, browser)
+    if own:
+        _tell_trackers(folder, target)
     return target
+
+
+def _tell_trackers(folder: SweepFolder, page: Path) -> None:
+    """Give the page to the sweep's trackers; where the folder was copied to, there are none."""
+    tracking = folder.config().tracking
+    server = tracking.server(folder.path)
+    if server.startswith(SQLITE) and not Path(server.removeprefix(SQLITE)).exists():
+        return
+    log_report(folder, page, lambda text: print(text, file=sys.stderr))
 
 
 def _check_folder(folder: Path, force: bool) -> None:

@@ -301,6 +301,21 @@ def test_a_command_writes_page_words_values_and_a_notebook_that_runs(
     assert main([*command, "--force"]) == 0
 
 
+def test_the_page_in_the_folder_is_given_to_trackers_that_are_there(
+    folder: SweepFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Path] = []
+    monkeypatch.setattr("sweep.api.report.log_report", lambda folder, page, say: told.append(page))
+    shutil.copytree(folder.path, tmp_path / "copy")
+    write_report(tmp_path / "copy", Outputs())
+    assert told == [], "no database is made for it"
+    (tmp_path / "mlflow.db").touch()
+    write_report(tmp_path / "copy", Outputs(page=tmp_path / "elsewhere.html"))
+    assert told == []
+    write_report(tmp_path / "copy", Outputs())
+    assert told == [tmp_path / "copy" / "report.html"]
+
+
 def test_without_pictures_no_slice_is_shown(folder: SweepFolder, tmp_path: Path) -> None:
     shown = write_report(folder.path, Outputs(page=tmp_path / "shown.html")).read_text()
     hidden = Outputs(page=tmp_path / "named.html", pictures=False)
