@@ -1,5 +1,6 @@
 """What each norm or arm said of every slice of a cell."""
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -26,23 +27,29 @@ class Answered(NamedTuple):
     slices: Slices
 
 
-def answered(evidence: Evidence, at: At, cell: Cell) -> dict[str, Answered]:
-    """By norm or arm, what its trainings said of a place's slices in a cell.
+Answers = dict[Cell, dict[str, Answered]]
+"""By cell and norm or arm."""
 
-    Where the mean of several epochs counts, the last of them.
+
+def answered(evidence: Evidence, at: At, cells: Collection[Cell]) -> Answers:
+    """What the trainings of every norm or arm said of a place's slices in some cells.
+
+    Where the mean of several epochs counts, the last of them. Every training is read once.
     """
-    found: dict[str, list[NDArray[np.float32]]] = {}
+    found: dict[Cell, dict[str, list[NDArray[np.float32]]]] = {cell: {} for cell in cells}
     slices: Slices | None = None
     for group, name, epoch in _asked(evidence, at):
         said, slices = _predictions(evidence, at, name, epoch)
-        own = next(item for item in said if item.cell == cell)
-        found.setdefault(group, []).append(own.probability)
-    if slices is None:
-        return {}
+        for item in said:
+            if item.cell in found:
+                found[item.cell].setdefault(group, []).append(item.probability)
     return {
-        group: Answered(np.stack(found[group]), slices.truth, slices)
-        for group in evidence.groups
-        if group in found
+        cell: {
+            group: Answered(np.stack(own[group]), slices.truth, slices)
+            for group in evidence.groups
+            if slices is not None and group in own
+        }
+        for cell, own in found.items()
     }
 
 

@@ -20,8 +20,8 @@ def calibration_section(evidence: Evidence) -> Section:
     at = evidence.first
     worst = worst_cell(evidence, at)
     data: list[dict[str, Any]] = []
-    for cell in (CLEAN, worst):
-        for group, own in answered(evidence, at, cell).items():
+    for cell, said in answered(evidence, at, (CLEAN, worst)).items():
+        for group, own in said.items():
             what = "clean" if cell == CLEAN else f"{worst.artifact} {worst.level}"
             data += [{"group": group, "images": what, **row} for row in reliability(own)]
     blocks: list[Block] = [_diagrams(evidence, data, worst, at), _about(evidence)]

@@ -17,7 +17,7 @@ from sweep.core.records import CLEAN, Cell
 from sweep.core.text import number_of
 from sweep.inspect.choosing import windowed
 from sweep.learn.inputs import corrupt, gather
-from sweep.report.answers import Answered, answered
+from sweep.report.answers import Answered, Answers, answered
 from sweep.report.document import Block, Picture, Pictures, Section, Table, Text
 from sweep.report.evidence import At, Evidence
 from sweep.report.numbers import value
@@ -60,18 +60,18 @@ def worst_section(evidence: Evidence, pictures: bool = True) -> Section:
         text = f"There are no pictures: {why}."
         return Section("worst", "The worst slices", [Text((text,))])
     cells = _worst_cells(evidence, at)
-    chosen = _chosen(evidence, at, cells)
+    said = answered(evidence, at, (CLEAN, *cells))
     items, data = [], []
-    for one in chosen:
-        picture, rows = _picture(evidence, at, store, one)
+    for one in _chosen(cells, said):
+        picture, rows = _picture(evidence, at, store, one, said)
         items.append(picture)
         data += rows
     artifacts = number_of(len(cells), "artifact")
     says = (
         f"Under the worst level of each of the {artifacts} that cost most, the slices with the "
         "greatest mean cross-entropy over all trainings, no patient twice. Below each: the "
-        f"probability of what it shows, mean over the trainings of each {evidence.kind}, clean and "
-        "under the artifact."
+        f"probability of what it shows (of several labels the least), mean over the trainings of "
+        f"each {evidence.kind}, clean and under the artifact."
     )
     title = f"{number_of(len(items), 'slice')} of {at.place}, each clean and under its artifact"
     if pictures:
@@ -104,12 +104,12 @@ def _worst_cells(evidence: Evidence, at: At) -> list[Cell]:
     return [cell for _, cell in sorted(values.values())[:3]]
 
 
-def _chosen(evidence: Evidence, at: At, cells: list[Cell]) -> list[Slice]:
+def _chosen(cells: list[Cell], said: Answers) -> list[Slice]:
     """The slices with the greatest loss, as many under each artifact, no patient twice."""
     found: list[Slice] = []
     seen: set[str] = set()
     for cell in cells:
-        own = answered(evidence, at, cell)
+        own = said[cell]
         losses = np.mean([_loss(one) for one in own.values()], axis=0)
         slices = next(iter(own.values())).slices
         left = SHOWN // len(cells)
@@ -130,12 +130,12 @@ def _loss(one: Answered) -> NDArray[np.float64]:
 
 
 def _picture(
-    evidence: Evidence, at: At, store: Store, one: Slice
+    evidence: Evidence, at: At, store: Store, one: Slice, said: Answers
 ) -> tuple[Picture, list[dict[str, Any]]]:
     row = int(np.flatnonzero(store.keys == one.key)[0])
     clean, damaged = (_image(evidence, at, store, row, cell) for cell in (CLEAN, one.cell))
     answers, data = [], []
-    there, before = (answered(evidence, at, cell) for cell in (one.cell, CLEAN))
+    there, before = said[one.cell], said[CLEAN]
     truth = ""
     for group, own in there.items():
         shown = [
@@ -144,15 +144,16 @@ def _picture(
             if yes
         ]
         truth = ", ".join(shown) or "none of the labels"
-        said = []
+        right_p = []
         for answer in (before[group], own):
             p = answer.probabilities[:, one.number].mean(axis=0)
             right = np.where(own.truth[one.number], p, 1 - p)
-            said.append(float(right.min() if not shown else right[own.truth[one.number]].min()))
-        answers.append((group, f"{said[0]:.2f} → {said[1]:.2f}"))
+            right_p.append(float((right[own.truth[one.number]] if shown else right).min()))
+        answers.append((group, f"{right_p[0]:.2f} → {right_p[1]:.2f}"))
         data.append(
             {"slice": one.key, "artifact": one.cell.artifact, "level": one.cell.level}
-            | {evidence.kind: group, "shows": truth, "clean": said[0], "damaged": said[1]}
+            | {evidence.kind: group, "shows": truth, "clean": right_p[0]}
+            | {"damaged": right_p[1]}
         )
     caption = f"{one.key}, {one.cell.artifact} at level {one.cell.level}; it shows {truth}"
     return Picture(_side_by_side(clean, damaged), caption, answers), data

@@ -199,7 +199,7 @@ def test_the_bins_of_calibration_give_the_recorded_error(
     folder: SweepFolder, evidence: Evidence
 ) -> None:
     record = FinalistFolder(folder).records()[0]
-    own = answered(evidence, evidence.first, CLEAN)[record.run.norm]
+    own = answered(evidence, evidence.first, [CLEAN])[CLEAN][record.run.norm]
     one = own._replace(probabilities=own.probabilities[:1])
     errors = []
     for label in range(len(own.slices.labels)):

@@ -85,9 +85,9 @@ def test_a_failure_to_measure_it_is_said_and_costs_nothing_else(folder: SweepFol
     )
     assert f"`mrisweep resume {folder.path}` measures it again" in text
     assert "is not corrected for its luck: it could not be measured" in str(
-        choice_text(kept(folder))
+        choice_text(kept(folder.path))
     )
     table.write_bytes(whole)
     keep_measured(folder, said.append)
-    assert kept(folder) == measure(folder)
+    assert kept(folder.path) == measure(folder)
     assert len(said) == 1
