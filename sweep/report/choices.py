@@ -4,6 +4,7 @@ On validation patients a configuration is chosen by clean images, or under simul
 it then does on other patients says what the way to choose is worth.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from sweep.config.arms import RULE
@@ -26,18 +27,18 @@ def choices_table(evidence: Evidence) -> Table | None:
         return None
     metric = evidence.metric
     scores = [metric.clean, metric.robust("mean"), evidence.config.search.objective]
-    rows, data = [], []
+    ways: dict[str, list[str]] = {}
     for score in dict.fromkeys(scores):
-        try:
-            trial = chosen_by(FinalistFolder(evidence.folder), score)
-        except UserError:
-            continue
+        with suppress(UserError):  # one that no finalist has chooses nothing
+            ways.setdefault(chosen_by(FinalistFolder(evidence.folder), score), []).append(score)
+    rows, data = [], []
+    for trial, by in ways.items():
         group = next(one.group for one in evidence.first.found.scored if one.config == trial)
         for at in evidence.places:
             for name, found in _differences(at, trial).items():
-                rows.append([score, trial, group, at.place, name, *found[1]])
+                rows.append([", ".join(by), trial, group, at.place, name, *found[1]])
                 data.append(
-                    {"chosen by": score, "trial": trial, evidence.kind: group}
+                    {"chosen by": ", ".join(by), "trial": trial, evidence.kind: group}
                     | {"place": at.place, "score": name, **found[0]}
                 )
     if not rows:
