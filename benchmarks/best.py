@@ -5,7 +5,7 @@
 
 Trials as a sweep of seven artifacts at five levels leaves them: 36 cells with the clean one, four
 labels, every metric, intervals. A process is started for each figure; its time is that from its
-start to its end, the least of five, as others share the machine, with the CPU time that it took.
+start to its end, the least of fifteen, as others share the machine, with the CPU time that it took.
 Files are in the page cache. The tables of MLflow's database are filled directly, as its client
 takes an hour for so many runs, with what a trial's run says last; the course over epochs is left
 out.
@@ -41,7 +41,7 @@ NORMS = ("batch", "group", "layer", "instance")
 LABELS = ("meniscus tear", "cartilage", "ligament", "effusion")
 ARTIFACTS = ("rician", "motion", "ghosting", "spike", "bias", "gibbs", "zipper")
 CELLS = (CLEAN, *(Cell(name, level) for name in ARTIFACTS for level in range(1, 6)))
-TIMES = 5
+TIMES = 15
 
 
 def config_of(trials: int) -> SweepConfig:

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 
 import sweep
+from sweep.api.best import Found, doubts, in_folders
 from sweep.cli import main
 from sweep.core.errors import UserError
 from sweep.core.records import Basis
 from sweep.results.choice_file import FILE
 from sweep.results.folder import SweepFolder
+from sweep.results.sweep_file import asked as of_sweep
 
 BY = "robust/auroc_cvar"
 
@@ -114,6 +116,20 @@ def test_sweeps_that_cannot_be_compared_are_refused(
 def test_what_changes_no_score_keeps_nobody_from_comparing(two: list[SweepFolder]) -> None:
     two[1].write_config(two[1].config().replace({"data.normalize": "max", "data.test": [4]}))
     assert len(sweep.best(paths(two))) == 4
+
+
+def test_rows_of_a_server_that_may_not_be_comparable_are_doubted(two: list[SweepFolder]) -> None:
+    """An experiment may have several sweeps, whose folders may be here or not."""
+    both = in_folders(paths(two))
+    assert doubts(both) == doubts(Found(both.rows, BY, (), asked=both.asked)) == []
+    here = {path: both.asked[path] for path in paths(two)[:1]}
+    (line,) = doubts(Found(both.rows, BY, (), asked=here))
+    assert f"is not known, as {paths(two)[1]} is not on this machine" in line
+    two[1].write_config(two[1].config().replace({"stress.seed": 5}))
+    now = {path: of_sweep(Path(path)) for path in paths(two)}
+    (line,) = doubts(Found(both.rows, BY, (), asked=now))
+    assert "compared on the same data and stress test only, and stress.seed differs" in line
+    assert doubts(Found(both.rows[:1], BY, (), asked=now)) == []
 
 
 def test_sweeps_with_other_objectives_are_ranked_by_what_is_named(
