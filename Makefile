@@ -22,7 +22,7 @@ demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table 
 
 test: $(VENV)/.installed-test lint  ## lint, types and every test (11 minutes on 2 cores)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not long" --durations=15
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster --durations=5
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "cluster and not long" --durations=5
 
 test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without the slow ones
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow and not long"

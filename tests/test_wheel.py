@@ -74,7 +74,7 @@ def test_every_module_and_every_file_of_data_is_in_the_wheel(wheel: Path) -> Non
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.suffix in (".py", ".json", ".yaml", ".typed")
+        if path.suffix in (".py", ".json", ".yaml", ".html", ".typed")
     }
     modules = {name for name in shipped if not name.startswith("mrisweep-")}
     assert modules == wanted

@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from sweep.config.arms import group_of
 from sweep.config.search import SearchSettings
 from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, within
@@ -213,7 +214,9 @@ def _choices(
         return {}
     scored = [row for row in rows if not is_missing(value_of(row.metrics, objective))]
     rank = partial(ranking.best, scored, objective, mode=TRAINED)
-    of_norm = {row.trial: kept.norms.get(row.norm) for row in rank(per_norm=True)}
+    of_norm = {
+        row.trial: kept.norms.get(group_of(row.params, row.norm)) for row in rank(per_norm=True)
+    }
     of_sweep = {row.trial: kept.best for row in rank(top=1)}
     told = {name: getattr(kept, name) for name in ("objective", "trials", "epochs", "reason")}
     return {

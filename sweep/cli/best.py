@@ -47,7 +47,7 @@ def add_best(commands: Commands) -> None:
         help="the Pareto front alone, rows that no other beats in both objectives, and its "
         "hypervolume",
     )
-    best.add_argument("--norm", metavar="NAME", help="only this norm")
+    best.add_argument("--norm", metavar="NAME", help="only this norm, or arm")
     best.add_argument("--mode", metavar="NAME", help="only this mode, such as trained or blend")
     best.add_argument(
         "--where",
@@ -58,7 +58,9 @@ def add_best(commands: Commands) -> None:
     )
     best.add_argument("--top", type=int, metavar="K", help="the best K only")
     best.add_argument(
-        "--per-norm", action="store_true", help="the best row of each norm; with --top K, K of each"
+        "--per-norm",
+        action="store_true",
+        help="the best row of each norm, or arm; with --top K, K of each",
     )
     best.add_argument(
         "--finalists",

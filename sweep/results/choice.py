@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 
+from sweep.config.arms import group_of
 from sweep.core.errors import told
 from sweep.core.files import write_text
 from sweep.core.objective import terms
@@ -37,7 +38,7 @@ def measure(folder: SweepFolder) -> Choice:
         reason = f"it is for clean, {', '.join(SUMMARIES)} of a metric, not for a sum or another"
         return Choice(objective, reason=reason)
     epochs = [
-        (record.norm, record.trial, epoch.epoch)
+        (group_of(record.params, record.norm), record.trial, epoch.epoch)
         for record in folder.trials()
         for epoch in folder.epochs(record.trial)
         if epoch.scores

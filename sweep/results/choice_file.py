@@ -19,7 +19,7 @@ class Choice:
         trials: How many there were to choose from.
         epochs: How many of their epochs were scored in full.
         best: Of all trials.
-        norms: Of the trials of each norm.
+        norms: Of the trials of each norm, or of each arm.
         reason: Why there is nothing to say; None where there is.
 
     """

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sweep.config.arms import group_of
 from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, nearest
 from sweep.core.modes import checkpoint_mode
@@ -149,13 +150,13 @@ def best(
         rows: Trials, from either source.
         by: What to rank by: a metric, or a weighted sum of some. Trials that were stopped after
             screenings alone are ranked by a ``screen/...`` metric, and by no other.
-        norm: The one norm to keep; None: all.
+        norm: The one norm, or arm, to keep; None: all.
         where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
-        top: The number of rows to keep at most; None: all, or one of each norm.
+        top: The number of rows to keep at most; None: all, or one of each norm or arm.
         mode: The one mode to keep; None: all.
         objectives: Two metrics by which the rows that are kept get their ``pareto_rank``.
         front: Whether to keep their Pareto front alone.
-        per_norm: Whether ``top`` counts for each norm by itself.
+        per_norm: Whether ``top`` counts for each norm, or arm, by itself.
 
     Raises:
         UserError: A metric, a norm or a mode that no trial has, a condition that is none, ``top``
@@ -167,10 +168,9 @@ def best(
     known = {name for row in found for name in row.metrics}
     if top is not None and top < 1:
         raise UserError("--top is below 1", top, "give 1 or more")
-    if found and norm is not None and norm not in {row.norm for row in found}:
-        raise UserError(
-            "no trial has this norm", f"{norm!r}", nearest(norm, {r.norm for r in found})
-        )
+    names = {name for row in found for name in (row.norm, group_of(row.params, row.norm))}
+    if found and norm is not None and norm not in names:
+        raise UserError("no trial has this norm", f"{norm!r}", nearest(norm, names))
     if found and mode is not None and mode not in {row.mode for row in found}:
         raise UserError(
             "no trial is scored in this mode", f"{mode!r}", nearest(mode, {r.mode for r in found})
@@ -183,7 +183,7 @@ def best(
     kept = [
         row
         for row in found
-        if norm in (None, row.norm)
+        if norm in (None, row.norm, group_of(row.params, row.norm))
         and mode in (None, row.mode)
         and all(condition.holds(row.metrics) for condition in conditions)
     ]
@@ -198,12 +198,13 @@ def best(
 
 
 def _of_each_norm(rows: Iterable[Ranked], most: int) -> list[Ranked]:
-    """The first rows of each norm, in the order of all."""
+    """The first rows of each norm, or of each arm, in the order of all."""
     seen: Counter[str] = Counter()
     kept = []
     for row in rows:
-        seen[row.norm] += 1
-        if seen[row.norm] <= most:
+        group = group_of(row.params, row.norm)
+        seen[group] += 1
+        if seen[group] <= most:
             kept.append(row)
     return kept
 

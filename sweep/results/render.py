@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 
+from sweep.config.arms import group_of
 from sweep.core.modes import WHOLE_BATCHES
 from sweep.core.objective import leading, terms, value_of
 from sweep.core.records import (
@@ -109,7 +110,7 @@ def evidence_line(rows: Iterable[Ranked], by: str) -> str:
     }
     if not trials:
         return ""
-    norms = Counter(sorted(row.norm for row in trials.values()))
+    norms = Counter(sorted(group_of(row.params, row.norm) for row in trials.values()))
     seeds = {row.seed for row in trials.values()}
     shown = ", ".join(f"{norm} {number_of(count, 'trial')}" for norm, count in norms.items())
     said = [f"evidence: {shown}; {number_of(len(seeds), 'seed')}."]

@@ -7,6 +7,7 @@ made, and metrics carry the time of their evaluation, so that MLflow stores each
 
 import logging
 import os
+from importlib import import_module
 
 import matplotlib as mpl
 
@@ -16,5 +17,6 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # A tracker that is down is said within seconds; MLflow's own retries take minutes.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
+import_module("mlflow")  # sets how loud its loggers are
 for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.ERROR)

@@ -75,7 +75,7 @@ def pictures() -> list[torch.Tensor]:
     [
         ("batch", "zscore", {}),
         pytest.param("group", "robust", {}, marks=pytest.mark.slow),
-        pytest.param("layer", "max", {"head": "pool10", "antialias": True}, marks=pytest.mark.slow),
+        pytest.param("layer", "max", {"head": "pool10", "antialias": True}, marks=pytest.mark.long),
         pytest.param("instance", "none", {"stem_stride": 2}, marks=pytest.mark.long),
     ],
 )

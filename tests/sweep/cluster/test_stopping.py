@@ -16,6 +16,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.long  # test_killed.py does it with ASHA, and no cluster is needed to ask every rule
 def test_a_sweep_that_is_killed_stops_the_trials_that_it_would_have_stopped(
     make_sweep: Callable[..., Sweep], store: Store
 ) -> None:

@@ -8,7 +8,6 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -23,7 +22,7 @@ from sweep.results.folder import SweepFolder
 from sweep.results.rows import score_rows
 from sweep.results.trials import TrialLog
 from sweep.store import Store
-from tests.support.sweeps import PATIENCE_S, Sweep, study_statuses, wait_until
+from tests.support.sweeps import PATIENCE_S, Sweep, placeless, study_statuses, wait_until
 
 pytestmark = [
     pytest.mark.cluster,
@@ -111,10 +110,6 @@ def test_the_folder_and_the_server_answer_alike(finished: Finished) -> None:
     assert sweep.best() == sweep.best("--mlflow", sweep.uri, "--experiment", "tiny")
 
 
-def without_place(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k != "checkpoint"} for row in rows]
-
-
 def reports(sweep: Sweep) -> int:
     return len(list((sweep.folder / "results").glob("*/*.parquet")))
 
@@ -160,7 +155,7 @@ def test_workers_that_die_cost_no_result(
             process.kill()
     assert process.returncode == 0, err
     assert_whole(sweep, 3)
-    assert without_place(sweep.best()) == without_place(finished[0].best())
+    assert placeless(sweep.best()) == placeless(finished[0].best())
     assert out.split("\n\n")[0] == finished[1].stdout.split("\n\n")[0], "the table and no noise"
 
 
@@ -186,8 +181,8 @@ def test_a_sweep_that_is_stopped_time_and_again_ends_as_one_that_never_was(
     assert done.returncode == 0, done.stderr
     assert_whole(sweep, 6)
     assert all(path.stat().st_mtime_ns == at for path, at in kept.items()), "nothing done twice"
-    rows = [row for row in without_place(sweep.best()) if row["trial"] < "trial-0003"]
-    assert rows == without_place(finished[0].best())
+    rows = [row for row in placeless(sweep.best()) if row["trial"] < "trial-0003"]
+    assert rows == placeless(finished[0].best())
 
 
 def test_a_limit_ends_a_sweep_in_order_and_a_higher_one_lets_it_go_on(
@@ -224,8 +219,8 @@ def test_a_limit_ends_a_sweep_in_order_and_a_higher_one_lets_it_go_on(
     assert lifted.returncode == 0, lifted.stderr
     assert_whole(sweep, 3)
     assert {len(folder.epochs(record.trial)) for record in folder.trials()} == {3}
-    known = {(row["trial"], row["epoch"]): row for row in without_place(finished[0].best())}
-    rows = [row for row in without_place(sweep.best()) if row["mode"] == "trained"]
+    known = {(row["trial"], row["epoch"]): row for row in placeless(finished[0].best())}
+    rows = [row for row in placeless(sweep.best()) if row["mode"] == "trained"]
     shared = [row for row in rows if (row["trial"], row["epoch"]) in known]
     assert shared
     for row in shared:

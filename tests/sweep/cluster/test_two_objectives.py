@@ -1,7 +1,6 @@
 """A sweep of two objectives from its file to its front."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -14,10 +13,6 @@ pytestmark = [
     # MLflow's own, see tests/sweep/results/test_mlflow.py.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
-
-
-def table(sweep: Sweep) -> list[dict[str, Any]]:
-    return [{k: v for k, v in row.items() if k != "checkpoint"} for row in sweep.best()]
 
 
 def test_a_sweep_says_its_front_and_what_it_covers(
@@ -37,7 +32,7 @@ def test_a_sweep_says_its_front_and_what_it_covers(
     assert done.returncode == 0, done.stderr
     covered = hypervolumes(whole.folder)
     assert f"hypervolume  {covered[None]:.3f} of the square from 0 to 1" in done.stdout
-    rows = table(whole)
+    rows = whole.best()
     front = [row["trial"] for row in rows if row["pareto_rank"] == 0]
     assert front
     said = next(line for line in done.stdout.splitlines() if line.startswith("front  "))

@@ -198,3 +198,18 @@ def test_scores_of_screenings_and_of_full_tests_are_ranked_apart_and_counted_bes
     assert other.startswith("not ranked here: 1 trial scored on all patients and cells; --by ")
     assert other.endswith(f"--by {BY} ranks such")
     assert screened_note(rows[:1], BY) == screened_note(rows[1:4], by) == ""
+
+
+def test_arms_stand_where_norms_do() -> None:
+    found = [
+        replace(row(name, score, score, norm), params={"arm": arm})
+        for name, norm, arm, score in (
+            ("t0", "batch", "batch", 0.8),
+            ("t1", "batch", "batch+artifacts", 0.9),
+            ("t2", "batch", "batch+artifacts", 0.7),
+            ("t3", "layer", "layer", 0.6),
+        )
+    ]
+    assert trials(best(found, BY, per_norm=True)) == ["t1", "t0", "t3"]
+    assert trials(best(found, BY, norm="batch+artifacts")) == ["t1", "t2"]
+    assert trials(best(found, BY, norm="layer")) == ["t3"]
