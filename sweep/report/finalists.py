@@ -227,7 +227,7 @@ def _errors(evidence: Evidence, at: At) -> list[Block]:
     }
     clean = 1 - reference[Cell(*CLEAN)]
     parts = ", ".join(
-        f"{artifact} {fmean(errors):.3f} ({fmean(errors) - clean:.3f})"
+        f"{artifact} {value(fmean(errors))} ({value(fmean(errors) - clean)})"
         for artifact, errors in divided.items()
     )
     small = (

@@ -1,7 +1,9 @@
 """The section on severity: how scores fall as each artifact grows."""
 
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
+
+import numpy as np
 
 from sweep.core.records import CLEAN
 from sweep.report.document import Block, Figure, Section
@@ -37,7 +39,7 @@ def _curves(evidence: Evidence, at: At, artifacts: list[str], what: str) -> Figu
             for cell in cells:
                 seeds = at.seeds(group, cell)
                 mean = fmean(seeds)
-                sd = stdev(seeds) if len(seeds) > 1 else float("nan")
+                sd = float(np.std(seeds, ddof=1)) if len(seeds) > 1 else float("nan")
                 low, high = at.band(group, cell)
                 compared = fmean(at.values(at.reference, cell)) if at.reference else float("nan")
                 data.append(

@@ -269,6 +269,40 @@ def test_what_is_missing_is_seen(
     assert page(found)
 
 
+def test_a_label_that_no_test_slice_shows_leaves_marks_and_no_numbers(
+    folder: SweepFolder, tmp_path: Path
+) -> None:
+    shutil.copytree(folder.path, tmp_path / "copy")
+    finalists = FinalistFolder(SweepFolder.open(tmp_path / "copy"))
+    for record in finalists.records():
+        name, epoch = record.run.name, record.epochs[0]
+        said, slices = finalists.predictions(name, "test", epoch)
+        truth = slices.truth.copy()
+        truth[:, 0] = False
+        scores = finalists.scores(name, "test", epoch)
+        again = tuple(
+            dataclasses.replace(one, value=float("nan"), positives=0)
+            if one.label == slices.labels[0]
+            else one
+            for one in scores.scores
+        )
+        finalists.write_scores(
+            name,
+            "test",
+            dataclasses.replace(scores, scores=again),
+            said,
+            slices._replace(truth=truth),
+        )
+        finalists.settle(record.run, record.epochs)
+    found = report_of(tmp_path / "copy")
+    assert "is not known" in found.conclusion[1]
+    assert "Cells in which a score is missing" in text(found, "not-measured")
+    rows = {row[0]: row for row in table(found, "configurations-test").rows}
+    assert "-" in rows["batch"]
+    shown = re.sub(r'"data:[^"]*"', "", page(found))
+    assert not re.search(r"\bnan\b", shown, re.IGNORECASE)
+
+
 def test_few_seeds_and_configurations_are_said(report: Report) -> None:
     measured = text(report, "not-measured")
     assert "3 seeds of each configuration" in measured
