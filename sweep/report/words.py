@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sweep.core.finals import HOLDOUT, TEST, VALIDATION
 from sweep.report.evidence import At, Evidence
-from sweep.report.numbers import chance, listed
+from sweep.report.numbers import chance, listed, value
 from sweep.stats.effects import NormDifference
 
 LEVEL = 0.05
@@ -54,7 +54,7 @@ def _asked(evidence: Evidence) -> str:
     chosen = f" ({primary.reason})" if primary.reason else ""
     return (
         f"Stated before the sweep, {what}{chosen}: {_sentence(primary.found)}, difference "
-        f"{primary.found.difference:+.3f}, P {chance(primary.found.p)}."
+        f"{value(primary.found.difference, '+.3f')}, P {chance(primary.found.p)}."
     )
 
 
