@@ -293,6 +293,15 @@ def _planned(
             f"put finalists back as they are in {FinalistFolder(folder).path / 'plan.json'}, or "
             "run the sweep in another folder",
         )
+    stated = ("primary", "margin", "reference")
+    changed = [name for name in stated if getattr(before.settings, name) != getattr(settings, name)]
+    if changed:
+        raise UserError(
+            "what finalists are to answer was stated before they were asked, and stays",
+            f"another finalists.{', finalists.'.join(changed)}",
+            f"put it back as it is in {FinalistFolder(folder).path / 'plan.json'}; `mrisweep "
+            "compare` answers other questions",
+        )
     both = {run.name: run for run in before.runs} | runs
     return Plan(settings, tuple(both.values()), before.places, before.knobs)
 

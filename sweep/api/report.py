@@ -86,6 +86,9 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
     own = outputs.page is None
     target = folder.path / PAGE if outputs.page is None else outputs.page
     check_output(target, own or outputs.force, ())
+    named = [target, *filter(None, (outputs.markdown, outputs.pdf, outputs.notebook))]
+    if len({file.resolve() for file in named}) < len(named):
+        raise UserError("two outputs are one file", f"{named[0]} and more", "name a file for each")
     for file in outputs.files():
         check_output(file, outputs.force, ())
     if outputs.data is not None:

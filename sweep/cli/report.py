@@ -37,8 +37,7 @@ def add_report(commands: Commands) -> None:
     )
     report.add_argument(
         "--no-pictures",
-        dest="pictures",
-        action="store_false",
+        action="store_true",
         help="name the worst slices instead of showing them, for data that must not be shown",
     )
     report.add_argument("--metric", metavar="NAME", help="default: that of the sweep's objective")
@@ -54,7 +53,7 @@ def _do_report(options: argparse.Namespace) -> None:
         data=options.data,
         pdf=options.pdf,
         notebook=options.notebook,
-        pictures=options.pictures,
+        pictures=not options.no_pictures,
         force=options.force,
     )
     print(write_report(options.folder, outputs, options.metric))

@@ -51,7 +51,7 @@ def reliability(own: Answered) -> Iterator[dict[str, Any]]:
             yield {
                 "predicted": float(said[inside].mean()),
                 "observed": float(truth[inside].mean()),
-                "slices": int(inside.sum()),
+                "answers": int(inside.sum()),
             }
 
 
@@ -111,7 +111,7 @@ def _diagrams(evidence: Evidence, data: list[dict[str, Any]], worst: Cell, at: A
                         "y": y,
                         "color": paint,
                         "size": {
-                            "field": "slices",
+                            "field": "answers",
                             "type": "quantitative",
                             "scale": {"range": [8, 120]},
                             "legend": None,
@@ -124,7 +124,7 @@ def _diagrams(evidence: Evidence, data: list[dict[str, Any]], worst: Cell, at: A
     return Figure(
         "reliability",
         f"What is predicted, across, and what is there, up: {at.place}",
-        "All labels and trainings together; larger points are more slices. On the broken line a "
+        "All labels and trainings together; larger points are more answers. On the broken line a "
         f"probability is right as often as it says. Clean images, and {worse}, the cell in which "
         "all together score worst.",
         spec,

@@ -44,7 +44,7 @@ def choices_table(evidence: Evidence) -> Table | None:
     if not rows:
         return None
     reference = evidence.first.reference
-    header = ["chosen by", "trial", evidence.kind, "place", "score", "it", reference]
+    header = ["chosen by", "trial", evidence.kind, "place", "score", "chosen", reference]
     header += ["difference", "95 %", "P"]
     caption = (
         "What choosing brings: the finalist that is the best by a score on validation patients, in "

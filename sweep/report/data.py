@@ -47,7 +47,7 @@ def data_section(evidence: Evidence) -> Section:
             (
                 f"The stress test has {number_of(len(evidence.first.cells) - 1, 'cell')} "
                 f"{_cells(evidence)}. "
-                "Intervals, P values and degrees of freedom count patients, never slices.",
+                "Where something is drawn again it is patients, never slices.",
             )
         ),
     ]
@@ -77,10 +77,11 @@ def _parts(evidence: Evidence) -> Iterator[tuple[str, Slices, str]]:
             ),
             _splits(data.train),
         )
+    splits = {VALIDATION: data.validation}
+    splits |= {one.name: one.splits for one in (evidence.plan.places if evidence.plan else ())}
     for at in sorted(evidence.places, key=lambda one: one.place != VALIDATION):
         slices = slices_at(evidence, at.place)
-        splits = {VALIDATION: data.validation, "test": data.test}.get(at.place, ())
-        yield at.place, slices, _splits(splits)
+        yield at.place, slices, _splits(splits.get(at.place, ()))
 
 
 def slices_at(evidence: Evidence, place: str) -> Slices:

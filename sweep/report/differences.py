@@ -5,13 +5,12 @@ from typing import Any
 from sweep.core.records import is_missing
 from sweep.report.choices import choices_table
 from sweep.report.document import Block, Figure, Section, Table, Text
-from sweep.report.drawing import FAINT, IN_LINES, INK
+from sweep.report.drawing import BLUE, FAINT, IN_LINES, INK
 from sweep.report.evidence import At, Evidence
 from sweep.report.numbers import NONE, between, chance, plain, value
 from sweep.stats.effects import NormDifference
 
 LEVEL = 0.05
-BLUE = "#0072b2"
 
 
 def difference_section(evidence: Evidence) -> Section:
@@ -41,7 +40,11 @@ def _about(evidence: Evidence) -> Text:
             "patients drawn again: intervals hold for other configurations, seeds and patients of "
             f"their kind. P (Holm) is adjusted over all {evidence.kind}s of a score. A verdict is "
             f"equivalent where the 90 % interval lies within ± {at.margin:g}, the margin that was "
-            "stated before; it is better or worse where the 95 % interval does not hold 0.",
+            "stated before; it is better or worse where the 95 % interval does not hold 0. In a "
+            "mean "
+            "over cells every artifact counts the same here, however many levels it reaches; in "
+            "the "
+            "scores of configurations below, and in `best`, every cell does.",
         )
     )
 
@@ -63,7 +66,7 @@ def _table(evidence: Evidence, at: At) -> Table:
         "P",
         "P (Holm)",
         "P, exchanged",
-        "verdict, alone",
+        "verdict",
     ]
     rows, data = [], []
     for score, said in at.by_score.items():
@@ -79,7 +82,7 @@ def _table(evidence: Evidence, at: At) -> Table:
                     chance(one.p),
                     chance(one.p_holm),
                     _exchanged(one),
-                    one.verdict,
+                    _verdict(one),
                 ]
             )
             data.append(
@@ -95,6 +98,12 @@ def _table(evidence: Evidence, at: At) -> Table:
         "configurations or runs between the two, on these very seeds and patients"
     )
     return Table(f"differences-{at.place}", caption, header, rows, data)
+
+
+def _verdict(one: NormDifference) -> str:
+    """The verdict; one that does not outlast the correction says so."""
+    sure = one.verdict not in ("better", "worse") or one.p_holm < LEVEL
+    return one.verdict if sure else f"{one.verdict}, not after Holm"
 
 
 def _exchanged(one: NormDifference) -> str:

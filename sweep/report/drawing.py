@@ -12,8 +12,11 @@ from sweep.report.document import Figure, Row
 # Okabe and Ito (2008), the yellow and the black left out for their contrast, and two more.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#8c6d31", "#7b68c8")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
-INK, LINES, FAINT = "var(--ink)", "var(--line)", "var(--faint)"  # of the page: light or dark
+# Of the page, light or dark; in a file of its own a figure is light.
+INK, LINES, FAINT, BLUE = "var(--ink)", "var(--line)", "var(--faint)", "var(--accent)"
+LIGHT = {INK: "#1c2330", LINES: "#e4e7ec", FAINT: "#98a1ad", BLUE: "#0b5cad"}
 IN_LINES = "split(datum.label, '_')"  # a long name above a narrow panel, word below word
+LONG = re.compile(r"-?\d+\.\d{3,}")
 CONFIG: Mapping[str, Any] = {
     "background": None,
     "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # which are all as wide
@@ -81,7 +84,19 @@ def _shortened(drawn: str) -> str:
     Their names are the page's, and a hundredth of a pixel is seen by nobody.
     """
     bare = re.sub(r' (?:aria-\w+|role)="[^"]*"', "", drawn)
-    return re.sub(r"-?\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}", bare)
+    return re.sub(r"<[^>]+>", lambda tag: LONG.sub(_to_hundredths, tag[0]), bare)
+
+
+def _to_hundredths(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}"
+
+
+def exported(figure: Figure) -> str:
+    """A figure as a file for other programs that draw Vega-Lite."""
+    text = json.dumps(full_spec(figure.spec, figure.data), separators=(",", ":"))
+    for name, colour in LIGHT.items():
+        text = text.replace(name, colour)
+    return text
 
 
 def rounded(rows: Sequence[Row]) -> list[dict[str, Any]]:

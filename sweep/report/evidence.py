@@ -10,7 +10,7 @@ import numpy as np
 from sweep.config.arms import RULE, group_of
 from sweep.config.finalists import FinalistSettings, PrimarySettings
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, require_known
 from sweep.core.finals import VALIDATION, FinalistRecord
 from sweep.core.objective import leading
 from sweep.core.records import CLEAN, Cell, TrialRecord
@@ -207,7 +207,7 @@ def gather(folder: SweepFolder, metric: str | None = None) -> Evidence:
         plan=plan,
         records=records,
         places=places,
-        primary=_primary(folder, settings, places, bool(plan)),
+        primary=_primary(folder, settings, places, bool(plan), chosen),
         store=store,
         remarks=remarks,
     )
@@ -216,8 +216,7 @@ def gather(folder: SweepFolder, metric: str | None = None) -> Evidence:
 def _metric(config: SweepConfig, asked: str | None) -> Metric:
     if asked is None:
         return metric_of(leading(config.search.objective)) or metrics()["auroc"]
-    if asked not in metrics():
-        raise UserError("there is no such metric", f"{asked!r}", f"take one of {list(metrics())}")
+    require_known("--metric", (asked,), metrics())
     return metrics()[asked]
 
 
@@ -243,7 +242,11 @@ def _at(
 
 
 def _primary(
-    folder: SweepFolder, settings: FinalistSettings, places: Sequence[At], asked: bool
+    folder: SweepFolder,
+    settings: FinalistSettings,
+    places: Sequence[At],
+    asked: bool,
+    metric: Metric,
 ) -> Primary | None:
     stated = settings.primary
     if stated is None:
@@ -251,11 +254,13 @@ def _primary(
     at = next((one for one in places if one.place == stated.place), None)
     if at is None or not asked:
         return Primary(stated, None, f"no finalist has been asked at {stated.place}")
-    if stated.score not in at.by_score:
-        return Primary(
-            stated, None, f"{stated.score} is none of {', '.join(at.by_score)}, which are tested"
-        )
+    own = metric_of(stated.score) or metric
     found, reason = at.found, ""
+    if own != metric:  # the page is by another metric than what was stated
+        found = trainings_at(folder, own, stated.place)
+    if stated.score not in found.scored[0].scores:
+        tested = ", ".join(found.scored[0].scores)
+        return Primary(stated, None, f"{stated.score} is none of {tested}, which are tested")
     rules = [name for name in stated.between if name.startswith(RULE)]
     if rules:
         chosen = {chosen_by(FinalistFolder(folder), rule.removeprefix(RULE)) for rule in rules}
@@ -275,7 +280,7 @@ def _primary(
         return Primary(stated, None, f"no training of {', '.join(missing)} has a score")
     pairs = [(one, one.scores[stated.score]) for one in found.scored]
     first, second = stated.between
-    said = effects(pairs, at.margin, second, at.higher_is_better)
+    said = effects(pairs, at.margin, second, own.higher_is_better)
     answer = next((one for one in said.differences if one.first == first), None)
     return Primary(stated, answer, reason if answer else "; ".join(said.notes))
 

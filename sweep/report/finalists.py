@@ -40,7 +40,12 @@ def finalist_sections(evidence: Evidence) -> list[Section]:
 def _groups(evidence: Evidence, at: At) -> Table:
     """The mean of each norm or arm with an interval of patients, seeds and configurations."""
     names = list(at.by_score)
-    header = [evidence.kind, "configurations", "trainings", "SD of seeds"]
+    header = [
+        evidence.kind,
+        "configurations",
+        "trainings",
+        f"SD of seeds, {evidence.metric.robust('mean')}",
+    ]
     header += [f"{name} (95 %)" for name in names]
     rows, data = [], []
     for group in evidence.groups:
@@ -53,7 +58,7 @@ def _groups(evidence: Evidence, at: At) -> Table:
             rows.append([group, *[NONE] * (len(header) - 1)])
             continue
         cells = [
-            NONE if one is None else f"{value(one.mean)} ({between(one.interval)})"
+            NONE if one is None else f"{value(one.mean)} ({between(_inside(one.interval))})"
             for one in means.values()
         ]
         robust = means.get(evidence.metric.robust("mean")) or first
@@ -81,6 +86,11 @@ def _groups(evidence: Evidence, at: At) -> Table:
         f"seeds and configurations; {basis.patients} patients, of whom show: {positive}"
     )
     return Table(f"means-{at.place}", caption, header, rows, data)
+
+
+def _inside(ends: tuple[float, float]) -> tuple[float, float]:
+    """An interval, cut off where no score lies; those of our metrics lie from 0 to 1."""
+    return (ends[0], ends[1]) if is_missing(ends[0]) else (max(0.0, ends[0]), min(1.0, ends[1]))
 
 
 def _configurations(evidence: Evidence, at: At, own: list[FinalistRow]) -> list[Block]:

@@ -29,7 +29,7 @@ def chance(p: float) -> str:
     """A P value."""
     if is_missing(p):
         return NONE
-    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 1 else "1"
+    return "< .001" if p < 0.001 else f"{p:.3f}".lstrip("0") if p < 0.9995 else "1"
 
 
 def listed(names: Sequence[str]) -> str:

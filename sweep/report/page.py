@@ -3,7 +3,6 @@
 import base64
 import csv
 import io
-import json
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -12,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from sweep.report.document import Code, Figure, Picture, Pictures, Report, Row, Table, Text
-from sweep.report.drawing import full_spec, rounded, svg
+from sweep.report.drawing import exported, rounded, svg
 from sweep.report.numbers import NONE
 
 NUMBER = re.compile(r"[+-]?[\d.<]")
@@ -75,10 +74,7 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _vega(figure: Figure) -> str:
-    return _link(
-        "application/json",
-        json.dumps(full_spec(figure.spec, figure.data), separators=(",", ":")).encode(),
-    )
+    return _link("application/json", exported(figure).encode())
 
 
 def _image(picture: Picture) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from sweep.config.sweep import SweepConfig
 from sweep.report.document import Code, Section, Table
 from sweep.report.evidence import Evidence
-from sweep.results.finalists import accesses, said_of_access
+from sweep.results.finalists import said_of_access
 
 PACKAGES = ("mrisweep", "torch", "numpy", "ray", "optuna", "mlflow")
 
@@ -39,7 +39,8 @@ def reproduce_section(evidence: Evidence) -> Section:
         "How to do it again",
         [
             Code(
-                "Commands, in a folder with the sweep file below as sweep.yaml",
+                "Commands, in a folder with the sweep file below as sweep.yaml, and the store that "
+                "it names",
                 "\n".join(_commands(evidence)),
             ),
             table,
@@ -61,8 +62,6 @@ def _without_places(config: SweepConfig) -> SweepConfig:
 def _commands(evidence: Evidence) -> Iterator[str]:
     name = shlex.quote(evidence.config.name)
     yield f"mrisweep run sweep.yaml --out {name}"
-    if evidence.plan and any(one.what.endswith("finalists") for one in accesses(evidence.folder)):
-        yield f"mrisweep finalists {name}"
     yield f"mrisweep best {name}"
     others, reference = evidence.others, evidence.first.reference
     if others and reference:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sweep.core.objective import value_of
 from sweep.core.records import TRAINED, TrialRecord, diverged, is_missing, is_screened
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import FAINT, INK, by_group
@@ -91,8 +92,10 @@ def _modes(evidence: Evidence) -> Table | None:
                 ]
                 for name in (clean, robust)
             }
+            sign = 1 if evidence.metric.higher_is_better else -1
             gain = [
-                new - one.metrics[robust] for new, one in zip(found[robust], there, strict=True)
+                sign * (new - one.metrics[robust])
+                for new, one in zip(found[robust], there, strict=True)
             ]
             cells = [_mean(found[clean]), _mean(found[robust]), _mean(gain)]
             rows.append(
@@ -138,7 +141,7 @@ def _budget(evidence: Evidence) -> Figure | Text | None:
     data: list[dict[str, Any]] = []
     for group in evidence.groups:
         own = [one for one in evidence.trials if group_of_trial(one) == group]
-        scores = [one.metrics.get(search.objective, float("nan")) for one in own]
+        scores = [value_of(one.metrics, search.objective) for one in own]
         found = expected_best(scores)
         for n, mean, low, high in zip(found.trials, found.mean, found.low, found.high, strict=True):
             if not is_missing(float(mean)):
@@ -263,9 +266,10 @@ def _coordinates(evidence: Evidence) -> Figure | None:
     }
     return Figure(
         "coordinates",
-        "Every trial, from its settings to its scores",
-        "A line is a trial; settings on a logarithmic range are spread so. Lines that end high on "
-        "the right and begin close together say which settings matter.",
+        "From settings to scores",
+        f"A line is a trial that was scored in full, {len(trials)} of {len(evidence.trials)}; "
+        "settings on a logarithmic range are spread so. Lines that end high on the right and begin "
+        "close together say which settings matter.",
         spec,
         data,
     )

@@ -41,7 +41,7 @@ def _curves(evidence: Evidence, at: At, artifacts: list[str], what: str) -> Figu
                 mean = fmean(seeds)
                 sd = float(np.std(seeds, ddof=1)) if len(seeds) > 1 else float("nan")
                 low, high = at.band(group, cell)
-                compared = fmean(at.values(at.reference, cell)) if at.reference else float("nan")
+                compared = fmean(at.seeds(at.reference, cell)) if at.reference else float("nan")
                 data.append(
                     {"group": group, "artifact": artifact, "level": cell.level}
                     | {"mean": plain(mean), "seed low": plain(mean - sd)}

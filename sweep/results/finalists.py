@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -19,7 +20,7 @@ from sweep.config.arms import group_of
 from sweep.config.finalists import FinalistSettings
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError, nearest
+from sweep.core.errors import UserError, nearest, told
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place, Status
 from sweep.core.records import (
@@ -105,13 +106,14 @@ class FinalistFolder:
         file = self.path / "plan.json"
         if not file.exists():
             return None
-        plain = json.loads(file.read_text())
-        return Plan(
-            settings=FinalistSettings.from_plain(plain["settings"]),
-            runs=tuple(FinalistRun(**run) for run in plain["runs"]),
-            places=tuple(map(_place, plain["places"])),
-            knobs={name: tuple(knobs) for name, knobs in plain["knobs"].items()},
-        )
+        with _reading(file):
+            plain = json.loads(file.read_text())
+            return Plan(
+                settings=FinalistSettings.from_plain(plain["settings"]),
+                runs=tuple(FinalistRun(**run) for run in plain["runs"]),
+                places=tuple(map(_place, plain["places"])),
+                knobs={name: tuple(knobs) for name, knobs in plain["knobs"].items()},
+            )
 
     def checkpoints(self, run: str) -> CheckpointFolder:
         """The checkpoints of a run."""
@@ -173,16 +175,17 @@ class FinalistFolder:
         file = self.path / f"{run}.json"
         if not file.exists():
             return None
-        plain = json.loads(file.read_text())
-        metrics = {place: null_as_missing(found) for place, found in plain["metrics"].items()}
-        return FinalistRecord(
-            **{
-                **plain,
-                "run": FinalistRun(**plain["run"]),
-                "epochs": tuple(plain["epochs"]),
-                "metrics": metrics,
-            }
-        )
+        with _reading(file):
+            plain = json.loads(file.read_text())
+            metrics = {place: null_as_missing(found) for place, found in plain["metrics"].items()}
+            return FinalistRecord(
+                **{
+                    **plain,
+                    "run": FinalistRun(**plain["run"]),
+                    "epochs": tuple(plain["epochs"]),
+                    "metrics": metrics,
+                }
+            )
 
     def records(self) -> list[FinalistRecord]:
         """What has come of the plan so far, in its order."""
@@ -192,6 +195,20 @@ class FinalistFolder:
 
     def _table(self, kind: str, run: str, place: str, epoch: int) -> Path:
         return self.path / run / kind / f"{place}-{epoch:04d}.parquet"
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """While a file of the finalists is read: one that somebody has changed is said."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        raise UserError(
+            "a file of the finalists cannot be read",
+            f"{file} ({told(error)})",
+            "put it back from a copy; without one remove it, and `mrisweep finalists` does again "
+            "what it held",
+        ) from None
 
 
 def chosen(folder: SweepFolder, config: SweepConfig, settings: FinalistSettings) -> list[Ranked]:
@@ -265,7 +282,8 @@ def accesses(folder: SweepFolder) -> list[Access]:
     """When test slices were looked at, first to last."""
     file = _accesses(folder)
     lines = file.read_text().splitlines() if file.exists() else []
-    return [Access(**json.loads(line)) for line in lines]
+    with _reading(file):
+        return [Access(**json.loads(line)) for line in lines]
 
 
 def said_of_access(folder: SweepFolder) -> str | None:

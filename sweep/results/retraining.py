@@ -7,10 +7,12 @@ searched and stopped, is not asked again: a trial that was stopped early is trai
 
 import json
 import shlex
+from contextlib import suppress
 from typing import Any
 
 from sweep.config.arms import without_arm
 from sweep.config.reading import override
+from sweep.core.errors import UserError
 from sweep.results.ranking import Ranked
 from sweep.results.sweep_file import FILE, Asked
 
@@ -64,6 +66,7 @@ def _screen(row: Ranked, asked: Asked) -> dict[str, Any] | None:
 
 def _written(value: Any) -> str:
     """A value as YAML on one line; a text as it is where it is read back so."""
-    if isinstance(value, str) and override({}, [f"it={value}"]) == {"it": value}:
-        return value
+    with suppress(UserError):  # of a text that is no YAML as it is
+        if isinstance(value, str) and override({}, [f"it={value}"]) == {"it": value}:
+            return value
     return json.dumps(value, ensure_ascii=False)

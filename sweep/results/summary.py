@@ -85,6 +85,6 @@ def _by_table(
     read = table.entries() if table is not None and fresh else None
     kept = {} if read is None else {name: read[name] for name in fresh}
     found = {n: kept[n] if n in kept else trial_files.read_entry(folder, n) for n in files}
-    with suppress(OSError):  # of a folder that is not to be written to, or a full disk
+    with suppress(Exception):  # a full disk, a text that Arrow refuses: it is a cache and no more
         write(folder / FILE, {n: (files[n], one) for n, one in found.items() if one}, now)
     return list(found.values())

@@ -157,7 +157,8 @@ def by_rules(folder: SweepFolder, found: Trainings, rules: Sequence[str]) -> Tra
     ]
     groups = {one.config: one.group for one in found.scored}
     said = [f"{rule} chooses {trial} ({groups[trial]})" for rule, trial in chosen.items()]
-    others = [one for one in found.scored if len(rules) == 1]
+    trials = set(chosen.values())  # which stand for themselves, and in no arm as well
+    others = [one for one in found.scored if len(rules) == 1 and one.config not in trials]
     return found._replace(scored=[*others, *picked], notes=[*said, *found.notes])
 
 

@@ -17,6 +17,7 @@ from sweep.stats.permutation import Permuted, permuted
 from sweep.stats.two_way import patient_variance
 
 NONE = (float("nan"), float("nan"))
+LEVEL = 0.05
 Unit = Literal["configuration", "run"]
 
 
@@ -249,10 +250,22 @@ def _differences(
                 p_permuted=exchanged.p,
                 p_least=exchanged.least,
                 verdict=word,
-                sentence=in_words(word, names[0], names[1], narrow, wide, margin),
+                sentence=_for_all(
+                    in_words(word, names[0], names[1], narrow, wide, margin), word, p_holm, pairs
+                ),
             )
         )
     return tuple(found)
+
+
+def _for_all(sentence: str, word: Verdict, p_holm: float, pairs: Sequence[object]) -> str:
+    """A verdict that does not outlast the correction for all that was asked says so."""
+    if word not in ("better", "worse") or len(pairs) < 2 or p_holm < LEVEL:
+        return sentence
+    return (
+        f"{sentence.rstrip('.')}; corrected for {len(pairs)} comparisons (Holm) that is not shown, "
+        f"P {p_holm:.3f}."
+    )
 
 
 def _mirrored(ends: Ends) -> Ends:

@@ -141,8 +141,12 @@ def test_a_rule_stands_for_the_finalist_that_it_chooses_on_validation_patients(
     assert found["notes"][0] == f"by:clean/brier chooses {least} ({norm})"
     clean = next(one for one in found["summaries"] if one["score"] == "clean/auroc")
     means = {
-        key: [r.metrics["test"]["clean/auroc"] for r in records if key in (r.run.trial, r.run.norm)]
-        for key in (least, "batch")
+        least: [r.metrics["test"]["clean/auroc"] for r in records if r.run.trial == least],
+        "batch": [
+            r.metrics["test"]["clean/auroc"]
+            for r in records
+            if r.run.norm == "batch" and r.run.trial != least
+        ],
     }
     expected = sum(means[least]) / len(means[least]) - sum(means["batch"]) / len(means["batch"])
     assert clean["difference"] == pytest.approx(expected)

@@ -116,15 +116,17 @@ def test_the_differences_are_those_of_compare(folder: SweepFolder, report: Repor
 
 def test_the_conclusion_says_what_the_tests_say(evidence: Evidence, report: Report) -> None:
     assert len(report.conclusion) == 3
-    assert report.conclusion[0].startswith("No comparison was stated before the sweep")
+    assert report.conclusion[0].startswith("No comparison was stated before finalists were asked")
     (one,) = evidence.first.by_score["robust/auroc_mean"].differences
     sure = one.p_holm < 0.05 and one.verdict in ("better", "worse")
-    expected = f"group is {one.verdict} than batch" if sure else "none of 1 norms is shown"
+    expected = f"group is {one.verdict} than batch" if sure else "group is not shown to differ"
     if one.verdict == "equivalent":
-        expected = "group is equivalent to batch by a margin of 0.02"
+        expected = "group is equivalent to batch (each by itself, margin 0.02)"
     assert expected in report.conclusion[1]
     assert "on the test patients" in report.conclusion[1]
-    assert report.conclusion[2].startswith("Under artifacts that nothing was chosen by")
+    assert report.conclusion[2].startswith(
+        "Where nothing was chosen: on the test patients, by holdout/"
+    )
 
 
 def test_what_was_stated_before_the_sweep_comes_first(folder: SweepFolder, tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_what_was_stated_before_the_sweep_comes_first(folder: SweepFolder, tmp_p
         (copy / "finalists" / "plan.json").write_text(json.dumps(plan))
         found = report_of(copy).conclusion[0]
         assert said in found
-        assert "efore the sweep" in found
+        assert found.startswith("Stated before finalists were asked")
     answer = compare(folder.path, "group", "batch").primary
     first = report_of(tmp_path / "group").conclusion[0]
     assert f"difference {answer.difference:+.3f}" in first
@@ -208,10 +210,10 @@ def test_the_bins_of_calibration_give_the_recorded_error(
             truth=own.truth[:, label : label + 1],
         )
         bins = list(reliability(alone))
-        total = sum(row["slices"] for row in bins)
+        total = sum(row["answers"] for row in bins)
         assert total == len(own.slices.keys)
         errors.append(
-            sum(row["slices"] / total * abs(row["predicted"] - row["observed"]) for row in bins)
+            sum(row["answers"] / total * abs(row["predicted"] - row["observed"]) for row in bins)
         )
     assert np.mean(errors) == pytest.approx(record.metrics["test"]["clean/ece"], abs=1e-6)
 
@@ -368,7 +370,7 @@ def test_the_page_lies_in_the_folder_by_default_and_is_replaced(folder: SweepFol
     ("arguments", "said"),
     [
         (["nothing"], "there is no such folder of a sweep"),
-        (["{folder}", "--metric", "aurok"], "there is no such metric"),
+        (["{folder}", "--metric", "aurok"], "--metric has an unknown name"),
         (["{folder}", "--out", "{folder}"], "the output is a folder"),
         (["{folder}", "--data", "{folder}"], "the output folder is not empty"),
     ],
