@@ -104,7 +104,7 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
         if outputs.data:
             write_data(outputs.data, report)
         if outputs.notebook:
-            write_text(outputs.notebook, notebook(folder.path, folder.config().name))
+            write_text(outputs.notebook, notebook(folder.path, folder.config().name, metric))
     if outputs.pdf:
         print_page(target, outputs.pdf, browser)
     if own:

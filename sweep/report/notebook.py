@@ -14,7 +14,7 @@ import pandas as pd
 from sweep.api.report import report_of
 
 FOLDER = Path({folder!r})
-report = report_of(FOLDER)
+report = report_of(FOLDER, metric={metric!r})
 print("\\n".join(report.conclusion))""",
     ),
     (
@@ -61,12 +61,13 @@ plt.show()""",
 )
 
 
-def notebook(folder: Path, name: str) -> str:
+def notebook(folder: Path, name: str, metric: str | None = None) -> str:
     """A notebook of format 4.5, as JSON.
 
     Args:
         folder: The sweep's folder.
         name: The name of the sweep.
+        metric: By which its report is; None: by that of the objective.
 
     """
     cells = [_markdown("title", TITLE.format(name=name, folder=folder))]
@@ -79,7 +80,7 @@ def notebook(folder: Path, name: str) -> str:
                 "metadata": {},
                 "execution_count": None,
                 "outputs": [],
-                "source": code.format(folder=str(folder)),
+                "source": code.format(folder=str(folder), metric=metric),
             }
         )
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweep.api.compare import compare
+from sweep.api.finalists import drive_finalists
 from sweep.api.report import Outputs, report_of, write_report
 from sweep.cli import main
 from sweep.core.errors import UserError, WorkError
@@ -25,6 +26,7 @@ from sweep.report.build import build
 from sweep.report.calibration import reliability
 from sweep.report.data_tables import data_of
 from sweep.report.document import Figure, Report, Table, Text
+from sweep.report.drawing import svg
 from sweep.report.evidence import Evidence, gather
 from sweep.report.page import page
 from sweep.report.printing import VARIABLE, find_browser, print_page
@@ -303,6 +305,45 @@ def test_a_label_that_no_test_slice_shows_leaves_marks_and_no_numbers(
     assert "-" in rows["batch"]
     shown = re.sub(r'"data:[^"]*"', "", page(found))
     assert not re.search(r"\bnan\b", shown, re.IGNORECASE)
+
+
+def test_what_was_stated_cannot_be_changed_once_finalists_were_asked(
+    folder: SweepFolder, store: Store, tmp_path: Path
+) -> None:
+    shutil.copytree(folder.path, tmp_path / "copy")
+    copy = SweepFolder.open(tmp_path / "copy")
+    for changes in (
+        {"finalists.margin": 0.3},
+        {"finalists.primary": {"between": ["group", "batch"], "score": "clean/auroc"}},
+        {"finalists.reference": "group"},
+    ):
+        with pytest.raises(UserError, match="was stated before they were asked, and stays"):
+            drive_finalists(copy, copy.config().replace(changes), store)
+
+
+def test_a_sweep_that_is_not_finished_says_so(folder: SweepFolder, tmp_path: Path) -> None:
+    shutil.copytree(folder.path, tmp_path / "copy")
+    copy = SweepFolder.open(tmp_path / "copy")
+    copy.write_config(copy.config().replace({"search.trials": 6}))
+    assert "The sweep is not finished: 4 of 6 trials" in report_of(copy.path).warnings[0]
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[]", '{"settings": 3'])
+def test_a_damaged_plan_is_said(folder: SweepFolder, tmp_path: Path, damage: str) -> None:
+    shutil.copytree(folder.path, tmp_path / "copy")
+    (tmp_path / "copy" / "finalists" / "plan.json").write_text(damage)
+    with pytest.raises(UserError, match=r"a file of the finalists cannot be read; .*plan\.json"):
+        report_of(tmp_path / "copy")
+
+
+def test_numbers_in_words_are_left_as_they_are_written() -> None:
+    spec = {
+        "data": {"name": "rows"},
+        "mark": "text",
+        "encoding": {"text": {"field": "said"}, "x": {"field": "at", "type": "quantitative"}},
+    }
+    rows = [{"said": "0.000273", "at": 1.23456789}]
+    assert ">0.000273<" in svg(Figure("one", "", "", spec, rows))
 
 
 def test_few_seeds_and_configurations_are_said(report: Report) -> None:

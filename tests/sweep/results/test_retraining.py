@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from sweep.cli import main, parser
+from sweep.config.reading import override
 from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
 from sweep.learn.fit import fit
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
-from sweep.results.retraining import command
+from sweep.results.retraining import _written, command
 from sweep.results.sweep_file import asked
 from sweep.store import Store
 from tests.support.finished import run_trial
@@ -128,3 +129,8 @@ def test_best_prints_the_command_of_its_first_row(
     text = capsys.readouterr().out
     assert f"to train {rows[0].trial} again:\n{command(rows[0], asked(folder.path))}\n" in text
     assert shlex.split(text.split("again:\n")[1])[0] == "mrisweep"
+
+
+@pytest.mark.parametrize("name", ["[pilot] lgg", "{a", "yes", "1e3", "it's", "a: b", "%x"])
+def test_a_name_is_written_so_that_it_is_read_back(name: str) -> None:
+    assert override({}, [f"name={_written(name)}"]) == {"name": name}

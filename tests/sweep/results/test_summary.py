@@ -179,6 +179,12 @@ def test_where_nothing_can_be_written_there_is_an_answer_all_the_same(many: Swee
     assert not list(many.path.glob(".*.tmp"))
 
 
+def test_what_the_table_cannot_hold_is_in_the_answer_all_the_same(many: SweepFolder) -> None:
+    for strange in ({"seed": 2**63}, {"error": "a path \udcff that is no text"}):
+        many.write_trial(dataclasses.replace(record(0), **strange))
+        assert read(many) == many.trials()
+
+
 def test_readers_at_the_same_time_do_no_harm(many: SweepFolder) -> None:
     expected = many.trials()
     (many.path / f".{FILE}.0123.tmp").write_bytes(b"half of it, of a process that was killed")
