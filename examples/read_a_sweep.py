@@ -10,6 +10,8 @@ import sweep
 
 
 def main() -> None:
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
     folder = Path(sys.argv[1])
     print("the best trials, by the sweep's own objective")
     for row in sweep.best(folder, top=3):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sweep.api.output import check_output, writing
 from sweep.core.errors import UserError
-from sweep.core.files import write_text
+from sweep.core.files import missing_database, write_text
 from sweep.report.build import build
 from sweep.report.data_tables import write_data
 from sweep.report.document import Report
@@ -21,7 +21,6 @@ from sweep.results.folder import SweepFolder
 from sweep.results.trackers import log_report
 
 PAGE = "report.html"
-SQLITE = "sqlite:///"
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,7 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
 def _tell_trackers(folder: SweepFolder, page: Path) -> None:
     """Give the page to the sweep's trackers; where the folder was copied to, there are none."""
     tracking = folder.config().tracking
-    server = tracking.server(folder.path)
-    if server.startswith(SQLITE) and not Path(server.removeprefix(SQLITE)).exists():
+    if missing_database(tracking.server(folder.path)):
         return
     log_report(folder, page, lambda text: print(text, file=sys.stderr))
 

@@ -56,6 +56,10 @@ def read_file(path: Path) -> dict[str, Any]:
             f"{str(path)!r}",
             f"correct the path, or name a preset; {nearest(str(path), presets())}",
         ) from None
+    except IsADirectoryError:
+        raise UserError(
+            "the sweep file is a folder", f"{str(path)!r}", "give a YAML file, or name a preset"
+        ) from None
     except (OSError, ValueError) as error:  # the second is of bytes that are no text, or a NUL
         raise UserError(
             "the sweep file cannot be read",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+SQLITE = "sqlite:///"  # before the path of a database in a tracking URI
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -50,3 +52,8 @@ def cache_folder() -> Path:
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "mrisweep"
     return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "mrisweep"
+
+
+def missing_database(uri: str) -> bool:
+    """Whether a tracking URI is of an sqlite file that is not there, which MLflow would make."""
+    return uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists()

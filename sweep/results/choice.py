@@ -47,8 +47,9 @@ def measure(folder: SweepFolder) -> Choice:
         return Choice(objective, reason="no epoch was scored in full")
     _, slices = folder.predictions(*epochs[0][1:])
     basis = basis_of(slices.truth, slices.labels, slices.patients)
+    trials = len({trial for _, trial, _ in epochs})
     if basis.reason is not None:
-        return Choice(objective, reason=basis.reason)
+        return Choice(objective, trials, len(epochs), reason=basis.reason)
     weights = resampled_patients(basis.patients, RESAMPLES)
 
     def candidates() -> Iterator[Candidate]:
@@ -62,8 +63,7 @@ def measure(folder: SweepFolder) -> Choice:
 
     found = optimism(candidates(), kind)
     if None not in found:
-        return Choice(objective, reason="every epoch has a missing cell")
-    trials = len({trial for _, trial, _ in epochs})
+        return Choice(objective, trials, len(epochs), reason="every epoch has a missing cell")
     norms = {norm: value for norm, value in found.items() if norm is not None}
     return Choice(objective, trials, len(epochs), found[None], norms)
 

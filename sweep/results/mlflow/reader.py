@@ -9,6 +9,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from sweep.core.errors import UserError
+from sweep.core.files import missing_database
 from sweep.core.records import TRAINED
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.names import (
@@ -69,6 +70,8 @@ def _newest(uri: str, experiment: str) -> dict[str, str]:
 
 def _search(uri: str, experiment: str, role: str) -> Iterator[Run]:
     """All runs of a role, page by page."""
+    if missing_database(uri):
+        raise UserError("there is no such database", f"{uri!r}", "correct the path")
     client = MlflowClient(tracking_uri=uri)
     try:
         found = client.get_experiment_by_name(experiment)

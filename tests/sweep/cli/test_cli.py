@@ -91,6 +91,11 @@ def test_help_is_instant_and_names_every_command() -> None:
         (("rnu",), "invalid choice: 'rnu'"),
         (("run",), "required: SWEEP.yaml"),
         (("run", "none.yaml"), "no such sweep file; received 'none.yaml'"),
+        (("run", "."), "the sweep file is a folder; received '.'"),
+        (
+            ("best", "--mlflow", "sqlite:///none.db", "--experiment", "x"),
+            "there is no such database; received 'sqlite:///none.db'",
+        ),
         (("run", "madan2023"), "received 'madan2023'; correct the path, or name a preset; did"),
         (("run", "madaan2023"), "data.store is missing and has no default; received none; give it"),
         (("check", "madaan2023"), "or by --set data.store=VALUE"),
