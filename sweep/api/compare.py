@@ -113,6 +113,8 @@ def _trials(a: str, b: str, one: Answers, other: Answers, metric: Metric) -> Com
         "both trainings are held fixed: this is the difference of these two networks, not that of "
         "their norms, and other seeds would give another one"
     ]
+    if found.overall.reason:
+        notes.append(f"there is neither an interval nor a P: {found.overall.reason}")
     return Comparison(
         a=a,
         b=b,

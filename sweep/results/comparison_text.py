@@ -28,7 +28,7 @@ def as_text(found: Comparison) -> str:
     summary = ruled_table(header, [_row(one) for one in (found.primary, *found.summaries)])
     parts = ["\n".join(head), summary]
     if found.effects:
-        parts.append(_about_norms(found.effects[found.primary.score], found.primary.score))
+        parts.append(_about_norms(found.effects[found.primary.score], found))
     if found.cells:
         parts.append(ruled_table(header, [_row(cell) for cell in found.cells]))
     adjusted = (
@@ -138,7 +138,8 @@ def _row(one: Compared) -> list[str]:
     ]
 
 
-def _about_norms(effects: NormEffects, score: str) -> str:
+def _about_norms(effects: NormEffects, found: Comparison) -> str:
+    score = found.primary.score
     header = ["norm", score, "configurations", "runs", "SD between them", "SD of seeds", "95 %"]
     body = [
         [
@@ -154,11 +155,14 @@ def _about_norms(effects: NormEffects, score: str) -> str:
         ]
         for one in effects.norms
     ]
-    return "\n".join([ruled_table(header, body), *_verdicts(effects)])
+    return "\n".join([ruled_table(header, body), *_verdicts(effects, found)])
 
 
-def _verdicts(effects: NormEffects) -> Iterator[str]:
+def _verdicts(effects: NormEffects, found: Comparison) -> Iterator[str]:
+    """The verdict on the pair that was asked for; the others stand in JSON."""
     for one in effects.differences:
+        if (one.first, one.second) != (found.a, found.b):
+            continue
         least = f" (at least {one.p_least:.3f} with so few)" if one.p_least > 0.05 else ""
         yield (
             f"{one.sentence} Margin {effects.margin:g}; P {_p(one.p)}, {_p(one.p_holm)} for all "
