@@ -6,6 +6,7 @@ MLflow take seconds.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -60,6 +61,9 @@ COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    # Of small matrices, which ours are, threads cost more than they bring: on a busy machine they
+    # wait for each other. Before NumPy is imported; torch has threads of its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         options = parser().parse_args(arguments)
         options.command(options)
