@@ -21,11 +21,12 @@ from sweep.search.study import Study
 from sweep.store import Store
 
 PATIENCE_S = 180
-PLACE = ("checkpoint", "folder", "command")  # of a row: where it lies, which no result is
+# Of a row: where it lies, and what is said of the whole sweep; neither is a result of the trial.
+PLACE = ("checkpoint", "folder", "command", "choice")
 
 
 def placeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of ``best --json`` without what two sweeps alike differ by."""
+    """Rows of ``best --json`` without what two sweeps with the same trials differ by."""
     return [{key: value for key, value in row.items() if key not in PLACE} for row in rows]
 
 

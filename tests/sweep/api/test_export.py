@@ -74,7 +74,7 @@ def pictures() -> list[torch.Tensor]:
     ("norm", "how", "model"),
     [
         ("batch", "zscore", {}),
-        pytest.param("group", "robust", {}, marks=pytest.mark.slow),
+        pytest.param("group", "robust", {}, marks=pytest.mark.long),
         pytest.param("layer", "max", {"head": "pool10", "antialias": True}, marks=pytest.mark.long),
         pytest.param("instance", "none", {"stem_stride": 2}, marks=pytest.mark.long),
     ],

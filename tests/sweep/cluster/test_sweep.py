@@ -114,8 +114,8 @@ def reports(sweep: Sweep) -> int:
     return len(list((sweep.folder / "results").glob("*/*.parquet")))
 
 
-def begun(sweep: Sweep) -> int:
-    return len(list((sweep.folder / "results").glob("*/epoch-0001.parquet")))
+def reached(sweep: Sweep, epoch: int) -> int:
+    return len(list((sweep.folder / "results").glob(f"*/epoch-{epoch:04d}.parquet")))
 
 
 def parent(pid: int) -> int:
@@ -143,11 +143,14 @@ def test_workers_that_die_cost_no_result(
     sweep = make_sweep()
     with sweep.start(*sweep.run_arguments()) as process:
         try:
-            for name in ("Evaluator", "Trainable"):
-                # A trial has begun between the two: the sweep goes on after each, and the trial
-                # that loses its worker has epochs to go. (Tune retries none that is being set up.)
-                before = begun(sweep)
-                wait_until(lambda before=before: begun(sweep) > before, process)
+            for name, epoch in (("Evaluator", 1), ("Trainable", 2)):
+                # The sweep goes on after each. The trial that loses its worker has an epoch to go:
+                # after its first one it waits, and its worker is set up for the next trial, which
+                # Tune would not retry.
+                before = reached(sweep, epoch)
+                wait_until(
+                    lambda epoch=epoch, before=before: reached(sweep, epoch) > before, process
+                )
                 wait_until(lambda name=name: workers(process.pid, name), process)
                 os.kill(workers(process.pid, name)[0], signal.SIGKILL)
             out, err = process.communicate(timeout=PATIENCE_S)
