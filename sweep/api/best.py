@@ -77,30 +77,6 @@ def best(
 
     """
     found = in_folders(path, by, pareto=pareto)
-    return ranked(found, norm, where, top, mode, pareto, per_norm)
-
-
-def ranked(
-    found: Found,
-    norm: str | None = None,
-    where: Sequence[str] = (),
-    top: int | None = None,
-    mode: str | None = None,
-    pareto: bool = False,
-    per_norm: bool = False,
-) -> list[Ranked]:
-    """What was found, filtered and ranked as ``best`` does.
-
-    Raises:
-        UserError: See there.
-
-    """
-    if pareto and per_norm:
-        raise UserError(
-            "a Pareto front and the best of each norm are two questions",
-            "both",
-            "ask one of them, or for the front of one norm",
-        )
     kept = norm, where, top, mode
     return ranking.best(found.rows, found.by, *kept, found.objectives, pareto, per_norm)
 

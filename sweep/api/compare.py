@@ -8,11 +8,10 @@ import numpy as np
 from sweep.api.compare_norms import compare_norms
 from sweep.config.arms import RULE, group_of
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError, nearest, require_known
+from sweep.core.errors import UserError, nearest
 from sweep.core.finals import VALIDATION
-from sweep.core.objective import leading
 from sweep.core.records import CLEAN, TRAINED
-from sweep.metrics import Metric, metric_of, metrics
+from sweep.metrics import Metric, metric_for
 from sweep.results.answers import best_trial, is_sweep, of_trial, trial_named
 from sweep.results.comparable import refuse_incomparable
 from sweep.results.folder import SweepFolder
@@ -51,7 +50,7 @@ def compare(
     """
     folder = SweepFolder.open(Path(path))
     config = folder.config()
-    chosen = _metric(config, metric)
+    chosen = metric_for(config.search.objective, metric)
     norms = sorted({group_of(trial.params, trial.norm) for trial in folder.trials()})
     are_norms = [name in norms or name.startswith(RULE) for name in (a, b)]
     if a == b:
@@ -72,13 +71,6 @@ def compare(
         )
     one, other = (_of_trial(folder, config, name, norms) for name in (a, b))
     return _trials(a, b, one, other, chosen)
-
-
-def _metric(config: SweepConfig, asked: str | None) -> Metric:
-    if asked is not None:
-        require_known("--metric", (asked,), metrics())
-        return metrics()[asked]
-    return metric_of(leading(config.search.objective)) or metrics()["auroc"]
 
 
 def _of_trial(folder: SweepFolder, config: SweepConfig, name: str, norms: Sequence[str]) -> Answers:

@@ -17,10 +17,9 @@ from sweep.report.markdown import markdown
 from sweep.report.notebook import notebook
 from sweep.report.page import page
 from sweep.report.printing import find_browser, print_page
+from sweep.results.callbacks import REPORT
 from sweep.results.folder import SweepFolder
 from sweep.results.trackers import log_report
-
-PAGE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
     """
     folder = SweepFolder.open(Path(path))
     own = outputs.page is None
-    target = folder.path / PAGE if outputs.page is None else outputs.page
+    target = folder.path / REPORT if outputs.page is None else outputs.page
     check_output(target, own or outputs.force, ())
     named = [target, *filter(None, (outputs.markdown, outputs.pdf, outputs.notebook))]
     if len({file.resolve() for file in named}) < len(named):

@@ -27,7 +27,6 @@ from sweep.config.modes import ModeSettings
 from sweep.config.settings import StressSettings
 from sweep.core.errors import UserError, require_known
 from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
-from sweep.core.objective import leading
 from sweep.core.records import CLEAN, TRAINED, EpochRecord, missing_as_null, null_if_missing
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
 from sweep.learn.drawable import require_drawable
@@ -41,7 +40,6 @@ from sweep.learn.modes import (
 )
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, record_of, scores_of
-from sweep.metrics import metric_of, metrics
 from sweep.metrics.operating import operating_points
 from sweep.store import Store
 
@@ -242,20 +240,6 @@ def _training_store(info: CheckpointInfo, store: Store, wrong: str, remedy: str)
         if training.fingerprint == info.fingerprint:
             return training
     raise UserError(wrong, f"{store.path}, and no such data at {path}", remedy)
-
-
-def metric_for(info: CheckpointInfo, asked: str | None) -> str:
-    """The metric to show the cells of: the one asked for, else that of the trial's objective.
-
-    Raises:
-        UserError: An unknown metric.
-
-    """
-    if asked is not None:
-        require_known("--metric", (asked,), metrics())
-        return asked
-    metric = metric_of(leading(info.config.objective))
-    return metric.name if metric else "auroc"
 
 
 def as_json(record: EpochRecord, metric: str) -> dict[str, Any]:

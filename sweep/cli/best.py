@@ -92,7 +92,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _answer(options: argparse.Namespace) -> None:
-    from sweep.api.best import as_json, choice_lines, in_folders, on_server, ranked
+    from sweep.api.best import as_json, choice_lines, in_folders, on_server
     from sweep.metrics.table import sign
     from sweep.results import ranking
     from sweep.results.render import (
@@ -121,7 +121,8 @@ def _answer(options: argparse.Namespace) -> None:
     else:
         found = on_server(options.mlflow, options.experiment, options.by, options.pareto)
     kept = options.norm, options.where, options.top, options.mode
-    rows = ranked(found, *kept, options.pareto, options.per_norm)
+    how = found.objectives, options.pareto, options.per_norm
+    rows = ranking.best(found.rows, found.by, *kept, *how)
     note = screened_note(found.rows, found.by)
     if options.json:
         print(json.dumps(as_json(rows, found), indent=1))

@@ -60,14 +60,15 @@ def _do_stress(options: argparse.Namespace) -> None:
     import torch
 
     from sweep.api.checkpoint import open_checkpoint
-    from sweep.api.stress import as_json, metric_for, stress
+    from sweep.api.stress import as_json, stress
     from sweep.config.artifacts import given_options
     from sweep.config.sweep import given_modes
+    from sweep.metrics import metric_for
     from sweep.results.render import stress_table, summary_table
 
     torch.set_num_threads(max(1, options.threads))
     loaded = open_checkpoint(options.checkpoint)
-    metric = metric_for(loaded.info, options.metric)
+    metric = metric_for(loaded.info.config.objective, options.metric).name
     record = stress(
         loaded,
         options.data,

@@ -1,5 +1,7 @@
 """Text for people: tables, sizes, durations, long lists, outlines of what JSON can say."""
 
+import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -86,3 +88,18 @@ def _in_a_line(value: object) -> str:
         more = [f"and {len(value) - SHOWN} more"] if len(value) > SHOWN else []
         return ", ".join([*map(_in_a_line, value[:SHOWN]), *more]) or "none"
     return "none" if value is None else str(value)
+
+
+def sentence(text: str) -> str:
+    """A line as it stands in running text: a capital first, a full stop last."""
+    return f"{text[0].upper()}{text[1:].removesuffix('.')}."
+
+
+def csv_text(rows: Sequence[Mapping[str, object]]) -> str:
+    """Rows as CSV, with a column for every name that one of them has."""
+    text = io.StringIO()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

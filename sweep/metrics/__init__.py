@@ -4,6 +4,6 @@ A metric belongs here as one function and one row of the table; from the row it 
 to the trackers, given an interval, ranked by and printed. NumPy only.
 """
 
-from sweep.metrics.table import Metric, metric_of, metrics, objectives
+from sweep.metrics.table import Metric, metric_for, metric_of, metrics, objectives
 
-__all__ = ["Metric", "metric_of", "metrics", "objectives"]
+__all__ = ["Metric", "metric_for", "metric_of", "metrics", "objectives"]

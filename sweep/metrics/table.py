@@ -6,7 +6,8 @@ from functools import cache, partial
 from types import MappingProxyType
 from typing import Literal
 
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, require_known
+from sweep.core.objective import leading
 from sweep.core.plugins import added, load
 from sweep.core.records import SCORE_COLUMNS
 from sweep.metrics import functions
@@ -169,3 +170,20 @@ def sign(summary: str) -> int:
     if metric.higher_is_better:
         return -1 if summary in map(metric.robust, LESS_IS_BETTER) else 1
     return -1
+
+
+def metric_for(objective: str, asked: str | None = None) -> Metric:
+    """The metric by which a result is shown and compared.
+
+    Args:
+        objective: Of the sweep; the metric that it names first, where it names one, else AUROC.
+        asked: The name of another one that the user asked for; None: none.
+
+    Raises:
+        UserError: There is no such metric.
+
+    """
+    if asked is not None:
+        require_known("--metric", (asked,), metrics())
+        return metrics()[asked]
+    return metric_of(leading(objective)) or metrics()["auroc"]

@@ -55,7 +55,7 @@ def answered(evidence: Evidence, at: At, cells: Collection[Cell]) -> Answers:
 
 def _asked(evidence: Evidence, at: At) -> list[tuple[str, str, int]]:
     """The trainings of a place: norm or arm, name and epoch."""
-    if any(record.metrics for record in evidence.records):
+    if evidence.asked_finalists:
         return [
             (group_of_record(record), record.run.name, record.epochs[-1])
             for record in evidence.records
@@ -72,6 +72,6 @@ def _asked(evidence: Evidence, at: At) -> list[tuple[str, str, int]]:
 def _predictions(
     evidence: Evidence, at: At, name: str, epoch: int
 ) -> tuple[list[Predictions], Slices]:
-    if any(record.metrics for record in evidence.records):
+    if evidence.asked_finalists:
         return FinalistFolder(evidence.folder).predictions(name, at.place, epoch)
     return evidence.folder.predictions(name, epoch)

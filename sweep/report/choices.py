@@ -9,9 +9,10 @@ from typing import Any
 
 from sweep.config.arms import RULE
 from sweep.core.errors import UserError
+from sweep.core.records import null_if_missing
 from sweep.report.document import Table
 from sweep.report.evidence import At, Evidence
-from sweep.report.numbers import NONE, between, chance, plain, value
+from sweep.report.numbers import NONE, between, chance, value
 from sweep.results.finalists import FinalistFolder, chosen_by
 from sweep.results.trainings import effects
 
@@ -67,15 +68,19 @@ def _differences(at: At, trial: str) -> dict[str, tuple[dict[str, Any], list[str
         means = {one.norm: one.mean for one in said.norms}
         own, other = means.get(rule, float("nan")), means.get(reference, float("nan"))
         one = next((one for one in said.differences if one.first == rule), None)
-        values: dict[str, Any] = {"it": plain(own), "reference": plain(other)}
+        values: dict[str, Any] = {"it": null_if_missing(own), "reference": null_if_missing(other)}
         texts = [value(own), value(other)]
         if one is None:
             found[name] = values, [*texts, NONE, NONE, NONE]
             continue
         found[name] = (
             values
-            | {"difference": plain(one.difference), "low": plain(one.interval[0])}
-            | {"high": plain(one.interval[1]), "p": plain(one.p)},
+            | {
+                "difference": null_if_missing(one.difference),
+                "low": null_if_missing(one.interval[0]),
+                "high": null_if_missing(one.interval[1]),
+                "p": null_if_missing(one.p),
+            },
             [
                 *texts,
                 value(one.difference, "+.3f"),

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from sweep.core.records import is_missing
+from sweep.core.records import is_missing, null_if_missing
 from sweep.report.choices import choices_table
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import BLUE, FAINT, IN_LINES, INK
 from sweep.report.evidence import At, Evidence
-from sweep.report.numbers import NONE, between, chance, plain, value
-from sweep.stats.effects import NormDifference
-
-LEVEL = 0.05
+from sweep.report.numbers import NONE, between, chance, value
+from sweep.stats.effects import LEVEL, NormDifference
 
 
 def difference_section(evidence: Evidence) -> Section:
@@ -87,11 +85,19 @@ def _table(evidence: Evidence, at: At) -> Table:
             )
             data.append(
                 {"place": at.place, "score": score, "first": one.first, "second": one.second}
-                | {"difference": plain(one.difference), "low": plain(one.interval[0])}
-                | {"high": plain(one.interval[1]), "low_90": plain(one.narrow[0])}
-                | {"high_90": plain(one.narrow[1]), "df": plain(one.df), "p": plain(one.p)}
-                | {"p_holm": plain(one.p_holm), "p_exchanged": plain(one.p_permuted)}
-                | {"p_same_patients": plain(one.p_same_patients), "verdict": one.verdict}
+                | {
+                    "difference": null_if_missing(one.difference),
+                    "low": null_if_missing(one.interval[0]),
+                    "high": null_if_missing(one.interval[1]),
+                    "low_90": null_if_missing(one.narrow[0]),
+                    "high_90": null_if_missing(one.narrow[1]),
+                    "df": null_if_missing(one.df),
+                    "p": null_if_missing(one.p),
+                    "p_holm": null_if_missing(one.p_holm),
+                    "p_exchanged": null_if_missing(one.p_permuted),
+                    "p_same_patients": null_if_missing(one.p_same_patients),
+                    "verdict": one.verdict,
+                }
             )
     caption = (
         f"Differences at {at.place}, the first less the second; P, exchanged: by exchanging "
@@ -203,9 +209,9 @@ def _heat_maps(evidence: Evidence, at: At) -> list[Figure]:
                 "group": one.group,
                 "artifact": one.cell.artifact,
                 "level": one.cell.level,
-                "difference": plain(one.difference),
-                "p": plain(one.p),
-                "p_holm": plain(one.p_holm),
+                "difference": null_if_missing(one.difference),
+                "p": null_if_missing(one.p),
+                "p_holm": null_if_missing(one.p_holm),
                 "text": _cell_text(one.difference, one.p_holm),
             }
             for one in own

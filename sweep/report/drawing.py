@@ -19,7 +19,7 @@ IN_LINES = "split(datum.label, '_')"  # a long name above a narrow panel, word b
 LONG = re.compile(r"-?\d+\.\d{3,}")
 CONFIG: Mapping[str, Any] = {
     "background": None,
-    "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # which are all as wide
+    "font": "Arial, Helvetica, Liberation Sans, sans-serif",  # all as wide; the page says it
     "view": {"stroke": None},
     "axis": {
         "labelColor": INK,
@@ -83,7 +83,7 @@ def _shortened(drawn: str) -> str:
 
     Their names are the page's, and a hundredth of a pixel is seen by nobody.
     """
-    bare = re.sub(r' (?:aria-\w+|role)="[^"]*"', "", drawn)
+    bare = re.sub(r' (?:aria-\w+|role|class|pointer-events|font-family)="[^"]*"', "", drawn)
     return re.sub(r"<[^>]+>", lambda tag: LONG.sub(_to_hundredths, tag[0]), bare)
 
 

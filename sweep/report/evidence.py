@@ -10,11 +10,10 @@ import numpy as np
 from sweep.config.arms import RULE, group_of
 from sweep.config.finalists import FinalistSettings, PrimarySettings
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError, require_known
+from sweep.core.errors import UserError
 from sweep.core.finals import VALIDATION, FinalistRecord
-from sweep.core.objective import leading
 from sweep.core.records import CLEAN, Cell, TrialRecord
-from sweep.metrics import Metric, metric_of, metrics
+from sweep.metrics import Metric, metric_for, metric_of
 from sweep.results.finalists import FinalistFolder, Plan, chosen_by
 from sweep.results.folder import SweepFolder
 from sweep.results.trainings import Trainings, by_rules, effects, place_of, trainings_at
@@ -166,6 +165,11 @@ class Evidence:
         named = [group for group in self.config.groups() if group in known]
         return (*named, *sorted(known - set(named)))
 
+    @cached_property
+    def asked_finalists(self) -> bool:
+        """Whether what is shown was said by finalists, and not by trials of the search."""
+        return any(record.metrics for record in self.records)
+
     @property
     def kind(self) -> str:
         """What is compared: ``arm`` or ``norm``."""
@@ -189,7 +193,7 @@ def gather(folder: SweepFolder, metric: str | None = None) -> Evidence:
 
     """
     config = folder.config()
-    chosen = _metric(config, metric)
+    chosen = metric_for(config.search.objective, metric)
     known = FinalistFolder(folder)
     plan, records = known.plan(), known.records()
     settings = (plan.settings if plan else config.finalists) or FinalistSettings()
@@ -211,13 +215,6 @@ def gather(folder: SweepFolder, metric: str | None = None) -> Evidence:
         store=store,
         remarks=remarks,
     )
-
-
-def _metric(config: SweepConfig, asked: str | None) -> Metric:
-    if asked is None:
-        return metric_of(leading(config.search.objective)) or metrics()["auroc"]
-    require_known("--metric", (asked,), metrics())
-    return metrics()[asked]
 
 
 def _at(

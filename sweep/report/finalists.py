@@ -7,16 +7,14 @@ from typing import Any
 from sweep.config.arms import group_of
 from sweep.core.finals import TEST, VALIDATION
 from sweep.core.pareto import ranks
-from sweep.core.records import CLEAN, Cell, is_missing
-from sweep.metrics.robustness import corruption_error
+from sweep.core.records import CLEAN, Cell, is_missing, null_if_missing
+from sweep.metrics.robustness import LEAST_ERROR, corruption_error
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import FAINT, by_group
 from sweep.report.evidence import At, Evidence
-from sweep.report.numbers import NONE, between, plain, spread, value
+from sweep.report.numbers import NONE, between, spread, value
 from sweep.results.final_table import FinalistRow, final_rows, shown_of
 from sweep.results.render import short, shown_value
-
-LEAST = 0.01  # of an error that others are divided by, see ``corruption_error``
 
 
 def finalist_sections(evidence: Evidence) -> list[Section]:
@@ -68,11 +66,11 @@ def _groups(evidence: Evidence, at: At) -> Table:
                 evidence.kind: group,
                 "place": at.place,
                 "score": name,
-                "mean": plain(one.mean),
-                "low": plain(one.interval[0]),
-                "high": plain(one.interval[1]),
-                "sd_configurations": plain(one.sd_configs),
-                "sd_seeds": plain(one.sd_seeds),
+                "mean": null_if_missing(one.mean),
+                "low": null_if_missing(one.interval[0]),
+                "high": null_if_missing(one.interval[1]),
+                "sd_configurations": null_if_missing(one.sd_configs),
+                "sd_seeds": null_if_missing(one.sd_seeds),
                 "configurations": one.configs,
                 "trainings": one.runs,
             }
@@ -111,8 +109,8 @@ def _configurations(evidence: Evidence, at: At, own: list[FinalistRow]) -> list[
         {"trial": row.trial, evidence.kind: group_of(row.params, row.norm), "norm": row.norm}
         | {"place": at.place, "seeds": row.seeds, "diverged": row.diverged}
         | {name: row.params.get(name) for name in settings}
-        | {name: plain(row.mean[name]) for name in row.mean}
-        | {f"{name} (SD)": plain(row.sd[name]) for name in row.sd}
+        | {name: null_if_missing(row.mean[name]) for name in row.mean}
+        | {f"{name} (SD)": null_if_missing(row.sd[name]) for name in row.sd}
         for row in own
     ]
     return [
@@ -229,7 +227,7 @@ def _errors(evidence: Evidence, at: At) -> list[Block]:
         rows.append([group, *map(value, both)])
         data.append(
             {evidence.kind: group, "place": at.place}
-            | {"mCE": plain(both[0]), "relative mCE": plain(both[1])}
+            | {"mCE": null_if_missing(both[0]), "relative mCE": null_if_missing(both[1])}
         )
     divided = {
         artifact: [1 - reference[cell] for cell in reference if cell.artifact == artifact]
@@ -241,7 +239,7 @@ def _errors(evidence: Evidence, at: At) -> list[Block]:
         for artifact, errors in divided.items()
     )
     small = (
-        f" A dash: a cell is missing, or a denominator is below {LEAST:g}."
+        f" A dash: a cell is missing, or a denominator is below {LEAST_ERROR:g}."
         if any(NONE in row for row in rows)
         else ""
     )

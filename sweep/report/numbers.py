@@ -35,8 +35,3 @@ def chance(p: float) -> str:
 def listed(names: Sequence[str]) -> str:
     """Names as a sentence has them: ``a, b and c``."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def plain(number: float) -> float | None:
-    """A number as JSON has it; None where it is missing."""
-    return None if is_missing(number) else float(number)

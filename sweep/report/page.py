@@ -1,8 +1,6 @@
 """The report as one HTML page that needs nothing beside itself."""
 
 import base64
-import csv
-import io
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -10,6 +8,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from sweep.core.text import csv_text
 from sweep.report.document import Code, Figure, Picture, Pictures, Report, Row, Table, Text
 from sweep.report.drawing import exported, rounded, svg
 from sweep.report.numbers import NONE
@@ -65,12 +64,7 @@ def _numeric(table: Table) -> list[bool]:
 
 
 def _csv(rows: Sequence[Row]) -> str:
-    out = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(out, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rounded(rows))
-    return _link("text/csv", out.getvalue().encode())
+    return _link("text/csv", csv_text(rounded(rows)).encode())
 
 
 def _vega(figure: Figure) -> str:

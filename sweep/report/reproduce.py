@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.config.sweep import SweepConfig
-from sweep.core.objective import leading
-from sweep.metrics import metric_of
+from sweep.metrics import metric_for
 from sweep.report.document import Code, Section, Table
 from sweep.report.evidence import Evidence
 from sweep.results.finalists import said_of_access
@@ -68,6 +67,6 @@ def _commands(evidence: Evidence) -> Iterator[str]:
     others, reference = evidence.others, evidence.first.reference
     if others and reference:
         yield f"mrisweep compare {name} {shlex.quote(others[0])} {shlex.quote(reference)}"
-    own = metric_of(leading(evidence.config.search.objective))
+    own = metric_for(evidence.config.search.objective)
     by = "" if own == evidence.metric else f" --metric {evidence.metric.name}"
     yield f"mrisweep report {name}{by}"

@@ -1,13 +1,23 @@
 """The section on the search: what each norm or arm was given, and what came of it."""
 
+import math
+from statistics import fmean
 from typing import Any
 
 from sweep.core.objective import value_of
-from sweep.core.records import TRAINED, TrialRecord, diverged, is_missing, is_screened
+from sweep.core.records import (
+    TRAINED,
+    TrialRecord,
+    diverged,
+    is_missing,
+    is_screened,
+    null_if_missing,
+)
+from sweep.core.text import sentence
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import FAINT, INK, by_group
 from sweep.report.evidence import Evidence, group_of_trial
-from sweep.report.numbers import NONE, plain, value
+from sweep.report.numbers import NONE, value
 from sweep.results import advice, choice_file
 from sweep.results.ranking import goodness
 from sweep.results.render import short, shown_value
@@ -21,10 +31,10 @@ def search_section(evidence: Evidence) -> Section:
     said = [f"Searched: {config.search.described()}; objective `{config.search.objective}`."]
     of = config.search, config.train.epochs
     saved = savings(*of, trials, evidence.folder.last_reported)
-    said += [f"{saved[0].upper()}{saved[1:]}."] if saved else []
+    said += [sentence(saved)] if saved else []
     if (kept := choice_file.kept(evidence.folder.path)) and (line := choice_file.choice_text(kept)):
-        said.append(f"{line[0].upper()}{line[1:]}")
-    remarks = [f"{line[0].upper()}{line[1:]}." for line in advice.remarks(*of, trials)]
+        said.append(sentence(line))
+    remarks = list(map(sentence, advice.remarks(*of, trials)))
     blocks: list[Block] = [Text(tuple(said)), _table(evidence)]
     if remarks:
         blocks.append(Text(tuple(remarks), is_list=True))
@@ -54,12 +64,13 @@ def _table(evidence: Evidence) -> Table:
             sum(evidence.folder.last_reported(trial.trial) for trial in own),
         ]
         chosen = [best.params.get(name) if best else None for name in dimensions]
-        score = -goodness(best.metrics, objective) if best else float("nan")
-        score = abs(score) if best else score
+        score = value_of(best.metrics, objective) if best else math.nan
         rows.append(
             [group, *map(str, counts), *map(shown_value, chosen), value(score)],
         )
-        plain_row = dict(zip(header, [group, *counts, *chosen, plain(score)], strict=True))
+        plain_row = dict(
+            zip(header, [group, *counts, *chosen, null_if_missing(score)], strict=True)
+        )
         data.append(plain_row)
     return Table(
         "search",
@@ -97,7 +108,7 @@ def _modes(evidence: Evidence) -> Table | None:
                 sign * (new - one.metrics[robust])
                 for new, one in zip(found[robust], there, strict=True)
             ]
-            cells = [_mean(found[clean]), _mean(found[robust]), _mean(gain)]
+            cells = [fmean(found[clean]), fmean(found[robust]), fmean(gain)]
             rows.append(
                 [
                     group,
@@ -111,7 +122,11 @@ def _modes(evidence: Evidence) -> Table | None:
             )
             data.append(
                 {evidence.kind: group, "mode": mode, "trials": len(there)}
-                | {clean: plain(cells[0]), robust: plain(cells[1]), "gain": plain(cells[2])}
+                | {
+                    clean: null_if_missing(cells[0]),
+                    robust: null_if_missing(cells[1]),
+                    "gain": null_if_missing(cells[2]),
+                }
             )
     if not rows:
         return None
@@ -121,10 +136,6 @@ def _modes(evidence: Evidence) -> Table | None:
         "means over the trials of the search, on validation patients"
     )
     return Table("modes", caption, header, rows, data)
-
-
-def _mean(values: list[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _budget(evidence: Evidence) -> Figure | Text | None:
@@ -276,10 +287,8 @@ def _coordinates(evidence: Evidence) -> Figure | None:
 
 
 def _number(trial: TrialRecord, axis: str, dimensions: Any) -> float:
-    import math
-
     if axis not in dimensions:
-        return abs(goodness(trial.metrics, axis)) if axis else float("nan")
+        return value_of(trial.metrics, axis)
     chosen = trial.params.get(axis)
     if chosen is None:
         return float("nan")
@@ -291,4 +300,4 @@ def _number(trial: TrialRecord, axis: str, dimensions: Any) -> float:
 def _written(trial: TrialRecord, axis: str, dimensions: Any) -> str:
     if axis in dimensions:
         return shown_value(trial.params.get(axis))
-    return value(abs(goodness(trial.metrics, axis)))
+    return value(value_of(trial.metrics, axis))

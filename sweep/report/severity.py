@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from sweep.core.records import CLEAN
+from sweep.core.records import CLEAN, null_if_missing
 from sweep.report.document import Block, Figure, Section
 from sweep.report.drawing import FAINT, IN_LINES, by_group
 from sweep.report.evidence import At, Evidence
-from sweep.report.numbers import plain
 
 PER_ROW = 8  # artifacts beside each other
 
@@ -44,9 +43,14 @@ def _curves(evidence: Evidence, at: At, artifacts: list[str], what: str) -> Figu
                 compared = fmean(at.seeds(at.reference, cell)) if at.reference else float("nan")
                 data.append(
                     {"group": group, "artifact": artifact, "level": cell.level}
-                    | {"mean": plain(mean), "seed low": plain(mean - sd)}
-                    | {"seed high": plain(mean + sd), "patient low": plain(low)}
-                    | {"patient high": plain(high), "reference": plain(compared)}
+                    | {
+                        "mean": null_if_missing(mean),
+                        "seed low": null_if_missing(mean - sd),
+                        "seed high": null_if_missing(mean + sd),
+                        "patient low": null_if_missing(low),
+                        "patient high": null_if_missing(high),
+                        "reference": null_if_missing(compared),
+                    }
                 )
     colour, _ = by_group(evidence.groups)
     wide = max(62, min(150, 620 // max(1, len(artifacts))))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sweep.config.levels import unreached
 from sweep.core.finals import TEST
 from sweep.core.records import is_missing
-from sweep.core.text import number_of
+from sweep.core.text import number_of, sentence
 from sweep.report.document import Section, Text
 from sweep.report.evidence import Evidence
 from sweep.report.numbers import listed
@@ -18,7 +18,7 @@ PATIENTS_OF_INTERVALS = "an interval over so few is wide, and one of extreme sco
 
 def unmeasured_section(evidence: Evidence) -> Section:
     """What a reviewer would ask, and this sweep cannot say."""
-    lines = tuple(f"{line[0].upper()}{line[1:]}." for line in _lines(evidence))
+    lines = tuple(map(sentence, _lines(evidence)))
     return Section("not-measured", "What was not measured", [Text(lines, is_list=True)])
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from sweep.core.finals import HOLDOUT, TEST, VALIDATION
+from sweep.core.text import sentence
 from sweep.report.evidence import At, Evidence
 from sweep.report.numbers import chance, listed, value
-from sweep.stats.effects import NormDifference
-
-LEVEL = 0.05
+from sweep.stats.effects import LEVEL, NormDifference
 
 
 def conclusion(evidence: Evidence) -> tuple[str, str, str]:
@@ -25,16 +24,16 @@ def warnings(evidence: Evidence) -> Iterator[str]:
             "the search. Finalists on patients that nothing was chosen by answer for "
             f"{evidence.kind}s: `mrisweep finalists DIR`."
         )
-    if evidence.records and not any(record.metrics for record in evidence.records):
+    if evidence.records and not evidence.asked_finalists:
         yield "All finalists diverged, and have no score anywhere."
     if at.found.basis.reason:
         yield (
             f"Few patients: {at.found.basis.reason}. Intervals of {evidence.kind}s, for which "
             "patients are drawn again, are rough then, and bands of patients are a description."
         )
-    yield from dict.fromkeys(f"{note[0].upper()}{note[1:]}." for note in at.found.notes)
+    yield from dict.fromkeys(map(sentence, at.found.notes))
     said = at.by_score[evidence.metric.robust("mean")]
-    yield from dict.fromkeys(f"{note[0].upper()}{note[1:]}." for note in said.notes)
+    yield from dict.fromkeys(map(sentence, said.notes))
 
 
 def _unfinished(evidence: Evidence) -> Iterator[str]:

@@ -15,9 +15,9 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION
+from sweep.metrics import metric_for
 from sweep.results.callbacks import Say
 from sweep.results.comparison_text import effects_plain
-from sweep.results.final_table import metric_of_finalists
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
 from sweep.results.trainings import effects, trainings_at
@@ -53,7 +53,7 @@ def measure(folder: SweepFolder, config: SweepConfig) -> Differences:
 
     """
     settings = config.finalists or FinalistSettings()
-    metric = metric_of_finalists(config.search.objective)
+    metric = metric_for(config.search.objective)
     found = Differences(_basis(folder, config))
     plan = FinalistFolder(folder).plan()
     for place in plan.places if plan else ():
@@ -80,7 +80,7 @@ def keep_measured(folder: SweepFolder, config: SweepConfig, say: Say) -> None:
         say: Says something to the user.
 
     """
-    if not any(record.metrics for record in FinalistFolder(folder).records()):
+    if not FinalistFolder(folder).have_scores():
         return
     try:
         known = kept(folder)

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 
-from sweep.core.objective import leading
 from sweep.core.records import CLEAN, Score
-from sweep.metrics import metric_of
+from sweep.metrics import metric_for
 from sweep.metrics.summary import macro_by_cell
 
 
@@ -21,8 +20,7 @@ def severity_curves(scores: Iterable[Score], objective: str, title: str) -> Figu
         title: The title of the figure.
 
     """
-    metric = metric_of(leading(objective))
-    name = metric.name if metric else "auroc"
+    name = metric_for(objective).name
     macro = macro_by_cell(scores, name)
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()

@@ -6,10 +6,9 @@ from statistics import fmean, stdev
 from typing import Any
 
 from sweep.core.finals import FIXED, HOLDOUT, VALIDATION, FinalistRecord
-from sweep.core.objective import leading
 from sweep.core.records import is_missing, missing_as_null
 from sweep.core.text import MISSING, ruled_table
-from sweep.metrics import Metric, metric_of, metrics
+from sweep.metrics import Metric, metric_for
 from sweep.results.render import short, shown_value
 
 
@@ -87,7 +86,7 @@ def final_table(rows: Sequence[FinalistRow], objective: str, width: int | None =
         width: Characters in a line; None: all. Settings that have no room are left out.
 
     """
-    names = shown_of(metric_of_finalists(objective))
+    names = shown_of(metric_for(objective))
     parts = []
     for place in dict.fromkeys(row.place for row in rows):
         own = [row for row in rows if row.place == place]
@@ -114,11 +113,6 @@ def final_table(rows: Sequence[FinalistRow], objective: str, width: int | None =
         "chosen by"
     )
     return "\n\n".join([*parts, about])
-
-
-def metric_of_finalists(objective: str) -> Metric:
-    """The metric by which finalists are shown and compared: that of the sweep's objective."""
-    return metric_of(leading(objective)) or metrics()["auroc"]
 
 
 def shown_of(metric: Metric) -> tuple[str, ...]:

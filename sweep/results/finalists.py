@@ -193,6 +193,10 @@ class FinalistFolder:
         found = (self.record(run.name) for run in (plan.runs if plan else ()))
         return [record for record in found if record is not None]
 
+    def have_scores(self) -> bool:
+        """Whether any run has come to a score."""
+        return any(record.metrics for record in self.records())
+
     def _table(self, kind: str, run: str, place: str, epoch: int) -> Path:
         return self.path / run / kind / f"{place}-{epoch:04d}.parquet"
 

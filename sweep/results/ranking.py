@@ -160,9 +160,15 @@ def best(
 
     Raises:
         UserError: A metric, a norm or a mode that no trial has, a condition that is none, ``top``
-            < 1.
+            < 1, ``front`` with ``per_norm``.
 
     """
+    if front and per_norm:
+        raise UserError(
+            "a Pareto front and the best of each norm are two questions",
+            "both",
+            "ask one of them, or for the front of one norm",
+        )
     # Scores of unequal fidelity are never ranked together.
     found = [row for row in rows if is_screened(row.metrics) == by.startswith(SCREEN)]
     known = {name for row in found for name in row.metrics}

@@ -61,7 +61,7 @@ class Trainings(NamedTuple):
 def place_of(folder: SweepFolder) -> str:
     """Where a sweep is asked by default: on test slices if its finalists were, else validation."""
     plan = FinalistFolder(folder).plan()
-    asked = _has_finalists(folder) and plan is not None
+    asked = FinalistFolder(folder).have_scores() and plan is not None
     return TEST if asked and plan and TEST in {p.name for p in plan.places} else VALIDATION
 
 
@@ -77,11 +77,7 @@ def trainings_at(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
         UserError: No such place, or no score there.
 
     """
-    return (_finalists if _has_finalists(folder) else _search)(folder, metric, place)
-
-
-def _has_finalists(folder: SweepFolder) -> bool:
-    return any(record.metrics for record in FinalistFolder(folder).records())
+    return (_finalists if FinalistFolder(folder).have_scores() else _search)(folder, metric, place)
 
 
 def effects(

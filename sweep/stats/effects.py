@@ -17,7 +17,7 @@ from sweep.stats.permutation import Permuted, permuted
 from sweep.stats.two_way import patient_variance
 
 NONE = (float("nan"), float("nan"))
-LEVEL = 0.05
+LEVEL = 0.05  # of a test: a smaller P is taken for a difference
 Unit = Literal["configuration", "run"]
 
 

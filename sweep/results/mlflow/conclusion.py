@@ -1,18 +1,18 @@
 """What is said of a sweep as a whole, on its run: the choice, the finalists, their differences."""
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import FinalistRecord
 from sweep.core.records import missing_as_null
+from sweep.core.text import csv_text, sentence
+from sweep.metrics import metric_for
 from sweep.results import choice_file, differences
 from sweep.results.choice_file import Choice, choice_text
 from sweep.results.differences import Differences
-from sweep.results.final_table import FinalistRow, final_rows, metric_of_finalists, shown_of
+from sweep.results.final_table import FinalistRow, final_rows, shown_of
 from sweep.results.finalists import FinalistFolder, said_of_access
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.log_tables import log_tables
@@ -84,7 +84,7 @@ def _headlines(found: Differences, config: SweepConfig) -> Iterator[tuple[str, f
 
 def _scores(config: SweepConfig) -> set[str]:
     stated = config.finalists.primary if config.finalists else None
-    mean = metric_of_finalists(config.search.objective).robust("mean")
+    mean = metric_for(config.search.objective).robust("mean")
     return {mean, stated.score} if stated else {mean}
 
 
@@ -96,14 +96,14 @@ def _log_tables(
     config: SweepConfig,
 ) -> None:
     rows = final_rows(records)
-    shown = shown_of(metric_of_finalists(config.search.objective))
+    shown = shown_of(metric_for(config.search.objective))
     names = list(dict.fromkeys([*shown, *(name for row in rows for name in row.mean)]))
     tables = {FINALISTS: [_wide(row, shown) for row in rows]}
     if found is not None:
         tables |= {MEANS: found.means, PAIRS: found.differences}
     log_tables(experiment, run, tables)
     experiment.client.log_text(
-        run, _csv([_wide(row, names) for row in rows]), "finalists/table.csv"
+        run, csv_text([_wide(row, names) for row in rows]), "finalists/table.csv"
     )
 
 
@@ -119,15 +119,6 @@ def _wide(row: FinalistRow, names: Sequence[str]) -> dict[str, Any]:
     return {**about, **counts, **scores, **{k: v for k, v in params.items() if k != "model.norm"}}
 
 
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
 def _sentences(
     folder: SweepFolder,
     config: SweepConfig,
@@ -137,7 +128,7 @@ def _sentences(
 ) -> Iterator[str]:
     """The description of the sweep's run."""
     if made is not None and (text := choice_text(made)):
-        yield _sentence(text)
+        yield sentence(text)
     scores = _scores(config)
     for row in found.differences if found else ():
         if row["score"] in scores:
@@ -145,10 +136,6 @@ def _sentences(
     if lost := [record.run.name for record in records if not record.metrics]:
         yield f"Diverged, without a score: {', '.join(lost)}."
     if access := said_of_access(folder):
-        yield _sentence(access)
+        yield sentence(access)
     if records:
         yield f"Tables under Artifacts: `{FINALISTS}`, `{MEANS}`, `{PAIRS}`."
-
-
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:].removesuffix('.')}."

@@ -11,7 +11,7 @@ from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place
 from sweep.core.records import CLEAN, Basis, Cell
-from sweep.results.final_table import metric_of_finalists
+from sweep.metrics import metric_for
 from sweep.results.finalists import FinalistFolder, Plan
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.log_tables import log_tables
@@ -103,7 +103,7 @@ class FinalistRuns:
         MLflow's page of tables begins with the first column as the row and the second as what is
         compared between runs.
         """
-        metric = metric_of_finalists(self.config.search.objective).name
+        metric = metric_for(self.config.search.objective).name
         for place in sorted(plan.places, key=lambda place: place.name == VALIDATION):
             if place.name not in record.metrics:
                 continue

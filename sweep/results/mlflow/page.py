@@ -13,7 +13,7 @@ from sweep.config.arms import ARM
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import FIXED, HOLDOUT, TEST
 from sweep.core.objective import leading
-from sweep.results.final_table import metric_of_finalists
+from sweep.metrics import metric_for
 from sweep.results.mlflow.names import BEST, ENDS, EPOCH, INTERVAL, Role, Tag
 from sweep.results.mlflow.server import Experiment
 
@@ -60,7 +60,7 @@ def _description(experiment: str, config: SweepConfig) -> str:
 
 def _views(config: SweepConfig, at_ms: int) -> Sequence[tuple[str, dict[str, Any]]]:
     objective = _objective(config)
-    metric = metric_of_finalists(config.search.objective)
+    metric = metric_for(config.search.objective)
     others = [*map(leading, config.search.maximised[1:]), metric.clean, metric.robust("mean")]
     others = [name for name in dict.fromkeys(others) if name != objective]
     settings = [name for name in config.search.space if name != "model.norm"][:MOST]
