@@ -34,7 +34,7 @@ class TuneCallback(Callback):
         scheduler: Asked whether it ended a trial; None: nothing is stopped early.
         usage: Told which trials hold their shares.
         watch: Ends workers that hang.
-        store: Watches the store.
+        store: Watches the store; None: all work on copies.
         say: Says something to the user.
 
     Attributes:
@@ -50,7 +50,7 @@ class TuneCallback(Callback):
         scheduler: StratifiedScheduler | None,
         usage: Usage,
         watch: Watch,
-        store: StoreWatch,
+        store: StoreWatch | None,
         say: Say,
     ) -> None:
         self.trial_log, self.config = trial_log, config
@@ -68,7 +68,8 @@ class TuneCallback(Callback):
         """Tune goes on; here the sweep ends if it was asked to, and who hangs is found."""
         stop_if_asked()
         self.watch.look()
-        self.halted = self.halted or self.store.look()
+        if self.store is not None:
+            self.halted = self.halted or self.store.look()
 
     def on_trial_start(
         self,

@@ -62,9 +62,8 @@ def run_trials(
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster)
         watch = Watch(pool, config.cluster.hang_minutes, say)
-        callback = TuneCallback(
-            trial_log, config, searcher, scheduler, usage, watch, StoreWatch(store), say
-        )
+        on_store = None if config.cluster.stage else StoreWatch(store)
+        callback = TuneCallback(trial_log, config, searcher, scheduler, usage, watch, on_store, say)
         try:
             if searcher.remaining and not usage.reached():
                 tuner = _tuner(folder, config, concurrent, callback, pool, staging)
