@@ -1,6 +1,5 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.finalists import follow_up, places_of
+from sweep.api.output import check_place
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
@@ -20,11 +20,12 @@ from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
+from sweep.core.saying import say as _say
 from sweep.core.text import SHOWN
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
-from sweep.results import choice, differences
+from sweep.results import choice, differences, sweep_file
 from sweep.results.callbacks import Callback, replay
 from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
@@ -81,6 +82,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     path = out or Path("sweeps") / config.name
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
+    check_place(path)
     _refuse_turns(config.search)
     refuse_small_machine(config.cluster)
     make_store(config.data, _say)
@@ -91,7 +93,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
         _say(f"note: {line}")
     if config.search.from_:
         told_by(config)  # refused here, before there is a folder
-    with session(config.cluster):
+    with session(config.cluster, _command(path), path / sweep_file.FILE):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
         folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
         with folder.lock():
@@ -132,7 +134,7 @@ def resume(
             config = config.replace({f"search.limits.{name}": limits[name] for name in limits})
         if more or limits:
             _refuse_used_up(folder, config)
-        with session(config.cluster):
+        with session(config.cluster, _command(path)):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
             if more or limits:
                 folder.write_config(config)
@@ -158,6 +160,11 @@ def sync_folder(path: Path) -> int:
         for name in config.tracking.to:
             _sync(name, folder, config, finished)
     return len(trial_log.records)
+
+
+def _command(path: Path) -> str:
+    """What continues the sweep in a folder."""
+    return f"mrisweep resume {path}"
 
 
 def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -> None:
@@ -192,10 +199,6 @@ def _refuse_used_up(folder: SweepFolder, config: SweepConfig) -> None:
             reached.text(),
             f"raise it by --limit {reached.name}=..., or lift it by --limit {reached.name}=none",
         )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: int) -> SweepResult:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import ray
 
-from sweep.cluster.pool import POLL_S, limit_torch
+from sweep.cluster.pool import limit_torch
+from sweep.cluster.session import POLL_S, look
 from sweep.cluster.staging import Staging
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
 from sweep.core.finals import FinalistRecord, FinalistRun
-from sweep.core.interruption import stop_if_asked
 from sweep.learn.finalist import score_places, slices_of, train_to_end, trial_of
 from sweep.learn.kept import KeptInputs
 from sweep.learn.stress import default_device
@@ -119,7 +119,7 @@ def run_finalists(
     idle: list[ray.actor.ActorHandle] = []
     calls: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, FinalistRun]] = {}
     while left or calls:
-        stop_if_asked()
+        look()
         while left and idle:
             worker, run = idle.pop(), left.popleft()
             calls[worker.finish.remote(run)] = worker, run

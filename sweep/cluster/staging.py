@@ -24,7 +24,7 @@ import ray
 from numpy.typing import NDArray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep.cluster.session import address_of
+from sweep.cluster.session import address_of, gather
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError, told
 from sweep.store import Store
@@ -142,7 +142,7 @@ def serving(store: Store, settings: ClusterSettings) -> Iterator[Staging]:
         .remote(store.path)
     )
     try:
-        ray.get(server.ready.remote())
+        gather([server.ready.remote()])
         yield Staging(store.path, store.fingerprint, size, folder, name)
     finally:
         ray.kill(server)

@@ -14,10 +14,11 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from sweep.cluster.pool import RemoteModes, start_pool
+from sweep.cluster.session import look
 from sweep.cluster.staging import Staging, serving
 from sweep.cluster.trial import SweepTrial
 from sweep.config.sweep import SweepConfig
-from sweep.core.interruption import stop_if_asked
+from sweep.core.ending import ends_sweep
 from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
 from sweep.results.rows import Count, score_rows
@@ -141,7 +142,7 @@ def _folder_name(trial: Trial) -> str:
 
 
 class TuneCallback(Callback):
-    """Translates Tune's events.
+    """Translates Tune's events; what goes wrong in that ends the sweep and no trial.
 
     Args:
         trial_log: The trial log that is told.
@@ -169,8 +170,9 @@ class TuneCallback(Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Tune goes on; here the sweep ends if it was asked to."""
-        stop_if_asked()
+        look()
 
+    @ends_sweep
     def on_trial_start(
         self,
         iteration: int,
@@ -193,6 +195,7 @@ class TuneCallback(Callback):
             trial_config.seed,
         )
 
+    @ends_sweep
     def on_trial_result(
         self,
         iteration: int,
@@ -207,6 +210,7 @@ class TuneCallback(Callback):
         for epoch in dict.fromkeys((*result["completed"], result["epoch"])):
             self.trial_log.reported(name, epoch)
 
+    @ends_sweep
     def on_trial_complete(
         self,
         iteration: int,
@@ -223,6 +227,7 @@ class TuneCallback(Callback):
         pruned = self.scheduler is not None and self.scheduler.stopped(key)
         self.trial_log.ended(key, "pruned" if pruned else "finished")
 
+    @ends_sweep
     def on_trial_error(
         self,
         iteration: int,
@@ -231,6 +236,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial failed for good, after all its retries, or while its worker was set up."""
+        look()  # where the cluster has died, its trials have not failed
         name = Suggestion.from_tune(trial.config).trial
         self.usage.ended(name)
         if name not in self.trial_log.records:
@@ -261,6 +267,7 @@ class LimitStopper(tune.Stopper):
         """No trial is ended alone."""
         return False
 
+    @ends_sweep
     def stop_all(self) -> bool:
         """Whether a limit is reached."""
         self.usage.look()
