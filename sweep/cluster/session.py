@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,10 +112,11 @@ def look() -> None:
     check_cluster()
 
 
-def gather(calls: Sequence[ray.ObjectRef]) -> list[Any]:
-    """The results of calls, waited for as long as nothing ends that."""
+def gather(calls: Sequence[ray.ObjectRef], also: Callable[[], None] = lambda: None) -> list[Any]:
+    """The results of calls, waited for as long as nothing ends that; ``also`` is done meanwhile."""
     while len(ray.wait(calls, num_returns=len(calls), timeout=POLL_S)[0]) < len(calls):
         look()
+        also()
     return list(ray.get(calls))
 
 
