@@ -26,6 +26,8 @@ from sweep.results import differences
 from sweep.results.callbacks import InThread
 from sweep.results.finalists import FinalistFolder, Plan, chosen, note_access, runs_of
 from sweep.results.folder import SweepFolder
+from sweep.results.leftovers import clear_leftovers
+from sweep.results.place import take_place
 from sweep.results.trackers import trackers_of_aftermath
 from sweep.store import Store
 
@@ -53,6 +55,8 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
     """
     folder = SweepFolder.open(Path(path))
     with folder.lock():
+        clear_leftovers(folder)
+        take_place(folder, _say)
         config = _configured(folder, changes or {})
         _refuse_unended(folder)
         store = open_data(config)

@@ -1,5 +1,6 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,6 +30,8 @@ from sweep.learn.stress import cells_of
 from sweep.results import choice, differences, sweep_file
 from sweep.results.callbacks import Callback, replay
 from sweep.results.folder import SweepFolder
+from sweep.results.leftovers import clear_leftovers
+from sweep.results.place import take_place
 from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
@@ -124,6 +127,8 @@ def resume(
     """
     folder = SweepFolder.open(path)
     with folder.lock():
+        clear_leftovers(folder)
+        take_place(folder, _say)
         config = folder.config()
         store = open_data(config)
         _refuse_other_stress(folder, config.stress)
@@ -152,6 +157,7 @@ def sync_folder(path: Path) -> int:
     """
     folder = SweepFolder.open(path)
     with folder.lock():
+        take_place(folder, _say)
         config = folder.config()
         check_trackers(config)
         total = config.search.total
@@ -304,10 +310,21 @@ def _shown(stress: StressSettings) -> dict[Cell, Shift]:
 def _reports(
     folder: SweepFolder, study: Study, config: SweepConfig
 ) -> Iterator[tuple[Suggestion, EpochRecord]]:
-    """What the scheduler was shown, which is not the end of a trial that ended by itself.
+    """What the scheduler was shown, in that order; what nobody heard of comes last.
 
-    The driver may have died before it heard of that end.
+    It was not shown the end of a trial that ended by itself, nor may the driver have heard of that.
+    Clocks may have been set meanwhile, and differ between nodes: the journal says the order.
     """
+    places = study.heard()
+    shown = _shown_to_scheduler(folder, study, config)
+    yield from sorted(
+        shown, key=lambda one: (places.get((one[0].number, one[1].epoch), math.inf), one[1].epoch)
+    )
+
+
+def _shown_to_scheduler(
+    folder: SweepFolder, study: Study, config: SweepConfig
+) -> Iterator[tuple[Suggestion, EpochRecord]]:
     for trial in folder.trials():
         suggestion = study.suggestion(trial.number)
         epochs = folder.epochs(trial.trial)

@@ -112,7 +112,7 @@ def look() -> None:
     check_cluster()
 
 
-def gather(calls: Sequence[ray.ObjectRef], also: Callable[[], None] = lambda: None) -> list[Any]:
+def gather(calls: Sequence[ray.ObjectRef], also: Callable[[], object] = lambda: None) -> list[Any]:
     """The results of calls, waited for as long as nothing ends that; ``also`` is done meanwhile."""
     while len(ray.wait(calls, num_returns=len(calls), timeout=POLL_S)[0]) < len(calls):
         look()
