@@ -11,10 +11,12 @@ import os
 import sys
 import uuid
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from socket import gethostname
 from typing import Any, NamedTuple
 
 import torch
@@ -135,7 +137,9 @@ def _replace(path: Path, data: memoryview) -> None:
         raise ModelError(
             "the folder for the checkpoint does not exist", path, f"create {path.parent} first"
         )
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    # Host and process say whether it is still written, should anybody find it.
+    own = f"{zlib.crc32(gethostname().encode()):08x}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    beside = path.with_name(f".{path.name[:100]}.{own}.tmp")
     try:
         with beside.open("xb") as file:
             file.write(data)

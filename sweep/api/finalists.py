@@ -1,7 +1,6 @@
 """Finalists of a sweep: chosen, planned, trained again with new seeds, and asked on unseen data."""
 
 import dataclasses
-import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -18,6 +17,7 @@ from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import Share, SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
+from sweep.core.saying import say as _say
 from sweep.core.text import clock
 from sweep.learn.drawable import require_drawable
 from sweep.learn.finalist import slices_of
@@ -26,6 +26,8 @@ from sweep.results import differences
 from sweep.results.callbacks import InThread
 from sweep.results.finalists import FinalistFolder, Plan, chosen, note_access, runs_of
 from sweep.results.folder import SweepFolder
+from sweep.results.leftovers import clear_leftovers
+from sweep.results.place import take_place
 from sweep.results.trackers import trackers_of_aftermath
 from sweep.store import Store
 
@@ -53,10 +55,12 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
     """
     folder = SweepFolder.open(Path(path))
     with folder.lock():
+        clear_leftovers(folder)
+        take_place(folder, _say)
         config = _configured(folder, changes or {})
         _refuse_unended(folder)
         store = open_data(config)
-        follow_up(folder, config, store, session(config.cluster))
+        follow_up(folder, config, store, session(config.cluster, f"{COMMAND} {path}"))
     return FinalistFolder(folder).records()
 
 
@@ -315,7 +319,3 @@ def _knobs(
     for remark in levels.remarks(stress.levels) if levels else ():
         _say(f"levels: {remark}")
     return bound_knobs(stress, (*config.stress.artifacts, *names))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

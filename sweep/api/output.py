@@ -31,6 +31,19 @@ def check_output(path: Path, force: bool, inputs: Collection[Path]) -> None:
             f"{str(path)!r}",
             "remove it, choose another name, or replace it with --force",
         )
+    check_place(path)
+
+
+def check_place(path: Path) -> None:
+    """Refuse a file or folder that cannot be made, before anything is computed.
+
+    Args:
+        path: What is to be made; folders on the way to it are made, too.
+
+    Raises:
+        UserError: The folder that it, or the first of those, is to lie in cannot be written.
+
+    """
     there = next(folder for folder in path.absolute().parents if folder.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         raise UserError(

@@ -1,6 +1,5 @@
 """The report of a sweep: built, and written as a page, Markdown, tables, PDF or a notebook."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 from sweep.api.output import check_output, writing
 from sweep.core.errors import UserError
 from sweep.core.files import missing_database, write_text
+from sweep.core.saying import say
 from sweep.report.build import build
 from sweep.report.data_tables import write_data
 from sweep.report.document import Report
@@ -115,7 +115,7 @@ def _tell_trackers(folder: SweepFolder, page: Path) -> None:
     tracking = folder.config().tracking
     if missing_database(tracking.server(folder.path)):
         return
-    log_report(folder, page, lambda text: print(text, file=sys.stderr))
+    log_report(folder, page, say)
 
 
 def _check_folder(folder: Path, force: bool) -> None:

@@ -1,6 +1,6 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
-import sys
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.finalists import follow_up, places_of
+from sweep.api.output import check_place
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
@@ -21,13 +22,16 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
 from sweep.core.failures import AGAIN
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
+from sweep.core.saying import say as _say
 from sweep.core.text import SHOWN
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
-from sweep.results import choice, differences
+from sweep.results import choice, differences, sweep_file
 from sweep.results.callbacks import Callback, replay
 from sweep.results.folder import SweepFolder
+from sweep.results.leftovers import clear_leftovers
+from sweep.results.place import take_place
 from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
@@ -82,6 +86,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     path = out or Path("sweeps") / config.name
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
+    check_place(path)
     _refuse_turns(config.search)
     refuse_small_machine(config.cluster)
     make_store(config.data, _say)
@@ -92,7 +97,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
         _say(f"note: {line}")
     if config.search.from_:
         told_by(config)  # refused here, before there is a folder
-    with session(config.cluster):
+    with session(config.cluster, _command(path), path / sweep_file.FILE):
         concurrent = trials_at_a_time(config.cluster, cluster_resources())
         folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
         with folder.lock():
@@ -122,6 +127,8 @@ def resume(
     """
     folder = SweepFolder.open(path)
     with folder.lock():
+        clear_leftovers(folder)
+        take_place(folder, _say)
         config = folder.config()
         store = open_data(config)
         _refuse_other_stress(folder, config.stress)
@@ -133,7 +140,7 @@ def resume(
             config = config.replace({f"search.limits.{name}": limits[name] for name in limits})
         if more or limits:
             _refuse_used_up(folder, config)
-        with session(config.cluster):
+        with session(config.cluster, _command(path)):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
             if more or limits:
                 folder.write_config(config)
@@ -150,6 +157,7 @@ def sync_folder(path: Path) -> int:
     """
     folder = SweepFolder.open(path)
     with folder.lock():
+        take_place(folder, _say)
         config = folder.config()
         check_trackers(config)
         total = config.search.total
@@ -159,6 +167,11 @@ def sync_folder(path: Path) -> int:
         for name in config.tracking.to:
             _sync(name, folder, config, finished)
     return len(trial_log.records)
+
+
+def _command(path: Path) -> str:
+    """What continues the sweep in a folder."""
+    return f"mrisweep resume {path}"
 
 
 def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -> None:
@@ -193,10 +206,6 @@ def _refuse_used_up(folder: SweepFolder, config: SweepConfig) -> None:
             reached.text(),
             f"raise it by --limit {reached.name}=..., or lift it by --limit {reached.name}=none",
         )
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: int) -> SweepResult:
@@ -301,10 +310,21 @@ def _shown(stress: StressSettings) -> dict[Cell, Shift]:
 def _reports(
     folder: SweepFolder, study: Study, config: SweepConfig
 ) -> Iterator[tuple[Suggestion, EpochRecord]]:
-    """What the scheduler was shown, which is not the end of a trial that ended by itself.
+    """What the scheduler was shown, in that order; what nobody heard of comes last.
 
-    The driver may have died before it heard of that end.
+    It was not shown the end of a trial that ended by itself, nor may the driver have heard of that.
+    Clocks may have been set meanwhile, and differ between nodes: the journal says the order.
     """
+    places = study.heard()
+    shown = _shown_to_scheduler(folder, study, config)
+    yield from sorted(
+        shown, key=lambda one: (places.get((one[0].number, one[1].epoch), math.inf), one[1].epoch)
+    )
+
+
+def _shown_to_scheduler(
+    folder: SweepFolder, study: Study, config: SweepConfig
+) -> Iterator[tuple[Suggestion, EpochRecord]]:
     for trial in folder.trials():
         suggestion = study.suggestion(trial.number)
         epochs = folder.epochs(trial.trial)

@@ -25,7 +25,7 @@ from sweep.cli.presets import add_presets
 from sweep.cli.report import add_report
 from sweep.cli.run import add_resume, add_run, add_sync
 from sweep.cli.stress import add_stress
-from sweep.core.errors import UserError, WorkError
+from sweep.core.errors import UserError, WorkError, of_system
 
 EPILOG = """\
 first steps:
@@ -76,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stderr.close()
         return 0
+    except OSError as error:
+        refused = of_system(error)
+        return _complain(refused, 2 if isinstance(refused, UserError) else 1)
     except ValueError as error:
         if not isinstance(error, _bad_input_below()):
             raise

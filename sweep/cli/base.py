@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
+from sweep.core.saying import say as say
 from sweep.core.text import clock
 
 LOG_EVERY_S = 30
@@ -93,7 +94,7 @@ def counter(what: str) -> Callable[[int, int], None]:
             text += f", {clock((now - started) / done * (total - done))} left"
         if on_terminal:
             end = "\n" if done == total else ""
-            print(f"\r\033[K{text}", end=end, file=sys.stderr, flush=True)
+            say(f"\r\033[K{text}", end=end)
         elif now - told > LOG_EVERY_S:
             told = now
             say(text)
@@ -112,8 +113,3 @@ def say_remarks(folder: Path) -> None:
 
     for line in remarks(folder):
         say(f"note: {line}")
-
-
-def say(text: str) -> None:
-    """A message: to stderr, as stdout is for results."""
-    print(text, file=sys.stderr)

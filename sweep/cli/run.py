@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, of_system
 from sweep.core.interruption import interruptible
 
 
@@ -131,11 +131,23 @@ def _announce_finalists(path: Path) -> None:
 
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """While inside, Ctrl-C and SIGTERM (a stopped job) end with how to resume."""
+    """While inside, an interruption and what the system refuses end with how to resume."""
+    command = f"mrisweep resume {folder}"
     try:
         with interruptible():
             yield
     except KeyboardInterrupt:
-        if (folder / "sweep.yaml").exists():
-            say(f"interrupted; continue with: mrisweep resume {folder}")
+        if _is_begun(folder):
+            say(f"interrupted; continue with: {command}")
         raise
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) or not _is_begun(folder):
+            raise
+        raise of_system(error, f"run `{command}`") from error
+
+
+def _is_begun(folder: Path) -> bool:
+    """Whether a folder is a sweep's that can be resumed."""
+    with suppress(OSError):
+        return (folder / "sweep.yaml").exists()
+    return True

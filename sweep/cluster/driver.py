@@ -8,12 +8,13 @@ from ray import tune
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from sweep.cluster.session import look
 from sweep.cluster.tries import Tries
 from sweep.cluster.watch import StoreWatch, Watch
 from sweep.config.sweep import SweepConfig
+from sweep.core.ending import ends_sweep
 from sweep.core.errors import WorkError
 from sweep.core.failures import Failure, failure_of_worker
-from sweep.core.interruption import stop_if_asked
 from sweep.results.callbacks import Say
 from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage
@@ -25,7 +26,7 @@ BATCH = "train.batch_size"
 
 
 class TuneCallback(Callback):
-    """Translates Tune's events.
+    """Translates Tune's events; what goes wrong in that ends the sweep, and no trial.
 
     Args:
         trial_log: The trial log that is told.
@@ -66,11 +67,12 @@ class TuneCallback(Callback):
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Tune goes on; here the sweep ends if it was asked to, and who hangs is found."""
-        stop_if_asked()
+        look()
         self.watch.look()
         if self.store is not None:
             self.halted = self.halted or self.store.look()
 
+    @ends_sweep
     def on_trial_start(
         self,
         iteration: int,
@@ -95,6 +97,7 @@ class TuneCallback(Callback):
             trial_config.seed,
         )
 
+    @ends_sweep
     def on_trial_result(
         self,
         iteration: int,
@@ -112,6 +115,7 @@ class TuneCallback(Callback):
         for epoch in dict.fromkeys((*result["completed"], result["epoch"])):
             self.trial_log.reported(name, epoch)
 
+    @ends_sweep
     def on_trial_complete(
         self,
         iteration: int,
@@ -131,6 +135,7 @@ class TuneCallback(Callback):
         pruned = self.scheduler is not None and self.scheduler.stopped(key)
         self.trial_log.ended(key, "pruned" if pruned else "finished")
 
+    @ends_sweep
     def on_trial_error(
         self,
         iteration: int,
@@ -144,6 +149,7 @@ class TuneCallback(Callback):
         self._failed(trial, failure_of_worker(_told_of(trial), hung))
 
     def _failed(self, trial: Trial, failure: Failure) -> None:
+        look()  # where the cluster has died, its trials have not failed
         suggestion = Suggestion.from_tune(trial.config)
         name = suggestion.trial
         self._released(name)
@@ -210,6 +216,7 @@ class WholeStopper(tune.Stopper):
         """No trial is ended alone."""
         return False
 
+    @ends_sweep
     def stop_all(self) -> bool:
         """Whether a limit is reached, or the sweep cannot go on."""
         usage = self.callback.usage

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import ray
 
-from sweep.cluster.pool import POLL_S, limit_torch
+from sweep.cluster.pool import limit_torch
+from sweep.cluster.session import POLL_S, look
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
 from sweep.cluster.watch import Watch
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
 from sweep.core.finals import FinalistRecord, FinalistRun
-from sweep.core.interruption import stop_if_asked
 from sweep.learn.finalist import score_places, slices_of, train_to_end, trial_of
 from sweep.learn.kept import KeptInputs
 from sweep.learn.stress import default_device
@@ -132,7 +132,7 @@ def run_finalists(
     calls: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, FinalistRun]] = {}
     watch = Watch([], config.cluster.hang_minutes, say)
     while left or calls:
-        stop_if_asked()
+        look()
         watch.look()
         while left and idle:
             worker, run = idle.pop(), left.popleft()

@@ -19,12 +19,12 @@ import torch
 from numpy.typing import NDArray
 from ray.actor import ActorHandle
 
+from sweep.cluster.session import gather
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.config.sweep import ClusterSettings, Share
 from sweep.core.errors import UserError, WorkError, told, within
-from sweep.core.interruption import stop_if_asked
 from sweep.core.modes import PRECISE, checkpoint_mode
 from sweep.core.pulse import beat
 from sweep.core.records import TRAINED, Cell, Predictions
@@ -37,7 +37,6 @@ from sweep.learn.stress import cells_of, default_device
 from sweep.store import Store
 
 CALL_RETRIES = 3
-POLL_S = 1.0  # between two looks at whether the driver was asked to stop
 CANCELLED = 1000  # names of cancelled evaluations that an evaluator remembers
 
 
@@ -185,7 +184,7 @@ def start_pool(
         actor.remote(staging, data, settings, share, cache_gb) for _ in range(cluster.evaluators)
     ]
     try:
-        ray.get([evaluator.ready.remote() for evaluator in pool])
+        gather([evaluator.ready.remote() for evaluator in pool])
     except ray.exceptions.RayTaskError as error:
         cannot = "an evaluator cannot start"
         if isinstance(error.cause, UserError | WorkError):
@@ -279,11 +278,8 @@ class RemoteEvaluation(NamedTuple):
             WorkError: The evaluation was cancelled.
 
         """
-        calls = list(self.calls.values())
-        while len(ray.wait(calls, num_returns=len(calls), timeout=POLL_S)[0]) < len(calls):
-            stop_if_asked()
-            self.look()
-        found = {item.cell: item for part in ray.get(calls) for item in part}
+        parts = gather(list(self.calls.values()), self.look)
+        found = {item.cell: item for part in parts for item in part}
         if len(found) < len(self.cells):
             raise WorkError(
                 "an evaluation was waited for that had been cancelled",

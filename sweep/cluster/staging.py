@@ -26,7 +26,7 @@ import ray
 from numpy.typing import NDArray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep.cluster.session import address_of
+from sweep.cluster.session import address_of, gather
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError, told
 from sweep.core.pulse import beat
@@ -146,7 +146,7 @@ def serving(store: Store, settings: ClusterSettings) -> Iterator[Staging]:
         .remote(store.path)
     )
     try:
-        ray.get(server.ready.remote())
+        gather([server.ready.remote()])
         yield Staging(store.path, store.fingerprint, size, folder, name)
     finally:
         ray.kill(server)

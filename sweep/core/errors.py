@@ -4,6 +4,7 @@ A message says what is wrong, what was received, and what to do, in this order.
 """
 
 import difflib
+import errno
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,51 @@ class WorkError(_ThreePartError, RuntimeError):
 def told(error: BaseException) -> str:
     """What kind of error it is and what it says, on one line, as received from a library."""
     return f"{type(error).__name__}: {one_line(error)}"
+
+
+# What the system says of a path that was given, and of surroundings that fail.
+_OF_PATHS = {
+    errno.ENOENT: ("there is no such file or folder", "correct the path"),
+    errno.ENOTDIR: ("a part of the path is no folder", "correct the path"),
+    errno.EISDIR: ("the path is that of a folder", "give that of a file"),
+    errno.ELOOP: ("the path leads through links in a circle", "correct the path"),
+    errno.ENAMETOOLONG: ("the name is longer than the file system takes", "choose a shorter one"),
+}
+_OF_SURROUNDINGS = {
+    errno.ENOSPC: ("the disk is full", "make room"),
+    errno.EDQUOT: ("the quota of the disk is used up", "make room, or have the quota raised"),
+    errno.EFBIG: ("the file is larger than may be written here", "have the limit raised"),
+    errno.EROFS: ("the file system can only be read", "have it made writable"),
+    errno.EACCES: ("the system does not permit it", "have the permissions changed"),
+    errno.EPERM: ("the system does not permit it", "have the permissions changed"),
+    errno.ESTALE: ("the file system has lost what was open on it", "see that it is mounted"),
+    errno.EIO: ("the disk fails", "see that it is sound, and mounted"),
+    errno.EMFILE: ("too many files are open", "have the limit raised (`ulimit -n`)"),
+    errno.ENFILE: ("too many files are open on this machine", "end what holds them"),
+    errno.ENOMEM: ("the memory is used up", "make room in it"),
+}
+
+
+def of_system(error: OSError, then: str | None = None) -> UserError | WorkError:
+    """What the system refused, as the user meets it.
+
+    Args:
+        error: What Python made of it.
+        then: What to do once the cause is mended, of work that was under way; None: the command
+            has not begun to work.
+
+    Returns:
+        A ``UserError`` where a path that was given is wrong, else a ``WorkError``.
+
+    """
+    number = error.errno or 0
+    said = f" ({error.strerror})" if error.strerror else ""
+    received = f"{error.filename}{said}" if error.filename is not None else told(error)
+    if then is None and number in _OF_PATHS:
+        return UserError(_OF_PATHS[number][0], received, _OF_PATHS[number][1])
+    known = {**_OF_PATHS, **_OF_SURROUNDINGS}
+    wrong, remedy = known.get(number, ("the system refused it", "mend the cause"))
+    return WorkError(wrong, received, f"{remedy}, then {then or 'run the command again'}")
 
 
 def within(where: str, error: Exception) -> UserError | WorkError:

@@ -1,12 +1,22 @@
 """Files that a reader never sees half written, and where those lie that can be made anew."""
 
 import os
+import re
 import sys
+import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from socket import gethostname
 
+# Of a temporary file: the name it is to get, then its host, its process and a word of its own. The
+# files of earlier versions name neither host nor process, those of `mrimodels` are named alike.
+TEMPORARY = re.compile(r"\..+\.(?:(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]+)-)?[0-9a-f]{8}\.tmp")
+NAMED = 100  # characters of the name to be that a temporary one has, as names have a limit
+ABANDONED_S = 3600.0  # after which a file that nothing is known of is nobody's any more
 SQLITE = "sqlite:///"  # before the path of a database in a tracking URI
 
 
@@ -18,7 +28,8 @@ def replacing(path: Path) -> Iterator[Path]:
     content or the new one whatever happens to this process. After an exception nothing is left.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    own = f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    temporary = path.with_name(f".{path.name[:NAMED]}.{own}.tmp")
     try:
         yield temporary
         with temporary.open("rb") as file:
@@ -32,6 +43,38 @@ def write_text(path: Path, text: str) -> None:
     """Replace the content of ``path`` atomically."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def is_left(path: Path) -> bool:
+    """Whether a file is a temporary one whose writer is dead, as far as can be known from here.
+
+    Of the writers of this host the system knows that. Where another host writes, or an earlier
+    version has written, the file's last change was an hour ago.
+    """
+    found = TEMPORARY.fullmatch(path.name)
+    if found is None:
+        return False
+    if found["host"] == _host():
+        return not _runs(int(found["pid"]))
+    try:
+        return time.time() - path.stat().st_mtime > ABANDONED_S
+    except OSError:
+        return False
+
+
+@cache
+def _host() -> str:
+    return f"{zlib.crc32(gethostname().encode()):08x}"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):  # the second of a number that no process has
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 def cache_folder() -> Path:

@@ -1,4 +1,4 @@
-"""Being stopped from outside: by Ctrl-C, or by the SIGTERM of a job that is ended."""
+"""Being stopped from outside: by Ctrl-C, a job that is ended, a terminal that is closed."""
 
 import signal
 import threading
@@ -6,22 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+# SIGTERM is how a job is ended, SIGHUP how a terminal is closed; under `nohup` it is ignored.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _asked = threading.Event()
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """While inside, SIGINT and SIGTERM raise ``KeyboardInterrupt``, and are remembered.
+    """While inside, ``SIGNALS`` raise ``KeyboardInterrupt``, and are remembered.
 
     Python raises it wherever the main thread is. In a callback of C code it is lost, and the
     program would go on as if nobody had asked: ``stop_if_asked`` raises it again. What a library
     that it came upon raises instead, such as one that was releasing a lock, is the interruption.
 
+    What ends a program often says so twice, as a shell does whose terminal is closed: what is done
+    after the first time is not disturbed by the second, but for a Ctrl-C.
+
     """
     _asked.clear()
     before = {
         number: signal.signal(number, _stop)
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in SIGNALS
         # Ignored it stays, as in the background of a shell; of C code, Python cannot put it back.
         if signal.getsignal(number) not in (signal.SIG_IGN, None)
     }
@@ -44,5 +49,7 @@ def stop_if_asked() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    again = _asked.is_set()
     _asked.set()
-    raise KeyboardInterrupt
+    if not again or number == signal.SIGINT:
+        raise KeyboardInterrupt

@@ -1,6 +1,7 @@
 """One model in training: weights, optimizer and the epochs between them."""
 
 import dataclasses
+import io
 import math
 import time
 from collections.abc import Iterator
@@ -174,8 +175,10 @@ class Trainer:
         if self.average is not None:
             meta = dataclasses.replace(info, mode=EMA).to_plain()
             mrimodels.save(files.epoch(epoch, EMA), self.average.model, self.spec, meta)
+        state = io.BytesIO()  # what torch says of a full disk is no OSError
+        torch.save(self._state(epoch), state)
         with replacing(files.state) as temporary:
-            torch.save(self._state(epoch), temporary)
+            temporary.write_bytes(state.getbuffer())
 
     def resume(self, files: CheckpointFolder) -> int:
         """Go back to the last saved epoch; its number, 0 where there is none."""

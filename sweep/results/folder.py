@@ -1,6 +1,7 @@
 """A sweep's folder: all that is needed to resume it, to query it, to replay it into MLflow."""
 
 import dataclasses
+import errno
 import fcntl
 import json
 import time
@@ -17,9 +18,13 @@ from sweep.core.errors import UserError, told
 from sweep.core.files import write_text
 from sweep.core.modes import checkpoint_mode
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
+from sweep.core.saying import say
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.results import sweep_file, tables, trial_files
 from sweep.results.tables import Slices
+
+# What a file system answers that has no locks, such as a Lustre that is mounted without them.
+LOCKLESS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,14 @@ class Identity:
         sweep_id: Unique, whatever the folder's name or place.
         code_version: The code version of mrisweep when the sweep began.
         started_at_ms: Unix time.
+        place: The path of the folder when it was driven last; None: by an earlier version.
 
     """
 
     sweep_id: str
     code_version: str
     started_at_ms: int
+    place: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,9 @@ class SweepFolder:
         cls.refuse_existing(path)
         folder = cls(path.resolve())
         folder.path.mkdir(parents=True)
-        identity = Identity(uuid.uuid4().hex, version("mrisweep"), time.time_ns() // 1_000_000)
-        write_text(folder.path / "sweep.json", json.dumps(dataclasses.asdict(identity), indent=1))
+        now = time.time_ns() // 1_000_000
+        identity = Identity(uuid.uuid4().hex, version("mrisweep"), now, str(folder.path))
+        folder.write_identity(identity)
         if levels is not None:
             write_text(folder.path / "levels.json", levels)
         folder.write_config(config)  # last: with it the folder is a sweep's
@@ -97,6 +105,11 @@ class SweepFolder:
     def identity(self) -> Identity:
         """Which sweep this is."""
         return Identity(**json.loads((self.path / "sweep.json").read_text()))
+
+    def write_identity(self, identity: Identity) -> None:
+        """Replace what says which sweep this is."""
+        write_text(self.path / "sweep.json", json.dumps(dataclasses.asdict(identity), indent=1))
+        self.__dict__.pop("identity", None)  # read before
 
     def config(self) -> SweepConfig:
         """The sweep as resolved; one that an earlier version began goes on as it began."""
@@ -134,12 +147,19 @@ class SweepFolder:
         with (self.path / ".lock").open("w") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 raise UserError(
                     "another process drives this sweep",
                     f"{str(self.path)!r}",
                     "wait for it, or stop it first",
                 ) from None
+            except OSError as error:
+                if error.errno not in LOCKLESS:
+                    raise
+                say(
+                    f"note: the file system of {self.path} takes no locks ({error.strerror}): "
+                    "nothing keeps a second process from driving this sweep"
+                )
             yield
 
     def write_time_used(self, seconds: float, gpu_seconds: float) -> None:

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from sweep.core.objective import terms, value_of
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
+from sweep.core.saying import say
 from sweep.core.text import clock, number_of
 from sweep.results.ranking import goodness
 
@@ -94,7 +95,7 @@ class Progress:
         """A line that stays."""
         with self._lock:
             self._clear()
-            print(text, file=self.stream, flush=True)
+            say(text, stream=self.stream)
 
     def rows(self, done: int, total: int, latest: str) -> None:
         """Say how many rows of modes are evaluated, and which is the latest."""
@@ -171,8 +172,8 @@ class Progress:
         if self.live:
             width = shutil.get_terminal_size().columns - 1
             text = f"[{clock(self.now() - self.started)}] {self.summary()}"
-            print(f"\r\x1b[K{text[:width]}", end="", file=self.stream, flush=True)
+            say(f"\r\x1b[K{text[:width]}", end="", stream=self.stream)
 
     def _clear(self) -> None:
         if self.live:
-            print("\r\x1b[K", end="", file=self.stream, flush=True)
+            say("\r\x1b[K", end="", stream=self.stream)

@@ -143,7 +143,11 @@ class TrialLog:
         if record.best_epoch is None:
             status, error = "failed", error or f"{self.objective} {DIVERGED}"
         record = dataclasses.replace(
-            record, status=status, error=error, failure=failure, ended_at_ms=_now_ms()
+            record,
+            status=status,
+            error=error,
+            failure=failure,
+            ended_at_ms=max(_now_ms(), record.started_at_ms),  # the clock may have been set back
         )
         self._keep(record)
         self._later(self._end, record)

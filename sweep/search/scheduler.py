@@ -133,12 +133,14 @@ class StratifiedScheduler(FIFOScheduler):
         """Fill the rules with the reports of earlier runs of the driver.
 
         Args:
-            reports: In any order; they count in the order of their evaluation.
+            reports: In the order in which they count.
             ended: The names of the trials that have ended; none of them waits.
 
         """
-        ordered = sorted(reports, key=lambda item: item[1].evaluated_at_ms)
-        last = {record.trial: record.epoch for _, record in ordered}
+        ordered = list(reports)
+        last: dict[str, int] = {}
+        for _, record in ordered:
+            last[record.trial] = max(record.epoch, last.get(record.trial, 0))
         for suggestion, record in ordered:
             self.observe(suggestion, record.epoch, record.metrics)
             if record.epoch < last[record.trial]:

@@ -21,6 +21,7 @@ from typing import Any
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from sweep.core.ending import ends_sweep
 from sweep.core.failures import Failure
 from sweep.core.records import is_missing
 from sweep.search.fidelity import Fidelity
@@ -84,6 +85,7 @@ class StudySearcher(Searcher):
         waiting = len(self.scheduler.waiting) if self.scheduler else 0
         return bool(self.unfinished or self.new or waiting)
 
+    @ends_sweep
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next configuration, the fields of a ``Suggestion``; None: not before others end."""
         if self.unfinished:
@@ -119,6 +121,7 @@ class StudySearcher(Searcher):
     def _waits(self, trial: str) -> bool:
         return self.scheduler is not None and self.scheduler.waits(trial)
 
+    @ends_sweep
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record what is maximised of one epoch; what is missing is recorded nowhere."""
         self.epochs[trial_id] = result["epoch"]
@@ -126,6 +129,7 @@ class StudySearcher(Searcher):
         if not any(map(is_missing, values)):
             self.study.report(self.running[trial_id].number, result["epoch"], *values)
 
+    @ends_sweep
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:

@@ -115,7 +115,8 @@ class Study:
         self.dimensions = settings.dimensions()
         self.grid = grid_order(settings, seed) if settings.sampler == "grid" else []
         _mend(path)
-        self.storage = storage = JournalStorage(JournalFileBackend(str(path)))
+        self._journal = JournalFileBackend(str(path))
+        self.storage = storage = JournalStorage(self._journal)
         self.strata: tuple[Any, ...] = settings.strata() if settings.apart() else ()
         names = [f"{name}/{stratum}" for stratum in self.strata] or [name]
         self.studies = [
@@ -190,6 +191,23 @@ class Study:
                 self._live(trial).set_user_attr(name, values)
         elif epoch not in trial.intermediate_values:
             self._live(trial).report(values[0], epoch)
+
+    def heard(self) -> dict[tuple[int, int], int]:
+        """(Number, epoch) of every report -> its place in the order in which they were told.
+
+        That is the order of the journal, which no clock decides.
+        """
+        numbers = {trial: number for number, trial in enumerate(self._ids)}
+        for study in self.studies:  # of a trial that was reopened there is more than one
+            for trial in study.get_trials(deepcopy=False):
+                if NUMBER in trial.user_attrs:
+                    numbers[trial._trial_id] = trial.user_attrs[NUMBER]
+        places: dict[tuple[int, int], int] = {}
+        for place, line in enumerate(self._journal.read_logs(0)):
+            number, epoch = numbers.get(line.get("trial_id", -1)), _epoch_told(line)
+            if number is not None and epoch is not None:
+                places.setdefault((number, epoch), place)
+        return places
 
     def tell(
         self,
@@ -383,6 +401,14 @@ def _mend(path: Path) -> None:
     """Cut off a last line that a kill has torn; Optuna would write on in it and read none again."""
     if path.exists() and (torn := len(path.read_bytes().rpartition(b"\n")[2])):
         os.truncate(path, path.stat().st_size - torn)
+
+
+def _epoch_told(line: Mapping[str, Any]) -> int | None:
+    """The epoch that a line of the journal reports; None: it says something else."""
+    if "step" in line:
+        return int(line["step"])
+    notes = (name for name in line.get("user_attr", ()) if name.startswith(EPOCH))
+    return next((int(name.removeprefix(EPOCH)) for name in notes), None)
 
 
 def _name(number: int) -> str:

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,21 +32,22 @@ def placeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's file and folder."""
+    """A sweep's file and folder, and what its commands find in their environment."""
 
     file: Path
     folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
         """Begin a command; it gets no cluster from the environment."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+        streams = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
         return subprocess.Popen(
             [sys.executable, "-m", "sweep", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env={**environment, **self.environment},
             cwd=self.file.parent,
+            **{**streams, **options},
         )
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -125,7 +125,7 @@ class MLflowTracker:
             for trial in self.folder.trials():
                 if trial.status == "running":
                     epochs = self.folder.epochs(trial.trial)
-                    end = epochs[-1].evaluated_at_ms if epochs else trial.started_at_ms
+                    end = max([trial.started_at_ms, *(one.evaluated_at_ms for one in epochs)])
                     self.client.set_terminated(self._run(trial), "KILLED", end)
         end = last_end(self.folder)
         if finished and self.config.search.objectives:
@@ -169,6 +169,7 @@ class MLflowTracker:
         found_by = {Tag.SWEEP: identity.sweep_id, Tag.ROLE: Role.SWEEP}
         run = self.experiment.find(found_by)
         if run is not None:
+            self._note_place(run)
             return str(run.info.run_id), run.info.status == "KILLED"
         tags = {
             Tag.NAME: self.folder.path.name,
@@ -224,6 +225,12 @@ class MLflowTracker:
 
     def _reopened(self, run: Run, trial: TrialRecord) -> str:
         """A run that an interruption closed goes on; one that ended stays as it is."""
+        self._note_place(run)
         if run.info.status == "KILLED" and trial.status == "running":
             self.client.update_run(run.info.run_id, status="RUNNING")
         return str(run.info.run_id)
+
+    def _note_place(self, run: Run) -> None:
+        """The folder may have been moved since; its checkpoints are found by this."""
+        if run.data.tags.get(Tag.FOLDER) != str(self.folder.path):
+            self.experiment.tag(run.info.run_id, {Tag.FOLDER: str(self.folder.path)})

@@ -2,12 +2,12 @@
 
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
+from tests.support.same import unlike
 from tests.support.sweeps import Sweep, placeless, settings, study_statuses
 
 pytestmark = [
@@ -15,21 +15,6 @@ pytestmark = [
     # MLflow's own, see tests/sweep/results/test_mlflow.py.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
-
-
-def table(sweep: Sweep) -> list[dict[str, Any]]:
-    """Every trial and epoch with its scores; where a checkpoint lies is another place each time."""
-    folder = SweepFolder.open(sweep.folder)
-    return [
-        {
-            "trial": (trial.trial, trial.params, trial.status, trial.best_epoch, trial.metrics),
-            "epochs": [
-                (one.epoch, one.train_loss, one.metrics) for one in folder.epochs(trial.trial)
-            ],
-            "intervals": trial.intervals,
-        }
-        for trial in folder.trials()
-    ]
 
 
 def test_a_sweep_that_is_killed_time_and_again_has_the_table_of_one_that_never_was(
@@ -64,7 +49,7 @@ def test_a_sweep_that_is_killed_time_and_again_has_the_table_of_one_that_never_w
         command = ("resume", str(killed.folder))
     done = killed.command(*command)
     assert done.returncode == 0, done.stderr
-    assert table(killed) == table(whole)
+    assert not unlike(whole, killed)
     folder = SweepFolder.open(killed.folder)
     trials = folder.trials()
     assert {trial.status for trial in trials} == {"finished", "pruned"}

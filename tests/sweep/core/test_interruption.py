@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from sweep.core.interruption import interruptible, stop_if_asked
+from sweep.core.interruption import SIGNALS, interruptible, stop_if_asked
 
 
 class Ending:
@@ -18,7 +18,7 @@ class Ending:
         os.kill(os.getpid(), self.number)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_raises_at_once(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), interruptible():
@@ -26,7 +26,7 @@ def test_a_signal_raises_at_once(number: signal.Signals) -> None:
     assert signal.getsignal(number) == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_that_came_where_exceptions_are_lost_is_raised_later(
     number: signal.Signals,
@@ -47,13 +47,40 @@ def test_nothing_is_remembered_from_before() -> None:
         stop_if_asked()
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_is_ignored_stays_so(number: signal.Signals) -> None:
+    """SIGINT in the background of a shell, SIGHUP under nohup."""
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         with interruptible():
-            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+            assert signal.getsignal(number) == signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
+
+
+def signalled_twice(first: signal.Signals, again: signal.Signals, done: list[str]) -> None:
+    with interruptible():
+        try:
+            os.kill(os.getpid(), first)
+        finally:
+            os.kill(os.getpid(), again)
+            done.append("what is done in the end")
+
+
+@pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGHUP])
+def test_what_ends_a_program_twice_does_not_disturb_its_end(again: signal.Signals) -> None:
+    """A shell whose terminal is closed passes on what its jobs have been sent already."""
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        signalled_twice(signal.SIGHUP, again, done)
+    assert done
+
+
+def test_a_second_ctrl_c_ends_at_once() -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        signalled_twice(signal.SIGINT, signal.SIGINT, done)
+    assert not done
 
 
 def release_a_lock() -> None:

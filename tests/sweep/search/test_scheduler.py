@@ -64,7 +64,7 @@ def test_replayed_records_decide_as_the_live_reports_did(kind: str, cut: int) ->
         if at < cut and not live.stopped(asked.trial):  # what was stopped reports no more
             kept.append((asked, record(asked, epoch, value, at)))
         decisions.append(observe(live, trial, "batch", value, epoch))
-    replayed.replay(reversed(kept))
+    replayed.replay(kept)
     last = {asked.number: (asked, one) for asked, one in kept}
     for asked, one in last.values():  # a resumed trial says its last epoch again
         said = replayed.observe(asked, one.epoch, one.metrics)

@@ -1,0 +1,148 @@
+"""Where a sweep is disturbed: a place of its own, from which nothing may be left in the end."""
+
+import dataclasses
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sweep.store import Store
+from tests.support.data import ROOT
+from tests.support.processes import started_with, title
+from tests.support.sweeps import Sweep, settings
+
+MARK = "MRISWEEP_TEST_CHAOS"  # all processes of an arena have it in their environment
+CLOCK = "MRISWEEP_TEST_CLOCK"
+DISK_MB = 64
+VANISH_S = 5.0  # that processes have to end once their driver has
+
+
+def sweep_settings(store: Store) -> dict[str, Any]:
+    """Four trials of three epochs, one after the other, so that their order is fixed."""
+    plain = settings(store)
+    return {
+        **plain,
+        "search": {
+            "trials": 4,
+            "space": {**plain["search"]["space"], "model.norm": {"choice": ["batch", "group"]}},
+            "scheduler": "asha",
+            "grace_epochs": 1,
+            "screen": {"patients": 0.5, "levels": 1},
+        },
+        "stress": {"artifacts": ["rician", "bias"], "levels": [1, 3], "grid": "physical"},
+        "cluster": {"concurrent": 1, "hang_minutes": 0.3},
+    }
+
+
+@dataclass
+class Arena:
+    """A sweep and what surrounds it.
+
+    Attributes:
+        place: A folder that is removed in the end.
+        disk: The folder in it that the sweep's lies in; a file system of its own where the
+            disturbance asks for one.
+        sweep: The sweep; another one once its folder was moved.
+        mark: By which its processes are known.
+
+    """
+
+    place: Path
+    disk: Path
+    sweep: Sweep
+    mark: str
+
+    def processes(self) -> list[int]:
+        """All that belong to it."""
+        return started_with(MARK, self.mark)
+
+    def reports(self) -> int:
+        """How many epochs are reported."""
+        return len(list((self.sweep.folder / "results").glob("*/epoch-*.parquet")))
+
+    def moved(self, folder: Path) -> None:
+        """The sweep's folder lies elsewhere from now on."""
+        self.sweep.folder.rename(folder)
+        self.sweep = dataclasses.replace(self.sweep, folder=folder)
+
+    def set_clock(self, seconds: int) -> None:
+        """Set the clock of its Python processes by so much."""
+        (self.place / "clock").write_text(str(seconds))
+
+    def left(self, died: bool) -> list[str]:
+        """What should not be there once a command has ended.
+
+        Args:
+            died: Whether its cluster has died, whose logs are kept.
+
+        """
+        until = time.monotonic() + VANISH_S
+        while (alive := self.processes()) and time.monotonic() < until:
+            time.sleep(0.1)
+        scratch = list((self.place / "t").glob("mrisweep-*"))
+        if died:
+            for folder in scratch:
+                shutil.rmtree(folder, ignore_errors=True)
+            scratch = []
+        return [f"process {title(pid)}" for pid in alive] + [f"folder {one}" for one in scratch]
+
+
+@contextmanager
+def arena(store: Store, *, own_disk: bool = False, clock: bool = False) -> Iterator[Arena]:
+    """Make one; whatever happens, no process and no folder of it stays.
+
+    Args:
+        store: The data.
+        own_disk: Whether the sweep's folder is to lie on a small file system of its own.
+        clock: Whether its clock is to be set.
+
+    """
+    place = Path(tempfile.mkdtemp(prefix="chaos-"))
+    disk, mark = place / "d", uuid.uuid4().hex
+    for folder in (disk, place / "t"):
+        folder.mkdir()
+    if own_disk:
+        mount("-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(disk))
+    (place / "sweep.yaml").write_text(yaml.safe_dump(sweep_settings(store)))
+    paths = [str(ROOT / "tests" / "chaos" / "clock")] if clock else []
+    environment = {
+        MARK: mark,
+        CLOCK: str(place / "clock") if clock else "",
+        "TMPDIR": str(place / "t"),  # short, as there will be sockets in it
+        "PYTHONPATH": os.pathsep.join([*paths, str(ROOT)]),
+    }
+    made = Arena(place, disk, Sweep(place / "sweep.yaml", disk / "out", environment), mark)
+    try:
+        yield made
+    finally:
+        for pid in made.processes():
+            with suppress(ProcessLookupError):
+                os.kill(pid, 9)
+        if own_disk:
+            subprocess.run(["umount", "--lazy", str(disk)], check=False, capture_output=True)
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def mount(*arguments: str) -> None:
+    """Mount something."""
+    subprocess.run(["mount", *arguments], check=True, capture_output=True)
+
+
+def may_mount() -> bool:
+    """Whether this user may mount a file system here."""
+    with tempfile.TemporaryDirectory() as there:
+        try:
+            mount("-t", "tmpfs", "-o", "size=1m", "tmpfs", there)
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        subprocess.run(["umount", there], check=True)
+        return True

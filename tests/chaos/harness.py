@@ -1,0 +1,204 @@
+"""A sweep, disturbed at moments that a key draws, resumed until it is done, and compared.
+
+``play`` disturbs one and says what it came to; ``undisturbed`` is what it is compared with.
+"""
+
+import dataclasses
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from sweep.store import Store
+from tests.chaos.arena import Arena, arena, may_mount
+from tests.chaos.disturbances import DISTURBANCES, Disturbance, terminal_for
+from tests.support.same import unlike
+from tests.support.sweeps import Sweep
+
+PATIENCE_S = 600.0
+RESUMES = 4  # that a sweep may need for each disturbance, before it counts as one that never ends
+WAIT_S = 0.5  # the longest wait after the epoch at which the disturbance comes
+
+
+@dataclass
+class Outcome:
+    """What became of a disturbed sweep.
+
+    Attributes:
+        disturbances: What happened to it, in order.
+        resumes: How often it was resumed.
+        seconds: How long all of it took.
+        differs: What is not as in the undisturbed sweep, a line each.
+        faults: What should not have been said or left on the way.
+
+    """
+
+    disturbances: list[str] = field(default_factory=list)
+    resumes: int = 0
+    seconds: float = 0.0
+    differs: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def equal(self) -> bool:
+        """Whether it came to the same, with nothing to remark on the way."""
+        return not self.differs and not self.faults
+
+
+@contextmanager
+def undisturbed(store: Store) -> Iterator[Sweep]:
+    """A sweep that nothing happens to."""
+    with arena(store) as calm:
+        done = calm.sweep.command(*calm.sweep.run_arguments())
+        assert done.returncode == 0, done.stderr
+        left = calm.left(died=False)
+        assert not left, left
+        yield calm.sweep
+
+
+def possible() -> list[str]:
+    """The disturbances that this user can cause on this machine."""
+    mounts = may_mount()
+    return [name for name, one in DISTURBANCES.items() if mounts or not one.own_disk]
+
+
+def drawn_names(names: Sequence[str], key: str, runs: int) -> list[list[str]]:
+    """For each run what happens: every disturbance in turn, and in every other run a second one."""
+    drawn = Random(key)
+    plan: list[list[str]] = []
+    while len(plan) < runs:
+        for name in drawn.sample(names, len(names)):
+            again = [drawn.choice(names)] if drawn.random() < 0.5 else []
+            plan.append([name, *(one for one in again if _go_together(name, one))])
+    return plan[:runs]
+
+
+def _go_together(one: str, other: str) -> bool:
+    """An arena has one disk and one clock, which the first disturbance asks for."""
+    first, second = DISTURBANCES[one], DISTURBANCES[other]
+    return (first.own_disk or not second.own_disk) and (first.clock or not second.clock)
+
+
+def play(store: Store, whole: Sweep, names: Sequence[str], key: str) -> Outcome:
+    """Disturb a sweep, resume it until it is done, and compare it.
+
+    Args:
+        store: The data.
+        whole: What it is compared with.
+        names: What happens, in order; once it is done, the rest happens no more.
+        key: Of all draws.
+
+    """
+    outcome, drawn, began = Outcome(), Random(key), time.monotonic()
+    asked = [DISTURBANCES[name] for name in names]
+    own_disk, clock = (any(getattr(one, what) for one in asked) for what in ("own_disk", "clock"))
+    with arena(store, own_disk=own_disk, clock=clock) as scene:
+        command, status = list(scene.sweep.run_arguments()), 1
+        for name in names:
+            status = _disturbed(scene, command, name, drawn, outcome)
+            command = ["resume", str(scene.sweep.folder)]
+            if status == 0:
+                break
+        while status != 0 and outcome.resumes < RESUMES * len(names):
+            status = _undisturbed_command(scene, command, outcome)
+        if any(DISTURBANCES[name].synced for name in outcome.disturbances):
+            _undisturbed_command(scene, ["sync", str(scene.sweep.folder)], outcome)
+        if status == 0:
+            outcome.differs = unlike(whole, scene.sweep)
+        else:
+            outcome.faults.append(f"not done after {outcome.resumes} resumes")
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _disturbed(scene: Arena, command: list[str], name: str, drawn: Random, outcome: Outcome) -> int:
+    """Begin a command, disturb it at a drawn moment; what it ended with."""
+    if command[0] == "resume":
+        outcome.resumes += 1
+    disturbance, so_far = DISTURBANCES[name], scene.reports()
+    at, wait = so_far + drawn.randint(0, 3), drawn.uniform(0, WAIT_S)
+    with _started(scene, command, disturbance) as (driver, said):
+        while scene.reports() < at and driver.poll() is None:
+            time.sleep(0.02)
+        time.sleep(wait)
+        if driver.poll() is None:
+            outcome.disturbances.append(name)
+            cure = disturbance.does(scene, driver, drawn)
+        else:
+            outcome.disturbances.append("nothing")
+
+            def cure() -> None:
+                """It came too late."""
+
+        status = driver.wait(PATIENCE_S)
+    cure()
+    if outcome.disturbances[-1] != "nothing" and status not in disturbance.ends and status != 0:
+        outcome.faults.append(f"{name}: exit status {status}")
+    _judge(scene, name, said(), status, disturbance.cluster_dies, outcome)
+    return status
+
+
+def _undisturbed_command(scene: Arena, command: list[str], outcome: Outcome) -> int:
+    outcome.resumes += command[0] == "resume"
+    done = scene.sweep.command(*command)
+    if done.returncode not in (0, 1):
+        outcome.faults.append(f"{command[0]}: exit status {done.returncode}")
+    _judge(scene, command[0], done.stderr, done.returncode, False, outcome)
+    return done.returncode
+
+
+def _judge(
+    scene: Arena, what: str, said: str, status: int, cluster_died: bool, outcome: Outcome
+) -> None:
+    """Note what a command should neither have said nor left."""
+    if "Traceback" in said:
+        outcome.faults.append(f"{what}: a traceback: {said.splitlines()[-1]}")
+    if status not in (0, 130) and "mrisweep resume" not in said and "sweep.yaml" in _names(scene):
+        outcome.faults.append(f"{what}: no word of how to go on, but: {said[-300:]!r}")
+    outcome.faults += [f"{what}: left {one}" for one in scene.left(cluster_died)]
+
+
+def _names(scene: Arena) -> list[str]:
+    return os.listdir(scene.sweep.folder) if scene.sweep.folder.is_dir() else []
+
+
+@contextmanager
+def _started(
+    scene: Arena, command: list[str], disturbance: Disturbance
+) -> Iterator[tuple[subprocess.Popen[str], "_Said"]]:
+    """A command in a process group of its own, and what it says; on a terminal, that is lost."""
+    log = scene.place / "said"
+    options: dict[str, object] = {"start_new_session": True, "stdout": subprocess.DEVNULL}
+    if disturbance.terminal:
+        end, _ = terminal_for(scene)
+        options |= {"stdin": end, "stdout": end, "stderr": end, "preexec_fn": _take_terminal}
+        driver = scene.sweep.start(*command, **options)
+        os.close(end)
+    else:
+        with log.open("w") as file:
+            driver = scene.sweep.start(*command, **options, stderr=file)
+    with driver:
+        try:
+            yield driver, _Said(None if disturbance.terminal else log)
+        finally:
+            driver.kill()
+
+
+def _take_terminal() -> None:
+    """Make standard input the terminal of this session, so that its end is heard of."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Said:
+    log: Path | None
+
+    def __call__(self) -> str:
+        return self.log.read_text() if self.log else "mrisweep resume"

@@ -1,0 +1,56 @@
+"""Processes of this machine, known by what they were started with."""
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+PROC = Path("/proc")
+
+
+def started_with(variable: str, value: str) -> list[int]:
+    """The processes that have a variable in the environment that they were started with."""
+    wanted = f"{variable}={value}".encode()
+    found = []
+    for entry in PROC.glob("[0-9]*"):
+        with suppress(OSError):  # it ended meanwhile
+            if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+    return sorted(found)
+
+
+def title(pid: int) -> str:
+    """What a process is called: its command, or what it calls itself; empty where it has ended."""
+    with suppress(OSError):
+        text = (PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ")
+        return text.decode(errors="replace").strip()
+    return ""
+
+
+def titled(pids: list[int], pattern: str) -> list[int]:
+    """Those whose title begins with what a pattern says."""
+    return [pid for pid in pids if re.match(pattern, title(pid))]
+
+
+def listening(pids: list[int]) -> Iterator[tuple[int, str, int]]:
+    """(Process, address, port) of every TCP port that some processes listen on."""
+    at = {}
+    for family, words in (("tcp", 1), ("tcp6", 4)):
+        for line in (PROC / "net" / family).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":  # LISTEN
+                address, port = fields[1].split(":")
+                at[f"socket:[{fields[9]}]"] = (_address(address, words), int(port, 16))
+    for pid in pids:
+        with suppress(OSError):
+            for entry in (PROC / str(pid) / "fd").iterdir():
+                with suppress(OSError):
+                    if (name := str(entry.readlink())) in at:
+                        yield pid, *at[name]
+
+
+def _address(text: str, words: int) -> str:
+    """As the kernel has it, words of 32 bits in the order of this machine."""
+    raw = b"".join(bytes.fromhex(text[8 * at : 8 * at + 8])[::-1] for at in range(words))
+    mapped = words == 4 and raw[:12] == bytes(10) + b"\xff\xff"
+    return ".".join(map(str, raw[12:] if mapped else raw)) if words == 1 or mapped else raw.hex()

@@ -1,0 +1,125 @@
+"""What the system refuses is one sentence with file, cause and remedy, whatever the command.
+
+A limit on the size of files stands for a full disk: the system itself refuses, whoever asks.
+"""
+
+import errno
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+import sweep
+from sweep.cli import main
+from sweep.core.errors import UserError, WorkError, of_system
+from sweep.store import Store
+from tests.support.sweeps import settings
+
+Command = Callable[[Path], list[str]]
+LIMIT = 100  # bytes of a file
+
+
+@pytest.fixture
+def commands(
+    sweep_folder: Path, store: Store, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Command]:
+    """Commands that write, by name, with where they are to write as what is open."""
+    checkpoint = sweep.best(sweep_folder, top=1)[0].checkpoint
+    file = tmp_path_factory.mktemp("file") / "sweep.yaml"
+    file.write_text(yaml.safe_dump(settings(store)))
+    data = str(store.path)
+    return {
+        "predict": lambda out: ["predict", checkpoint, "--data", data, "--out", str(out)],
+        "phantom": lambda out: ["phantom", "--patients", "2", "--out", str(out)],
+        "preview": lambda out: ["preview", data, "--artifacts", "bias", "--out", str(out)],
+        "report": lambda out: ["report", str(sweep_folder), "--no-pictures", "--out", str(out)],
+        "run": lambda out: ["run", str(file), "--out", str(out)],
+    }
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one sentence that is the last thing a command says."""
+    text = capsys.readouterr().err
+    assert "Traceback" not in text
+    assert text.count("mrisweep: ") == 1
+    sentence = text[text.index("mrisweep: ") :]
+    assert sentence.count("\n") == 1
+    assert "; received " in sentence
+    return sentence
+
+
+@pytest.mark.parametrize("name", ["predict", "phantom", "preview", "report", "run"])
+def test_a_name_of_300_characters(
+    name: str, commands: dict[str, Command], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(commands[name](tmp_path / ("x" * 300))) == 2
+    assert "longer than the file system takes" in said(capsys)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["predict", "phantom", "preview", "report"])
+def test_a_folder_that_takes_no_files(
+    name: str, commands: dict[str, Command], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(commands[name](Path("/proc/self/there"))) in (1, 2)
+    assert "/proc/self" in said(capsys)
+
+
+@pytest.mark.parametrize("name", ["predict", "phantom", "preview", "report"])
+def test_a_disk_that_is_full(
+    name: str, commands: dict[str, Command], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "there"
+    with full_disk():
+        assert main(commands[name](out)) == 1
+    sentence = said(capsys)
+    assert str(out) in sentence
+    assert "File too large" in sentence
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size > LIMIT]
+    assert not left, "nothing half written has a name"
+    assert not list(tmp_path.rglob(".*.tmp"))
+    assert main(commands[name](out if name != "phantom" else tmp_path / "again")) == 0
+
+
+def test_file_cause_and_remedy_in_this_order() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "results/epoch-0001.parquet")
+    told = of_system(full, "run `mrisweep resume DIR`")
+    assert isinstance(told, WorkError)
+    assert str(told) == (
+        "the disk is full; received results/epoch-0001.parquet (No space left on device); "
+        "make room, then run `mrisweep resume DIR`"
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOENT, UserError),
+        (errno.ENAMETOOLONG, UserError),
+        (errno.EROFS, WorkError),
+        (errno.EACCES, WorkError),
+        (errno.EDQUOT, WorkError),
+        (errno.ESTALE, WorkError),
+        (errno.ECONNRESET, WorkError),
+        (None, WorkError),
+    ],
+)
+def test_a_wrong_path_is_bad_input_unless_the_work_had_begun(
+    number: int | None, kind: type[Exception]
+) -> None:
+    error = OSError("of no number") if number is None else OSError(number, "as it is", "there")
+    assert type(of_system(error)) is kind
+    assert type(of_system(error, "run it again")) is WorkError

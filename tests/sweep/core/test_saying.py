@@ -1,0 +1,58 @@
+"""Messages cost nothing where nobody reads them."""
+
+import errno
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+from sweep.core.saying import say
+
+# Speaks, waits until the reader is gone, speaks on, and ends with a status of its own.
+SPEAKER = """
+import sys
+from sweep.core.saying import say
+say("first")
+sys.stdin.readline()
+for _ in range(3):
+    say("nobody reads this", end="")
+print("nor this", file=sys.stderr)
+sys.exit(7)
+"""
+
+
+def status_of_speaker(read: int, write: int) -> int:
+    """Of one that is heard once, and then by nobody."""
+    here = Path(__file__).parents[3]
+    command = [sys.executable, "-c", SPEAKER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=write, cwd=here) as process:
+        os.close(write)
+        assert os.read(read, 100).strip() == b"first"
+        os.close(read)
+        process.communicate(b"\n", timeout=30)
+    return process.returncode
+
+
+def test_a_reader_that_is_gone() -> None:
+    assert status_of_speaker(*os.pipe()) == 7
+
+
+def test_a_terminal_that_is_closed() -> None:
+    assert status_of_speaker(*pty.openpty()) == 7
+
+
+class Full(io.StringIO):
+    """A file on a full disk."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_and_a_closed_stream(tmp_path: Path) -> None:
+    say("lost", stream=Full())
+    with (tmp_path / "log").open("w") as log:
+        say("kept", stream=log)
+    say("lost", stream=log)
+    assert (tmp_path / "log").read_text() == "kept\n"
