@@ -49,7 +49,7 @@ test-minimum:  ## fast tests with the oldest versions that pyproject.toml promis
 
 docs: $(VENV)/.installed-docs  ## the API reference from the docstrings, into build/docs; checks links
 	$(BIN)/python tools/api_reference.py build/docs
-	$(BIN)/python tools/links.py README.md CONTRIBUTING.md CHANGELOG.md docs build/docs
+	$(BIN)/python tools/links.py README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs deploy build/docs
 
 requirements:  ## the pinned requirements of deploy/, with hashes, from pyproject.toml and constraints.txt
 	$(PYTHON) -m venv build/uv
