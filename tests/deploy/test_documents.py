@@ -23,6 +23,18 @@ def test_every_command_exists(page: Path) -> None:
         parser().parse_args(words)
 
 
+def test_commands_are_found_where_documents_have_them() -> None:
+    text = """
+```sh
+docker compose exec head mrisweep check /a.yaml && echo mrisweep
+ray job submit --address x -- \\
+  ~/venv/bin/mrisweep best /b  # the table
+kubectl --namespace mrisweep get rayjob mrisweep
+```
+"""
+    assert list(commands(text)) == [["check", "/a.yaml"], ["best", "/b"]]
+
+
 def test_every_link_leads_somewhere() -> None:
     assert list(links.broken(links.pages(PAGES))) == []
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import yaml
 from tests.support.data import ROOT
 
 DEPLOY = ROOT / "deploy"
+OPERATORS = ("|", "&&", ";", "||")
 FENCED = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
@@ -65,15 +67,24 @@ def commands(text: str) -> Iterator[list[str]]:
     """The arguments of every `mrisweep` in the shell blocks of a document."""
     for block in FENCED.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if "mrisweep" in words:
-                yield until_operator(words[words.index("mrisweep") + 1 :])
+            for command in parted(shlex.split(line, comments=True)):
+                if place := next(called(command), None):
+                    yield command[place:]
 
 
-def until_operator(words: list[str]) -> list[str]:
-    """Words up to where the shell's next command begins."""
-    ends = [place for place, word in enumerate(words) if word in ("|", "&&", ";", "||")]
-    return words[: ends[0]] if ends else words
+def parted(words: list[str]) -> Iterator[list[str]]:
+    """The commands of a line, at the shell's operators."""
+    for operator, group in groupby(words, key=lambda word: word in OPERATORS):
+        if not operator:
+            yield list(group)
+
+
+def called(words: list[str]) -> Iterator[int]:
+    """Where the arguments of `mrisweep` begin: first, in a job, or in the container of the head."""
+    for place, word in enumerate(words):
+        before = words[place - 1] if place else "--"
+        if word.rpartition("/")[2] == "mrisweep" and before in ("--", "head"):
+            yield place + 1
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
