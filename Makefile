@@ -6,7 +6,8 @@ WHEEL := build/wheel
 # Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
-.PHONY: help demo test test-fast test-long test-wheel test-minimum lint docs study-brain study-hospital clean
+.PHONY: help demo test test-fast test-long test-wheel test-minimum lint docs requirements \
+	deploy-check study-brain study-hospital clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -34,7 +35,8 @@ test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, with
 	rm -rf $(WHEEL) build/lib build/bdist*
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist .
 	$(BIN)/python -m pip install --quiet --no-deps --target $(WHEEL)/site $(WHEEL)/dist/*.whl
-	cp -r tests tools docs deploy examples benchmarks *.md CITATION.cff pyproject.toml $(WHEEL)/
+	cp -r tests tools docs deploy examples benchmarks *.md CITATION.cff pyproject.toml \
+		constraints.txt $(WHEEL)/
 	cd $(WHEEL) && PYTHONPATH=site MRISWEEP_TEST_WHEEL=site \
 		MRISWEEP_TEST_DATA=$(or $(MRISWEEP_TEST_DATA),$(abspath ../shared)) \
 		../../$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow and not long" \
@@ -47,7 +49,16 @@ test-minimum:  ## fast tests with the oldest versions that pyproject.toml promis
 
 docs: $(VENV)/.installed-docs  ## the API reference from the docstrings, into build/docs; checks links
 	$(BIN)/python tools/api_reference.py build/docs
-	$(BIN)/python tools/links.py README.md CONTRIBUTING.md CHANGELOG.md docs build/docs
+	$(BIN)/python tools/links.py README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs deploy build/docs
+
+requirements:  ## the pinned requirements of deploy/, with hashes, from pyproject.toml and constraints.txt
+	$(PYTHON) -m venv build/uv
+	build/uv/bin/python -m pip install --quiet --requirement deploy/tools.txt
+	PATH="$(CURDIR)/build/uv/bin:$$PATH" deploy/requirements.sh
+
+deploy-check: $(VENV)/.installed-test  ## tests of deploy/ with hadolint and Kubernetes' own schemas
+	$(BIN)/python -m pip install --quiet --requirement deploy/tools.txt
+	$(BIN)/python -m pytest tests/deploy
 
 lint: $(VENV)/.installed-test  ## ruff and mypy
 	$(BIN)/ruff check
