@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
-from sweep.api.finalists import follow_up, places_of
+from sweep.api.finalists import follow_up, lacks_finalists, places_of
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
@@ -99,7 +100,10 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
 
 
 def resume(
-    path: Path, more: int = 0, limits: Mapping[str, float | None] | None = None
+    path: Path,
+    more: int = 0,
+    limits: Mapping[str, float | None] | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> SweepResult:
     """Continue an interrupted sweep where it stopped, or add trials to a finished one.
 
@@ -109,6 +113,7 @@ def resume(
         path: The path of the sweep's folder.
         more: Trials to add to those it was to have.
         limits: Those of ``search.limits`` that change, by name; a limit that is None is lifted.
+        changes: Settings of where the sweep runs and who is told of it, by dotted name.
 
     Raises:
         UserError: Not a sweep's folder, another process at work on it, a stress test that is not
@@ -121,7 +126,7 @@ def resume(
     """
     folder = SweepFolder.open(path)
     with folder.lock():
-        config = folder.config()
+        config = folder.config().replace(changes or {})
         store = open_data(config)
         _refuse_other_stress(folder, config.stress)
         refuse_other_modes(folder, config)
@@ -134,9 +139,31 @@ def resume(
             _refuse_used_up(folder, config)
         with session(config.cluster):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
-            if more or limits:
+            if more or limits or changes:
                 folder.write_config(config)
             return _drive(folder, config, store, concurrent)
+
+
+def ended(path: Path) -> SweepResult | None:
+    """Where a sweep is in which there is nothing left to do, without a cluster; None: there is.
+
+    ``choice.json`` is written when all is done that is to be done of trials. One that is older than
+    the record of a trial is that of an earlier end.
+
+    Raises:
+        UserError: Not a sweep's folder.
+        WorkError: No trial came to a result.
+
+    """
+    folder = SweepFolder.open(path)
+    config = folder.config()
+    trials = folder.trials()
+    under_way = any(trial.status == "running" for trial in trials)
+    if under_way or len(trials) < config.search.total or missing_rows(folder, config):
+        return None
+    if not choice.is_newest(folder) or lacks_finalists(folder, config):
+        return None
+    return _result(folder, config, Usage(folder, config))
 
 
 def sync_folder(path: Path) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, told
@@ -20,6 +21,8 @@ from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.results import sweep_file, tables, trial_files
 from sweep.results.tables import Slices
+
+LOCK_TRIES, LOCK_PAUSE_S = 4, 0.1  # as a glance of `mrisweep watch` holds it for a moment
 
 
 @dataclass(frozen=True)
@@ -131,16 +134,22 @@ class SweepFolder:
             UserError: Another process drives it.
 
         """
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UserError(
-                    "another process drives this sweep",
-                    f"{str(self.path)!r}",
-                    "wait for it, or stop it first",
-                ) from None
+        with (self.path / sweep_file.LOCK).open("w") as file:
+            self._acquire(file)
             yield
+
+    def _acquire(self, file: TextIO) -> None:
+        for left in reversed(range(LOCK_TRIES)):
+            try:
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                if left:
+                    time.sleep(LOCK_PAUSE_S)
+        raise UserError(
+            "another process drives this sweep",
+            f"{str(self.path)!r}",
+            "wait for it, or stop it first",
+        )
 
     def write_time_used(self, seconds: float, gpu_seconds: float) -> None:
         """Replace what the trials have used: wall-clock time, and GPU shares times it."""
@@ -168,7 +177,7 @@ class SweepFolder:
 
     @property
     def _used_file(self) -> Path:
-        return self.path / "used.json"
+        return self.path / sweep_file.USED
 
     def write_trial(self, record: TrialRecord) -> None:
         """Replace what is known of a trial."""
