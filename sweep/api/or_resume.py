@@ -20,7 +20,7 @@ from sweep.results.sweep_file import FILE, LOCK, driven
 
 # Where a sweep runs, who is told of it and when it pauses; its results are the same whatever these
 # are. The data may lie elsewhere: they are known by their fingerprint.
-MAY_CHANGE = ("cluster", "tracking", "search.limits", "data.store")
+MAY_CHANGE = ("cluster", "tracking", "notify", "search.limits", "data.store")
 FIRST_FILES = {"sweep.json", "levels.json", LOCK}  # of a folder, before its sweep.yaml
 PATIENCE_S = 100.0  # that a lock outlives its process on another host: a lease of NFS is 90 s
 

@@ -1,7 +1,7 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,7 +27,9 @@ from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
 from sweep.results import choice, differences
 from sweep.results.callbacks import Callback, replay
+from sweep.results.delivery import check_notify
 from sweep.results.folder import SweepFolder
+from sweep.results.notify import notifying
 from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
@@ -83,6 +85,8 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
     _refuse_turns(config.search)
+    for one in config.notify:
+        check_notify(one)
     refuse_small_machine(config.cluster)
     make_store(config.data, _say)
     store = open_data(config)
@@ -226,6 +230,20 @@ def _say(text: str) -> None:
 
 
 def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: int) -> SweepResult:
+    with notifying(folder, config, _say) as notifiers:
+        result = _driven(folder, config, store, concurrent, notifiers)
+        for notifier in notifiers:
+            notifier.finished(result.limit)
+    return result
+
+
+def _driven(
+    folder: SweepFolder,
+    config: SweepConfig,
+    store: Store,
+    concurrent: int,
+    notifiers: Sequence[Callback],
+) -> SweepResult:
     search = config.search
     fidelity = Fidelity(search, config.train.epochs)
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
@@ -245,7 +263,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
         waiting=waiting,
     )
     trackers = start_trackers(folder, config, progress.say)
-    callbacks: list[Callback] = [*trackers, progress]
+    callbacks: list[Callback] = [*trackers, *notifiers, progress]
     with TrialLog(folder, search.objective, callbacks, progress.say, search.total) as trial_log:
         searcher = StudySearcher(
             study,
