@@ -25,6 +25,7 @@ from sweep.cli.presets import add_presets
 from sweep.cli.report import add_report
 from sweep.cli.run import add_resume, add_run, add_sync
 from sweep.cli.stress import add_stress
+from sweep.cli.watch import add_watch
 from sweep.core.errors import UserError, WorkError
 
 EPILOG = """\
@@ -48,6 +49,7 @@ COMMANDS = (
     add_check,
     add_run,
     add_resume,
+    add_watch,
     add_stress,
     add_best,
     add_finalists,

@@ -39,6 +39,7 @@ COMMANDS = (
     "check",
     "run",
     "resume",
+    "watch",
     "stress",
     "best",
     "predict",
