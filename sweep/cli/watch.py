@@ -78,7 +78,7 @@ class _Lines:
 
     def __init__(self) -> None:
         self._said = ""
-        self._at = -LOG_EVERY_S
+        self._at = float(-LOG_EVERY_S)
 
     def draw(self, found: "Standing") -> None:
         """A line for each trial that has ended, and one of the whole where it changed."""
