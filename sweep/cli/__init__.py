@@ -18,6 +18,7 @@ from sweep.cli.export import add_export
 from sweep.cli.finalists import add_finalists
 from sweep.cli.ingest import add_ingest
 from sweep.cli.inspect import add_data
+from sweep.cli.jobs import add_status, add_stop, add_submit
 from sweep.cli.levels import add_calibrate, add_preview
 from sweep.cli.phantom import add_phantom
 from sweep.cli.predict import add_predict
@@ -50,6 +51,9 @@ COMMANDS = (
     add_run,
     add_resume,
     add_watch,
+    add_submit,
+    add_status,
+    add_stop,
     add_stress,
     add_best,
     add_finalists,

@@ -1,10 +1,8 @@
 """``mrisweep watch`` as a person meets it, in another process than the one that drives."""
 
-import dataclasses
 import json
 import os
 import pty
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,20 +14,20 @@ import pytest
 from sweep.cli import main
 from sweep.results.choice_file import FILE as CHOICE
 from sweep.results.folder import SweepFolder
+from tests.support.bare import add_trial, bare_sweep
 
 
 @pytest.fixture
-def folder(sweep_folder: Path, tmp_path: Path) -> SweepFolder:
-    """A sweep whose second trial is under way."""
-    shutil.copytree(sweep_folder, tmp_path / "sweep")
-    folder = SweepFolder.open(tmp_path / "sweep")
-    record = folder.trials()[1]
-    folder.write_trial(dataclasses.replace(record, status="running", ended_at_ms=None))
+def folder(tmp_path: Path) -> SweepFolder:
+    """A sweep of two trials, whose second one is under way."""
+    folder = bare_sweep(tmp_path / "sweep", trials=2)
+    add_trial(folder, 0, 10, "finished", 0.7)
+    add_trial(folder, 1, 2, value=0.8)
     return folder
 
 
 def end(folder: SweepFolder) -> None:
-    folder.write_trial(dataclasses.replace(folder.trials()[1], status="finished"))
+    add_trial(folder, 1, 10, "finished", 0.8)
     (folder.path / CHOICE).write_text("{}")
 
 
@@ -56,7 +54,7 @@ def test_in_a_log_it_follows_the_sweep_to_its_end(folder: SweepFolder) -> None:
         assert first.startswith("running  |  1 of 2 ended (1 finished), 1 running, best trial-000")
         end(folder)
         rest = [process.stdout.readline() for _ in range(2)]
-        assert rest[0].startswith("trial-0001 group    finished  2 epochs, robust/auroc_cvar 0.")
+        assert rest[0].startswith("trial-0001 group    finished 10 epochs, robust/auroc_cvar 0.")
         assert rest[1].startswith("all trials have ended; what follows them is under way  |  2 of")
         os.kill(process.pid, 0)
     out, err = process.communicate(timeout=60)
@@ -85,7 +83,7 @@ def test_on_a_terminal_it_is_drawn_over_itself(folder: SweepFolder) -> None:
     process.communicate(timeout=60)
     os.close(ours)
     screens = drawn.decode().split("\x1b[J")
-    assert screens[1].startswith("ledger  ")
+    assert screens[1].startswith("knees  ")
     height = screens[1].count("\n")
     assert screens[1].endswith(f"\x1b[{height}F")
     assert process.returncode == 130
@@ -98,7 +96,7 @@ def test_once(folder: SweepFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 of 2 ended (1 finished), 1 under way" in text
     assert main(["watch", str(folder.path), "--once", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["sweep"] == "ledger"
+    assert found["sweep"] == "knees"
     assert found["trials"]["ended"] == 1
     assert found["best"]["metric"] == "robust/auroc_cvar"
 

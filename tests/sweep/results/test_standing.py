@@ -1,66 +1,26 @@
 """Where a sweep stands, as its folder tells it, and what a person sees of it."""
 
-import dataclasses
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sweep.api.watch import standing
-from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError
-from sweep.core.records import TrialRecord
 from sweep.results.choice_file import FILE as CHOICE
 from sweep.results.folder import SweepFolder
 from sweep.results.standing import Standing, Watcher
 from sweep.results.standing_text import ended_line, line, lines, state_text
+from tests.support.bare import METRIC, add_trial, bare_sweep
 
-METRIC = "robust/auroc_cvar"
 Make = Callable[..., SweepFolder]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """A sweep of four trials of ten epochs, that a kill has left after its first moments."""
-
-    def made(**search: Any) -> SweepFolder:
-        whole = {"trials": 4, "scheduler": "none", "space": {"train.lr": {"log": [1e-3, 1e-2]}}}
-        config = {
-            "name": "knees",
-            "data": {"store": "none.h5", "train": [1], "validation": [2]},
-            "search": {**whole, **search},
-            "train": {"epochs": 10},
-            "stress": {"grid": "physical"},
-        }
-        return SweepFolder.create(tmp_path / "sweep", SweepConfig.from_dict(config))
-
-    return made
-
-
-def add(
-    folder: SweepFolder,
-    number: int,
-    epochs: int,
-    status: str = "running",
-    value: float | None = None,
-    metric: str = METRIC,
-    **changes: Any,
-) -> TrialRecord:
-    record = TrialRecord(
-        f"trial-{number:04d}", number, {"train.lr": 0.005}, "group", 0, status, 0, number
-    )
-    if value is not None:
-        record = dataclasses.replace(record, best_epoch=epochs, metrics={metric: value})
-    folder.write_trial(record := dataclasses.replace(record, **changes))
-    place = folder.path / "results" / record.trial
-    place.mkdir(parents=True, exist_ok=True)
-    for epoch in range(1, epochs + 1):
-        (place / f"epoch-{epoch:04d}.parquet").touch()
-    return record
+    return lambda **search: bare_sweep(tmp_path / "sweep", **search)
 
 
 def text_of(found: Standing) -> str:
@@ -81,10 +41,10 @@ def test_before_the_first_trial(make: Make) -> None:
 
 def test_a_running_sweep(make: Make) -> None:
     folder = make()
-    add(folder, 0, 10, "finished", 0.7)
-    add(folder, 1, 3, "failed", error="OSError: full")
-    add(folder, 2, 4, value=0.8)
-    add(folder, 3, 2, value=0.9, metric=f"screen/{METRIC}")
+    add_trial(folder, 0, 10, "finished", 0.7)
+    add_trial(folder, 1, 3, "failed", error="OSError: full")
+    add_trial(folder, 2, 4, value=0.8)
+    add_trial(folder, 3, 2, value=0.9, metric=f"screen/{METRIC}")
     folder.write_time_used(1900.0, 0.0)
     with folder.lock():
         found = standing(folder.path)
@@ -112,7 +72,7 @@ def test_a_running_sweep(make: Make) -> None:
 
 def test_running_is_not_believed_after_a_kill(make: Make) -> None:
     folder = make()
-    add(folder, 0, 4, value=0.8)
+    add_trial(folder, 0, 4, value=0.8)
     folder.write_time_used(1900.0, 0.0)
     with folder.lock():
         assert state_text(standing(folder.path)) == "running"
@@ -125,7 +85,7 @@ def test_running_is_not_believed_after_a_kill(make: Make) -> None:
 
 def test_where_nobody_can_tell_it_is_said(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make()
-    add(folder, 0, 4, value=0.8)
+    add_trial(folder, 0, 4, value=0.8)
 
     def no_locks(*_: object) -> None:
         raise OSError(38, "Function not implemented")
@@ -139,7 +99,7 @@ def test_where_nobody_can_tell_it_is_said(make: Make, monkeypatch: pytest.Monkey
 
 def test_the_end_comes_after_what_follows_the_trials(make: Make) -> None:
     folder = make(trials=1)
-    add(folder, 0, 10, "finished", 0.7)
+    add_trial(folder, 0, 10, "finished", 0.7)
     with folder.lock():
         assert standing(folder.path).state == "finishing"
     assert standing(folder.path).state == "stopped"
@@ -152,7 +112,7 @@ def test_finalists_are_counted(make: Make) -> None:
     folder = make(trials=1)
     config = folder.config().replace({"finalists": {"seeds": 2}, "data.test": [3]})
     folder.write_config(config)
-    add(folder, 0, 10, "finished", 0.7)
+    add_trial(folder, 0, 10, "finished", 0.7)
     (folder.path / CHOICE).write_text("{}")
     assert standing(folder.path).state == "stopped"
     place = folder.path / "finalists"
@@ -167,20 +127,20 @@ def test_finalists_are_counted(make: Make) -> None:
 
 def test_trials_that_wait_are_told_from_those_that_run(make: Make) -> None:
     folder = make(scheduler="topk", grace_epochs=2, keep=1)
-    add(folder, 0, 2, value=0.7)
-    add(folder, 1, 1, value=0.8)
+    add_trial(folder, 0, 2, value=0.7)
+    add_trial(folder, 1, 1, value=0.8)
     with folder.lock():
         found = standing(folder.path)
         assert [one.waits for one in found.under_way] == [True, False]
         assert "0 of 4 ended, 1 running, 1 waiting" in line(found)
         assert "2/10 waits" in text_of(found)
-        add(folder, 1, 2, "pruned", 0.8)
+        add_trial(folder, 1, 2, "pruned", 0.8)
         assert [one.waits for one in standing(folder.path).under_way] == [False], "it goes on"
 
 
 def test_a_limit_in_time_is_the_end(make: Make) -> None:
     folder = make(limits={"hours": 0.6})
-    add(folder, 0, 4, value=0.8)
+    add_trial(folder, 0, 4, value=0.8)
     folder.write_time_used(1900.0, 0.0)
     with folder.lock():
         assert standing(folder.path).seconds_left == pytest.approx(0.6 * 3600 - 1900)
@@ -188,13 +148,13 @@ def test_a_limit_in_time_is_the_end(make: Make) -> None:
 
 def test_looked_at_again_it_says_what_has_ended_since(make: Make) -> None:
     folder = make()
-    add(folder, 0, 10, "finished", 0.7)
+    add_trial(folder, 0, 10, "finished", 0.7)
     watcher = Watcher(folder.path)
     assert watcher.look().fresh == ()
-    add(folder, 1, 4, value=0.8)
+    add_trial(folder, 1, 4, value=0.8)
     assert watcher.look().fresh == ()
-    add(folder, 1, 5, "finished", 0.8)
-    add(folder, 2, 0, "failed", error="no")
+    add_trial(folder, 1, 5, "finished", 0.8)
+    add_trial(folder, 2, 0, "failed", error="no")
     found = watcher.look()
     assert [ended_line(entry, found) for entry in found.fresh] == [
         f"trial-0001 group    finished  5 epochs, {METRIC} 0.800",
@@ -208,7 +168,7 @@ def test_looked_at_again_it_says_what_has_ended_since(make: Make) -> None:
 def test_a_low_terminal_has_room_for_the_first_trials_under_way(make: Make) -> None:
     folder = make(trials=40)
     for number in range(30):
-        add(folder, number, 1, value=0.5)
+        add_trial(folder, number, 1, value=0.5)
     found = standing(folder.path)
     assert len([row for row in lines(found) if row.startswith("  trial-")]) == 30
     shown = lines(found, height=20)
@@ -216,24 +176,21 @@ def test_a_low_terminal_has_room_for_the_first_trials_under_way(make: Make) -> N
     assert any(row.endswith("more") for row in shown)
 
 
-def test_nothing_is_written(sweep_folder: Path, tmp_path: Path) -> None:
-    shutil.copytree(sweep_folder, tmp_path / "sweep")
+def test_nothing_is_written(make: Make) -> None:
+    folder = make()
+    add_trial(folder, 0, 10, "finished", 0.7)
 
     def files() -> dict[str, int]:
-        found = [*(tmp_path / "sweep").rglob("*")]
-        return {str(path): path.stat().st_mtime_ns for path in found}
+        return {str(path): path.stat().st_mtime_ns for path in folder.path.rglob("*")}
 
     before = files()
-    found = standing(tmp_path / "sweep")
+    assert standing(folder.path).ended == {"finished": 1}
     assert files() == before
-    assert found.ended == {"finished": 2}
-    assert found.epochs == 4
-    assert found.best is not None
 
 
 def test_damage_is_one_error(make: Make) -> None:
     folder = make()
-    add(folder, 0, 1)
+    add_trial(folder, 0, 1)
     (folder.path / "used.json").write_text("{")
     assert standing(folder.path).seconds == 0
     (folder.path / "trials" / "trial-0000.json").write_text("{")
