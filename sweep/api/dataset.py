@@ -1,6 +1,5 @@
 """The store of a dataset of the user's: for a script, and for a sweep that names the dataset."""
 
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from sweep.config.base import plain_of
 from sweep.config.settings import DataSettings
 from sweep.core.errors import UserError
+from sweep.core.job import in_job
 from sweep.ingest.dataset.contract import KIND, checked_dataset, name_of, source_of
 from sweep.ingest.dataset.making import make_dataset
 from sweep.ingest.dataset.planning import plan_dataset
@@ -121,7 +121,7 @@ def refuse_vanishing(path: Path, what: str, remedy: str) -> None:
         UserError: This is a Ray job, and the path is not absolute.
 
     """
-    if "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ and not path.is_absolute():
+    if in_job() and not path.is_absolute():
         raise UserError(
             f"{what} in a Ray job is not an absolute path, and would lie in a cache that Ray "
             "deletes",

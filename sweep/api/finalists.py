@@ -79,6 +79,16 @@ def places_of(config: SweepConfig, store: Store) -> tuple[tuple[Place, ...], lis
     return ((), []) if settings is None else _places(config, settings, store)
 
 
+def lacks_finalists(folder: SweepFolder, config: SweepConfig) -> bool:
+    """Whether a sweep is to have finalists that have not come to their end."""
+    if config.finalists is None:
+        return False
+    plan = FinalistFolder(folder).plan()
+    if plan is None or plan.settings != config.finalists:
+        return True
+    return len(FinalistFolder(folder).records()) < len(plan.runs)
+
+
 def follow_up(
     folder: SweepFolder,
     config: SweepConfig,

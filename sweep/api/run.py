@@ -1,15 +1,16 @@
 """The composition root: builds every part of a sweep, runs it, brings it to an end."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
-from sweep.api.finalists import follow_up, places_of
+from sweep.api.finalists import follow_up, lacks_finalists, places_of
 from sweep.api.output import check_place
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
@@ -29,8 +30,10 @@ from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
 from sweep.results import choice, differences, sweep_file
 from sweep.results.callbacks import Callback, replay
+from sweep.results.delivery import check_notify
 from sweep.results.folder import SweepFolder
 from sweep.results.leftovers import clear_leftovers
+from sweep.results.notify import notifying
 from sweep.results.place import take_place
 from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
@@ -88,6 +91,8 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     SweepFolder.refuse_existing(path)
     check_place(path)
     _refuse_turns(config.search)
+    for one in config.notify:
+        check_notify(one)
     refuse_small_machine(config.cluster)
     make_store(config.data, _say)
     store = open_data(config)
@@ -105,7 +110,10 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
 
 
 def resume(
-    path: Path, more: int = 0, limits: Mapping[str, float | None] | None = None
+    path: Path,
+    more: int = 0,
+    limits: Mapping[str, float | None] | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> SweepResult:
     """Continue an interrupted sweep where it stopped, or add trials to a finished one.
 
@@ -115,6 +123,7 @@ def resume(
         path: The path of the sweep's folder.
         more: Trials to add to those it was to have.
         limits: Those of ``search.limits`` that change, by name; a limit that is None is lifted.
+        changes: Settings of where the sweep runs and who is told of it, by dotted name.
 
     Raises:
         UserError: Not a sweep's folder, another process at work on it, a stress test that is not
@@ -129,7 +138,7 @@ def resume(
     with folder.lock():
         clear_leftovers(folder)
         take_place(folder, _say)
-        config = folder.config()
+        config = folder.config().replace(changes or {})
         store = open_data(config)
         _refuse_other_stress(folder, config.stress)
         refuse_other_modes(folder, config)
@@ -142,9 +151,31 @@ def resume(
             _refuse_used_up(folder, config)
         with session(config.cluster, _command(path)):
             concurrent = trials_at_a_time(config.cluster, cluster_resources())
-            if more or limits:
+            if more or limits or changes:
                 folder.write_config(config)
             return _drive(folder, config, store, concurrent)
+
+
+def ended(path: Path) -> SweepResult | None:
+    """Where a sweep is in which there is nothing left to do, without a cluster; None: there is.
+
+    ``choice.json`` is written when all is done that is to be done of trials. One that is older than
+    the record of a trial is that of an earlier end.
+
+    Raises:
+        UserError: Not a sweep's folder.
+        WorkError: No trial came to a result.
+
+    """
+    folder = SweepFolder.open(path)
+    config = folder.config()
+    trials = folder.trials()
+    under_way = any(one.status == "running" or one.failure in AGAIN for one in trials)
+    if under_way or len(trials) < config.search.total or missing_rows(folder, config):
+        return None
+    if not choice.is_newest(folder) or lacks_finalists(folder, config):
+        return None
+    return _result(folder, config, Usage(folder, config))
 
 
 def sync_folder(path: Path) -> int:
@@ -209,6 +240,20 @@ def _refuse_used_up(folder: SweepFolder, config: SweepConfig) -> None:
 
 
 def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: int) -> SweepResult:
+    with notifying(folder, config, _say) as notifiers:
+        result = _driven(folder, config, store, concurrent, notifiers)
+        for notifier in notifiers:
+            notifier.finished(result.limit)
+    return result
+
+
+def _driven(
+    folder: SweepFolder,
+    config: SweepConfig,
+    store: Store,
+    concurrent: int,
+    notifiers: Sequence[Callback],
+) -> SweepResult:
     search = config.search
     fidelity = Fidelity(search, config.train.epochs)
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
@@ -228,7 +273,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
         waiting=waiting,
     )
     trackers = start_trackers(folder, config, progress.say)
-    callbacks: list[Callback] = [*trackers, progress]
+    callbacks: list[Callback] = [*trackers, *notifiers, progress]
     with TrialLog(folder, search.objective, callbacks, progress.say, search.total) as trial_log:
         searcher = StudySearcher(
             study,

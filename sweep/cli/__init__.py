@@ -18,6 +18,7 @@ from sweep.cli.export import add_export
 from sweep.cli.finalists import add_finalists
 from sweep.cli.ingest import add_ingest
 from sweep.cli.inspect import add_data
+from sweep.cli.jobs import add_status, add_stop, add_submit
 from sweep.cli.levels import add_calibrate, add_preview
 from sweep.cli.phantom import add_phantom
 from sweep.cli.predict import add_predict
@@ -25,6 +26,7 @@ from sweep.cli.presets import add_presets
 from sweep.cli.report import add_report
 from sweep.cli.run import add_resume, add_run, add_sync
 from sweep.cli.stress import add_stress
+from sweep.cli.watch import add_watch
 from sweep.core.errors import UserError, WorkError, of_system
 
 EPILOG = """\
@@ -48,6 +50,10 @@ COMMANDS = (
     add_check,
     add_run,
     add_resume,
+    add_watch,
+    add_submit,
+    add_status,
+    add_stop,
     add_stress,
     add_best,
     add_finalists,

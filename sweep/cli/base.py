@@ -53,10 +53,11 @@ def command(
     return added
 
 
-def add_sweep_file(command: argparse.ArgumentParser) -> None:
+def add_sweep_file(command: argparse.ArgumentParser, optional: bool = False) -> None:
     """The sweep file of a command or the name of a preset, and what overrides it."""
     command.add_argument(
         "sweep",  # a text: as a Path, ./NAME would be the name of a preset
+        nargs="?" if optional else None,
         metavar="SWEEP.yaml",
         help="a sweep file, or the name of a preset: see `mrisweep presets`",
     )

@@ -1,9 +1,14 @@
 """``check``: what would keep a sweep from running, and what it will cost."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, add_sweep_file, command, say
+from sweep.core.errors import UserError
 from sweep.core.text import number_of
+
+if TYPE_CHECKING:
+    from sweep.config.sweep import SweepConfig
 
 
 def add_check(commands: Commands) -> None:
@@ -20,6 +25,17 @@ def add_check(commands: Commands) -> None:
     )
 
 
+def _say_of_notify(config: "SweepConfig") -> None:
+    """Who could not be told from here; the sweep may be driven elsewhere."""
+    from sweep.results.delivery import check_notify
+
+    for one in config.notify:
+        try:
+            check_notify(one)
+        except UserError as error:
+            say(f"note: on this machine: {error}")
+
+
 def _do_check(options: argparse.Namespace) -> None:
     from sweep.api.check import estimate
     from sweep.api.dataset import make_store
@@ -28,6 +44,7 @@ def _do_check(options: argparse.Namespace) -> None:
     from sweep.config.sweep import SweepConfig
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
+    _say_of_notify(config)
     make_store(config.data, say)
     store = open_data(config)
     concurrent = trials_at_a_time(config.cluster, resources_for(config.cluster))

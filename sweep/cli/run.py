@@ -3,12 +3,14 @@
 import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
 from sweep.core.errors import UserError, of_system
 from sweep.core.interruption import interruptible
+from sweep.core.job import other_version
 
 
 def add_run(commands: Commands) -> None:
@@ -22,6 +24,12 @@ def add_run(commands: Commands) -> None:
     )
     add_sweep_file(run)
     run.add_argument("--out", type=Path, metavar="DIR", help="new folder; default sweeps/<name>")
+    run.add_argument(
+        "--or-resume",
+        action="store_true",
+        help="where the folder is there, go on with the sweep in it, if it is this one; one that "
+        "has ended prints its table: for jobs that are tried again",
+    )
 
 
 def _do_run(options: argparse.Namespace) -> None:
@@ -29,10 +37,17 @@ def _do_run(options: argparse.Namespace) -> None:
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
     folder = options.out or Path("sweeps") / config.name
+    if remark := other_version(version("mrisweep")):
+        say(remark)
     with _resumable(folder):
-        from sweep.api.run import run
+        if options.or_resume:
+            from sweep.api.or_resume import run_or_resume
 
-        _announce(run(config, folder))
+            _announce(run_or_resume(config, folder))
+        else:
+            from sweep.api.run import run
+
+            _announce(run(config, folder))
 
 
 def add_resume(commands: Commands) -> None:

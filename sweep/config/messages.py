@@ -64,5 +64,7 @@ def _type_at(path: list[str], whole: type) -> Any:
     """What the setting of ``whole`` at ``path`` is declared as."""
     if not path:
         return whole
+    if path[-1].isdigit():  # the place in a list of sections
+        return _type_at(path[:-1], whole)
     section = _section_at(path[:-1], whole)
     return next(f.type for f in dataclasses.fields(section) if key_of(f.name) == path[-1])

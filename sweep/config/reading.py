@@ -21,7 +21,8 @@ NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionEr
 class _Loader(yaml.SafeLoader):
     """YAML in which no key of a mapping is there twice, as the first would be lost in silence.
 
-    And 1e-3 is a number, as in YAML 1.2; PyYAML reads it as a text, by YAML 1.1.
+    And 1e-3 is a number, as in YAML 1.2; PyYAML reads it as a text, by YAML 1.1. So is a key a name
+    that YAML 1.1 takes for a truth value, such as ``on``.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -33,6 +34,8 @@ class _Loader(yaml.SafeLoader):
                     None, None, f"the key {name!r} is there twice", key.start_mark
                 )
             seen.add(name)
+            if key.tag == "tag:yaml.org,2002:bool":
+                key.tag = "tag:yaml.org,2002:str"
         return super().construct_mapping(node, deep=deep)
 
 

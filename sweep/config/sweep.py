@@ -19,6 +19,7 @@ from sweep.config.base import Settings, require
 from sweep.config.finalists import FinalistSettings
 from sweep.config.messages import explained
 from sweep.config.modes import ModeSettings
+from sweep.config.notify import NotifySettings, listed
 from sweep.config.presets import preset_file
 from sweep.config.reading import override, read_file, set_dotted
 from sweep.config.search import SearchSettings
@@ -146,6 +147,7 @@ class SweepConfig(Settings):
         name: The name of the sweep, and of its MLflow experiment.
         seed: The seed of initial weights, batches and the sampler.
         finalists: What becomes of the best configurations at the end; null: nothing.
+        notify: Who is sent word of what; one, or a list of several.
 
     """
 
@@ -159,6 +161,7 @@ class SweepConfig(Settings):
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     seed: int = 0
     finalists: FinalistSettings | None = None
+    notify: tuple[NotifySettings, ...] = ()
 
     def __post_init__(self) -> None:
         require(
@@ -179,12 +182,13 @@ class SweepConfig(Settings):
             require(set(levels) <= set(LEVELS), where, rule, levels)
 
     def to_plain(self) -> dict[str, Any]:
-        """As of all settings; without ``finalists`` where there are none.
+        """As of all settings; without ``finalists`` and ``notify`` where there are none.
 
         So the record of a sweep that has none is what it was before there were any.
         """
         plain = super().to_plain()
-        return {name: value for name, value in plain.items() if name != "finalists" or value}
+        unset = {name for name in ("finalists", "notify") if not plain[name]}
+        return {name: value for name, value in plain.items() if name not in unset}
 
     @classmethod
     def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> "SweepConfig":
@@ -411,10 +415,12 @@ def _with_families_expanded(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_short_forms(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy with the members of families, and with ``modes: [blend]`` as ``{names: [blend]}``.
+    """A copy with the members of families, and ``modes`` and ``notify`` in their long forms.
+
+    ``modes: [blend]`` is short for ``{names: [blend]}``, a section of ``notify`` for a list of it.
 
     Raises:
-        UserError: ``modes`` is the name of one alone.
+        UserError: ``modes`` is the name of one alone, or ``notify`` is a text.
 
     """
     expanded = _with_families_expanded(raw)
@@ -424,6 +430,8 @@ def _without_short_forms(raw: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError("stress.modes is no list", f"{modes!r}", f"write it as [{modes}]")
     if isinstance(stress, dict) and isinstance(modes, list | tuple):
         stress["modes"] = {"names": list(modes)}
+    if "notify" in expanded:
+        expanded["notify"] = listed(expanded["notify"])
     return expanded
 
 

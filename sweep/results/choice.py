@@ -17,6 +17,7 @@ from sweep.core.records import CLEAN
 from sweep.metrics import Metric, metric_of
 from sweep.metrics.operating import operating_points
 from sweep.metrics.table import SUMMARIES
+from sweep.results import trial_files
 from sweep.results.callbacks import Say
 from sweep.results.choice_file import FILE, Choice
 from sweep.results.folder import SweepFolder
@@ -86,6 +87,15 @@ def keep_measured(folder: SweepFolder, say: Say) -> None:
         )
         with suppress(OSError):  # of a full disk, which was said
             keep(folder, Choice(folder.config().search.objective, reason=failed))
+
+
+def is_newest(folder: SweepFolder) -> bool:
+    """Whether it was kept after whatever the folder says of a trial."""
+    trials = trial_files.stamps(folder.path).values()
+    with suppress(FileNotFoundError):
+        kept_ns = (folder.path / FILE).stat().st_mtime_ns
+        return all(one.mtime_ns <= kept_ns for one in trials)
+    return False
 
 
 def keep(folder: SweepFolder, choice: Choice) -> None:

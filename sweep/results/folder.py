@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import TextIO
 
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, told
@@ -25,6 +26,7 @@ from sweep.results.tables import Slices
 
 # What a file system answers that has no locks, such as a Lustre that is mounted without them.
 LOCKLESS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
+LOCK_TRIES, LOCK_PAUSE_S = 4, 0.1  # as a glance of `mrisweep watch` holds it for a moment
 
 
 @dataclass(frozen=True)
@@ -144,23 +146,29 @@ class SweepFolder:
             UserError: Another process drives it.
 
         """
-        with (self.path / ".lock").open("w") as file:
+        with (self.path / sweep_file.LOCK).open("w") as file:
+            self._acquire(file)
+            yield
+
+    def _acquire(self, file: TextIO) -> None:
+        for left in reversed(range(LOCK_TRIES)):
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(
-                    "another process drives this sweep",
-                    f"{str(self.path)!r}",
-                    "wait for it, or stop it first",
-                ) from None
+                if left:
+                    time.sleep(LOCK_PAUSE_S)
             except OSError as error:
                 if error.errno not in LOCKLESS:
                     raise
-                say(
+                return say(
                     f"note: the file system of {self.path} takes no locks ({error.strerror}): "
                     "nothing keeps a second process from driving this sweep"
                 )
-            yield
+        raise UserError(
+            "another process drives this sweep",
+            f"{str(self.path)!r}",
+            "wait for it, or stop it first",
+        )
 
     def write_time_used(self, seconds: float, gpu_seconds: float) -> None:
         """Replace what the trials have used: wall-clock time, and GPU shares times it."""
@@ -188,7 +196,7 @@ class SweepFolder:
 
     @property
     def _used_file(self) -> Path:
-        return self.path / "used.json"
+        return self.path / sweep_file.USED
 
     def write_trial(self, record: TrialRecord) -> None:
         """Replace what is known of a trial."""

@@ -3,6 +3,7 @@
 Without torch, which takes two seconds to import and answers no question to a record.
 """
 
+import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from sweep.config.search import TURNS, SearchSettings
 from sweep.core.errors import UserError
 
 FILE = "sweep.yaml"
+LOCK = ".lock"  # held by the process that drives the sweep
+USED = "used.json"  # the time that trials have used
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,23 @@ def opened(path: Path) -> Path:
             "give the folder that `mrisweep run` named",
         )
     return folder
+
+
+def driven(folder: Path) -> bool | None:
+    """Whether a process drives the sweep in a folder; None: the file system does not tell.
+
+    A driver that begins in this very moment tries its lock again, see ``SweepFolder.lock``.
+    """
+    try:
+        with (folder / LOCK).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    return False
 
 
 def plain_settings(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""A running sweep, looked at from elsewhere: its folder alone is read, and nothing is written."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sweep.results.standing import ENDED, Standing, Watcher
+
+
+def standing(path: str | Path) -> Standing:
+    """Where a sweep stands now.
+
+    Args:
+        path: Its folder.
+
+    Raises:
+        UserError: No sweep's folder.
+        WorkError: The record of a trial is damaged.
+
+    """
+    return Watcher(Path(path)).look()
+
+
+def watch(path: str | Path, every_s: float = 2.0) -> Iterator[Standing]:
+    """Where a sweep stands, time and again until it has ended.
+
+    One that no process drives may be gone on with by another, and is waited for.
+
+    Args:
+        path: Its folder.
+        every_s: Seconds between two looks.
+
+    Raises:
+        UserError: No sweep's folder, or it is one no more.
+        WorkError: The record of a trial is damaged.
+
+    """
+    watcher = Watcher(Path(path))
+    while True:
+        found = watcher.look()
+        yield found
+        if found.state == ENDED:
+            return
+        time.sleep(every_s)
