@@ -10,12 +10,15 @@ from typing import Any
 
 from sweep.api.preflight import open_data, used_artifacts
 from sweep.cluster.finalists import run_finalists
-from sweep.cluster.session import cluster_resources, session, trials_at_a_time
+from sweep.cluster.nodes import look
+from sweep.cluster.packing import trials_at_a_time
+from sweep.cluster.session import session
 from sweep.cluster.staging import serving
 from sweep.config.finalists import FinalistSettings
 from sweep.config.levels import bound_knobs
 from sweep.config.settings import LevelKnobs
-from sweep.config.sweep import Share, SweepConfig
+from sweep.config.share import Share
+from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
 from sweep.core.text import clock
@@ -159,7 +162,7 @@ def drive_finalists(
     with ExitStack() as stack:
         if cluster is not None:
             stack.enter_context(cluster)
-        workers = trials_at_a_time(alone, cluster_resources())
+        workers = trials_at_a_time(alone, look().total)
         staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
         run_finalists(folder, config, plan, staging, workers, count, _say)
 

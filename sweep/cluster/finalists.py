@@ -2,13 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import ray
 
+from sweep.cluster.nodes import actor_options, look
 from sweep.cluster.pool import POLL_S, limit_torch
 from sweep.cluster.staging import Staging
+from sweep.cluster.waiting import Reminder, room_text, used_text
+from sweep.config.share import Share
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
 from sweep.core.finals import FinalistRecord, FinalistRun
@@ -106,8 +109,7 @@ def run_finalists(
     left = deque(run for run in plan.runs if finalists.record(run.name) is None)
     done, share = len(plan.runs) - len(left), config.cluster.trial
     actor = ray.remote(FinalistWorker).options(
-        num_cpus=share.cpu,
-        num_gpus=share.gpu,
+        **actor_options(share),
         max_restarts=-1,
         max_task_retries=config.cluster.retries,
     )
@@ -118,8 +120,13 @@ def run_finalists(
     starting = {worker.ready.remote(): worker for worker in all_workers}
     idle: list[ray.actor.ActorHandle] = []
     calls: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, FinalistRun]] = {}
+    reminder = Reminder(say)
     while left or calls:
         stop_if_asked()
+        if not idle and not calls:
+            reminder.waits(partial(_waiting, share))
+        else:
+            reminder.over()
         while left and idle:
             worker, run = idle.pop(), left.popleft()
             calls[worker.finish.remote(run)] = worker, run
@@ -143,3 +150,7 @@ def run_finalists(
                 continue
             done += 1
             count(done, len(plan.runs), record)
+
+
+def _waiting(share: Share) -> str:
+    return f"finalists wait for {share.text()}: {room_text(share, look())}{used_text()}"

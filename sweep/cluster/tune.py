@@ -13,7 +13,10 @@ from ray.actor import ActorHandle
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from sweep.cluster.nodes import bundles
+from sweep.cluster.packing import Plan
 from sweep.cluster.pool import RemoteModes, start_pool
+from sweep.cluster.room import RollCall, Room
 from sweep.cluster.staging import Staging, serving
 from sweep.cluster.trial import SweepTrial
 from sweep.config.sweep import SweepConfig
@@ -32,7 +35,7 @@ from sweep.store import Store
 def run_trials(
     folder: SweepFolder,
     config: SweepConfig,
-    concurrent: int,
+    plan: Plan,
     searcher: StudySearcher,
     scheduler: StratifiedScheduler | None,
     trial_log: TrialLog,
@@ -47,7 +50,7 @@ def run_trials(
     Args:
         folder: The folder of the sweep.
         config: The configuration as resolved.
-        concurrent: Trials at a time.
+        plan: Where the evaluators go, and how many trials there is room for at first.
         searcher: Says which trials.
         scheduler: Stops weak ones; None: none.
         trial_log: Is told of everything.
@@ -57,15 +60,15 @@ def run_trials(
 
     Raises:
         WorkError: A node cannot get the store.
+        NoRoomError: Nodes were lost, and the trials have to go on in other places.
 
     """
     store = Store.open(config.data.store)
     with serving(store, config.cluster) as staging:
-        pool = start_pool(staging, config.data, config.stress, config.cluster)
+        pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places)
         try:
-            _run_all(
-                folder, config, concurrent, searcher, scheduler, trial_log, usage, pool, staging
-            )
+            room = Room(config.cluster, plan, RollCall(pool).complete, say)
+            _run_all(folder, config, room, searcher, scheduler, trial_log, usage, pool, staging)
             modes = RemoteModes(pool, config.stress)
             score_rows(folder, config, store, trial_log, modes, count, say)
         finally:
@@ -76,7 +79,7 @@ def run_trials(
 def _run_all(
     folder: SweepFolder,
     config: SweepConfig,
-    concurrent: int,
+    room: Room,
     searcher: StudySearcher,
     scheduler: StratifiedScheduler | None,
     trial_log: TrialLog,
@@ -85,36 +88,35 @@ def _run_all(
     staging: Staging,
 ) -> None:
     if searcher.remaining and not usage.reached():
-        callback = TuneCallback(trial_log, config, scheduler, usage)
-        tuner = _tuner(folder, config, concurrent, searcher, scheduler, callback, pool, staging)
+        callback = TuneCallback(trial_log, config, scheduler, usage, room)
+        tuner = _tuner(folder, config, room, searcher, scheduler, callback, pool, staging)
         with usage.counting():
             tuner.fit()
+        room.refuse_if_lost()
 
 
 def _tuner(
     folder: SweepFolder,
     config: SweepConfig,
-    concurrent: int,
+    room: Room,
     searcher: StudySearcher,
     scheduler: StratifiedScheduler | None,
     callback: "TuneCallback",
     pool: Sequence[ActorHandle],
     staging: Staging,
 ) -> tune.Tuner:
-    share = config.cluster.trial
     trainable = tune.with_resources(
         tune.with_parameters(
             SweepTrial, sweep=config, folder=folder.path, pool=pool, staging=staging
         ),
-        {"cpu": share.cpu, "gpu": share.gpu},
+        bundles([config.cluster.trial]),
     )
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
-            search_alg=searcher,
+            search_alg=room.limited(searcher),
             scheduler=scheduler,
             num_samples=searcher.remaining,
-            max_concurrent_trials=concurrent,
             reuse_actors=True,
             trial_name_creator=_trial_name,
             trial_dirname_creator=_folder_name,
@@ -122,7 +124,7 @@ def _tuner(
         run_config=tune.RunConfig(
             name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
             storage_path=str(folder.path / "tune"),
-            stop=LimitStopper(callback.usage),
+            stop=LimitStopper(callback.usage, room),
             callbacks=[callback],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
@@ -148,6 +150,7 @@ class TuneCallback(Callback):
         config: The config of the sweep.
         scheduler: Asked whether it ended a trial; None: nothing is stopped early.
         usage: Told which trials hold their shares.
+        room: Looks after what waits for a place.
 
     """
 
@@ -157,11 +160,13 @@ class TuneCallback(Callback):
         config: SweepConfig,
         scheduler: StratifiedScheduler | None,
         usage: Usage,
+        room: Room,
     ) -> None:
         self.trial_log = trial_log
         self.config = config
         self.scheduler = scheduler
         self.usage = usage
+        self.room = room
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune pickles its callbacks to restore them, and a resume builds them anew."""
@@ -170,6 +175,7 @@ class TuneCallback(Callback):
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Tune goes on; here the sweep ends if it was asked to."""
         stop_if_asked()
+        self.room.look(trials, _trial_name)
 
     def on_trial_start(
         self,
@@ -239,7 +245,9 @@ class TuneCallback(Callback):
 
 
 class LimitStopper(tune.Stopper):
-    """Ends all trials when a limit is reached, as an interruption would, but Tune itself in order.
+    """Ends all trials as an interruption would, but Tune itself in order.
+
+    That is when a limit is reached, or when their places are lost.
 
     Tune asks it after each event, ends the workers and asks the searcher for no trial more. Neither
     the searcher nor the scheduler nor a callback is told of an end, so that trials under way stay
@@ -247,11 +255,12 @@ class LimitStopper(tune.Stopper):
 
     Args:
         usage: Counts what trials use.
+        room: Says whether what waits for a place will get none.
 
     """
 
-    def __init__(self, usage: Usage) -> None:
-        self.usage = usage
+    def __init__(self, usage: Usage, room: Room) -> None:
+        self.usage, self.room = usage, room
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: see ``TuneCallback``."""
@@ -262,9 +271,9 @@ class LimitStopper(tune.Stopper):
         return False
 
     def stop_all(self) -> bool:
-        """Whether a limit is reached."""
+        """Whether a limit is reached, or places are lost."""
         self.usage.look()
-        return self.usage.reached() is not None
+        return self.room.lost or self.usage.reached() is not None
 
 
 def _cause(trial: Trial) -> str:

@@ -19,7 +19,8 @@ from sweep.cluster.session import session
 from sweep.cluster.staging import serving
 from sweep.config.modes import ModeSettings
 from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
-from sweep.config.sweep import ClusterSettings, Share
+from sweep.config.share import Share
+from sweep.config.sweep import ClusterSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.modes import OF_BATCH_NORM, PRECISE
@@ -29,6 +30,7 @@ from sweep.learn.modes import LocalModes
 from sweep.results.finalists import FinalistFolder
 from sweep.store import Store
 from tests.support.finalists import config_with, ended
+from tests.support.nodes import cluster_with
 
 pytestmark = [
     pytest.mark.cluster,
@@ -144,7 +146,7 @@ def test_finalists_are_done_by_the_workers_that_there_is_room_for(
 ) -> None:
     """Six are asked for, and others would have the room of four of them."""
     folder = ended(tmp_path / "sweep", config_with(store, seeds=3), store)
-    monkeypatch.setattr(finalists, "cluster_resources", lambda: {"cpu": 6.0, "gpu": 0.0})
+    monkeypatch.setattr(finalists, "look", lambda: cluster_with({"CPU": 6.0}))
     finalists.drive_finalists(folder, folder.config(), store)
     records = FinalistFolder(folder).records()
     assert [record.status for record in records] == ["finished"] * 6
