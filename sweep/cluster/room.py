@@ -38,7 +38,7 @@ class RollCall:
     """
 
     def __init__(self, pool: Sequence[ActorHandle]) -> None:
-        self.asked = {evaluator: evaluator.here.remote() for evaluator in pool}
+        self.asked = {evaluator: evaluator.signs.remote() for evaluator in pool}
 
     def complete(self) -> bool:
         """Whether each has answered what it was asked last; those that have are asked again."""
@@ -46,7 +46,7 @@ class RollCall:
         ready, missing = ray.wait(answers, num_returns=len(answers), timeout=0)
         for evaluator, answer in self.asked.items():
             if answer in ready:
-                self.asked[evaluator] = evaluator.here.remote()
+                self.asked[evaluator] = evaluator.signs.remote()
         return not missing
 
 
@@ -63,7 +63,6 @@ class Room:
 
     Attributes:
         trials: At a time, at most.
-        lost: Whether what waits for a place will get none unless all places are given back.
 
     """
 
@@ -79,7 +78,6 @@ class Room:
         self.settings, self.complete, self.say = settings, complete, say
         self.see, self.now = see, now
         self.trials = self._wanted(plan.trials)
-        self.lost = False
         self._limiter: ConcurrencyLimiter | None = None
         self._looked = self._placed = now()
         self._nodes: dict[str, str] = {}  # the name of each
@@ -90,32 +88,29 @@ class Room:
         self._limiter = ConcurrencyLimiter(searcher, max_concurrent=self.trials)
         return self._limiter
 
-    def refuse_if_lost(self) -> None:
-        """Raise ``NoRoomError`` where places are lost; trials under way stay so."""
-        if self.lost:
-            raise NoRoomError(
-                "the sweep lost the places of its evaluators or trials",
-                "nodes that went, or that others use now",
-                "resume the sweep",
-            )
+    def look(self, trials: Sequence[Trial], name_of: Callable[[Trial], str]) -> NoRoomError | None:
+        """Look at the cluster now and then, with the trials that Tune knows of, by name.
 
-    def look(self, trials: Sequence[Trial], name_of: Callable[[Trial], str] = str) -> None:
-        """Look at the cluster now and then, with the trials that Tune knows of."""
+        Returns:
+            What there is to say where what waits for a place will get none unless all places are
+            given back.
+
+        """
         now = self.now()
-        if now - self._looked < LOOK_S or self.lost:
-            return
+        if now - self._looked < LOOK_S:
+            return None
         self._looked = now
         try:
             cluster = self.see()
         except (RpcError, RuntimeError):  # the head does not answer: not for us to tell
-            return
+            return None
         running = sum(trial.status == Trial.RUNNING for trial in trials)
         complete = self.complete()
         self._follow_nodes(cluster)
         if complete and not cluster.queued:
             self._grow(running + fitting(self.settings.trial, cluster.free))
         pending = [name_of(trial) for trial in trials if trial.status == Trial.PENDING]
-        self._watch(cluster, running, pending, complete)
+        return self._watch(cluster, running, pending, complete)
 
     def _wanted(self, fits: int) -> int:
         """With ``wait`` one trial more, which asks an autoscaler for its node."""
@@ -152,7 +147,7 @@ class Room:
 
     def _watch(
         self, cluster: Cluster, running: int, pending: Sequence[str], complete: bool
-    ) -> None:
+    ) -> NoRoomError | None:
         """Say what waits for a place; after a while without progress give all places back."""
         homeless = not complete and cluster.asks(self.settings.evaluator)
         stuck = homeless or (0 < len(pending) <= cluster.queued and not running)
@@ -161,11 +156,12 @@ class Room:
         spare = self.settings.wait > 0 and running > 0  # asks for a node that may come or not
         if not (homeless or cluster.queued) or spare:
             self._reminder.over()
-            return
+            return None
         who = "an evaluator" if homeless else pending[0] if pending else "a trial"
         share = self.settings.evaluator if homeless else self.settings.trial
         text = f"{who} waits for {share.text()}: {room_text(share, cluster)}"
         self._reminder.waits(lambda: text + used_text())
-        if stuck and self.now() - self._placed >= STUCK_S:
-            self.lost = True
-            self.say(f"{text}; evaluators and trials give their places back, and go on anew")
+        if not stuck or self.now() - self._placed < STUCK_S:
+            return None
+        self.say(f"{text}; evaluators and trials give their places back, and go on anew")
+        return NoRoomError("the sweep lost its places on the cluster", text, "resume the sweep")
