@@ -143,6 +143,17 @@ def lacking(share: Share, nodes: Sequence[Node]) -> str:
     return f"no node{such} has all of it: {nodes_text(allowed, share.amounts)}"
 
 
+def without_gpus(settings: ClusterSettings, nodes: Sequence[Node]) -> str | None:
+    """What is to be said where there are GPUs and no part of the sweep takes one."""
+    gpus = sum(node.has.get(GPU, 0.0) for node in nodes)
+    if not gpus or settings.trial.gpu or settings.evaluator.gpu:
+        return None
+    return (
+        f"{number_of(round(gpus), 'GPU')} stays idle, as neither a trial nor an evaluator takes "
+        "one: set cluster.trial.gpu and cluster.evaluator.gpu"
+    )
+
+
 def nodes_text(nodes: Sequence[Node], names: Mapping[str, object]) -> str:
     """Nodes by what they have of these resources, such as ``2 nodes of 8 CPU, 1 GPU``."""
     kinds = Counter(

@@ -96,6 +96,17 @@ class Room:
             given back.
 
         """
+        if (text := self._stuck(trials, name_of)) is None:
+            return None
+        self.say(f"{text}; evaluators and trials give their places back, and go on anew")
+        return NoRoomError("the sweep lost its places on the cluster", text, "resume the sweep")
+
+    def look_at_evaluators(self) -> None:
+        """Look now and then whether they have a place, where there are no trials any more."""
+        self._stuck((), str)
+
+    def _stuck(self, trials: Sequence[Trial], name_of: Callable[[Trial], str]) -> str | None:
+        """What nothing goes on for the lack of, for a while."""
         now = self.now()
         if now - self._looked < LOOK_S:
             return None
@@ -147,8 +158,8 @@ class Room:
 
     def _watch(
         self, cluster: Cluster, running: int, pending: Sequence[str], complete: bool
-    ) -> NoRoomError | None:
-        """Say what waits for a place; after a while without progress give all places back."""
+    ) -> str | None:
+        """Say what waits for a place, and return that after a while without progress."""
         homeless = not complete and cluster.asks(self.settings.evaluator)
         stuck = homeless or (0 < len(pending) <= cluster.queued and not running)
         if not stuck:
@@ -161,7 +172,4 @@ class Room:
         share = self.settings.evaluator if homeless else self.settings.trial
         text = f"{who} waits for {share.text()}: {room_text(share, cluster)}"
         self._reminder.waits(lambda: text + used_text())
-        if not stuck or self.now() - self._placed < STUCK_S:
-            return None
-        self.say(f"{text}; evaluators and trials give their places back, and go on anew")
-        return NoRoomError("the sweep lost its places on the cluster", text, "resume the sweep")
+        return text if stuck and self.now() - self._placed >= STUCK_S else None

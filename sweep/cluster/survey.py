@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sweep.cluster.nodes import Cluster, cluster_of
-from sweep.cluster.packing import GPU, Node, Plan, nodes_text, plan_of, refusal
+from sweep.cluster.packing import Node, Plan, nodes_text, plan_of, refusal, without_gpus
 from sweep.cluster.session import address_of
 from sweep.config.sweep import ClusterSettings
 from sweep.core.text import number_of
@@ -59,14 +59,10 @@ def surveyed(settings: ClusterSettings, cluster: Cluster, shared: bool) -> Surve
 
 def idle_gpus(settings: ClusterSettings, nodes: Sequence[Node], plan: Plan) -> Iterator[str]:
     """What of the GPUs nobody uses, a line each."""
-    gpus = sum(node.has.get(GPU, 0.0) for node in nodes)
-    trial, evaluator = settings.trial.gpu, settings.evaluator.gpu
-    if gpus and not trial and not evaluator:
-        yield (
-            f"{gpus:g} GPU stay idle: neither a trial nor an evaluator takes one; set "
-            "cluster.trial.gpu and cluster.evaluator.gpu"
-        )
+    if none := without_gpus(settings, nodes):
+        yield none
         return
+    trial, evaluator = settings.trial.gpu, settings.evaluator.gpu
     whole = sum(left == 1 for left in plan.idle_gpus)
     if parts := sorted(left for left in plan.idle_gpus if left < 1):
         shown = ", ".join(f"{left:g}" for left in dict.fromkeys(parts))

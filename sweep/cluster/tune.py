@@ -77,7 +77,12 @@ def run_trials(
                     tuner.fit()
             if callback.halted is not None:
                 raise callback.halted
-            modes = RemoteModes(pool, config.stress, watch.look)
+
+            def look() -> None:
+                watch.look()
+                room.look_at_evaluators()
+
+            modes = RemoteModes(pool, config.stress, look)
             score_rows(folder, config, store, trial_log, modes, count, say)
         finally:
             for evaluator in pool:  # what comes after the trials has its share

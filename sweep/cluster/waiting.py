@@ -1,12 +1,13 @@
 """Waiting for room on a cluster, with a word on what there is, what lacks, and who has it."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
 from sweep.cluster.nodes import Cluster, Demand, look, other_jobs
-from sweep.cluster.packing import Plan, nodes_text, plan_of, refusal
+from sweep.cluster.packing import Plan, nodes_text, plan_of, refusal, trials_at_a_time, without_gpus
 from sweep.cluster.session import address_of
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
@@ -81,6 +82,8 @@ def wait_for_room(
             stop_if_asked()
             cluster, waited = see(), now() - began
             if plan := plan_of(settings, cluster.free):
+                if (none := without_gpus(settings, cluster.total)) and not again:
+                    say(f"note: {none}")
                 return plan
             fits = plan_of(settings, cluster.total) is not None
             if not fits and not others_may_come and waited >= SETTLE_S:
@@ -91,6 +94,24 @@ def wait_for_room(
             reminder.waits(text, SAY_AFTER_S if fits else SETTLE_S)
             asked.ask()
             pause(POLL_S)
+
+
+def workers_at_a_time(settings: ClusterSettings, say: Say, again: bool) -> int:
+    """How many workers that take the share of a trial fit without evaluators, once one has room.
+
+    Args:
+        settings: What each takes, and how long to wait.
+        say: Says something to the user.
+        again: Whether the sweep has had room.
+
+    Raises:
+        UserError: None fits; see ``wait_for_room``.
+        WorkError: It waited in vain.
+
+    """
+    alone = dataclasses.replace(settings, evaluator=Share(cpu=0, gpu=0))
+    wait_for_room(alone, say, again)
+    return trials_at_a_time(alone, look().total)
 
 
 def room_text(share: Share, cluster: Cluster) -> str:

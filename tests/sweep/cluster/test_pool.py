@@ -30,7 +30,6 @@ from sweep.learn.modes import LocalModes
 from sweep.results.finalists import FinalistFolder
 from sweep.store import Store
 from tests.support.finalists import config_with, ended
-from tests.support.nodes import cluster_with
 
 pytestmark = [
     pytest.mark.cluster,
@@ -146,7 +145,7 @@ def test_finalists_are_done_by_the_workers_that_there_is_room_for(
 ) -> None:
     """Six are asked for, and others would have the room of four of them."""
     folder = ended(tmp_path / "sweep", config_with(store, seeds=3), store)
-    monkeypatch.setattr(finalists, "look", lambda: cluster_with({"CPU": 6.0}))
+    monkeypatch.setattr(finalists, "workers_at_a_time", lambda *_, **__: 6)
     finalists.drive_finalists(folder, folder.config(), store)
     records = FinalistFolder(folder).records()
     assert [record.status for record in records] == ["finished"] * 6

@@ -31,7 +31,7 @@ TWO = cluster_with({"CPU": 4}, {"CPU": 8, "GPU": 1.0})
             [
                 "1 node of 4 CPU and 1 node of 8 CPU; evaluators on 10.0.0.2, 11 trials at a time "
                 "beside them",
-                "1 GPU stay idle: neither a trial nor an evaluator takes one; set "
+                "1 GPU stays idle, as neither a trial nor an evaluator takes one: set "
                 "cluster.trial.gpu and cluster.evaluator.gpu",
             ],
         ),

@@ -85,6 +85,14 @@ def test_where_there_is_room_nothing_is_waited_for_or_said() -> None:
     assert (found.plan.trials, found.said, found.seconds) == (1, [], 0)
 
 
+def test_gpus_that_nobody_takes_are_told_of() -> None:
+    found = wait(ClusterSettings(), [cluster_with({"CPU": 2, "GPU": 1.0})])
+    assert found.said == [
+        "note: 1 GPU stays idle, as neither a trial nor an evaluator takes one: set "
+        "cluster.trial.gpu and cluster.evaluator.gpu"
+    ]
+
+
 def test_what_fits_no_nodes_is_refused_at_the_start() -> None:
     found = wait(ClusterSettings(**ON_A_CLUSTER), [SMALL])
     assert isinstance(found.error, UserError)
@@ -241,6 +249,17 @@ def test_where_nothing_gets_a_place_any_more_all_places_are_given_back(who: str)
     assert watched.error is not None
     assert f"received {who} waits for " in str(watched.error)
     assert watched.said[-1].endswith("evaluators and trials give their places back, and go on anew")
+
+
+def test_when_the_trials_have_ended_an_evaluator_without_a_place_is_told_of() -> None:
+    watched = Watched(ClusterSettings(evaluator=Share(cpu=2)))
+    watched.complete, watched.view = False, used(FREE, CPU=0)._replace(asked=({"CPU": 2.0},))
+    for _ in range(30):
+        watched.clock.now += LOOK_S
+        watched.room.look_at_evaluators()
+    assert watched.said == [
+        "an evaluator waits for 2 CPU: 0 of 2 CPU are free; other jobs: nightly"
+    ]
 
 
 def test_a_worker_that_has_a_place_may_take_its_time() -> None:

@@ -27,7 +27,6 @@ from sweep.results.trackers import log_report, make_tracker
 from sweep.stats import checkpoint
 from sweep.store import Store
 from tests.support.finalists import config_with, ended, run_here
-from tests.support.nodes import cluster_with
 
 pytestmark = [
     pytest.mark.slow,
@@ -55,7 +54,7 @@ def told(
         patch.setattr(checkpoint, "LEAST", 2)
         made = ended(place / "sweep", config, store)
         patch.setattr(api, "run_finalists", run_here)
-        patch.setattr(api, "look", lambda: cluster_with({"CPU": 2.0}))
+        patch.setattr(api, "workers_at_a_time", lambda *_, **__: 2)
         patch.setattr(on_ray, "trial_of", steep)
         choice.keep_measured(made, pytest.fail)
         follow_up(made, config, store)
