@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import ray
@@ -11,9 +11,8 @@ from sweep.cluster.nodes import actor_options, look
 from sweep.cluster.pool import POLL_S, limit_torch
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
-from sweep.cluster.waiting import Reminder, room_text, used_text
+from sweep.cluster.waiting import Reminder, places_text
 from sweep.cluster.watch import Watch
-from sweep.config.share import Share
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
 from sweep.core.finals import FinalistRecord, FinalistRun
@@ -140,7 +139,7 @@ def run_finalists(
         if idle or calls:
             reminder.over()
         else:
-            reminder.waits(partial(_waiting, share))
+            reminder.waits(lambda: places_text("finalists", share, look()))
         while left and idle:
             worker, run = idle.pop(), left.popleft()
             calls[worker.finish.remote(run)] = worker, run
@@ -165,7 +164,3 @@ def run_finalists(
                 continue
             done += 1
             count(done, len(plan.runs), record)
-
-
-def _waiting(share: Share) -> str:
-    return f"finalists wait for {share.text()}: {room_text(share, look())}{used_text()}"

@@ -51,6 +51,31 @@ class Plan(NamedTuple):
     idle_gpus: tuple[float, ...]
 
 
+class _Way(NamedTuple):
+    """A way to place some evaluators on the nodes up to one.
+
+    Attributes:
+        trials: How many trials have room beside.
+        spread: The higher, the more evenly the evaluators lie.
+        last: Those on that node.
+        before: The way of the nodes before it.
+
+    """
+
+    trials: int
+    spread: int
+    last: int = 0
+    before: "_Way | None" = None
+
+    def counts(self) -> list[int]:
+        """The evaluators on each node, from the first."""
+        found, at = list[int](), self
+        while at.before is not None:
+            found.append(at.last)
+            at = at.before
+        return found[::-1]
+
+
 def plan_of(settings: ClusterSettings, nodes: Sequence[Node]) -> Plan | None:
     """The places of the evaluators that leave room for the most trials; None: not for one.
 
@@ -61,27 +86,24 @@ def plan_of(settings: ClusterSettings, nodes: Sequence[Node]) -> Plan | None:
         nodes: What there is of each node.
 
     """
-    best: dict[int, tuple[int, int, tuple[int, ...]]] = {0: (0, 0, ())}
+    best = {0: _Way(0, 0)}
     for node in nodes:
         fits = _trials_beside(settings, node)
-        found: dict[int, tuple[int, int, tuple[int, ...]]] = {}
-        for placed, (trials, crowd, counts) in best.items():
+        found: dict[int, _Way] = {}
+        for placed, way in best.items():
             for count, beside in enumerate(fits[: settings.evaluators - placed + 1]):
-                one = trials + beside, crowd - count * count, (*counts, count)
+                one = _Way(way.trials + beside, way.spread - count * count, count, way)
                 known = found.get(placed + count)
                 if known is None or one[:2] > known[:2]:
                     found[placed + count] = one
         best = found
-    trials, _, counts = best.get(settings.evaluators, (0, 0, ()))
-    if not trials:
+    way = best.get(settings.evaluators, _Way(0, 0))
+    if not way.trials:
         return None
-    places = [node for node, count in zip(nodes, counts, strict=True) for _ in range(count)]
-    idle = [
-        left
-        for node, count in zip(nodes, counts, strict=True)
-        for left in _idle_gpus(settings, node, count)
-    ]
-    return Plan(tuple(places), min(trials, settings.concurrent or trials), tuple(idle))
+    counts = list(zip(nodes, way.counts(), strict=True))
+    places = [node for node, count in counts for _ in range(count)]
+    idle = [left for node, count in counts for left in _idle_gpus(settings, node, count)]
+    return Plan(tuple(places), min(way.trials, settings.concurrent or way.trials), tuple(idle))
 
 
 def trials_at_a_time(settings: ClusterSettings, nodes: Sequence[Node]) -> int:

@@ -24,6 +24,7 @@ from sweep.cluster.nodes import actor_options
 from sweep.cluster.packing import Node
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
+from sweep.cluster.waiting import Say, wait_for_places
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
@@ -173,6 +174,7 @@ def start_pool(
     settings: StressSettings,
     cluster: ClusterSettings,
     places: Sequence[Node] | None = None,
+    say: Say = lambda text: None,
 ) -> list[ActorHandle]:
     """Start the evaluators and wait until each has opened the store.
 
@@ -182,6 +184,7 @@ def start_pool(
         settings: What they are stress-tested by.
         cluster: How many there are, and what each takes.
         places: The node of each, for as long as it is there; None: Ray spreads them.
+        say: Says what they wait for.
 
     Raises:
         WorkError: One cannot get the store.
@@ -204,8 +207,10 @@ def start_pool(
         ).remote(staging, data, settings, share, cache_gb)
         for strategy in strategies
     ]
+    ready = [evaluator.ready.remote() for evaluator in pool]
+    wait_for_places(ready, "evaluators", share, say)
     try:
-        ray.get([evaluator.ready.remote() for evaluator in pool])
+        ray.get(ready)
     except ray.exceptions.RayTaskError as error:
         cannot = "an evaluator cannot start"
         if isinstance(error.cause, UserError | WorkError):

@@ -63,7 +63,7 @@ def run_trials(
     """
     store = Store.open(config.data.store)
     with serving(store, config.cluster) as staging:
-        pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places)
+        pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places, say)
         watch = Watch(pool, config.cluster.hang_minutes, say)
         room = Room(config.cluster, plan, RollCall(pool).complete, say)
         on_store = None if config.cluster.stage else StoreWatch(store)

@@ -2,9 +2,11 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+
+import ray
 
 from sweep.cluster.nodes import Cluster, Demand, look, other_jobs
 from sweep.cluster.packing import Plan, nodes_text, plan_of, refusal, trials_at_a_time, without_gpus
@@ -94,6 +96,31 @@ def wait_for_room(
             reminder.waits(text, SAY_AFTER_S if fits else SETTLE_S)
             asked.ask()
             pause(POLL_S)
+
+
+def wait_for_places(calls: Sequence[ray.ObjectRef], who: str, share: Share, say: Say) -> None:
+    """Wait until all workers have answered a call, with a word where some get no place.
+
+    Args:
+        calls: What each is to answer.
+        who: They, in words.
+        share: What each takes.
+        say: Says something to the user.
+
+    """
+    reminder = Reminder(say)
+    while len(ray.wait(calls, num_returns=len(calls), timeout=POLL_S)[0]) < len(calls):
+        stop_if_asked()
+        cluster = look()
+        if cluster.asks(share):
+            reminder.waits(partial(places_text, who, share, cluster))
+        else:
+            reminder.over()
+
+
+def places_text(who: str, share: Share, cluster: Cluster) -> str:
+    """Who waits for what, what is free of it, and who has it."""
+    return f"{who} wait for {share.text()}: {room_text(share, cluster)}{used_text()}"
 
 
 def workers_at_a_time(settings: ClusterSettings, say: Say, again: bool) -> int:
