@@ -37,7 +37,7 @@ from sweep.learn.finalist import slices_of
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.modes import has_batch_norm
 from sweep.learn.screening import Screening
-from sweep.learn.stress import cells_of, predict
+from sweep.learn.stress import cells_of, default_device, predict
 from sweep.learn.trainer import Trainer
 from sweep.results.folder import SweepFolder
 from sweep.search.forecast import forecast
@@ -221,7 +221,8 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
     used = used_artifacts(config)
     unused = [name for name in config.stress.options if name not in used]
     torch.set_num_threads(config.cluster.trial.threads)
-    trainer = Trainer(config.trial({}), store)
+    device = default_device() if config.cluster.trial.gpu else torch.device("cpu")
+    trainer = Trainer(config.trial({}), store, device)
     train_s = _train_seconds(trainer)
     torch.set_num_threads(config.cluster.evaluator.threads)
     evaluate_s = _evaluate_seconds(trainer)

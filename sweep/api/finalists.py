@@ -1,6 +1,5 @@
 """Finalists of a sweep: chosen, planned, trained again with new seeds, and asked on unseen data."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -9,12 +8,13 @@ from typing import Any
 
 from sweep.api.preflight import open_data, used_artifacts
 from sweep.cluster.finalists import run_finalists
-from sweep.cluster.session import cluster_resources, session, trials_at_a_time
+from sweep.cluster.session import session
 from sweep.cluster.staging import serving
+from sweep.cluster.waiting import workers_at_a_time
 from sweep.config.finalists import FinalistSettings
 from sweep.config.levels import bound_knobs
 from sweep.config.settings import LevelKnobs
-from sweep.config.sweep import Share, SweepConfig
+from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
 from sweep.core.saying import say as _say
@@ -168,12 +168,11 @@ def drive_finalists(
         _say(f"[{passed}] {run.name} {run.norm}  |  finalists: {done} of {total}")
         tell(latest)
 
-    # There is no pool of evaluators now: its share is theirs.
-    alone = dataclasses.replace(config.cluster, evaluator=Share(cpu=0, gpu=0))
     with ExitStack() as stack:
         if cluster is not None:
             stack.enter_context(cluster)
-        workers = trials_at_a_time(alone, cluster_resources())
+        # There is no pool of evaluators now: its share is theirs.
+        workers = workers_at_a_time(config.cluster, _say, again=cluster is None)
         staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
         run_finalists(folder, config, plan, staging, workers, count, _say)
 

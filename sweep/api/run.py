@@ -14,8 +14,12 @@ from sweep.api.finalists import follow_up, lacks_finalists, places_of
 from sweep.api.output import check_place
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
-from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
+from sweep.cluster.nodes import refuse_small_machine
+from sweep.cluster.packing import Plan
+from sweep.cluster.room import NoRoomError
+from sweep.cluster.session import session
 from sweep.cluster.tune import run_trials
+from sweep.cluster.waiting import wait_for_room
 from sweep.config.levels import shift_of
 from sweep.config.search import TURNS, SearchSettings
 from sweep.config.settings import StressSettings
@@ -103,10 +107,10 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     if config.search.from_:
         told_by(config)  # refused here, before there is a folder
     with session(config.cluster, _command(path), path / sweep_file.FILE):
-        concurrent = trials_at_a_time(config.cluster, cluster_resources())
+        plan = wait_for_room(config.cluster, _say)
         folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
         with folder.lock():
-            return _drive(folder, config, store, concurrent)
+            return _drive_on(folder, config, store, plan)
 
 
 def resume(
@@ -150,10 +154,10 @@ def resume(
         if more or limits:
             _refuse_used_up(folder, config)
         with session(config.cluster, _command(path)):
-            concurrent = trials_at_a_time(config.cluster, cluster_resources())
+            plan = wait_for_room(config.cluster, _say)
             if more or limits or changes:
                 folder.write_config(config)
-            return _drive(folder, config, store, concurrent)
+            return _drive_on(folder, config, store, plan)
 
 
 def ended(path: Path) -> SweepResult | None:
@@ -239,19 +243,30 @@ def _refuse_used_up(folder: SweepFolder, config: SweepConfig) -> None:
         )
 
 
-def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: int) -> SweepResult:
+def _drive_on(folder: SweepFolder, config: SweepConfig, store: Store, plan: Plan) -> SweepResult:
+    """Drive the sweep; where its places are lost, go on as ``resume`` does once there are others.
+
+    Raises:
+        WorkError: There were none within ``cluster.wait``; or see ``run``.
+
+    """
     with notifying(folder, config, _say) as notifiers:
-        result = _driven(folder, config, store, concurrent, notifiers)
+        while True:
+            try:
+                result = _drive(folder, config, store, plan, notifiers)
+                break
+            except NoRoomError:
+                plan = wait_for_room(config.cluster, _say, again=True)
         for notifier in notifiers:
             notifier.finished(result.limit)
     return result
 
 
-def _driven(
+def _drive(
     folder: SweepFolder,
     config: SweepConfig,
     store: Store,
-    concurrent: int,
+    plan: Plan,
     notifiers: Sequence[Callback],
 ) -> SweepResult:
     search = config.search
@@ -288,9 +303,7 @@ def _driven(
         usage = Usage(folder, config)
         if (searcher.remaining and not usage.reached()) or missing_rows(folder, config):
             count, say = progress.rows, progress.say
-            run_trials(
-                folder, config, concurrent, searcher, scheduler, trial_log, usage, count, say
-            )
+            run_trials(folder, config, plan, searcher, scheduler, trial_log, usage, count, say)
     result = _result(folder, config, usage)
     if result.limit is None:
         choice.keep_measured(folder, _say)

@@ -40,18 +40,20 @@ def _do_check(options: argparse.Namespace) -> None:
     from sweep.api.check import estimate
     from sweep.api.dataset import make_store
     from sweep.api.preflight import open_data
-    from sweep.cluster.session import resources_for, trials_at_a_time
+    from sweep.cluster.survey import survey
     from sweep.config.sweep import SweepConfig
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
     _say_of_notify(config)
     make_store(config.data, say)
     store = open_data(config)
-    concurrent = trials_at_a_time(config.cluster, resources_for(config.cluster))
-    cost = estimate(config, store, concurrent)
+    found = survey(config.cluster)
+    cost = estimate(config, store, found.trials)
     trials = number_of(config.search.total, "trial")
     epochs = number_of(config.train.epochs, "epoch")
-    print(f"sweep        {config.name}: {trials} of at most {epochs}, {concurrent} at a time")
+    print(f"sweep        {config.name}: {trials} of at most {epochs}, {found.trials} at a time")
+    for line in found.lines:
+        print(f"cluster      {line}")
     print(f"searching    {', '.join(config.search.dimensions()) or 'nothing'}")
     print(f"sampler      {config.search.described()}")
     print(cost.text())

@@ -8,6 +8,7 @@ from ray import tune
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
+from sweep.cluster.room import Room
 from sweep.cluster.session import look
 from sweep.cluster.tries import Tries
 from sweep.cluster.watch import StoreWatch, Watch
@@ -35,6 +36,7 @@ class TuneCallback(Callback):
         scheduler: Asked whether it ended a trial; None: nothing is stopped early.
         usage: Told which trials hold their shares.
         watch: Ends workers that hang.
+        room: Looks after what waits for a place.
         store: Watches the store; None: all work on copies.
         say: Says something to the user.
 
@@ -51,12 +53,14 @@ class TuneCallback(Callback):
         scheduler: StratifiedScheduler | None,
         usage: Usage,
         watch: Watch,
+        room: Room,
         store: StoreWatch | None,
         say: Say,
     ) -> None:
         self.trial_log, self.config = trial_log, config
         self.searcher, self.scheduler = searcher, scheduler
-        self.usage, self.watch, self.store, self.say = usage, watch, store, say
+        self.usage, self.watch, self.room = usage, watch, room
+        self.store, self.say = store, say
         self.tries = Tries(config.cluster.retries)
         self.smaller: set[str] = set()
         self.halted: WorkError | None = None
@@ -69,6 +73,7 @@ class TuneCallback(Callback):
         """Tune goes on; here the sweep ends if it was asked to, and who hangs is found."""
         look()
         self.watch.look()
+        self.halted = self.halted or self.room.look(trials, trial_name)
         if self.store is not None:
             self.halted = self.halted or self.store.look()
 
@@ -222,6 +227,11 @@ class WholeStopper(tune.Stopper):
         usage = self.callback.usage
         usage.look()
         return self.callback.halted is not None or usage.reached() is not None
+
+
+def trial_name(trial: Trial) -> str:
+    """Of a trial as Tune has it."""
+    return Suggestion.from_tune(trial.config).trial
 
 
 def _told_of(trial: Trial) -> str:

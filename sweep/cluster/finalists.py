@@ -7,10 +7,13 @@ from pathlib import Path
 
 import ray
 
+from sweep.cluster import nodes
+from sweep.cluster.nodes import actor_options
 from sweep.cluster.pool import limit_torch
 from sweep.cluster.session import POLL_S, look
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
+from sweep.cluster.waiting import Reminder, places_text
 from sweep.cluster.watch import Watch
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
@@ -118,8 +121,7 @@ def run_finalists(
     left = deque(run for run in plan.runs if finalists.record(run.name) is None)
     done, share = len(plan.runs) - len(left), config.cluster.trial
     actor = ray.remote(concurrency_groups={"control": 1})(FinalistWorker).options(
-        num_cpus=share.cpu,
-        num_gpus=share.gpu,
+        **actor_options(share),
         max_restarts=-1,
         max_task_retries=config.cluster.retries,
     )
@@ -131,9 +133,14 @@ def run_finalists(
     idle: list[ray.actor.ActorHandle] = []
     calls: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, FinalistRun]] = {}
     watch = Watch([], config.cluster.hang_minutes, say)
+    reminder = Reminder(say)
     while left or calls:
         look()
         watch.look()
+        if idle or calls:
+            reminder.over()
+        else:
+            reminder.waits(lambda: places_text("finalists", share, nodes.look()))
         while left and idle:
             worker, run = idle.pop(), left.popleft()
             calls[worker.finish.remote(run)] = worker, run

@@ -18,12 +18,17 @@ import ray
 import torch
 from numpy.typing import NDArray
 from ray.actor import ActorHandle
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from sweep.cluster.nodes import actor_options
+from sweep.cluster.packing import Node
 from sweep.cluster.session import gather
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
+from sweep.cluster.waiting import Say, wait_for_places
 from sweep.config.settings import DataSettings, StressSettings
-from sweep.config.sweep import ClusterSettings, Share
+from sweep.config.share import Share
+from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError, told, within
 from sweep.core.modes import PRECISE, checkpoint_mode
 from sweep.core.pulse import beat
@@ -163,28 +168,48 @@ class EvaluatorActor:
 
 
 def start_pool(
-    staging: Staging, data: DataSettings, settings: StressSettings, cluster: ClusterSettings
+    staging: Staging,
+    data: DataSettings,
+    settings: StressSettings,
+    cluster: ClusterSettings,
+    places: Sequence[Node] | None = None,
+    say: Say = lambda text: None,
 ) -> list[ActorHandle]:
     """Start the evaluators and wait until each has opened the store.
+
+    Args:
+        staging: How they get the store.
+        data: Which of its slices are the validation slices.
+        settings: What they are stress-tested by.
+        cluster: How many there are, and what each takes.
+        places: The node of each, for as long as it is there; None: Ray spreads them.
+        say: Says what they wait for.
 
     Raises:
         WorkError: One cannot get the store.
 
     """
-    actor = ray.remote(concurrency_groups={"control": 1})(EvaluatorActor).options(
-        num_cpus=cluster.evaluator.cpu,
-        num_gpus=cluster.evaluator.gpu,
-        max_restarts=-1,
-        max_task_retries=CALL_RETRIES,
-        scheduling_strategy="SPREAD",
-    )
+    actor = ray.remote(concurrency_groups={"control": 1})(EvaluatorActor)
     share = cluster.evaluator
     cache_gb = cluster.evaluator_cache_gb
+    strategies = (
+        ["SPREAD"] * cluster.evaluators
+        if places is None
+        else [NodeAffinitySchedulingStrategy(node.id, soft=True) for node in places]
+    )
     pool = [
-        actor.remote(staging, data, settings, share, cache_gb) for _ in range(cluster.evaluators)
+        actor.options(
+            **actor_options(share),
+            max_restarts=-1,
+            max_task_retries=CALL_RETRIES,
+            scheduling_strategy=strategy,
+        ).remote(staging, data, settings, share, cache_gb)
+        for strategy in strategies
     ]
+    ready = [evaluator.ready.remote() for evaluator in pool]
+    wait_for_places(ready, "evaluators", share, say)
     try:
-        gather([evaluator.ready.remote() for evaluator in pool])
+        gather(ready)
     except ray.exceptions.RayTaskError as error:
         cannot = "an evaluator cannot start"
         if isinstance(error.cause, UserError | WorkError):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import torch
 
 from sweep.cluster.guard import Guard
 from sweep.cluster.local import check_cluster, own_cluster
@@ -24,6 +23,8 @@ from sweep.core.interruption import stop_if_asked
 WORKER_ENV = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    # A worker that takes no GPU sees none: it would use one that is another's, without a limit.
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
 }
 POLL_S = 1.0  # between two looks at what may end the driver's waiting
 
@@ -123,61 +124,3 @@ def gather(calls: Sequence[ray.ObjectRef], also: Callable[[], object] = lambda: 
 def address_of(settings: ClusterSettings) -> str | None:
     """Of the user's cluster; None: a session starts one on this machine."""
     return settings.address or os.environ.get("RAY_ADDRESS")
-
-
-def cluster_resources() -> dict[str, float]:
-    """CPUs and GPUs of the connected cluster."""
-    total = ray.cluster_resources()
-    return {"cpu": total.get("CPU", 0.0), "gpu": total.get("GPU", 0.0)}
-
-
-def resources_for(settings: ClusterSettings) -> dict[str, float]:
-    """CPUs and GPUs that a sweep would have; asks a running cluster, starts none."""
-    if address_of(settings):
-        with session(settings):
-            return cluster_resources()
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"cpu": float(cpus or 1), "gpu": float(torch.cuda.device_count())}
-
-
-def refuse_small_machine(settings: ClusterSettings) -> None:
-    """Refuse a sweep that this machine is too small for, before Ray is started on it.
-
-    Raises:
-        UserError: See ``trials_at_a_time``.
-
-    """
-    if address_of(settings) is None:
-        trials_at_a_time(settings, resources_for(settings))
-
-
-def trials_at_a_time(settings: ClusterSettings, available: Mapping[str, float]) -> int:
-    """How many trials fit beside the evaluators.
-
-    Tune would leave a trial that fits nowhere PENDING for ever, without a word.
-
-    Args:
-        settings: What each takes.
-        available: ``cpu`` and ``gpu`` of the cluster.
-
-    Raises:
-        UserError: Not one fits.
-
-    """
-    fits = []
-    for kind in ("cpu", "gpu"):
-        pool = settings.evaluators * getattr(settings.evaluator, kind)
-        trial = getattr(settings.trial, kind)
-        have = available[kind]
-        if pool + trial > have + 1e-9:
-            raise UserError(
-                "one trial and the evaluators do not fit the cluster together",
-                f"{pool + trial:g} {kind.upper()} (trial {trial:g}, evaluators "
-                f"{settings.evaluators} x {getattr(settings.evaluator, kind):g}) for a cluster "
-                f"that has {have:g}",
-                f"lower cluster.trial.{kind}, cluster.evaluators or cluster.evaluator.{kind}, or "
-                "use a larger cluster",
-            )
-        if trial:
-            fits.append(int((have - pool + 1e-9) / trial))
-    return min([*fits, settings.concurrent or max(fits)])

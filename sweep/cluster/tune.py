@@ -11,8 +11,11 @@ from ray import tune
 from ray.actor import ActorHandle
 from ray.tune.experiment import Trial
 
-from sweep.cluster.driver import TuneCallback, WholeStopper
+from sweep.cluster.driver import TuneCallback, WholeStopper, trial_name
+from sweep.cluster.nodes import bundles
+from sweep.cluster.packing import Plan
 from sweep.cluster.pool import RemoteModes, start_pool
+from sweep.cluster.room import RollCall, Room
 from sweep.cluster.staging import Staging, serving
 from sweep.cluster.trial import SweepTrial
 from sweep.cluster.watch import StoreWatch, Watch
@@ -24,14 +27,13 @@ from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.search.study import Suggestion
 from sweep.store import Store
 
 
 def run_trials(
     folder: SweepFolder,
     config: SweepConfig,
-    concurrent: int,
+    plan: Plan,
     searcher: StudySearcher,
     scheduler: StratifiedScheduler | None,
     trial_log: TrialLog,
@@ -46,7 +48,7 @@ def run_trials(
     Args:
         folder: The folder of the sweep.
         config: The configuration as resolved.
-        concurrent: Trials at a time.
+        plan: Where the evaluators go, and how many trials there is room for at first.
         searcher: Says which trials.
         scheduler: Stops weak ones; None: none.
         trial_log: Is told of everything.
@@ -56,22 +58,31 @@ def run_trials(
 
     Raises:
         WorkError: A node cannot get the store, or what the sweep needs fails in the midst of it.
+        NoRoomError: Nodes were lost, and evaluators and trials have to go on in other places.
 
     """
     store = Store.open(config.data.store)
     with serving(store, config.cluster) as staging:
-        pool = start_pool(staging, config.data, config.stress, config.cluster)
+        pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places, say)
         watch = Watch(pool, config.cluster.hang_minutes, say)
+        room = Room(config.cluster, plan, RollCall(pool).complete, say)
         on_store = None if config.cluster.stage else StoreWatch(store)
-        callback = TuneCallback(trial_log, config, searcher, scheduler, usage, watch, on_store, say)
+        callback = TuneCallback(
+            trial_log, config, searcher, scheduler, usage, watch, room, on_store, say
+        )
         try:
             if searcher.remaining and not usage.reached():
-                tuner = _tuner(folder, config, concurrent, callback, pool, staging)
+                tuner = _tuner(folder, config, callback, pool, staging)
                 with usage.counting():
                     tuner.fit()
             if callback.halted is not None:
                 raise callback.halted
-            modes = RemoteModes(pool, config.stress, watch.look)
+
+            def look() -> None:
+                watch.look()
+                room.look_at_evaluators()
+
+            modes = RemoteModes(pool, config.stress, look)
             score_rows(folder, config, store, trial_log, modes, count, say)
         finally:
             for evaluator in pool:  # what comes after the trials has its share
@@ -81,27 +92,24 @@ def run_trials(
 def _tuner(
     folder: SweepFolder,
     config: SweepConfig,
-    concurrent: int,
     callback: TuneCallback,
     pool: Sequence[ActorHandle],
     staging: Staging,
 ) -> tune.Tuner:
-    share = config.cluster.trial
     trainable = tune.with_resources(
         tune.with_parameters(
             SweepTrial, sweep=config, folder=folder.path, pool=pool, staging=staging
         ),
-        {"cpu": share.cpu, "gpu": share.gpu},
+        bundles([config.cluster.trial]),
     )
     return tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
-            search_alg=callback.searcher,
+            search_alg=callback.room.limited(callback.searcher),
             scheduler=callback.scheduler,
             num_samples=-1,  # the searcher says when there is none more
-            max_concurrent_trials=concurrent,
             reuse_actors=True,
-            trial_name_creator=_trial_name,
+            trial_name_creator=trial_name,
             trial_dirname_creator=_folder_name,
         ),
         run_config=tune.RunConfig(
@@ -117,10 +125,6 @@ def _tuner(
     )
 
 
-def _trial_name(trial: Trial) -> str:
-    return Suggestion.from_tune(trial.config).trial
-
-
 def _folder_name(trial: Trial) -> str:
     """A trial that waited and goes on is another one to Tune."""
-    return f"{_trial_name(trial)}-{trial.trial_id}"
+    return f"{trial_name(trial)}-{trial.trial_id}"

@@ -30,6 +30,7 @@ from sweep.config.settings import (
     StressSettings,
     TrialConfig,
 )
+from sweep.config.share import Share
 from sweep.config.space import Dimension, combinations
 from sweep.config.stopping_check import check_stopping
 from sweep.config.training import TrainSettings
@@ -40,23 +41,6 @@ from sweep.metrics import objectives
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
 SEARCHABLE = ("model.", "train.", "data.normalize", "seed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Share(Settings):
-    """What one Ray worker takes of a node; fractions are allowed."""
-
-    cpu: float = 1
-    gpu: float = 0
-
-    def __post_init__(self) -> None:
-        require(self.cpu >= 0, "cpu", "0 or more", self.cpu)
-        require(self.gpu >= 0, "gpu", "0 or more", self.gpu)
-
-    @property
-    def threads(self) -> int:
-        """CPU threads for torch: whole CPUs, at least one."""
-        return max(1, int(self.cpu))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +65,9 @@ class ClusterSettings(Settings):
         stage: Folder, by the same path on every node, to copy the store to and work on, such as
             on a node's own fast disk; null: the store is used where it is, and copied to the
             folder for temporary files of a node that does not see it.
+        wait: Minutes in which nodes may come, or other work may end, until one trial and the
+            evaluators have room: at the start, and again where nodes were lost. 0: what fits no
+            nodes is refused at the start, and all else is waited for without an end.
 
     """
 
@@ -94,6 +81,7 @@ class ClusterSettings(Settings):
     hang_minutes: float | None = 10.0
     smaller_batch: bool = False
     stage: str | None = None
+    wait: float = 0
 
     def __post_init__(self) -> None:
         require(self.evaluators >= 1, "evaluators", "1 or more", self.evaluators)
@@ -115,9 +103,18 @@ class ClusterSettings(Settings):
             "an absolute path",
             self.stage,
         )
+        require(0 <= self.wait < float("inf"), "wait", "minutes, 0 or more", self.wait)
         require(
             self.trial.cpu + self.trial.gpu > 0, "trial", "a share of a CPU or a GPU", self.trial
         )
+
+    def to_plain(self) -> dict[str, Any]:
+        """As of all settings; without ``wait`` where there is none.
+
+        So the record of a sweep is what it was before there was such a setting.
+        """
+        plain = super().to_plain()
+        return {name: value for name, value in plain.items() if name != "wait" or value}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,7 @@ def compared(path: Path, store: Store) -> SweepFolder:
     score_modes(made, store, "blend")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "run_finalists", run_here)
-        patch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+        patch.setattr(api, "workers_at_a_time", lambda *_, **__: 2)
         driven(made, store)
     return made
 

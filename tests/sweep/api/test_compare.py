@@ -162,7 +162,7 @@ def test_arms_have_finalists_and_are_compared_as_norms_are(store: Store, tmp_pat
         run_trial(made, config, store, number, {"arm": arm})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(api, "run_finalists", run_here)
-        patch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+        patch.setattr(api, "workers_at_a_time", lambda *_, **__: 2)
         records = driven(made, store).records()
     assert sorted((one.run.params["arm"], one.run.seed) for one in records) == [
         ("batch", 1000),

@@ -180,7 +180,7 @@ def test_check_compares_with_the_machine(
 ) -> None:
     file = sweep_file(tmp_path, store)
     text = complaint(capsys, "check", file, "--set", "cluster.evaluators=400")
-    assert "evaluators 400 x 1" in text
+    assert "400 x 1 CPU (evaluators)" in text
 
 
 def test_an_existing_folder_is_refused_and_kept(

@@ -48,7 +48,7 @@ def folder(store: Store, tmp_path: Path) -> SweepFolder:
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     """One worker in this process, for the planning around it."""
     monkeypatch.setattr(api, "run_finalists", run_here)
-    monkeypatch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+    monkeypatch.setattr(api, "workers_at_a_time", lambda *_, **__: 2)
 
 
 @pytest.mark.usefixtures("without_ray")
@@ -340,7 +340,7 @@ def test_finalists_follow_a_sweep_and_survive_ctrl_c(
     shutil.copytree(made.folder, tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy" / "finalists")
     monkeypatch.setattr(api, "run_finalists", run_here)
-    monkeypatch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+    monkeypatch.setattr(api, "workers_at_a_time", lambda *_, **__: 2)
     driven(SweepFolder.open(tmp_path / "copy"), store)
     tables = []
     for folder in (made.folder, tmp_path / "copy"):

@@ -22,7 +22,8 @@ from sweep.cluster.staging import serving
 from sweep.cluster.watch import Watch
 from sweep.config.modes import ModeSettings
 from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
-from sweep.config.sweep import ClusterSettings, Share
+from sweep.config.share import Share
+from sweep.config.sweep import ClusterSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.modes import OF_BATCH_NORM, PRECISE
@@ -186,7 +187,7 @@ def test_finalists_are_done_by_the_workers_that_there_is_room_for(
 ) -> None:
     """Six are asked for, and others would have the room of four of them."""
     folder = ended(tmp_path / "sweep", config_with(store, seeds=3), store)
-    monkeypatch.setattr(finalists, "cluster_resources", lambda: {"cpu": 6.0, "gpu": 0.0})
+    monkeypatch.setattr(finalists, "workers_at_a_time", lambda *_, **__: 6)
     finalists.drive_finalists(folder, folder.config(), store)
     records = FinalistFolder(folder).records()
     assert [record.status for record in records] == ["finished"] * 6

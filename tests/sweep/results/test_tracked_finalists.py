@@ -54,7 +54,7 @@ def told(
         patch.setattr(checkpoint, "LEAST", 2)
         made = ended(place / "sweep", config, store)
         patch.setattr(api, "run_finalists", run_here)
-        patch.setattr(api, "cluster_resources", lambda: {"cpu": 2.0, "gpu": 0.0})
+        patch.setattr(api, "workers_at_a_time", lambda *_, **__: 2)
         patch.setattr(on_ray, "trial_of", steep)
         choice.keep_measured(made, pytest.fail)
         follow_up(made, config, store)

@@ -1,0 +1,1 @@
+"""Real `ray start` nodes on one machine: network namespaces with addresses of their own."""
