@@ -34,9 +34,11 @@ def descendants(pid: int) -> list[int]:
 
 
 def environment(pid: int) -> dict[str, str]:
-    """What a process was started with."""
-    raw = (PROC / str(pid) / "environ").read_text().split("\0")
-    return dict(line.partition("=")[::2] for line in raw if "=" in line)
+    """What a process was started with; empty where it has ended."""
+    with suppress(OSError):
+        raw = (PROC / str(pid) / "environ").read_text(errors="replace").split("\0")
+        return dict(line.partition("=")[::2] for line in raw if "=" in line)
+    return {}
 
 
 def title(pid: int) -> str:
