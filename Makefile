@@ -6,7 +6,7 @@ WHEEL := build/wheel
 # Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
-.PHONY: help demo test test-fast test-long test-wheel test-minimum lint docs requirements \
+.PHONY: help demo test test-fast test-long chaos test-wheel test-minimum lint docs requirements \
 	deploy-check study-brain study-hospital clean
 
 help:  ## this list
@@ -30,6 +30,11 @@ test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without t
 
 test-long: $(VENV)/.installed-test  ## the long forms of tests, which `make test` leaves out
 	$(BIN)/python -m pytest $(PARALLEL) -m long
+
+RUNS ?= 20
+SEED ?= 0
+chaos: $(VENV)/.installed-test  ## sweeps disturbed at drawn moments, compared with undisturbed ones: RUNS=20 SEED=0
+	$(BIN)/python -W ignore benchmarks/chaos.py --runs $(RUNS) --seed $(SEED) $(CHAOS)
 
 test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, without the sources
 	rm -rf $(WHEEL) build/lib build/bdist*

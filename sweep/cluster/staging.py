@@ -170,26 +170,50 @@ def staged(
     """
     folder.mkdir(parents=True, exist_ok=True)
     copy = folder / f"{fingerprint}.h5"
-    with _alone(folder / f"{fingerprint}.lock"):
-        if not copy.exists():
-            # One name for all: what a killed worker has left is written over, not added to.
-            part = folder / f"{fingerprint}.part"
-            part.unlink(missing_ok=True)
-            _refuse_small_disk(folder, size)
-            _write(part, chunks())
-            _opened(part, fingerprint)
-            part.rename(copy)
-        return _opened(copy, fingerprint)
+    while not copy.exists():
+        with _alone(folder / f"{fingerprint}.lock") as alone:
+            if alone and not copy.exists():
+                _make(copy, fingerprint, size, chunks())
+    return _opened(copy, fingerprint)
+
+
+def _make(copy: Path, fingerprint: str, size: int, chunks: Iterable[Chunk]) -> None:
+    part = copy.with_suffix(".part")  # one name for all: that of a killed worker goes
+    part.unlink(missing_ok=True)
+    _refuse_small_disk(copy.parent, size)
+    try:
+        _write(part, chunks)
+        _opened(part, fingerprint)
+        part.rename(copy)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Wait for the others; the system frees the lock on any death."""
+def _alone(lock: Path) -> Iterator[bool]:
+    """Wait for the others, and whether it is still to be done; any death frees the lock.
+
+    Its file goes with who holds it. Who has waited for that holds a file without a name, and no
+    other would wait for him.
+    """
     with lock.open("w") as file:
         while not _locked(file):
             beat()
             time.sleep(WAIT_S)
-        yield
+        if not _is_named(file, lock):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _is_named(file: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _locked(file: IO[str]) -> bool:

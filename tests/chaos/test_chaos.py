@@ -91,9 +91,9 @@ def test_what_differs_is_found(
     change: Callable[[Path], None], found: str | None, sweep_folder: Path, tmp_path: Path
 ) -> None:
     """A comparison that finds nothing proves nothing."""
-    copy = Path(shutil.copytree(sweep_folder, tmp_path / "copy"))
-    change(copy)
-    sweeps = (Sweep(tmp_path / "none.yaml", folder) for folder in (sweep_folder, copy))
+    folders = [Path(shutil.copytree(sweep_folder, tmp_path / name)) for name in ("one", "other")]
+    change(folders[1])
+    sweeps = (Sweep(tmp_path / "none.yaml", folder) for folder in folders)
     lines = unlike(*sweeps, experiment=None)
     assert bool(lines) == (found is not None)
     assert found is None or any(line.startswith(found) for line in lines)

@@ -19,6 +19,28 @@ def started_with(variable: str, value: str) -> list[int]:
     return sorted(found)
 
 
+def descendants(pid: int) -> list[int]:
+    """The processes that a process has started, and those that these have, and so on."""
+    children: dict[int, list[int]] = {}
+    for entry in PROC.glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(entry.name))
+    found, left = [], [pid]
+    while left:
+        left = [child for one in left for child in children.get(one, ())]
+        found += left
+    return found
+
+
+def environment(pid: int) -> dict[str, str]:
+    """What a process was started with; empty where it has ended."""
+    with suppress(OSError):
+        raw = (PROC / str(pid) / "environ").read_text(errors="replace").split("\0")
+        return dict(line.partition("=")[::2] for line in raw if "=" in line)
+    return {}
+
+
 def title(pid: int) -> str:
     """What a process is called: its command, or what it calls itself; empty where it has ended."""
     with suppress(OSError):

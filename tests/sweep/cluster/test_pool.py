@@ -1,11 +1,18 @@
-"""The pool of evaluators: what is cancelled ends, a store that is gone is copied once."""
+"""The pool of evaluators: what is cancelled ends, a store that is gone is copied once.
+
+And the cluster that it is in: who reaches it.
+"""
 
 import dataclasses
+import http.client
 import os
+import re
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +23,7 @@ from ray.actor import ActorHandle
 
 import mrimodels
 from sweep.api import finalists
+from sweep.cluster.guard import VARIABLE
 from sweep.cluster.pool import RemoteEvaluator, RemoteModes, start_pool
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
@@ -33,6 +41,7 @@ from sweep.learn.modes import LocalModes
 from sweep.results.finalists import FinalistFolder
 from sweep.store import Store
 from tests.support.finalists import config_with, ended
+from tests.support.processes import descendants, environment, listening, title
 from tests.support.sweeps import PATIENCE_S, wait_until
 
 pytestmark = [
@@ -82,6 +91,50 @@ def served(
     with serving(store, cluster) as staging:
         pool = start_pool(staging, trial_config.data, trial_config.stress, cluster)
         yield Served(pool, trial_config, CheckpointFolder(folder))
+
+
+def of_this_cluster() -> list[int]:
+    """The processes of the cluster that is up, with this one, its driver."""
+    found = [pid for pid in descendants(os.getpid()) if VARIABLE in environment(pid)]
+    assert {title(pid).partition(" ")[0].rpartition("/")[2] for pid in found} > {
+        "raylet",
+        "gcs_server",
+        "ray::EvaluatorActor",
+    }
+    return [os.getpid(), *found]
+
+
+def answer(address: str, port: int) -> int | None:
+    """The status of a page that is asked for without a token; None: it is no page."""
+    connection = http.client.HTTPConnection(address, port, timeout=5)
+    with closing(connection), suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/metrics")
+        return connection.getresponse().status
+    return None
+
+
+def test_a_cluster_of_ours_is_reached_from_this_machine_alone(served: Served) -> None:
+    ports = list(listening(of_this_cluster()))
+    assert len(ports) >= 6
+    assert {address for _, address, _ in ports} == {"127.0.0.1"}
+    # What answers without a token says how busy the machine is.
+    answering = {title(pid) for pid, address, port in ports if answer(address, port) == 200}
+    assert answering <= {"ray::DashboardAgent"}
+
+
+def test_its_folder_is_this_user_s_alone_and_its_token_lies_in_no_file(served: Served) -> None:
+    raylet = next(pid for pid in of_this_cluster() if "/raylet/raylet " in title(pid))
+    token, mode = (environment(raylet)[f"RAY_AUTH_{what}"] for what in ("TOKEN", "MODE"))
+    assert (len(token), mode) == (64, "token")
+    session_folder = Path(next(re.finditer(r"--session_dir=(\S+)", title(raylet)))[1])
+    own = session_folder.parents[1]
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    files = [path for path in own.rglob("*") if path.is_file()]
+    assert files
+    holding = [path for path in files if token in path.read_text(errors="replace")]
+    assert not holding
+    assert "RAY_AUTH_TOKEN" not in os.environ
+    assert "RAY_AUTH_MODE" not in os.environ
 
 
 def test_modes_are_scored_in_the_pool_as_in_one_process(served: Served, store: Store) -> None:

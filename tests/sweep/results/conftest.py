@@ -1,5 +1,6 @@
 """A finished sweep, for each test one of its own."""
 
+import dataclasses
 import shutil
 import warnings
 from pathlib import Path
@@ -42,6 +43,8 @@ def with_tables(tracking_database: Path, tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder(sweep_folder: Path, tmp_path: Path) -> SweepFolder:
-    """Two finished trials."""
+    """Two finished trials, of a sweep that has always been here."""
     shutil.copytree(sweep_folder, tmp_path / "sweep")
-    return SweepFolder.open(tmp_path / "sweep")
+    copy = SweepFolder.open(tmp_path / "sweep")
+    copy.write_identity(dataclasses.replace(copy.identity, place=str(copy.path)))
+    return copy

@@ -406,3 +406,19 @@ def test_a_sweep_that_was_begun_before_goes_on_as_it_would_have(tmp_path: Path) 
         assert (suggestion.number, suggestion.params) == (number, whole[number])
         again.tell(number, TrialState.COMPLETE, {OBJECTIVE: 0.5 + number % 5 / 10})
     assert [again.suggestion(number).params for number in range(20)] == whole
+
+
+@pytest.mark.parametrize("objectives", [(), (OBJECTIVE, "clean/auroc")])
+def test_the_journal_says_in_which_order_reports_came(
+    tmp_path: Path, objectives: tuple[str, ...]
+) -> None:
+    """Clocks may be set, and differ between nodes; the journal is written line by line."""
+    asked = study(tmp_path, objectives=objectives)
+    for _ in range(4):
+        asked.ask()
+    order = [(0, 1), (2, 1), (1, 1), (0, 2), (3, 1), (2, 2), (1, 2), (0, 3)]
+    for number, epoch in order:
+        asked.report(number, epoch, *[0.5] * max(1, len(objectives)))
+    asked.report(2, 1, *[0.5] * max(1, len(objectives)))  # said again after an interruption
+    places = study(tmp_path, objectives=objectives).heard()
+    assert sorted(places, key=places.__getitem__) == order
