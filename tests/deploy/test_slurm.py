@@ -164,6 +164,8 @@ def test_whole_nodes_are_asked_for_where_ray_stops_all_of_it(tmp_path: Path) -> 
     job.end()
     (call,) = job.ran("ray symmetric-run")
     assert "--address 10.0.0.1:6379 --min-nodes 2 --num-cpus=16 --num-gpus=4" in call
+    for of_a_head in ("--include-dashboard", "--dashboard-", "--temp-dir", "--ray-client"):
+        assert of_a_head not in call, "workers get the same options, and refuse it"
 
 
 def test_parts_of_nodes_have_ports_of_their_own_and_nothing_of_others_is_stopped(
