@@ -35,6 +35,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if error.filename is None:  # of what libraries write, the system does not say
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

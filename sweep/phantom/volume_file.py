@@ -1,5 +1,6 @@
 """A volume as a file of fastMRI's knee layout, single-coil or multi-coil."""
 
+import os
 from pathlib import Path
 
 import h5py
@@ -39,7 +40,21 @@ def write_volume(path: Path, volume: Volume, matrix: Matrix, *, reconstruction: 
 
     With one coil the root-sum-of-squares and the single-coil reconstruction are the same; of
     several coils only the former exists.
+
+    Raises:
+        OSError: The disk does not take it.
+
     """
+    try:
+        _write(path, volume, matrix, reconstruction)
+    except (OSError, RuntimeError) as error:  # the second as HDF5 closes what it could not write
+        cause = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(cause, OSError) or not cause.errno:
+            raise
+        raise OSError(cause.errno, os.strerror(cause.errno), str(path)) from None
+
+
+def _write(path: Path, volume: Volume, matrix: Matrix, reconstruction: bool) -> None:
     with h5py.File(path, "w") as file:
         file["kspace"] = volume.kspace
         if reconstruction:

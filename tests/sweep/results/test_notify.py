@@ -263,9 +263,9 @@ def test_a_sweep_tells_of_its_end_and_its_address_is_nowhere(
     study = Study(folder.journal, config.name, config.search, config.seed, config.train.epochs)
     for _ in folder.trials():
         study.ask()
-    monkeypatch.setattr("sweep.api.run.session", lambda settings: nullcontext())
+    monkeypatch.setattr("sweep.api.run.session", lambda *given: nullcontext())
     monkeypatch.setattr("sweep.api.run.run_trials", lambda *given: None)
-    monkeypatch.setattr("sweep.api.run.cluster_resources", lambda: {"cpu": 4.0, "gpu": 0.0})
+    monkeypatch.setattr("sweep.api.run.wait_for_room", lambda *given, **more: None)
     for _ in range(2):
         resume(folder.path)
     (word,) = hook.words

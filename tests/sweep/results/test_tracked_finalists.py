@@ -65,7 +65,9 @@ def told(
 def copy(told: SweepFolder, with_tables: None, tmp_path: Path) -> SweepFolder:
     """The folder alone, elsewhere, with nothing told yet."""
     shutil.copytree(told.path, tmp_path / "sweep")
-    return SweepFolder.open(tmp_path / "sweep")
+    folder = SweepFolder.open(tmp_path / "sweep")
+    folder.write_identity(dataclasses.replace(told.identity, place=str(folder.path)))  # as if moved
+    return folder
 
 
 def client(folder: SweepFolder) -> mlflow.MlflowClient:
