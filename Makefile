@@ -6,7 +6,7 @@ WHEEL := build/wheel
 # Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
-.PHONY: help demo test test-fast test-long test-wheel test-minimum lint docs study-brain study-hospital clean
+.PHONY: help demo test test-fast test-long nodes test-wheel test-minimum lint docs study-brain study-hospital clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ test-fast: $(VENV)/.installed-test  ## the tests without a cluster and without t
 
 test-long: $(VENV)/.installed-test  ## the long forms of tests, which `make test` leaves out
 	$(BIN)/python -m pytest $(PARALLEL) -m long
+
+nodes: $(VENV)/.installed-test  ## a sweep on three real nodes that loses one, then the head (root, Linux)
+	$(BIN)/python -m tests.nodes.three_nodes
 
 test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, without the sources
 	rm -rf $(WHEEL) build/lib build/bdist*
