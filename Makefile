@@ -6,7 +6,7 @@ WHEEL := build/wheel
 # Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
-.PHONY: help demo test test-fast test-long chaos test-wheel test-minimum lint docs requirements \
+.PHONY: help demo test test-fast test-long chaos nodes test-wheel test-minimum lint docs requirements \
 	deploy-check study-brain study-hospital clean
 
 help:  ## this list
@@ -35,6 +35,9 @@ RUNS ?= 20
 SEED ?= 0
 chaos: $(VENV)/.installed-test  ## sweeps disturbed at drawn moments, compared with undisturbed ones: RUNS=20 SEED=0
 	$(BIN)/python -W ignore benchmarks/chaos.py --runs $(RUNS) --seed $(SEED) $(CHAOS)
+
+nodes: $(VENV)/.installed-test  ## a sweep on three real nodes that loses one, then the head (root, Linux)
+	$(BIN)/python -m tests.nodes.three_nodes
 
 test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, without the sources
 	rm -rf $(WHEEL) build/lib build/bdist*
