@@ -19,6 +19,7 @@ from sweep.results.callbacks import Say
 from sweep.store import Store
 
 LOOK_S = 10.0  # from one look to the next
+TO_START = 10  # times as long as one may be silent, it may take to be started again
 
 
 class _Question(NamedTuple):
@@ -52,6 +53,7 @@ class Watch:
         self.minutes, self.hung = minutes, set[str]()
         self._workers, self._say, self._now = list(workers), say, now
         self._questions: dict[int, _Question] = {}
+        self._starting: set[int] = set()
         self._trials: dict[str, ActorHandle] = {}
         self._heard: dict[str, float] = {}
         self._hearer: str | None = None
@@ -95,12 +97,16 @@ class Watch:
                 signs: Signs = ray.get(question.call)
             except ray.exceptions.RayError:
                 return  # it is being started again
+            self._starting.discard(place)
             if place == 0:
                 self._listen(signs)
             if signs.silent_s is not None and self._too_long(signs.silent_s):
                 self._end(place, worker)
-        elif self._too_long(self._now() - question.asked):
+        elif self._too_long((self._now() - question.asked) / self._patience(place)):
             self._end(place, worker)
+
+    def _patience(self, place: int) -> int:
+        return TO_START if place in self._starting else 1
 
     def _listen(self, signs: Signs) -> None:
         """Take down what the first worker has heard of trials, and end those that hang."""
@@ -118,6 +124,7 @@ class Watch:
 
     def _end(self, place: int, worker: ActorHandle) -> None:
         self._questions.pop(place, None)
+        self._starting.add(place)
         self._say(
             f"a worker hung; received nothing of it in {self.minutes:g} min; it is started again"
         )
