@@ -77,9 +77,10 @@ class SweepTrial(Trainable):
         try:
             return self._report()
         except Exception as error:
-            with suppress(OSError):  # where the disk is full: the reason is what counts
-                self.folder.write_error(self.suggestion.trial, traceback.format_exc())
             failure, objective = failure_of(_cause(error)), self.sweep.search.objective
+            if failure.kind == "raised":
+                with suppress(OSError):  # the reason is what counts
+                    self.folder.write_error(self.suggestion.trial, traceback.format_exc())
             if failure.kind == "surroundings":
                 time.sleep(PAUSE_S)  # they may be back before the next try
             return {**failure.to_result(), objective: math.nan, "done": True}

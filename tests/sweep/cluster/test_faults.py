@@ -75,7 +75,7 @@ def test_what_fails_is_named_and_tried_again_where_that_makes_sense(
             "stratify": None,
             "space": {"model.arch": {"choice": archs}},
         },
-        train={"epochs": 2, "batch_size": 16},
+        train={"epochs": 1, "batch_size": 16},
         stress={"artifacts": ["bias"], "levels": [5], "grid": "physical"},
         cluster={"retries": 1, "hang_minutes": 0.3, "smaller_batch": True},
     )
