@@ -224,11 +224,14 @@ class MLflowTracker:
         return run
 
     def _reopened(self, run: Run, trial: TrialRecord) -> str:
-        """A run that an interruption closed goes on; one that ended stays as it is."""
+        """A run that an interruption closed, or that is tried again, goes on; others stay."""
         self._note_place(run)
-        if run.info.status == "KILLED" and trial.status == "running":
-            self.client.update_run(run.info.run_id, status="RUNNING")
-        return str(run.info.run_id)
+        name = str(run.info.run_id)
+        if run.info.status in ("KILLED", "FAILED") and trial.status == "running":
+            self.client.update_run(name, status="RUNNING")
+            for tag in {Tag.ERROR, Tag.FAILURE} & run.data.tags.keys():
+                self.client.delete_tag(name, tag)
+        return name
 
     def _note_place(self, run: Run) -> None:
         """The folder may have been moved since; its checkpoints are found by this."""

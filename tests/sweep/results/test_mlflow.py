@@ -217,6 +217,22 @@ def test_a_trial_that_failed_is_a_run_that_failed(folder: SweepFolder, config: S
     assert (run.info.status, run.data.tags["error"]) == ("FAILED", "it diverged")
 
 
+def test_a_trial_that_is_tried_again_leaves_no_failure_behind(
+    folder: SweepFolder, config: SweepConfig
+) -> None:
+    """Its run is then as if it had gone well at once."""
+    sync_folder(folder.path)
+    before = snapshot(folder)
+    record = folder.trials()[0]
+    lost = dataclasses.replace(record, status="failed", error="its worker died", failure="died")
+    for one in (lost, dataclasses.replace(record, status="running"), record):
+        folder.write_trial(one)
+        sync_folder(folder.path)
+        run = trial_runs(folder)[record.trial]
+        assert ("error" in run.data.tags) == ("failure" in run.data.tags) == (one is lost)
+    assert snapshot(folder) == before
+
+
 def test_a_server_that_is_down_is_said_and_raises_nothing(
     folder: SweepFolder, config: SweepConfig
 ) -> None:
