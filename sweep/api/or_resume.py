@@ -1,7 +1,6 @@
 """Begin a sweep or go on with it: one command for every try of a job that is repeated."""
 
 import time
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from sweep.api.dataset import refuse_vanishing
 from sweep.api.run import SweepResult, ended, resume, run
 from sweep.config.base import plain_of
 from sweep.config.finalists import FinalistSettings
+from sweep.config.reading import by_dotted_name
 from sweep.config.settings import DataSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -97,7 +97,7 @@ def changed(folder: SweepFolder, config: SweepConfig) -> dict[str, Any]:
         for name in MAY_CHANGE
         if asked.setting(name) != kept.setting(name)
     }
-    there, here = (dict(_flat(one.to_plain())) for one in (kept.replace(changes), asked))
+    there, here = (dict(by_dotted_name(one.to_plain())) for one in (kept.replace(changes), asked))
     differ = [
         f"{name} {here.get(name)!r} where the folder has {there.get(name)!r}"
         for name in sorted(there.keys() | here.keys())
@@ -159,14 +159,6 @@ def _as_planned(
         for one in finalists.external
     )
     return replace(finalists, external=external)
-
-
-def _flat(plain: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in plain.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{before}{key}.")
-        else:
-            yield f"{before}{key}", value
 
 
 def _is_first(file: Path) -> bool:

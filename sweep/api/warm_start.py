@@ -1,10 +1,11 @@
 """The trials of an earlier sweep that a new one may learn from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from sweep.config.arms import ARM
+from sweep.config.reading import by_dotted_name
 from sweep.config.search import SearchSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -176,17 +177,9 @@ def _refuse_another_yardstick(
 
 
 def _other(one: Mapping[str, Any], another: Mapping[str, Any]) -> list[str]:
-    left, right = dict(_flat(one)), dict(_flat(another))
+    left, right = dict(by_dotted_name(one)), dict(by_dotted_name(another))
     return [
         name
         for name in {**left, **right}
         if left.get(name) != right.get(name) and not f"{name}.".startswith(IGNORED)
     ]
-
-
-def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{before}{name}.")
-        else:
-            yield f"{before}{name}", value

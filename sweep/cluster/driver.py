@@ -86,7 +86,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial's worker is up, for the first time or again."""
-        name = Suggestion.from_tune(trial.config).trial
+        name = trial_name(trial)
         self.usage.started(name)
         self.watch.began(name, trial.temporary_state.ray_actor)
         self._begin(trial)
@@ -114,7 +114,7 @@ class TuneCallback(Callback):
         """An epoch is reported, with the last one also what was scored in full after all."""
         if Failure.of_result(result):
             return
-        name = Suggestion.from_tune(trial.config).trial
+        name = trial_name(trial)
         self.watch.got_on(name)
         self.usage.reported(name, result["epoch"])
         for epoch in dict.fromkeys((*result["completed"], result["epoch"])):
@@ -129,7 +129,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A trial ended by itself, was stopped, or says that it failed."""
-        key = Suggestion.from_tune(trial.config).trial
+        key = trial_name(trial)
         if (failure := Failure.of_result(trial.last_result)) is not None:
             self._failed(trial, failure)
             return
@@ -149,7 +149,7 @@ class TuneCallback(Callback):
         **info: Any,
     ) -> None:
         """A worker died, at work on a trial or while it was set up for it."""
-        name = Suggestion.from_tune(trial.config).trial
+        name = trial_name(trial)
         hung = self.watch.minutes if name in self.watch.hung else None
         self._failed(trial, failure_of_worker(_told_of(trial), hung))
 
@@ -189,13 +189,14 @@ class TuneCallback(Callback):
 
         A trial that has reported an epoch has been compared with others as it was.
         """
-        name, params = suggestion.trial, suggestion.params
-        began = self.trial_log.folder.last_reported(name)
-        batch = self.config.trial(params).train.batch_size // 2
-        if not self.config.cluster.smaller_batch or name in self.smaller or began or not batch:
+        name = suggestion.trial
+        allowed = self.config.cluster.smaller_batch and name not in self.smaller
+        if not allowed or self.trial_log.folder.last_reported(name):
             return None
-        self.smaller.add(name)
-        return batch
+        batch = self.config.trial(suggestion.params).train.batch_size // 2
+        if batch:
+            self.smaller.add(name)
+        return batch or None
 
 
 class WholeStopper(tune.Stopper):

@@ -25,7 +25,7 @@ from sweep.cluster.packing import Node
 from sweep.cluster.session import gather
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
-from sweep.cluster.waiting import Say, wait_for_places
+from sweep.cluster.waiting import answers_of
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
@@ -39,6 +39,7 @@ from sweep.learn.kept import KeptInputs
 from sweep.learn.modes import stress_in_mode, write_precise
 from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, default_device
+from sweep.results.callbacks import Say
 from sweep.store import Store
 
 CALL_RETRIES = 3
@@ -207,9 +208,8 @@ def start_pool(
         for strategy in strategies
     ]
     ready = [evaluator.ready.remote() for evaluator in pool]
-    wait_for_places(ready, "evaluators", share, say)
     try:
-        gather(ready)
+        answers_of(ready, "evaluators", share, say)
     except ray.exceptions.RayTaskError as error:
         cannot = "an evaluator cannot start"
         if isinstance(error.cause, UserError | WorkError):

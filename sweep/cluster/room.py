@@ -16,10 +16,11 @@ from ray.tune.search import ConcurrencyLimiter, Searcher
 
 from sweep.cluster.nodes import Cluster, look
 from sweep.cluster.packing import Plan, fitting, nodes_text, trials_at_a_time
-from sweep.cluster.waiting import Reminder, Say, room_text, used_text
+from sweep.cluster.waiting import Reminder, room_text, used_text
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError
 from sweep.core.text import number_of
+from sweep.results.callbacks import Say
 
 LOOK_S = 5.0  # between two looks at the cluster
 STUCK_S = 30.0  # without a place; Ray needs seconds to start a worker again

@@ -22,6 +22,7 @@ from sweep.cluster.watch import StoreWatch, Watch
 from sweep.config.sweep import SweepConfig
 from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
+from sweep.results.leftovers import TUNE
 from sweep.results.rows import Count, score_rows
 from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage
@@ -114,7 +115,7 @@ def _tuner(
         ),
         run_config=tune.RunConfig(
             name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
-            storage_path=str(folder.path / "tune"),
+            storage_path=str(folder.path / TUNE),
             stop=WholeStopper(callback),
             callbacks=[callback],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),

@@ -5,25 +5,24 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
+from typing import Any
 
 import ray
 
 from sweep.cluster.nodes import Cluster, Demand, look, other_jobs
 from sweep.cluster.packing import Plan, nodes_text, plan_of, refusal, trials_at_a_time, without_gpus
-from sweep.cluster.session import address_of
+from sweep.cluster.session import POLL_S, address_of, gather
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import WorkError
 from sweep.core.interruption import stop_if_asked
 from sweep.core.text import SHOWN, clock, number_of
+from sweep.results.callbacks import Say
 
-POLL_S = 1.0
 SETTLE_S = 5.0  # in which all nodes of a cluster that was just connected to are known
 MINUTE_S = 60.0
 SAY_AFTER_S = 60.0  # what has room after so long is not worth a word
 SAY_EVERY_S = 600.0
-
-Say = Callable[[str], object]
 
 
 class Reminder:
@@ -98,8 +97,8 @@ def wait_for_room(
             pause(POLL_S)
 
 
-def wait_for_places(calls: Sequence[ray.ObjectRef], who: str, share: Share, say: Say) -> None:
-    """Wait until all workers have answered a call, with a word where some get no place.
+def answers_of(calls: Sequence[ray.ObjectRef], who: str, share: Share, say: Say) -> list[Any]:
+    """What workers answer a call, once all have, with a word where some get no place.
 
     Args:
         calls: What each is to answer.
@@ -109,13 +108,15 @@ def wait_for_places(calls: Sequence[ray.ObjectRef], who: str, share: Share, say:
 
     """
     reminder = Reminder(say)
-    while len(ray.wait(calls, num_returns=len(calls), timeout=POLL_S)[0]) < len(calls):
-        stop_if_asked()
+
+    def remind() -> None:
         cluster = look()
         if cluster.asks(share):
             reminder.waits(partial(places_text, who, share, cluster))
         else:
             reminder.over()
+
+    return gather(calls, remind)
 
 
 def places_text(who: str, share: Share, cluster: Cluster) -> str:

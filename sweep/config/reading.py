@@ -4,7 +4,7 @@ Nothing here needs torch, so that a question to a sweep's record is answered at 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,15 @@ def override(
             ) from None
         set_dotted(raw, name.strip(), read)
     return raw
+
+
+def by_dotted_name(raw: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested data with its dotted name; an empty section is a value."""
+    for name, value in raw.items():
+        if isinstance(value, Mapping) and value:
+            yield from by_dotted_name(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
 
 
 def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 from sweep.config.notify import NotifySettings
 from sweep.core.errors import UserError
+from sweep.results.callbacks import Say
 
-Say = Callable[[str], None]
 Word = Mapping[str, Any]
 
 TIMEOUT_S = 10.0  # of each step of a request

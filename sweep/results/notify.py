@@ -23,7 +23,7 @@ from sweep.results.callbacks import Say, SilentCallback
 from sweep.results.delivery import PATIENCE_S, Delivery, Word
 from sweep.results.folder import SweepFolder
 from sweep.results.notified import FILE, Known, Notes
-from sweep.results.ranking import goodness
+from sweep.results.ranking import leads
 
 MINUTE_S = 60.0
 LONGEST = 2000  # characters of a text; chats refuse much longer ones
@@ -75,12 +75,8 @@ class Trials:
             return
         if is_missing(value_of(record.metrics, self.objective)):
             return
-        best = self.best
-        if best is None or best.trial == record.trial or self._is_ahead(record, best):
+        if leads(record, self.best, self.objective):
             self.best = record
-
-    def _is_ahead(self, one: TrialRecord, other: TrialRecord) -> bool:
-        return goodness(one.metrics, self.objective) > goodness(other.metrics, self.objective)
 
     def _best_plain(self) -> dict[str, Any] | None:
         best = self.best

@@ -11,7 +11,7 @@ from sweep.core.objective import terms, value_of
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
 from sweep.core.saying import say
 from sweep.core.text import clock, number_of
-from sweep.results.ranking import goodness
+from sweep.results.ranking import leads
 
 
 class Progress:
@@ -137,12 +137,8 @@ class Progress:
             self.ended_trials.add(trial.trial)
         if trial.best_epoch is None:
             return
-        known = self.best
-        if known is None or known.trial == trial.trial or self._is_ahead(trial, known):
+        if leads(trial, self.best, self.objective):
             self.best = trial
-
-    def _is_ahead(self, one: TrialRecord, other: TrialRecord) -> bool:
-        return goodness(one.metrics, self.objective) > goodness(other.metrics, self.objective)
 
     def _seconds_left(self, done: int) -> float | None:
         """From the pace of this run; trials under way count by their epochs."""

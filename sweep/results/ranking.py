@@ -247,6 +247,13 @@ def goodness(values: Mapping[str, float], objective: str) -> float:
     return -math.inf if is_missing(value) else sign(objective) * value
 
 
+def leads(record: TrialRecord, best: TrialRecord | None, objective: str) -> bool:
+    """Whether a trial is the best so far, beside the one that was; it may be that very one."""
+    if best is None or best.trial == record.trial:
+        return True
+    return goodness(record.metrics, objective) > goodness(best.metrics, objective)
+
+
 def _with_ranks(rows: Sequence[Ranked], objectives: Sequence[str]) -> list[Ranked]:
     found = ranks([point_of(row.metrics, objectives) for row in rows])
     return [replace(row, pareto_rank=rank) for row, rank in zip(rows, found, strict=True)]

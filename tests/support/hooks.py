@@ -4,8 +4,10 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.support.servers import served
 
 
 class Hook:
@@ -55,12 +57,9 @@ def listening(*statuses: int) -> Iterator[Hook]:
         def log_message(self, *_: object) -> None:
             """Nothing on the terminal."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    hook.address = f"http://127.0.0.1:{server.server_port}/services/SECRET"
-    try:
-        yield hook
-    finally:
-        hook.held.set()
-        server.shutdown()
-        server.server_close()
+    with served(Handler) as address:
+        hook.address = f"{address}/services/SECRET"
+        try:
+            yield hook
+        finally:
+            hook.held.set()

@@ -1,14 +1,15 @@
 """A job server on loopback that speaks as Ray's does, and runs nothing."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
+
+from tests.support.servers import served
 
 Answer = tuple[int, Any]
 
@@ -130,11 +131,6 @@ def serving_jobs(token: str | None = None) -> Iterator[FakeJobs]:
         def log_message(self, *_: object) -> None:
             """Nothing on the terminal."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    fake.address = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with served(Handler) as address:
+        fake.address = address
         yield fake
-    finally:
-        server.shutdown()
-        server.server_close()
