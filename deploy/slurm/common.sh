@@ -35,6 +35,20 @@ wait_for() {
   return "$status"
 }
 
+# until_done STEP: waits for the sweep's end, then a little for the step that it ran in. The workers' Ray
+# notices a minute later that its head is gone, which a job near its time limit does not have.
+until_done() {
+  local step=$1 left=${MRISWEEP_GRACE:-20}
+  while kill -0 "$step" 2>/dev/null && ((left > 0)); do
+    sleep 1
+    if [[ -s $state/status ]]; then
+      left=$((left - 1))
+    fi
+  done
+  kill "$step" 2>/dev/null || true
+  wait_for "$step" || true
+}
+
 # finish: what becomes of the job, by the exit status that driver.sh noted. It decides, as `ray
 # symmetric-run` answers 0 where Ray never started.
 finish() {
