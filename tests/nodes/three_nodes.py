@@ -137,6 +137,7 @@ def sweep_file(scratch: Path, tracking: Server) -> Path:
         tracking={"uri": tracking.uri},
     )
     plain["search"] |= {"trials": TRIALS, "scheduler": "none"}
+    plain["search"]["space"]["model.norm"] = {"choice": ["batch", "group"]}
     file = scratch / "shared" / "sweep.yaml"
     file.write_text(yaml.safe_dump(plain))
     return file
