@@ -100,7 +100,7 @@ def _refuse_without(options: argparse.Namespace) -> None:
         raise UserError(
             "a job needs a sweep file and a folder",
             "none" if options.sweep is None else "no --out",
-            "give SWEEP.yaml and --out, or --resume and the folder of a sweep",
+            "give SWEEP.yaml and --out DIR, or --resume DIR, as the nodes see it",
         )
     if options.trials or options.limit:
         raise UserError(

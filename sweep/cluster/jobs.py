@@ -189,16 +189,18 @@ class JobServer:
 
         Raises:
             UserError: There is no such job.
-            WorkError: The job server does not answer any more.
+            WorkError: The job server does not answer any more, or knows the job no more.
 
         """
-        shown, answered = 0, time.monotonic()
+        job, shown, answered = self.one(job_id), 0, time.monotonic()
         while True:
             try:
-                job = self.one(job_id)  # first: what has ended by then has written everything
+                job = self._again(job)  # first: what has ended by then has written everything
                 text = self.log(job_id)
                 answered = time.monotonic()
             except WorkError:
+                if job.is_over:  # the node that has its log is gone, too
+                    return job
                 if time.monotonic() - answered > PATIENCE_S:
                     raise
                 time.sleep(LONGEST_PAUSE_S)
@@ -209,6 +211,16 @@ class JobServer:
             if job.is_over:
                 return job
             time.sleep(min(LONGEST_PAUSE_S, PAUSE_S * max(1.0, shown / SLOWER_FROM)))
+
+    def _again(self, job: Job) -> Job:
+        try:
+            return self.one(job.id)
+        except UserError:
+            raise WorkError(
+                "the cluster knows the job no more, as its head was started anew",
+                f"{job.id} at {self.address}",
+                f"go on with its sweep by `mrisweep submit --resume {job.folder}`",
+            ) from None
 
     def stop(self, job_id: str, waited_s: float = STOP_S + 30) -> tuple[Job, Job]:
         """End a job in order, and wait until it has ended.

@@ -80,7 +80,7 @@ class Delivery:
         self._words.put(None)
         self._thread.join(patience_s)
         if self._thread.is_alive():
-            self._complain(f"no answer within {patience_s:g} s")
+            self._complain(f"no answer within {patience_s:.3g} s")
 
     def _work(self) -> None:
         while (item := self._words.get()) is not None:
@@ -89,6 +89,9 @@ class Delivery:
                 self._deliver(word)
             except UndeliveredError as error:
                 self._complain(str(error))
+                continue
+            except Exception as error:  # whatever it is, the sweep is not to hear of it
+                self._complain(type(error).__name__)
                 continue
             with suppress(OSError):  # of a full disk, which others say
                 delivered()

@@ -107,7 +107,8 @@ class Notifier(SilentCallback):
         send: Callable[[Word, Callable[[], None]], None],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._settings, self._folder, self._config = settings, folder, config
+        self._settings, self._folder, self._name = settings, folder, config.name
+        self._sweep_id = folder.identity.sweep_id
         self._send, self._now = send, now
         records = {record.trial: record for record in folder.trials()}
         self._trials = Trials(config.search.objective, config.search.total, records)
@@ -117,7 +118,7 @@ class Notifier(SilentCallback):
             Known(_at(self._trials.best), tuple(failed))
         )
         self._untold = {name: failed[name] for name in failed.keys() - {*self._known.failed}}
-        self._told_best = self._began = now()
+        self._told_best = now()
         self._told_failures: float | None = None
         self._lock = threading.Lock()
 
@@ -131,8 +132,8 @@ class Notifier(SilentCallback):
 
     def ended(self, trial: TrialRecord) -> None:
         """See ``Callback``."""
-        if _is_failure(trial) and trial.trial not in self._known.failed:
-            with self._lock:
+        with self._lock:
+            if _is_failure(trial) and trial.trial not in self._known.failed:
                 self._untold[trial.trial] = trial
         self._note(trial)
 
@@ -213,14 +214,14 @@ class Notifier(SilentCallback):
         trials = plain["trials"]
         failed = f", {trials['failed']} failed" if trials["failed"] else ""
         far = f"{trials['ended']} of {number_of(trials['total'], 'trial')} ended{failed}"
-        name, path = self._config.name, self._folder.path
+        name, path = self._name, self._folder.path
         whole = one_line(f"{name}: {text} ({far}; {path} on {socket.gethostname()})")
         return {
             "text": whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 3]}...",
             "event": event,
             "status": status,
             "sweep": name,
-            "sweep_id": self._folder.identity.sweep_id,
+            "sweep_id": self._sweep_id,
             "folder": str(path),
             "host": socket.gethostname(),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -258,8 +259,9 @@ def notifying(folder: SweepFolder, config: SweepConfig, say: Say) -> Iterator[Se
         patience_s = HURRY_S
         raise
     finally:
+        until = time.monotonic() + patience_s
         for delivery in deliveries:
-            delivery.close(patience_s)
+            delivery.close(max(0.0, until - time.monotonic()))
 
 
 def _is_failure(record: TrialRecord) -> bool:

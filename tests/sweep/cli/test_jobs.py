@@ -236,7 +236,7 @@ def test_a_sweep_is_gone_on_with_by_its_folder(
     for wrong, said in (
         (("--resume", "runs/one"), "--resume is not an absolute path; received 'runs/one'"),
         ((str(file), "--resume", "/shared/one"), "SWEEP.yaml, --out or --set with it"),
-        ((str(file),), "received no --out; give SWEEP.yaml and --out, or --resume"),
+        ((str(file),), "received no --out; give SWEEP.yaml and --out DIR, or --resume DIR"),
         ((), "a job needs a sweep file and a folder; received none"),
         ((str(file), "--out", "/shared/a", "--trials", "3"), "--trials and --limit are for --res"),
     ):

@@ -1,5 +1,8 @@
-"""A sweep submitted with ``ray job submit`` to a cluster that is already running."""
+"""Sweeps as jobs of a cluster that is already running, and that asks for a token."""
 
+import contextlib
+import io
+import json
 import os
 import shutil
 import signal
@@ -7,21 +10,26 @@ import socket
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from sweep.cli import main
+from sweep.cluster.jobs import JobServer
+from sweep.core.errors import UserError
+from sweep.results.folder import SweepFolder
+from sweep.results.sweep_file import driven
 from tests.support.sweeps import PATIENCE_S, Sweep, wait_until
 
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
-RAY = str(Path(sys.executable).with_name("ray"))
+BIN = Path(sys.executable).parent
+TOKEN = "the-token-of-this-test"
 
 
 def free_port() -> int:
@@ -30,51 +38,66 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=2).close()
-    except (urllib.error.URLError, OSError):
-        return False
-    return True
+def environment(**own: str) -> dict[str, str]:
+    """Of a shell in which nothing is said of Ray but this."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    return {**plain, **own}
 
 
-def submit(dashboard: str, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [RAY, "job", "submit", "--address", dashboard, "--", *command],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
-        check=False,
-    )
+@dataclass(frozen=True)
+class Cluster:
+    """A head node on loopback."""
+
+    address: str
+
+    def mrisweep(self, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
+        """A command of a user who has nothing but the token, in this process."""
+        out, err = io.StringIO(), io.StringIO()
+        with pytest.MonkeyPatch.context() as patch:
+            for name in {*os.environ} - {*environment()}:
+                patch.delenv(name)
+            patch.setenv("RAY_AUTH_TOKEN", token)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                status = main([*arguments, "--address", self.address])
+        return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+    def ray_submit(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Ray's own command."""
+        return subprocess.run(
+            [str(BIN / "ray"), "job", "submit", "--address", self.address, "--", *command],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            env=environment(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=TOKEN),
+            check=False,
+        )
 
 
 @pytest.fixture
-def dashboard() -> Iterator[str]:
-    """The address of a head node on loopback, which ends with the test."""
+def cluster() -> Iterator[Cluster]:
+    """It ends with the test."""
     port = free_port()
     # A short path: the sockets below it must fit the system's 107 characters.
     scratch = tempfile.mkdtemp(prefix="ray-")
+    own = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     head = subprocess.Popen(
         [
-            *(RAY, "start", "--head", "--block", "--num-cpus=2", "--disable-usage-stats"),
+            *(str(BIN / "ray"), "start", "--head", "--block", "--num-cpus=2"),
+            *("--disable-usage-stats", f"--object-store-memory={128 << 20}"),
             *("--node-ip-address=127.0.0.1", "--dashboard-host=127.0.0.1"),
             *(f"--port={free_port()}", f"--dashboard-port={port}", f"--temp-dir={scratch}"),
             # By default the agent that takes jobs listens where that of any other Ray does.
             f"--dashboard-agent-listen-port={free_port()}",
-            f"--object-store-memory={128 << 20}",
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+        env=environment(**own, PATH=f"{BIN}{os.pathsep}{os.environ['PATH']}"),
         start_new_session=True,
     )
     try:
-        address = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{address}/api/version"))
-        # The dashboard answers before the node's agent takes jobs.
-        wait_until(lambda: submit(address, "true").returncode == 0)
-        yield address
+        found = Cluster(f"http://127.0.0.1:{port}")
+        wait_until(lambda: takes_jobs(found.address))
+        yield found
     finally:
         # By process group: `ray stop` would end every Ray process of this machine.
         os.killpg(head.pid, signal.SIGKILL)
@@ -82,14 +105,58 @@ def dashboard() -> Iterator[str]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def test_a_submitted_sweep_is_found_in_mlflow(
-    dashboard: str, make_sweep: Callable[..., Sweep]
+def takes_jobs(address: str) -> bool:
+    """The dashboard answers before the node's agent takes jobs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_AUTH_TOKEN", TOKEN)
+        try:
+            JobServer(address).submit(["true"], "probe", {}, {})
+        except (UserError, RuntimeError):
+            return False
+    return True
+
+
+def test_a_sweep_is_submitted_and_stopped_and_gone_on_with_and_found_in_mlflow(
+    cluster: Cluster, make_sweep: Callable[..., Sweep]
 ) -> None:
     sweep = make_sweep()
-    mrisweep = (sys.executable, "-m", "sweep")
-    done = submit(dashboard, *mrisweep, *sweep.run_arguments("search.trials=3", "train.epochs=1"))
+    _, *arguments = sweep.run_arguments("search.trials=3", "train.epochs=4")
+    refused = cluster.mrisweep("submit", *arguments, token="another")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("mrisweep: the cluster does not take this token; received on")
+
+    begun = cluster.mrisweep("submit", *arguments, "--detach")
+    assert begun.returncode == 0, begun.stderr
+    job = begun.stdout.strip()
+    assert job.startswith("tiny-20")
+    results = sweep.folder / "results"
+    wait_until(lambda: len(list(results.glob("*/epoch-*.parquet"))) >= 2)
+    (listed,) = json.loads(cluster.mrisweep("status", "--json").stdout)
+    assert (listed["id"], listed["state"], listed["folder"]) == (job, "running", str(sweep.folder))
+    assert listed["trials"]["total"] == 3
+
+    stopped = cluster.mrisweep("stop", job)
+    assert stopped.returncode == 0, stopped.stderr
+    assert stopped.stdout.startswith(f"{job} is stopped\n")
+    assert driven(sweep.folder) is False
+    folder = SweepFolder.open(sweep.folder)
+    assert "running" in {trial.status for trial in folder.trials()}, "in order, and to be gone on"
+    again = cluster.mrisweep("status", job, "--follow")
+    assert again.returncode == 130
+    assert "interrupted; continue with: mrisweep resume" in again.stdout
+
+    refused = cluster.mrisweep("submit", "--resume", str(sweep.folder), "--trials", "2")
+    assert refused.returncode == 2, "the exit status of the sweep, not of Ray's command"
+    assert "mrisweep: the trials to add" in refused.stdout
+    done = cluster.mrisweep("submit", "--resume", str(sweep.folder))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "robust/auroc_cvar" in done.stdout, "the table stands in the job's log"
+    assert {trial.status for trial in folder.trials()} <= {"finished", "pruned"}
+
+    command = (sys.executable, "-m", "sweep", "run", "--or-resume", *arguments)
+    once_more = cluster.ray_submit(*command)
+    assert once_more.returncode == 0, once_more.stdout + once_more.stderr
+    assert "has ended; nothing is left to do" in once_more.stdout
     runs = sweep.runs("trial")
     assert {run.data.tags["trial"] for run in runs} == {f"trial-000{n}" for n in range(3)}
     assert {run.info.status for run in runs} == {"FINISHED"}
