@@ -1,8 +1,9 @@
 """Commands that work on a whole sweep: ``run``, ``resume``, ``sync``."""
 
 import argparse
+import errno
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +148,8 @@ def _resumable(folder: Path) -> Iterator[None]:
 
 
 def _is_begun(folder: Path) -> bool:
-    """Whether a folder is a sweep's that can be resumed."""
-    with suppress(OSError):
+    """Whether a folder is a sweep's that can be resumed; one that cannot be looked into may be."""
+    try:
         return (folder / "sweep.yaml").exists()
-    return True
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG

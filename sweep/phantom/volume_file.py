@@ -5,6 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from sweep.core.files import refused_by_system
 from sweep.phantom.scan import Matrix, Volume
 
 SIZE_MM = 140.0  # side of the reconstructed square, as in fastMRI's knees
@@ -40,7 +41,7 @@ def write_volume(path: Path, volume: Volume, matrix: Matrix, *, reconstruction: 
     With one coil the root-sum-of-squares and the single-coil reconstruction are the same; of
     several coils only the former exists.
     """
-    with h5py.File(path, "w") as file:
+    with refused_by_system(path), h5py.File(path, "w") as file:
         file["kspace"] = volume.kspace
         if reconstruction:
             file["reconstruction_rss"] = volume.image

@@ -2,7 +2,9 @@
 
 import dataclasses
 import os
+import pty
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -23,6 +25,7 @@ from tests.support.sweeps import Sweep, settings
 MARK = "MRISWEEP_TEST_CHAOS"  # all processes of an arena have it in their environment
 CLOCK = "MRISWEEP_TEST_CLOCK"
 DISK_MB = 64
+HANG_MINUTES = 1.0  # longer than a worker takes to start on a busy machine
 VANISH_S = 5.0  # that processes have to end once their driver has
 
 
@@ -39,7 +42,7 @@ def sweep_settings(store: Store) -> dict[str, Any]:
             "screen": {"patients": 0.5, "levels": 1},
         },
         "stress": {"artifacts": ["rician", "bias"], "levels": [1, 3], "grid": "physical"},
-        "cluster": {"concurrent": 1, "hang_minutes": 0.3},
+        "cluster": {"concurrent": 1, "hang_minutes": HANG_MINUTES},
     }
 
 
@@ -53,6 +56,7 @@ class Arena:
             disturbance asks for one.
         sweep: The sweep; another one once its folder was moved.
         mark: By which its processes are known.
+        reader: Reads what a command writes to its terminal; None: it has none.
 
     """
 
@@ -60,6 +64,22 @@ class Arena:
     disk: Path
     sweep: Sweep
     mark: str
+    reader: "subprocess.Popen[bytes] | None" = None
+
+    def open_terminal(self) -> int:
+        """A terminal for a command; the user's end of it is held by a reader alone."""
+        self.close_terminal()
+        user, command = pty.openpty()
+        self.reader = subprocess.Popen(["cat"], stdin=user, stdout=subprocess.DEVNULL)
+        os.close(user)
+        return command
+
+    def close_terminal(self) -> None:
+        """The reader goes, and with it the terminal."""
+        if self.reader is not None:
+            self.reader.kill()
+            self.reader.wait()
+            self.reader = None
 
     def processes(self) -> list[int]:
         """All that belong to it."""
@@ -124,9 +144,10 @@ def arena(store: Store, *, own_disk: bool = False, clock: bool = False) -> Itera
     try:
         yield made
     finally:
+        made.close_terminal()
         for pid in made.processes():
             with suppress(ProcessLookupError):
-                os.kill(pid, 9)
+                os.kill(pid, signal.SIGKILL)
         if own_disk:
             subprocess.run(["umount", "--lazy", str(disk)], check=False, capture_output=True)
         shutil.rmtree(place, ignore_errors=True)
