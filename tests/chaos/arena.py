@@ -5,12 +5,13 @@ import os
 import pty
 import shutil
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,13 @@ from tests.support.sweeps import Sweep, settings
 
 MARK = "MRISWEEP_TEST_CHAOS"  # all processes of an arena have it in their environment
 CLOCK = "MRISWEEP_TEST_CLOCK"
+RUNNING = "SELECT name FROM runs WHERE status = 'RUNNING'"
 DISK_MB = 64
 HANG_MINUTES = 1.0  # longer than a worker takes to start on a busy machine
 VANISH_S = 5.0  # that processes have to end once their driver has
+
+
+Settings = Callable[[Store], dict[str, Any]]
 
 
 def sweep_settings(store: Store) -> dict[str, Any]:
@@ -89,6 +94,14 @@ class Arena:
         """How many epochs are reported."""
         return len(list((self.sweep.folder / "results").glob("*/epoch-*.parquet")))
 
+    def under_way(self) -> list[str]:
+        """The runs that MLflow's database says to be running."""
+        database = self.sweep.folder.parent / "mlflow.db"
+        if not database.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+            return [name for (name,) in reader.execute(RUNNING)]
+
     def moved(self, folder: Path) -> None:
         """The sweep's folder lies elsewhere from now on."""
         self.sweep.folder.rename(folder)
@@ -116,12 +129,28 @@ class Arena:
         return [f"process {title(pid)}" for pid in alive] + [f"folder {one}" for one in scratch]
 
 
+def small_settings(store: Store) -> dict[str, Any]:
+    """Two trials of two epochs."""
+    plain = settings(store)
+    space = {**plain["search"]["space"], "model.norm": {"choice": ["batch", "group"]}}
+    return {
+        **plain,
+        "search": {"trials": 2, "space": space, "scheduler": "none"},
+        "train": {**plain["train"], "epochs": 2},
+        "stress": {"artifacts": ["bias"], "levels": [3], "grid": "physical"},
+        "cluster": {"concurrent": 1},
+    }
+
+
 @contextmanager
-def arena(store: Store, *, own_disk: bool = False, clock: bool = False) -> Iterator[Arena]:
+def arena(
+    store: Store, settings: Settings, *, own_disk: bool = False, clock: bool = False
+) -> Iterator[Arena]:
     """Make one; whatever happens, no process and no folder of it stays.
 
     Args:
         store: The data.
+        settings: Of the sweep.
         own_disk: Whether the sweep's folder is to lie on a small file system of its own.
         clock: Whether its clock is to be set.
 
@@ -132,7 +161,7 @@ def arena(store: Store, *, own_disk: bool = False, clock: bool = False) -> Itera
         folder.mkdir()
     if own_disk:
         mount("-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(disk))
-    (place / "sweep.yaml").write_text(yaml.safe_dump(sweep_settings(store)))
+    (place / "sweep.yaml").write_text(yaml.safe_dump(settings(store)))
     paths = [str(ROOT / "tests" / "chaos" / "clock")] if clock else []
     environment = {
         MARK: mark,
