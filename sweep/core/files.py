@@ -36,11 +36,29 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        if error.filename is None:  # of what libraries write, the system does not say
-            error.filename = str(path)
+        if error.filename in (None, temporary, str(temporary)):
+            error.filename = str(path)  # which the user knows
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def refused_by_system(path: Path) -> Iterator[None]:
+    """While HDF5 writes: it says what the system refused in the text of errors of several kinds.
+
+    Raises:
+        OSError: The system refused to write ``path``.
+
+    """
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        number = re.search(r"errno = (\d+)", str(error))
+        if number is None:
+            raise
+        refusal = int(number[1])
+        raise OSError(refusal, os.strerror(refusal), str(path)) from error
 
 
 def write_text(path: Path, text: str) -> None:

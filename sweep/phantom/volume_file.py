@@ -1,11 +1,11 @@
 """A volume as a file of fastMRI's knee layout, single-coil or multi-coil."""
 
-import os
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from sweep.core.files import refused_by_system
 from sweep.phantom.scan import Matrix, Volume
 
 SIZE_MM = 140.0  # side of the reconstructed square, as in fastMRI's knees
@@ -45,17 +45,7 @@ def write_volume(path: Path, volume: Volume, matrix: Matrix, *, reconstruction: 
         OSError: The disk does not take it.
 
     """
-    try:
-        _write(path, volume, matrix, reconstruction)
-    except (OSError, RuntimeError) as error:  # the second as HDF5 closes what it could not write
-        cause = error if isinstance(error, OSError) else error.__context__
-        if not isinstance(cause, OSError) or not cause.errno:
-            raise
-        raise OSError(cause.errno, os.strerror(cause.errno), str(path)) from None
-
-
-def _write(path: Path, volume: Volume, matrix: Matrix, reconstruction: bool) -> None:
-    with h5py.File(path, "w") as file:
+    with refused_by_system(path), h5py.File(path, "w") as file:
         file["kspace"] = volume.kspace
         if reconstruction:
             file["reconstruction_rss"] = volume.image

@@ -46,7 +46,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.files import replacing
+from sweep.core.files import refused_by_system, replacing
 from sweep.store.geometry import Frame, Geometry
 from sweep.store.slices import Slice, Task, column_names, multi_hot
 
@@ -106,6 +106,7 @@ def create(path: Path, slices: Sequence[Slice], form: Form) -> None:
     """Write a store with all that is said of its slices, and room for the rest, atomically."""
     with (
         replacing(path) as temporary,
+        refused_by_system(path),
         h5py.File(temporary, "w", alignment_threshold=1, alignment_interval=ALIGNMENT) as file,
     ):
         for name, values in descriptions(slices, form).items():

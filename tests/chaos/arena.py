@@ -2,13 +2,16 @@
 
 import dataclasses
 import os
+import pty
 import shutil
+import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +25,13 @@ from tests.support.sweeps import Sweep, settings
 
 MARK = "MRISWEEP_TEST_CHAOS"  # all processes of an arena have it in their environment
 CLOCK = "MRISWEEP_TEST_CLOCK"
+RUNNING = "SELECT name FROM runs WHERE status = 'RUNNING'"
 DISK_MB = 64
+HANG_MINUTES = 1.0  # longer than a worker takes to start on a busy machine
 VANISH_S = 5.0  # that processes have to end once their driver has
+
+
+Settings = Callable[[Store], dict[str, Any]]
 
 
 def sweep_settings(store: Store) -> dict[str, Any]:
@@ -39,7 +47,7 @@ def sweep_settings(store: Store) -> dict[str, Any]:
             "screen": {"patients": 0.5, "levels": 1},
         },
         "stress": {"artifacts": ["rician", "bias"], "levels": [1, 3], "grid": "physical"},
-        "cluster": {"concurrent": 1, "hang_minutes": 0.3},
+        "cluster": {"concurrent": 1, "hang_minutes": HANG_MINUTES},
     }
 
 
@@ -53,6 +61,7 @@ class Arena:
             disturbance asks for one.
         sweep: The sweep; another one once its folder was moved.
         mark: By which its processes are known.
+        reader: Reads what a command writes to its terminal; None: it has none.
 
     """
 
@@ -60,6 +69,22 @@ class Arena:
     disk: Path
     sweep: Sweep
     mark: str
+    reader: "subprocess.Popen[bytes] | None" = None
+
+    def open_terminal(self) -> int:
+        """A terminal for a command; the user's end of it is held by a reader alone."""
+        self.close_terminal()
+        user, command = pty.openpty()
+        self.reader = subprocess.Popen(["cat"], stdin=user, stdout=subprocess.DEVNULL)
+        os.close(user)
+        return command
+
+    def close_terminal(self) -> None:
+        """The reader goes, and with it the terminal."""
+        if self.reader is not None:
+            self.reader.kill()
+            self.reader.wait()
+            self.reader = None
 
     def processes(self) -> list[int]:
         """All that belong to it."""
@@ -68,6 +93,14 @@ class Arena:
     def reports(self) -> int:
         """How many epochs are reported."""
         return len(list((self.sweep.folder / "results").glob("*/epoch-*.parquet")))
+
+    def under_way(self) -> list[str]:
+        """The runs that MLflow's database says to be running."""
+        database = self.sweep.folder.parent / "mlflow.db"
+        if not database.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+            return [name for (name,) in reader.execute(RUNNING)]
 
     def moved(self, folder: Path) -> None:
         """The sweep's folder lies elsewhere from now on."""
@@ -96,12 +129,28 @@ class Arena:
         return [f"process {title(pid)}" for pid in alive] + [f"folder {one}" for one in scratch]
 
 
+def small_settings(store: Store) -> dict[str, Any]:
+    """Two trials of two epochs."""
+    plain = settings(store)
+    space = {**plain["search"]["space"], "model.norm": {"choice": ["batch", "group"]}}
+    return {
+        **plain,
+        "search": {"trials": 2, "space": space, "scheduler": "none"},
+        "train": {**plain["train"], "epochs": 2},
+        "stress": {"artifacts": ["bias"], "levels": [3], "grid": "physical"},
+        "cluster": {"concurrent": 1},
+    }
+
+
 @contextmanager
-def arena(store: Store, *, own_disk: bool = False, clock: bool = False) -> Iterator[Arena]:
+def arena(
+    store: Store, settings: Settings, *, own_disk: bool = False, clock: bool = False
+) -> Iterator[Arena]:
     """Make one; whatever happens, no process and no folder of it stays.
 
     Args:
         store: The data.
+        settings: Of the sweep.
         own_disk: Whether the sweep's folder is to lie on a small file system of its own.
         clock: Whether its clock is to be set.
 
@@ -112,7 +161,7 @@ def arena(store: Store, *, own_disk: bool = False, clock: bool = False) -> Itera
         folder.mkdir()
     if own_disk:
         mount("-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", str(disk))
-    (place / "sweep.yaml").write_text(yaml.safe_dump(sweep_settings(store)))
+    (place / "sweep.yaml").write_text(yaml.safe_dump(settings(store)))
     paths = [str(ROOT / "tests" / "chaos" / "clock")] if clock else []
     environment = {
         MARK: mark,
@@ -124,9 +173,10 @@ def arena(store: Store, *, own_disk: bool = False, clock: bool = False) -> Itera
     try:
         yield made
     finally:
+        made.close_terminal()
         for pid in made.processes():
             with suppress(ProcessLookupError):
-                os.kill(pid, 9)
+                os.kill(pid, signal.SIGKILL)
         if own_disk:
             subprocess.run(["umount", "--lazy", str(disk)], check=False, capture_output=True)
         shutil.rmtree(place, ignore_errors=True)

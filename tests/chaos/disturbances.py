@@ -5,7 +5,6 @@ an undisturbed one comes to, once it was resumed.
 """
 
 import os
-import pty
 import signal
 import sqlite3
 import subprocess
@@ -89,7 +88,7 @@ def signalled(number: signal.Signals) -> Callable[[Arena, subprocess.Popen[str],
 
 def close_terminal(arena: Arena, driver: subprocess.Popen[str], drawn: Random) -> Cure:
     """The terminal goes: all processes in its foreground hear of it, and nobody reads on."""
-    os.close(int((arena.place / "terminal").read_text()))
+    arena.close_terminal()
     return nothing
 
 
@@ -162,7 +161,7 @@ def set_clock_and_kill(arena: Arena, driver: subprocess.Popen[str], drawn: Rando
 def kill_and_move(arena: Arena, driver: subprocess.Popen[str], drawn: Random) -> Cure:
     """The driver is killed, and its folder renamed."""
     driver.kill()
-    return lambda: arena.moved(arena.disk / "elsewhere")
+    return lambda: arena.moved(arena.disk / f"moved-{drawn.randrange(10**6)}")
 
 
 DISTURBANCES: Mapping[str, Disturbance] = {
@@ -186,10 +185,3 @@ DISTURBANCES: Mapping[str, Disturbance] = {
     "clock set back, then kill -9": Disturbance(set_clock_and_kill, (-9,), clock=True),
     "kill -9, then folder moved": Disturbance(kill_and_move, (-9,)),
 }
-
-
-def terminal_for(arena: Arena) -> tuple[int, int]:
-    """A terminal for a command: the command's end, and the user's, which is noted in the arena."""
-    user, command = pty.openpty()
-    (arena.place / "terminal").write_text(str(user))
-    return command, user

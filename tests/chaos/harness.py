@@ -3,19 +3,20 @@
 ``play`` disturbs one and says what it came to; ``undisturbed`` is what it is compared with.
 """
 
-import dataclasses
+import fcntl
 import os
 import subprocess
+import termios
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
 from sweep.store import Store
-from tests.chaos.arena import Arena, arena, may_mount
-from tests.chaos.disturbances import DISTURBANCES, Disturbance, terminal_for
+from tests.chaos.arena import Arena, Settings, arena, may_mount, sweep_settings
+from tests.chaos.disturbances import DISTURBANCES, Disturbance
 from tests.support.same import unlike
 from tests.support.sweeps import Sweep
 
@@ -50,11 +51,11 @@ class Outcome:
 
 
 @contextmanager
-def undisturbed(store: Store) -> Iterator[Sweep]:
+def undisturbed(store: Store, settings: Settings = sweep_settings) -> Iterator[Sweep]:
     """A sweep that nothing happens to."""
-    with arena(store) as calm:
-        done = calm.sweep.command(*calm.sweep.run_arguments())
-        assert done.returncode == 0, done.stderr
+    with arena(store, settings) as calm:
+        status, said = _ended(calm.sweep, calm.sweep.run_arguments())
+        assert status == 0, said
         left = calm.left(died=False)
         assert not left, left
         yield calm.sweep
@@ -83,7 +84,13 @@ def _go_together(one: str, other: str) -> bool:
     return (first.own_disk or not second.own_disk) and (first.clock or not second.clock)
 
 
-def play(store: Store, whole: Sweep, names: Sequence[str], key: str) -> Outcome:
+def play(
+    store: Store,
+    whole: Sweep,
+    names: Sequence[str],
+    key: str,
+    settings: Settings = sweep_settings,
+) -> Outcome:
     """Disturb a sweep, resume it until it is done, and compare it.
 
     Args:
@@ -91,12 +98,13 @@ def play(store: Store, whole: Sweep, names: Sequence[str], key: str) -> Outcome:
         whole: What it is compared with.
         names: What happens, in order; once it is done, the rest happens no more.
         key: Of all draws.
+        settings: Of the sweep.
 
     """
     outcome, drawn, began = Outcome(), Random(key), time.monotonic()
     asked = [DISTURBANCES[name] for name in names]
     own_disk, clock = (any(getattr(one, what) for one in asked) for what in ("own_disk", "clock"))
-    with arena(store, own_disk=own_disk, clock=clock) as scene:
+    with arena(store, settings, own_disk=own_disk, clock=clock) as scene:
         command, status = list(scene.sweep.run_arguments()), 1
         for name in names:
             status = _disturbed(scene, command, name, drawn, outcome)
@@ -105,7 +113,7 @@ def play(store: Store, whole: Sweep, names: Sequence[str], key: str) -> Outcome:
                 break
         while status != 0 and outcome.resumes < RESUMES * len(names):
             status = _undisturbed_command(scene, command, outcome)
-        if any(DISTURBANCES[name].synced for name in outcome.disturbances):
+        if any(one.synced for one in asked):
             _undisturbed_command(scene, ["sync", str(scene.sweep.folder)], outcome)
         if status == 0:
             outcome.differs = unlike(whole, scene.sweep)
@@ -121,7 +129,7 @@ def _disturbed(scene: Arena, command: list[str], name: str, drawn: Random, outco
         outcome.resumes += 1
     disturbance, so_far = DISTURBANCES[name], scene.reports()
     at, wait = so_far + drawn.randint(0, 3), drawn.uniform(0, WAIT_S)
-    with _started(scene, command, disturbance) as (driver, said):
+    with _started(scene, command, disturbance) as (driver, log):
         while scene.reports() < at and driver.poll() is None:
             time.sleep(0.02)
         time.sleep(wait)
@@ -135,31 +143,50 @@ def _disturbed(scene: Arena, command: list[str], name: str, drawn: Random, outco
                 """It came too late."""
 
         status = driver.wait(PATIENCE_S)
+        if outcome.disturbances[-1] == name and status not in (0, *disturbance.ends):
+            outcome.faults.append(f"{name}: exit status {status}")
+        _judge(scene, name, log.read_text, status, disturbance.cluster_dies, outcome)
+        if status >= 0 and not disturbance.own_disk and not disturbance.synced:
+            outcome.faults += [f"{name}: left {one} in MLflow" for one in scene.under_way()]
     cure()
-    if outcome.disturbances[-1] != "nothing" and status not in disturbance.ends and status != 0:
-        outcome.faults.append(f"{name}: exit status {status}")
-    _judge(scene, name, said(), status, disturbance.cluster_dies, outcome)
     return status
 
 
 def _undisturbed_command(scene: Arena, command: list[str], outcome: Outcome) -> int:
     outcome.resumes += command[0] == "resume"
-    done = scene.sweep.command(*command)
-    if done.returncode not in (0, 1):
-        outcome.faults.append(f"{command[0]}: exit status {done.returncode}")
-    _judge(scene, command[0], done.stderr, done.returncode, False, outcome)
-    return done.returncode
+    status, said = _ended(scene.sweep, command)
+    if status not in (0, 1):
+        outcome.faults.append(f"{command[0]}: exit status {status}")
+    _judge(scene, command[0], lambda: said, status, False, outcome)
+    return status
+
+
+def _ended(sweep: Sweep, command: Sequence[str]) -> tuple[int, str]:
+    """A command that nothing happens to: its exit status, and what it said."""
+    with sweep.start(*command) as process:
+        try:
+            _, said = process.communicate(timeout=PATIENCE_S)
+        finally:
+            process.kill()
+    return process.returncode, said
 
 
 def _judge(
-    scene: Arena, what: str, said: str, status: int, cluster_died: bool, outcome: Outcome
+    scene: Arena,
+    what: str,
+    says: Callable[[], str],
+    status: int,
+    cluster_died: bool,
+    outcome: Outcome,
 ) -> None:
-    """Note what a command should neither have said nor left."""
-    if "Traceback" in said:
-        outcome.faults.append(f"{what}: a traceback: {said.splitlines()[-1]}")
-    if status not in (0, 130) and "mrisweep resume" not in said and "sweep.yaml" in _names(scene):
-        outcome.faults.append(f"{what}: no word of how to go on, but: {said[-300:]!r}")
+    """Note what a command should neither have left nor said; the guard may speak after its end."""
     outcome.faults += [f"{what}: left {one}" for one in scene.left(cluster_died)]
+    said = says()
+    if "Traceback" in said:
+        outcome.faults.append(f"{what}: {said[said.index('Traceback') :][-2000:]!r}")
+    told = "mrisweep resume" in said or not said  # to a terminal
+    if status not in (0, 130) and not told and "sweep.yaml" in _names(scene):
+        outcome.faults.append(f"{what}: no word of how to go on, but: {said[-300:]!r}")
 
 
 def _names(scene: Arena) -> list[str]:
@@ -169,12 +196,13 @@ def _names(scene: Arena) -> list[str]:
 @contextmanager
 def _started(
     scene: Arena, command: list[str], disturbance: Disturbance
-) -> Iterator[tuple[subprocess.Popen[str], "_Said"]]:
+) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     """A command in a process group of its own, and what it says; on a terminal, that is lost."""
     log = scene.place / "said"
+    log.write_text("")
     options: dict[str, object] = {"start_new_session": True, "stdout": subprocess.DEVNULL}
     if disturbance.terminal:
-        end, _ = terminal_for(scene)
+        end = scene.open_terminal()
         options |= {"stdin": end, "stdout": end, "stderr": end, "preexec_fn": _take_terminal}
         driver = scene.sweep.start(*command, **options)
         os.close(end)
@@ -183,22 +211,11 @@ def _started(
             driver = scene.sweep.start(*command, **options, stderr=file)
     with driver:
         try:
-            yield driver, _Said(None if disturbance.terminal else log)
+            yield driver, log
         finally:
             driver.kill()
 
 
 def _take_terminal() -> None:
     """Make standard input the terminal of this session, so that its end is heard of."""
-    import fcntl
-    import termios
-
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Said:
-    log: Path | None
-
-    def __call__(self) -> str:
-        return self.log.read_text() if self.log else "mrisweep resume"

@@ -9,8 +9,8 @@ from sweep.search.study import Study
 from tests.support.sweeps import Sweep
 from tests.support.tracked import contents, differing
 
-# What two runs of Tune have of their own, and a cache that is made when it is worth it.
-OWN = ("tune/", "summary.parquet")
+# What each run of Tune has of its own, what was in the way of trials, a cache.
+OWN = ("tune/", "errors/", "summary.parquet")
 
 
 def table(sweep: Sweep) -> list[dict[str, Any]]:
