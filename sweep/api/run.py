@@ -10,6 +10,7 @@ from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.finalists import follow_up, places_of
+from sweep.api.mending import mend
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
@@ -204,6 +205,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
     if search.from_ and not study.has_learnt():
         study.learn_from(search.from_, told_by(config))
+    mend(folder, study, config, _say)
     _reconcile(folder, study, config, fidelity)
     scheduler = StratifiedScheduler.of(search, config.train.epochs)
     if scheduler is not None:

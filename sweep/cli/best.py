@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, room, say
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, within
 
 if TYPE_CHECKING:
     from sweep.api.best import Found
@@ -92,15 +92,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _answer(options: argparse.Namespace) -> None:
-    from sweep.api.best import as_json, choice_lines, in_folders, on_server
-    from sweep.metrics.table import sign
-    from sweep.results import ranking
-    from sweep.results.render import (
-        evidence_line,
-        hypervolume_lines,
-        ranked_table,
-        screened_note,
-    )
+    from sweep.api.best import in_folders, on_server
 
     if bool(options.folder) == bool(options.mlflow):
         raise UserError(
@@ -120,6 +112,21 @@ def _answer(options: argparse.Namespace) -> None:
         found = in_folders(*of, for_table=not options.json)
     else:
         found = on_server(options.mlflow, options.experiment, options.by, options.pareto)
+    _show(options, found)
+    _say_what_lacks(found)
+
+
+def _show(options: argparse.Namespace, found: "Found") -> None:
+    from sweep.api.best import as_json, choice_lines
+    from sweep.metrics.table import sign
+    from sweep.results import ranking
+    from sweep.results.render import (
+        evidence_line,
+        hypervolume_lines,
+        ranked_table,
+        screened_note,
+    )
+
     kept = options.norm, options.where, options.top, options.mode
     how = found.objectives, options.pareto, options.per_norm
     rows = ranking.best(found.rows, found.by, *kept, *how)
@@ -142,6 +149,22 @@ def _answer(options: argparse.Namespace) -> None:
         say("no trial qualifies" if found.rows else "no trial has a score yet")
         if note:
             say(note)
+
+
+def _say_what_lacks(found: "Found") -> None:
+    """Fail for files that cannot be read, after what the others say, which is not lost with them.
+
+    Raises:
+        WorkError: The records of trials cannot be read.
+        UserError: Or other files that say more.
+
+    """
+    damage = found.damage()
+    errors = [*found.unread, *([damage] if damage else [])]
+    for error in errors[:-1]:
+        say(f"note: {error}")
+    if errors:
+        raise within("the answer lacks something", errors[-1])
 
 
 def _print_command(row: "Ranked", found: "Found") -> None:
