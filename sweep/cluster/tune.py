@@ -268,7 +268,11 @@ class LimitStopper(tune.Stopper):
 
 
 def _cause(trial: Trial) -> str:
-    """The innermost error of a failed trial, on one line."""
-    error = trial.get_pickled_error() or trial.get_error()
+    """The innermost error of a failed trial, on one line.
+
+    Of the text that Tune wrote of it: its pickle lies in the sweep's folder, too, where nothing is
+    unpickled.
+    """
+    error = trial.get_error()
     lines = [line for line in str(error).splitlines() if line.strip()]
     return lines[-1].strip() if lines else "its worker died"

@@ -5,6 +5,7 @@ writes to; and damaged bytes make a reader raise nearly anything. What reads a f
 so in ``readable``, by what is here.
 """
 
+import io
 import json
 import os
 import stat
@@ -16,7 +17,7 @@ from typing import IO, Any
 from sweep.core.errors import UserError, WorkError, told
 
 MOST_BYTES = 256 << 20  # of a record; those of a sweep of ten thousand trials are a hundredth
-MOST_OF_TABLE = 4 << 30  # of a table that is read row by row
+MOST_OF_TABLE = 512 << 20  # of a table as text, such as a manifest of five million rows
 
 
 class NoFileError(OSError):
@@ -49,11 +50,15 @@ def readable(
 
 
 @contextmanager
-def opened(path: Path | str, most: int = MOST_BYTES) -> Iterator[IO[bytes]]:
+def opened(path: Path | str, most: int | None = MOST_BYTES) -> Iterator[IO[bytes]]:
     """Open a regular file, without waiting for anybody.
 
+    Args:
+        path: Where it is.
+        most: So many bytes it has at most; None: any number.
+
     Raises:
-        NoFileError: It is none, or larger than ``most`` bytes.
+        NoFileError: It is none, or larger.
         OSError: It cannot be opened.
 
     """
@@ -62,18 +67,25 @@ def opened(path: Path | str, most: int = MOST_BYTES) -> Iterator[IO[bytes]]:
         known = os.fstat(file.fileno())
         if not stat.S_ISREG(known.st_mode):
             raise NoFileError("it is no regular file")
-        if known.st_size > most:
+        if most is not None and known.st_size > most:
             raise NoFileError(f"it has {known.st_size} bytes, more than {most}")
         yield file
 
 
-def require_file(path: Path | str, most: int = MOST_OF_TABLE) -> None:
+@contextmanager
+def opened_text(path: Path | str) -> Iterator[IO[str]]:
+    """Open a table as text, in UTF-8 with or without a mark for it; raises as ``opened`` does."""
+    with opened(path, MOST_OF_TABLE) as file:
+        yield io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+
+
+def require_file(path: Path | str) -> None:
     """Raise as ``opened`` does, before a library reads a file by its path."""
-    with opened(path, most):
+    with opened(path, None):
         pass
 
 
-def read_bytes(path: Path | str, most: int = MOST_BYTES) -> bytes:
+def read_bytes(path: Path | str, most: int | None = MOST_BYTES) -> bytes:
     """What a regular file holds; raises as ``opened`` does."""
     with opened(path, most) as file:
         return file.read()

@@ -77,6 +77,7 @@ def summary(folder: Path, names: Collection[str] | None = None, least: int = LEA
         found = _by_table(folder, files, names, now, damaged)
     known = sorted((one for one in found if one), key=lambda one: one.record.number)
     ended = {one.record.trial: one.last_epoch for one in known if one.last_epoch is not None}
+    damaged.sort(key=str)
     return Summary(folder, [one.record for one in known], ended, tuple(damaged))
 
 

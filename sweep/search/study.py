@@ -17,7 +17,7 @@ from sweep.config.search import TURNS, SearchSettings, epochs_of, stratum_of
 from sweep.config.space import Dimension
 from sweep.core.errors import WorkError
 from sweep.core.kinds import require_kind
-from sweep.core.reading import MOST_OF_TABLE, read_bytes, readable
+from sweep.core.reading import read_bytes, readable
 from sweep.core.records import Status, is_missing, scores_in
 from sweep.search.distributions import decode, distribution_of, encode
 from sweep.search.drawing import draw
@@ -410,7 +410,7 @@ class Study:
 
 def _mend(path: Path) -> None:
     """Cut off a last line that a kill has torn; Optuna would write on in it and read none again."""
-    if path.exists() and (torn := len(read_bytes(path, MOST_OF_TABLE).rpartition(b"\n")[2])):
+    if path.exists() and (torn := len(read_bytes(path, None).rpartition(b"\n")[2])):
         os.truncate(path, path.stat().st_size - torn)
 
 

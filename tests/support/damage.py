@@ -4,10 +4,13 @@ import copy
 import io
 import json
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -152,6 +155,60 @@ def _checkpoint(content: bytes, rng: random.Random) -> Damage:
     return what, sink.getvalue()
 
 
+def _store(content: bytes, rng: random.Random) -> Damage:
+    """A store in which something lies elsewhere, is of another kind, or is gone."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "store.h5"
+        path.write_bytes(content)
+        with h5py.File(path, "r+") as file:
+            what = _change_store(file, rng)
+        return what, path.read_bytes()
+
+
+def _change_store(file: h5py.File, rng: random.Random) -> str:
+    if rng.random() < 0.4:
+        name = rng.choice(list(file.attrs))
+        odd = [
+            1,
+            0.5,
+            "",
+            "x",
+            "[]",
+            "[" * 5000,
+            b"\xff",
+            ["a"],
+            ["a", "a"],
+            [1, 2],
+            ["a", "\x1b[m"],
+        ]
+        del file.attrs[name]
+        if rng.random() < 0.8:
+            file.attrs[name] = value = rng.choice(odd)
+            return f"attribute {name} is {value!r:.40}"
+        return f"no attribute {name}"
+    name = rng.choice(list(file))
+    values = file[name][...]
+    del file[name]
+    way = rng.randrange(7)
+    if way == 0:
+        return f"no dataset {name}"
+    if way == 1:
+        file[name] = h5py.ExternalLink("/etc/hostname.h5", "/x")
+    elif way == 2:
+        file[name] = h5py.SoftLink(rng.choice([f"/{name}", "/labels", "/nowhere"]))
+    elif way == 3:
+        outside = [("/etc/passwd", 0, max(values.nbytes, 1))]
+        file.create_dataset(name, values.shape, values.dtype, external=outside)
+    elif way == 4:
+        layout = h5py.VirtualLayout(values.shape or (1,), values.dtype)
+        file.create_virtual_dataset(name, layout)
+    elif way == 5:
+        file[name] = values[:1] if values.shape else np.zeros((2, 2))
+    else:
+        file[name] = rng.choice([np.zeros(5), np.array(["x"] * 5, "S3"), np.zeros((0, 2)), 3])
+    return f"dataset {name} in way {way}"
+
+
 FIELDS: dict[str, Callable[[bytes, random.Random], Damage]] = {
     ".json": _json,
     ".jsonl": _lines,
@@ -159,6 +216,7 @@ FIELDS: dict[str, Callable[[bytes, random.Random], Damage]] = {
     ".yaml": _yaml,
     ".parquet": _table,
     ".pt": _checkpoint,
+    ".h5": _store,
 }
 
 
