@@ -40,7 +40,7 @@ class Found:
         asked: What each sweep was asked for, by the path of its folder, of those on this machine.
         choices: What the choice of the best of each is worth, by the path of its folder, where that
             is known.
-        unread: What is wrong with files that say more, and cannot be read.
+        damaged: What is wrong with files that would say it.
 
     """
 
@@ -50,12 +50,11 @@ class Found:
     sweeps: tuple[Summary, ...] = ()
     asked: Mapping[str, Asked] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
-    unread: tuple[UserError, ...] = ()
+    damaged: tuple[UserError, ...] = ()
 
-    def damage(self) -> WorkError | None:
-        """What is wrong with the records of trials that are not among the rows; None: nothing."""
-        damaged = [error for one in self.sweeps for error in one.damaged]
-        return damage_of(damaged) if damaged else None
+    def unread(self) -> list[UserError | WorkError]:
+        """What is wrong with files that cannot be read, those of trials last: they are no rows."""
+        return [*self.damaged, *damage_of(self.sweeps)]
 
 
 def best(
@@ -93,8 +92,8 @@ def best(
 
 
 def _whole(found: Found) -> Found:
-    """What was found, where nothing is missing: a script would not see a remark."""
-    if (error := found.damage()) is not None:
+    """What was found, where no trial is missing: a script would not see a remark."""
+    for error in damage_of(found.sweeps):
         raise error
     return found
 
@@ -108,7 +107,7 @@ def in_folders(
 ) -> Found:
     """The trials of sweeps' folders, and what to rank them by.
 
-    Trials whose records are damaged are left out, see ``Found.damage``.
+    Trials whose records are damaged are left out, see ``Found.unread``.
 
     Args:
         path: And the rest: see ``best``.

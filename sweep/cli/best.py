@@ -3,13 +3,13 @@
 import argparse
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, room, say
-from sweep.core.errors import UserError, within
+from sweep.core.errors import UserError, WorkError, within
 
 if TYPE_CHECKING:
     from sweep.api.best import Found
@@ -67,6 +67,11 @@ def add_best(commands: Commands) -> None:
         action="store_true",
         help="what the finalists scored where nothing was chosen, instead of the trials",
     )
+    best.add_argument(
+        "--failed",
+        action="store_true",
+        help="the trials that failed, and why, instead of those that have a score",
+    )
     best.add_argument("--json", action="store_true", help="a JSON list of objects, best first")
 
 
@@ -107,13 +112,16 @@ def _answer(options: argparse.Namespace) -> None:
     if options.finalists:
         _show_finalists(options)
         return
+    if options.failed:
+        _show_failed(options)
+        return
     if options.folder:
         of = options.folder, options.by, options.where, options.pareto
         found = in_folders(*of, for_table=not options.json)
     else:
         found = on_server(options.mlflow, options.experiment, options.by, options.pareto)
     _show(options, found)
-    _say_what_lacks(found)
+    _say_what_lacks(found.unread())
 
 
 def _show(options: argparse.Namespace, found: "Found") -> None:
@@ -151,16 +159,13 @@ def _show(options: argparse.Namespace, found: "Found") -> None:
             say(note)
 
 
-def _say_what_lacks(found: "Found") -> None:
+def _say_what_lacks(errors: Sequence[UserError | WorkError]) -> None:
     """Fail for files that cannot be read, after what the others say, which is not lost with them.
 
     Raises:
-        WorkError: The records of trials cannot be read.
-        UserError: Or other files that say more.
+        WorkError: Or ``UserError``: there is an error.
 
     """
-    damage = found.damage()
-    errors = [*found.unread, *([damage] if damage else [])]
     for error in errors[:-1]:
         say(f"note: {error}")
     if errors:
@@ -194,6 +199,26 @@ def _names(found: "Found") -> dict[str, str]:
 
     names = path_names(found.asked)
     return {folder: f"{name}: " if len(names) > 1 else "" for folder, name in names.items()}
+
+
+def _show_failed(options: argparse.Namespace) -> None:
+    from sweep.results.failed import failed_text, failed_trials
+    from sweep.results.summary import damage_of, summary
+    from sweep.results.sweep_file import opened
+
+    if not options.folder:
+        raise UserError(
+            "what failed is asked of a sweep's folder", "--mlflow", "give one or more folders"
+        )
+    sweeps = [summary(opened(path)) for path in options.folder]
+    failed = [one for sweep in sweeps for one in failed_trials(sweep)]
+    if options.json:
+        print(json.dumps([one.to_plain() for one in failed], indent=1))
+    elif failed:
+        print(failed_text(failed, sum(len(sweep.trials) for sweep in sweeps)))
+    else:
+        say("no trial failed")
+    _say_what_lacks(damage_of(sweeps))
 
 
 def _show_finalists(options: argparse.Namespace) -> None:

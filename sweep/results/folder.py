@@ -209,6 +209,10 @@ class SweepFolder:
         self.inside(trial_files.FOLDER, record.trial)
         trial_files.write_trial(self.path, record)
 
+    def write_error(self, trial: str, text: str) -> None:
+        """Keep the traceback of what a trial raised last, for people."""
+        write_text(self.inside("errors", f"{trial}.txt"), text)
+
     def trials(self) -> list[TrialRecord]:
         """Every trial, by number.
 

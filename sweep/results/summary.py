@@ -8,7 +8,7 @@ folder cannot be written to, or is another user's, the files are read each time.
 """
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +49,8 @@ class Summary:
             WorkError: The records of some trials are damaged.
 
         """
-        if self.damaged:
-            raise damage_of(self.damaged)
+        for error in damage_of([self]):
+            raise error
         return self
 
     def last_reported(self, trial: str) -> int:
@@ -81,15 +81,15 @@ def summary(folder: Path, names: Collection[str] | None = None, least: int = LEA
     return Summary(folder, [one.record for one in known], ended, tuple(damaged))
 
 
-def damage_of(errors: Sequence[WorkError]) -> WorkError:
-    """The damage of several records of trials as one error."""
-    if len(errors) == 1:
-        return errors[0]
+def damage_of(sweeps: Iterable[Summary]) -> list[WorkError]:
+    """The damage of the records of trials of some sweeps as one error; none where none is."""
+    errors = [error for sweep in sweeps for error in sweep.damaged]
+    if len(errors) < 2:
+        return errors
     more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
     received = ", ".join([*(str(error.args[1]) for error in errors[:SHOWN]), *more])
-    return WorkError(
-        f"the records of {len(errors)} trials cannot be read", received, errors[0].args[2]
-    )
+    wrong = f"the records of {len(errors)} trials cannot be read"
+    return [WorkError(wrong, received, errors[0].args[2])]
 
 
 def _entry(folder: Path, name: str, damaged: list[WorkError]) -> Entry | None:

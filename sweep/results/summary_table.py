@@ -27,7 +27,7 @@ from sweep.results.trial_files import Entry, Stamp, cells_of, composition_of, re
 
 METRIC, LOW, HIGH, DF = "metric/", "low/", "high/", "df/"
 COLUMNS = {
-    **dict.fromkeys(("file", "trial", "norm", "status", "mode", "error"), pa.string()),
+    **dict.fromkeys(("file", "trial", "norm", "status", "mode", "error", "failure"), pa.string()),
     **dict.fromkeys(("mtime_ns", "size", "number", "seed", "epoch", "last_epoch"), pa.int64()),
     **dict.fromkeys(("started_at_ms", "ended_at_ms"), pa.int64()),
     "scored": pa.string(),  # the name of one of its metrics, which says at what fidelity it is
@@ -45,7 +45,10 @@ _BROKEN = (
 )
 # Null where there is nothing to say; all else is always said.
 _MAY_BE_NULL = frozenset(
-    ("error", "epoch", "last_epoch", "ended_at_ms", "scored", "collapsed", "basis", "of_mode")
+    (
+        *("error", "failure", "epoch", "last_epoch", "ended_at_ms"),
+        *("scored", "collapsed", "basis", "of_mode"),
+    )
 )
 
 Row = dict[str, Any]
@@ -179,7 +182,7 @@ def _rows(file: str, stamp: Stamp, entry: Entry) -> list[Row]:
 
 _OF_TRIAL = (
     *("trial", "number", "norm", "seed", "status"),
-    *("started_at_ms", "ended_at_ms", "error"),
+    *("started_at_ms", "ended_at_ms", "error", "failure"),
 )
 
 

@@ -272,6 +272,26 @@ class Study:
         spared = self._epochs_of(trial) - self._epochs_of(self._trial(number))
         self._used[self._index(trial.params)] -= spared
 
+    def reopen(self, number: int) -> None:
+        """Have a trial that ended run again, with the same values and under the same number.
+
+        Optuna's trials end once: it is another one there, and the earlier one counts no more.
+        """
+        before = self._trial(number)
+        study = self.studies[self._index(before.params)]
+        study.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=before.params,
+                distributions=before.distributions,
+                user_attrs={NUMBER: number, "trial": _name(number)},
+                system_attrs=before.system_attrs,
+            )
+        )
+        self._ids[number] = study.get_trials(deepcopy=False)[-1]._trial_id
+        spared = self._epochs_of(before) - self._epochs_of(self._trial(number))
+        self._used[self._index(before.params)] -= spared
+
     def has_learnt(self) -> bool:
         """Whether all of an earlier sweep is in the journal already."""
         return FROM in self.studies[0].user_attrs
@@ -313,7 +333,10 @@ class Study:
         return {"user_attrs": notes}
 
     def trials(self) -> list[FrozenTrial]:
-        """The trials by number; those of a sweep that was begun without numbers are in order."""
+        """The trials by number; those of a sweep that was begun without numbers are in order.
+
+        Of one that was reopened, the last.
+        """
         return list(self._numbered().values())
 
     def _numbered(self) -> dict[int, FrozenTrial]:
@@ -325,10 +348,10 @@ class Study:
         ]
         numbers = [trial.user_attrs.get(NUMBER, place) for place, trial in enumerate(own)]
         require_kind(list[int], numbers)
-        if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0:
-            raise ValueError("a number of a trial is there twice, or below 0")
-        found = dict(zip(numbers, own, strict=True))
-        return {number: found[number] for number in sorted(found)}
+        if min(numbers, default=0) < 0:
+            raise ValueError("a number of a trial is below 0")
+        last = dict(zip(numbers, own, strict=True))
+        return {number: last[number] for number in sorted(last)}
 
     def _trial(self, number: int) -> FrozenTrial:
         """As it stands in the journal; the others are not walked through."""
