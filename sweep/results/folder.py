@@ -17,7 +17,7 @@ from sweep.config.strangers import guarded
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
-from sweep.core.kinds import require_kind
+from sweep.core.kinds import require_kind, require_part
 from sweep.core.modes import checkpoint_mode
 from sweep.core.reading import read_json, readable
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
@@ -113,6 +113,7 @@ class SweepFolder:
             with readable(wrong, file, remedy):
                 found = Identity(**read_json(file))
                 require_kind(Identity, found)
+                require_part(found.sweep_id)
                 return found
         except FileNotFoundError:
             raise UserError(wrong, f"{str(file)!r}, which is not there", remedy) from None

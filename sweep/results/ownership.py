@@ -24,15 +24,21 @@ def is_strangers(folder: Path) -> bool:
     return _owner(folder) is not None
 
 
-def refuse_stranger(folder: Path) -> None:
-    """Raise ``UserError`` if a sweep's folder, or its settings, are another user's."""
+def refuse_stranger(folder: Path, else_: str = "") -> None:
+    """Raise ``UserError`` if a sweep's folder, or its settings, are another user's.
+
+    Args:
+        folder: The folder.
+        else_: What else may be done about it, as it stands before ``take it over``.
+
+    """
     if (name := _owner(folder)) is not None:
         raise UserError(
             "the sweep's folder is another user's, and the command would write into it and run the "
             "code that it names",
             f"{str(folder)!r}, which is of {name}",
-            f"take it over by a copy, as `cp -r {folder} COPY` makes one, once you have looked at "
-            f"what its {FILE} names; or set {TRUST}={name} if you trust that user",
+            f"{else_}take it over by a copy, as `cp -r {folder} COPY` makes one, once you have "
+            f"looked at what its {FILE} names; or set {TRUST}={name} if you trust that user",
         )
 
 
