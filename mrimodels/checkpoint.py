@@ -23,10 +23,12 @@ import torch
 from torch import Tensor, nn
 
 from mrimodels.classifier import Classifier, skeleton
-from mrimodels.errors import ModelError
+from mrimodels.errors import ModelError, told
+from mrimodels.files import read_bytes, require_plain_archive
 from mrimodels.spec import ModelSpec
 
 FORMAT = 1
+DEEP = 50  # more levels than any notes have
 
 
 def save(
@@ -82,16 +84,31 @@ def load(
     return model, spec
 
 
-def load_checkpoint(path: str | os.PathLike[str], device: str | torch.device = "cpu") -> Checkpoint:
+def load_checkpoint(
+    path: str | os.PathLike[str],
+    device: str | torch.device = "cpu",
+    expected: ModelSpec | None = None,
+) -> Checkpoint:
     """Return all that a file of `save` holds, reading it once; the network is on `device`.
 
+    Args:
+        path: The file.
+        device: Where the network goes.
+        expected: The spec that it has to be of, before anything is made of it; None: any.
+
     Raises:
-        ModelError: No such file, not a checkpoint, damaged, of another format, or at odds with its
-            own spec.
+        ModelError: No such file, not a checkpoint, damaged, of another format, at odds with its
+            own spec, or of another than that which is expected.
 
     """
     content = _read(path)
-    spec = _spec(content["spec"], path)
+    if expected is not None and not content["spec"].items() <= asdict(expected).items():
+        raise ModelError(
+            f"the checkpoint is of another network than {expected}",
+            f"{content['spec']} in {path}",
+            "take that of the network",
+        )
+    spec = _spec(content["spec"], content["state"], path)
     remedy = "write the checkpoint again with mrimodels.save"
     _require_fit(content["state"], spec, f"the checkpoint {path}", remedy)
     model = skeleton(spec)
@@ -162,26 +179,42 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
         )
     if not all(isinstance(content.get(part), dict) for part in ("spec", "state", "meta")):
         raise _not_a_checkpoint(path, "spec, state or meta is missing")
+    if not (_is_plain(content["spec"]) and _is_plain(content["meta"])):
+        raise _not_a_checkpoint(path, "spec or meta has other values")
     return content
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value could be one of `_plain`; a pickle may share and nest without end."""
+    seen: set[int] = set()
+    level: list[object] = [value]
+    for _ in range(DEEP):
+        inner: list[object] = []
+        for one in level:
+            if type(one) is dict or type(one) is list:
+                if id(one) not in seen:
+                    seen.add(id(one))
+                    inner += [*one.keys(), *one.values()] if isinstance(one, dict) else one
+            elif one is not None and type(one) not in (str, bool, int, float):
+                return False
+        if not inner:
+            return True
+        level = inner
+    return False
 
 
 def _unpack(path: str | os.PathLike[str]) -> object:
     try:
-        data = io.BytesIO(Path(path).read_bytes())
-    except OSError as error:
+        data = read_bytes(path)
+    except (OSError, ValueError) as error:  # the second is of a NUL in the path
         raise ModelError(
             "the checkpoint is not a readable file",
-            f"{path} ({type(error).__name__}: {error.strerror})",
+            f"{path} ({type(error).__name__}: {getattr(error, 'strerror', error)})",
             "give a path that mrimodels.save wrote",
         ) from error
     try:
-        # torch.load does not compare the checksums that torch.save wrote.
-        with zipfile.ZipFile(data) as archive:
-            damaged = archive.testzip()
-        if damaged is not None:
-            raise zipfile.BadZipFile(f"checksum of {damaged} differs")
-        data.seek(0)
-        return torch.load(data, map_location="cpu", weights_only=True)
+        require_plain_archive(data)
+        return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes can make a reader raise anything
         raise _not_a_checkpoint(path, _reason(error)) from error
 
@@ -200,20 +233,34 @@ def _not_a_checkpoint(path: str | os.PathLike[str], reason: str) -> ModelError:
     )
 
 
-def _spec(fields: dict[str, Any], path: str | os.PathLike[str]) -> ModelSpec:
+def _spec(fields: dict[str, Any], state: dict[str, Any], path: str | os.PathLike[str]) -> ModelSpec:
+    remedy = "use the mrimodels version that wrote it"
+    elements = sum(value.numel() for value in state.values() if isinstance(value, Tensor))
+    # Before a network is made of it, which may take more memory than there is.
+    large = [one for one in fields.values() if type(one) is int and one > max(elements, 256)]
+    if large:
+        raise ModelError(
+            "the spec of the checkpoint is of a larger network than its tensors are",
+            f"{large[0]} with {elements} numbers in {path}",
+            remedy,
+        )
     try:
-        return ModelSpec(**fields)
-    except TypeError as error:
+        spec = ModelSpec(**fields)
+        _kinds(spec)
+    except ModelError:
+        raise
+    except Exception as error:  # fields of any kind, of which anything may be made
         raise ModelError(
             "the spec of the checkpoint does not have the fields of ModelSpec",
-            f"{fields} in {path}",
-            "use the mrimodels version that wrote it",
+            f"{fields} in {path} ({told(error)})",
+            remedy,
         ) from error
+    return spec
 
 
 def _require_fit(state: dict[str, Any], spec: ModelSpec, what: str, remedy: str) -> None:
     expected = _kinds(spec)
-    received = {name: _kind(value) for name, value in state.items()}
+    received = {name: f"{_kind(value)}{_odd(value)}" for name, value in state.items()}
     names = sorted(expected.keys() | received.keys(), key=str)
     wrong = [name for name in names if expected.get(name) != received.get(name)]
     if wrong:
@@ -230,6 +277,14 @@ def _require_fit(state: dict[str, Any], spec: ModelSpec, what: str, remedy: str)
 def _kinds(spec: ModelSpec) -> Mapping[str, str]:
     """What every tensor of the network is; kept, as each epoch of a trial asks for it."""
     return {name: _kind(tensor) for name, tensor in skeleton(spec).state_dict().items()}
+
+
+def _odd(value: object) -> str:
+    """What no tensor is that was saved: without values, sparse, or of a class of its own."""
+    if not isinstance(value, Tensor):
+        return ""
+    plain = type(value) is Tensor and value.layout == torch.strided and value.device.type == "cpu"
+    return "" if plain else f", {type(value).__name__}, {value.layout}, on {value.device}"
 
 
 def _kind(value: object) -> str:

@@ -108,7 +108,9 @@ ROOMS = (
     Room(
         "sweep.store",
         {
-            "h5py": ("sweep.store.layout", "sweep.store.reader", "sweep.store.writer"),
+            "h5py": tuple(
+                f"sweep.store.{name}" for name in ("checking", "layout", "reader", "writer")
+            ),
             "PIL": ("sweep.store.digests",),
         },
     ),
@@ -123,7 +125,7 @@ ROOMS = (
     Room("sweep.ingest"),
     Room(
         "sweep.ingest.fastmri",
-        {"h5py": ("sweep.ingest.fastmri.volume",), "yaml": ("sweep.ingest.fastmri.rule",)},
+        {"h5py": ("sweep.ingest.fastmri.volume",)},
     ),
     Room("sweep.ingest.dataset"),
     Room("sweep.phantom", dict.fromkeys(("h5py", "PIL", "yaml"), ("sweep.phantom",))),

@@ -3,12 +3,33 @@
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from mrimodels.errors import ModelError, told
 from mrimodels.foreign.libraries import imported
 
 _PLACE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
+
+
+_refused: ContextVar[tuple[str, str] | None] = ContextVar("refused", default=None)
+
+
+@contextmanager
+def code_refused(by: str, remedy: str) -> Iterator[None]:
+    """While inside, nothing that a place names is imported or run in this thread.
+
+    Args:
+        by: What names it, for messages: the path of a file.
+        remedy: What to do about it.
+
+    """
+    before = _refused.set((by, remedy))
+    try:
+        yield
+    finally:
+        _refused.reset(before)
 
 
 def is_place(text: str) -> bool:
@@ -28,9 +49,13 @@ def callable_at(place: str, what: str, remedy: str) -> Callable[..., object]:
         remedy: What to do where it is nothing to be called.
 
     Raises:
-        ModelError: It cannot be imported, whatever its code raises, or cannot be called.
+        ModelError: It cannot be imported, whatever its code raises, or cannot be called; or it is
+            named where code is refused.
 
     """
+    if (refused := _refused.get()) is not None:
+        by, then = refused
+        raise ModelError(f"the {what} {place!r} is code that another user's file names", by, then)
     try:
         found = _found(place)
     except Exception as error:  # the code of others can raise anything

@@ -2,17 +2,18 @@
 
 import os
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mrimodels.errors import ModelError
+from mrimodels.files import read_bytes, require_plain_archive
 from mrimodels.foreign.channels import first_convolution
 from mrimodels.foreign.libraries import EXTRA, imported
 
@@ -65,6 +66,8 @@ class Weights:
         tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
         if not tensors:
             raise self._not_weights("no tensors in it")
+        if any(v.layout != torch.strided or v.device.type != "cpu" for v in tensors.values()):
+            raise self._not_weights("tensors that are sparse, or without values")
         if all(name.startswith(_PARALLEL) for name in tensors):
             tensors = {name.removeprefix(_PARALLEL): v for name, v in tensors.items()}
         return tensors
@@ -163,17 +166,19 @@ def _renamed(name: str, own: Mapping[str, Tensor]) -> str:
 
 def _bytes(path: str | os.PathLike[str]) -> bytes:
     try:
-        return Path(path).read_bytes()
-    except OSError as error:
+        return read_bytes(path)
+    except (OSError, ValueError) as error:  # the second is of a NUL in the path
         raise ModelError(
             "the file of weights cannot be read",
-            f"{path} ({type(error).__name__}: {error.strerror})",
+            f"{path} ({type(error).__name__}: {getattr(error, 'strerror', error)})",
             "correct the path; nothing is downloaded",
         ) from error
 
 
 def _unpacked(path: str, data: bytes) -> Any:
     if not path.endswith(".safetensors"):
+        if zipfile.is_zipfile(BytesIO(data)):  # older files are none
+            require_plain_archive(data)
         return torch.load(BytesIO(data), map_location="cpu", weights_only=True)
     try:
         reader = imported("safetensors.torch")

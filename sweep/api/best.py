@@ -10,15 +10,16 @@ from typing import Any
 from sweep.config.arms import group_of
 from sweep.config.search import SearchSettings
 from sweep.core.conditions import Condition
-from sweep.core.errors import UserError, within
+from sweep.core.errors import UserError, WorkError, within
 from sweep.core.objective import terms, value_of
 from sweep.core.records import TRAINED, is_missing
 from sweep.results import advice, choice_file, ranking
+from sweep.results.choice_file import Choice
 from sweep.results.ranking import Ranked
 from sweep.results.render import shown_metrics
 from sweep.results.retraining import command
 from sweep.results.savings import savings
-from sweep.results.summary import Summary, summary
+from sweep.results.summary import Summary, damage_of, summary
 from sweep.results.sweep_file import Asked, asked, opened
 from sweep.stats.optimism import Optimism
 
@@ -37,6 +38,9 @@ class Found:
         objectives: The two metrics that a Pareto front is of; empty: there is none.
         sweeps: The trials of each sweep whose folder was asked; none of a tracking server.
         asked: What each sweep was asked for, by the path of its folder, of those on this machine.
+        choices: What the choice of the best of each is worth, by the path of its folder, where that
+            is known.
+        damaged: What is wrong with files that would say it.
 
     """
 
@@ -45,6 +49,12 @@ class Found:
     objectives: tuple[str, ...]
     sweeps: tuple[Summary, ...] = ()
     asked: Mapping[str, Asked] = field(default_factory=dict)
+    choices: Mapping[str, Choice] = field(default_factory=dict)
+    damaged: tuple[UserError, ...] = ()
+
+    def unread(self) -> list[UserError | WorkError]:
+        """What is wrong with files that cannot be read, those of trials last: they are no rows."""
+        return [*self.damaged, *damage_of(self.sweeps)]
 
 
 def best(
@@ -76,9 +86,16 @@ def best(
         WorkError: The record of a trial is damaged.
 
     """
-    found = in_folders(path, by, pareto=pareto)
+    found = _whole(in_folders(path, by, pareto=pareto))
     kept = norm, where, top, mode
     return ranking.best(found.rows, found.by, *kept, found.objectives, pareto, per_norm)
+
+
+def _whole(found: Found) -> Found:
+    """What was found, where no trial is missing: a script would not see a remark."""
+    for error in damage_of(found.sweeps):
+        raise error
+    return found
 
 
 def in_folders(
@@ -89,6 +106,8 @@ def in_folders(
     for_table: bool = False,
 ) -> Found:
     """The trials of sweeps' folders, and what to rank them by.
+
+    Trials whose records are damaged are left out, see ``Found.unread``.
 
     Args:
         path: And the rest: see ``best``.
@@ -125,10 +144,10 @@ def in_folders(
         sweeps = [summary(folder, names) for folder in folders]
         rows = _rows(sweeps)
         if must <= {name for row in rows for name in row.metrics}:
-            return Found(rows, first, objectives, tuple(sweeps), by_path)
+            return Found(rows, first, objectives, tuple(sweeps), by_path, *_kept(by_path))
         # Something is asked for that is nowhere: it is refused with all names that there are.
     sweeps = [summary(folder) for folder in folders]
-    return Found(_rows(sweeps), first, objectives, tuple(sweeps), by_path)
+    return Found(_rows(sweeps), first, objectives, tuple(sweeps), by_path, *_kept(by_path))
 
 
 def on_server(uri: str, experiment: str, by: str | None = None, pareto: bool = False) -> Found:
@@ -149,7 +168,20 @@ def on_server(uri: str, experiment: str, by: str | None = None, pareto: bool = F
     what = what_to_rank_by(by, objective, objectives, pareto)
     rows = ranking.of_server(uri, experiment)
     here = {folder: _asked_if_here(folder) for folder in sorted({row.folder for row in rows})}
-    return Found(rows, *what, asked={folder: of for folder, of in here.items() if of})
+    known = {folder: of for folder, of in here.items() if of}
+    return Found(rows, *what, (), known, *_kept(known))
+
+
+def _kept(folders: Iterable[str]) -> tuple[dict[str, Choice], tuple[UserError, ...]]:
+    """What is kept of the choice of the best of sweeps, and what is wrong where it is damaged."""
+    choices, damaged = {}, []
+    for folder in folders:
+        try:
+            if (kept := choice_file.kept(Path(folder))) is not None:
+                choices[folder] = kept
+        except UserError as error:
+            damaged.append(error)
+    return choices, tuple(damaged)
 
 
 def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
@@ -166,9 +198,10 @@ def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
 
     """
     worth: dict[tuple[str, str], dict[str, Any]] = {}
-    for folder in {row.folder for row in rows} & found.asked.keys():
+    for folder in {row.folder for row in rows} & found.choices.keys():
         own = [row for row in found.rows if row.folder == folder]
-        worth |= _choices(folder, found.asked[folder].search.objective, own)
+        objective = found.asked[folder].search.objective
+        worth |= _choices(folder, found.choices[folder], objective, own)
     return [
         {
             **asdict(row),
@@ -182,12 +215,9 @@ def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
 
 
 def _choices(
-    folder: str, objective: str, rows: Sequence[Ranked]
+    folder: str, kept: Choice, objective: str, rows: Sequence[Ranked]
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """What is known of the choice of the best of a sweep, and of each norm, by folder and trial."""
-    kept = choice_file.kept(Path(folder))
-    if kept is None:
-        return {}
     scored = [row for row in rows if not is_missing(value_of(row.metrics, objective))]
     rank = partial(ranking.best, scored, objective, mode=TRAINED)
     of_norm = {
@@ -224,7 +254,7 @@ def hypervolumes(path: str | Path, by: str | None = None) -> dict[str | None, fl
         UserError: No sweep's folder, or not two metrics.
 
     """
-    found = in_folders(path, by, pareto=True)
+    found = _whole(in_folders(path, by, pareto=True))
     return ranking.hypervolumes(found.rows, found.objectives)
 
 
@@ -268,7 +298,7 @@ def remarks(path: str | Path) -> list[str]:
     """
     folder = opened(Path(path))
     of = asked(folder)
-    return remarks_on(summary(folder, _needed(of)), of)
+    return remarks_on(summary(folder, _needed(of)).whole(), of)
 
 
 def remarks_on(sweep: Summary, of: Asked) -> list[str]:
@@ -288,14 +318,11 @@ def choice_lines(found: Found, norm: str | None = None) -> dict[str, str]:
         By the path of the sweep's folder; nothing before a sweep has ended, and of one that an
         earlier version ended.
 
-    Raises:
-        UserError: What was kept of it is damaged.
-
     """
     lines = {}
-    for folder, of in found.asked.items():
-        kept = choice_file.kept(Path(folder)) if of.search.objective == found.by else None
-        if kept and (line := choice_file.choice_text(kept, norm)):
+    for folder, kept in found.choices.items():
+        of = found.asked[folder].search
+        if of.objective == found.by and (line := choice_file.choice_text(kept, norm)):
             lines[folder] = line
     return lines
 

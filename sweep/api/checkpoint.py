@@ -6,11 +6,13 @@ from pathlib import Path
 
 import torch
 
+from sweep.config.strangers import guarded
 from sweep.core.errors import UserError, told
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
 from sweep.learn.stress import default_device
 from sweep.results.finalists import note_access
 from sweep.results.folder import SweepFolder
+from sweep.results.ownership import is_strangers
 from sweep.store import Store
 
 
@@ -22,7 +24,8 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
         device: Where its network goes, as torch names it; None: the best device of this machine.
 
     Raises:
-        UserError: There is no such file or device, or the file cannot be read.
+        UserError: There is no such file or device, the file cannot be read, or it is another
+            user's and its network is code that it names.
 
     """
     if not checkpoint.is_file():
@@ -31,7 +34,8 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
             f"{str(checkpoint)!r}",
             "take one below checkpoints/ of a sweep's folder",
         )
-    return load_checkpoint(checkpoint, default_device() if device is None else _device(device))
+    with guarded(checkpoint):
+        return load_checkpoint(checkpoint, default_device() if device is None else _device(device))
 
 
 def note_if_test(
@@ -44,7 +48,7 @@ def note_if_test(
     """Write into the folder of a checkpoint's sweep that test slices are being looked at.
 
     Nothing is written of other slices, of a checkpoint outside of a sweep's folder, or into a
-    folder that may not be written.
+    folder that is another user's or may not be written to.
 
     Args:
         checkpoint: The file.
@@ -60,7 +64,8 @@ def note_if_test(
     for parent in checkpoint.resolve().parents:
         if (parent / "sweep.yaml").exists():
             with suppress(OSError):
-                note_access(SweepFolder.open(parent), command, ", ".join(sorted(test)), 1)
+                if not is_strangers(parent):
+                    note_access(SweepFolder.open(parent), command, ", ".join(sorted(test)), 1)
             return
 
 

@@ -12,9 +12,10 @@ from sweep.core.errors import UserError, nearest
 from sweep.core.finals import VALIDATION
 from sweep.core.records import CLEAN, TRAINED
 from sweep.metrics import Metric, metric_for
-from sweep.results.answers import best_trial, is_sweep, of_trial, trial_named
+from sweep.results.answers import best_trial, is_sweep, of_trial
 from sweep.results.comparable import refuse_incomparable
 from sweep.results.folder import SweepFolder
+from sweep.results.summary import summary
 from sweep.stats.comparison import Compared, Comparison
 from sweep.stats.difference import (
     Answers,
@@ -51,7 +52,8 @@ def compare(
     folder = SweepFolder.open(Path(path))
     config = folder.config()
     chosen = metric_for(config.search.objective, metric)
-    norms = sorted({group_of(trial.params, trial.norm) for trial in folder.trials()})
+    trials = summary(folder.path).trials  # a damaged record of another trial is none of these
+    norms = sorted({group_of(trial.params, trial.norm) for trial in trials})
     are_norms = [name in norms or name.startswith(RULE) for name in (a, b)]
     if a == b:
         raise UserError("the two are the same", f"{a!r}", "name two that differ")
@@ -69,11 +71,12 @@ def compare(
             f"--at {place}",
             "compare norms there, of which finalists were asked",
         )
-    one, other = (_of_trial(folder, config, name, norms) for name in (a, b))
+    known = [*norms, *(trial.trial for trial in trials)]
+    one, other = (_of_trial(folder, config, name, known) for name in (a, b))
     return _trials(a, b, one, other, chosen)
 
 
-def _of_trial(folder: SweepFolder, config: SweepConfig, name: str, norms: Sequence[str]) -> Answers:
+def _of_trial(folder: SweepFolder, config: SweepConfig, name: str, known: Sequence[str]) -> Answers:
     if is_sweep(Path(name)):
         other = SweepFolder.open(Path(name))
         refuse_incomparable(config, other.config())
@@ -83,9 +86,9 @@ def _of_trial(folder: SweepFolder, config: SweepConfig, name: str, norms: Sequen
         raise UserError(
             "there is no such trial, norm or sweep",
             f"{name!r}",
-            nearest(name, [*norms, *(one.trial for one in folder.trials())]),
+            nearest(name, known),
         )
-    return of_trial(folder, trial_named(folder, trial), mode or TRAINED)
+    return of_trial(folder, folder.trial(trial), mode or TRAINED)
 
 
 def _trials(a: str, b: str, one: Answers, other: Answers, metric: Metric) -> Comparison:

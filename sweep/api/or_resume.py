@@ -16,12 +16,12 @@ from sweep.core.errors import UserError
 from sweep.core.saying import say as _say
 from sweep.core.text import SHOWN
 from sweep.results.folder import SweepFolder
-from sweep.results.sweep_file import FILE, LOCK, driven
+from sweep.results.locks import driven
+from sweep.results.sweep_file import FILE, half_made
 
 # Where a sweep runs, who is told of it and when it pauses; its results are the same whatever these
 # are. The data may lie elsewhere: they are known by their fingerprint.
 MAY_CHANGE = ("cluster", "tracking", "notify", "search.limits", "data.store")
-FIRST_FILES = {"sweep.json", "levels.json", LOCK}  # of a folder, before its sweep.yaml
 PATIENCE_S = 100.0  # that a lock outlives its process on another host: a lease of NFS is 90 s
 
 
@@ -46,9 +46,9 @@ def run_or_resume(
     """
     path = out or Path("sweeps") / config.name
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
-    clear_half_made(path)
-    if not path.exists():
+    if not path.exists() or half_made(path):
         return run(config, path)
+    _refuse_other(path)
     changes = changed(SweepFolder.open(path), config)
     _wait_until_free(path, patience_s)
     if result := ended(path):
@@ -60,27 +60,16 @@ def run_or_resume(
     return resume(path, changes=changes)
 
 
-def clear_half_made(path: Path) -> None:
-    """Remove a folder that a kill left before it was a sweep's, so that the sweep can begin.
-
-    Raises:
-        UserError: There is something else in it.
-
-    """
-    folder = path.resolve()
-    if not folder.is_dir() or (folder / FILE).exists():
+def _refuse_other(path: Path) -> None:
+    """Raise ``UserError`` if there is something at a path that is no folder of a sweep."""
+    if (path / FILE).exists():
         return
-    files = sorted(folder.iterdir())
-    strange = [file.name for file in files if not _is_first(file)]
-    if strange:
-        raise UserError(
-            f"the folder is not a sweep's, as it has no {FILE}, and it is not empty",
-            f"{str(path)!r} with {', '.join(strange[:SHOWN])}",
-            "choose another with --out",
-        )
-    for file in files:
-        file.unlink()
-    folder.rmdir()
+    files = sorted(file.name for file in path.iterdir()) if path.is_dir() else ["a file"]
+    raise UserError(
+        f"what is there is not a sweep's folder, as it has no {FILE}",
+        f"{str(path)!r} with {', '.join(files[:SHOWN])}",
+        "choose another with --out",
+    )
 
 
 def changed(folder: SweepFolder, config: SweepConfig) -> dict[str, Any]:
@@ -159,11 +148,6 @@ def _as_planned(
         for one in finalists.external
     )
     return replace(finalists, external=external)
-
-
-def _is_first(file: Path) -> bool:
-    temporary = file.name.startswith(".") and file.name.endswith(".tmp")
-    return file.is_file() and (file.name in FIRST_FILES or temporary)
 
 
 def _wait_until_free(path: Path, patience_s: float) -> None:

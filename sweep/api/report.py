@@ -19,6 +19,7 @@ from sweep.report.page import page
 from sweep.report.printing import find_browser, print_page
 from sweep.results.callbacks import REPORT
 from sweep.results.folder import SweepFolder
+from sweep.results.ownership import refuse_stranger
 from sweep.results.trackers import log_report
 
 
@@ -77,11 +78,13 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
 
     Raises:
         UserError: See ``report_of``; a file that is there or cannot be written; a PDF without a
-            browser.
+            browser; no ``page`` where the folder is another user's.
 
     """
     folder = SweepFolder.open(Path(path))
     own = outputs.page is None
+    if own:
+        refuse_stranger(folder.path, "give --out FILE.html elsewhere, or ")
     target = folder.path / REPORT if outputs.page is None else outputs.page
     check_output(target, own or outputs.force, ())
     named = [target, *filter(None, (outputs.markdown, outputs.pdf, outputs.notebook))]

@@ -11,6 +11,7 @@ from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.finalists import follow_up, lacks_finalists, places_of
+from sweep.api.mending import mend
 from sweep.api.output import check_place
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
@@ -274,6 +275,7 @@ def _drive(
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
     if search.from_ and not study.has_learnt():
         study.learn_from(search.from_, told_by(config))
+    mend(folder, study, config, _say)
     _reconcile(folder, study, config, fidelity)
     scheduler = StratifiedScheduler.of(search, config.train.epochs)
     if scheduler is not None:

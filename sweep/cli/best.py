@@ -3,13 +3,13 @@
 import argparse
 import gc
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, room, say
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, WorkError, within
 
 if TYPE_CHECKING:
     from sweep.api.best import Found
@@ -97,15 +97,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _answer(options: argparse.Namespace) -> None:
-    from sweep.api.best import as_json, choice_lines, in_folders, on_server
-    from sweep.metrics.table import sign
-    from sweep.results import ranking
-    from sweep.results.render import (
-        evidence_line,
-        hypervolume_lines,
-        ranked_table,
-        screened_note,
-    )
+    from sweep.api.best import in_folders, on_server
 
     if bool(options.folder) == bool(options.mlflow):
         raise UserError(
@@ -128,6 +120,21 @@ def _answer(options: argparse.Namespace) -> None:
         found = in_folders(*of, for_table=not options.json)
     else:
         found = on_server(options.mlflow, options.experiment, options.by, options.pareto)
+    _show(options, found)
+    _say_what_lacks(found.unread())
+
+
+def _show(options: argparse.Namespace, found: "Found") -> None:
+    from sweep.api.best import as_json, choice_lines
+    from sweep.metrics.table import sign
+    from sweep.results import ranking
+    from sweep.results.render import (
+        evidence_line,
+        hypervolume_lines,
+        ranked_table,
+        screened_note,
+    )
+
     kept = options.norm, options.where, options.top, options.mode
     how = found.objectives, options.pareto, options.per_norm
     rows = ranking.best(found.rows, found.by, *kept, *how)
@@ -150,6 +157,19 @@ def _answer(options: argparse.Namespace) -> None:
         say("no trial qualifies" if found.rows else "no trial has a score yet")
         if note:
             say(note)
+
+
+def _say_what_lacks(errors: Sequence[UserError | WorkError]) -> None:
+    """Fail for files that cannot be read, after what the others say, which is not lost with them.
+
+    Raises:
+        WorkError: Or ``UserError``: there is an error.
+
+    """
+    for error in errors[:-1]:
+        say(f"note: {error}")
+    if errors:
+        raise within("the answer lacks something", errors[-1])
 
 
 def _print_command(row: "Ranked", found: "Found") -> None:
@@ -183,7 +203,7 @@ def _names(found: "Found") -> dict[str, str]:
 
 def _show_failed(options: argparse.Namespace) -> None:
     from sweep.results.failed import failed_text, failed_trials
-    from sweep.results.summary import summary
+    from sweep.results.summary import damage_of, summary
     from sweep.results.sweep_file import opened
 
     if not options.folder:
@@ -198,6 +218,7 @@ def _show_failed(options: argparse.Namespace) -> None:
         print(failed_text(failed, sum(len(sweep.trials) for sweep in sweeps)))
     else:
         say("no trial failed")
+    _say_what_lacks(damage_of(sweeps))
 
 
 def _show_finalists(options: argparse.Namespace) -> None:

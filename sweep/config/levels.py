@@ -13,6 +13,7 @@ from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of, ch
 from sweep.config.augment import AugmentSettings
 from sweep.config.settings import AUTO, LevelKnobs, StressSettings
 from sweep.core.errors import UserError
+from sweep.core.reading import read_text
 from sweep.core.records import CLEAN, Cell
 from sweep.core.text import size_text
 
@@ -306,7 +307,7 @@ class _Levels(NamedTuple):
 def _read(name: str) -> _Levels:
     """The levels in a file, as it is now."""
     try:
-        return _checked(Path(name).read_text(encoding="utf-8"), name)
+        return _checked(read_text(name), name)
     except FileNotFoundError:
         raise UserError(
             "the levels are neither those of a grid that is known nor a file that is there",
@@ -314,7 +315,7 @@ def _read(name: str) -> _Levels:
             f"take {', '.join((AUTO, *GRIDS))}, or the path of a file that `mrisweep calibrate` or "
             "a sweep wrote (its levels.json)",
         ) from None
-    except (OSError, ValueError, AttributeError, LookupError, TypeError) as error:
+    except (OSError, ValueError, AttributeError, LookupError, TypeError, RecursionError) as error:
         raise UserError(
             "the file of levels cannot be used",
             f"{name!r} ({error})",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweep.core.errors import UserError, nearest
 from sweep.core.plugins import added, load
+from sweep.core.reading import read_text
 
 GROUP = "mrisweep.presets"
 """Entry points of other packages: the name of a preset, and the ``Path`` of its file."""
@@ -54,7 +55,7 @@ def preset_text(name: str) -> str:
     if path is None:
         raise UserError("there is no such preset", f"{name!r}", nearest(name, presets()))
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except (OSError, ValueError) as error:
         raise UserError(
             "the file of a preset cannot be read",

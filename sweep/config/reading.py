@@ -12,28 +12,24 @@ import yaml
 
 from sweep.config.presets import presets
 from sweep.core.errors import UserError, nearest, told
+from sweep.core.reading import read_text
 from sweep.core.text import one_line
+
+MOST_BYTES = 4 << 20  # of a file of settings; PyYAML reads a megabyte in some seconds
+MOST, DEEP = 200_000, 50  # values, and levels, of settings
 
 # What PyYAML raises of a text; beside its own errors, those of a date or a number that cannot be.
 NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which no key of a mapping is there twice, as the first would be lost in silence.
+    """YAML in which 1e-3 is a number, as in YAML 1.2; PyYAML reads it as a text, by YAML 1.1.
 
-    And 1e-3 is a number, as in YAML 1.2; PyYAML reads it as a text, by YAML 1.1. So is a key a name
-    that YAML 1.1 takes for a truth value, such as ``on``.
+    So is a key a name that YAML 1.1 takes for a truth value, such as ``on``.
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
         for key, _ in node.value:
-            name = str(key.value)
-            if name != "<<" and name in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {name!r} is there twice", key.start_mark
-                )
-            seen.add(name)
             if key.tag == "tag:yaml.org,2002:bool":
                 key.tag = "tag:yaml.org,2002:str"
         return super().construct_mapping(node, deep=deep)
@@ -44,6 +40,84 @@ _Loader.add_implicit_resolver(
 )
 
 
+def load_yaml(text: str, texts: bool = False) -> Any:
+    """What a text says that is YAML.
+
+    No key of a mapping is there twice, as the first would be lost in silence; and nothing grows
+    without end, as by names for parts that hold each other.
+
+    Args:
+        text: The text.
+        texts: Whether every value is a text, as written.
+
+    Raises:
+        Exception: One of ``NOT_YAML``.
+
+    """
+    loader = yaml.BaseLoader(text) if texts else _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check(node)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _check(top: yaml.Node) -> None:
+    """Refuse what grows too large or too deep, and keys that are there twice.
+
+    A part that has a name may stand in many places, and so in parts with names of their own; it is
+    looked at once, and counted in each.
+    """
+    sizes: dict[int, tuple[int, int]] = {}  # of each part, how much it holds, and how deep
+    under_way: set[int] = set()
+    waiting = [top]
+    while waiting:
+        node = waiting[-1]
+        inner = _parts(node)
+        if id(node) not in under_way and id(node) not in sizes:
+            under_way.add(id(node))
+            new = [part for part in inner if id(part) not in sizes]
+            if any(id(part) in under_way for part in new):
+                raise _fault("a part holds itself", node)
+            waiting += new
+            continue
+        waiting.pop()
+        if id(node) in sizes:
+            continue
+        under_way.remove(id(node))
+        own = [sizes[id(part)] for part in inner]
+        size = 1 + sum(size for size, _ in own)
+        depth = 1 + max((depth for _, depth in own), default=0)
+        if size > MOST or depth > DEEP:
+            raise _fault(f"it holds more than {MOST} values, or more than {DEEP} levels", node)
+        sizes[id(node)] = size, depth
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    """What a part holds directly.
+
+    Raises:
+        yaml.YAMLError: A key that is there twice.
+
+    """
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, _ in node.value:
+            name = str(key.value)
+            if name != "<<" and name in seen:
+                raise _fault(f"the key {name!r} is there twice", key)
+            seen.add(name)
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _fault(wrong: str, node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, wrong, node.start_mark)
+
+
 def read_file(path: Path) -> dict[str, Any]:
     """The keys and values of a sweep file.
 
@@ -52,7 +126,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, MOST_BYTES)
     except FileNotFoundError:
         raise UserError(
             "there is no such sweep file",
@@ -70,7 +144,7 @@ def read_file(path: Path) -> dict[str, Any]:
             "give a text file in UTF-8 that you may read",
         ) from None
     try:
-        raw = yaml.load(text, Loader=_Loader)
+        raw = load_yaml(text)
     except NOT_YAML as error:
         raise UserError(
             "the sweep file is not YAML", f"{str(path)!r} ({told(error)})", "correct it there"
@@ -107,7 +181,7 @@ def override(
         if not sign or not name:
             raise UserError(f"{flag} cannot be read", f"{text!r}", remedy)
         try:
-            read = yaml.load(value, Loader=_Loader)
+            read = load_yaml(value)
         except NOT_YAML as error:
             raise UserError(
                 f"the value of {flag} {name} is not YAML",

@@ -33,6 +33,7 @@ from sweep.config.settings import (
 from sweep.config.share import Share
 from sweep.config.space import Dimension, combinations
 from sweep.config.stopping_check import check_stopping
+from sweep.config.strangers import guarded, refuse_code
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
 from sweep.core.objective import terms
@@ -198,10 +199,15 @@ class SweepConfig(Settings):
 
         Raises:
             UserError: No such file and no such preset, not YAML, or any setting unknown, missing,
-                of a wrong type or out of range; one message names each.
+                of a wrong type or out of range; one message names each. Or a file of another
+                user that names code.
 
         """
-        return cls.from_dict(override(read_file(preset_file(path) or Path(path)), overrides))
+        file = preset_file(path) or Path(path)
+        with guarded(file):
+            config = cls.from_dict(override(read_file(file), overrides))
+        refuse_code(file, "dataset", config.data.dataset)
+        return config
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "SweepConfig":

@@ -9,7 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sweep.core.text import SHOWN, one_line
+from sweep.core.text import SHOWN, one_line, shortened
+
+LONGEST = 400  # characters of what a library says; some show all that they were given
 
 
 class _ThreePartError(Exception):
@@ -55,7 +57,7 @@ class WorkError(_ThreePartError, RuntimeError):
 
 def told(error: BaseException) -> str:
     """What kind of error it is and what it says, on one line, as received from a library."""
-    return f"{type(error).__name__}: {one_line(error)}"
+    return f"{type(error).__name__}: {shortened(one_line(error), LONGEST)}"
 
 
 # What the system says of a path that was given, and of surroundings that fail.

@@ -2,12 +2,17 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 MISSING = "-"
 SHOWN = 10  # of a long list
 DAY_S = 24 * 3600
+
+# Marks that a terminal acts on instead of showing them, and halves of characters; tabs and ends of
+# lines are none of them.
+ACTED_ON = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def table(rows: Sequence[Sequence[str]], left: Sequence[int] | None = (0,)) -> list[str]:
@@ -36,8 +41,13 @@ def ruled_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def one_line(said: object) -> str:
-    """What some libraries say in several lines."""
-    return " ".join(str(said).split())
+    """What some libraries say in several lines; marks that a terminal acts on give way to a ?."""
+    return ACTED_ON.sub("?", " ".join(str(said).split()))
+
+
+def shortened(text: str, most: int) -> str:
+    """A text of no more than so many characters, its end left out where it has more."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def size_text(sizes: Sequence[float]) -> str:

@@ -96,7 +96,7 @@ def _parsed(lines: Sequence[bytes], path: Path) -> tuple[object, dict[str, Entry
             one["item"]: Entry(one["stamp"], tuple(map(bytes.fromhex, one["digests"])))
             for one in rest
         }
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             "the journal of the unfinished ingest is damaged",
             f"{path} ({type(error).__name__}: {error})",

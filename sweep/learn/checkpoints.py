@@ -12,8 +12,11 @@ from torch.nn import GroupNorm
 import mrimodels
 from sweep.config.settings import TrialConfig
 from sweep.core.errors import UserError
+from sweep.core.kinds import require_kind
+from sweep.core.reading import readable
 from sweep.core.records import TRAINED
 from sweep.store import Store
+from sweep.store.slices import Task
 
 
 class EpochStats(NamedTuple):
@@ -42,7 +45,7 @@ class CheckpointInfo:
     trial: str
     config: TrialConfig
     labels: tuple[str, ...]
-    task: str
+    task: Task
     fingerprint: str
     epoch: int
     stats: EpochStats
@@ -80,16 +83,22 @@ class CheckpointInfo:
                 f"{str(path)!r} without {', '.join(missing)}",
                 "take one that a sweep or fit() of this version wrote",
             )
-        return cls(
-            trial=meta["trial"],
-            config=TrialConfig.from_plain(meta["config"]),
-            labels=tuple(meta["labels"]),
-            task=meta["task"],
-            fingerprint=meta["fingerprint"],
-            epoch=meta["epoch"],
-            stats=EpochStats(**meta["stats"]),
-            mode=told["mode"],
-        )
+        remedy = "take one that a sweep or fit() of this version wrote"
+        with readable("what the checkpoint says of itself cannot be read", path, remedy):
+            info = cls(
+                trial=meta["trial"],
+                config=TrialConfig.from_plain(meta["config"]),
+                labels=tuple(meta["labels"]),
+                task=meta["task"],
+                fingerprint=meta["fingerprint"],
+                epoch=meta["epoch"],
+                stats=EpochStats(**meta["stats"]),
+                mode=told["mode"],
+            )
+            require_kind(cls, info)
+            if info.epoch < 1 or not info.labels:
+                raise ValueError(f"epoch {info.epoch}, {len(info.labels)} labels")
+            return info
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -142,7 +151,14 @@ def load_checkpoint(path: Path, device: torch.device) -> LoadedCheckpoint:
     """
     with _as_user_error():
         model, spec, meta = mrimodels.load_checkpoint(path, device)
-        return LoadedCheckpoint(for_evaluation(model, spec), CheckpointInfo.from_plain(meta, path))
+        info = CheckpointInfo.from_plain(meta, path)
+        if len(info.labels) != spec.n_outputs:
+            raise UserError(
+                "the checkpoint's network has another number of outputs than it says labels",
+                f"{spec.n_outputs} for {', '.join(info.labels)} in {path}",
+                "take one that a sweep or fit() wrote",
+            )
+        return LoadedCheckpoint(for_evaluation(model, spec), info)
 
 
 @contextmanager

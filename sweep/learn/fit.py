@@ -267,6 +267,9 @@ class Run:
         for epoch in range(saved + 1, self.config.train.epochs + 1):
             stats = trainer.train_epoch(epoch)
             trainer.save(self.files, epoch, stats)
+            if epoch <= reported:  # its files are lost, and its scores are known
+                self.files.keep((self.best_epoch, self.leading_epoch, epoch))
+                continue
             self._submit(epoch, stats, screened=not self.config.in_full(epoch))
             waits = epoch == self.waits_after
             yield from self._settle(0 if waits else self.evaluator.in_flight)

@@ -32,6 +32,7 @@ from sweep.config.levels import grid_record, uncalibrated
 from sweep.config.settings import DataSettings, LevelKnobs, Signal, StressSettings
 from sweep.core.errors import UserError, within
 from sweep.core.files import cache_folder, write_text
+from sweep.core.reading import read_json
 from sweep.core.text import size_text
 from sweep.learn.reference import Chosen, ReferencePlan, StoreSlices, choose
 from sweep.store import Store
@@ -316,13 +317,13 @@ def cached_levels(
     for name in artifacts:
         art = artifact_of(name, options)
         try:
-            kept = json.loads(_file(art, store, plan).read_text(encoding="utf-8"))
+            kept = read_json(_file(art, store, plan))
             Grid.from_record({**kept, "artifacts": {name: kept["levels"]}}, name)
             calibration = Calibration.from_dict(name, kept["levels"])
             for level in calibration.levels:
                 if level.knob is not None:
                     art.knob.checked(level.knob)
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             continue  # there is none, or it is damaged: it is made anew
         found[name] = calibration
     return found

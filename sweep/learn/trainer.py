@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import cycle, islice
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.core.keys import generator
 from sweep.core.modes import EMA
+from sweep.core.reading import readable
 from sweep.learn.augment import Augmentation
 from sweep.learn.batches import epoch_batches, steps_per_epoch, torch_generator
 from sweep.learn.checkpoint_files import CheckpointFolder
@@ -31,8 +33,11 @@ from sweep.learn.inputs import Batch, gather
 from sweep.learn.loading import prefetched
 from sweep.learn.losses import Objective
 from sweep.learn.mixstyle import MixStyle
+from sweep.learn.saved_state import load_state, require_alike, require_state
 from sweep.learn.stress import default_device
 from sweep.store import Store
+
+AGAIN = "remove that folder and resume the sweep, which trains the trial again from its first epoch"
 
 
 def decayed_of(model: torch.nn.Module) -> set[Tensor]:
@@ -181,32 +186,45 @@ class Trainer:
             temporary.write_bytes(state.getbuffer())
 
     def resume(self, files: CheckpointFolder) -> int:
-        """Go back to the last saved epoch; its number, 0 where there is none."""
+        """Go back to the last saved epoch; its number, 0 where there is none.
+
+        Raises:
+            WorkError: What was saved is damaged, or of another network or method.
+
+        """
         if not files.state.exists():
             return 0
-        saved = torch.load(files.state, map_location=self.device, weights_only=True)
-        model, spec = mrimodels.load(files.epoch(saved["epoch"]), device=self.device)
-        if spec != self.spec:
-            raise WorkError(
-                f"the checkpoint is of another network than this trial's {self.spec}",
-                f"{spec} in {files.path}",
-                "remove that folder and resume the sweep",
-            )
+        wrong = "what was saved of a trial cannot be read, to go on from there"
+        with readable(wrong, files.path, AGAIN, WorkError):
+            return self._resumed(files)
+
+    def _resumed(self, files: CheckpointFolder) -> int:
+        saved = load_state(files.state, self.device)
+        epoch = saved["epoch"]
+        if type(epoch) is not int or epoch < 1:
+            raise ValueError(f"epoch {epoch!r:.80}")
+        model = self._saved(files.epoch(epoch))
         if differ := sorted(saved.keys() ^ self._state(0).keys()):
             raise WorkError(
                 "the saved state is of other methods of training than this trial's",
                 f"{', '.join(differ)} in one of them alone, {files.state}",
-                "remove that folder and resume the sweep",
+                AGAIN,
             )
         self.model.load_state_dict(model.state_dict())
+        require_state(saved["optimizer"], self.optimizer)
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.average is not None:
-            averaged, _ = mrimodels.load(files.epoch(saved["epoch"], EMA), device=self.device)
+            averaged = self._saved(files.epoch(epoch, EMA))
             self.average.model.load_state_dict(averaged.state_dict())
-            self.average.steps = saved["averaged_steps"]
+            self.average.steps = int(saved["averaged_steps"])
         if self.groups is not None:
+            require_alike(saved["group_weights"], self.groups.log_weights, "group_weights")
             self.groups.log_weights = saved["group_weights"]
-        return int(saved["epoch"])
+        return epoch
+
+    def _saved(self, path: Path) -> mrimodels.Classifier:
+        """A network as it was saved; one of another spec is not even made."""
+        return mrimodels.load_checkpoint(path, self.device, expected=self.spec).model
 
     def _precision(self) -> torch.autocast:
         """Where a network computes."""

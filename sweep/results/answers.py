@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sweep.core.errors import UserError, nearest
+from sweep.core.errors import UserError
 from sweep.core.finals import VALIDATION, FinalistRecord
 from sweep.core.records import TRAINED, Predictions, TrialRecord, is_screened
 from sweep.metrics.operating import operating_points
@@ -47,19 +47,6 @@ def of_finalist(found: FinalistFolder, record: FinalistRecord, place: str, epoch
     return _answers(*there, operating_points(clean, slices.truth, slices.labels))
 
 
-def trial_named(folder: SweepFolder, name: str) -> TrialRecord:
-    """The trial of a name.
-
-    Raises:
-        UserError: There is none.
-
-    """
-    trials = {record.trial: record for record in folder.trials()}
-    if name not in trials:
-        raise UserError("the sweep has no such trial", f"{name!r}", nearest(name, trials))
-    return trials[name]
-
-
 def best_trial(folder: SweepFolder) -> TrialRecord:
     """The best trial of a sweep, by its objective.
 
@@ -74,7 +61,7 @@ def best_trial(folder: SweepFolder) -> TrialRecord:
     )
     if not rows:
         raise UserError("no trial has a score yet", f"{folder.path}", "resume the sweep")
-    return trial_named(folder, rows[0].trial)
+    return folder.trial(rows[0].trial)
 
 
 def is_sweep(path: Path) -> bool:

@@ -1,10 +1,11 @@
 """What choosing a sweep's winner is worth, as ``sweep.results.choice`` kept it, and in words."""
 
-import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweep.core.errors import UserError, told
+from sweep.core.kinds import require_kind
+from sweep.core.reading import read_json, readable
 from sweep.stats.optimism import Optimism
 
 FILE = "choice.json"
@@ -40,19 +41,16 @@ def kept(folder: Path) -> Choice | None:
 
     """
     file = folder / FILE
-    try:
-        plain = json.loads(file.read_text(encoding="utf-8"))
+    wrong = "what the choice of the best is worth cannot be read"
+    remedy = f"remove it; `mrisweep resume {folder}` measures it again"
+    with suppress(FileNotFoundError), readable(wrong, file, remedy):
+        plain = read_json(file)
         best = plain.pop("best")
         norms = {norm: Optimism(*value) for norm, value in plain.pop("norms").items()}
-        return Choice(**plain, best=None if best is None else Optimism(*best), norms=norms)
-    except FileNotFoundError:
-        return None
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise UserError(
-            "what the choice of the best is worth cannot be read",
-            f"{file} ({told(error)})",
-            f"remove it; `mrisweep resume {folder}` measures it again",
-        ) from None
+        found = Choice(**plain, best=None if best is None else Optimism(*best), norms=norms)
+        require_kind(Choice, found)
+        return found
+    return None
 
 
 def choice_text(choice: Choice, norm: str | None = None) -> str | None:

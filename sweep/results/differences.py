@@ -5,7 +5,8 @@ finalists said of every slice. It names the trainings that it rests on: with oth
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION
+from sweep.core.kinds import require_kind
+from sweep.core.reading import read_json, readable
 from sweep.metrics import metric_for
 from sweep.results.callbacks import Say
 from sweep.results.comparison_text import effects_plain
@@ -94,12 +97,32 @@ def keep_measured(folder: SweepFolder, config: SweepConfig, say: Say) -> None:
 
 
 def kept(folder: SweepFolder) -> Differences | None:
-    """Back from ``keep_measured``; None before."""
-    try:
-        plain = json.loads(_file(folder).read_text())
-    except FileNotFoundError:
-        return None
-    return Differences(**{**plain, "basis": tuple(plain["basis"])})
+    """Back from ``keep_measured``; None before.
+
+    Raises:
+        UserError: Somebody has changed the file, so that it is none.
+
+    """
+    file = _file(folder)
+    wrong = "how the finalists differ cannot be read"
+    remedy = f"remove it; `mrisweep sync {folder.path}` measures it again"
+    with suppress(FileNotFoundError), readable(wrong, file, remedy):
+        plain = read_json(file)
+        found = Differences(**{**plain, "basis": tuple(plain["basis"])})
+        require_kind(Differences, found)
+        _check(found.means, ("place", "score", "norm"), ("mean", "low", "high"))
+        texts = "place", "score", "first", "second", "sentence"
+        _check(found.differences, texts, ("difference", "low", "high", "p_holm"))
+        return found
+    return None
+
+
+def _check(rows: Iterable[Mapping[str, Any]], texts: Iterable[str], numbers: Iterable[str]) -> None:
+    """Raise ``ValueError`` or ``KeyError`` unless rows have what those who read them take of it."""
+    for row in rows:
+        for kind, names in ((str, texts), (float | None, numbers)):
+            for name in names:
+                require_kind(kind, row[name])
 
 
 def _basis(folder: SweepFolder, config: SweepConfig) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -20,9 +20,11 @@ from sweep.config.arms import group_of
 from sweep.config.finalists import FinalistSettings
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError, nearest, told
+from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place, Status
+from sweep.core.kinds import require_kind, require_part
+from sweep.core.reading import read_json, read_text, readable
 from sweep.core.records import (
     TRAINED,
     EpochRecord,
@@ -89,7 +91,7 @@ class FinalistFolder:
     @property
     def path(self) -> Path:
         """Where all of it is."""
-        return self.folder.path / "finalists"
+        return self.folder.inside("finalists")
 
     def write_plan(self, plan: Plan) -> None:
         """Replace the plan."""
@@ -102,22 +104,28 @@ class FinalistFolder:
         write_text(self.path / "plan.json", json.dumps(plain, indent=1))
 
     def plan(self) -> Plan | None:
-        """The plan; None before there is one."""
-        file = self.path / "plan.json"
-        if not file.exists():
-            return None
-        with _reading(file):
-            plain = json.loads(file.read_text())
-            return Plan(
+        """The plan; None before there is one.
+
+        Raises:
+            UserError: It is damaged.
+
+        """
+        with suppress(FileNotFoundError), _reading(file := self.path / "plan.json"):
+            plain = read_json(file)
+            plan = Plan(
                 settings=FinalistSettings.from_plain(plain["settings"]),
                 runs=tuple(FinalistRun(**run) for run in plain["runs"]),
                 places=tuple(map(_place, plain["places"])),
                 knobs={name: tuple(knobs) for name, knobs in plain["knobs"].items()},
             )
+            require_kind(Plan, plan)
+            _check_plan(plan)
+            return plan
+        return None
 
     def checkpoints(self, run: str) -> CheckpointFolder:
         """The checkpoints of a run."""
-        return CheckpointFolder(self.path / run)
+        return CheckpointFolder(self.folder.inside("finalists", run))
 
     def write_scores(
         self,
@@ -138,11 +146,11 @@ class FinalistFolder:
 
     def scores(self, run: str, place: str, epoch: int) -> EpochRecord:
         """What an epoch of a run scored at a place."""
-        return tables.read_scores(self._table("results", run, place, epoch))
+        return tables.read_scores(self._table("results", run, place, epoch), run, epoch)
 
     def predictions(self, run: str, place: str, epoch: int) -> tuple[list[Predictions], Slices]:
         """What an epoch of a run said of every slice at a place."""
-        return tables.read_predictions(self._table("predictions", run, place, epoch))
+        return tables.read_predictions(self._table("predictions", run, place, epoch), run, epoch)
 
     def settle(self, run: FinalistRun, epochs: Sequence[int]) -> FinalistRecord:
         """Sum up a run whose epochs are scored at every place; no epochs: it diverged."""
@@ -171,14 +179,17 @@ class FinalistFolder:
         write_text(self.path / f"{record.run.name}.json", text)
 
     def record(self, run: str) -> FinalistRecord | None:
-        """What a run came to; None before its end."""
-        file = self.path / f"{run}.json"
-        if not file.exists():
-            return None
-        with _reading(file):
-            plain = json.loads(file.read_text())
+        """What a run came to; None before its end.
+
+        Raises:
+            UserError: The record is damaged.
+
+        """
+        file = self.folder.inside("finalists", f"{run}.json")
+        with suppress(FileNotFoundError), _reading(file):
+            plain = read_json(file)
             metrics = {place: null_as_missing(found) for place, found in plain["metrics"].items()}
-            return FinalistRecord(
+            found = FinalistRecord(
                 **{
                     **plain,
                     "run": FinalistRun(**plain["run"]),
@@ -186,6 +197,11 @@ class FinalistFolder:
                     "metrics": metrics,
                 }
             )
+            require_kind(FinalistRecord, found)
+            if found.run.name != run or (found.status == "finished") != bool(found.metrics):
+                raise ValueError(f"it is of {found.run.name!r}, {found.status}")
+            return found
+        return None
 
     def records(self) -> list[FinalistRecord]:
         """What has come of the plan so far, in its order."""
@@ -198,21 +214,29 @@ class FinalistFolder:
         return any(record.metrics for record in self.records())
 
     def _table(self, kind: str, run: str, place: str, epoch: int) -> Path:
-        return self.path / run / kind / f"{place}-{epoch:04d}.parquet"
+        return self.folder.inside("finalists", run, kind, f"{place}-{epoch:04d}.parquet")
 
 
-@contextmanager
-def _reading(file: Path) -> Iterator[None]:
+def _reading(file: Path) -> AbstractContextManager[None]:
     """While a file of the finalists is read: one that somebody has changed is said."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise UserError(
-            "a file of the finalists cannot be read",
-            f"{file} ({told(error)})",
-            "put it back from a copy; without one remove it, and `mrisweep finalists` does again "
-            "what it held",
-        ) from None
+    return readable(
+        "a file of the finalists cannot be read",
+        file,
+        "put it back from a copy; without one remove it, and `mrisweep finalists` does again what "
+        "it held",
+    )
+
+
+def _check_plan(plan: Plan) -> None:
+    """Raise ``ValueError`` unless each run and place has a name of its own that a file can have."""
+    names = [run.name for run in plan.runs], [place.name for place in plan.places]
+    for own in names:
+        if len(set(own)) < len(own):
+            raise ValueError("a name is there twice")
+        for name in own:
+            require_part(name)
+    if not plan.places or plan.places[0].name != VALIDATION:
+        raise ValueError(f"the first place is not {VALIDATION}")
 
 
 def chosen(folder: SweepFolder, config: SweepConfig, settings: FinalistSettings) -> list[Ranked]:
@@ -283,11 +307,22 @@ def note_access(folder: SweepFolder, what: str, where: str, runs: int) -> None:
 
 
 def accesses(folder: SweepFolder) -> list[Access]:
-    """When test slices were looked at, first to last."""
+    """When test slices were looked at, first to last.
+
+    Raises:
+        UserError: The file that says so is damaged.
+
+    """
     file = _accesses(folder)
-    lines = file.read_text().splitlines() if file.exists() else []
-    with _reading(file):
-        return [Access(**json.loads(line)) for line in lines]
+    remedy = "put it back from a copy; without one correct it, so that it says what is known"
+    found: list[Access] = []
+    with (
+        suppress(FileNotFoundError),
+        readable("when test slices were looked at cannot be read", file, remedy),
+    ):
+        found = [Access(**json.loads(line)) for line in read_text(file).splitlines()]
+        require_kind(list[Access], found)
+    return found
 
 
 def said_of_access(folder: SweepFolder) -> str | None:
@@ -306,7 +341,7 @@ def said_of_access(folder: SweepFolder) -> str | None:
 
 
 def _accesses(folder: SweepFolder) -> Path:
-    return folder.path / "test_access.jsonl"
+    return folder.inside("test_access.jsonl")
 
 
 def _date(access: Access) -> str:

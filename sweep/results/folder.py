@@ -1,9 +1,9 @@
 """A sweep's folder: all that is needed to resume it, to query it, to replay it into MLflow."""
 
 import dataclasses
-import errno
-import fcntl
 import json
+import math
+import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -12,21 +12,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import TextIO
 
+from sweep.config.strangers import guarded
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError, told
+from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
+from sweep.core.kinds import require_kind, require_part
 from sweep.core.modes import checkpoint_mode
+from sweep.core.reading import read_json, readable
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
-from sweep.core.saying import say
 from sweep.learn.checkpoint_files import CheckpointFolder
-from sweep.results import sweep_file, tables, trial_files
+from sweep.results import locks, ownership, sweep_file, tables, trial_files
 from sweep.results.tables import Slices
-
-# What a file system answers that has no locks, such as a Lustre that is mounted without them.
-LOCKLESS = (errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK)
-LOCK_TRIES, LOCK_PAUSE_S = 4, 0.1  # as a glance of `mrisweep watch` holds it for a moment
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,8 @@ class SweepFolder:
 
     @staticmethod
     def refuse_existing(path: Path) -> None:
-        """Raise ``UserError`` if there is anything at ``path``."""
-        if path.exists():
+        """Raise ``UserError`` if there is more at ``path`` than a kill leaves of ``create``."""
+        if os.path.lexists(path) and not sweep_file.half_made(path):
             raise UserError(
                 "the folder of a new sweep exists",
                 f"{str(path)!r}",
@@ -78,13 +75,15 @@ class SweepFolder:
             config: The sweep as resolved.
             levels: How the levels were made, as JSON, for ``levels.json``; None: they were fixed.
 
+        A kill may leave it half made, without ``sweep.yaml``; then it is made again.
+
         Raises:
             UserError: The folder exists; nothing in it is touched.
 
         """
         cls.refuse_existing(path)
         folder = cls(path.resolve())
-        folder.path.mkdir(parents=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
         now = time.time_ns() // 1_000_000
         identity = Identity(uuid.uuid4().hex, version("mrisweep"), now, str(folder.path))
         folder.write_identity(identity)
@@ -105,8 +104,22 @@ class SweepFolder:
 
     @cached_property
     def identity(self) -> Identity:
-        """Which sweep this is."""
-        return Identity(**json.loads((self.path / "sweep.json").read_text()))
+        """Which sweep this is.
+
+        Raises:
+            UserError: The file that says so is damaged or gone.
+
+        """
+        file = self.path / "sweep.json"
+        wrong, remedy = "what says which sweep it is cannot be read", "put it back from a copy"
+        try:
+            with readable(wrong, file, remedy):
+                found = Identity(**read_json(file))
+                require_kind(Identity, found)
+                require_part(found.sweep_id)
+                return found
+        except FileNotFoundError:
+            raise UserError(wrong, f"{str(file)!r}, which is not there", remedy) from None
 
     def write_identity(self, identity: Identity) -> None:
         """Replace what says which sweep this is."""
@@ -114,8 +127,15 @@ class SweepFolder:
         self.__dict__.pop("identity", None)  # read before
 
     def config(self) -> SweepConfig:
-        """The sweep as resolved; one that an earlier version began goes on as it began."""
-        return SweepConfig.from_dict(sweep_file.plain_settings(self.path))
+        """The sweep as resolved; one that an earlier version began goes on as it began.
+
+        Raises:
+            UserError: The file cannot be read, says what no sweep does, or is a stranger's and
+                names code.
+
+        """
+        with guarded(self._config_file):
+            return SweepConfig.from_dict(sweep_file.plain_settings(self.path))
 
     def write_config(self, config: SweepConfig) -> None:
         """Replace the resolved sweep."""
@@ -128,11 +148,20 @@ class SweepFolder:
     @property
     def journal(self) -> Path:
         """Optuna's journal."""
-        return self.path / "optuna.journal"
+        return self.inside("optuna.journal")
+
+    def inside(self, *parts: str) -> Path:
+        """A path in the folder.
+
+        Raises:
+            UserError: Its parts, such as the name of a trial in a record, or a link lead elsewhere.
+
+        """
+        return ownership.inside(self.path, *parts)
 
     def checkpoints(self, trial: str) -> Path:
         """The folder of a trial's checkpoints."""
-        return self.path / "checkpoints" / trial
+        return self.inside("checkpoints", trial)
 
     def checkpoint(self, trial: str, epoch: int, mode: str = TRAINED) -> Path:
         """The checkpoint of one epoch for a mode; of an ended trial, the best one's is kept."""
@@ -143,32 +172,13 @@ class SweepFolder:
         """Be the only process that drives this sweep; the system frees the lock on any death.
 
         Raises:
-            UserError: Another process drives it.
+            UserError: Another process drives it, the folder is a stranger's, or it cannot be
+                written to.
 
         """
-        with (self.path / sweep_file.LOCK).open("w") as file:
-            self._acquire(file)
+        ownership.refuse_stranger(self.path)
+        with locks.driving(self.path):
             yield
-
-    def _acquire(self, file: TextIO) -> None:
-        for left in reversed(range(LOCK_TRIES)):
-            try:
-                return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if left:
-                    time.sleep(LOCK_PAUSE_S)
-            except OSError as error:
-                if error.errno not in LOCKLESS:
-                    raise
-                return say(
-                    f"note: the file system of {self.path} takes no locks ({error.strerror}): "
-                    "nothing keeps a second process from driving this sweep"
-                )
-        raise UserError(
-            "another process drives this sweep",
-            f"{str(self.path)!r}",
-            "wait for it, or stop it first",
-        )
 
     def write_time_used(self, seconds: float, gpu_seconds: float) -> None:
         """Replace what the trials have used: wall-clock time, and GPU shares times it."""
@@ -182,17 +192,16 @@ class SweepFolder:
             UserError: Somebody has changed the file, so that it is none.
 
         """
+        remedy = "correct it, or remove it to count time from nothing"
         try:
-            used = json.loads(self._used_file.read_text())
-            return float(used["seconds"]), float(used["gpu_seconds"])
+            with readable("what the sweep has used cannot be read", self._used_file, remedy):
+                used = read_json(self._used_file)
+                found = float(used["seconds"]), float(used["gpu_seconds"])
+                if not all(0 <= one < math.inf for one in found):
+                    raise ValueError("a time is below 0, or has no end")
+                return found
         except FileNotFoundError:
             return 0.0, 0.0
-        except (ValueError, TypeError, LookupError) as error:
-            raise UserError(
-                "what the sweep has used cannot be read",
-                f"{self._used_file} ({told(error)})",
-                "correct it, or remove it to count time from nothing",
-            ) from None
 
     @property
     def _used_file(self) -> Path:
@@ -200,40 +209,65 @@ class SweepFolder:
 
     def write_trial(self, record: TrialRecord) -> None:
         """Replace what is known of a trial."""
+        self.inside(trial_files.FOLDER, record.trial)
         trial_files.write_trial(self.path, record)
 
     def write_error(self, trial: str, text: str) -> None:
         """Keep the traceback of what a trial raised last, for people."""
-        write_text(self.path / "errors" / f"{trial}.txt", text)
+        write_text(self.inside("errors", f"{trial}.txt"), text)
 
     def trials(self) -> list[TrialRecord]:
-        """Every trial, by number."""
-        paths = (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
-        return sorted(map(trial_files.read_trial, paths), key=lambda record: record.number)
+        """Every trial, by number.
+
+        Raises:
+            WorkError: The record of a trial is damaged.
+
+        """
+        records = map(trial_files.read_trial, self._trial_files())
+        return sorted(records, key=lambda record: record.number)
+
+    def trial(self, name: str) -> TrialRecord:
+        """The trial of a name, whatever has become of the records of others.
+
+        Raises:
+            UserError: There is none.
+            WorkError: Its record is damaged.
+
+        """
+        files = {file.stem: file for file in self._trial_files()}
+        if name not in files:
+            raise UserError("the sweep has no such trial", f"{name!r}", nearest(name, files))
+        return trial_files.read_trial(files[name])
+
+    def _trial_files(self) -> Iterator[Path]:
+        return (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
 
     def write_epoch(
         self, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
     ) -> None:
         """Keep an epoch: predictions first, so that where there are scores there are both."""
-        self._write(f"epoch-{record.epoch:04d}", record, predictions, slices)
+        self._write((f"epoch-{record.epoch:04d}",), record, predictions, slices)
 
     def write_mode(
         self, mode: str, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
     ) -> None:
         """Keep what an epoch scores in another mode, as ``write_epoch`` does."""
-        self._write(f"modes/{mode}", record, predictions, slices)
+        self._write(("modes", mode), record, predictions, slices)
 
     def _write(
-        self, name: str, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
+        self,
+        name: Sequence[str],
+        record: EpochRecord,
+        predictions: Sequence[Predictions],
+        slices: Slices,
     ) -> None:
-        path = self._table("predictions", record.trial, name)
+        path = self._table("predictions", record.trial, *name)
         tables.write_predictions(path, record.trial, record.epoch, predictions, slices)
-        tables.write_scores(self._table("results", record.trial, name), record)
+        tables.write_scores(self._table("results", record.trial, *name), record)
 
     def epochs(self, trial: str) -> list[EpochRecord]:
         """The reported epochs of a trial, in order."""
-        paths = sorted((self.path / "results" / trial).glob("epoch-*.parquet"))
-        return [tables.read_scores(path) for path in paths]
+        return [self.epoch(trial, number) for number in trial_files.reported(self.path, trial)]
 
     def last_reported(self, trial: str) -> int:
         """The number of a trial's last reported epoch; 0 before the first."""
@@ -241,19 +275,22 @@ class SweepFolder:
 
     def epoch(self, trial: str, epoch: int) -> EpochRecord:
         """One reported epoch."""
-        return tables.read_scores(self._table("results", trial, f"epoch-{epoch:04d}"))
+        name = f"epoch-{epoch:04d}"
+        return tables.read_scores(self._table("results", trial, name), trial, epoch)
 
     def in_mode(self, trial: str, mode: str) -> EpochRecord:
         """What the best epoch of a trial scores in another mode."""
-        return tables.read_scores(self._table("results", trial, f"modes/{mode}"))
+        return tables.read_scores(self._table("results", trial, "modes", mode), trial)
 
     def predictions(self, trial: str, epoch: int) -> tuple[list[Predictions], Slices]:
         """Every slice's probability in one reported epoch."""
-        return tables.read_predictions(self._table("predictions", trial, f"epoch-{epoch:04d}"))
+        name = f"epoch-{epoch:04d}"
+        return tables.read_predictions(self._table("predictions", trial, name), trial, epoch)
 
     def predictions_in_mode(self, trial: str, mode: str) -> tuple[list[Predictions], Slices]:
         """Every slice's probability, of the best epoch in another mode."""
-        return tables.read_predictions(self._table("predictions", trial, f"modes/{mode}"))
+        return tables.read_predictions(self._table("predictions", trial, "modes", mode), trial)
 
-    def _table(self, kind: str, trial: str, name: str) -> Path:
-        return self.path / kind / trial / f"{name}.parquet"
+    def _table(self, kind: str, trial: str, *name: str) -> Path:
+        *folders, last = name
+        return self.inside(kind, trial, *folders, f"{last}.parquet")

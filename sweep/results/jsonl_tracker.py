@@ -33,7 +33,7 @@ class JsonLinesTracker:
     """
 
     def __init__(self, folder: SweepFolder, config: SweepConfig) -> None:
-        self._file = folder.path / "log.jsonl"
+        self._file = folder.inside("log.jsonl")
         self._known = _known(self._file)
 
     def began(self, trial: TrialRecord) -> None:

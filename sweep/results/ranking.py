@@ -88,7 +88,7 @@ def of_folder(path: Path, names: Collection[str] | None = None) -> list[Ranked]:
 
     """
     folder = opened(path)
-    return of_trials(folder, summary(folder, names).trials)
+    return of_trials(folder, summary(folder, names).whole().trials)
 
 
 def of_trials(folder: Path, trials: Iterable[TrialRecord]) -> list[Ranked]:

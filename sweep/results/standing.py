@@ -18,8 +18,9 @@ from sweep.config.search import epochs_of
 from sweep.core.objective import value_of
 from sweep.core.records import TrialRecord, is_missing, is_screened, scores_in
 from sweep.results import advice, choice_file, trial_files
+from sweep.results.locks import driven
 from sweep.results.ranking import goodness
-from sweep.results.sweep_file import FILE, USED, Asked, asked, driven, opened
+from sweep.results.sweep_file import FILE, USED, Asked, asked, opened
 from sweep.results.trial_files import Entry, Stamp
 from sweep.search.forecast import forecast
 

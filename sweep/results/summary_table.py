@@ -20,8 +20,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from sweep.core.files import replacing
+from sweep.core.kinds import require_kind
+from sweep.core.reading import require_file
 from sweep.core.records import TRAINED, Basis, ModeRow, TrialRecord
-from sweep.results.trial_files import Entry, Stamp, cells_of, composition_of
+from sweep.results.trial_files import Entry, Stamp, cells_of, composition_of, require_own
 
 METRIC, LOW, HIGH, DF = "metric/", "low/", "high/", "df/"
 COLUMNS = {
@@ -37,7 +39,17 @@ _VERSION = json.dumps(
     [1, *COLUMNS, *([one.name for one in fields(of)] for of in (TrialRecord, ModeRow, Basis))]
 )
 _VERSION_KEY, _READ_KEY = b"mrisweep.version", b"mrisweep.read_ns"
-_BROKEN = (OSError, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError)
+_BROKEN = (
+    *(OSError, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError),
+    *(RecursionError, OverflowError),
+)
+# Null where there is nothing to say; all else is always said.
+_MAY_BE_NULL = frozenset(
+    (
+        *("error", "failure", "epoch", "last_epoch", "ended_at_ms"),
+        *("scored", "collapsed", "basis", "of_mode"),
+    )
+)
 
 Row = dict[str, Any]
 
@@ -61,9 +73,12 @@ class SummaryTable:
     def open(cls, path: Path) -> "SummaryTable | None":
         """The table in a file; None where there is none, or none of this version."""
         try:
+            require_file(path)
             file = pq.ParquetFile(path, page_checksum_verification=True)
             told = file.schema_arrow.metadata
             if told[_VERSION_KEY] != _VERSION.encode():
+                return None
+            if any(file.schema_arrow.field(name).type != kind for name, kind in COLUMNS.items()):
                 return None
             names = ("file", "mtime_ns", "size")
             columns = zip(*(_plain(column) for column in file.read(names).columns), strict=True)
@@ -90,6 +105,8 @@ class SummaryTable:
             wanted = {*names, *self.file.read(["scored"]).column(0).to_pylist()}
             known = [one for one in known if one in COLUMNS or one.partition("/")[2] in wanted]
         table = self.file.read(known)
+        if any(table.column(n).null_count for n in COLUMNS if n not in _MAY_BE_NULL):
+            raise ValueError("a null where something is always said")
         columns = {name: _plain(table.column(name)) for name in COLUMNS}
         columns["params"] = json.loads(f"[{','.join(columns['params'])}]")
         metrics, low, high, df = (_values(table, kind) for kind in (METRIC, LOW, HIGH, DF))
@@ -108,6 +125,9 @@ class SummaryTable:
                 found[row["file"]] = Entry(_trial(row, told), row["last_epoch"])
             else:
                 found[row["file"]].record.modes[row["mode"]] = _mode(row, told)
+        for file, one in found.items():
+            require_own(one.record, file)
+            require_kind(int | None, one.last_epoch)
         return found
 
 

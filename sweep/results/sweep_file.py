@@ -3,7 +3,7 @@
 Without torch, which takes two seconds to import and answers no question to a record.
 """
 
-import fcntl
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 from sweep.config.reading import read_file
 from sweep.config.search import TURNS, SearchSettings
 from sweep.core.errors import UserError
+from sweep.core.kinds import require_kind
 
 FILE = "sweep.yaml"
-LOCK = ".lock"  # held by the process that drives the sweep
 USED = "used.json"  # the time that trials have used
+# What a folder holds before its ``sweep.yaml`` is there, and what a kill leaves of a write.
+_BEFORE = re.compile(r"sweep\.json|levels\.json|\.lock|\.[\w.]+\.tmp")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,12 @@ def opened(path: Path) -> Path:
     folder = path.resolve()
     if not folder.is_dir():
         raise UserError("there is no such folder of a sweep", f"{str(path)!r}", "correct the path")
+    if half_made(folder):
+        raise UserError(
+            f"the sweep in the folder was never begun, as it has no {FILE}",
+            f"{str(path)!r}",
+            f"begin it by `mrisweep run SWEEP.yaml --out {path}`",
+        )
     if not (folder / FILE).exists():
         raise UserError(
             f"the folder is not a sweep's, as it has no {FILE}",
@@ -59,21 +67,9 @@ def opened(path: Path) -> Path:
     return folder
 
 
-def driven(folder: Path) -> bool | None:
-    """Whether a process drives the sweep in a folder; None: the file system does not tell.
-
-    A driver that begins in this very moment tries its lock again, see ``SweepFolder.lock``.
-    """
-    try:
-        with (folder / LOCK).open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return None
-    return False
+def half_made(path: Path) -> bool:
+    """Whether a path is a folder that was made for a sweep which a kill kept from being begun."""
+    return path.is_dir() and all(_BEFORE.fullmatch(one.name) for one in path.iterdir())
 
 
 def plain_settings(folder: Path) -> dict[str, Any]:
@@ -87,7 +83,9 @@ def plain_settings(folder: Path) -> dict[str, Any]:
     if isinstance(search := raw.get("search"), dict):
         search.setdefault("budget", TURNS)
         search.setdefault("screen", None)
-        grace, most = search.get("grace_epochs"), raw.get("train", {}).get("epochs")
+        train = raw.get("train")
+        most = train.get("epochs") if isinstance(train, dict) else None
+        grace = search.get("grace_epochs")
         if "keep" not in search and isinstance(grace, int) and isinstance(most, int):
             search["grace_epochs"] = min(grace, most)  # as it was taken then
     return raw
@@ -102,7 +100,7 @@ def asked(folder: Path) -> Asked:
     """
     raw = plain_settings(folder)
     try:
-        return Asked(
+        found = Asked(
             name=raw["name"],
             seed=raw["seed"],
             search=SearchSettings.from_plain(raw["search"]),
@@ -110,20 +108,24 @@ def asked(folder: Path) -> Asked:
             finalists=raw.get("finalists") is not None,
             compared={name: raw[name] for name in ("data", "stress")},
         )
-    except (ValueError, TypeError, LookupError, AttributeError):
-        return _checked(raw)
+        require_kind(Asked, found)
+        return found
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return _checked(folder, raw)
 
 
-def _checked(raw: dict[str, Any]) -> Asked:
+def _checked(folder: Path, raw: dict[str, Any]) -> Asked:
     """Of a file that somebody has written by hand: read as those of users are, which needs torch.
 
     Raises:
         UserError: It says what no sweep does.
 
     """
+    from sweep.config.strangers import guarded
     from sweep.config.sweep import SweepConfig
 
-    config = SweepConfig.from_dict(raw)
+    with guarded(folder / FILE):
+        config = SweepConfig.from_dict(raw)
     plain = config.to_plain()
     return Asked(
         name=config.name,

@@ -1,6 +1,8 @@
 """The Parquet tables of a checkpoint: its scores, and every slice's probability."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
+from sweep.core.kinds import require_kind
+from sweep.core.reading import readable, require_file
 from sweep.core.records import (
     CLEAN,
     SCORE_COLUMNS,
@@ -139,22 +143,38 @@ def _score_table(record: EpochRecord, scores: Iterable[Score], fidelity: str) ->
     return pa.table(columns)
 
 
-def read_scores(path: Path) -> EpochRecord:
-    """The epoch that ``write_scores`` wrote; the summary metrics are computed anew."""
-    rows: list[dict[str, Any]] = _read(path).to_pylist()
-    scores = _scores(row for row in rows if row.get("fidelity", FULL) == FULL)
-    screened = _scores(row for row in rows if row.get("fidelity", FULL) == SCREENED)
-    first = rows[0]
-    return EpochRecord(
-        trial=first["trial"],
-        epoch=first["epoch"],
-        train_loss=first["train_loss"],
-        images_per_s=first["images_per_s"],
-        evaluated_at_ms=first["evaluated_at_ms"],
-        scores=scores,
-        metrics=summary(scores, screened),
-        screened=screened,
-    )
+def read_scores(path: Path, trial: str | None = None, epoch: int | None = None) -> EpochRecord:
+    """The epoch that ``write_scores`` wrote; the summary metrics are computed anew.
+
+    Args:
+        path: Of the table.
+        trial: The trial, or finalist, that it is to be of; None: any.
+        epoch: The number of the epoch that it is to be of; None: any.
+
+    Raises:
+        WorkError: It is not there, damaged, or of something else.
+
+    """
+    with _reading(path):
+        table = _read(path)
+        _require(table, {**WHICH, **SCORED}, others=pa.types.is_floating)
+        _require_of(table, trial, epoch)
+        rows: list[dict[str, Any]] = table.to_pylist()
+        scores = _scores(row for row in rows if row.get("fidelity", FULL) == FULL)
+        screened = _scores(row for row in rows if row.get("fidelity", FULL) == SCREENED)
+        first = rows[0]
+        record = EpochRecord(
+            trial=first["trial"],
+            epoch=first["epoch"],
+            train_loss=first["train_loss"],
+            images_per_s=first["images_per_s"],
+            evaluated_at_ms=first["evaluated_at_ms"],
+            scores=scores,
+            metrics=summary(scores, screened),
+            screened=screened,
+        )
+        require_kind(EpochRecord, dataclasses.replace(record, scores=(), screened=()))
+        return record
 
 
 def _scores(rows: Iterable[Mapping[str, Any]]) -> tuple[Score, ...]:
@@ -200,34 +220,82 @@ def write_predictions(
     _write(path, pa.concat_tables(tables).unify_dictionaries())
 
 
-def read_predictions(path: Path) -> tuple[list[Predictions], Slices]:
+def read_predictions(
+    path: Path, trial: str | None = None, epoch: int | None = None
+) -> tuple[list[Predictions], Slices]:
     """The predictions that ``write_predictions`` wrote, cells in the written order.
 
     Earlier versions kept the probabilities alone, of which those that had rounded to 0 or 1 give
     the log-odds at which float32 does so.
+
+    Args:
+        path: Of the table.
+        trial: See ``read_scores``.
+        epoch: See there.
+
+    Raises:
+        WorkError: See there.
+
     """
-    table = _read(path)
-    labels = [name[2:] for name in table.column_names if name.startswith("y_")]
-    per_cell = len(table["slice"].unique())  # keys are
-    starts = list(range(0, len(table), per_cell))
-    if f"log_odds_{labels[0]}" in table.column_names:
-        log_odds = _matrix(table, "log_odds_", labels)
-    else:
-        log_odds = _log_odds(_matrix(table, "p_", labels))
-    first = table.slice(0, per_cell)
-    slices = Slices(
-        first["slice"].to_pylist(),
-        first["patient"].to_pylist(),
-        labels,
-        _matrix(first, "y_", labels),
-    )
-    artifacts, levels = table["artifact"].take(starts), table["level"].take(starts)
-    cells = map(Cell, artifacts.to_pylist(), levels.to_pylist())
-    found = [
-        Predictions(cell, log_odds[at : at + per_cell])
-        for cell, at in zip(cells, starts, strict=True)
-    ]
-    return found, slices
+    with _reading(path):
+        table = _read(path)
+        labels = [name[2:] for name in table.column_names if name.startswith("y_")]
+        if not labels:
+            raise ValueError("it has no label")
+        odds = f"log_odds_{labels[0]}" in table.column_names
+        kinds = {f"y_{label}": pa.types.is_boolean for label in labels}
+        prefix = "log_odds_" if odds else "p_"
+        kinds |= {f"{prefix}{label}": pa.types.is_floating for label in labels}
+        _require(table, {**WHICH, **dict.fromkeys(("slice", "patient"), _is_text), **kinds})
+        _require_of(table, trial, epoch)
+        starts, per_cell = _blocks(table)
+        found = _matrix(table, prefix, labels).astype(np.float32, copy=False)
+        log_odds = found if odds else _log_odds(found)
+        first = table.slice(0, per_cell)
+        slices = Slices(
+            first["slice"].to_pylist(),
+            first["patient"].to_pylist(),
+            labels,
+            _matrix(first, "y_", labels),
+        )
+        artifacts, levels = table["artifact"].take(starts), table["level"].take(starts)
+        cells = list(map(Cell, artifacts.to_pylist(), levels.to_pylist()))
+        require_kind(tuple[Cell, ...], tuple(cells))
+        if len(set(cells)) < len(cells):
+            raise ValueError("a cell is there twice")
+        predictions = [
+            Predictions(cell, log_odds[at : at + per_cell])
+            for cell, at in zip(cells, starts, strict=True)
+        ]
+        return predictions, slices
+
+
+def _blocks(table: pa.Table) -> tuple[list[int], int]:
+    """Where the rows of each cell begin, and how many a cell has: the same slices in each.
+
+    Raises:
+        ValueError: They have not.
+
+    """
+    names = _codes(table["slice"])
+    per_cell = len(set(names.tolist()))
+    if len(names) % per_cell:
+        raise ValueError(f"{len(names)} rows are not some for each of {per_cell} slices")
+    blocks = names.reshape(-1, per_cell)
+    cells = [_codes(table[name]).reshape(-1, per_cell) for name in ("artifact", "level")]
+    if (blocks != blocks[0]).any() or any((one != one[:, :1]).any() for one in cells):
+        raise ValueError("its cells are not of the same slices")
+    return list(range(0, len(names), per_cell)), per_cell
+
+
+def _codes(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A number for each value of a column, the same for equal ones."""
+    if pa.types.is_integer(column.type):
+        return np.asarray(column.to_numpy())
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    parts = [chunk.indices.to_numpy() for chunk in column.unify_dictionaries().chunks]
+    return np.concatenate(parts)
 
 
 def write_outputs(path: Path, outputs: Outputs) -> None:
@@ -305,15 +373,70 @@ def _matrix(table: pa.Table, prefix: str, labels: Sequence[str]) -> NDArray[Any]
 
 def _write(path: Path, table: pa.Table) -> None:
     with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def _reading(path: Path) -> AbstractContextManager[None]:
+    remedy = "restore the file from a copy, or run the sweep in another folder"
+    return readable("the table cannot be read", path, remedy, WorkError)
 
 
 def _read(path: Path) -> pa.Table:
+    """A whole table, which has rows.
+
+    Raises:
+        WorkError: There is no such file.
+
+    """
     try:
-        return pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        require_file(path)
+    except FileNotFoundError:
         raise WorkError(
-            "the table cannot be read",
-            f"{str(path)!r} ({error})",
+            "the table is not there",
+            f"{str(path)!r}",
             "restore the file from a copy, or run the sweep in another folder",
         ) from None
+    table = pq.ParquetFile(path, page_checksum_verification=True).read()
+    if not len(table):
+        raise ValueError("it has no rows")
+    return table
+
+
+Kind = Callable[[pa.DataType], bool]
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+
+# The columns that say of what the others are, and those of scores beside the metrics.
+WHICH: dict[str, Kind] = {
+    **dict.fromkeys(("trial", "artifact"), _is_text),
+    **dict.fromkeys(("epoch", "level"), pa.types.is_integer),
+}
+SCORED: dict[str, Kind] = {
+    "label": _is_text,
+    **dict.fromkeys(("positives", "slices", "evaluated_at_ms"), pa.types.is_integer),
+    **dict.fromkeys(("train_loss", "images_per_s"), pa.types.is_floating),
+}
+
+
+def _require(table: pa.Table, kinds: Mapping[str, Kind], others: Kind = lambda kind: True) -> None:
+    """Raise ``ValueError`` unless a table has these columns, of these kinds and without nulls."""
+    known = {**kinds, "fidelity": _is_text}
+    names = table.column_names
+    if len(set(names)) < len(names):
+        raise ValueError("a column is there twice")
+    if missing := sorted(kinds.keys() - set(names)):
+        raise ValueError(f"there is no column {', '.join(missing)}")
+    for name, column in zip(names, table.columns, strict=True):
+        if column.null_count or not known.get(name, others)(column.type):
+            raise ValueError(f"the column {name} is not what it should be, {column.type}")
+
+
+def _require_of(table: pa.Table, trial: str | None, epoch: int | None) -> None:
+    """Raise ``ValueError`` unless all rows are of one epoch of one trial, and of these."""
+    trials, epochs = table["trial"].unique().to_pylist(), table["epoch"].unique().to_pylist()
+    of = [trial or trials[0]], [epoch or epochs[0]]
+    if (trials, epochs) != of:
+        raise ValueError(f"it is of epoch {epochs[0]} of {trials[0]!r}")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sweep.config.arms import RULE, group_of
-from sweep.core.errors import UserError, require_known
+from sweep.core.errors import UserError, WorkError, require_known
 from sweep.core.finals import FIXED, HOLDOUT, TEST, VALIDATION
 from sweep.core.records import CLEAN, Basis, Cell, is_screened
 from sweep.metrics import Metric
@@ -100,11 +100,16 @@ def _finalists(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
     require_known("--at", (place,), places)
     scored: list[Training] = []
     basis: Basis | None = None
+    first: dict[str, Answers] = {}
     for record in finalists.records():
         if not record.metrics:
             continue
-        answers = [of_finalist(finalists, record, place, epoch) for epoch in record.epochs]
-        there = [of_finalist(finalists, record, VALIDATION, epoch) for epoch in record.epochs]
+        answers, there = (
+            [of_finalist(finalists, record, where, epoch) for epoch in record.epochs]
+            for where in (place, VALIDATION)
+        )
+        for where, said in ((place, answers), (VALIDATION, there)):
+            _require_alike(record.run.name, said, first.setdefault(where, said[0]))
         parts = [
             _scores(metric, one, two, places[place].holdout, place)
             for one, two in zip(answers, there, strict=True)
@@ -168,10 +173,13 @@ def _search(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
         )
     scored: list[Training] = []
     basis: Basis | None = None
+    first: Answers | None = None
     for trial in folder.trials():
         if trial.best_epoch is None or is_screened(trial.metrics):
             continue
         own = of_trial(folder, trial)
+        first = first or own
+        _require_alike(trial.trial, [own], first)
         estimates = _scores(metric, own, own, (), VALIDATION)
         group = group_of(trial.params, trial.norm)
         scored.append(Training(group, trial.trial, trial.seed, *estimates))
@@ -182,6 +190,20 @@ def _search(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
         f"`mrisweep finalists {folder.path}` answers for norms"
     )
     return _found(folder, scored, basis, [note])
+
+
+def _require_alike(name: str, found: Iterable[Answers], first: Answers) -> None:
+    """Raise ``WorkError`` unless a training was asked of the same slices as the first, and labels.
+
+    They all were; a table that says otherwise is damaged, and means would be of unlike things.
+    """
+    for one in found:
+        if (one.keys, one.labels) != (first.keys, first.labels):
+            raise WorkError(
+                "the predictions of a training are of other slices or labels than those of another",
+                f"{len(one.keys)} slices and {', '.join(one.labels)} of {name}",
+                "restore its tables from a copy",
+            )
 
 
 def _found(

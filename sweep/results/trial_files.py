@@ -3,12 +3,15 @@
 import dataclasses
 import json
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sweep.core.errors import WorkError, told
+from sweep.core.errors import WorkError
 from sweep.core.files import write_text
+from sweep.core.kinds import require_kind, require_part
+from sweep.core.reading import read_json, readable
 from sweep.core.records import (
     Basis,
     Cell,
@@ -18,9 +21,12 @@ from sweep.core.records import (
     missing_as_null,
     null_as_missing,
 )
+from sweep.core.text import one_line
 
 FOLDER = "trials"
 FIRST, LAST = "trial-", ".json"  # of the name of a file
+NAME = re.compile(rf"{FIRST}(\d+)", re.ASCII)  # of a trial, with its number
+EPOCH = re.compile(r"epoch-(\d{4,})\.parquet", re.ASCII)  # the table of an epoch, with its number
 
 
 class Stamp(NamedTuple):
@@ -85,23 +91,54 @@ def read_trial(path: Path | str) -> TrialRecord:
     """The record in one file.
 
     Raises:
-        WorkError: The file is damaged.
+        FileNotFoundError: There is none.
+        WorkError: The file is damaged, or is not of the trial that it is named after.
 
     """
-    try:
-        return _record(json.loads(Path(path).read_text(encoding="utf-8")))
-    except (ValueError, TypeError, LookupError, AttributeError) as error:
-        raise WorkError(
-            "the record of a trial cannot be read",
-            f"{str(path)!r} ({told(error)})",
-            "restore the file from a copy, or remove it to go on without that trial",
-        ) from None
+    remedy = (
+        "restore the file from a copy; without one remove it, and `mrisweep resume` makes it again "
+        "of the journal and of what the trial has scored"
+    )
+    with readable("the record of a trial cannot be read", path, remedy, WorkError):
+        record = _record(read_json(path))
+        require_own(record, Path(path).name)
+    return record
+
+
+def require_own(record: TrialRecord, file: str) -> None:
+    """Raise ``ValueError`` unless what was read from the file of a trial is the record of it.
+
+    Values of other kinds are none, nor are names that lead elsewhere.
+
+    Args:
+        record: As read.
+        file: The name of the file.
+
+    """
+    require_kind(TrialRecord, record)
+    named = NAME.fullmatch(record.trial)
+    if named is None or int(named[1]) != record.number or file != f"{record.trial}{LAST}":
+        raise ValueError(f"it is of {record.trial!r}, number {record.number}")
+    epochs = [record.best_epoch, *(row.epoch for row in record.modes.values())]
+    if any(epoch is not None and epoch < 1 for epoch in epochs):
+        raise ValueError("an epoch has a number below 1")
+    for mode in record.modes:
+        require_part(mode)
 
 
 def last_reported(folder: Path, trial: str) -> int:
     """The number of a trial's last reported epoch; 0 before the first."""
-    paths = (folder / "results" / trial).glob("epoch-*.parquet")
-    return max((int(path.stem.removeprefix("epoch-")) for path in paths), default=0)
+    return max(reported(folder, trial), default=0)
+
+
+def reported(folder: Path, trial: str) -> list[int]:
+    """The numbers of a trial's reported epochs, ascending."""
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        os.scandir(folder / "results" / trial) as files,
+    ):
+        return sorted(int(found[1]) for file in files if (found := EPOCH.fullmatch(file.name)))
+    return []
 
 
 def trial_to_plain(record: TrialRecord) -> dict[str, Any]:
@@ -117,11 +154,12 @@ def mode_to_plain(row: ModeRow) -> dict[str, Any]:
 
 
 def _record(plain: dict[str, Any]) -> TrialRecord:
-    collapsed = plain.get("collapsed")
+    collapsed, error = plain.get("collapsed"), plain.get("error")
     return TrialRecord(
         **{
             **plain,
             **_scored(plain),
+            "error": one_line(error) if isinstance(error, str) else error,  # Ray's are in colours
             "collapsed": None if collapsed is None else cells_of(collapsed),
             "modes": {name: _mode(row) for name, row in plain.get("modes", {}).items()},
         }

@@ -32,7 +32,15 @@ def encode(value: Any) -> Any:
 
 
 def decode(dimension: Dimension, value: Any) -> Any:
-    """Back from ``encode``."""
+    """Back from ``encode``.
+
+    Raises:
+        ValueError: It is none of the choices.
+
+    """
     if dimension.kind != "choice":
         return value
-    return next(choice for choice in dimension.values if encode(choice) == value)
+    for choice in dimension.values:
+        if encode(choice) == value:
+            return choice
+    raise ValueError(f"{value!r:.80} is none of the choices {list(dimension.values)}")

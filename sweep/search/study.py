@@ -4,6 +4,7 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -15,6 +16,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 from sweep.config.search import TURNS, SearchSettings, epochs_of, stratum_of
 from sweep.config.space import Dimension
 from sweep.core.errors import WorkError
+from sweep.core.kinds import require_kind
+from sweep.core.reading import read_bytes, readable
 from sweep.core.records import Status, is_missing, scores_in
 from sweep.search.distributions import decode, distribution_of, encode
 from sweep.search.drawing import draw
@@ -29,7 +32,12 @@ STATUS: dict[TrialState, Status] = {
     TrialState.PRUNED: "pruned",
     TrialState.FAIL: "failed",
 }
+STATES = {status: state for state, status in STATUS.items()}
 NUMBER, EPOCHS, FROM = "number", "epochs", "from"  # what is noted with a trial in the journal
+NO_JOURNAL = (
+    "put both back as they were; of a damaged journal without a copy: move it away, and `mrisweep "
+    "resume` makes it again of the records of the trials"
+)
 
 
 class Suggestion(NamedTuple):
@@ -104,6 +112,9 @@ class Study:
             one would have asked.
         epochs: Those of a trial that runs to its end, where they are not searched.
 
+    Raises:
+        WorkError: The journal is damaged, or of another search.
+
     """
 
     def __init__(
@@ -114,41 +125,49 @@ class Study:
         self.epochs = epochs
         self.dimensions = settings.dimensions()
         self.grid = grid_order(settings, seed) if settings.sampler == "grid" else []
-        _mend(path)
-        self._journal = JournalFileBackend(str(path))
-        self.storage = storage = JournalStorage(self._journal)
         self.strata: tuple[Any, ...] = settings.strata() if settings.apart() else ()
         names = [f"{name}/{stratum}" for stratum in self.strata] or [name]
-        self.studies = [
-            optuna.create_study(
-                storage=storage,
-                study_name=one,
-                directions=["maximize"] * len(settings.maximised),
-                load_if_exists=True,
-            )
-            for one in names
-        ]
-        own = self.trials()
-        self._ids = [trial._trial_id for trial in own]  # Optuna's, by number in the sweep
+        self._ids: dict[int, int] = {}  # Optuna's, by number in the sweep
         self._places, self._used = [0] * len(names), [0] * len(names)  # trials, epochs of a study
-        for trial in own:
-            self._count(trial)
+        wrong = "the journal of the search cannot be read, or is not of the search of sweep.yaml"
+        with readable(wrong, path, NO_JOURNAL, WorkError):
+            _mend(path)
+            self._journal = JournalFileBackend(str(path))
+            self.storage = JournalStorage(self._journal)
+            self.studies = [self._study(one) for one in names]
+            for number, trial in self._numbered().items():
+                self._ids[number] = trial._trial_id
+                self._count(trial)
+                self.suggestion(number)
+
+    def _study(self, name: str) -> optuna.Study:
+        """A study of the journal, made where it is not there yet."""
+        return optuna.create_study(
+            storage=self.storage,
+            study_name=name,
+            directions=["maximize"] * len(self.settings.maximised),
+            load_if_exists=True,
+        )
+
+    def numbers(self) -> list[int]:
+        """Numbers of all trials, ascending."""
+        return sorted(self._ids)
 
     def unfinished(self) -> list[int]:
         """Numbers of the trials that an interruption left without an end."""
         running = TrialState.RUNNING
-        return [number for number, trial in enumerate(self.trials()) if trial.state == running]
+        return [number for number in self.numbers() if self._trial(number).state == running]
 
     def asked(self) -> int:
         """How many trials were asked for that have, or will have, a result."""
         return len(self._ids)
 
     def ask(self) -> Suggestion:
-        """A new trial."""
-        number = self.asked()
+        """A new trial; if a number is missing, as a part of the journal was lost, that of it."""
+        number = next(one for one in count() if one not in self._ids)
         which = self._whose_turn(number)
         dimensions, fixed = self._of_stratum(which, number)
-        place = self._places[which]
+        place = self._place(which, number)
         start = self._start(fixed, place)
         key = (self.seed, number, place)
         drawn = draw(self.settings, dimensions, self._known(which), fixed, start, key)
@@ -161,10 +180,37 @@ class Study:
                 system_attrs=drawn.notes,
             )
         )
-        added = self.studies[which].get_trials(deepcopy=False)[-1]
-        self._ids.append(added._trial_id)
-        self._count(added)
+        self._added(which, number)
         return self.suggestion(number)
+
+    def enter(self, number: int, params: Mapping[str, Any]) -> None:
+        """Put a trial into the journal that is not there, as a part of it was lost.
+
+        Args:
+            number: Its number.
+            params: The values that it was drawn with.
+
+        """
+        which = self._index({name: encode(value) for name, value in params.items()})
+        dimensions, _ = self._of_stratum(which, number)
+        values = {name: value for name, value in params.items() if name in dimensions}
+        notes = {NUMBER: number, "trial": _name(number)}
+        state = TrialState.RUNNING
+        self.studies[which].add_trial(_trial(dimensions, values, state=state, user_attrs=notes))
+        self._added(which, number)
+
+    def _added(self, which: int, number: int) -> None:
+        added = self.studies[which].get_trials(deepcopy=False)[-1]
+        self._ids[number] = added._trial_id
+        self._count(added)
+
+    def _place(self, which: int, number: int) -> int:
+        """The place of a trial in its study: how many are there with smaller numbers."""
+        place = self._places[which]
+        if number < len(self._ids):  # others of its study may have been asked for since
+            later = (one for one in self._ids if one > number)
+            place -= sum(self._index(self._trial(one).params) == which for one in later)
+        return place
 
     def suggestion(self, number: int) -> Suggestion:
         """A trial asked for before."""
@@ -197,7 +243,7 @@ class Study:
 
         That is the order of the journal, which no clock decides.
         """
-        numbers = {trial: number for number, trial in enumerate(self._ids)}
+        numbers = {trial: number for number, trial in self._ids.items()}
         for study in self.studies:  # of a trial that was reopened there is more than one
             for trial in study.get_trials(deepcopy=False):
                 if NUMBER in trial.user_attrs:
@@ -309,6 +355,9 @@ class Study:
 
         Of one that was reopened, the last.
         """
+        return list(self._numbered().values())
+
+    def _numbered(self) -> dict[int, FrozenTrial]:
         own = [
             trial
             for study in self.studies
@@ -316,8 +365,11 @@ class Study:
             if _is_own(trial, self.dimensions)
         ]
         numbers = [trial.user_attrs.get(NUMBER, place) for place, trial in enumerate(own)]
+        require_kind(list[int], numbers)
+        if min(numbers, default=0) < 0:
+            raise ValueError("a number of a trial is below 0")
         last = dict(zip(numbers, own, strict=True))
-        return [last[number] for number in sorted(last)]
+        return {number: last[number] for number in sorted(last)}
 
     def _trial(self, number: int) -> FrozenTrial:
         """As it stands in the journal; the others are not walked through."""
@@ -399,7 +451,7 @@ class Study:
 
 def _mend(path: Path) -> None:
     """Cut off a last line that a kill has torn; Optuna would write on in it and read none again."""
-    if path.exists() and (torn := len(path.read_bytes().rpartition(b"\n")[2])):
+    if path.exists() and (torn := len(read_bytes(path, None).rpartition(b"\n")[2])):
         os.truncate(path, path.stat().st_size - torn)
 
 

@@ -4,17 +4,21 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.errors import UserError, nearest
+from sweep.core.errors import UserError, nearest, told
+from sweep.core.kinds import require_kind
+from sweep.core.reading import readable
+from sweep.core.text import ACTED_ON
+from sweep.store import checking
 from sweep.store.digests import content_digest
 from sweep.store.geometry import Direction, Frame, Geometry, Matrix, PixelMm, Sampling
 from sweep.store.layout import (
@@ -24,16 +28,16 @@ from sweep.store.layout import (
     FORMAT_VERSION,
     KSPACE,
     NATIVE,
-    OPTIONAL,
     SAMPLING,
     chunk_offsets,
     frame_slices,
-    offset_of,
 )
 from sweep.store.slices import Task
 
 TEXTS = ("scan", "patient", "split", "sequence")  # that every store has of each slice
 PIXELS = (np.dtype("<f4"), np.dtype("<f2"))
+FIND = "correct the path, or make it with 'mrisweep ingest'"
+AGAIN = "ingest the data again"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,17 +74,19 @@ class Store:
                 version; pixels that cannot be mapped; a store that was never finished.
 
         """
-        path = Path(path).resolve()
+        path = _resolved(path)
         with _reading(path) as file:
             _check_format(file, path)
+            columns = _columns(file, path)
+            labels, task, source = _attributes(file, columns["labels"].shape[1])
             return cls(
                 path=path,
-                label_names=tuple(file.attrs["label_names"]),
-                task=file.attrs["task"],
-                source=json.loads(file.attrs["source"]),
+                label_names=labels,
+                task=task,
+                source=source,
                 fingerprint=_fingerprint(file, path),
-                frame=Frame(*file["kspace"].shape[1:]) if "kspace" in file else None,
-                columns=_columns(file, path),
+                frame=_frame(file, path),
+                columns=columns,
             )
 
     def __reduce__(self) -> tuple[Callable[[Path, str], "Store"], tuple[Path, str]]:
@@ -107,12 +113,12 @@ class Store:
     @cached_property
     def keys(self) -> NDArray[np.str_]:
         """(N,) unique; every random draw for a slice starts from its key."""
-        return _text(self.columns["slice_key"])
+        return self._text("slice_key")
 
     @cached_property
     def scans(self) -> NDArray[np.str_]:
         """(N,) names of what was scanned as one; slices of one volume share it."""
-        return _text(self.columns["scan"])
+        return self._text("scan")
 
     @property
     def numbers(self) -> NDArray[np.int32]:
@@ -122,17 +128,17 @@ class Store:
     @cached_property
     def patients(self) -> NDArray[np.str_]:
         """(N,)."""
-        return _text(self.columns["patient"])
+        return self._text("patient")
 
     @cached_property
     def splits(self) -> NDArray[np.str_]:
         """(N,) folds or named splits."""
-        return _text(self.columns["split"])
+        return self._text("split")
 
     @cached_property
     def sequences(self) -> NDArray[np.str_]:
         """(N,) names of pulse sequences or series; empty = unknown."""
-        return _text(self.columns["sequence"])
+        return self._text("sequence")
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -155,7 +161,7 @@ class Store:
 
         """
         if name in self.column_names:
-            return _text(self.columns[COLUMN + name])
+            return self._text(COLUMN + name)
         if name not in TEXTS:
             known = (*self.column_names, *TEXTS)
             raise UserError(
@@ -164,7 +170,7 @@ class Store:
                 "keep a column of the manifest by `mrisweep ingest ... --columns`; "
                 f"{nearest(name, known)}",
             )
-        return _text(self.columns[name])
+        return self._text(name)
 
     @property
     def has_kspace(self) -> bool:
@@ -224,13 +230,14 @@ class Store:
         (pixel_mm,), (native,) = self.pixel_mm([row]), self.native([row])
         orientation = self.columns["orientation"][row]
         thickness = float(self.columns["thickness_mm"][row])
-        return Geometry(
-            pixel_mm=pixel_mm,
-            thickness_mm=None if np.isnan(thickness) else thickness,
-            orientation=None if np.isnan(orientation).any() else _directions(orientation),
-            sampling=self._sampling(row),
-            native=native,
-        )
+        with _damage(self.path, f"the geometry of slice {row}"):
+            return Geometry(
+                pixel_mm=pixel_mm,
+                thickness_mm=None if np.isnan(thickness) else thickness,
+                orientation=None if np.isnan(orientation).any() else _directions(orientation),
+                sampling=self._sampling(row),
+                native=native,
+            )
 
     def split_counts(self) -> dict[str, int]:
         """Count the slices of each split, by name of the split."""
@@ -263,7 +270,24 @@ class Store:
     def _kspace(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The whole file, and where the k-space of each slice begins."""
         with _reading(self.path) as file:
-            return _mapped(self.path), chunk_offsets(file["kspace"])
+            whole, offsets = _mapped(self.path), chunk_offsets(file["kspace"])
+        with _damage(self.path, "k-space"):
+            self._check_kspace(offsets, len(whole))
+        return whole, offsets
+
+    def _check_kspace(self, offsets: NDArray[np.int64], size: int) -> None:
+        """Raise ``ValueError`` unless the k-space of every slice lies in the file and its frame."""
+        frame = np.array(self.frame)
+        needed = KSPACE.itemsize * math.prod(frame.tolist())
+        if offsets.min() < 0 or int(offsets.max()) + needed > size:
+            raise ValueError("that of a slice does not lie in the file")
+        sampling = self.columns[SAMPLING]
+        if (sampling[:, :3] < 1).any() or (sampling[:, :3] > frame).any():
+            raise ValueError("that of a slice is larger than the frame, or has no samples")
+
+    def _text(self, name: str) -> NDArray[np.str_]:
+        with _damage(self.path, f"the dataset {name!r}"):
+            return _text(self.columns[name])
 
     def _sampling(self, row: int) -> Sampling | None:
         if not self.has_kspace:
@@ -275,20 +299,30 @@ class Store:
 @contextmanager
 def _reading(path: Path) -> Iterator[h5py.File]:
     if not path.is_file():
-        raise UserError(
-            "there is no such store", path, "correct the path, or make it with 'mrisweep ingest'"
-        )
+        raise UserError("there is no such store", path, FIND)
     kind = "truncated or damaged" if h5py.is_hdf5(path) else "not an HDF5 file"
     try:
         # The file never changes once it has its name, and locks fail on some shared file systems.
         with h5py.File(path, "r", locking=False) as file:
             yield file
-    except (OSError, KeyError, RuntimeError) as error:  # what h5py makes of damage
+    except UserError:
+        raise
+    except Exception as error:  # of damage h5py makes errors of nearly every type
         raise UserError(
-            "the store is not a readable HDF5 file",
-            f"{path}, {kind} ({type(error).__name__}: {error})",
-            "ingest the data again",
+            "the store is not a readable HDF5 file", f"{path}, {kind} ({told(error)})", AGAIN
         ) from error
+
+
+def _damage(path: Path, what: str) -> AbstractContextManager[None]:
+    """While a part of a store is read: what is wrong with it is said."""
+    return readable(f"{what} of the store cannot be read", path, AGAIN)
+
+
+def _resolved(path: str | Path) -> Path:
+    try:
+        return Path(path).resolve()
+    except (OSError, ValueError, RuntimeError) as error:  # a NUL, a circle of links
+        raise UserError("there is no such store", f"{str(path)!r} ({told(error)})", FIND) from None
 
 
 def _check_format(file: h5py.File, path: Path) -> None:
@@ -300,7 +334,8 @@ def _check_format(file: h5py.File, path: Path) -> None:
             f"{version} in {path}",
             "ingest the data again with this program",
         )
-    missing = [name for name in DATASETS if name not in file]
+    there = checking.names(file)
+    missing = [name for name in DATASETS if name not in there]
     missing += [name for name in ATTRIBUTES if name not in file.attrs]
     if missing:
         raise UserError(
@@ -308,7 +343,8 @@ def _check_format(file: h5py.File, path: Path) -> None:
             f"{path} without {', '.join(missing)}",
             "ingest the data again",
         )
-    images = file["images"]
+    with _damage(path, "what holds the images"):
+        images = checking.dataset(file, "images")
     if images.ndim != 3 or images.dtype not in PIXELS or images.id.get_offset() is None:
         raise UserError(
             "the images of the store are not float32 or float16 (slice, row, column), contiguous "
@@ -319,7 +355,9 @@ def _check_format(file: h5py.File, path: Path) -> None:
 
 
 def _fingerprint(file: h5py.File, path: Path) -> str:
-    fingerprint = bytes(file["fingerprint"][()]).decode("ascii", "replace")
+    with _damage(path, "the fingerprint"):
+        found = checking.dataset(file, "fingerprint")
+        fingerprint = bytes(found[()]).decode("ascii", "replace")
     if len(fingerprint) != 64:
         raise UserError(
             "the store has no fingerprint, as its ingest was not completed",
@@ -331,12 +369,28 @@ def _fingerprint(file: h5py.File, path: Path) -> str:
 
 def _columns(file: h5py.File, path: Path) -> dict[str, NDArray[Any]]:
     whole = _mapped(path)
-    names = [*DATASETS[:-1], *(name for name in OPTIONAL if name in file)]
-    names += [COLUMN + name for name in file.get(COLUMN, ())]
-    return {
-        name: _view(whole, offset_of(file[name]), file[name].dtype, file[name].shape)
-        for name in names
-    }
+    with _damage(path, "a dataset"):
+        places = checking.places(file, len(whole))
+    return {name: _view(whole, *place) for name, place in places.items()}
+
+
+def _attributes(file: h5py.File, labels: int) -> tuple[tuple[str, ...], Task, Mapping[str, Any]]:
+    """The names of the labels, the task, and where the slices come from."""
+    with _damage(Path(file.filename), "an attribute"):
+        names = tuple(map(str, file.attrs["label_names"]))
+        task, source = str(file.attrs["task"]), json.loads(file.attrs["source"])
+        require_kind(tuple[tuple[str, ...], Task, dict[str, Any]], (names, task, source))
+        if len(set(names)) < len(names) or len(names) != labels or "" in names:
+            raise ValueError(f"label_names are {names} for {labels} labels")
+        return names, cast("Task", task), source
+
+
+def _frame(file: h5py.File, path: Path) -> Frame | None:
+    if "kspace" not in checking.names(file):
+        return None
+    with _damage(path, "k-space"):
+        checking.check_kspace(file, path.stat().st_size)
+        return Frame(*file["kspace"].shape[1:])
 
 
 def _mapped(path: Path) -> NDArray[np.uint8]:
@@ -353,6 +407,8 @@ def _view(
 
 def _text(encoded: NDArray[np.bytes_]) -> NDArray[np.str_]:
     text: NDArray[np.str_] = np.char.decode(encoded, "utf-8")
+    if ACTED_ON.search("\n".join(text.tolist())):
+        raise ValueError("a text has characters that no name has")
     text.flags.writeable = False
     return text
 

@@ -290,3 +290,90 @@ def test_the_setting_of_groups_is_kept(tmp_path, make_spec, draw, setting):
     assert loaded_spec == spec
     assert torch.equal(loaded(x), model(x))
     assert not torch.equal(loaded(x), mrimodels.build(make_spec()).eval()(x))
+
+
+def recompressed(path, compression, padding=0):
+    """The same parts, compressed; with as many zeros in one of them."""
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content + (b"\0" * padding if name.endswith("/0") else b""))
+
+
+def test_an_archive_that_swells_is_not_unpacked(saved):
+    recompressed(saved, zipfile.ZIP_DEFLATED, padding=1 << 24)
+    assert saved.stat().st_size < 1 << 20
+    with pytest.raises(ModelError, match=r"BadZipFile|parts of it are compressed"):
+        mrimodels.load(saved)
+
+
+def test_parts_that_share_their_bytes_are_not_unpacked(saved):
+    """An archive of overlapping parts is as large inside as one likes."""
+    recompressed(saved, zipfile.ZIP_STORED, padding=1 << 16)
+    with zipfile.ZipFile(saved, "a") as archive:
+        largest = max(archive.infolist(), key=lambda part: part.file_size)
+        archive.filelist += [largest] * 50
+        archive._didModify = True
+    with pytest.raises(ModelError, match=r"its parts are larger than the file|undamaged"):
+        mrimodels.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda one: one.to_sparse(), "torch.sparse_coo"),
+        (lambda one: torch.empty_like(one, device="meta"), "on meta"),
+    ],
+)
+def test_tensors_that_hold_no_values_are_refused(saved, make, said):
+    state = torch.load(saved, weights_only=True)["state"]
+    state["head.linear.bias"] = make(state["head.linear.bias"])
+    rewrite(saved, state=state)
+    with pytest.raises(ModelError, match=f"does not hold the tensors of .*{said}"):
+        mrimodels.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"n_outputs": 10**9}, "of a larger network than its tensors are"),
+        ({"width": 10**12}, "of a larger network than its tensors are"),
+        ({"norm": ["batch"]}, "norm is not one of"),
+        ({"norm_groups": "2"}, "."),
+        ({"arch": 3}, "arch is not one of"),
+        ({1: 2}, "does not have the fields of ModelSpec"),
+    ],
+)
+def test_a_spec_with_odd_fields_is_refused_before_a_network_is_made(saved, fields, said):
+    content = torch.load(saved, weights_only=True)
+    rewrite(saved, spec={**content["spec"], **fields})
+    with pytest.raises(ModelError, match=said):
+        mrimodels.load(saved)
+
+
+def test_notes_that_are_not_plain_or_without_end_are_refused(saved):
+    circle = []
+    circle.append({"a": circle})
+    deep = []
+    for _ in range(60):
+        deep = [deep]
+    for meta in ({"a": torch.zeros(1)}, {"a": {1, 2}}, {"a": deep}):
+        rewrite(saved, meta=meta)
+        with pytest.raises(ModelError, match="spec or meta has other values"):
+            mrimodels.load_meta(saved)
+    rewrite(saved, meta={"a": circle})  # it holds nothing else; whoever reads it wants a text
+    assert list(mrimodels.load_meta(saved)) == ["a"]
+
+
+def test_a_network_of_another_spec_is_refused_before_it_is_made(saved, spec, make_spec):
+    assert mrimodels.load_checkpoint(saved, expected=spec).spec == spec
+    with pytest.raises(ModelError, match="the checkpoint is of another network than ModelSpec"):
+        mrimodels.load_checkpoint(saved, expected=make_spec(norm="batch"))
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe", "a\0b"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, place):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelError, match="is not a readable file; received"):
+        mrimodels.load(tmp_path / place)

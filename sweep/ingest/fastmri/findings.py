@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sweep.core.errors import UserError, refuse
+from sweep.core.reading import opened_text
 from sweep.ingest.fastmri.files import volume_name
 from sweep.ingest.fastmri.table import Row, read_table
 
@@ -81,8 +82,9 @@ def read_reviewed(path: Path, known: Collection[str]) -> Reviewed:
 
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        with opened_text(path) as file:
+            lines = file.read().splitlines()
+    except (OSError, ValueError) as error:
         raise UserError(
             "the list of reviewed volumes is not a text file in UTF-8",
             f"{path} ({type(error).__name__}: {error})",

@@ -9,9 +9,9 @@ from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, Literal, get_args
 
-import yaml
-
-from sweep.core.errors import UserError, nearest, refuse, require_known
+from sweep.config.reading import MOST_BYTES, NOT_YAML, load_yaml
+from sweep.core.errors import UserError, nearest, refuse, require_known, told
+from sweep.core.reading import read_text
 from sweep.ingest.fastmri.findings import Finding
 
 StudyLevel = Literal["slice", "drop"]
@@ -75,20 +75,20 @@ def load_rule(rule: str | Path) -> LabelRule:
     """
     presets = {entry.name.removesuffix(".yaml"): entry for entry in PRESETS.iterdir()}
     try:
-        text = presets.get(str(rule), Path(rule)).read_text(encoding="utf-8")
+        preset = presets.get(str(rule))
+        text = preset.read_text(encoding="utf-8") if preset else read_text(rule, MOST_BYTES)
         # All scalars as text: a label may be called 'no', which YAML would take for false.
-        raw = yaml.load(text, Loader=yaml.BaseLoader)
+        raw = load_yaml(text, texts=True)
     except FileNotFoundError:
         raise UserError(
             "there is no label rule and no YAML file of this name",
             repr(str(rule)),
             nearest(str(rule), presets),
         ) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        said = " ".join(str(error).split())  # YAML says it in several lines
+    except (OSError, *NOT_YAML) as error:
         raise UserError(
             "the label rule is not a YAML file in UTF-8",
-            f"{rule} ({type(error).__name__}: {said})",
+            f"{rule} ({told(error)})",
             "correct the file, or give another",
         ) from error
     return _rule(raw, str(rule))

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.core.errors import UserError, nearest, refuse
+from sweep.core.errors import UserError, nearest, refuse, told
+from sweep.core.reading import opened_text
 
 
 class Row(NamedTuple):
@@ -42,14 +43,14 @@ def read_table(
 
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with opened_text(path) as file:
             reader = csv.reader(file)
             head = [name.strip() for name in next(reader, [])]
             lines = [(reader.line_num, tuple(cells)) for cells in reader if cells]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             f"the {what} is not a readable CSV file in UTF-8",
-            f"{path} ({type(error).__name__}: {error})",
+            f"{path} ({told(error)})",
             "give another file",
         ) from error
     if not lines:

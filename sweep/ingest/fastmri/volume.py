@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.fastmri.header import Header, parse_header
+from sweep.store.checking import names, own
 from sweep.store.geometry import Sampling
 
 Stored = Literal["rss", "esc"]
@@ -105,7 +106,7 @@ def read_stored(volume: Volume, which: Stored) -> Iterator[NDArray[np.float32]]:
 
 def _planes(volume: Volume, name: str, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
     with _opened(volume.path) as file:
-        dataset = file[name]
+        dataset = own(file, name)
         for number in range(volume.slices):
             with np.errstate(over="ignore"):  # what is too large for float32 is infinite
                 plane = np.ascontiguousarray(dataset[number], dtype)
@@ -132,9 +133,9 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 def _array(file: h5py.File, name: str, kinds: str, axes: tuple[int, ...]) -> h5py.Dataset | None:
     """Give a dataset, checked but not read; None = there is none of that name."""
-    if name not in file:
+    if name not in names(file):
         return None
-    dataset = file[name]
+    dataset = own(file, name)
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in kinds:
         found = dataset.dtype if isinstance(dataset, h5py.Dataset) else "a group"
         wanted = "complex" if kinds == "c" else "real"
@@ -174,7 +175,8 @@ def _sampling(shape: Sequence[int], header: Header) -> Sampling:
 
 
 def _header(file: h5py.File) -> Header:
-    dataset = file.get("ismrmrd_header")
+    name = "ismrmrd_header"
+    dataset = own(file, name) if name in names(file) else None
     return parse_header(_text(dataset[()]) if isinstance(dataset, h5py.Dataset) else "")
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweep.core.errors import UnusableError, UserError, nearest, refuse
+from sweep.core.errors import UnusableError, UserError, nearest, refuse, told
+from sweep.core.reading import opened_text
 from sweep.store.slices import Slice, Task, check_column_names
 
 REQUIRED = ("file", "label")
@@ -73,17 +74,17 @@ def read_manifest(
 
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with opened_text(path) as file:
             reader = csv.DictReader(file, skipinitialspace=True)
             header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             _check_columns(header, (*REQUIRED, PATIENT) if patients else REQUIRED, path)
             _check_kept(columns, header, path)
             slicing = volumes and SLICE in header
             rows = [_row(cells, reader.line_num, slicing, columns, path) for cells in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             "the manifest is not a readable CSV file in UTF-8",
-            f"{path} ({type(error).__name__}: {error})",
+            f"{path} ({told(error)})",
             "give another file",
         ) from error
     _check_cells(rows, patients, path)
@@ -95,7 +96,7 @@ def located(row: Row, folder: Path) -> Path:
     """Where the file of a row is; links may lead anywhere, as those of data managers do.
 
     Raises:
-        UnusableError: There is nothing, or links that lead in a circle.
+        UnusableError: There is neither a file nor a folder, or links that lead in a circle.
 
     """
     path = folder / row.file
@@ -107,6 +108,12 @@ def located(row: Row, folder: Path) -> Path:
             f"{row} in {folder} ({type(error).__name__}: {error})",
             "add the file or remove the row",
         ) from error
+    if not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        raise UnusableError(
+            "what a row of the manifest names is no file",
+            f"{row} in {folder}",
+            "put a file in its place, or remove the row",
+        )
     return path
 
 

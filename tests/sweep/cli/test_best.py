@@ -183,7 +183,11 @@ def test_json_has_the_worth_of_a_choice_at_what_was_chosen(
     (by_other,) = asked(capsys, str(folder.path), "--by", "clean/auroc", "--norm", "batch")
     assert by_other["choice"] == first, "it is of what the sweep chose by, whatever is asked for"
     (folder.path / FILE).write_text("{}")
-    assert "choice of the best is worth cannot be read" in complaint(capsys, str(folder.path))
+    for json_or_table in ([], ["--json"]):
+        assert main(["best", str(folder.path), *json_or_table]) == 2
+        said = capsys.readouterr()
+        assert all(trial in said.out for trial in ("trial-0000", "trial-0001"))
+        assert "what the choice of the best is worth cannot be read; received" in said.err
 
 
 def test_json_has_the_command_of_every_row(

@@ -21,7 +21,7 @@ from sweep.cli import main
 from sweep.cluster.jobs import JobServer
 from sweep.core.errors import UserError
 from sweep.results.folder import SweepFolder
-from sweep.results.sweep_file import driven
+from sweep.results.locks import driven
 from tests.support.sweeps import PATIENCE_S, Sweep, wait_until
 
 pytestmark = [

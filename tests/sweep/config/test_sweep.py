@@ -1,5 +1,7 @@
 """A sweep file: what it may say, and what a person is told when it says something else."""
 
+import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +249,46 @@ def test_a_number_may_be_written_with_a_power_of_ten(written: str, tmp_path: Pat
     assert override({}, [f"train.lr={written}"]) == {"train": {"lr": 0.001}}
     for text in ("e-3", "1e", "1e-3a", "2024e"):
         assert override({}, [f"name={text}"]) == {"name": text}
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, name in pairwise("abcdefghij")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name: " + "[" * 3000 + "]" * 3000, "RecursionError|more than 50 levels"),
+        ("name: " + "[" * 60 + "]" * 60, "more than 50 levels"),
+        (LAUGHS, "holds more than 200000 values"),
+        (LAUGHS.replace("[", "{<<: [").replace("]", "]}"), "."),
+        ("name: &a [*a]", "a part holds itself"),
+        ("data: {store: a, store: b}", "the key 'store' is there twice"),
+        ("name: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+        ("name: 2020-13-45", "not YAML"),
+        ("name: a\0", "not YAML"),
+    ],
+)
+def test_yaml_without_end_is_refused_at_once(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "sweep.yaml").write_text(text)
+    with pytest.raises(UserError, match=rf"is not YAML; received .*sweep\.yaml' \(.*({said})"):
+        SweepConfig.from_yaml(tmp_path / "sweep.yaml")
+
+
+def test_parts_that_have_names_are_as_if_they_were_written_out(tmp_path: Path) -> None:
+    (tmp_path / "sweep.yaml").write_text(
+        "name: a\ndata: {store: s.h5, train: &folds [1], validation: [2]}\n"
+        "train: &train {epochs: 3}\nsearch: {start: [{train.lr: 1e-3}]}\nmodel: {<<: {width: 4}}\n"
+    )
+    read = SweepConfig.from_yaml(tmp_path / "sweep.yaml")
+    assert (read.train.epochs, read.model.width) == (3, 4)
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe", "large", "a\0b"])
+def test_a_sweep_file_that_is_none_is_not_waited_for(tmp_path: Path, place: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_bytes(b" " * (5 << 20))
+    with pytest.raises(UserError, match=r"the sweep file cannot be read; received .*; give a text"):
+        SweepConfig.from_yaml(tmp_path / place)

@@ -1,4 +1,5 @@
 import csv
+import os
 import random
 import re
 
@@ -284,3 +285,23 @@ def test_real_slices_by_folds_of_people(tmp_path):
     assert store.splits.tolist() == [row["fold"] for row in rows]
     assert summary.total.patients == len({row["patient"] for row in rows})
     assert sum(split.patients for split in summary.splits) == summary.total.patients
+
+
+def test_a_pipe_in_a_manifest_is_named_and_not_waited_for(collection):
+    (collection.images / "0.png").unlink()
+    os.mkfifo(collection.images / "0.png")
+    report = engine.ingest(plan_of(collection), collection.folder / "s.h5")
+    assert len(report.store) == 5
+    (skipped,) = report.skipped
+    assert "what a row of the manifest names is no file; received row 2 (0.png)" in skipped.reason
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe"])
+def test_a_manifest_that_is_no_file_is_not_waited_for(collection, place):
+    os.mkfifo(collection.folder / "pipe")
+    with pytest.raises(UserError, match=r"not a readable CSV file in UTF-8; received .*NoFileError"):
+        plan_images(
+            collection.folder / place,
+            collection.images,
+            assigner=SplitAssigner(equal_folds(2), 0),
+        )

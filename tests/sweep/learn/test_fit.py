@@ -150,6 +150,26 @@ def test_an_interrupted_trial_ends_like_an_uninterrupted_one(
     assert_same_weights(last_checkpoint(folder), last_checkpoint(tmp_path / "whole"))
 
 
+@pytest.mark.slow
+def test_a_trial_whose_files_were_lost_is_trained_again_and_reported_once(
+    trial_config: TrialConfig, store: Store, tmp_path: Path
+) -> None:
+    """As the remedy for a damaged state says: its folder is removed, what it has scored is kept."""
+    trial_config = trained(trial_config, epochs=4)
+    whole = fit(trial_config, store, tmp_path / "whole")
+    reported: list[int] = []
+
+    def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
+        reported.append(record.epoch)
+
+    history = whole.history[:2]
+    again = fit(trial_config, store, tmp_path / "again", history=history, report=report)
+    assert metrics(again) == metrics(whole)
+    assert again.best_epoch == whole.best_epoch
+    assert sorted(set(reported)) == [3, 4]
+    assert_same_weights(last_checkpoint(tmp_path / "again"), last_checkpoint(tmp_path / "whole"))
+
+
 def test_a_finished_trial_is_not_trained_again(
     trial_config: TrialConfig, store: Store, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """Every method of training: resumed as if never interrupted, and with every norm."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -101,6 +102,40 @@ def test_a_state_of_other_methods_is_refused(
     other = Trainer(config_of(trial_config, ALL), store)
     with pytest.raises(WorkError, match=r"received averaged_steps, group_weights in one"):
         other.resume(files)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda state: state.update(epoch="1"),
+        lambda state: state.update(epoch=7),
+        lambda state: state.update(optimizer=[]),
+        lambda state: state["optimizer"]["param_groups"].pop(),
+        lambda state: state["optimizer"]["param_groups"][0].update(lr="fast"),
+        lambda state: state["optimizer"]["state"][0].update(exp_avg=torch.zeros(3)),
+        lambda state: state["optimizer"]["state"].update({10**6: {"exp_avg": torch.zeros(3)}}),
+        lambda state: state.update(group_weights=torch.zeros(99)),
+        lambda state: state.update(averaged_steps="many"),
+        None,
+    ],
+)
+def test_a_damaged_state_says_what_to_do(
+    trial_config: TrialConfig, store: Store, tmp_path: Path, damage: Callable[..., object] | None
+) -> None:
+    files, config = CheckpointFolder(tmp_path), config_of(trial_config, ALL)
+    trainer = Trainer(config, store)
+    trainer.begin(1)
+    trainer.step(trainer.load(trainer.indices[:4]), 1, 1e-3)
+    trainer.save(files, 1, EpochStats(0.0, 0.0))
+    state = torch.load(files.state, weights_only=True)
+    if damage is None:
+        files.state.write_bytes(files.state.read_bytes()[:-200])
+    else:
+        damage(state)
+        torch.save(state, files.state)
+    message = "what was saved of a trial cannot be read, to go on from there; received .*; remove"
+    with pytest.raises(WorkError, match=message):
+        Trainer(config, store).resume(files)
 
 
 def test_a_state_from_before_the_methods_is_resumed(

@@ -149,3 +149,65 @@ def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("left", [[], ["sweep.json"], ["sweep.json", ".levels.json.0a1b.tmp"]])
+def test_a_folder_that_a_kill_left_half_made_is_begun_again(
+    config: SweepConfig, tmp_path: Path, left: list[str]
+) -> None:
+    """And everybody says so; a folder of anything else is no such."""
+    place = tmp_path / "half"
+    place.mkdir()
+    for name in left:
+        (place / name).write_text("{")
+    message = f"was never begun, .*; begin it by `mrisweep run SWEEP.yaml --out {place}`"
+    with pytest.raises(UserError, match=message):
+        SweepFolder.open(place)
+    folder = SweepFolder.create(place, config)
+    assert SweepFolder.open(place).config() == config
+    assert len(folder.identity.sweep_id) == 32
+    with pytest.raises(UserError, match="the folder of a new sweep exists"):
+        SweepFolder.create(place, config)
+
+
+def test_a_file_in_the_place_of_a_new_folder_is_not_touched(
+    config: SweepConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis").write_text("years of work")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    for name in ("thesis", "gone"):
+        with pytest.raises(UserError, match="the folder of a new sweep exists"):
+            SweepFolder.create(tmp_path / name, config)
+    assert (tmp_path / "thesis").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", '{"sweep_id": "a\' or 1", "started_at_ms": 1}'])
+def test_what_says_which_sweep_it_is_is_held_to_it(folder: SweepFolder, text: str | None) -> None:
+    file = folder.path / "sweep.json"
+    file.unlink()
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UserError, match=r"which sweep it is cannot be read; .*; put it back from"):
+        _ = folder.identity
+
+
+def test_a_flipped_bit_in_a_table_is_found(folder: SweepFolder) -> None:
+    path = next((folder.path / "predictions").rglob("*.parquet"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WorkError, match="the table cannot be read; received"):
+        tables.read_predictions(path)
+
+
+def test_a_table_of_another_trial_or_epoch_is_refused(folder: SweepFolder) -> None:
+    for kind in ("results", "predictions"):
+        place = folder.path / kind
+        (place / "trial-0000" / "epoch-0001.parquet").replace(
+            place / "trial-0001" / "epoch-0002.parquet"
+        )
+    for read in (folder.epoch, folder.predictions):
+        with pytest.raises(WorkError, match="it is of epoch 1 of 'trial-0000'"):
+            read("trial-0001", 2)
+        with pytest.raises(WorkError, match="the table is not there; received"):
+            read("trial-0000", 1)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import sweep
 from sweep.cli import main
 from sweep.config.sweep import SweepConfig
+from sweep.core.errors import WorkError
 from sweep.core.records import (
     CLEAN,
     Basis,
@@ -224,6 +226,7 @@ def test_the_last_epoch_of_an_ended_trial_is_known_without_its_results(
 
 ASK = """
 import sys
+import sweep
 from sweep.cli import main
 assert main(["best", *sys.argv[1:], "--top", "3"]) == 0
 slow = {"torch", "pandas", "scipy", "ray", "mlflow", "optuna", "h5py"} & set(sys.modules)
@@ -255,13 +258,20 @@ def test_best_of_many_trials_imports_nothing_that_takes_long(
 def test_a_damaged_record_is_named_with_a_remedy(
     many: SweepFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """It costs no answer on the others; a script, which sees no remark, gets none."""
     for text in ('{"trial": "tri', "[]", '{"metrics": {}}'):
         file_of(many, 2).write_text(text)
         assert main(["best", str(many.path)]) == 1
         said = capsys.readouterr()
-        assert said.out == ""
-        assert "the record of a trial cannot be read; received" in said.err
+        assert "trial-0000" in said.out
+        assert "trial-0002" not in said.out
+        assert "the answer lacks something: the record of a trial cannot be read; rec" in said.err
         assert "trial-0002.json" in said.err
+        with pytest.raises(WorkError, match=r"trial-0002\.json"):
+            sweep.best(many.path)
+    file_of(many, 0).write_text("[]")
+    with pytest.raises(WorkError, match=r"records of 2 trials cannot .*-0000.*-0002"):
+        sweep.best(many.path)
 
 
 def test_rows_name_the_folder_that_they_are_of(many: SweepFolder) -> None:

@@ -120,7 +120,7 @@ def test_a_sweep_of_an_earlier_version_begins_to_count(
 
 def test_a_file_that_somebody_has_changed_is_said(folder: SweepFolder, config: SweepConfig) -> None:
     (folder.path / "used.json").write_text('{"seconds": 3')
-    with pytest.raises(UserError, match=r"cannot be read; received .*used.json .* or remove it"):
+    with pytest.raises(UserError, match=r"cannot be read; received .*used.json' .* or remove it"):
         Usage(folder, config)
 
 

@@ -116,3 +116,25 @@ def test_a_store_without_kspace_says_so(content, tmp_path):
         UserError, match=r"keeps no k-space; received .*s\.h5; ingest the data with --kspace"
     ):
         store.kspace(0)
+
+
+@pytest.mark.parametrize("sizes", [(0, 8, 10), (4, 8, 10), (1, 9, 10), (1, 8, -3)])
+def test_sampling_that_leaves_the_frame_is_refused(tmp_path, sizes):
+    path = drafted(tmp_path / "s.h5", FRAMES[0], [samples(0, (1, 8, 10))])
+    with h5py.File(path, "r+") as file:
+        file["sampling"][0, :3] = sizes
+    with pytest.raises(UserError, match=r"k-space of the store cannot be read; received .*s.h5"):
+        Store.open(path).kspace(0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"chunks": (1, 3, 4, 10)}, {"compression": "gzip"}, {"dtype": "<c16"}, {}]
+)
+def test_kspace_that_is_laid_out_otherwise_is_refused(tmp_path, options):
+    path = drafted(tmp_path / "s.h5", FRAMES[0], [samples(0, (1, 8, 10))])
+    with h5py.File(path, "r+") as file:
+        values = file["kspace"][...]
+        del file["kspace"]
+        file.create_dataset("kspace", data=values, **options)
+    with pytest.raises(UserError, match=r"k-space of the store cannot be read; received .*'kspace'"):
+        Store.open(path)

@@ -380,3 +380,118 @@ def test_a_store_without_columns_is_as_it_was_before_there_were_any(content, tmp
     assert store.column_names == ()
     with pytest.raises(UserError, match="which has scan, patient, split, sequence;"):
         store.column("site")
+
+
+def put(path, name, change):
+    """Put something else in the place of a dataset."""
+    with h5py.File(path, "r+") as file:
+        values = file[name][...]
+        del file[name]
+        change(file, name, values)
+
+
+def as_external_link(file, name, values):
+    other = file.filename + ".other"
+    with h5py.File(other, "w") as elsewhere:
+        elsewhere[name] = values
+    file[name] = h5py.ExternalLink(other, f"/{name}")
+
+
+def as_soft_link(file, name, values):
+    file["aside"] = values
+    file[name] = h5py.SoftLink("/aside")
+
+
+def as_external_storage(file, name, values):
+    other = file.filename + ".raw"
+    values.tofile(other)
+    file.create_dataset(name, values.shape, values.dtype, external=[(other, 0, values.nbytes)])
+
+
+def as_virtual_dataset(file, name, values):
+    other = file.filename + ".other"
+    with h5py.File(other, "w") as elsewhere:
+        elsewhere[name] = values
+    layout = h5py.VirtualLayout(values.shape, values.dtype)
+    layout[...] = h5py.VirtualSource(other, name, values.shape)
+    file.create_virtual_dataset(name, layout)
+
+
+ELSEWHERE = (as_external_link, as_soft_link, as_external_storage, as_virtual_dataset)
+
+
+@pytest.mark.parametrize("change", ELSEWHERE, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("name", ["images", "labels", "fingerprint"])
+def test_nothing_outside_the_file_is_read(content, tmp_path, change, name):
+    """Whatever HDF5 would follow; what lies there is as it should be."""
+    path = content.write(tmp_path / "s.h5").path
+    put(path, name, change)
+    message = (
+        r"of the store cannot be read; received .*s\.h5' \(ValueError: .*(elsewhere|other fil)"
+    )
+    with pytest.raises(UserError, match=rf"{message}.*; ingest the data again"):
+        Store.open(path)
+
+
+def test_a_group_of_columns_elsewhere_is_not_followed(content, tmp_path):
+    path = with_sites(content).write(tmp_path / "s.h5").path
+    shutil.copy(path, tmp_path / "other.h5")
+    with h5py.File(path, "r+") as file:
+        del file["column"]
+        file["column"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/column")
+    with pytest.raises(UserError, match="'column' is a link to elsewhere"):
+        Store.open(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("labels", np.zeros((4, 2), np.uint8), "'labels' is not of 5 slices"),
+        ("labels", np.zeros((5, 2), np.float32), "'labels' is of the type float32"),
+        ("labels", np.zeros(5, np.uint8), r"'labels' has the shape \(5,\)"),
+        ("labels", np.zeros((5, 3), np.uint8), "label_names are .* for 3 labels"),
+        ("images", np.zeros((0, 4, 6), np.float32), "does not lie in the file|holds no slice"),
+        ("number", np.zeros(5, np.int64), "'number' is of the type int64"),
+        ("patient", np.zeros(5, np.int32), "'patient' is of the type int32"),
+    ],
+)
+def test_a_dataset_of_another_form(content, tmp_path, name, values, said):
+    path = content.write(tmp_path / "s.h5").path
+    put(path, name, lambda file, name, _: file.create_dataset(name, data=values))
+    with pytest.raises(UserError, match=rf"cannot be read; received .*s\.h5' \(ValueError: {said}"):
+        Store.open(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("label_names", value) for value in (1, 0.5, "tear", ["tear", "tear"], ["a", "\x1b[m"])),
+        *(("task", value) for value in (1, "both", ["multilabel"])),
+        *(("source", value) for value in (1, "[]", "{", "[" * 5000)),
+    ],
+)
+def test_an_attribute_of_another_kind(content, tmp_path, name, value):
+    path = content.write(tmp_path / "s.h5").path
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = value
+    with pytest.raises(UserError, match="an attribute of the store cannot be read; received "):
+        Store.open(path)
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"zo\x1b[2J"])
+def test_a_text_that_no_name_is(content, tmp_path, text):
+    store = content.write(tmp_path / "s.h5")
+    with h5py.File(store.path) as file:
+        place = file["patient"].id.get_offset()
+    with store.path.open("r+b") as file:
+        os.pwrite(file.fileno(), text[:3], place)
+    with pytest.raises(UserError, match=r"the dataset 'patient' of the store cannot be read; rec"):
+        _ = Store.open(store.path).patients
+
+
+@pytest.mark.parametrize("place", ["a\0b", "/dev/zero", "pipe", "loop"])
+def test_a_path_that_leads_to_no_file(tmp_path, place):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UserError, match=r"there is no such store; received .*; correct the path"):
+        Store.open(tmp_path / place)

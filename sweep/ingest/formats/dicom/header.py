@@ -14,6 +14,7 @@ NEEDED = (
 GREY, COLOUR = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"), ("RGB", "YBR_FULL", "YBR_FULL_422")
 SAMPLES = {**dict.fromkeys(GREY, 1), **dict.fromkeys((*COLOUR, "YBR_ICT", "YBR_RCT"), 3)}
 BITS = (8, 16)
+MOST_FRAMES = 100_000  # of one file; a header that says more is damaged
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,12 @@ def _check_pixels(dataset: Any, path: Path) -> None:
             f"{path} with {dataset.Rows} x {dataset.Columns} pixels in {frame_count(dataset)} "
             "frames",
             "export it again, or remove its rows",
+        )
+    if frame_count(dataset) > MOST_FRAMES:
+        raise UnusableError(
+            f"the image has more than {MOST_FRAMES} frames",
+            f"{path} with {frame_count(dataset)}",
+            "export it again, or split it",
         )
     if dataset.get("ModalityLUTSequence"):
         raise UnusableError(

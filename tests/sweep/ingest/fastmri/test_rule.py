@@ -123,6 +123,8 @@ def test_labels_that_yaml_takes_for_something_else_are_names(tmp_path):
             r"not a YAML file in UTF-8; received .*rule\.yaml \(ScannerError: .*; correct",
         ),
         ("labels: {a: ['*'", "not a YAML file in UTF-8; received "),
+        ("labels: {a: ['*'], a: ['b']}", "the key 'a' is there twice"),
+        ("labels: " + "[" * 3000, "not a YAML file in UTF-8; received "),
     ],
 )
 def test_a_rule_that_cannot_be_used(tmp_path, text, message):

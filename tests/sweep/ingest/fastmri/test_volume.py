@@ -247,3 +247,11 @@ def test_a_loop_of_links_inside_the_file_is_refused(path):
     replace(path, "kspace", h5py.SoftLink("/kspace"))
     with pytest.raises(UnusableError):
         read_volume(path)
+
+
+def test_what_lies_in_another_file_is_refused(path, tmp_path):
+    with h5py.File(tmp_path / "other.h5", "w") as other, h5py.File(path) as file:
+        other["kspace"] = file["kspace"][...]
+    replace(path, "kspace", h5py.ExternalLink(str(tmp_path / "other.h5"), "/kspace"))
+    with pytest.raises(UnusableError, match="'kspace' is a link to elsewhere"):
+        read_volume(path)

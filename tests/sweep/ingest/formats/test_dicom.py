@@ -575,3 +575,16 @@ def test_no_damage_makes_any_other_error(save, compressed):
         except UnusableError:
             continue
         assert all(np.isfinite(one.image).all() for one in read)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
+def test_a_header_of_two_thousand_million_frames_is_refused_at_once(save, syntax):
+    pixels = noise(2, 3, 4, dtype=np.uint8, high=200)
+    made = dataset(pixels)
+    if syntax == RLELossless:
+        made.compress(RLELossless)
+    made.NumberOfFrames = 2_000_000_000
+    with pytest.raises(
+        UnusableError, match=r"more than 100000 frames; received .* with 20{9}; exp"
+    ):
+        outline(save(made), "acquired")
