@@ -12,7 +12,7 @@ import yaml
 
 from sweep.config.presets import presets
 from sweep.core.errors import UserError, nearest, told
-from sweep.core.text import one_line
+from sweep.core.text import one_line, without_passwords
 
 # What PyYAML raises of a text; beside its own errors, those of a date or a number that cannot be.
 NOT_YAML = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
@@ -70,7 +70,7 @@ def read_file(path: Path) -> dict[str, Any]:
         raw = yaml.load(text, Loader=_Loader)
     except NOT_YAML as error:
         raise UserError(
-            "the sweep file is not YAML", f"{str(path)!r} ({told(error)})", "correct it there"
+            "the sweep file is not YAML", f"{str(path)!r} ({_told(error)})", "correct it there"
         ) from None
     if not isinstance(raw, dict):
         raise UserError(
@@ -79,6 +79,14 @@ def read_file(path: Path) -> dict[str, Any]:
             "begin it with name: and data:, as deploy/sweeps/demo.yaml does",
         )
     return raw
+
+
+def _told(error: BaseException) -> str:
+    """What is wrong with a text, and where; without the text, which may have a password in it."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+        return without_passwords(one_line(f"{error.problem}, line {line}, column {column}"))
+    return told(error)
 
 
 def override(
@@ -108,7 +116,7 @@ def override(
         except NOT_YAML as error:
             raise UserError(
                 f"the value of {flag} {name} is not YAML",
-                f"{value!r} ({told(error)})",
+                f"{value!r} ({_told(error)})",
                 "correct it, or quote it",
             ) from None
         set_dotted(raw, name.strip(), read)

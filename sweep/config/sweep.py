@@ -31,6 +31,7 @@ from sweep.config.settings import (
 )
 from sweep.config.space import Dimension, combinations
 from sweep.config.stopping_check import check_stopping
+from sweep.config.tracking import TrackingSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
 from sweep.core.objective import terms
@@ -111,25 +112,6 @@ class ClusterSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackingSettings(Settings):
-    """Who is told of the results, beside the sweep's folder.
-
-    Attributes:
-        uri: The MLflow server; ``sqlite`` is ``mlflow.db`` beside the sweep's folder.
-        to: The trackers: ``mlflow``, ``jsonl`` (lines of JSON in the sweep's folder), or one that
-            an installed package adds.
-
-    """
-
-    uri: str = "sqlite"
-    to: tuple[str, ...] = ("mlflow",)
-
-    def server(self, folder: Path) -> str:
-        """The MLflow server of the sweep in ``folder``, as MLflow takes it."""
-        return f"sqlite:///{folder.parent / 'mlflow.db'}" if self.uri == "sqlite" else self.uri
-
-
-@dataclass(frozen=True, kw_only=True)
 class SweepConfig(Settings):
     """A sweep. Every key can be set by its dotted name.
 
@@ -191,7 +173,9 @@ class SweepConfig(Settings):
                 of a wrong type or out of range; one message names each.
 
         """
-        return cls.from_dict(override(read_file(preset_file(path) or Path(path)), overrides))
+        config = cls.from_dict(override(read_file(preset_file(path) or Path(path)), overrides))
+        config.tracking.check()
+        return config
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "SweepConfig":

@@ -8,11 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sweep.core.text import SHOWN, one_line
+from sweep.core.text import SHOWN, one_line, without_passwords
 
 
 class _ThreePartError(Exception):
-    """What is wrong, what was received, and what to do.
+    """What is wrong, what was received, and what to do; a password in an address is left out.
 
     Args:
         wrong: What is wrong, such as ``there is no such store``.
@@ -22,7 +22,7 @@ class _ThreePartError(Exception):
     """
 
     def __init__(self, wrong: str, received: object, remedy: str) -> None:
-        super().__init__(wrong, str(received), remedy)
+        super().__init__(*map(without_passwords, (wrong, str(received), remedy)))
 
     def __str__(self) -> str:
         wrong, received, remedy = self.args
@@ -54,7 +54,7 @@ class WorkError(_ThreePartError, RuntimeError):
 
 def told(error: BaseException) -> str:
     """What kind of error it is and what it says, on one line, as received from a library."""
-    return f"{type(error).__name__}: {one_line(error)}"
+    return without_passwords(f"{type(error).__name__}: {one_line(error)}")
 
 
 def within(where: str, error: Exception) -> UserError | WorkError:

@@ -2,12 +2,21 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 MISSING = "-"
 SHOWN = 10  # of a long list
 DAY_S = 24 * 3600
+HIDDEN = "***"  # in the place of a password
+# What stands before a password in an address, and what is one: in front of the host, where a server
+# takes a name alone for one, too, and among the options behind the path.
+_BEFORE_HOST = re.compile(r"(://[^\s/:@?]*):\S*@")
+_FOR_HOST = re.compile(r"(https?://)[^\s/:@?]+@", re.IGNORECASE)
+_OPTION = re.compile(
+    r"((?:password|passwd|pwd|token|secret|api_?key)(?:=|%3d))[^\s&;'\"]+", re.IGNORECASE
+)
 
 
 def table(rows: Sequence[Sequence[str]], left: Sequence[int] | None = (0,)) -> list[str]:
@@ -38,6 +47,19 @@ def ruled_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def one_line(said: object) -> str:
     """What some libraries say in several lines."""
     return " ".join(str(said).split())
+
+
+def without_passwords(text: str) -> str:
+    """A text with the passwords left out that stand in its addresses."""
+    if "://" not in text:
+        return text
+    for secret, shown in (
+        (_BEFORE_HOST, rf"\1:{HIDDEN}@"),
+        (_FOR_HOST, rf"\1{HIDDEN}@"),
+        (_OPTION, rf"\1{HIDDEN}"),
+    ):
+        text = secret.sub(shown, text)
+    return text
 
 
 def size_text(sizes: Sequence[float]) -> str:
