@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import Any, TypeVar
 
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_TIMEOUT
 from mlflow.exceptions import MlflowException
 from requests import ConnectionError as NoConnectionError
 from requests import RequestException, Timeout
@@ -26,9 +27,9 @@ CREDENTIALS = (
 )
 # Of what the libraries say the part that says why.
 REASONS = re.compile(
-    r"(Connection refused|Connection reset|timed? ?out|No route to host|Network is unreachable"
-    r"|Name or service not known|nodename nor servname|Temporary failure in name resolution"
-    r"|certificate verify failed)",
+    r"(Connection refused|Connection reset|Remote end closed connection|timed out|No route to host"
+    r"|Network is unreachable|Name or service not known|nodename nor servname"
+    r"|Temporary failure in name resolution|certificate verify failed)",
     re.IGNORECASE,
 )
 STATUS = re.compile(r"error code (\d{3})|^(\d{3}) (?:Client|Server) Error|many (\d{3}) error")
@@ -129,11 +130,10 @@ def _is_full(error: Exception, text: str) -> bool:
 def _unreached(error: Exception, text: str) -> str | None:
     """Why nothing was answered; None where something was."""
     raised: BaseException | None = error
-    while raised is not None:
-        if isinstance(raised, Timeout | NoConnectionError):
-            break
+    while raised is not None and not isinstance(raised, Timeout | NoConnectionError):
         raised = raised.__cause__ or raised.__context__
-    found = REASONS.search(text)
-    if found:
+    if isinstance(raised, Timeout):
+        return f"no answer within {MLFLOW_HTTP_REQUEST_TIMEOUT.get()} s"
+    if found := REASONS.search(text):
         return found.group()
     return None if raised is None else text[:LONGEST]

@@ -1,13 +1,14 @@
 """What fails alone: a trial that diverges, a tracking server that hangs."""
 
-import socket
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
 
 from sweep.results.folder import SweepFolder
+from tests.support.servers import silent
 from tests.support.sweeps import Sweep, study_statuses
+
+SECRET = "pl4nted"  # the password of the tracking server
 
 pytestmark = [
     pytest.mark.cluster,
@@ -17,13 +18,13 @@ pytestmark = [
 
 
 def test_a_diverging_trial_fails_alone_and_a_hanging_server_leaves_every_trial_settled(
-    make_sweep: Callable[..., Sweep],
+    make_sweep: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that takes connections and never answers, for the whole of the sweep."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    with silent() as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:{SECRET}@{address}")
         sweep = make_sweep(
-            tracking={"uri": uri, "to": ["mlflow", "jsonl"]},
+            tracking={"uri": "env", "to": ["mlflow", "jsonl"]},
             search={
                 "trials": 3,
                 "scheduler": "none",
@@ -33,6 +34,9 @@ def test_a_diverging_trial_fails_alone_and_a_hanging_server_leaves_every_trial_s
         )
         done = sweep.run("train.epochs=2", "train.schedule=constant")
     assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    files = [path for path in sweep.folder.parent.rglob("*") if path.is_file()]
+    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
     assert "trial-0000 (batch) failed: robust/auroc_cvar was never finite" in done.stderr
     assert f"run `mrisweep sync {sweep.folder}`" in done.stderr
     folder = SweepFolder.open(sweep.folder)

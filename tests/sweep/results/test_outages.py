@@ -4,7 +4,7 @@ import dataclasses
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -171,7 +171,7 @@ def wait_for(what: Callable[[], object]) -> None:
         time.sleep(0.005)
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["screened", "in full"])
+@pytest.fixture(scope="module")
 def undisturbed(
     request: pytest.FixtureRequest,
     store: Store,
@@ -179,11 +179,10 @@ def undisturbed(
     tracking_database: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> SweepFolder:
-    """A sweep that MLflow was told of as it went, its trials being trained."""
+    """A sweep that MLflow was told of as it went, with these settings."""
     place = tmp_path_factory.mktemp("undisturbed")
     shutil.copy(tracking_database, place)
-    in_full = {"search.screen": None, "tracking.models": 1}
-    config = config.replace({"train.epochs": 4, **({} if request.param else in_full)})
+    config = config.replace({"train.epochs": 3, **request.param})
     folder = SweepFolder.create(place / "sweep", config)
     said: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -192,10 +191,13 @@ def undisturbed(
         objective = config.search.objective
         with TrialLog(folder, objective, running, said.append, config.search.trials) as trial_log:
             for number in range(config.search.trials):
-                log_trial(trial_log, config, store, number)
+                log_trial(trial_log, config, store, number, {"model.norm": "batch"})
         sync_folder(folder.path)  # what follows the trials is told by others
     assert not [text for text in said if "does not take" in text]
     return folder
+
+
+IN_FULL = {"search.screen": None, "tracking.models": 1}
 
 
 def copy_of(folder: SweepFolder, database: Path, place: Path) -> SweepFolder:
@@ -211,26 +213,29 @@ def seen(folder: SweepFolder) -> dict[Any, Any]:
     return contents(config.tracking.server(folder.path), config.name)
 
 
+OF_MODELS = "create_logged_model", "log_model_artifacts", "finalize_logged_model", "log_outputs"
 WRITES = (
     *("create_run", "log_batch", "log_text", "log_dict", "log_figure", "set_terminated"),
-    *("update_run", "set_tag", "set_experiment_tag"),
-    *("create_logged_model", "log_model_artifacts", "finalize_logged_model", "log_outputs"),
+    *("update_run", "set_tag", "set_experiment_tag", *OF_MODELS),
 )
 
 
 @contextmanager
-def dying_after(writes: int) -> Iterator[None]:
-    """While inside, MLflow's client does so many writes; of the last the answer is lost."""
-    left = writes
+def dying_at(count: int, writes: Sequence[str] = WRITES) -> Iterator[None]:
+    """While inside, MLflow's client does so many of these writes; of the last the answer is lost.
 
-    def dying(write: Callable[..., Any]) -> Callable[..., Any]:
+    And then it does nothing at all.
+    """
+    left = count
+
+    def dying(name: str, write: Callable[..., Any]) -> Callable[..., Any]:
         def one(*arguments: Any, **named: Any) -> Any:
             nonlocal left
-            left -= 1
-            if left < 0:
+            if left <= 0:
                 raise ConnectionError("gone")
             done = write(*arguments, **named)
-            if left == 0:
+            left -= name in writes
+            if left <= 0:
                 raise ConnectionError("gone while it answered")
             return done
 
@@ -238,37 +243,40 @@ def dying_after(writes: int) -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         for name in WRITES:
-            patch.setattr(mlflow.MlflowClient, name, dying(getattr(mlflow.MlflowClient, name)))
-        yield
+            write = getattr(mlflow.MlflowClient, name)
+            patch.setattr(mlflow.MlflowClient, name, dying(name, write))
+        with pytest.raises(WorkError, match="gone"):
+            yield
 
 
+@pytest.mark.parametrize("undisturbed", [IN_FULL, {}], ids=["in full", "screened"], indirect=True)
 def test_told_after_an_outage_it_is_what_an_undisturbed_sweep_leaves(
     undisturbed: SweepFolder, tracking_database: Path, tmp_path: Path
 ) -> None:
     wanted = seen(undisturbed)
     trials = [runs[0] for key, runs in wanted.items() if key[1] == "trial"]
-    models = undisturbed.config().tracking.models
-    assert [[one.status for one in run.models] for run in trials] == [["READY"] * models] * 2
+    models = [one.status for run in trials for one in run.models]
+    assert models == ["READY"] * undisturbed.config().tracking.models, "of one norm"
+    if undisturbed.config().search.screen is None:
+        assert max(len(run.metrics["best/epoch"]) for run in trials) > 1, "as it went"
     copy = copy_of(undisturbed, tracking_database, tmp_path / "late")
     for _ in range(2):
         sync_folder(copy.path)
         assert differing(wanted, seen(copy)) == []
 
 
+@pytest.mark.parametrize("undisturbed", [IN_FULL], ids=["in full"], indirect=True)
 def test_killed_at_any_write_and_told_again_it_is_what_an_undisturbed_sweep_leaves(
     undisturbed: SweepFolder, tracking_database: Path, tmp_path: Path
 ) -> None:
-    """Killed at one write after the other, each time a little later, until it comes to its end."""
+    """Killed time and again, each time a little later, and then at each write of a model."""
     copy = copy_of(undisturbed, tracking_database, tmp_path / "killed")
-    writes, deaths = 1, 0
-    while True:
-        try:
-            with dying_after(writes):
-                sync_folder(copy.path)
-            break
-        except WorkError:
-            deaths, writes = deaths + 1, writes + 2
-    assert deaths > 5
+    for count in range(1, 12, 2):
+        with dying_at(count):
+            sync_folder(copy.path)
+    for name in OF_MODELS:
+        with dying_at(1, [name]):
+            sync_folder(copy.path)
     sync_folder(copy.path)
     assert differing(seen(undisturbed), seen(copy)) == []
 

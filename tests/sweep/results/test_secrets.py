@@ -255,6 +255,9 @@ def test_a_folder_of_before_that_has_one_is_read_and_shows_it_to_nobody(
         assert main(("sync", str(folder.path))) == 2
     assert len(json.loads(texts[0])) == 2
     assert "tracking.uri has a password" in texts[1]
+    with nothing_shown(capsys) as texts:
+        write_report(folder.path, Outputs(page=folder.path / "page.html"))
+    assert SECRET not in (folder.path / "page.html").read_text()
     assert SECRET not in folder.config().to_yaml()
     folder.write_config(SweepConfig.from_dict(plain))
     with nothing_shown(capsys) as texts:
