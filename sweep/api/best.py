@@ -9,6 +9,7 @@ from typing import Any
 
 from sweep.config.arms import group_of
 from sweep.config.search import SearchSettings
+from sweep.config.tracking import address, check_address
 from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, WorkError, within
 from sweep.core.objective import terms, value_of
@@ -154,15 +155,19 @@ def on_server(uri: str, experiment: str, by: str | None = None, pareto: bool = F
     """The trials of an experiment on a tracking server, and what to rank them by.
 
     Args:
-        uri: The address of the server.
+        uri: The address of the server, without a password, or ``env``: that is in
+            ``MLFLOW_TRACKING_URI``.
         experiment: The name of the experiment.
         by: See ``best``.
         pareto: See there.
 
     Raises:
-        UserError: No such experiment, no server there, or ``pareto`` without two metrics.
+        UserError: No such experiment, no server there, an address with a password, or ``pareto``
+            without two metrics.
 
     """
+    check_address(uri, "--mlflow")
+    uri = address(uri, "--mlflow")
     objective = ranking.objective_of_server(uri, experiment) or DEFAULT
     objectives = ranking.objectives_of_server(uri, experiment)
     what = what_to_rank_by(by, objective, objectives, pareto)

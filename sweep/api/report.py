@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.api.output import check_output, writing
+from sweep.config.tracking import HERE, database
 from sweep.core.errors import UserError
 from sweep.core.files import missing_database, write_text
 from sweep.core.saying import say
@@ -115,8 +116,7 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
 
 def _tell_trackers(folder: SweepFolder, page: Path) -> None:
     """Give the page to the sweep's trackers; where the folder was copied to, there are none."""
-    tracking = folder.config().tracking
-    if missing_database(tracking.server(folder.path)):
+    if folder.config().tracking.uri == HERE and missing_database(database(folder.path)):
         return
     log_report(folder, page, say)
 

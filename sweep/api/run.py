@@ -25,7 +25,7 @@ from sweep.config.levels import shift_of
 from sweep.config.search import TURNS, SearchSettings
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError, WorkError, told
+from sweep.core.errors import UserError, WorkError, told, within
 from sweep.core.failures import AGAIN
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
 from sweep.core.saying import say as _say
@@ -34,7 +34,7 @@ from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
 from sweep.results import choice, differences, sweep_file
-from sweep.results.callbacks import Callback, replay
+from sweep.results.callbacks import Callback, replay_to_end
 from sweep.results.delivery import check_notify
 from sweep.results.folder import SweepFolder
 from sweep.results.leftovers import clear_leftovers
@@ -42,7 +42,7 @@ from sweep.results.notify import notifying
 from sweep.results.place import take_place
 from sweep.results.progress import Progress
 from sweep.results.rows import missing_rows, refuse_other_modes
-from sweep.results.trackers import check_trackers, make_tracker, start_trackers
+from sweep.results.trackers import MLFLOW, check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage, said_of_limit
 from sweep.search.fidelity import Fidelity
@@ -59,7 +59,8 @@ class SweepResult:
     Attributes:
         path: The path of its folder.
         experiment: Its name in MLflow.
-        tracking_uri: The tracking URI of MLflow; None where it is not told of the sweep.
+        tracking_uri: The tracking URI of MLflow, without a password; None where it is not told of
+            the sweep.
         objective: The objective that the trials are ranked by.
         objectives: The two that are maximised together; empty: the one.
         failed: Trials without a result, with their errors.
@@ -212,11 +213,9 @@ def _command(path: Path) -> str:
 
 def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -> None:
     try:
-        tracker = make_tracker(name, folder, config)
-        replay(tracker, folder)
-        tracker.close(finished)
-    except UserError:
-        raise
+        replay_to_end(make_tracker(name, folder, config), folder, finished)
+    except (UserError, WorkError) as error:
+        raise within(f"{name} does not take the sweep", error) from error
     except Exception as error:
         raise WorkError(
             f"{name} does not take the sweep",
@@ -409,7 +408,7 @@ def _result(folder: SweepFolder, config: SweepConfig, usage: Usage) -> SweepResu
             "mend the cause, and begin again in another folder",
         )
     tracking = config.tracking
-    uri = tracking.server(folder.path) if "mlflow" in tracking.to else None
+    uri = tracking.shown(folder.path) if MLFLOW in tracking.to else None
     search = config.search
     return SweepResult(
         folder.path, config.name, uri, search.objective, search.objectives, failed, limit

@@ -33,7 +33,12 @@ def add_best(commands: Commands) -> None:
         metavar="DIR",
         help="of a sweep; trials of several are ranked together, if data and stress test are one",
     )
-    best.add_argument("--mlflow", metavar="URI", help="ask this tracking server instead of DIR")
+    best.add_argument(
+        "--mlflow",
+        metavar="URI",
+        help="ask this tracking server instead of DIR; env: the one in MLFLOW_TRACKING_URI, which "
+        "may have a password",
+    )
     best.add_argument("--experiment", metavar="NAME", help="with --mlflow: the sweep's name")
     best.add_argument(
         "--by",

@@ -130,7 +130,18 @@ def _announce(result: Any) -> None:
     print(f"\nfolder  {result.path}")
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")
-        print(f"        mlflow ui --backend-store-uri {result.tracking_uri}")
+        print(f"        {_way_to_look(result.tracking_uri)}")
+
+
+def _way_to_look(shown: str) -> str:
+    """At what is in MLflow, by an address without its password."""
+    from sweep.config.tracking import VARIABLE
+    from sweep.core.text import HIDDEN
+
+    if shown.startswith(("http://", "https://")):
+        return shown
+    given = f'"${VARIABLE}"' if HIDDEN in shown else shown
+    return f"mlflow ui --backend-store-uri {given}"
 
 
 def _announce_finalists(path: Path) -> None:

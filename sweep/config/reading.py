@@ -13,7 +13,7 @@ import yaml
 from sweep.config.presets import presets
 from sweep.core.errors import UserError, nearest, told
 from sweep.core.reading import read_text
-from sweep.core.text import one_line
+from sweep.core.text import one_line, without_passwords
 
 MOST_BYTES = 4 << 20  # of a file of settings; PyYAML reads a megabyte in some seconds
 MOST, DEEP = 200_000, 50  # values, and levels, of settings
@@ -147,7 +147,7 @@ def read_file(path: Path) -> dict[str, Any]:
         raw = load_yaml(text)
     except NOT_YAML as error:
         raise UserError(
-            "the sweep file is not YAML", f"{str(path)!r} ({told(error)})", "correct it there"
+            "the sweep file is not YAML", f"{str(path)!r} ({_told(error)})", "correct it there"
         ) from None
     if not isinstance(raw, dict):
         raise UserError(
@@ -156,6 +156,14 @@ def read_file(path: Path) -> dict[str, Any]:
             "begin it with name: and data:, as deploy/sweeps/demo.yaml does",
         )
     return raw
+
+
+def _told(error: BaseException) -> str:
+    """What is wrong with a text, and where; without the text, which may have a password in it."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
+        return without_passwords(one_line(f"{error.problem}, line {line}, column {column}"))
+    return told(error)
 
 
 def override(
@@ -185,7 +193,7 @@ def override(
         except NOT_YAML as error:
             raise UserError(
                 f"the value of {flag} {name} is not YAML",
-                f"{value!r} ({told(error)})",
+                f"{value!r} ({_told(error)})",
                 "correct it, or quote it",
             ) from None
         set_dotted(raw, name.strip(), read)

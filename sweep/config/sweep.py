@@ -34,6 +34,7 @@ from sweep.config.share import Share
 from sweep.config.space import Dimension, combinations
 from sweep.config.stopping_check import check_stopping
 from sweep.config.strangers import guarded, refuse_code
+from sweep.config.tracking import TrackingSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
 from sweep.core.objective import terms
@@ -119,25 +120,6 @@ class ClusterSettings(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackingSettings(Settings):
-    """Who is told of the results, beside the sweep's folder.
-
-    Attributes:
-        uri: The MLflow server; ``sqlite`` is ``mlflow.db`` beside the sweep's folder.
-        to: The trackers: ``mlflow``, ``jsonl`` (lines of JSON in the sweep's folder), or one that
-            an installed package adds.
-
-    """
-
-    uri: str = "sqlite"
-    to: tuple[str, ...] = ("mlflow",)
-
-    def server(self, folder: Path) -> str:
-        """The MLflow server of the sweep in ``folder``, as MLflow takes it."""
-        return f"sqlite:///{folder.parent / 'mlflow.db'}" if self.uri == "sqlite" else self.uri
-
-
-@dataclass(frozen=True, kw_only=True)
 class SweepConfig(Settings):
     """A sweep. Every key can be set by its dotted name.
 
@@ -207,6 +189,7 @@ class SweepConfig(Settings):
         with guarded(file):
             config = cls.from_dict(override(read_file(file), overrides))
         refuse_code(file, "dataset", config.data.dataset)
+        config.tracking.check()
         return config
 
     @classmethod

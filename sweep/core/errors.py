@@ -9,13 +9,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sweep.core.text import SHOWN, one_line, shortened
+from sweep.core.text import SHOWN, one_line, shortened, without_passwords
 
 LONGEST = 400  # characters of what a library says; some show all that they were given
 
 
 class _ThreePartError(Exception):
-    """What is wrong, what was received, and what to do.
+    """What is wrong, what was received, and what to do; a password in an address is left out.
 
     Args:
         wrong: What is wrong, such as ``there is no such store``.
@@ -25,7 +25,7 @@ class _ThreePartError(Exception):
     """
 
     def __init__(self, wrong: str, received: object, remedy: str) -> None:
-        super().__init__(wrong, str(received), remedy)
+        super().__init__(*map(without_passwords, (wrong, str(received), remedy)))
 
     def __str__(self) -> str:
         wrong, received, remedy = self.args
@@ -57,7 +57,8 @@ class WorkError(_ThreePartError, RuntimeError):
 
 def told(error: BaseException) -> str:
     """What kind of error it is and what it says, on one line, as received from a library."""
-    return f"{type(error).__name__}: {shortened(one_line(error), LONGEST)}"
+    said = without_passwords(one_line(error))
+    return f"{type(error).__name__}: {shortened(said, LONGEST)}"
 
 
 # What the system says of a path that was given, and of surroundings that fail.

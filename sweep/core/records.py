@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -316,3 +316,20 @@ def best_epoch(
         if present:
             return max(present, key=lambda item: item[1])
     return None
+
+
+def counting(record: TrialRecord, epoch: EpochRecord, objective: str) -> TrialRecord:
+    """The record of a trial once one more of its epochs counts.
+
+    Args:
+        record: With the epochs so far.
+        epoch: The next, or one of before that was scored again.
+        objective: What decides the best epoch.
+
+    """
+    so_far = [] if record.best_epoch is None else [(record.best_epoch, record.metrics)]
+    both = sorted([*so_far, (epoch.epoch, epoch.metrics)], key=lambda item: item[0])
+    best = best_epoch(both, objective)
+    if best is None or best[0] != epoch.epoch:
+        return record
+    return replace(record, best_epoch=epoch.epoch, metrics=of_one_fidelity(epoch.metrics))

@@ -9,6 +9,14 @@ from itertools import islice
 MISSING = "-"
 SHOWN = 10  # of a long list
 DAY_S = 24 * 3600
+HIDDEN = "***"  # in the place of a password
+# What stands before a password in an address, and what is one: in front of the host, where a server
+# takes a name alone for one, too, and among the options behind the path.
+_BEFORE_HOST = re.compile(r"(://[^\s/:@?]*):\S*@")
+_FOR_HOST = re.compile(r"(https?://)[^\s/:@?]+@", re.IGNORECASE)
+_OPTION = re.compile(
+    r"((?:password|passwd|pwd|token|secret|api_?key)(?:=|%3d))[^\s&;'\"]+", re.IGNORECASE
+)
 
 # Marks that a terminal acts on instead of showing them, and halves of characters; tabs and ends of
 # lines are none of them.
@@ -48,6 +56,19 @@ def one_line(said: object) -> str:
 def shortened(text: str, most: int) -> str:
     """A text of no more than so many characters, its end left out where it has more."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def without_passwords(text: str) -> str:
+    """A text with the passwords left out that stand in its addresses."""
+    if "://" not in text:
+        return text
+    for secret, shown in (
+        (_BEFORE_HOST, rf"\1:{HIDDEN}@"),
+        (_FOR_HOST, rf"\1{HIDDEN}@"),
+        (_OPTION, rf"\1{HIDDEN}"),
+    ):
+        text = secret.sub(shown, text)
+    return text
 
 
 def size_text(sizes: Sequence[float]) -> str:

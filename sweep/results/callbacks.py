@@ -4,19 +4,28 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from sweep.core.errors import UserError, WorkError
 from sweep.core.finals import FinalistRecord
-from sweep.core.records import EpochRecord, TrialRecord
+from sweep.core.records import EpochRecord, TrialRecord, counting
+from sweep.core.text import without_passwords
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
+from sweep.results.kept_models import kept_models
+from sweep.results.sweep_file import asked
 
 Say = Callable[[str], None]
 REPORT = "report.html"  # in a sweep's folder, and by this name with the trackers
-PATIENCE_S = 30.0  # that a tracker may go on without finishing anything once the trials have ended
-QUIET_S = 10.0  # of it, before the user is told who is waited for; MLflow opens a database in 5
+# Of the end of a sweep, in seconds: what a tracker may take without finishing anything, what it may
+# take in all, and in all where the sweep was interrupted; and when the user is told of the wait.
+PATIENCE_S, LONGEST_S, INTERRUPTED_S, QUIET_S = 30.0, 120.0, 20.0, 10.0
+# A tracker that failed is tried again while the sweep goes on: after so many seconds, then later.
+PAUSE_S, LONGEST_PAUSE_S = 15.0, 600.0
 
 
 class Callback(Protocol):
@@ -93,6 +102,14 @@ class ReportCallback(Protocol):
         """A report was written; ``page`` is its one HTML file."""
 
 
+@runtime_checkable
+class ModelCallback(Protocol):
+    """A callback that keeps networks."""
+
+    def keeps_model(self, trial: TrialRecord) -> None:
+        """The sweep has ended, and the best checkpoint of this trial is one to be kept."""
+
+
 Task = Callable[[Callback], None]
 
 
@@ -132,17 +149,35 @@ def replay(callback: Callback, folder: SweepFolder) -> None:
         task(callback)
 
 
+def replay_to_end(callback: Callback, folder: SweepFolder, finished: bool) -> None:
+    """Tell a callback what is in a sweep's folder, and that the sweep stops there."""
+    replay(callback, folder)
+    for task in ending(callback, folder, finished):
+        task(callback)
+
+
 def history(folder: SweepFolder) -> Iterator[Task]:
     """What a callback would have been told of the trials in a folder, and of what followed."""
+    objective = asked(folder.path).search.objective
     for trial in folder.trials():
         yield partial(_began, trial)
+        so_far = replace(trial, best_epoch=None, metrics={})
         for epoch in folder.epochs(trial.trial):
-            yield partial(_reported, trial, epoch)
+            so_far = counting(so_far, epoch, objective)  # as it was told when it was reported
+            yield partial(_reported, so_far, epoch)
         if trial.status != "running":
             yield partial(_ended, trial)
         for mode in trial.modes:
             yield partial(_scored, trial, mode, folder.in_mode(trial.trial, mode))
     yield from aftermath(folder)
+
+
+def ending(callback: Callback, folder: SweepFolder, finished: bool) -> Iterator[Task]:
+    """What a callback is told where a sweep stops, for good or for now."""
+    if finished and isinstance(callback, ModelCallback):
+        for trial in kept_models(folder):
+            yield partial(_keeps_model, trial)
+    yield partial(_close, finished)
 
 
 def aftermath(folder: SweepFolder) -> Iterator[Task]:
@@ -175,6 +210,15 @@ def _finalist(record: FinalistRecord, callback: Callback) -> None:
     tell_finalist(callback, record)
 
 
+def _keeps_model(trial: TrialRecord, callback: Callback) -> None:
+    if isinstance(callback, ModelCallback):
+        callback.keeps_model(trial)
+
+
+def _close(finished: bool, callback: Callback) -> None:
+    callback.close(finished)
+
+
 def _wrote_report(page: Path, callback: Callback) -> None:
     tell_report(callback, page)
 
@@ -183,8 +227,9 @@ class InThread:
     """A callback that another one's slowness or failure does not touch.
 
     The other one is made, brought up to date and told in a thread of its own. Its failure is said
-    once and fails no trial; ``close`` then makes it anew and tells it everything again, and what
-    it does not take within ``patience_s`` is left to ``mrisweep sync``.
+    once and fails no trial: after a pause it is made anew and told everything again, and once more
+    when the sweep ends. What it does not take then within ``patience_s``, or ``longest_s`` in all,
+    is left to ``mrisweep sync``.
 
     Args:
         name: What the user knows it by.
@@ -193,6 +238,8 @@ class InThread:
         say: Says something to the user.
         patience_s: Seconds in which ``close`` sees nothing finished before it gives up.
         past: What is in the folder that it is to be told, whenever it is made.
+        longest_s: Seconds after which ``close`` gives up even so.
+        pause_s: Seconds after a failure before it is tried again; each time twice as many.
 
     Attributes:
         lacks: Whether it was given up, known once it is closed.
@@ -207,14 +254,17 @@ class InThread:
         say: Say,
         patience_s: float = PATIENCE_S,
         past: Callable[[SweepFolder], Iterator[Task]] = history,
+        longest_s: float = LONGEST_S,
+        pause_s: float = PAUSE_S,
     ) -> None:
         self.name, self.lacks = name, False
         self._make, self._folder, self._say = make, folder, say
-        self._patience_s, self._past = patience_s, past
+        self._patience_s, self._longest_s, self._past = patience_s, longest_s, past
+        self._pause_s = pause_s
         self._failed: Exception | None = None
         self._progress = time.monotonic()
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._finished = False
+        self._finished = self._over = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -243,58 +293,85 @@ class InThread:
         self._tasks.put(tell_concluded)
 
     def close(self, finished: bool) -> None:
-        """Wait until it has taken everything, or for as long as it gets on."""
+        """Wait until it has taken everything, or for as long as it gets on and there is time."""
         self._finished = finished
         self._tasks.put(None)
-        began = time.monotonic()
-        told = False
+        longest_s = self._longest_s if finished else min(self._longest_s, INTERRUPTED_S)
+        began, told = time.monotonic(), False
         while self._thread.is_alive():
             self._thread.join(0.1)
-            silent = time.monotonic() - max(began, self._progress)
-            if silent > self._patience_s:
-                self._lacks(f"nothing for {self._patience_s:g} s")
-                return
-            if silent > min(QUIET_S, self._patience_s / 2) and not told:
-                self._say(f"waiting up to {self._patience_s:g} s for {self.name}")
+            now = time.monotonic()
+            waited, silent = now - began, now - max(began, self._progress)
+            for passed, limit_s, reason in (
+                (silent, self._patience_s, "nothing for {:g} s"),
+                (waited, longest_s, "not all of it within {:g} s"),
+            ):
+                if passed > limit_s:
+                    self._lacks(reason.format(limit_s))
+                    return
+            if not told and waited > min(QUIET_S, self._patience_s / 2):
+                limit_s = self._patience_s if silent == waited else longest_s
+                self._say(f"waiting up to {limit_s:g} s for {self.name}")
                 told = True
         if self._failed is not None:
-            self._lacks(_first_line(self._failed))
+            self._lacks(_received(self._failed))
 
     def _work(self) -> None:
-        callback = None
-        try:
-            callback = self._opened()
-            self._progress = time.monotonic()
-            while (task := self._tasks.get()) is not None:
-                task(callback)
-                self._progress = time.monotonic()
-        except Exception as error:  # a tracker is no part of the work: none of its errors is
-            callback = None
-            self._failed = error
-            self._say(
-                f"{self.name} does not take the results; received {_first_line(error)}; the "
-                f"sweep goes on and keeps them in its folder"
-            )
-            self._progress = time.monotonic()
-            while self._tasks.get() is not None:
-                pass  # the folder has what it tells of
-        self._close(callback)
+        pause_s = self._pause_s
+        while True:
+            was_over = self._over
+            try:
+                self._serve()
+                self._failed = None
+            except _GivenUpError:
+                return
+            except Exception as error:  # a tracker is no part of the work: none of its errors is
+                self._fails(error)
+            if self._failed is None or was_over:
+                return
+            self._rest(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _close(self, callback: Callback | None) -> None:
-        """End it; one that failed gets everything once more, as the server may be back."""
-        try:
-            callback = callback or self._opened()
-            callback.close(self._finished)
-            self._failed = None
-        except Exception as error:
-            self._failed = error
-
-    def _opened(self) -> Callback:
+    def _serve(self) -> None:
+        """Make it, bring it up to date, and tell it all until the sweep ends."""
         callback = self._make()
-        for task in self._past(self._folder):
+        self._tell(callback, self._past(self._folder))
+        if self._failed is not None:
+            self._failed = None
+            if not self._over:
+                self._say(f"{self.name} takes the results again, and has those of before")
+        self._tell(callback, self._arriving())
+        self._tell(callback, ending(callback, self._folder, self._finished))
+
+    def _arriving(self) -> Iterator[Task]:
+        """What it is to be told until the sweep ends, as it happens."""
+        while not self._over:
+            if (task := self._tasks.get()) is None:
+                self._over = True
+            else:
+                yield task
+
+    def _tell(self, callback: Callback, tasks: Iterator[Task]) -> None:
+        for task in tasks:
+            if self.lacks:  # nobody waits any more, and another process may have begun to write
+                raise _GivenUpError
             task(callback)
             self._progress = time.monotonic()
-        return callback
+
+    def _rest(self, pause_s: float) -> None:
+        """For a while, or until the sweep ends, let pass what is told: the folder has it."""
+        until = time.monotonic() + pause_s
+        while not self._over and (left := until - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                self._over = self._tasks.get(timeout=left) is None
+
+    def _fails(self, error: Exception) -> None:
+        if self._failed is None and not self._over:
+            self._say(
+                f"{self.name} does not take the results; received {_explained(error)}; the sweep "
+                f"goes on and keeps them in its folder"
+            )
+        self._failed = error
 
     def _lacks(self, reason: str) -> None:
         self.lacks = True
@@ -304,5 +381,20 @@ class InThread:
         )
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+class _GivenUpError(Exception):
+    """Nobody waits for a tracker any more."""
+
+
+def _explained(error: Exception) -> str:
+    """What was received, and of an error of ours what is wrong and what to do."""
+    if isinstance(error, UserError | WorkError):
+        wrong, received, remedy = error.args
+        return f"{received}, as {wrong}; {remedy}"
+    return _received(error)
+
+
+def _received(error: Exception) -> str:
+    """What was received, of an error of ours or of another."""
+    if isinstance(error, UserError | WorkError):
+        return str(error.args[1])
+    return without_passwords((str(error).strip() or type(error).__name__).splitlines()[0])

@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from sweep.config.arms import group_of
 from sweep.config.finalists import FinalistSettings
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
@@ -29,10 +28,8 @@ from sweep.core.records import (
     TRAINED,
     EpochRecord,
     Predictions,
-    is_screened,
     missing_as_null,
     null_as_missing,
-    scores_in,
 )
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.finalist import summary_at
@@ -245,16 +242,9 @@ def chosen(folder: SweepFolder, config: SweepConfig, settings: FinalistSettings)
     Those that were scored in full go first; where a norm has too few of them, the best of those
     that were only screened follow.
     """
-    by = settings.by or config.search.objective
     rows = [row for row in ranking.of_folder(folder.path) if row.mode == TRAINED]
-    groups: dict[str, list[Ranked]] = {}
-    for row in rows:
-        groups.setdefault(group_of(row.params, row.norm), []).append(row)
-    found: list[Ranked] = []
-    for _, own in sorted(groups.items()):
-        own.sort(key=lambda row: (is_screened(row.metrics), -_score(row, by), row.trial))
-        found += own[: settings.per_norm]
-    return found
+    by = settings.by or config.search.objective
+    return ranking.best_of_groups(rows, by, settings.per_norm)
 
 
 def chosen_by(finalists: FinalistFolder, score: str) -> str:
@@ -351,7 +341,3 @@ def _date(access: Access) -> str:
 def _place(plain: dict[str, Any]) -> Place:
     names = ("splits", "artifacts", "holdout")
     return Place(**{**plain, **{name: tuple(plain[name]) for name in names}})
-
-
-def _score(row: Ranked, by: str) -> float:
-    return ranking.goodness(scores_in(row.metrics), by)

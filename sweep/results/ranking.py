@@ -22,6 +22,7 @@ from sweep.core.records import (
     TrialRecord,
     is_missing,
     is_screened,
+    scores_in,
     without_missing,
 )
 from sweep.learn.checkpoint_files import checkpoint_name
@@ -131,6 +132,28 @@ def objectives_of_server(uri: str, experiment: str) -> tuple[str, ...]:
     from sweep.results.mlflow.reader import read_objectives
 
     return read_objectives(uri, experiment)
+
+
+def best_of_groups(rows: Iterable[Ranked], by: str, count: int) -> list[Ranked]:
+    """The best of each norm, or of each arm, group after group, best first.
+
+    Those that were scored in full go first; where a group has too few of them, the best of those
+    that were only screened follow.
+
+    Args:
+        rows: Trials, each in one mode.
+        by: A metric, or a weighted sum of some.
+        count: How many of each at most.
+
+    """
+    groups: dict[str, list[Ranked]] = {}
+    for row in rows:
+        groups.setdefault(group_of(row.params, row.norm), []).append(row)
+
+    def place(row: Ranked) -> tuple[bool, float, str]:
+        return is_screened(row.metrics), -goodness(scores_in(row.metrics), by), row.trial
+
+    return [row for _, own in sorted(groups.items()) for row in sorted(own, key=place)[:count]]
 
 
 def best(

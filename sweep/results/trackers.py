@@ -26,9 +26,10 @@ from sweep.results.folder import SweepFolder
 GROUP = "mrisweep.trackers"
 Factory = Callable[[SweepFolder, SweepConfig], Callback]
 
+MLFLOW = "mlflow"
 # Imported when they are used: MLflow takes a second.
 OURS = {
-    "mlflow": "sweep.results.mlflow.tracker:MLflowTracker",
+    MLFLOW: "sweep.results.mlflow.tracker:MLflowTracker",
     "jsonl": "sweep.results.jsonl_tracker:JsonLinesTracker",
 }
 
@@ -46,8 +47,11 @@ def trackers() -> Mapping[str, EntryPoint]:
 
 
 def check_trackers(config: SweepConfig) -> None:
-    """Raise ``UserError`` for a tracker that does not exist or cannot be imported."""
+    """Raise ``UserError`` for a tracker that does not exist, or cannot be imported or used."""
     require_known("tracking.to", config.tracking.to, trackers())
+    config.tracking.check()
+    if MLFLOW in config.tracking.to:
+        config.tracking.server(Path())  # which the environment may lack
     for name in config.tracking.to:
         if name not in OURS:
             load(trackers()[name])

@@ -19,6 +19,7 @@ from sweep.core.records import (
     Status,
     TrialRecord,
     best_epoch,
+    counting,
     is_screened,
     of_one_fidelity,
     screened,
@@ -91,13 +92,9 @@ class TrialLog:
     def reported(self, trial: str, epoch: int) -> None:
         """An epoch of a trial is in the folder."""
         reported = self.folder.epoch(trial, epoch)
-        record = self.records[trial]
-        so_far = [] if record.best_epoch is None else [(record.best_epoch, record.metrics)]
-        both = sorted([*so_far, (epoch, reported.metrics)], key=lambda item: item[0])
-        best = best_epoch(both, self.objective)
-        if best is not None and best[0] == epoch:
-            metrics = of_one_fidelity(reported.metrics)
-            record = dataclasses.replace(record, best_epoch=epoch, metrics=metrics)
+        before = self.records[trial]
+        record = counting(before, reported, self.objective)
+        if record is not before:
             self._keep(record)
         self._tell(lambda callback: callback.reported(record, reported))
 

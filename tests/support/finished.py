@@ -37,6 +37,7 @@ def config_of(store: Store) -> SweepConfig:
                 "grid": "physical",
                 "batch_size": 16,
             },
+            "tracking": {"models": 0},  # a model takes seconds to export
         }
     )
 
@@ -49,18 +50,30 @@ def run_trial(
     params: dict[str, Any] | None = None,
 ) -> None:
     """Train a trial; by default the norms take turns."""
-    trial, params = f"trial-{number:04d}", params or {"model.norm": NORMS[number % 2]}
+    with TrialLog(folder, config.search.objective) as trial_log:
+        log_trial(trial_log, config, store, number, params)
+
+
+def log_trial(
+    trial_log: TrialLog,
+    config: SweepConfig,
+    store: Store,
+    number: int,
+    params: dict[str, Any] | None = None,
+) -> None:
+    """Train a trial of an open trial log, which tells its callbacks as of a trial of a sweep."""
+    folder, trial = trial_log.folder, f"trial-{number:04d}"
+    params = params or {"model.norm": NORMS[number % 2]}
     trial_config: TrialConfig = dataclasses.replace(config.trial(params), seed=number)
     slices = validation_slices(store, trial_config.data.validation)
-    with TrialLog(folder, config.search.objective) as trial_log:
-        trial_log.began(trial, number, params, trial_config.model.norm, trial_config.seed)
+    trial_log.began(trial, number, params, trial_config.model.norm, trial_config.seed)
 
-        def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
-            folder.write_epoch(record, predictions, slices)
-            trial_log.reported(trial, record.epoch)
+    def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
+        folder.write_epoch(record, predictions, slices)
+        trial_log.reported(trial, record.epoch)
 
-        fit(trial_config, store, folder.checkpoints(trial), report=report, trial=trial)
-        trial_log.ended(trial, "finished")
+    fit(trial_config, store, folder.checkpoints(trial), report=report, trial=trial)
+    trial_log.ended(trial, "finished")
 
 
 def score_modes(folder: SweepFolder, store: Store, *names: str) -> None:

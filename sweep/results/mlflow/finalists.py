@@ -1,10 +1,9 @@
 """Finalists in MLflow: a run for each training, with what it scored at every place."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
-
-from mlflow.entities import Param
 
 from sweep.config.arms import group_of
 from sweep.config.settings import LevelKnobs
@@ -15,8 +14,8 @@ from sweep.metrics import metric_for
 from sweep.results.finalists import FinalistFolder, Plan
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.log_tables import log_tables
-from sweep.results.mlflow.names import Role, Tag, basis_tag, param_text
-from sweep.results.mlflow.server import Experiment
+from sweep.results.mlflow.names import Role, Tag, basis_tag, digest, param_text
+from sweep.results.mlflow.server import Experiment, Opened
 from sweep.stats.checkpoint import basis_of
 
 EVALUATION = "evaluation.json"  # what a finalist scored, cell by cell
@@ -42,8 +41,12 @@ class FinalistRuns:
 
     def log(self, record: FinalistRecord) -> None:
         """Log one training; one that diverged is a run that failed, without scores."""
-        run, plan = self._run(record), self.finalists.plan()
-        tags: dict[str, str] = {Tag.STATUS: record.status}
+        opened, plan = self._opened(record), self.finalists.plan()
+        status = "FINISHED" if record.metrics else "FAILED"
+        told = digest(asdict(record), None if plan is None else plan.knobs)
+        if (opened.told, opened.status) == (told, status):
+            return
+        run, tags = opened.id, {Tag.STATUS: str(record.status), Tag.TOLD: told}
         if not record.metrics:
             tags[Tag.ERROR] = "its loss was not finite: it has no scores, and is not replaced"
         for place, scores in record.metrics.items():
@@ -51,44 +54,36 @@ class FinalistRuns:
             self.experiment.log(run, named, record.ended_at_ms, record.epochs[-1])
             rests = basis_tag(self._basis_at(record, place))
             tags |= {f"{name}/{place}": text for name, text in rests.items()}
-        self.experiment.tag(run, tags)
         if plan is not None:
             log_tables(self.experiment, run, {EVALUATION: list(self._evaluation(record, plan))})
-        status = "FINISHED" if record.metrics else "FAILED"
+        self.experiment.tag(run, tags)
         self.experiment.client.set_terminated(run, status, record.ended_at_ms)
 
-    def _run(self, record: FinalistRecord) -> str:
+    def _opened(self, record: FinalistRecord) -> Opened:
         identity, run = self.folder.identity, record.run
+        config = self.config.fixed(run.params)
         found_by = {
             Tag.SWEEP: identity.sweep_id,
             Tag.ROLE: Role.FINALIST,
             Tag.FINALIST: run.name,
         }
-        found = self.experiment.find(found_by)
-        if found is not None:
-            return str(found.info.run_id)
-        config = self.config.fixed(run.params)
-        made = self.experiment.create(
-            {
-                Tag.PARENT: self.parent,
-                Tag.NAME: _name(run),
-                **found_by,
-                Tag.TRIAL: run.trial,
-                Tag.GROUP: group_of(run.params, run.norm),
-                Tag.NORM: run.norm,
-                Tag.ARCH: config.model.arch,
-                Tag.SEED: str(run.seed),
-                Tag.DATA: config.data.fingerprint or "",
-                Tag.CODE: identity.code_version,
-                Tag.FOLDER: str(self.folder.path),
-            },
-            record.ended_at_ms,  # when it began is not recorded
-        )
+        tags = {
+            Tag.PARENT: self.parent,
+            Tag.NAME: _name(run),
+            Tag.TRIAL: run.trial,
+            Tag.GROUP: group_of(run.params, run.norm),
+            Tag.NORM: run.norm,
+            Tag.ARCH: config.model.arch,
+            Tag.SEED: str(run.seed),
+            Tag.DATA: config.data.fingerprint or "",
+            Tag.CODE: identity.code_version,
+            Tag.FOLDER: str(self.folder.path),
+        }
         params = {**run.params, "seed": run.seed}
-        texts = [Param(name, param_text(value)) for name, value in params.items()]
-        self.experiment.client.log_batch(made, params=texts)
-        self.experiment.client.log_text(made, config.to_yaml(), "config.yaml")
-        return made
+        texts = {name: param_text(value) for name, value in params.items()}
+        files = {"config.yaml": config.to_yaml()}
+        # When it began is not recorded.
+        return self.experiment.open(found_by, tags, record.ended_at_ms, texts, files)
 
     def _basis_at(self, record: FinalistRecord, place: str) -> Basis:
         """The patients of a place, who are the same for every finalist."""

@@ -1,5 +1,6 @@
 """The names of tags, metrics and parameters in MLflow, and values as MLflow has them and back."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -15,6 +16,7 @@ SEPARATOR: Final = ", "
 CHOICE: Final = "choice/"  # what choosing the best is worth; of a norm, its name first
 DIFFERENCE: Final = "difference/"  # then the place, the pair and the score
 HYPERVOLUME: Final = "pareto/hypervolume"  # of all trials; of a norm, its name behind it
+FORM: Final = 1  # of what runs are told; another number where more or other is told of the same
 RUN_STATUS: Final = {
     "running": "RUNNING",
     "finished": "FINISHED",
@@ -43,9 +45,12 @@ class Tag:
     PARETO = "pareto"
     MODE = "mode"
     COLLAPSED = "collapsed"
+    MODEL = "model"  # why a trial has none, where it is to have one
+    FORMAT = "format"  # of a logged model: its graph, or a pickle
     BASIS = "intervals"  # what they rest on, as JSON
     DATA = "data_fingerprint"
     CODE = "code_version"
+    TOLD = "told"  # a digest of all that the run was told; without it there may be more to tell
     ACCESS = "test_access"  # when test slices were looked at, in words
     PARENT = "mlflow.parentRunId"
     NAME = "mlflow.runName"
@@ -60,6 +65,12 @@ class Role:
     TRIAL = "trial"
     MODE = "mode"
     FINALIST = "finalist"
+
+
+def digest(*told: Any) -> str:
+    """What a run that was told all of this is known by, so that it is not told again."""
+    plain = json.dumps([FORM, *told], sort_keys=True, default=str)
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
 
 def metric_part(text: str) -> str:

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from mlflow import MlflowClient
 from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
 from sweep.core.errors import UserError
 from sweep.core.files import missing_database
@@ -25,78 +23,79 @@ from sweep.results.mlflow.names import (
     from_cells_text,
     from_param_text,
 )
+from sweep.results.mlflow.refusals import in_our_words
+from sweep.results.mlflow.server import client_of
 from sweep.results.ranking import Ranked
 
 PAGE = 1000
 
 
-def read_trials(uri: str, experiment: str) -> list[Ranked]:
+def read_trials(address: str, experiment: str) -> list[Ranked]:
     """The trials of an experiment that have a best epoch, in every mode that they are scored in.
 
+    Args:
+        address: Of the tracking server.
+        experiment: The name of the experiment.
+
     Raises:
-        UserError: No such experiment, or no server there.
+        UserError: No such experiment, no server there, or one that does not answer the question.
 
     """
-    runs = chain.from_iterable(_search(uri, experiment, role) for role in (Role.TRIAL, Role.MODE))
+    roles = (Role.TRIAL, Role.MODE)
+    runs = chain.from_iterable(_search(address, experiment, role) for role in roles)
     return [_ranked(run) for run in runs if f"{BEST}{EPOCH}" in run.data.metrics]
 
 
-def read_objective(uri: str, experiment: str) -> str | None:
+def read_objective(address: str, experiment: str) -> str | None:
     """The objective of the newest sweep of an experiment; None where there is no sweep.
 
     Raises:
         UserError: See ``read_trials``.
 
     """
-    return _newest(uri, experiment).get(Tag.OBJECTIVE)
+    return _newest(address, experiment).get(Tag.OBJECTIVE)
 
 
-def read_objectives(uri: str, experiment: str) -> tuple[str, ...]:
+def read_objectives(address: str, experiment: str) -> tuple[str, ...]:
     """The two objectives of the newest sweep of an experiment; none where it has one.
 
     Raises:
         UserError: See ``read_trials``.
 
     """
-    text = _newest(uri, experiment).get(Tag.OBJECTIVES)
+    text = _newest(address, experiment).get(Tag.OBJECTIVES)
     return tuple(text.split(SEPARATOR)) if text else ()
 
 
-def _newest(uri: str, experiment: str) -> dict[str, str]:
+def _newest(address: str, experiment: str) -> dict[str, str]:
     """The tags of the newest sweep."""
-    runs = sorted(_search(uri, experiment, Role.SWEEP), key=lambda run: run.info.start_time)
+    runs = sorted(_search(address, experiment, Role.SWEEP), key=lambda run: run.info.start_time)
     return runs[-1].data.tags if runs else {}
 
 
-def _search(uri: str, experiment: str, role: str) -> Iterator[Run]:
+def _search(address: str, experiment: str, role: str) -> Iterator[Run]:
     """All runs of a role, page by page."""
-    if missing_database(uri):
-        raise UserError("there is no such database", f"{uri!r}", "correct the path")
-    client = MlflowClient(tracking_uri=uri)
-    try:
+    if missing_database(address):
+        raise UserError("there is no such database", f"{address!r}", "correct the path")
+    with in_our_words(address, UserError):
+        client = client_of(address)
         found = client.get_experiment_by_name(experiment)
-    except MlflowException as error:
-        raise UserError(
-            "the tracking server does not answer",
-            f"{error} from {uri!r}",
-            "correct the address, or start the server",
-        ) from None
-    if found is None:
-        names = ", ".join(sorted(item.name for item in client.search_experiments()))
-        raise UserError(
-            f"there is no such experiment on {uri}",
-            f"{experiment!r}",
-            f"take one of {names}" if names else "run a sweep first",
-        )
-    token: str | None = None
-    while True:
-        page = client.search_runs(
-            [found.experiment_id], f"tags.{Tag.ROLE} = '{role}'", max_results=PAGE, page_token=token
-        )
-        yield from page
-        token = page.token
-        if not token:
-            return
+        if found is None:
+            names = ", ".join(sorted(item.name for item in client.search_experiments()))
+            raise UserError(
+                f"there is no such experiment on {address}",
+                f"{experiment!r}",
+                f"take one of {names}" if names else "run a sweep first",
+            )
+        asked, token = f"tags.{Tag.ROLE} = '{role}'", None
+        while True:
+            page = client.search_runs(
+                [found.experiment_id], asked, max_results=PAGE, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
 
 
 def _ranked(run: Run) -> Ranked:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from mlflow.entities import Param, Run
-
 from sweep.config.sweep import SweepConfig
+from sweep.config.tracking import ALL, HERE
 from sweep.core.finals import FinalistRecord
 from sweep.core.records import TRAINED, EpochRecord, TrialRecord
 from sweep.results import ranking
@@ -25,36 +24,41 @@ from sweep.results.mlflow.names import (
     Tag,
     basis_tag,
     cells_text,
+    digest,
     param_text,
 )
 from sweep.results.mlflow.page import KIND, arrange
-from sweep.results.mlflow.server import Experiment, metrics_of
+from sweep.results.mlflow.refusals import in_our_words_throughout
+from sweep.results.mlflow.server import Experiment, Opened, metrics_of
 from sweep.results.ranking import Interval
-from sweep.results.trial_files import mode_to_plain
+from sweep.results.trial_files import mode_to_plain, trial_to_plain
 
 
+@in_our_words_throughout
 class MLflowTracker:
-    """Writes one sweep to a tracking server.
+    """Writes one sweep to a tracking server; what a run has been told whole is not told again.
 
     Args:
         folder: The folder of the sweep.
         config: The sweep as resolved.
 
     Raises:
-        MlflowException: The server cannot be used, here and in each method.
+        UserError: The environment is to have the address, and has none.
+        WorkError: The server cannot be used, here and in each method.
 
     """
 
     def __init__(self, folder: SweepFolder, config: SweepConfig) -> None:
         self.folder, self.config = folder, config
         root = folder.path.parent / "mlartifacts"
-        artifacts = root.as_uri() if config.tracking.uri == "sqlite" else None
-        uri = config.tracking.server(folder.path)
-        self.experiment = Experiment(uri, config.name, artifacts, KIND)
+        artifacts = root.as_uri() if config.tracking.uri == HERE else None
+        self.address = config.tracking.server(folder.path)
+        self.experiment = Experiment(self.address, config.name, artifacts, KIND)
         arrange(self.experiment, config, folder.identity.started_at_ms)
         self.client = self.experiment.client
         self.parent, self._interrupted = self._parent()
         self.runs: dict[tuple[str, str], str] = {}
+        self._whole: set[str] = set()  # runs that were told all that they are to have
         self.finalists = FinalistRuns(self.experiment, folder, config, self.parent)
 
     def began(self, trial: TrialRecord) -> None:
@@ -62,11 +66,14 @@ class MLflowTracker:
         if self._interrupted:
             self.client.update_run(self.parent, status="RUNNING")
             self._interrupted = False
-        if trial.best_epoch is not None:
+        if trial.best_epoch is not None and self._run(trial) not in self._whole:
             self.reported(trial, self.folder.epoch(trial.trial, trial.best_epoch))
 
     def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
         """Log one epoch of a trial in one call."""
+        run = self._run(trial)
+        if run in self._whole:
+            return
         values = {
             **epoch.metrics,
             "train/loss": epoch.train_loss,
@@ -76,36 +83,47 @@ class MLflowTracker:
         # and MLflow shows a metric at its last step: `best/` is then written once, by `ended`.
         if epoch.epoch == trial.best_epoch and self.config.search.screen is None:
             values |= best_values(epoch)
-        self._log_values(self._run(trial), values, epoch)
+        self._log_values(run, values, epoch)
 
     def ended(self, trial: TrialRecord) -> None:
-        """Log what is known once a trial has ended: intervals, severity curves, its best model."""
-        run = self._run(trial)
+        """Log what is known once a trial has ended: intervals, severity curves."""
+        run, every_model = self._run(trial), self.config.tracking.models == ALL
+        if run in self._whole:
+            return
         if trial.best_epoch is not None:
             best = self.folder.epoch(trial.trial, trial.best_epoch)
             title = f"{trial.trial} ({trial.norm}), epoch {best.epoch}"
             if self.config.search.screen is not None:
                 self._log_values(run, best_values(best), best)
             self._log_details(run, best, trial.intervals, title)
-            log_model(self.experiment, run, self.folder, trial)
+            if every_model:
+                self.keeps_model(trial)
         tags: dict[str, str] = {Tag.STATUS: trial.status}
-        told = {Tag.ERROR: trial.error, Tag.FAILURE: trial.failure}
-        tags |= {name: value for name, value in told.items() if value}
+        wrong = {Tag.ERROR: trial.error, Tag.FAILURE: trial.failure}
+        tags |= {name: value for name, value in wrong.items() if value}
         if trial.collapsed is not None:
             tags[Tag.COLLAPSED] = cells_text(trial.collapsed)
-        self.experiment.tag(run, {**tags, **basis_tag(trial.basis)})
+        told = {Tag.TOLD: self._digest(trial)}
+        self.experiment.tag(run, {**tags, **basis_tag(trial.basis), **told})
         self.client.set_terminated(run, RUN_STATUS[trial.status], trial.ended_at_ms)
 
     def scored(self, trial: TrialRecord, mode: str, epoch: EpochRecord) -> None:
         """Log a mode as a run of its own, which stands beside the trials."""
         run, row = self._run(trial, mode), trial.modes[mode]
+        if run in self._whole:
+            return
         self._log_values(run, best_values(epoch), epoch)
         title = f"{trial.trial} ({trial.norm}, {mode}), epoch {epoch.epoch}"
         self._log_details(run, epoch, row.intervals, title)
         self.client.log_dict(run, mode_to_plain(row), "mode.json")
         tags = {Tag.STATUS: trial.status, Tag.COLLAPSED: cells_text(row.collapsed)}
-        self.experiment.tag(run, {**tags, **basis_tag(row.basis)})
+        told = {Tag.TOLD: self._digest(trial, mode)}
+        self.experiment.tag(run, {**tags, **basis_tag(row.basis), **told})
         self.client.set_terminated(run, "FINISHED", row.evaluated_at_ms)
+
+    def keeps_model(self, trial: TrialRecord) -> None:
+        """Log the network of a trial's best epoch."""
+        log_model(self.experiment, self._run(trial), self.folder, self.config, trial)
 
     def finalist(self, record: FinalistRecord) -> None:
         """Log a training of a finalist as a run of its own below the sweep's."""
@@ -165,15 +183,9 @@ class MLflowTracker:
 
     def _parent(self) -> tuple[str, bool]:
         """The run of the sweep, and whether an interruption closed it; it goes on with a trial."""
-        identity = self.folder.identity
-        found_by = {Tag.SWEEP: identity.sweep_id, Tag.ROLE: Role.SWEEP}
-        run = self.experiment.find(found_by)
-        if run is not None:
-            self._note_place(run)
-            return str(run.info.run_id), run.info.status == "KILLED"
+        identity, settings = self.folder.identity, self.config.to_yaml()
         tags = {
             Tag.NAME: self.folder.path.name,
-            **found_by,
             Tag.CODE: identity.code_version,
             Tag.DATA: self.config.data.fingerprint or "",
             Tag.FOLDER: str(self.folder.path),
@@ -181,18 +193,29 @@ class MLflowTracker:
         }
         if objectives := self.config.search.objectives:
             tags[Tag.OBJECTIVES] = SEPARATOR.join(objectives)
-        made = self.experiment.create(tags, identity.started_at_ms)
-        self.client.log_text(made, self.config.to_yaml(), "sweep.yaml")
-        return made, False
+        found_by = {Tag.SWEEP: identity.sweep_id, Tag.ROLE: Role.SWEEP}
+        texts = {"sweep.yaml": settings}
+        run = self.experiment.open(found_by, tags, identity.started_at_ms, {}, texts)
+        return run.id, run.status == "KILLED"
 
     def _run(self, trial: TrialRecord, mode: str = TRAINED) -> str:
         key = (trial.trial, mode)
         if key not in self.runs:
-            found = self.experiment.find(self._name(trial, mode))
-            self.runs[key] = (
-                self._create(trial, mode) if found is None else self._reopened(found, trial)
-            )
+            run = self._opened(trial, mode)
+            self.runs[key] = run.id
+            expected = "FINISHED" if trial.modes.get(mode) else RUN_STATUS[trial.status]
+            if (run.told, run.status) == (self._digest(trial, mode), expected):
+                self._whole.add(run.id)
+            elif run.status in ("KILLED", "FAILED") and trial.status == "running":
+                self.experiment.reopen(run)  # an interruption closed it, or it is tried again
         return self.runs[key]
+
+    def _digest(self, trial: TrialRecord, mode: str = TRAINED) -> str:
+        """What is told of a trial that has ended, or of one of its modes."""
+        if row := trial.modes.get(mode):
+            return digest(trial.status, mode_to_plain(row))
+        plain = {name: of for name, of in trial_to_plain(trial).items() if name != "modes"}
+        return digest(plain, self.config.tracking.models == ALL)
 
     def _name(self, trial: TrialRecord, mode: str) -> dict[str, str]:
         """The tags that a run is found by; of a trial those from before there were modes."""
@@ -201,13 +224,12 @@ class MLflowTracker:
             return {**tags, Tag.ROLE: Role.TRIAL}
         return {**tags, Tag.ROLE: Role.MODE, Tag.MODE: mode}
 
-    def _create(self, trial: TrialRecord, mode: str) -> str:
+    def _opened(self, trial: TrialRecord, mode: str) -> Opened:
         config, row = self.config.fixed(trial.params), trial.modes.get(mode)
         tags = {
             Tag.PARENT: self.parent,
             Tag.NAME: f"{trial.trial}-{trial.norm}{f'-{mode}' if row else ''}",
             Tag.MODE: mode,
-            **self._name(trial, mode),
             Tag.NORM: trial.norm,
             Tag.ARCH: config.model.arch,
             Tag.SEED: str(trial.seed),
@@ -217,23 +239,6 @@ class MLflowTracker:
             Tag.FOLDER: str(self.folder.path),
         }
         started = row.evaluated_at_ms if row else trial.started_at_ms
-        run = self.experiment.create(tags, started)
-        params = [Param(name, param_text(value)) for name, value in trial.params.items()]
-        self.client.log_batch(run, params=params)
-        self.client.log_text(run, config.to_yaml(), "config.yaml")
-        return run
-
-    def _reopened(self, run: Run, trial: TrialRecord) -> str:
-        """A run that an interruption closed, or that is tried again, goes on; others stay."""
-        self._note_place(run)
-        name = str(run.info.run_id)
-        if run.info.status in ("KILLED", "FAILED") and trial.status == "running":
-            self.client.update_run(name, status="RUNNING")
-            for tag in {Tag.ERROR, Tag.FAILURE} & run.data.tags.keys():
-                self.client.delete_tag(name, tag)
-        return name
-
-    def _note_place(self, run: Run) -> None:
-        """The folder may have been moved since; its checkpoints are found by this."""
-        if run.data.tags.get(Tag.FOLDER) != str(self.folder.path):
-            self.experiment.tag(run.info.run_id, {Tag.FOLDER: str(self.folder.path)})
+        params = {name: param_text(value) for name, value in trial.params.items()}
+        texts = {"config.yaml": config.to_yaml()}
+        return self.experiment.open(self._name(trial, mode), tags, started, params, texts)

@@ -1,9 +1,7 @@
 """What fails, and what that costs: a trial, its worker, its disk, a tracking server."""
 
 import json
-import socket
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,10 @@ from sweep.learn.checkpoints import CheckpointInfo
 from sweep.results.folder import SweepFolder
 from tests.support import failing
 from tests.support.data import ROOT
+from tests.support.servers import silent
 from tests.support.sweeps import Sweep, study_statuses
+
+SECRET = "pl4nted"  # the password of the tracking server
 
 pytestmark = [
     pytest.mark.cluster,
@@ -23,13 +24,13 @@ pytestmark = [
 
 
 def test_a_diverging_trial_fails_alone_and_a_hanging_server_leaves_every_trial_settled(
-    make_sweep: Callable[..., Sweep],
+    make_sweep: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that takes connections and never answers, for the whole of the sweep."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+    with silent() as address:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://ann:{SECRET}@{address}")
         sweep = make_sweep(
-            tracking={"uri": uri, "to": ["mlflow", "jsonl"]},
+            tracking={"uri": "env", "to": ["mlflow", "jsonl"]},
             search={
                 "trials": 3,
                 "scheduler": "none",
@@ -39,6 +40,9 @@ def test_a_diverging_trial_fails_alone_and_a_hanging_server_leaves_every_trial_s
         )
         done = sweep.run("train.epochs=2", "train.schedule=constant")
     assert done.returncode == 0, done.stderr
+    assert SECRET not in done.stdout + done.stderr
+    files = [path for path in sweep.folder.parent.rglob("*") if path.is_file()]
+    assert not [path for path in files if SECRET.encode() in path.read_bytes()]
     assert "trial-0000 (batch) failed: robust/auroc_cvar was never finite" in done.stderr
     assert f"run `mrisweep sync {sweep.folder}`" in done.stderr
     folder = SweepFolder.open(sweep.folder)
