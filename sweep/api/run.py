@@ -10,6 +10,7 @@ from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.finalists import follow_up, places_of
+from sweep.api.gc import tidy
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.session import cluster_resources, refuse_small_machine, session, trials_at_a_time
@@ -20,7 +21,7 @@ from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
-from sweep.core.text import SHOWN
+from sweep.core.text import SHOWN, number_of
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
@@ -28,7 +29,7 @@ from sweep.results import choice, differences
 from sweep.results.callbacks import Callback, replay
 from sweep.results.folder import SweepFolder
 from sweep.results.progress import Progress
-from sweep.results.rows import missing_rows, refuse_other_modes
+from sweep.results.rows import lost_rows, missing_rows, refuse_other_modes
 from sweep.results.trackers import check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage, said_of_limit
@@ -217,6 +218,11 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
         folder.trials(),
         waiting=waiting,
     )
+    if unmade := lost_rows(folder, config):
+        progress.say(
+            f"note: {number_of(len(unmade), 'row')} of modes cannot be made, as checkpoints are "
+            f"not there, such as that of {unmade[0].trial.trial}, {unmade[0].gone}"
+        )
     trackers = start_trackers(folder, config, progress.say)
     callbacks: list[Callback] = [*trackers, progress]
     with TrialLog(folder, search.objective, callbacks, progress.say, search.total) as trial_log:
@@ -240,6 +246,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
         choice.keep_measured(folder, _say)
         lost = {one.name for one in trackers if one.lacks}
         follow_up(folder, config, store, without=lost)
+        tidy(folder, config)
     return result
 
 

@@ -92,6 +92,7 @@ def _announce(result: Any) -> None:
     """The best table, and where everything is."""
     from sweep.core.records import TRAINED
     from sweep.results import ranking
+    from sweep.results.inventory import inventory, sizes, sizes_text
     from sweep.results.render import hypervolume_lines, ranked_table, screened_note
 
     by, objectives = result.objective, result.objectives
@@ -112,6 +113,7 @@ def _announce(result: Any) -> None:
     if result.limit:
         say(result.limit)
     print(f"\nfolder  {result.path}")
+    print(f"        {sizes_text(sizes(inventory(result.path)))}")
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")
         print(f"        mlflow ui --backend-store-uri {result.tracking_uri}")

@@ -16,10 +16,12 @@ from ray.tune.experiment import Trial
 from sweep.cluster.pool import RemoteModes, start_pool
 from sweep.cluster.staging import Staging, serving
 from sweep.cluster.trial import SweepTrial
+from sweep.cluster.tune_state import Forgetting, cleared
 from sweep.config.sweep import SweepConfig
 from sweep.core.interruption import stop_if_asked
 from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
+from sweep.results.inventory import TUNE
 from sweep.results.rows import Count, score_rows
 from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage
@@ -87,7 +89,7 @@ def _run_all(
     if searcher.remaining and not usage.reached():
         callback = TuneCallback(trial_log, config, scheduler, usage)
         tuner = _tuner(folder, config, concurrent, searcher, scheduler, callback, pool, staging)
-        with usage.counting():
+        with usage.counting(), cleared(folder.path / TUNE):
             tuner.fit()
 
 
@@ -121,9 +123,9 @@ def _tuner(
         ),
         run_config=tune.RunConfig(
             name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
-            storage_path=str(folder.path / "tune"),
+            storage_path=str(folder.path / TUNE),
             stop=LimitStopper(callback.usage),
-            callbacks=[callback],
+            callbacks=[callback, Forgetting()],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=config.cluster.retries),
             verbose=0,

@@ -17,6 +17,7 @@ from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
 from sweep.config.base import Settings, require
 from sweep.config.finalists import FinalistSettings
+from sweep.config.keep import KeepSettings, check_front
 from sweep.config.messages import explained
 from sweep.config.modes import ModeSettings
 from sweep.config.presets import preset_file
@@ -137,6 +138,7 @@ class SweepConfig(Settings):
         name: The name of the sweep, and of its MLflow experiment.
         seed: The seed of initial weights, batches and the sampler.
         finalists: What becomes of the best configurations at the end; null: nothing.
+        keep: What stays of trials that have ended.
 
     """
 
@@ -150,6 +152,7 @@ class SweepConfig(Settings):
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     seed: int = 0
     finalists: FinalistSettings | None = None
+    keep: KeepSettings = field(default_factory=KeepSettings)
 
     def __post_init__(self) -> None:
         require(
@@ -208,6 +211,7 @@ class SweepConfig(Settings):
         config._check_space()
         config._check_limits()
         config._check_finalists()
+        check_front(config.keep, config.search.objectives)
         return config
 
     def to_yaml(self) -> str:
@@ -230,7 +234,7 @@ class SweepConfig(Settings):
         """The sweep with these searched values set and nothing left to search."""
         nothing = {"objective": self.search.objective, "stratify": None}
         values = without_arm(params, self.search.arms)
-        return self.replace({**values, "search": nothing, "finalists": None})
+        return self.replace({**values, "search": nothing, "finalists": None, "keep": {}})
 
     def trial(self, params: Mapping[str, Any]) -> TrialConfig:
         """What the trial with these searched ``params`` is made of."""

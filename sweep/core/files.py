@@ -1,6 +1,7 @@
 """Files that a reader never sees half written, and where those lie that can be made anew."""
 
 import os
+import re
 import sys
 import uuid
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SQLITE = "sqlite:///"  # before the path of a database in a tracking URI
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")  # as `replacing` makes them
 
 
 @contextmanager
@@ -26,6 +28,11 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is one that ``replacing`` has begun; a kill leaves it."""
+    return _TEMPORARY.fullmatch(name) is not None
 
 
 def write_text(path: Path, text: str) -> None:

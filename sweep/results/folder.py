@@ -19,6 +19,7 @@ from sweep.core.modes import checkpoint_mode
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.results import sweep_file, tables, trial_files
+from sweep.results.removed import refuse_missing
 from sweep.results.tables import Slices
 
 
@@ -142,6 +143,17 @@ class SweepFolder:
                 ) from None
             yield
 
+    def is_driven(self) -> bool:
+        """Whether a process drives this sweep now."""
+        try:
+            with (self.path / ".lock").open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+
     def write_time_used(self, seconds: float, gpu_seconds: float) -> None:
         """Replace what the trials have used: wall-clock time, and GPU shares times it."""
         used = {"seconds": seconds, "gpu_seconds": gpu_seconds}
@@ -176,8 +188,12 @@ class SweepFolder:
 
     def trials(self) -> list[TrialRecord]:
         """Every trial, by number."""
+        return sorted(self.each_trial(), key=lambda record: record.number)
+
+    def each_trial(self) -> Iterator[TrialRecord]:
+        """Every trial in any order, one after the other: all of them are many megabytes."""
         paths = (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
-        return sorted(map(trial_files.read_trial, paths), key=lambda record: record.number)
+        return map(trial_files.read_trial, paths)
 
     def write_epoch(
         self, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
@@ -211,17 +227,44 @@ class SweepFolder:
         """One reported epoch."""
         return tables.read_scores(self._table("results", trial, f"epoch-{epoch:04d}"))
 
+    def reported(self, trial: str) -> list[int]:
+        """The numbers of a trial's reported epochs, in order; no table is read."""
+        return trial_files.reported(self.path, trial)
+
+    def has_predictions(self, trial: str, epoch: int) -> bool:
+        """Whether the predictions of an epoch are there."""
+        return self._table("predictions", trial, f"epoch-{epoch:04d}").exists()
+
+    def is_in_full(self, trial: str, epoch: int) -> bool:
+        """Whether a reported epoch was scored in full, which is told without reading its scores."""
+        return tables.is_in_full(self._table("results", trial, f"epoch-{epoch:04d}"))
+
     def in_mode(self, trial: str, mode: str) -> EpochRecord:
         """What the best epoch of a trial scores in another mode."""
         return tables.read_scores(self._table("results", trial, f"modes/{mode}"))
 
     def predictions(self, trial: str, epoch: int) -> tuple[list[Predictions], Slices]:
-        """Every slice's probability in one reported epoch."""
-        return tables.read_predictions(self._table("predictions", trial, f"epoch-{epoch:04d}"))
+        """Every slice's probability in one reported epoch.
+
+        Raises:
+            UserError: They are not there, such as those that were not kept.
+
+        """
+        return self._predictions(trial, f"epoch-{epoch:04d}", f"epoch {epoch}")
 
     def predictions_in_mode(self, trial: str, mode: str) -> tuple[list[Predictions], Slices]:
-        """Every slice's probability, of the best epoch in another mode."""
-        return tables.read_predictions(self._table("predictions", trial, f"modes/{mode}"))
+        """Every slice's probability, of the best epoch in another mode.
+
+        Raises:
+            UserError: See ``predictions``.
+
+        """
+        return self._predictions(trial, f"modes/{mode}", f"mode {mode}")
+
+    def _predictions(self, trial: str, name: str, which: str) -> tuple[list[Predictions], Slices]:
+        path = f"predictions/{trial}/{name}.parquet"
+        refuse_missing(self.path, path, f"the predictions of {trial}, {which},", trial)
+        return tables.read_predictions(self.path / path)
 
     def _table(self, kind: str, trial: str, name: str) -> Path:
         return self.path / kind / trial / f"{name}.parquet"

@@ -1,6 +1,7 @@
 """The Parquet tables of a checkpoint: its scores, and every slice's probability."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,6 +158,22 @@ def read_scores(path: Path) -> EpochRecord:
     )
 
 
+def is_in_full(path: Path) -> bool:
+    """Whether what ``write_scores`` wrote are scores of a full test, a screening beside or not.
+
+    By the statistics of the file, which does not read its rows.
+    """
+    with _said(path):
+        known = pq.read_metadata(path)
+        names = known.schema.names
+        if "fidelity" not in names:
+            return True  # of before there were screenings
+        column = known.row_group(0).column(names.index("fidelity"))
+        if (found := column.statistics) is not None and found.has_min_max:
+            return FULL in (found.min, found.max)
+    return FULL in _read(path)["fidelity"].to_pylist()
+
+
 def _scores(rows: Iterable[Mapping[str, Any]]) -> tuple[Score, ...]:
     return tuple(
         Score(
@@ -309,8 +326,15 @@ def _write(path: Path, table: pa.Table) -> None:
 
 
 def _read(path: Path) -> pa.Table:
+    with _said(path), pq.ParquetFile(path) as file:
+        return file.read()
+
+
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
+    """While a table is read: one that cannot be is named."""
     try:
-        return pq.read_table(path)
+        yield
     except (OSError, pa.ArrowException) as error:
         raise WorkError(
             "the table cannot be read",

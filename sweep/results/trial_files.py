@@ -77,8 +77,12 @@ def read_entry(folder: Path, name: str) -> Entry | None:
 
 def write_trial(folder: Path, record: TrialRecord) -> None:
     """Replace what is known of a trial of the sweep in a folder."""
-    text = json.dumps(trial_to_plain(record), indent=1)
-    write_text(folder / FOLDER / f"{record.trial}{LAST}", text)
+    write_text(folder / FOLDER / f"{record.trial}{LAST}", text_of(record))
+
+
+def text_of(record: TrialRecord) -> str:
+    """What the file of a trial holds."""
+    return json.dumps(trial_to_plain(record), indent=1)
 
 
 def read_trial(path: Path | str) -> TrialRecord:
@@ -100,8 +104,13 @@ def read_trial(path: Path | str) -> TrialRecord:
 
 def last_reported(folder: Path, trial: str) -> int:
     """The number of a trial's last reported epoch; 0 before the first."""
+    return max(reported(folder, trial), default=0)
+
+
+def reported(folder: Path, trial: str) -> list[int]:
+    """The numbers of a trial's reported epochs, in order."""
     paths = (folder / "results" / trial).glob("epoch-*.parquet")
-    return max((int(path.stem.removeprefix("epoch-")) for path in paths), default=0)
+    return sorted(int(path.stem.removeprefix("epoch-")) for path in paths)
 
 
 def trial_to_plain(record: TrialRecord) -> dict[str, Any]:

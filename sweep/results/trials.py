@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,13 +22,15 @@ from sweep.core.records import (
     of_one_fidelity,
     screened,
 )
-from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.metrics.collapse import collapsed
 from sweep.metrics.robustness import LEAST_SCREENED
 from sweep.results.callbacks import Callback, Say, tell_scored, tell_waiting
 from sweep.results.folder import SweepFolder
+from sweep.results.keeper import Keeper
+from sweep.results.keeping import is_over, is_settled
 from sweep.results.tables import Slices
+from sweep.results.trial_records import TrialRecords
 from sweep.stats.checkpoint import intervals_of
 
 
@@ -58,14 +60,14 @@ class TrialLog:
     ) -> None:
         self.folder = folder
         self.objective = objective
-        self.records = {record.trial: record for record in folder.trials()}
+        self.records = TrialRecords(folder)
         self._callbacks = callbacks
         self._say = say
         self._total = total
         self._settler = ThreadPoolExecutor(1, "settle")
         for record in self.records.values():
-            if record.status != "running":
-                self._later(self._settle, record)
+            if is_over(record) and not is_settled(record):
+                self._later(self._settle, record.trial)
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +114,7 @@ class TrialLog:
             status, error = "failed", error or f"{self.objective} {DIVERGED}"
         record = dataclasses.replace(record, status=status, error=error, ended_at_ms=_now_ms())
         self._keep(record)
-        self._later(self._end, record)
+        self._later(self._end, trial)
 
     def scored(
         self,
@@ -153,7 +155,7 @@ class TrialLog:
 
     def is_whole(self) -> bool:
         """Whether all trials of the sweep have ended; a limit may end it before."""
-        ended = sum(record.status != "running" for record in self.records.values())
+        ended = self.records.ended()
         return ended == len(self.records) and ended >= self._total
 
     def best_metrics(self, trial: str) -> dict[str, float]:
@@ -171,18 +173,27 @@ class TrialLog:
         self._settler.shutdown(wait=True)
         self._tell(lambda callback: callback.close(finished))
 
-    def _end(self, record: TrialRecord) -> None:
-        settled = self._settle(record)
+    def _end(self, trial: str) -> None:
+        settled = self._settle(trial)
         self._tell(lambda callback: callback.ended(settled))
 
-    def _settle(self, record: TrialRecord) -> TrialRecord:
+    @cached_property
+    def _keeper(self) -> Keeper:
+        """Made where there is a trial to settle, as it reads the whole of the sweep's settings."""
+        return Keeper(self.folder, self.folder.config())
+
+    def _settle(self, trial: str) -> TrialRecord:
+        record = self.records[trial]
         settled = settle(self.folder, record)
-        self.records[record.trial] = settled
+        self._keeper.before_settled(settled)
+        if settled is not record:
+            self._keep(settled)
+        self._keeper.settled(settled)
         return settled
 
-    def _later(self, work: Callable[[TrialRecord], object], record: TrialRecord) -> None:
-        lacks = f"{record.trial} has no intervals yet"
-        self._settler.submit(self._guarded, lacks, partial(work, record))
+    def _later(self, work: Callable[[str], object], trial: str) -> None:
+        lacks = f"{trial} has no intervals yet"
+        self._settler.submit(self._guarded, lacks, partial(work, trial))
 
     def _guarded(self, lacks: str, work: Callable[[], object]) -> None:
         """What cannot be done now is done by the next ``resume``."""
@@ -204,8 +215,7 @@ class TrialLog:
         return dataclasses.replace(record, best_epoch=best[0], metrics=metrics)
 
     def _keep(self, record: TrialRecord) -> TrialRecord:
-        self.records[record.trial] = record
-        self.folder.write_trial(record)
+        self.records.write(record)
         return record
 
     def _tell(self, what: Callable[[Callback], None]) -> None:
@@ -214,9 +224,9 @@ class TrialLog:
 
 
 def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
-    """Settle an ended trial: intervals of its best epoch, and no checkpoint but that one's.
+    """An ended trial with the intervals of its best epoch, and the cells in which it collapsed.
 
-    Safe to repeat: a trial that is settled stays as it is. Of one that an earlier version settled,
+    Safe to repeat: a trial that has them stays as it is. Of one that an earlier version settled,
     the collapsed cells are found.
 
     Args:
@@ -224,15 +234,10 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
         record: The trial, with its final status and best epoch.
 
     """
-    files = CheckpointFolder(folder.checkpoints(record.trial))
-    files.keep([record.best_epoch])
-    if record.status != "failed":
-        files.state.unlink(missing_ok=True)
+    if record.best_epoch is None or is_settled(record):
+        return record
     only_screened = is_screened(record.metrics)
     known = bool(record.intervals) or record.basis is not None
-    has_intervals = known or only_screened  # these are ranked with nothing
-    if record.best_epoch is None or (has_intervals and record.collapsed is not None):
-        return record
     task = _task(folder.checkpoint(record.trial, record.best_epoch))
     if known and task is None:
         return record
@@ -245,9 +250,7 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     if only_screened and not known:
         intervals = {screened(name): interval for name, interval in intervals.items()}
     found = None if task is None else collapsed(predictions, slices.truth, task)
-    settled = dataclasses.replace(record, intervals=intervals, collapsed=found, basis=basis)
-    folder.write_trial(settled)
-    return settled
+    return dataclasses.replace(record, intervals=intervals, collapsed=found, basis=basis)
 
 
 def _task(checkpoint: Path) -> str | None:

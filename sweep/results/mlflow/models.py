@@ -14,13 +14,18 @@ from sweep.results.mlflow.server import Experiment
 
 
 def log_model(experiment: Experiment, run: str, folder: SweepFolder, trial: TrialRecord) -> None:
-    """Log the best epoch's checkpoint, once; nothing of a trial without one."""
+    """Log the best epoch's checkpoint, once; nothing of a trial without one, or that lost it."""
     client, query = experiment.client, f"source_run_id = '{run}'"
     known = client.search_logged_models([experiment.id], query)
     if trial.best_epoch is None or any(str(model.status) == "READY" for model in known):
         return
     checkpoint = folder.checkpoint(trial.trial, trial.best_epoch)
-    model, spec = mrimodels.load(checkpoint)
+    try:
+        model, spec = mrimodels.load(checkpoint)
+    except mrimodels.ModelError:
+        if checkpoint.exists():
+            raise
+        return  # the sweep has not kept it
     ours = "mrisweep[networks]" if spec.is_foreign else "mrisweep"
     logged = client.create_logged_model(
         experiment.id,
