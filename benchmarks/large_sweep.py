@@ -48,7 +48,7 @@ from sweep.results.trial_files import stamps
 from sweep.store import Store, write_store
 from sweep.store.slices import Slice
 
-PROFILER = os.environ.get("X_PROF", "").format(n=os.getpid()).split()
+PROFILER = os.environ.get("X_PROF", "")
 TRIALS = (300, 1000, 5000)
 MORE = 2  # trials that a resume adds, as many for each norm
 # So few patients that no trial has intervals, whose cost `benchmarks/intervals.py` measures.
@@ -241,7 +241,13 @@ def drive(command: str, path: Path, store: Path, trials: int, scheduler: str) ->
 
 def child(*arguments: str) -> dict[str, Any]:
     """Do a part of this benchmark in a process of its own; its figures."""
-    command = [*PROFILER, sys.executable, __file__, "--only", *arguments]
+    command = [
+        *PROFILER.format(n=arguments[0]).split(),
+        sys.executable,
+        __file__,
+        "--only",
+        *arguments,
+    ]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 

@@ -101,8 +101,9 @@ def check_front(keep: KeepSettings, objectives: Collection[str]) -> None:
 
 
 def _check(name: str, value: str | tuple[str, ...], alone: tuple[str, ...]) -> None:
+    """Refuse what is no word, a word twice, or one that stands alone with others."""
     named = words(value)
-    require_known(name, named, (*alone, *SOME))
+    require_known(name, named, {*alone, *SOME})
     rule = f"one of {', '.join(alone)}, or some of {', '.join(SOME)}"
-    require(len(named) == 1 or not set(named) & set(alone), name, rule, value)
-    require(len(set(named)) == len(named) > 0, name, rule, value)
+    right = len(named) == 1 or (named and set(named) <= set(SOME))
+    require(bool(right) and len(set(named)) == len(named), name, rule, value)

@@ -41,8 +41,8 @@ class Keeper:
         self.folder, self.config = folder, config
         self._leading: dict[str, TrialRecord] = {}
         if config.keep.tells_apart:
-            self._leading = {one.trial: one for one in folder.trials() if is_over(one)}
-            self._still_chosen()
+            self._leading = {one.trial: one for one in folder.each_trial() if is_over(one)}
+            self._let_go()
 
     def before_settled(self, record: TrialRecord) -> None:
         """Of an ended trial, only what its best epoch has left stays, or what all trials keep."""
@@ -59,18 +59,17 @@ class Keeper:
         if not self.config.keep.tells_apart:
             return
         self._leading[record.trial] = record
-        known = dict(self._leading)
-        standing = self._standing(known, self._still_chosen())
-        for trial in sorted(known.keys() - self._leading.keys()):
-            remove(self.folder.path, going(of_trial(self.folder.path, trial), standing))
+        self._let_go()
 
-    def _still_chosen(self) -> dict[str, dict[str, str]]:
-        """What the settings choose of the trials so far; those left out will not be chosen."""
-        choosing = choosing_of(self.config)
-        found = chosen(list(self._leading.values()), choosing, self.config.keep.of_some)
+    def _let_go(self) -> None:
+        """Of trials that the settings do not choose; these will not be chosen later."""
+        known, choosing = self._leading, choosing_of(self.config)
+        found = chosen(list(known.values()), choosing, self.config.keep.of_some)
         names = {trial for trials in found.values() for trial in trials}
-        self._leading = {name: one for name, one in self._leading.items() if name in names}
-        return found
+        self._leading = {name: one for name, one in known.items() if name in names}
+        standing = self._standing(known, found)
+        for trial in sorted(known.keys() - names):
+            remove(self.folder.path, going(of_trial(self.folder.path, trial), standing))
 
     def _standing(
         self, trials: dict[str, TrialRecord], found: dict[str, dict[str, str]]
