@@ -20,11 +20,13 @@ from sweep.config.search import TURNS, SearchSettings
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
+from sweep.core.objective import terms
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
 from sweep.core.text import SHOWN, number_of
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
+from sweep.metrics import metric_of
 from sweep.results import choice, differences
 from sweep.results.callbacks import Callback, replay
 from sweep.results.folder import SweepFolder
@@ -263,7 +265,7 @@ def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity:
                 continue
             status = study.status(record.number)
             for epoch in folder.epochs(record.trial):
-                trial_log.reported(record.trial, epoch.epoch)
+                trial_log.reported(record.trial, epoch.epoch, epoch)
                 values = config.search.values(fidelity(epoch.epoch, epoch.metrics))
                 if status == "running" and not any(map(is_missing, values)):
                     study.report(record.number, epoch.epoch, *values)
@@ -273,9 +275,8 @@ def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity:
 
 def _refuse_other_stress(folder: SweepFolder, stress: StressSettings) -> None:
     """Trials are comparable where every cell shows the same pixels; a checkpoint says which."""
-    trials = [trial.trial for trial in folder.trials()]
-    files = [path for one in trials for path in sorted(folder.checkpoints(one).glob("epoch-*.pt"))]
-    for path in files:
+    names = (trial.trial for trial in folder.trials())
+    for path in (one for name in names for one in sorted(folder.checkpoints(name).glob("ep*.pt"))):
         with suppress(UserError):  # of a damaged one, whose trial says so
             earlier = CheckpointInfo.read(path).config.stress
             break
@@ -302,11 +303,18 @@ def _reports(
 ) -> Iterator[tuple[Suggestion, EpochRecord]]:
     """What the scheduler was shown, which is not the end of a trial that ended by itself.
 
-    The driver may have died before it heard of that end.
+    The driver may have died before it heard of that end. Scores are left out: of thousands of
+    trials they do not fit into memory.
     """
-    for trial in folder.trials():
+    search = config.search
+    named = {name for one in (search.objective, *search.maximised) for name in terms(one)}
+    of = [metric_of(name) for name in named]
+    needed = None if None in of else {metric.name for metric in of if metric}
+    for trial in folder.each_trial():
         suggestion = study.suggestion(trial.number)
-        epochs = folder.epochs(trial.trial)
+        epochs = [
+            replace(one, scores=(), screened=()) for one in folder.epochs(trial.trial, needed)
+        ]
         ended = trial.status == "finished" or (
             trial.status == "running" and is_over(config.trial(trial.params), epochs)
         )

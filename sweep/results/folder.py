@@ -5,7 +5,7 @@ import fcntl
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -214,10 +214,16 @@ class SweepFolder:
         tables.write_predictions(path, record.trial, record.epoch, predictions, slices)
         tables.write_scores(self._table("results", record.trial, name), record)
 
-    def epochs(self, trial: str) -> list[EpochRecord]:
-        """The reported epochs of a trial, in order."""
+    def epochs(self, trial: str, of: Collection[str] | None = None) -> list[EpochRecord]:
+        """The reported epochs of a trial, in order.
+
+        Args:
+            trial: The name of the trial.
+            of: The metrics that are needed, see ``tables.read_scores``; None: all.
+
+        """
         paths = sorted((self.path / "results" / trial).glob("epoch-*.parquet"))
-        return [tables.read_scores(path) for path in paths]
+        return [tables.read_scores(path, of) for path in paths]
 
     def last_reported(self, trial: str) -> int:
         """The number of a trial's last reported epoch; 0 before the first."""

@@ -64,6 +64,7 @@ class TrialLog:
         self._callbacks = callbacks
         self._say = say
         self._total = total
+        self._task: str | None = None  # of all checkpoints; to read it is to read one whole
         self._settler = ThreadPoolExecutor(1, "settle")
         for record in self.records.values():
             if is_over(record) and not is_settled(record):
@@ -89,17 +90,18 @@ class TrialLog:
         record = self._keep(self._caught_up(known))
         self._tell(lambda callback: callback.began(record))
 
-    def reported(self, trial: str, epoch: int) -> None:
-        """An epoch of a trial is in the folder."""
-        reported = self.folder.epoch(trial, epoch)
-        record = self.records[trial]
+    def reported(self, trial: str, epoch: int, read: EpochRecord | None = None) -> None:
+        """An epoch of a trial is in the folder, ``read`` from it before or not."""
+        reported = read or self.folder.epoch(trial, epoch)
+        record = before = self.records[trial]
         so_far = [] if record.best_epoch is None else [(record.best_epoch, record.metrics)]
         both = sorted([*so_far, (epoch, reported.metrics)], key=lambda item: item[0])
         best = best_epoch(both, self.objective)
         if best is not None and best[0] == epoch:
             metrics = of_one_fidelity(reported.metrics)
             record = dataclasses.replace(record, best_epoch=epoch, metrics=metrics)
-            self._keep(record)
+            if record != before:  # else it is said again
+                self._keep(record)
         self._tell(lambda callback: callback.reported(record, reported))
 
     def waits(self, trial: str) -> None:
@@ -184,7 +186,9 @@ class TrialLog:
 
     def _settle(self, trial: str) -> TrialRecord:
         record = self.records[trial]
-        settled = settle(self.folder, record)
+        if self._task is None and record.best_epoch is not None and not is_settled(record):
+            self._task = task_of(self.folder.checkpoint(trial, record.best_epoch))
+        settled = settle(self.folder, record, self._task)
         self._keeper.before_settled(settled)
         if settled is not record:
             self._keep(settled)
@@ -223,7 +227,7 @@ class TrialLog:
             what(callback)
 
 
-def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
+def settle(folder: SweepFolder, record: TrialRecord, task: str | None = None) -> TrialRecord:
     """An ended trial with the intervals of its best epoch, and the cells in which it collapsed.
 
     Safe to repeat: a trial that has them stays as it is. Of one that an earlier version settled,
@@ -232,13 +236,14 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     Args:
         folder: The folder of the sweep.
         record: The trial, with its final status and best epoch.
+        task: ``multiclass`` or ``multilabel``; None: as its checkpoint says, where it is there.
 
     """
     if record.best_epoch is None or is_settled(record):
         return record
     only_screened = is_screened(record.metrics)
     known = bool(record.intervals) or record.basis is not None
-    task = _task(folder.checkpoint(record.trial, record.best_epoch))
+    task = task or task_of(folder.checkpoint(record.trial, record.best_epoch))
     if known and task is None:
         return record
     predictions, slices = folder.predictions(record.trial, record.best_epoch)
@@ -253,7 +258,7 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     return dataclasses.replace(record, intervals=intervals, collapsed=found, basis=basis)
 
 
-def _task(checkpoint: Path) -> str | None:
+def task_of(checkpoint: Path) -> str | None:
     """The task of a checkpoint; None where somebody has removed it."""
     with suppress(UserError):
         return CheckpointInfo.read(checkpoint).task
