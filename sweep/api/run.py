@@ -275,8 +275,8 @@ def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity:
 
 def _refuse_other_stress(folder: SweepFolder, stress: StressSettings) -> None:
     """Trials are comparable where every cell shows the same pixels; a checkpoint says which."""
-    names = (trial.trial for trial in folder.trials())
-    for path in (one for name in names for one in sorted(folder.checkpoints(name).glob("ep*.pt"))):
+    places = (folder.checkpoints(trial.trial) for trial in folder.each_trial())
+    for path in (one for place in places for one in sorted(place.glob("epoch-*.pt"))):
         with suppress(UserError):  # of a damaged one, whose trial says so
             earlier = CheckpointInfo.read(path).config.stress
             break

@@ -52,11 +52,11 @@ def number_of(count: int, thing: str) -> str:
 
 def bytes_text(count: float) -> str:
     """An amount of bytes in three digits, such as 12.3 MB."""
-    for unit in ("bytes", "kB", "MB", "GB"):
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
         if count < 999.5:
             return f"{count:.3g} {unit}"
         count /= 1000
-    return f"{count:.3g} TB"
+    return f"{count:.3g} PB"
 
 
 def clock(seconds: float) -> str:

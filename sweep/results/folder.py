@@ -191,9 +191,9 @@ class SweepFolder:
         return sorted(self.each_trial(), key=lambda record: record.number)
 
     def each_trial(self) -> Iterator[TrialRecord]:
-        """Every trial in any order, one after the other: all of them are many megabytes."""
+        """Every trial, by name, one after the other: all of them are many megabytes."""
         paths = (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
-        return map(trial_files.read_trial, paths)
+        return map(trial_files.read_trial, sorted(paths))
 
     def write_epoch(
         self, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices
