@@ -113,9 +113,7 @@ def keep_measured(folder: SweepFolder, say: Say) -> None:
     """
     try:
         found = measure(folder)
-        known = None if found.best else kept(folder.path)
-        if known is None or known.best is None or known.epochs != found.epochs:
-            keep(folder, found)
+        keep(folder, found if found.best else _as_before(folder, found))
     except Exception as error:  # whatever it is, the trials are there and finalists may follow
         failed = f"it could not be measured ({told(error)})"
         say(
@@ -124,6 +122,13 @@ def keep_measured(folder: SweepFolder, say: Say) -> None:
         )
         with suppress(OSError):  # of a full disk, which was said
             keep(folder, Choice(folder.config().search.objective, reason=failed))
+
+
+def _as_before(folder: SweepFolder, found: Choice) -> Choice:
+    """What was measured of the same epochs while their predictions were there, else ``found``."""
+    known = kept(folder.path)
+    same = known is not None and known.best is not None and known.epochs == found.epochs
+    return known if known is not None and same else found
 
 
 def keep(folder: SweepFolder, choice: Choice) -> None:
