@@ -16,6 +16,7 @@ import torch
 import sweep
 from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
 from sweep.config.training import TrainSettings
+from sweep.stats import checkpoint
 from sweep.store import Store
 from tests.support.finished import finished_sweep
 from tests.support.stores import make_store
@@ -76,3 +77,13 @@ def trial_config(store: Store) -> TrialConfig:
 def sweep_folder(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished sweep of two trials; to be read only."""
     return finished_sweep(tmp_path_factory.mktemp("finished") / "sweep", store).path
+
+
+@pytest.fixture(scope="session")
+def compared_sweep(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a sweep with a mode and with finalists; to be copied, and not written to."""
+    from tests.support.finalists import compared  # with Ray, which takes a second to import
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "LEAST", 2)
+        return compared(tmp_path_factory.mktemp("compared") / "sweep", store).path

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,17 +21,18 @@ from sweep.api.preflight import (
     seen_artifacts,
     used_artifacts,
 )
+from sweep.api.space import Space, sizes_of, space_of
 from sweep.api.warm_start import told_by
 from sweep.config.arms import ARM
 from sweep.config.artifacts import artifact_of
+from sweep.config.finalists import FinalistSettings
 from sweep.config.levels import uncalibrated, unreached
 from sweep.config.search import STRATIFY
 from sweep.config.sweep import SweepConfig
 from sweep.core.modes import ADABN
-from sweep.core.text import clock
+from sweep.core.text import bytes_text, clock
 from sweep.learn.batches import epoch_batches, steps_per_epoch
-from sweep.learn.checkpoint_files import CheckpointFolder
-from sweep.learn.checkpoints import EpochStats, for_evaluation
+from sweep.learn.checkpoints import for_evaluation
 from sweep.learn.finalist import slices_of
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.modes import has_batch_norm
@@ -57,6 +57,7 @@ class Cost:
         expected_s: The same, as the scheduler stops trials whose scores are random.
         expected_share: Of the epochs, those that are then trained.
         checkpoint_bytes: The checkpoint bytes of one epoch.
+        space: What the sweep's folder will hold.
         slices: Training and validation slices.
         cells: Distributions that an epoch is scored on.
         unreached: Distributions that were asked for and that no severity makes.
@@ -87,6 +88,7 @@ class Cost:
     expected_s: float
     expected_share: float
     checkpoint_bytes: int
+    space: Space
     slices: tuple[int, int]
     cells: int
     unreached: tuple[str, ...]
@@ -117,7 +119,8 @@ class Cost:
             f"stress test  {validation} slices x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator{self._screening()}\n"
             f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}{self._modes()}"
-            f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
+            f"checkpoint   {bytes_text(self.checkpoint_bytes)}\n"
+            f"folder       {self.space.text()}\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
             f"counting {before}"
             f"{self._expected()}{self._limits()}{self._finalists()}{self._hangs()}{self._notes()}"
@@ -233,13 +236,18 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
     expected_s = pace.seconds(expected.reached)
     rows = _rows(config)
     rows_s = rows.passes * evaluate_s / config.cluster.evaluators
+    finals = _finalists(config, store)
+    sizes = sizes_of(config, trainer)
     return Cost(
         train_s=train_s,
         evaluate_s=evaluate_s,
         seconds=pace.seconds([search.total] * most) + rows_s,
         expected_s=expected_s + rows_s,
         expected_share=expected.epochs / (search.total * most),
-        checkpoint_bytes=_checkpoint_bytes(trainer),
+        checkpoint_bytes=sizes.checkpoint,
+        space=space_of(
+            config, sizes, expected, concurrent, rows.number, finals.share if finals else 0.0
+        ),
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
         unreached=unreached(config.stress),
@@ -262,7 +270,7 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         screen_s=pace.screen_s,
         scheduler=search.scheduler,
         limits=tuple(allowed(config, expected, expected_s, pace)),
-        finalists=_about_finalists(config, store, train_s, evaluate_s),
+        finalists=finals.text(config, train_s, evaluate_s) if finals else "",
         step_s=_step_seconds(trainer, train_s, evaluate_s),
         hang_minutes=config.cluster.hang_minutes,
     )
@@ -277,28 +285,44 @@ def _step_seconds(trainer: Trainer, train_s: float, evaluate_s: float) -> float:
     return max(train_s / steps, evaluate_s / batches)
 
 
-def _about_finalists(config: SweepConfig, store: Store, train_s: float, evaluate_s: float) -> str:
-    """How many trainings there will be, and how long they take beside those of the sweep."""
-    settings = config.finalists
-    if settings is None:
-        return ""
+class _Finalists(NamedTuple):
+    """What the finalists of a sweep are asked.
+
+    Attributes:
+        places: Where.
+        share: On how many times as many inputs as in a full stress test of the sweep.
+
+    """
+
+    places: tuple[str, ...]
+    share: float
+
+    def text(self, config: SweepConfig, train_s: float, evaluate_s: float) -> str:
+        """How many trainings there will be, and how long they take beside those of the sweep."""
+        settings = config.finalists or FinalistSettings()
+        groups = len(config.groups())
+        runs = groups * settings.per_norm * settings.seeds
+        scoring_s = settings.epochs * evaluate_s * self.share
+        seconds = runs * (config.train.epochs * train_s + scoring_s)
+        kind = "arms" if config.search.arms else "norms"
+        return (
+            f"{runs} trainings ({groups} {kind} x {settings.per_norm} x {settings.seeds} seeds), "
+            f"scored at {', '.join(self.places)}: at most {clock(seconds)} of one trial's share"
+        )
+
+
+def _finalists(config: SweepConfig, store: Store) -> _Finalists | None:
+    """What the finalists are asked; None: there are none."""
+    if config.finalists is None:
+        return None
     places, stores = places_of(config, store)
-    groups = len(config.groups())
-    runs = groups * settings.per_norm * settings.seeds
     validation = len(store.indices(config.data.validation)) * len(cells_of(config.stress))
     inputs = sum(
         len(slices_of(there, place))
         * (1 + len((*place.artifacts, *place.holdout)) * len(config.stress.levels))
         for place, there in zip(places, stores, strict=True)
     )
-    scoring_s = settings.epochs * evaluate_s * inputs / validation
-    seconds = runs * (config.train.epochs * train_s + scoring_s)
-    named = ", ".join(place.name for place in places)
-    kind = "arms" if config.search.arms else "norms"
-    return (
-        f"{runs} trainings ({groups} {kind} x {settings.per_norm} x {settings.seeds} seeds), "
-        f"scored at {named}: at most {clock(seconds)} of one trial's share"
-    )
+    return _Finalists(tuple(place.name for place in places), inputs / validation)
 
 
 def _screened_share(trainer: Trainer) -> float | None:
@@ -408,10 +432,3 @@ def _evaluate_seconds(trainer: Trainer) -> float:
             trainer.device,
         )
     return (time.perf_counter() - started) * len(indices) / len(batch)
-
-
-def _checkpoint_bytes(trainer: Trainer) -> int:
-    with tempfile.TemporaryDirectory() as scratch:
-        files = CheckpointFolder(Path(scratch))
-        trainer.save(files, 1, EpochStats(0.0, 0.0))
-        return sum(path.stat().st_size for path in files.path.glob("epoch-*.pt"))

@@ -13,6 +13,8 @@ from sweep.learn.stress import default_device
 from sweep.results.finalists import note_access
 from sweep.results.folder import SweepFolder
 from sweep.results.ownership import is_strangers
+from sweep.results.removed import Gone, refuse_missing
+from sweep.results.sweep_file import FILE
 from sweep.store import Store
 
 
@@ -29,6 +31,7 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
 
     """
     if not checkpoint.is_file():
+        _refuse_removed(checkpoint.resolve())
         raise UserError(
             "there is no such checkpoint",
             f"{str(checkpoint)!r}",
@@ -36,6 +39,18 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
         )
     with guarded(checkpoint):
         return load_checkpoint(checkpoint, default_device() if device is None else _device(device))
+
+
+def _refuse_removed(checkpoint: Path) -> None:
+    """Say of a checkpoint of a sweep that is not there why, and how to get it again."""
+    for folder in checkpoint.parents:
+        if (folder / FILE).exists():
+            path = checkpoint.relative_to(folder)
+            if path.parts[0] == "checkpoints" and len(path.parts) == 3:
+                trial = path.parts[1]
+                if Gone(folder).why(path.as_posix()):
+                    refuse_missing(folder, path.as_posix(), f"the weights of {trial}", trial)
+            return
 
 
 def note_if_test(

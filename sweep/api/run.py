@@ -11,6 +11,7 @@ from artifacts_sim import Shift
 from sweep.api.calibrate import levels_text
 from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.finalists import follow_up, lacks_finalists, places_of
+from sweep.api.gc import tidy
 from sweep.api.mending import mend
 from sweep.api.output import check_place
 from sweep.api.preflight import about_evidence, bind, open_data
@@ -27,12 +28,14 @@ from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told, within
 from sweep.core.failures import AGAIN
+from sweep.core.objective import terms
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
 from sweep.core.saying import say as _say
-from sweep.core.text import SHOWN
+from sweep.core.text import SHOWN, number_of
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
+from sweep.metrics import metric_of
 from sweep.results import choice, differences, sweep_file
 from sweep.results.callbacks import Callback, replay_to_end
 from sweep.results.delivery import check_notify
@@ -41,7 +44,7 @@ from sweep.results.leftovers import clear_leftovers
 from sweep.results.notify import notifying
 from sweep.results.place import take_place
 from sweep.results.progress import Progress
-from sweep.results.rows import missing_rows, refuse_other_modes
+from sweep.results.rows import lost_rows, missing_rows, refuse_other_modes
 from sweep.results.trackers import MLFLOW, check_trackers, make_tracker, start_trackers
 from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage, said_of_limit
@@ -288,6 +291,11 @@ def _drive(
         folder.trials(),
         waiting=waiting,
     )
+    if unmade := lost_rows(folder, config):
+        progress.say(
+            f"note: {number_of(len(unmade), 'row')} of modes cannot be made, as checkpoints are "
+            f"not there, such as that of {unmade[0].trial.trial}, {unmade[0].gone}"
+        )
     trackers = start_trackers(folder, config, progress.say)
     callbacks: list[Callback] = [*trackers, *notifiers, progress]
     with TrialLog(folder, search.objective, callbacks, progress.say, search.total) as trial_log:
@@ -310,6 +318,7 @@ def _drive(
         choice.keep_measured(folder, _say)
         lost = {one.name for one in trackers if one.lacks}
         follow_up(folder, config, store, without=lost)
+        tidy(folder, config)
     return result
 
 
@@ -332,7 +341,7 @@ def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity:
                 continue
             status = study.status(record.number)
             for epoch in folder.epochs(record.trial):
-                trial_log.reported(record.trial, epoch.epoch)
+                trial_log.reported(record.trial, epoch.epoch, epoch)
                 values = config.search.values(fidelity(epoch.epoch, epoch.metrics))
                 if status == "running" and not any(map(is_missing, values)):
                     study.report(record.number, epoch.epoch, *values)
@@ -342,9 +351,8 @@ def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity:
 
 def _refuse_other_stress(folder: SweepFolder, stress: StressSettings) -> None:
     """Trials are comparable where every cell shows the same pixels; a checkpoint says which."""
-    trials = [trial.trial for trial in folder.trials()]
-    files = [path for one in trials for path in sorted(folder.checkpoints(one).glob("epoch-*.pt"))]
-    for path in files:
+    places = (folder.checkpoints(trial.trial) for trial in folder.each_trial())
+    for path in (one for place in places for one in sorted(place.glob("epoch-*.pt"))):
         with suppress(UserError):  # of a damaged one, whose trial says so
             earlier = CheckpointInfo.read(path).config.stress
             break
@@ -384,9 +392,16 @@ def _reports(
 def _shown_to_scheduler(
     folder: SweepFolder, study: Study, config: SweepConfig
 ) -> Iterator[tuple[Suggestion, EpochRecord]]:
-    for trial in folder.trials():
+    """Scores are left out: of thousands of trials they do not fit into memory."""
+    search = config.search
+    named = {name for one in (search.objective, *search.maximised) for name in terms(one)}
+    of = [metric_of(name) for name in named]
+    needed = None if None in of else {metric.name for metric in of if metric}
+    for trial in folder.each_trial():
         suggestion = study.suggestion(trial.number)
-        epochs = folder.epochs(trial.trial)
+        epochs = [
+            replace(one, scores=(), screened=()) for one in folder.epochs(trial.trial, needed)
+        ]
         ended = trial.status == "finished" or (
             trial.status == "running" and is_over(config.trial(trial.params), epochs)
         )

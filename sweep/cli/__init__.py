@@ -16,6 +16,7 @@ from sweep.cli.check import add_check
 from sweep.cli.compare import add_compare
 from sweep.cli.export import add_export
 from sweep.cli.finalists import add_finalists
+from sweep.cli.gc import add_gc
 from sweep.cli.ingest import add_ingest
 from sweep.cli.inspect import add_data
 from sweep.cli.jobs import add_status, add_stop, add_submit
@@ -62,6 +63,7 @@ COMMANDS = (
     add_predict,
     add_export,
     add_sync,
+    add_gc,
 )
 
 

@@ -179,11 +179,15 @@ def _say_what_lacks(errors: Sequence[UserError | WorkError]) -> None:
 
 def _print_command(row: "Ranked", found: "Found") -> None:
     """How to train the first row again, where its sweep is on this machine."""
+    from sweep.results.removed import Gone
     from sweep.results.retraining import command
 
     if (asked := found.asked.get(row.folder)) is not None:
         to_its_end = "" if row.status == "finished" else ", to its end"
         print(f"\nto train {row.trial} again{to_its_end}:\n{command(row, asked)}")
+        folder, checkpoint = Path(row.folder), Path(row.checkpoint)
+        if why := Gone(folder).why(checkpoint.relative_to(folder).as_posix()):
+            print(f"its checkpoint is not there: {why}")
 
 
 def _notes(found: "Found") -> Iterator[str]:

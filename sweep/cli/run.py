@@ -108,6 +108,7 @@ def _announce(result: Any) -> None:
     """The best table, and where everything is."""
     from sweep.core.records import TRAINED
     from sweep.results import ranking
+    from sweep.results.inventory import inventory, sizes, sizes_text
     from sweep.results.render import hypervolume_lines, ranked_table, screened_note
 
     by, objectives = result.objective, result.objectives
@@ -128,6 +129,7 @@ def _announce(result: Any) -> None:
     if result.limit:
         say(result.limit)
     print(f"\nfolder  {result.path}")
+    print(f"        {sizes_text(sizes(inventory(result.path)))}")
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")
         print(f"        {_way_to_look(result.tracking_uri)}")

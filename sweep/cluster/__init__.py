@@ -9,6 +9,7 @@ import os
 SETTINGS = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the command line's to handle
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the sweep's folder keeps the results
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",  # nobody reads Tune's state: it is not written every 10 s
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the default to be; Ray warns while it is unset
     "RAY_USAGE_STATS_ENABLED": "0",

@@ -135,6 +135,7 @@ class SweepTrial(Trainable):
             history=history,
             trial=suggestion.trial,
             waits_after=self.sweep.search.waits_after(self.sweep.train.epochs),
+            keeps_all=self.sweep.keep.keeps_all,
         )
         # The last epoch is said again: it may have been written without Tune hearing of it, and
         # it may be the last of all.

@@ -18,11 +18,12 @@ from sweep.cluster.pool import RemoteModes, start_pool
 from sweep.cluster.room import RollCall, Room
 from sweep.cluster.staging import Staging, serving
 from sweep.cluster.trial import SweepTrial
+from sweep.cluster.tune_state import Forgetting, cleared
 from sweep.cluster.watch import StoreWatch, Watch
 from sweep.config.sweep import SweepConfig
 from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
-from sweep.results.leftovers import TUNE
+from sweep.results.inventory import TUNE
 from sweep.results.rows import Count, score_rows
 from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage
@@ -74,7 +75,7 @@ def run_trials(
         try:
             if searcher.remaining and not usage.reached():
                 tuner = _tuner(folder, config, callback, pool, staging)
-                with usage.counting():
+                with usage.counting(), cleared(folder.path / TUNE):
                     tuner.fit()
             if callback.halted is not None:
                 raise callback.halted
@@ -117,7 +118,7 @@ def _tuner(
             name=datetime.now(UTC).strftime("%Y%m%dT%H%M%S"),
             storage_path=str(folder.path / TUNE),
             stop=WholeStopper(callback),
-            callbacks=[callback],
+            callbacks=[callback, Forgetting()],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             # A trial that is tried again is another one to Tune.
             failure_config=tune.FailureConfig(max_failures=0),

@@ -17,6 +17,7 @@ from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
 from sweep.config.base import Settings, require
 from sweep.config.finalists import FinalistSettings
+from sweep.config.keep import KeepSettings, check_front
 from sweep.config.messages import explained
 from sweep.config.modes import ModeSettings
 from sweep.config.notify import NotifySettings, listed
@@ -128,6 +129,7 @@ class SweepConfig(Settings):
         seed: The seed of initial weights, batches and the sampler.
         finalists: What becomes of the best configurations at the end; null: nothing.
         notify: Who is sent word of what; one, or a list of several.
+        keep: What stays of trials that have ended.
 
     """
 
@@ -142,6 +144,7 @@ class SweepConfig(Settings):
     seed: int = 0
     finalists: FinalistSettings | None = None
     notify: tuple[NotifySettings, ...] = ()
+    keep: KeepSettings = field(default_factory=KeepSettings)
 
     def __post_init__(self) -> None:
         require(
@@ -207,6 +210,7 @@ class SweepConfig(Settings):
         config._check_space()
         config._check_limits()
         config._check_finalists()
+        check_front(config.keep, config.search.objectives)
         return config
 
     def to_yaml(self) -> str:
@@ -229,7 +233,7 @@ class SweepConfig(Settings):
         """The sweep with these searched values set and nothing left to search."""
         nothing = {"objective": self.search.objective, "stratify": None}
         values = without_arm(params, self.search.arms)
-        return self.replace({**values, "search": nothing, "finalists": None})
+        return self.replace({**values, "search": nothing, "finalists": None, "keep": {}})
 
     def trial(self, params: Mapping[str, Any]) -> TrialConfig:
         """What the trial with these searched ``params`` is made of."""

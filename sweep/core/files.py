@@ -61,6 +61,11 @@ def refused_by_system(path: Path) -> Iterator[None]:
         raise OSError(refusal, os.strerror(refusal), str(path)) from error
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is one that ``replacing`` has begun; a kill leaves it."""
+    return TEMPORARY.fullmatch(name) is not None
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace the content of ``path`` atomically."""
     with replacing(path) as temporary:

@@ -81,6 +81,15 @@ def number_of(count: int, thing: str) -> str:
     return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
+def bytes_text(count: float) -> str:
+    """An amount of bytes in three digits, such as 12.3 MB."""
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if count < 999.5:
+            return f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} PB"
+
+
 def clock(seconds: float) -> str:
     """A duration: ``m:ss`` or ``h:mm:ss``, of two days and more in days."""
     if seconds >= 2 * DAY_S:

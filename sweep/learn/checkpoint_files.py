@@ -9,9 +9,16 @@ from sweep.core.records import TRAINED
 
 @dataclass(frozen=True)
 class CheckpointFolder:
-    """The files of one trial: a checkpoint for each epoch worth keeping, and the latest state."""
+    """The files of one trial: a checkpoint for each epoch worth keeping, and the latest state.
+
+    Attributes:
+        path: Their folder.
+        keeps_all: Whether every epoch is worth keeping.
+
+    """
 
     path: Path
+    keeps_all: bool = False
 
     @property
     def state(self) -> Path:
@@ -23,7 +30,9 @@ class CheckpointFolder:
         return self.path / checkpoint_name(number, mode)
 
     def keep(self, epochs: Iterable[int | None]) -> None:
-        """Delete every checkpoint but those of ``epochs``, in all modes."""
+        """Delete every checkpoint but those of ``epochs``, in all modes, unless all are kept."""
+        if self.keeps_all:
+            return
         kept = {self.epoch(number).stem for number in epochs if number is not None}
         for path in self.path.glob("epoch-*.pt"):
             if path.name.partition(".")[0] not in kept:

@@ -159,6 +159,7 @@ class Run:
         config: And the rest: as in ``fit``.
         waits_after: An epoch after which nothing is trained before it is reported, as the trial is
             likely to be stopped there.
+        keeps_all: Whether the checkpoints of all epochs stay.
 
     """
 
@@ -173,9 +174,11 @@ class Run:
         history: Sequence[EpochRecord] = (),
         trial: str = "fit",
         waits_after: int | None = None,
+        keeps_all: bool = False,
     ) -> None:
         config = _with_levels(config, store)
-        self.config, self.store, self.files = config, store, CheckpointFolder(folder)
+        self.config, self.store = config, store
+        self.files = CheckpointFolder(folder, keeps_all)
         self.evaluator, self.report, self.trial = (
             evaluator or LocalEvaluator(config, store),
             report,

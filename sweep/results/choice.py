@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
+from typing import NamedTuple
 
 from sweep.config.arms import group_of
 from sweep.core.errors import told
@@ -19,11 +20,26 @@ from sweep.metrics.operating import operating_points
 from sweep.metrics.table import SUMMARIES
 from sweep.results import trial_files
 from sweep.results.callbacks import Say
-from sweep.results.choice_file import FILE, Choice
+from sweep.results.choice_file import FILE, Choice, kept
 from sweep.results.folder import SweepFolder
 from sweep.stats.checkpoint import basis_of
 from sweep.stats.estimate import resampled_patients
 from sweep.stats.winner import RESAMPLES, Candidate, candidate_of, optimism
+
+
+class Scored(NamedTuple):
+    """An epoch that was scored in full.
+
+    Attributes:
+        group: The norm or the arm of its trial.
+        trial: The name of its trial.
+        epoch: Its number.
+
+    """
+
+    group: str
+    trial: str
+    epoch: int
 
 
 def measure(folder: SweepFolder) -> Choice:
@@ -38,17 +54,15 @@ def measure(folder: SweepFolder) -> Choice:
     if metric is None or kind is None:
         reason = f"it is for clean, {', '.join(SUMMARIES)} of a metric, not for a sum or another"
         return Choice(objective, reason=reason)
-    epochs = [
-        (group_of(record.params, record.norm), record.trial, epoch.epoch)
-        for record in folder.trials()
-        for epoch in folder.epochs(record.trial)
-        if epoch.scores
-    ]
+    epochs = scored_epochs(folder)
     if not epochs:
         return Choice(objective, reason="no epoch was scored in full")
-    _, slices = folder.predictions(*epochs[0][1:])
-    basis = basis_of(slices.truth, slices.labels, slices.patients)
     trials = len({trial for _, trial, _ in epochs})
+    if gone := [one for one in epochs if not folder.has_predictions(one.trial, one.epoch)]:
+        reason = f"the predictions of {len(gone)} of the {len(epochs)} epochs are not there"
+        return Choice(objective, trials, len(epochs), reason=reason)
+    _, slices = folder.predictions(epochs[0].trial, epochs[0].epoch)
+    basis = basis_of(slices.truth, slices.labels, slices.patients)
     if basis.reason is not None:
         return Choice(objective, trials, len(epochs), reason=basis.reason)
     weights = resampled_patients(basis.patients, RESAMPLES)
@@ -69,8 +83,29 @@ def measure(folder: SweepFolder) -> Choice:
     return Choice(objective, trials, len(epochs), found[None], norms)
 
 
+def scored_epochs(folder: SweepFolder) -> list[Scored]:
+    """What there is to choose from: every epoch that was scored in full, trial after trial."""
+    return [
+        Scored(group_of(record.params, record.norm), record.trial, epoch)
+        for record in folder.trials()
+        for epoch in folder.reported(record.trial)
+        if folder.is_in_full(record.trial, epoch)
+    ]
+
+
+def is_measured(folder: SweepFolder) -> bool:
+    """Whether what is kept of it is of all epochs that there are now, or it never will be."""
+    if None in _chosen_by(folder.config().search.objective):
+        return True
+    known = kept(folder.path)
+    return known is not None and known.epochs == len(scored_epochs(folder))
+
+
 def keep_measured(folder: SweepFolder, say: Say) -> None:
     """Measure it and keep it, where a sweep ends: a failure is said and kept, and costs no more.
+
+    What was measured before predictions were removed stays, as long as there is nothing more to
+    choose from.
 
     Args:
         folder: Whose trials have ended.
@@ -78,7 +113,8 @@ def keep_measured(folder: SweepFolder, say: Say) -> None:
 
     """
     try:
-        keep(folder, measure(folder))
+        found = measure(folder)
+        keep(folder, found if found.best else _as_before(folder, found))
     except Exception as error:  # whatever it is, the trials are there and finalists may follow
         failed = f"it could not be measured ({told(error)})"
         say(
@@ -96,6 +132,13 @@ def is_newest(folder: SweepFolder) -> bool:
         kept_ns = (folder.path / FILE).stat().st_mtime_ns
         return all(one.mtime_ns <= kept_ns for one in trials)
     return False
+
+
+def _as_before(folder: SweepFolder, found: Choice) -> Choice:
+    """What was measured of the same epochs while their predictions were there, else ``found``."""
+    known = kept(folder.path)
+    same = known is not None and known.best is not None and known.epochs == found.epochs
+    return known if known is not None and same else found
 
 
 def keep(folder: SweepFolder, choice: Choice) -> None:

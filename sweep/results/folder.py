@@ -6,7 +6,7 @@ import math
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +23,7 @@ from sweep.core.reading import read_json, readable
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.results import locks, ownership, sweep_file, tables, trial_files
+from sweep.results.removed import refuse_missing
 from sweep.results.tables import Slices
 
 
@@ -223,8 +224,16 @@ class SweepFolder:
             WorkError: The record of a trial is damaged.
 
         """
-        records = map(trial_files.read_trial, self._trial_files())
-        return sorted(records, key=lambda record: record.number)
+        return sorted(self.each_trial(), key=lambda record: record.number)
+
+    def each_trial(self) -> Iterator[TrialRecord]:
+        """Every trial, by name, one after the other: all of them are many megabytes.
+
+        Raises:
+            WorkError: The record of a trial is damaged.
+
+        """
+        return map(trial_files.read_trial, sorted(self._trial_files()))
 
     def trial(self, name: str) -> TrialRecord:
         """The trial of a name, whatever has become of the records of others.
@@ -265,9 +274,15 @@ class SweepFolder:
         tables.write_predictions(path, record.trial, record.epoch, predictions, slices)
         tables.write_scores(self._table("results", record.trial, *name), record)
 
-    def epochs(self, trial: str) -> list[EpochRecord]:
-        """The reported epochs of a trial, in order."""
-        return [self.epoch(trial, number) for number in trial_files.reported(self.path, trial)]
+    def epochs(self, trial: str, of: Collection[str] | None = None) -> list[EpochRecord]:
+        """The reported epochs of a trial, in order.
+
+        Args:
+            trial: The name of the trial.
+            of: The metrics that are needed, see ``tables.read_scores``; None: all.
+
+        """
+        return [self._epoch(trial, number, of) for number in self.reported(trial)]
 
     def last_reported(self, trial: str) -> int:
         """The number of a trial's last reported epoch; 0 before the first."""
@@ -275,21 +290,54 @@ class SweepFolder:
 
     def epoch(self, trial: str, epoch: int) -> EpochRecord:
         """One reported epoch."""
-        name = f"epoch-{epoch:04d}"
-        return tables.read_scores(self._table("results", trial, name), trial, epoch)
+        return self._epoch(trial, epoch, None)
+
+    def _epoch(self, trial: str, epoch: int, of: Collection[str] | None) -> EpochRecord:
+        path = self._table("results", trial, f"epoch-{epoch:04d}")
+        return tables.read_scores(path, trial, epoch, of)
+
+    def reported(self, trial: str) -> list[int]:
+        """The numbers of a trial's reported epochs, in order; no table is read."""
+        return trial_files.reported(self.path, trial)
+
+    def has_predictions(self, trial: str, epoch: int) -> bool:
+        """Whether the predictions of an epoch are there."""
+        return self._table("predictions", trial, f"epoch-{epoch:04d}").exists()
+
+    def is_in_full(self, trial: str, epoch: int) -> bool:
+        """Whether a reported epoch was scored in full, which is told without reading its scores."""
+        return tables.is_in_full(self._table("results", trial, f"epoch-{epoch:04d}"))
 
     def in_mode(self, trial: str, mode: str) -> EpochRecord:
         """What the best epoch of a trial scores in another mode."""
         return tables.read_scores(self._table("results", trial, "modes", mode), trial)
 
     def predictions(self, trial: str, epoch: int) -> tuple[list[Predictions], Slices]:
-        """Every slice's probability in one reported epoch."""
-        name = f"epoch-{epoch:04d}"
-        return tables.read_predictions(self._table("predictions", trial, name), trial, epoch)
+        """Every slice's probability in one reported epoch.
+
+        Raises:
+            UserError: They are not there, such as those that were not kept.
+            WorkError: They are damaged.
+
+        """
+        path = self._kept(f"epoch {epoch}", "predictions", trial, f"epoch-{epoch:04d}")
+        return tables.read_predictions(path, trial, epoch)
 
     def predictions_in_mode(self, trial: str, mode: str) -> tuple[list[Predictions], Slices]:
-        """Every slice's probability, of the best epoch in another mode."""
-        return tables.read_predictions(self._table("predictions", trial, "modes", mode), trial)
+        """Every slice's probability, of the best epoch in another mode; raises as the other."""
+        path = self._kept(f"mode {mode}", "predictions", trial, "modes", mode)
+        return tables.read_predictions(path, trial)
+
+    def _kept(self, which: str, kind: str, trial: str, *name: str) -> Path:
+        """The path of a table that may not have been kept."""
+        path = self._table(kind, trial, *name)
+        refuse_missing(
+            self.path,
+            path.relative_to(self.path).as_posix(),
+            f"the {kind} of {trial}, {which},",
+            trial,
+        )
+        return path
 
     def _table(self, kind: str, trial: str, *name: str) -> Path:
         *folders, last = name

@@ -48,6 +48,8 @@ def _settings(row: Ranked, asked: Asked) -> dict[str, Any]:
     settings: dict[str, Any] = {"name": f"{asked.name}-{row.trial}", "search": search}
     if asked.finalists:
         settings["finalists"] = None
+    if asked.keep.tells_apart:
+        settings["keep"] = {}  # of the one trial, its best epoch
     params = without_arm(row.params, asked.search.arms)
     if params.get("seed", asked.seed) != row.seed:
         settings["seed"] = row.seed

@@ -23,6 +23,7 @@ from sweep.learn.stress import record_of, scores_of
 from sweep.metrics.collapse import collapsed
 from sweep.results.callbacks import Say
 from sweep.results.folder import SweepFolder
+from sweep.results.removed import Gone
 from sweep.results.tables import validation_slices
 from sweep.results.trials import TrialLog
 from sweep.store import Store
@@ -32,11 +33,12 @@ UNKEPT = 2  # rows that wait for their intervals, so that an interruption waits 
 
 
 class Row(NamedTuple):
-    """What is to be evaluated."""
+    """What is to be evaluated, and why its checkpoint is not there, where that was intended."""
 
     trial: TrialRecord
     epoch: int
     mode: str
+    gone: str | None = None
 
 
 def missing_rows(folder: SweepFolder, config: SweepConfig) -> list[Row]:
@@ -46,23 +48,36 @@ def missing_rows(folder: SweepFolder, config: SweepConfig) -> list[Row]:
     where its network has batch norm, and ``ema`` where training kept an average; a checkpoint of it
     that somebody removed is missed, and said to be.
     """
-    return [
-        Row(trial, trial.best_epoch, mode)
-        for trial in folder.trials()
-        if trial.status != "running" and trial.best_epoch is not None
-        if not is_screened(trial.metrics)
-        for mode in _modes(folder, config, trial, trial.best_epoch)
-        if mode not in trial.modes
-    ]
+    return [row for row in _lacking(folder, config) if row.gone is None]
+
+
+def lost_rows(folder: SweepFolder, config: SweepConfig) -> list[Row]:
+    """The rows that a sweep would have to have, of checkpoints that it has not kept."""
+    return [row for row in _lacking(folder, config) if row.gone is not None]
+
+
+def _lacking(folder: SweepFolder, config: SweepConfig) -> Iterator[Row]:
+    averages, gone = any(config.offered("train.ema")), Gone(folder.path)
+    for trial in folder.trials():
+        if trial.status == "running" or trial.best_epoch is None or is_screened(trial.metrics):
+            continue
+        for mode in _modes(folder, config, trial, trial.best_epoch, averages):
+            if mode not in trial.modes:
+                file = folder.checkpoint(trial.trial, trial.best_epoch, mode)
+                if mode == PRECISE:  # it is made of the plain one
+                    file = folder.checkpoint(trial.trial, trial.best_epoch)
+                why = gone.why(file.relative_to(folder.path).as_posix())
+                yield Row(trial, trial.best_epoch, mode, why)
 
 
 def _modes(
-    folder: SweepFolder, config: SweepConfig, trial: TrialRecord, epoch: int
+    folder: SweepFolder, config: SweepConfig, trial: TrialRecord, epoch: int, averages: bool
 ) -> Iterator[str]:
     names = config.stress.modes.names
     if names and has_batch_norm(config.trial(trial.params).model):
         yield from names
-    if folder.checkpoint(trial.trial, epoch, EMA).exists() or _averaged(folder, config, trial):
+    there = folder.checkpoint(trial.trial, epoch, EMA).exists()
+    if there or (averages and _averaged(folder, config, trial)):
         yield EMA
 
 
@@ -164,7 +179,7 @@ def _keep(
     trial_log: TrialLog,
 ) -> Future[None]:
     """Hand an evaluated row to the trial log."""
-    trial, epoch, mode = row
+    trial, epoch, mode = row.trial, row.epoch, row.mode
     slices = validation_slices(store, config.data.validation)
     of_training = folder.epoch(trial.trial, epoch)
     stats = EpochStats(of_training.train_loss, of_training.images_per_s)

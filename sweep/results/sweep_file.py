@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweep.config.keep import KeepSettings
 from sweep.config.reading import read_file
 from sweep.config.search import TURNS, SearchSettings
 from sweep.core.errors import UserError
@@ -29,6 +30,7 @@ class Asked:
         search: How configurations were chosen.
         epochs: Those of a trial, where they were not searched.
         finalists: Whether the best are trained again at the end.
+        keep: What stays of trials that have ended.
         compared: All that scores depend on besides the models: the sections of data and of the
             stress test.
 
@@ -39,6 +41,7 @@ class Asked:
     search: SearchSettings
     epochs: int
     finalists: bool
+    keep: KeepSettings
     compared: dict[str, Any]
 
 
@@ -80,6 +83,7 @@ def plain_settings(folder: Path) -> dict[str, Any]:
 
     """
     raw = read_file(folder / FILE)
+    raw.setdefault("keep", {"predictions": "all"})  # as it was before there was a choice
     if isinstance(search := raw.get("search"), dict):
         search.setdefault("budget", TURNS)
         search.setdefault("screen", None)
@@ -106,6 +110,7 @@ def asked(folder: Path) -> Asked:
             search=SearchSettings.from_plain(raw["search"]),
             epochs=raw["train"]["epochs"],
             finalists=raw.get("finalists") is not None,
+            keep=KeepSettings.from_plain(raw["keep"]),
             compared={name: raw[name] for name in ("data", "stress")},
         )
         require_kind(Asked, found)
@@ -133,5 +138,6 @@ def _checked(folder: Path, raw: dict[str, Any]) -> Asked:
         search=config.search,
         epochs=config.train.epochs,
         finalists=config.finalists is not None,
+        keep=config.keep,
         compared={name: plain[name] for name in ("data", "stress")},
     )

@@ -11,12 +11,13 @@ import numpy as np
 from sweep.config.arms import RULE, group_of
 from sweep.core.errors import UserError, WorkError, require_known
 from sweep.core.finals import FIXED, HOLDOUT, TEST, VALIDATION
-from sweep.core.records import CLEAN, Basis, Cell, is_screened
+from sweep.core.records import CLEAN, Basis, Cell, TrialRecord, is_screened
 from sweep.metrics import Metric
 from sweep.metrics.operating import operating_points
 from sweep.results.answers import of_finalist, of_trial
 from sweep.results.finalists import FinalistFolder, chosen_by, said_of_access
 from sweep.results.folder import SweepFolder
+from sweep.results.removed import Gone
 from sweep.stats.checkpoint import basis_of, cells_of
 from sweep.stats.difference import Answers, equal_weights, tail_weights
 from sweep.stats.effects import NormEffects, norm_effects
@@ -174,9 +175,13 @@ def _search(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
     scored: list[Training] = []
     basis: Basis | None = None
     first: Answers | None = None
-    for trial in folder.trials():
-        if trial.best_epoch is None or is_screened(trial.metrics):
-            continue
+    trials = [
+        one
+        for one in folder.trials()
+        if one.best_epoch is not None and not is_screened(one.metrics)
+    ]
+    _refuse_gone(folder, trials)
+    for trial in trials:
         own = of_trial(folder, trial)
         first = first or own
         _require_alike(trial.trial, [own], first)
@@ -204,6 +209,20 @@ def _require_alike(name: str, found: Iterable[Answers], first: Answers) -> None:
                 f"{len(one.keys)} slices and {', '.join(one.labels)} of {name}",
                 "restore its tables from a copy",
             )
+
+
+def _refuse_gone(folder: SweepFolder, trials: Sequence[TrialRecord]) -> None:
+    """Refuse to compare those that are left: which they are, their scores have decided."""
+    lacking = [one for one in trials if not folder.has_predictions(one.trial, one.best_epoch or 0)]
+    if lacking:
+        name = lacking[0].trial
+        path = f"predictions/{name}/epoch-{lacking[0].best_epoch:04d}.parquet"
+        why = Gone(folder.path).why(path) or "no file"
+        raise UserError(
+            "the trials of the search cannot be compared, as predictions are not there",
+            f"{len(lacking)} of {len(trials)} trials without them, such as {name} ({why})",
+            f"run `mrisweep finalists {folder.path}`, or compare two trials that have theirs",
+        )
 
 
 def _found(

@@ -83,8 +83,12 @@ def read_entry(folder: Path, name: str) -> Entry | None:
 
 def write_trial(folder: Path, record: TrialRecord) -> None:
     """Replace what is known of a trial of the sweep in a folder."""
-    text = json.dumps(trial_to_plain(record), indent=1)
-    write_text(folder / FOLDER / f"{record.trial}{LAST}", text)
+    write_text(folder / FOLDER / f"{record.trial}{LAST}", text_of(record))
+
+
+def text_of(record: TrialRecord) -> str:
+    """What the file of a trial holds."""
+    return json.dumps(trial_to_plain(record), indent=1)
 
 
 def read_trial(path: Path | str) -> TrialRecord:

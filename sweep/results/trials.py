@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Self
 
 from sweep.core.errors import UserError
-from sweep.core.failures import AGAIN
 from sweep.core.records import (
     DIVERGED,
     EpochRecord,
@@ -24,13 +23,15 @@ from sweep.core.records import (
     of_one_fidelity,
     screened,
 )
-from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.metrics.collapse import collapsed
 from sweep.metrics.robustness import LEAST_SCREENED
 from sweep.results.callbacks import Callback, Say, tell_scored, tell_waiting
 from sweep.results.folder import SweepFolder
+from sweep.results.keeper import Keeper
+from sweep.results.keeping import is_over, is_settled
 from sweep.results.tables import Slices
+from sweep.results.trial_records import TrialRecords
 from sweep.stats.checkpoint import intervals_of
 
 
@@ -60,14 +61,15 @@ class TrialLog:
     ) -> None:
         self.folder = folder
         self.objective = objective
-        self.records = {record.trial: record for record in folder.trials()}
+        self.records = TrialRecords(folder)
         self._callbacks = callbacks
         self._say = say
         self._total = total
+        self._task: str | None = None  # of all checkpoints; to read it is to read one whole
         self._settler = ThreadPoolExecutor(1, "settle")
         for record in self.records.values():
-            if record.status != "running" and record.failure not in AGAIN:  # these run again
-                self._later(self._settle, record)
+            if is_over(record) and not is_settled(record):
+                self._later(self._settle, record.trial)
 
     def __enter__(self) -> Self:
         return self
@@ -89,12 +91,12 @@ class TrialLog:
         record = self._keep(self._caught_up(known))
         self._tell(lambda callback: callback.began(record))
 
-    def reported(self, trial: str, epoch: int) -> None:
-        """An epoch of a trial is in the folder."""
-        reported = self.folder.epoch(trial, epoch)
+    def reported(self, trial: str, epoch: int, read: EpochRecord | None = None) -> None:
+        """An epoch of a trial is in the folder, ``read`` from it before or not."""
+        reported = read or self.folder.epoch(trial, epoch)
         before = self.records[trial]
         record = counting(before, reported, self.objective)
-        if record is not before:
+        if record != before:  # else it is said again
             self._keep(record)
         self._tell(lambda callback: callback.reported(record, reported))
 
@@ -147,7 +149,7 @@ class TrialLog:
             ended_at_ms=max(_now_ms(), record.started_at_ms),  # the clock may have been set back
         )
         self._keep(record)
-        self._later(self._end, record)
+        self._later(self._end, trial)
 
     def scored(
         self,
@@ -188,7 +190,7 @@ class TrialLog:
 
     def is_whole(self) -> bool:
         """Whether all trials of the sweep have ended; a limit may end it before."""
-        ended = sum(record.status != "running" for record in self.records.values())
+        ended = self.records.ended()
         return ended == len(self.records) and ended >= self._total
 
     def params(self, trial: str) -> dict[str, Any]:
@@ -211,18 +213,29 @@ class TrialLog:
         self._settler.shutdown(wait=True)
         self._tell(lambda callback: callback.close(finished))
 
-    def _end(self, record: TrialRecord) -> None:
-        settled = self._settle(record)
+    def _end(self, trial: str) -> None:
+        settled = self._settle(trial)
         self._tell(lambda callback: callback.ended(settled))
 
-    def _settle(self, record: TrialRecord) -> TrialRecord:
-        settled = settle(self.folder, record)
-        self.records[record.trial] = settled
+    @cached_property
+    def _keeper(self) -> Keeper:
+        """Made where there is a trial to settle, as it reads the whole of the sweep's settings."""
+        return Keeper(self.folder, self.folder.config())
+
+    def _settle(self, trial: str) -> TrialRecord:
+        record = self.records[trial]
+        if self._task is None and record.best_epoch is not None and not is_settled(record):
+            self._task = task_of(self.folder.checkpoint(trial, record.best_epoch))
+        settled = settle(self.folder, record, self._task)
+        self._keeper.before_settled(settled)
+        if settled is not record:
+            self._keep(settled)
+        self._keeper.settled(settled)
         return settled
 
-    def _later(self, work: Callable[[TrialRecord], object], record: TrialRecord) -> None:
-        lacks = f"{record.trial} has no intervals yet"
-        self._settler.submit(self._guarded, lacks, partial(work, record))
+    def _later(self, work: Callable[[str], object], trial: str) -> None:
+        lacks = f"{trial} has no intervals yet"
+        self._settler.submit(self._guarded, lacks, partial(work, trial))
 
     def _guarded(self, lacks: str, work: Callable[[], object]) -> None:
         """What cannot be done now is done by the next ``resume``."""
@@ -244,8 +257,7 @@ class TrialLog:
         return dataclasses.replace(record, best_epoch=best[0], metrics=metrics)
 
     def _keep(self, record: TrialRecord) -> TrialRecord:
-        self.records[record.trial] = record
-        self.folder.write_trial(record)
+        self.records.write(record)
         return record
 
     def _tell(self, what: Callable[[Callback], None]) -> None:
@@ -253,27 +265,23 @@ class TrialLog:
             what(callback)
 
 
-def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
-    """Settle an ended trial: intervals of its best epoch, and no checkpoint but that one's.
+def settle(folder: SweepFolder, record: TrialRecord, task: str | None = None) -> TrialRecord:
+    """An ended trial with the intervals of its best epoch, and the cells in which it collapsed.
 
-    Safe to repeat: a trial that is settled stays as it is. Of one that an earlier version settled,
+    Safe to repeat: a trial that has them stays as it is. Of one that an earlier version settled,
     the collapsed cells are found.
 
     Args:
         folder: The folder of the sweep.
         record: The trial, with its final status and best epoch.
+        task: ``multiclass`` or ``multilabel``; None: as its checkpoint says, where it is there.
 
     """
-    files = CheckpointFolder(folder.checkpoints(record.trial))
-    if record.failure not in AGAIN:  # else its latest epoch is where it goes on
-        files.keep([record.best_epoch])
-        files.state.unlink(missing_ok=True)
+    if record.best_epoch is None or is_settled(record):
+        return record
     only_screened = is_screened(record.metrics)
     known = bool(record.intervals) or record.basis is not None
-    has_intervals = known or only_screened  # these are ranked with nothing
-    if record.best_epoch is None or (has_intervals and record.collapsed is not None):
-        return record
-    task = _task(folder.checkpoint(record.trial, record.best_epoch))
+    task = task or task_of(folder.checkpoint(record.trial, record.best_epoch))
     if known and task is None:
         return record
     predictions, slices = folder.predictions(record.trial, record.best_epoch)
@@ -285,12 +293,10 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     if only_screened and not known:
         intervals = {screened(name): interval for name, interval in intervals.items()}
     found = None if task is None else collapsed(predictions, slices.truth, task)
-    settled = dataclasses.replace(record, intervals=intervals, collapsed=found, basis=basis)
-    folder.write_trial(settled)
-    return settled
+    return dataclasses.replace(record, intervals=intervals, collapsed=found, basis=basis)
 
 
-def _task(checkpoint: Path) -> str | None:
+def task_of(checkpoint: Path) -> str | None:
     """The task of a checkpoint; None where somebody has removed it."""
     with suppress(UserError):
         return CheckpointInfo.read(checkpoint).task

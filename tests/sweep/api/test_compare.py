@@ -20,7 +20,7 @@ from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
 from sweep.stats import checkpoint, difference
 from sweep.store import Store
-from tests.support.finalists import compared, config_with, driven, run_here
+from tests.support.finalists import config_with, driven, run_here
 from tests.support.finished import run_trial
 
 
@@ -31,8 +31,9 @@ def four_patients_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(store: Store, tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
-    return compared(tmp_path_factory.mktemp("compare") / "sweep", store)
+def folder(compared_sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
+    path = tmp_path_factory.mktemp("compare") / "sweep"
+    return SweepFolder(Path(shutil.copytree(compared_sweep, path)))
 
 
 def asked(folder: SweepFolder, *arguments: str, capsys: pytest.CaptureFixture[str]) -> Any:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from sweep.api.gc import gc
 from sweep.results.folder import SweepFolder
+from sweep.results.inventory import inventory
 from sweep.store import Store
 from tests.support.same import unlike
 from tests.support.sweeps import Sweep, placeless, settings, study_statuses
@@ -15,6 +17,11 @@ pytestmark = [
     # MLflow's own, see tests/sweep/results/test_mlflow.py.
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning"),
 ]
+
+
+def files(sweep: Sweep) -> set[str]:
+    """Every file of the folder; nothing of Tune is left."""
+    return {file.path for file in inventory(sweep.folder)}
 
 
 def test_a_sweep_that_is_killed_time_and_again_has_the_table_of_one_that_never_was(
@@ -34,6 +41,7 @@ def test_a_sweep_that_is_killed_time_and_again_has_the_table_of_one_that_never_w
         },
         "train": {**plain["train"], "epochs": 4},
         "cluster": {"concurrent": 1},
+        "keep": {"checkpoints": ["best", "front"], "predictions": "each", "top": 1},
     }
     whole, killed = make_sweep(**changes), make_sweep(**changes)
     done = whole.run()
@@ -50,6 +58,8 @@ def test_a_sweep_that_is_killed_time_and_again_has_the_table_of_one_that_never_w
     done = killed.command(*command)
     assert done.returncode == 0, done.stderr
     assert not unlike(whole, killed)
+    assert files(killed) == files(whole)
+    assert not gc(killed.folder, dry_run=True).going, "what is not kept went, and what was left"
     folder = SweepFolder.open(killed.folder)
     trials = folder.trials()
     assert {trial.status for trial in trials} == {"finished", "pruned"}

@@ -13,12 +13,16 @@ import pytest
 import torch
 
 import mrimodels
+from sweep.api.check import estimate
+from sweep.api.gc import gc
 from sweep.api.stress import stress_checkpoint
 from sweep.config.levels import knobs_of
 from sweep.config.settings import StressSettings
+from sweep.config.sweep import SweepConfig
 from sweep.learn.fit import fit
 from sweep.learn.modes import LocalModes
 from sweep.results.folder import SweepFolder
+from sweep.results.inventory import Kind, inventory, sizes, sizes_text
 from sweep.results.rows import score_rows
 from sweep.results.trials import TrialLog
 from sweep.store import Store
@@ -58,6 +62,15 @@ def test_a_sweep_runs_quietly_to_its_table(finished: Finished) -> None:
     assert len(trials) == 3, f"a line for each trial and no noise of libraries:\n{done.stderr}"
     assert "robust/auroc_cvar" in done.stdout
     assert f"mlflow ui --backend-store-uri {sweep.uri}" in done.stdout
+
+
+def test_the_folder_is_as_large_as_check_says(finished: Finished, store: Store) -> None:
+    sweep, done = finished
+    held = sizes(inventory(sweep.folder))
+    assert sizes_text(held) in done.stdout
+    said = estimate(SweepConfig.from_yaml(sweep.file), store, 1).space
+    assert 1 / 1.5 < sum(said.end.values()) / sum(held.values()) < 1.5
+    assert Kind.TUNE not in held, "nobody reads it"
 
 
 def test_the_folder_says_how_its_levels_were_made(finished: Finished, store: Store) -> None:
@@ -180,6 +193,7 @@ def test_a_sweep_that_is_stopped_time_and_again_ends_as_one_that_never_was(
         command = ("resume", str(sweep.folder))
     kept = {path: path.stat().st_mtime_ns for path in (sweep.folder / "results").glob("*/*")}
     assert len(kept) >= 3
+    gc(sweep.folder, {"checkpoints": "none", "predictions": "none"})  # but what it goes on from
     done = sweep.command(*command, "--trials", "3")
     assert done.returncode == 0, done.stderr
     assert_whole(sweep, 6)

@@ -34,7 +34,7 @@ from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
 from sweep.stats import checkpoint
 from sweep.store import Store
-from tests.support.finalists import compared, config_with, ended
+from tests.support.finalists import config_with, ended
 from tests.support.finished import run_trial
 
 
@@ -45,8 +45,9 @@ def four_patients_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(store: Store, tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
-    return compared(tmp_path_factory.mktemp("report") / "sweep", store)
+def folder(compared_sweep: Path, tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
+    path = tmp_path_factory.mktemp("report") / "sweep"
+    return SweepFolder(Path(shutil.copytree(compared_sweep, path)))
 
 
 @pytest.fixture(scope="module")
