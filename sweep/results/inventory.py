@@ -87,11 +87,7 @@ def inventory(folder: Path, *below: str) -> Iterator[Held]:
 
 
 def of_trial(folder: Path, trial: str) -> Iterator[Held]:
-    """The checkpoints and the predictions of one trial, with all that lies beside them.
-
-    For the driver, which has written them: where the user has put a link to another disk in the
-    place of ``checkpoints``, it follows it.
-    """
+    """The checkpoints and the predictions of one trial, with all that lies beside them."""
     for part in ("checkpoints", "predictions"):
         place = folder / part / trial
         if place.parent == folder / part and not place.is_symlink():  # a name, and no path

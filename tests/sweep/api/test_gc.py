@@ -15,7 +15,7 @@ from sweep.api.gc import gc, tidy
 from sweep.api.report import report_of
 from sweep.api.run import sync_folder
 from sweep.cli import main
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, WorkError
 from sweep.results import choice, choice_file
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
@@ -244,15 +244,21 @@ def test_nothing_outside_of_the_folder_is_touched(folder: SweepFolder, tmp_path:
     (victim / ".it.01234567.tmp").write_bytes(b"mine")
     os.utime(victim / ".it.01234567.tmp", (LONG_AGO, LONG_AGO))
     own = {path: path.read_bytes() for path in victim.rglob("*") if path.is_file()}
-    shutil.rmtree(folder.checkpoints("trial-0000"))
-    folder.checkpoints("trial-0000").symlink_to(victim / "epochs")
+    nothing = {"checkpoints": "none", "predictions": "none", "finalists": "none"}
+    plain = json.loads((folder.path / "trials" / "trial-0000.json").read_text())
+    plain |= {"trial": "../../victim", "number": 9}
+    (bad := folder.path / "trials" / "trial-0009.json").write_text(json.dumps(plain))
+    with pytest.raises(WorkError, match=r"the record of a trial cannot be read.*victim"):
+        gc(folder.path, nothing)
+    bad.unlink()
     (folder.path / "tune").symlink_to(victim)
     (folder.path / "elsewhere").symlink_to(victim)
-    record = dataclasses.replace(folder.trials()[0], trial="../../victim", number=9)
-    plain = json.loads((folder.path / "trials" / "trial-0000.json").read_text())
-    plain |= {"trial": record.trial, "number": record.number}
-    (folder.path / "trials" / "trial-0009.json").write_text(json.dumps(plain))
-    gc(folder.path, {"checkpoints": "none", "predictions": "none", "finalists": "none"})
+    gc(folder.path, nothing)
+    place = folder.path / "checkpoints" / "trial-0000"
+    shutil.rmtree(place, ignore_errors=True)
+    place.symlink_to(victim / "epochs")
+    with pytest.raises(UserError, match="a link in the sweep's folder leads out of it"):
+        gc(folder.path, nothing)
     assert {path: path.read_bytes() for path in victim.rglob("*") if path.is_file()} == own
 
 
