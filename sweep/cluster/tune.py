@@ -102,7 +102,7 @@ def _tuner(
         tune.with_parameters(
             SweepTrial, sweep=config, folder=folder.path, pool=pool, staging=staging
         ),
-        bundles([config.cluster.trial]),
+        tune.PlacementGroupFactory(**bundles([config.cluster.trial])),
     )
     return tune.Tuner(
         trainable,
