@@ -116,6 +116,7 @@ class Basis:
         positive: By label, how many of them show it.
         df: By the name of a score, the degrees of freedom of its interval.
         reason: Why there are no intervals; None where there are.
+        thin: How many of the patients have one slice, whose luck is the patient's.
 
     """
 
@@ -123,6 +124,7 @@ class Basis:
     positive: dict[str, int]
     df: dict[str, float] = field(default_factory=dict)
     reason: str | None = None
+    thin: int = 0
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ def _of_patients(evidence: Evidence) -> Iterator[str]:
         yield f"fewer than {2 * LEAST} patients at {at.place} show {listed(few)}: " + (
             PATIENTS_OF_INTERVALS
         )
+    if thin := at.found.basis.thin:
+        yield (
+            f"{number_of(thin, 'patient')} of {at.found.basis.patients} at {at.place} "
+            f"{'has' if thin == 1 else 'have'} one slice, whose luck is the patient's"
+        )
     access = said_of_access(evidence.folder)
     if access and len(accesses(evidence.folder)) > 1:
         yield f"test patients were looked at more than once: {access}"

@@ -12,6 +12,7 @@ from sweep.core.records import (
     CLEAN,
     SCREEN,
     TRAINED,
+    Basis,
     EpochRecord,
     is_missing,
     is_screened,
@@ -207,6 +208,13 @@ def _notes(rows: Sequence[Ranked], shown: Sequence[str], left_out: Sequence[str]
         )
 
 
+def thin_text(basis: Basis) -> str:
+    """How many patients have one slice, as it stands behind others; empty of none."""
+    if not basis.thin:
+        return ""
+    return f"; {number_of(basis.thin, 'patient')} {'has' if basis.thin == 1 else 'have'} one slice"
+
+
 def _basis(rows: Sequence[Ranked], shown: Sequence[str]) -> Iterator[str]:
     """What the intervals rest on, which is the same for all rows of a sweep, or why there are none.
 
@@ -220,7 +228,8 @@ def _basis(rows: Sequence[Ranked], shown: Sequence[str]) -> Iterator[str]:
         positive = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
         yield (
             f"brackets: 95 % intervals over {basis.patients} patients, of whom show a label: "
-            f"{positive}; at least {least:.0f} degrees of freedom in the row of {known.trial}. "
+            f"{positive}{thin_text(basis)}; at least {least:.0f} degrees of freedom in the row of "
+            f"{known.trial}. "
             "They hold configuration, epoch and seed fixed, and are no test between rows."
         )
     reasons = Counter(row.basis.reason if row.basis else None for row in without)

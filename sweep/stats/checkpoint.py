@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,8 @@ def basis_of(
         elif others < LEAST:
             few.append(f"{label} is not shown by {others} {units}{'s' if others != 1 else ''}")
     reason = f"{'; '.join(few)}: fewer than {LEAST}" if few else None
-    return Basis(count, positive, {}, reason)
+    thin = int((np.bincount(of, minlength=count) == 1).sum())
+    return Basis(count, positive, {}, reason, thin)
 
 
 def cells_of(
@@ -160,4 +162,4 @@ def intervals_of(
                 intervals[name] = low, high
             if not math.isnan(freedom):  # nothing moves a score that is the same for all patients
                 df[name] = min(freedom, 1e9)
-    return intervals, Basis(basis.patients, basis.positive, df)
+    return intervals, replace(basis, df=df)

@@ -21,7 +21,8 @@ from sweep.results.folder import SweepFolder
 from sweep.stats import checkpoint, difference
 from sweep.store import Store
 from tests.support.finalists import config_with, driven, run_here
-from tests.support.finished import run_trial
+from tests.support.finished import finished_sweep, run_trial
+from tests.support.stores import make_store
 
 
 @pytest.fixture(autouse=True)
@@ -314,3 +315,21 @@ def test_best_shows_finalists(folder: SweepFolder, capsys: pytest.CaptureFixture
     assert "first looked at" in said.err
     rows = json.loads(said.out)
     assert {(row["norm"], row["seeds"]) for row in rows} == {("batch", 3), ("group", 3)}
+
+
+def test_patients_of_one_slice_are_marked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checkpoint, "LEAST", 2)
+    thin = make_store(tmp_path / "thin.h5", per_patient=1)
+    folder = finished_sweep(tmp_path / "sweep", thin)
+    count = len(thin.indices(folder.config().data.validation))
+    marked = f"{count} patients have one slice"
+    assert main(["best", str(folder.path)]) == 0
+    assert marked in " ".join(capsys.readouterr().out.split())
+    assert main(["compare", str(folder.path), "trial-0000", "trial-0001"]) == 0
+    assert marked in " ".join(capsys.readouterr().out.split())
+    assert asked(folder, "batch", "group", capsys=capsys)["patients_of_one_slice"] == count
+    assert main(["report", str(folder.path), "--markdown", str(tmp_path / "report.md")]) == 0
+    said = f"{count} patients of {count} at validation have one slice"
+    assert said in (tmp_path / "report.md").read_text()
