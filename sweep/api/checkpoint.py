@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 
-from sweep.core.errors import UserError, told
+from sweep.core.errors import UserError, WorkError, told
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
 from sweep.learn.stress import default_device
+from sweep.remote.places import file_here
 from sweep.results.finalists import note_access
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
@@ -18,20 +19,21 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
     """Read a checkpoint that a sweep or ``fit`` wrote.
 
     Args:
-        checkpoint: The file.
+        checkpoint: The path or URI of the file.
         device: Where its network goes, as torch names it; None: the best device of this machine.
 
     Raises:
         UserError: There is no such file or device, or the file cannot be read.
 
     """
-    if not checkpoint.is_file():
+    file = file_here(checkpoint)
+    if not file.is_file():
         raise UserError(
             "there is no such checkpoint",
-            f"{str(checkpoint)!r}",
+            f"{str(file)!r}",
             "take one below checkpoints/ of a sweep's folder",
         )
-    return load_checkpoint(checkpoint, default_device() if device is None else _device(device))
+    return load_checkpoint(file, default_device() if device is None else _device(device))
 
 
 def note_if_test(
@@ -57,9 +59,9 @@ def note_if_test(
     test = {*map(str, info.config.data.test)} & {*map(str, splits)}
     if not test or store.fingerprint != info.fingerprint:
         return
-    for parent in checkpoint.resolve().parents:
+    for parent in file_here(checkpoint).resolve().parents:
         if (parent / "sweep.yaml").exists():
-            with suppress(OSError):
+            with suppress(OSError, WorkError):
                 note_access(SweepFolder.open(parent), command, ", ".join(sorted(test)), 1)
             return
 

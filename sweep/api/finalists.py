@@ -18,6 +18,7 @@ from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import Share, SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
+from sweep.core.mirrors import named
 from sweep.core.text import clock
 from sweep.learn.drawable import require_drawable
 from sweep.learn.finalist import slices_of
@@ -51,7 +52,7 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
         KeyboardInterrupt: What is in the folder is kept; the same call goes on.
 
     """
-    folder = SweepFolder.open(Path(path))
+    folder = SweepFolder.open(path, driving=True)
     with folder.lock():
         config = _configured(folder, changes or {})
         _refuse_unended(folder)
@@ -162,6 +163,7 @@ def drive_finalists(
         workers = trials_at_a_time(alone, cluster_resources())
         staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
         run_finalists(folder, config, plan, staging, workers, count, _say)
+        folder.refresh()
 
 
 def _configured(folder: SweepFolder, changes: Mapping[str, Any]) -> SweepConfig:
@@ -318,4 +320,4 @@ def _knobs(
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(named(text), file=sys.stderr, flush=True)

@@ -19,6 +19,7 @@ from sweep.config.search import TURNS, SearchSettings
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
+from sweep.core.mirrors import named
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
 from sweep.core.text import SHOWN
 from sweep.learn.checkpoints import CheckpointInfo
@@ -119,7 +120,7 @@ def resume(
         KeyboardInterrupt: See ``run``.
 
     """
-    folder = SweepFolder.open(path)
+    folder = SweepFolder.open(path, driving=True)
     with folder.lock():
         config = folder.config()
         store = open_data(config)
@@ -147,7 +148,7 @@ def sync_folder(path: Path) -> int:
         WorkError: A tracker does not take it.
 
     """
-    folder = SweepFolder.open(path)
+    folder = SweepFolder.open(path, driving=True)
     with folder.lock():
         config = folder.config()
         check_trackers(config)
@@ -195,7 +196,7 @@ def _refuse_used_up(folder: SweepFolder, config: SweepConfig) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(named(text), file=sys.stderr, flush=True)
 
 
 def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: int) -> SweepResult:
@@ -219,7 +220,9 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
     )
     trackers = start_trackers(folder, config, progress.say)
     callbacks: list[Callback] = [*trackers, progress]
-    with TrialLog(folder, search.objective, callbacks, progress.say, search.total) as trial_log:
+    with TrialLog(
+        folder, search.objective, callbacks, progress.say, search.total, store.task
+    ) as trial_log:
         searcher = StudySearcher(
             study,
             search.objective,
@@ -237,6 +240,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
             )
     result = _result(folder, config, usage)
     if result.limit is None:
+        folder.refresh()
         choice.keep_measured(folder, _say)
         lost = {one.name for one in trackers if one.lacks}
         follow_up(folder, config, store, without=lost)

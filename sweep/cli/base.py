@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
+from sweep.core.mirrors import named
 from sweep.core.text import clock
 
 LOG_EVERY_S = 30
@@ -116,4 +117,4 @@ def say_remarks(folder: Path) -> None:
 
 def say(text: str) -> None:
     """A message: to stderr, as stdout is for results."""
-    print(text, file=sys.stderr)
+    print(named(text), file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, room, say
 from sweep.core.interruption import interruptible
+from sweep.remote.address import uri_of
 
 if TYPE_CHECKING:
     from sweep.core.finals import FinalistRecord
@@ -48,7 +49,8 @@ def _do_finalists(options: argparse.Namespace) -> None:
 
             records = finalists(options.folder, changes)
     except KeyboardInterrupt:
-        say(f"interrupted; continue with: mrisweep finalists {options.folder}")
+        folder = uri_of(options.folder) or options.folder
+        say(f"interrupted; continue with: mrisweep finalists {folder}")
         raise
     from sweep.results.folder import SweepFolder
 

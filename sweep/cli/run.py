@@ -9,6 +9,8 @@ from typing import Any
 from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
 from sweep.core.errors import UserError
 from sweep.core.interruption import interruptible
+from sweep.core.mirrors import named
+from sweep.remote.address import uri_of
 
 
 def add_run(commands: Commands) -> None:
@@ -85,7 +87,7 @@ def _do_sync(options: argparse.Namespace) -> None:
 
     trials = sync_folder(options.folder)
     told = ", ".join(SweepFolder.open(options.folder).config().tracking.to)
-    print(f"{trials} trials of {options.folder} are in {told}")
+    print(f"{trials} trials of {uri_of(options.folder) or options.folder} are in {told}")
 
 
 def _announce(result: Any) -> None:
@@ -111,7 +113,7 @@ def _announce(result: Any) -> None:
     say_remarks(result.path)
     if result.limit:
         say(result.limit)
-    print(f"\nfolder  {result.path}")
+    print(named(f"\nfolder  {result.path}"))
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")
         print(f"        mlflow ui --backend-store-uri {result.tracking_uri}")
@@ -136,6 +138,8 @@ def _resumable(folder: Path) -> Iterator[None]:
         with interruptible():
             yield
     except KeyboardInterrupt:
-        if (folder / "sweep.yaml").exists():
-            say(f"interrupted; continue with: mrisweep resume {folder}")
+        from sweep.results.sweep_file import begun
+
+        if begun(folder):
+            say(f"interrupted; continue with: mrisweep resume {uri_of(folder) or folder}")
         raise

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,7 +31,7 @@ class SweepTrial(Trainable):
         self,
         config: dict[str, Any],
         sweep: SweepConfig,
-        folder: Path,
+        folder: SweepFolder,
         pool: Sequence[ActorHandle],
         staging: Staging,
     ) -> None:
@@ -41,14 +40,14 @@ class SweepTrial(Trainable):
         Args:
             config: The fields of a ``Suggestion``.
             sweep: The sweep's settings.
-            folder: The folder of the sweep, on a file system that all nodes see.
+            folder: The folder of the sweep, on a file system that all nodes see, or in a bucket.
             pool: The evaluators.
             staging: How to get the store.
 
         """
         limit_torch(sweep.cluster.trial)
         self.sweep, self.pool, self.staging = sweep, pool, staging
-        self.folder = SweepFolder(folder)
+        self.folder = folder
         self._begin(Suggestion.from_tune(config))
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -82,6 +81,7 @@ class SweepTrial(Trainable):
         trial_config = self.sweep.trial(suggestion.params)
         store = self.staging.open()
         slices = validation_slices(store, trial_config.data.validation)
+        self.folder.take_up(suggestion.trial)
         history = self.folder.epochs(suggestion.trial)
 
         def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:

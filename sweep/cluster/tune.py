@@ -103,9 +103,7 @@ def _tuner(
 ) -> tune.Tuner:
     share = config.cluster.trial
     trainable = tune.with_resources(
-        tune.with_parameters(
-            SweepTrial, sweep=config, folder=folder.path, pool=pool, staging=staging
-        ),
+        tune.with_parameters(SweepTrial, sweep=config, folder=folder, pool=pool, staging=staging),
         {"cpu": share.cpu, "gpu": share.gpu},
     )
     return tune.Tuner(

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sweep.core.mirrors import named
 from sweep.core.text import SHOWN, one_line
 
 
@@ -22,7 +23,7 @@ class _ThreePartError(Exception):
     """
 
     def __init__(self, wrong: str, received: object, remedy: str) -> None:
-        super().__init__(wrong, str(received), remedy)
+        super().__init__(*map(named, (wrong, str(received), remedy)))
 
     def __str__(self) -> str:
         wrong, received, remedy = self.args

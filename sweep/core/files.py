@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sweep.core import mirrors
+
 SQLITE = "sqlite:///"  # before the path of a database in a tracking URI
 
 
@@ -16,6 +18,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The content is on disk before the rename, and the rename is atomic, so ``path`` holds the old
     content or the new one whatever happens to this process. After an exception nothing is left.
+    In the mirror of a bucket the content is in the bucket before the rename.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -23,6 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+        mirrors.publish(temporary, path)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

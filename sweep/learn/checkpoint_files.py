@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep.core.mirrors import listed, remove
 from sweep.core.records import TRAINED
+from sweep.remote.places import Place
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,14 @@ class CheckpointFolder:
     """The files of one trial: a checkpoint for each epoch worth keeping, and the latest state."""
 
     path: Path
+
+    @classmethod
+    def _arrived(cls, place: Place) -> "CheckpointFolder":
+        return cls(place.here())
+
+    def __reduce__(self) -> tuple[object, tuple[Place]]:
+        """In a process on another node, a folder in a bucket is that node's mirror of it."""
+        return self._arrived, (Place.of(self.path),)
 
     @property
     def state(self) -> Path:
@@ -25,9 +35,9 @@ class CheckpointFolder:
     def keep(self, epochs: Iterable[int | None]) -> None:
         """Delete every checkpoint but those of ``epochs``, in all modes."""
         kept = {self.epoch(number).stem for number in epochs if number is not None}
-        for path in self.path.glob("epoch-*.pt"):
-            if path.name.partition(".")[0] not in kept:
-                path.unlink(missing_ok=True)
+        for path in listed(self.path):
+            if path.match("epoch-*.pt") and path.name.partition(".")[0] not in kept:
+                remove(path)
 
 
 def checkpoint_name(number: int, mode: str = TRAINED) -> str:

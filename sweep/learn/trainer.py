@@ -19,6 +19,7 @@ from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.core.keys import generator
+from sweep.core.mirrors import fetched
 from sweep.core.modes import EMA
 from sweep.learn.augment import Augmentation
 from sweep.learn.batches import epoch_batches, steps_per_epoch, torch_generator
@@ -170,10 +171,12 @@ class Trainer:
             epoch=epoch,
             stats=stats,
         )
-        mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=info.to_plain())
+        with replacing(files.epoch(epoch)) as temporary:
+            mrimodels.save(temporary, self.model, self.spec, meta=info.to_plain())
         if self.average is not None:
             meta = dataclasses.replace(info, mode=EMA).to_plain()
-            mrimodels.save(files.epoch(epoch, EMA), self.average.model, self.spec, meta)
+            with replacing(files.epoch(epoch, EMA)) as temporary:
+                mrimodels.save(temporary, self.average.model, self.spec, meta)
         with replacing(files.state) as temporary:
             torch.save(self._state(epoch), temporary)
 
@@ -181,8 +184,8 @@ class Trainer:
         """Go back to the last saved epoch; its number, 0 where there is none."""
         if not files.state.exists():
             return 0
-        saved = torch.load(files.state, map_location=self.device, weights_only=True)
-        model, spec = mrimodels.load(files.epoch(saved["epoch"]), device=self.device)
+        saved = torch.load(fetched(files.state), map_location=self.device, weights_only=True)
+        model, spec = mrimodels.load(fetched(files.epoch(saved["epoch"])), device=self.device)
         if spec != self.spec:
             raise WorkError(
                 f"the checkpoint is of another network than this trial's {self.spec}",
@@ -198,7 +201,8 @@ class Trainer:
         self.model.load_state_dict(model.state_dict())
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.average is not None:
-            averaged, _ = mrimodels.load(files.epoch(saved["epoch"], EMA), device=self.device)
+            ema = fetched(files.epoch(saved["epoch"], EMA))
+            averaged, _ = mrimodels.load(ema, device=self.device)
             self.average.model.load_state_dict(averaged.state_dict())
             self.average.steps = saved["averaged_steps"]
         if self.groups is not None:

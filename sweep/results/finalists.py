@@ -23,6 +23,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, nearest, told
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place, Status
+from sweep.core.mirrors import fetched
 from sweep.core.records import (
     TRAINED,
     EpochRecord,
@@ -34,6 +35,7 @@ from sweep.core.records import (
 )
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.finalist import summary_at
+from sweep.remote import places
 from sweep.results import ranking, tables
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
@@ -91,6 +93,10 @@ class FinalistFolder:
         """Where all of it is."""
         return self.folder.path / "finalists"
 
+    def take_up(self, run: str) -> None:
+        """Begin to work on a run, in the process that alone does so, as others left it."""
+        places.take_up(self.folder.path, f"finalists/{run}")
+
     def write_plan(self, plan: Plan) -> None:
         """Replace the plan."""
         plain = {
@@ -103,7 +109,7 @@ class FinalistFolder:
 
     def plan(self) -> Plan | None:
         """The plan; None before there is one."""
-        file = self.path / "plan.json"
+        file = fetched(self.path / "plan.json")
         if not file.exists():
             return None
         with _reading(file):

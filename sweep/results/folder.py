@@ -5,7 +5,7 @@ import fcntl
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,11 +13,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sweep.config.sweep import SweepConfig
+from sweep.core import mirrors
 from sweep.core.errors import UserError, told
 from sweep.core.files import write_text
 from sweep.core.modes import checkpoint_mode
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
 from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.remote import places
 from sweep.results import sweep_file, tables, trial_files
 from sweep.results.tables import Slices
 
@@ -50,22 +52,25 @@ class SweepFolder:
     path: Path
 
     @staticmethod
-    def refuse_existing(path: Path) -> None:
-        """Raise ``UserError`` if there is anything at ``path``."""
-        if path.exists():
+    def refuse_existing(path: str | Path) -> None:
+        """Raise ``UserError`` if there is anything at a path or a URI."""
+        if places.holds_anything(path):
+            shown = places.meant(path) or path
             raise UserError(
                 "the folder of a new sweep exists",
-                f"{str(path)!r}",
+                f"{str(shown)!r}",
                 "choose another with --out, or continue the sweep in it with `mrisweep resume "
-                f"{path}`",
+                f"{shown}`",
             )
 
     @classmethod
-    def create(cls, path: Path, config: SweepConfig, levels: str | None = None) -> "SweepFolder":
+    def create(
+        cls, path: str | Path, config: SweepConfig, levels: str | None = None
+    ) -> "SweepFolder":
         """Begin a sweep.
 
         Args:
-            path: The folder to make.
+            path: The folder to make, or the URI of one in a bucket.
             config: The sweep as resolved.
             levels: How the levels were made, as JSON, for ``levels.json``; None: they were fixed.
 
@@ -74,8 +79,7 @@ class SweepFolder:
 
         """
         cls.refuse_existing(path)
-        folder = cls(path.resolve())
-        folder.path.mkdir(parents=True)
+        folder = cls(places.made(path))
         identity = Identity(uuid.uuid4().hex, version("mrisweep"), time.time_ns() // 1_000_000)
         write_text(folder.path / "sweep.json", json.dumps(dataclasses.asdict(identity), indent=1))
         if levels is not None:
@@ -84,14 +88,42 @@ class SweepFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> "SweepFolder":
+    def open(cls, path: str | Path, driving: bool = False) -> "SweepFolder":
         """A sweep that was begun.
 
+        Args:
+            path: Its folder, or the URI of that.
+            driving: Whether it is going to be locked and driven; before the lock, one in a bucket
+                is not here.
+
         Raises:
-            UserError: No such folder, or not a sweep's.
+            UserError: No such folder, or not a sweep's, or a bucket that cannot be opened.
+            WorkError: A bucket that does not answer.
 
         """
-        return cls(sweep_file.opened(path))
+        return cls(sweep_file.opened(path, places.RESULTS, driving))
+
+    @classmethod
+    def _arrived(cls, place: places.Place) -> "SweepFolder":
+        return cls(place.here())
+
+    def __reduce__(self) -> tuple[object, tuple[places.Place]]:
+        """In a process on another node, a folder in a bucket is that node's mirror of it."""
+        return self._arrived, (places.Place.of(self.path),)
+
+    def refresh(self) -> None:
+        """Hear of what workers have written, where these may be on nodes that share no disk."""
+        places.refresh(self.path)
+
+    def forget(self, trial: str, epoch: int | None = None) -> None:
+        """A worker writes what is known of a trial, or has written that of one epoch."""
+        name = trial if epoch is None else f"{trial}/epoch-{epoch:04d}.parquet"
+        for kind in ("results", "predictions"):
+            mirrors.forget(self.path / kind / name)
+
+    def take_up(self, trial: str) -> None:
+        """Begin to work on a trial, in the process that alone does so, as others left it."""
+        places.take_up(self.path, f"results/{trial}", f"checkpoints/{trial}")
 
     @cached_property
     def identity(self) -> Identity:
@@ -112,8 +144,10 @@ class SweepFolder:
 
     @property
     def journal(self) -> Path:
-        """Optuna's journal."""
-        return self.path / "optuna.journal"
+        """Optuna's journal: a file, or in a bucket, which adds to none, a folder of parts."""
+        parts = self.path / "journal"
+        in_parts = parts.is_dir() or mirrors.mirror_of(self.path) is not None
+        return parts if in_parts else self.path / "optuna.journal"
 
     def checkpoints(self, trial: str) -> Path:
         """The folder of a trial's checkpoints."""
@@ -127,8 +161,11 @@ class SweepFolder:
     def lock(self) -> Iterator[None]:
         """Be the only process that drives this sweep; the system frees the lock on any death.
 
+        In a bucket there is a lease as well, see ``sweep.remote.lease``.
+
         Raises:
             UserError: Another process drives it.
+            WorkError: A bucket that does not answer.
 
         """
         with (self.path / ".lock").open("w") as file:
@@ -140,7 +177,8 @@ class SweepFolder:
                     f"{str(self.path)!r}",
                     "wait for it, or stop it first",
                 ) from None
-            yield
+            with places.driven(self.path):
+                yield
 
     def write_time_used(self, seconds: float, gpu_seconds: float) -> None:
         """Replace what the trials have used: wall-clock time, and GPU shares times it."""
@@ -214,6 +252,11 @@ class SweepFolder:
     def in_mode(self, trial: str, mode: str) -> EpochRecord:
         """What the best epoch of a trial scores in another mode."""
         return tables.read_scores(self._table("results", trial, f"modes/{mode}"))
+
+    def bring_predictions(self, epochs: Iterable[tuple[str, int]]) -> None:
+        """Have those of many epochs here before they are read: together they take less time."""
+        names = (f"predictions/{trial}/epoch-{epoch:04d}.parquet" for trial, epoch in epochs)
+        places.bring(self.path, names)
 
     def predictions(self, trial: str, epoch: int) -> tuple[list[Predictions], Slices]:
         """Every slice's probability in one reported epoch."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TextIO
 
+from sweep.core.mirrors import named
 from sweep.core.objective import terms, value_of
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
 from sweep.core.text import clock, number_of
@@ -94,7 +95,7 @@ class Progress:
         """A line that stays."""
         with self._lock:
             self._clear()
-            print(text, file=self.stream, flush=True)
+            print(named(text), file=self.stream, flush=True)
 
     def rows(self, done: int, total: int, latest: str) -> None:
         """Say how many rows of modes are evaluated, and which is the latest."""

@@ -46,6 +46,7 @@ def missing_rows(folder: SweepFolder, config: SweepConfig) -> list[Row]:
     where its network has batch norm, and ``ema`` where training kept an average; a checkpoint of it
     that somebody removed is missed, and said to be.
     """
+    folder.refresh()
     return [
         Row(trial, trial.best_epoch, mode)
         for trial in folder.trials()

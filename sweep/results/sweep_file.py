@@ -10,6 +10,8 @@ from typing import Any
 from sweep.config.reading import read_file
 from sweep.config.search import TURNS, SearchSettings
 from sweep.core.errors import UserError
+from sweep.remote.address import uri_of
+from sweep.remote.places import RECORDS, here, known_place, to_drive
 
 FILE = "sweep.yaml"
 
@@ -37,23 +39,35 @@ class Asked:
     compared: dict[str, Any]
 
 
-def opened(path: Path) -> Path:
-    """The absolute path of a sweep's folder.
+def opened(path: str | Path, bring: str = RECORDS, driving: bool = False) -> Path:
+    """The absolute path of a sweep's folder; of one in a bucket, where it is on this node.
+
+    Args:
+        path: Its path or its URI.
+        bring: What of one in a bucket is brought whole, see ``sweep.remote.places``.
+        driving: Whether it is opened to be locked and driven, and is brought then.
 
     Raises:
-        UserError: No such folder, or not a sweep's.
+        UserError: No such folder, or not a sweep's, or a bucket that cannot be opened.
+        WorkError: A bucket that does not answer.
 
     """
-    folder = path.resolve()
+    folder = (to_drive(path, FILE) if driving else here(path, bring)).resolve()
+    shown = f"{str(uri_of(path) or path)!r}"
     if not folder.is_dir():
-        raise UserError("there is no such folder of a sweep", f"{str(path)!r}", "correct the path")
+        raise UserError("there is no such folder of a sweep", shown, "correct the path")
     if not (folder / FILE).exists():
         raise UserError(
             f"the folder is not a sweep's, as it has no {FILE}",
-            f"{str(path)!r}",
+            shown,
             "give the folder that `mrisweep run` named",
         )
     return folder
+
+
+def begun(path: str | Path) -> bool:
+    """Whether a sweep of this process has begun there; of one in a bucket, as its mirror says."""
+    return (known_place(path) / FILE).exists()
 
 
 def plain_settings(folder: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
+from sweep.core.mirrors import fetched
 from sweep.core.records import (
     CLEAN,
     SCORE_COLUMNS,
@@ -310,7 +311,7 @@ def _write(path: Path, table: pa.Table) -> None:
 
 def _read(path: Path) -> pa.Table:
     try:
-        return pq.read_table(path)
+        return pq.read_table(fetched(path))
     except (OSError, pa.ArrowException) as error:
         raise WorkError(
             "the table cannot be read",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sweep.core.errors import UserError
+from sweep.core.mirrors import remove
 from sweep.core.records import (
     DIVERGED,
     EpochRecord,
@@ -45,6 +46,7 @@ class TrialLog:
         callbacks: Who is told, in this order.
         say: Says something to the user.
         total: The trials that the sweep is to have.
+        task: That of the store; None: the checkpoints of trials are asked.
 
     """
 
@@ -55,13 +57,14 @@ class TrialLog:
         callbacks: Sequence[Callback] = (),
         say: Say = lambda text: None,
         total: int = 0,
+        task: str | None = None,
     ) -> None:
         self.folder = folder
         self.objective = objective
         self.records = {record.trial: record for record in folder.trials()}
         self._callbacks = callbacks
         self._say = say
-        self._total = total
+        self._total, self._task = total, task
         self._settler = ThreadPoolExecutor(1, "settle")
         for record in self.records.values():
             if record.status != "running":
@@ -75,6 +78,7 @@ class TrialLog:
 
     def began(self, trial: str, number: int, params: dict[str, Any], norm: str, seed: int) -> None:
         """A trial runs; told again after each interruption."""
+        self.folder.forget(trial)
         known = self.records.get(trial) or TrialRecord(
             trial=trial,
             number=number,
@@ -89,6 +93,7 @@ class TrialLog:
 
     def reported(self, trial: str, epoch: int) -> None:
         """An epoch of a trial is in the folder."""
+        self.folder.forget(trial, epoch)
         reported = self.folder.epoch(trial, epoch)
         record = self.records[trial]
         so_far = [] if record.best_epoch is None else [(record.best_epoch, record.metrics)]
@@ -176,7 +181,7 @@ class TrialLog:
         self._tell(lambda callback: callback.ended(settled))
 
     def _settle(self, record: TrialRecord) -> TrialRecord:
-        settled = settle(self.folder, record)
+        settled = settle(self.folder, record, self._task)
         self.records[record.trial] = settled
         return settled
 
@@ -213,7 +218,7 @@ class TrialLog:
             what(callback)
 
 
-def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
+def settle(folder: SweepFolder, record: TrialRecord, task: str | None = None) -> TrialRecord:
     """Settle an ended trial: intervals of its best epoch, and no checkpoint but that one's.
 
     Safe to repeat: a trial that is settled stays as it is. Of one that an earlier version settled,
@@ -222,18 +227,19 @@ def settle(folder: SweepFolder, record: TrialRecord) -> TrialRecord:
     Args:
         folder: The folder of the sweep.
         record: The trial, with its final status and best epoch.
+        task: That of the store; None: the checkpoint is asked.
 
     """
     files = CheckpointFolder(folder.checkpoints(record.trial))
     files.keep([record.best_epoch])
     if record.status != "failed":
-        files.state.unlink(missing_ok=True)
+        remove(files.state)
     only_screened = is_screened(record.metrics)
     known = bool(record.intervals) or record.basis is not None
     has_intervals = known or only_screened  # these are ranked with nothing
     if record.best_epoch is None or (has_intervals and record.collapsed is not None):
         return record
-    task = _task(folder.checkpoint(record.trial, record.best_epoch))
+    task = task or _task(folder.checkpoint(record.trial, record.best_epoch))
     if known and task is None:
         return record
     predictions, slices = folder.predictions(record.trial, record.best_epoch)

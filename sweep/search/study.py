@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from sweep.config.search import TURNS, SearchSettings, epochs_of, stratum_of
@@ -19,6 +19,7 @@ from sweep.core.records import Status, is_missing, scores_in
 from sweep.search.distributions import decode, distribution_of, encode
 from sweep.search.drawing import draw
 from sweep.search.grid import grid_order
+from sweep.search.journal import JournalInParts
 from sweep.search.samplers import BLIND, EPOCH, REACHED
 
 optuna.logging.set_verbosity(logging.ERROR)  # it warns of what is seen to here, and of speed
@@ -96,7 +97,7 @@ class Study:
     is drawn has left nothing, and is drawn again with the same values.
 
     Args:
-        path: The path of the journal; continued where it exists.
+        path: The path of the journal, a file or a folder of parts; continued where it exists.
         name: The name of the sweep.
         settings: Space, sampler, strata and their budget.
         seed: The seed of the sampler. Each trial is drawn from (seed, its number or its place in
@@ -114,8 +115,7 @@ class Study:
         self.epochs = epochs
         self.dimensions = settings.dimensions()
         self.grid = grid_order(settings, seed) if settings.sampler == "grid" else []
-        _mend(path)
-        self.storage = storage = JournalStorage(JournalFileBackend(str(path)))
+        self.storage = storage = JournalStorage(_backend(path))
         self.strata: tuple[Any, ...] = settings.strata() if settings.apart() else ()
         names = [f"{name}/{stratum}" for stratum in self.strata] or [name]
         self.studies = [
@@ -353,6 +353,14 @@ class Study:
             missed = above if "<" in condition.sign else -above
             excess[text] = 1.0 if is_missing(missed) else missed
         return excess
+
+
+def _backend(path: Path) -> BaseJournalBackend:
+    """A file that is added to, or a folder of parts."""
+    if path.suffix != ".journal":
+        return JournalInParts(path)
+    _mend(path)
+    return JournalFileBackend(str(path))
 
 
 def _mend(path: Path) -> None:

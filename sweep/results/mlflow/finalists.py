@@ -10,6 +10,7 @@ from sweep.config.arms import group_of
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place
+from sweep.core.mirrors import named
 from sweep.core.records import CLEAN, Basis, Cell
 from sweep.metrics import metric_for
 from sweep.results.finalists import FinalistFolder, Plan
@@ -80,7 +81,7 @@ class FinalistRuns:
                 Tag.SEED: str(run.seed),
                 Tag.DATA: config.data.fingerprint or "",
                 Tag.CODE: identity.code_version,
-                Tag.FOLDER: str(self.folder.path),
+                Tag.FOLDER: named(str(self.folder.path)),
             },
             record.ended_at_ms,  # when it began is not recorded
         )

@@ -7,6 +7,7 @@ import mlflow
 from mlflow.entities import LoggedModelOutput
 
 import mrimodels
+from sweep.core.mirrors import fetched
 from sweep.core.records import TrialRecord
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.names import EPOCH, Tag
@@ -19,7 +20,7 @@ def log_model(experiment: Experiment, run: str, folder: SweepFolder, trial: Tria
     known = client.search_logged_models([experiment.id], query)
     if trial.best_epoch is None or any(str(model.status) == "READY" for model in known):
         return
-    checkpoint = folder.checkpoint(trial.trial, trial.best_epoch)
+    checkpoint = fetched(folder.checkpoint(trial.trial, trial.best_epoch))
     model, spec = mrimodels.load(checkpoint)
     ours = "mrisweep[networks]" if spec.is_foreign else "mrisweep"
     logged = client.create_logged_model(

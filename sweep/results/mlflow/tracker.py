@@ -7,6 +7,7 @@ from mlflow.entities import Param, Run
 
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import FinalistRecord
+from sweep.core.mirrors import named
 from sweep.core.records import TRAINED, EpochRecord, TrialRecord
 from sweep.results import ranking
 from sweep.results.callbacks import REPORT
@@ -173,7 +174,7 @@ class MLflowTracker:
             **found_by,
             Tag.CODE: identity.code_version,
             Tag.DATA: self.config.data.fingerprint or "",
-            Tag.FOLDER: str(self.folder.path),
+            Tag.FOLDER: named(str(self.folder.path)),
             Tag.OBJECTIVE: self.config.search.objective,
         }
         if objectives := self.config.search.objectives:
@@ -211,7 +212,7 @@ class MLflowTracker:
             Tag.DATA: config.data.fingerprint or "",
             Tag.CODE: self.folder.identity.code_version,
             Tag.STATUS: "running",
-            Tag.FOLDER: str(self.folder.path),
+            Tag.FOLDER: named(str(self.folder.path)),
         }
         started = row.evaluated_at_ms if row else trial.started_at_ms
         run = self.experiment.create(tags, started)
