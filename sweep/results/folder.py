@@ -145,7 +145,7 @@ class SweepFolder:
     @property
     def journal(self) -> Path:
         """Optuna's journal: a file, or in a bucket, which adds to none, a folder of parts."""
-        parts = self.path / "journal"
+        parts = self.path / "optuna.parts"
         in_parts = parts.is_dir() or mirrors.mirror_of(self.path) is not None
         return parts if in_parts else self.path / "optuna.journal"
 

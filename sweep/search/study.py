@@ -357,7 +357,7 @@ class Study:
 
 def _backend(path: Path) -> BaseJournalBackend:
     """A file that is added to, or a folder of parts."""
-    if path.suffix != ".journal":
+    if path.suffix == ".parts":
         return JournalInParts(path)
     _mend(path)
     return JournalFileBackend(str(path))
