@@ -23,7 +23,12 @@ def add_run(commands: Commands) -> None:
         "Ctrl-C leaves a folder that `mrisweep resume` continues.",
     )
     add_sweep_file(run)
-    run.add_argument("--out", type=Path, metavar="DIR", help="new folder; default sweeps/<name>")
+    run.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="new folder, or a URI such as s3://bucket/run-1; default sweeps/<name>",
+    )
 
 
 def _do_run(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from copy import copy
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -40,6 +41,7 @@ FINAL = (
     "(HTTP status 401)",
     "(HTTP status 403)",
 )
+ONE_REQUEST = "allow_delayed_open=true"  # for a small object, which takes three without
 T = TypeVar("T")
 
 
@@ -262,10 +264,13 @@ class Bucket:
 
 def _opened(uri: str) -> tuple[Any, str]:
     scheme, _, rest = uri.partition("://")
-    # With the option a small object is one request, and else three.
-    options = "?allow_delayed_open=true" if scheme == "s3" else ""
+    quoted = f"{scheme}://{quote(rest, safe='/@')}"
     try:
-        files, base = FileSystem.from_uri(f"{scheme}://{quote(rest, safe='/@')}{options}")
+        if scheme == "s3":
+            with suppress(pa.ArrowInvalid):  # of versions before 21, which do not know it
+                files, base = FileSystem.from_uri(f"{quoted}?{ONE_REQUEST}")
+                return files, base
+        files, base = FileSystem.from_uri(quoted)
     except (OSError, pa.ArrowException, ImportError) as error:
         raise _closed(uri, error) from None
     return files, base

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -35,7 +36,8 @@ class S3Server:
 
     Attributes:
         port: Where it listens, whenever it does.
-        counts: Requests so far, by method.
+        counts: Requests so far, by method, and the ``bytes`` that were put.
+        delay_s: Seconds before each answer.
         refuses: An HTTP status that every request is answered with; None: as asked.
         cuts: Whether the content of what is put is cut off in the middle of its way.
 
@@ -45,7 +47,7 @@ class S3Server:
         self._app = DomainDispatcherApplication(create_backend_app)
         self.port, self.counts = 0, Counter[str]()
         self.refuses: int | None = None
-        self.cuts = False
+        self.cuts, self.delay_s = False, 0.0
         self._server: BaseWSGIServer | None = None
         self.start()
 
@@ -78,10 +80,13 @@ class S3Server:
 
     def _serve(self, environ: dict[str, Any], start: Callable[..., Any]) -> Answer:
         method = environ["REQUEST_METHOD"]
-        self.counts[method] += 1
+        listing = method == "GET" and "list-type" in environ["QUERY_STRING"]
+        self.counts["LIST" if listing else method] += 1
+        self.counts["bytes"] += int(environ.get("CONTENT_LENGTH") or 0)
+        time.sleep(self.delay_s)
         if self.refuses is not None:
             start(f"{self.refuses} No", [("Content-Type", "application/xml")])
-            return [] if method == "HEAD" else [REFUSAL[self.refuses]]
+            return [] if method == "HEAD" else [REFUSAL]
         if self.cuts and method == "PUT":
             environ["wsgi.input"].read(1)
             raise ConnectionError("cut off")
@@ -89,10 +94,7 @@ class S3Server:
         return answer
 
 
-REFUSAL = {
-    403: b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
-    503: b"<Error><Code>SlowDown</Code><Message>Reduce your request rate.</Message></Error>",
-}
+REFUSAL = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
 
 class Quiet(MotoRequestHandler):
@@ -109,5 +111,4 @@ def credentials(patch: pytest.MonkeyPatch, server: S3Server) -> None:
     patch.setenv("AWS_ACCESS_KEY_ID", "a-key")
     patch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
     patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    patch.setenv("AWS_MAX_ATTEMPTS", "1")  # of the library below ours, which is patient as well
     patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")

@@ -19,6 +19,10 @@ pytestmark = [
 Finished = tuple[Sweep, subprocess.CompletedProcess[str]]
 
 
+def epochs(folder: SweepFolder, trial: str) -> list[tuple[int, float, dict[str, float]]]:
+    return [(one.epoch, one.train_loss, one.metrics) for one in folder.epochs(trial)]
+
+
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
     """Of a cluster of two nodes, with room for one part of a sweep each, and mirrors of its own."""
@@ -58,11 +62,7 @@ def test_a_sweep_in_a_bucket_is_killed_and_goes_on_on_a_machine_that_has_nothing
         (one.trial, one.params, one.status, one.metrics) for one in expected.trials()
     ]
     for trial in expected.trials():
-        epochs = (found.epochs(trial.trial), expected.epochs(trial.trial))
-        losses, of_whole = (
-            [(one.epoch, one.train_loss, one.metrics) for one in its] for its in epochs
-        )
-        assert losses == of_whole
+        assert epochs(found, trial.trial) == epochs(expected, trial.trial)
     assert study_statuses(found) == study_statuses(expected)
     assert [row.trial for row in best(uri)] == [row.trial for row in best(expected.path)]
     own = {"optuna.parts", "optuna.journal", "tune", "used.json", "sweep.yaml"}
