@@ -1,4 +1,4 @@
-"""What a sweep's folder in a bucket costs: requests, bytes and seconds of an epoch, and of questions.
+"""What a sweep's folder in a bucket costs: requests, bytes and seconds, of epochs and of questions.
 
     python benchmarks/bucket.py
     python benchmarks/bucket.py --save
@@ -190,7 +190,7 @@ def main() -> None:
     """Measure, print, save if asked."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--delay", type=float, default=0.03, help="seconds to an answer")
-    options.add_argument("--trials", type=int, default=500, help="of the sweep that is asked")
+    options.add_argument("--trials", type=int, default=300, help="of the sweep that is asked")
     options.add_argument("--save", action="store_true", help="write benchmarks/results/bucket.json")
     given = options.parse_args()
     record = Record("bucket")

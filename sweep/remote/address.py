@@ -4,11 +4,22 @@ import re
 from pathlib import Path
 
 from sweep.core.errors import UserError, nearest
+from sweep.core.files import cache_folder
 
 MARK = ".mirror"  # a file that says of which URI the folder with it is a mirror
 SCHEMES = ("s3", "gs", "abfs", "abfss", "file")
 # At least two letters, as C: is a disk; ``Path`` makes one slash of two.
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+
+
+def mirrors_folder() -> Path:
+    """Where this node keeps its mirrors.
+
+    Raises:
+        OSError: Nothing says where the user's cache is.
+
+    """
+    return cache_folder().resolve() / "mirrors"
 
 
 def uri_of(place: str | Path) -> str | None:

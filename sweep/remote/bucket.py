@@ -7,12 +7,14 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from copy import copy
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
+from threading import Event
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
@@ -68,21 +70,17 @@ class Version(NamedTuple):
 
 
 class Bucket:
-    """Everything below one URI.
+    """Everything below one URI. It is opened by the first request, whose fault is told.
 
     Args:
         uri: As ``address.uri_of`` gives it.
-
-    Raises:
-        UserError: The URI is none that this installation can open.
 
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self.patience_s = float(os.environ.get(PATIENCE, PATIENCE_S))
-        self._files, self._base = _opened(uri)
-        self._is_disk = self._files.type_name == "local"
+        self._giving_up = Event()
         # A signal is raised in the main thread alone: in another one nothing comes between an
         # object that is opened and its content, which would leave it empty.
         self._threads = ThreadPoolExecutor(THREADS, "bucket")
@@ -101,12 +99,11 @@ class Bucket:
             WorkError: It does not answer.
 
         """
-        bucket = PurePosixPath(self._base).parts[0]
-        known = self._asked(lambda: self._files.get_file_info(bucket), at_first=True)
-        if not self._is_disk and known.type == FileType.NotFound:
+        known = self._asked(lambda: self._files.get_file_info(self._bucket), at_first=True)
+        if known.type == FileType.NotFound:
             raise UserError(
                 "there is no such bucket",
-                f"{bucket!r} of {self.uri}",
+                f"{self._bucket!r} of {self.uri}",
                 "correct the URI, or make the bucket first; an endpoint that is not Amazon's is "
                 "given by AWS_ENDPOINT_URL",
             )
@@ -132,12 +129,8 @@ class Bucket:
 
     def put(self, source: Path, name: str, stamped: bool = True) -> Version | None:
         """Make an object of a file, replacing one that is there; its version, if asked for."""
-
-        def work() -> Version | None:
-            self._asked(lambda: self._put(source, name))
-            return self.stat(name) if stamped else None
-
-        return self._threads.submit(work).result()
+        self._asked(lambda: self._threads.submit(self._put, source, name).result())
+        return self.stat(name) if stamped else None
 
     def get(self, name: str, path: Path) -> Version | None:
         """Replace a file by what the object is now, and by its time; None: there is no object."""
@@ -160,9 +153,17 @@ class Bucket:
 
     def get_all(self, pairs: Iterable[tuple[str, Path]]) -> dict[str, Version]:
         """Many objects, several at a time; those that have gone meanwhile are left out."""
-        asked = [(name, self._threads.submit(self.get, name, path)) for name, path in pairs]
-        found = ((name, one.result()) for name, one in asked)
-        return {name: version for name, version in found if version is not None}
+        asked = {name: self._threads.submit(self.get, name, path) for name, path in pairs}
+        try:
+            found = {name: one.result() for name, one in asked.items()}
+        except BaseException:  # of an interruption, too: nobody waits for the patience of others
+            self._giving_up.set()
+            for one in asked.values():
+                one.cancel()
+            wait(asked.values())
+            self._giving_up.clear()
+            raise
+        return {name: version for name, version in found.items() if version is not None}
 
     def text(self, name: str) -> str | None:
         """The content of a small object; None: there is none."""
@@ -185,6 +186,26 @@ class Bucket:
                 return
 
         self._asked(work)
+
+    @cached_property
+    def _opened(self) -> tuple[Any, str]:
+        return _opened(self.uri)
+
+    @property
+    def _files(self) -> Any:
+        return self._opened[0]
+
+    @property
+    def _base(self) -> str:
+        return self._opened[1]
+
+    @property
+    def _bucket(self) -> str:
+        return PurePosixPath(self._base).parts[0]
+
+    @property
+    def _is_disk(self) -> bool:
+        return bool(self._files.type_name == "local")
 
     def _key(self, name: str) -> str:
         return f"{self._base}/{name}" if name else self._base
@@ -245,15 +266,15 @@ class Bucket:
                 return request()
             except FileNotFoundError:
                 raise
-            except OSError as error:
+            except (OSError, pa.ArrowException, ImportError) as error:
                 if at_first and _is_final(error):
                     raise _closed(self.uri, error) from None
-                if _is_final(error) or time.monotonic() + pause > until:
+                over = time.monotonic() + pause > until or self._giving_up.wait(pause)
+                if _is_final(error) or over:
                     raise self._failed(error) from None
-            time.sleep(pause)
             pause = min(2 * pause, PAUSES_S[1])
 
-    def _failed(self, error: OSError) -> WorkError:
+    def _failed(self, error: Exception) -> WorkError:
         does = "refuses a request" if _is_final(error) else "does not answer"
         return WorkError(
             f"the bucket of the sweep's folder {does}",
@@ -265,14 +286,11 @@ class Bucket:
 def _opened(uri: str) -> tuple[Any, str]:
     scheme, _, rest = uri.partition("://")
     quoted = f"{scheme}://{quote(rest, safe='/@')}"
-    try:
-        if scheme == "s3":
-            with suppress(pa.ArrowInvalid):  # of versions before 21, which do not know it
-                files, base = FileSystem.from_uri(f"{quoted}?{ONE_REQUEST}")
-                return files, base
-        files, base = FileSystem.from_uri(quoted)
-    except (OSError, pa.ArrowException, ImportError) as error:
-        raise _closed(uri, error) from None
+    if scheme == "s3":
+        with suppress(pa.ArrowInvalid):  # of versions before 21, which do not know it
+            files, base = FileSystem.from_uri(f"{quoted}?{ONE_REQUEST}")
+            return files, base
+    files, base = FileSystem.from_uri(quoted)
     return files, base
 
 
@@ -285,8 +303,9 @@ def _closed(uri: str, error: Exception) -> UserError:
     )
 
 
-def _is_final(error: OSError) -> bool:
-    return isinstance(error, PermissionError) or any(sign in str(error) for sign in FINAL)
+def _is_final(error: Exception) -> bool:
+    may_pass = isinstance(error, OSError) and not isinstance(error, PermissionError)
+    return not may_pass or any(sign in str(error) for sign in FINAL)
 
 
 def _version(info: Any) -> Version:

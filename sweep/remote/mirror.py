@@ -10,12 +10,12 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from sweep.core import mirrors
 from sweep.core.errors import WorkError, told
-from sweep.core.files import cache_folder
-from sweep.remote.address import MARK
+from sweep.remote.address import MARK, mirrors_folder
 from sweep.remote.bucket import Bucket, Version
 from sweep.remote.lease import Lease
 
@@ -57,9 +57,23 @@ class FolderMirror:
 
     def __init__(self, uri: str, root: Path) -> None:
         self.uri, self.root = uri, root
-        self.bucket = Bucket(uri)
         self.lease: Lease | None = None
         self._versions: dict[str, Version] = {}
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        """The bucket; with it the mirror begins on this node.
+
+        Raises:
+            WorkError: There is no place for a mirror on this node.
+
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            (self.root / MARK).write_text(self.uri, encoding="utf-8")
+        except OSError as error:
+            raise _without_place(error) from None
+        return Bucket(self.uri)
 
     def publish(self, written: Path, path: Path) -> None:
         """See ``Mirror``; the file has the time of the object then."""
@@ -184,27 +198,28 @@ def mirror_at(uri: str, role: str) -> FolderMirror:
         role: The name of its place among the mirrors of that URI.
 
     Raises:
-        UserError: The URI is none that can be opened.
         WorkError: There is no place for a mirror on this node.
 
     """
     digest = hashlib.sha256(uri.encode()).hexdigest()[:16]
     try:
-        root = cache_folder().resolve() / "mirrors" / digest / role / PurePosixPath(uri).name
-        known = mirrors.mirror_of(root)
-        if isinstance(known, FolderMirror):
-            return known
-        root.mkdir(parents=True, exist_ok=True)
-        (root / MARK).write_text(uri, encoding="utf-8")
+        root = mirrors_folder() / digest / role / PurePosixPath(uri).name
     except OSError as error:
-        raise WorkError(
-            "this node has no place for the mirror of a sweep's folder",
-            told(error),
-            "make room there, or name a folder by MRISWEEP_CACHE on every node",
-        ) from None
+        raise _without_place(error) from None
+    known = mirrors.mirror_of(root)
+    if isinstance(known, FolderMirror):
+        return known
     mirror = FolderMirror(uri, root)
     mirrors.register(mirror)
     return mirror
+
+
+def _without_place(error: OSError) -> WorkError:
+    return WorkError(
+        "this node has no place for the mirror of a sweep's folder",
+        told(error),
+        "make room there, or name a folder by MRISWEEP_CACHE on every node",
+    )
 
 
 def _stand_for(path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.core import mirrors
-from sweep.remote.address import MARK, uri_of
+from sweep.remote.address import MARK, mirrors_folder, uri_of
 
 if TYPE_CHECKING:
     from sweep.remote.mirror import FolderMirror
@@ -36,10 +36,10 @@ def meant(place: str | Path) -> str | None:
     """
     if uri := uri_of(place):
         return uri
-    path = Path(place)
-    if mirrors.mirror_of(path.absolute()) is not None:
-        return None
+    path = Path(place).absolute()
     try:
+        if mirrors.mirror_of(path) is not None or not path.is_relative_to(mirrors_folder()):
+            return None
         return (path / MARK).read_text(encoding="utf-8")
     except OSError:
         return None

@@ -82,7 +82,10 @@ class S3Server:
         method = environ["REQUEST_METHOD"]
         listing = method == "GET" and "list-type" in environ["QUERY_STRING"]
         self.counts["LIST" if listing else method] += 1
-        self.counts["bytes"] += int(environ.get("CONTENT_LENGTH") or 0)
+        sizes = (
+            environ.get(name) for name in ("HTTP_X_AMZ_DECODED_CONTENT_LENGTH", "CONTENT_LENGTH")
+        )
+        self.counts["bytes"] += int(next(filter(None, sizes), 0))
         time.sleep(self.delay_s)
         if self.refuses is not None:
             start(f"{self.refuses} No", [("Content-Type", "application/xml")])

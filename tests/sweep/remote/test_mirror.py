@@ -199,16 +199,14 @@ def test_a_new_sweep_takes_no_folder_that_has_something_but_what_a_kill_left_of_
 
 
 def test_the_path_of_a_mirror_is_taken_for_what_it_is_a_mirror_of(
-    begun: SweepFolder, uri: str, node: Node
+    begun: SweepFolder, uri: str, tmp_path: Path
 ) -> None:
-    """As somebody may copy it from a message: a sweep that goes on in it would be lost."""
-    place = begun.path
-    node("elsewhere")
-    copied = place.parent.parent / "copied" / place.name
-    copied.parent.mkdir()
-    copied.mkdir()
-    (copied / ".mirror").write_bytes((place / ".mirror").read_bytes())
-    assert mirrors.named(str(SweepFolder.open(copied).path)) == uri
+    """As somebody may find it on the disk: a sweep that goes on in it alone would be lost."""
+    found = begun.path.parent.parent / "found" / begun.path.name
+    shutil.copytree(begun.path, found)
+    assert mirrors.named(str(SweepFolder.open(found).path)) == uri
+    shutil.copytree(begun.path, tmp_path / "own")
+    assert SweepFolder.open(tmp_path / "own").path == tmp_path / "own"
 
 
 def test_a_question_to_a_folder_on_a_disk_imports_no_client_of_buckets(sweep_folder: Path) -> None:
