@@ -21,6 +21,7 @@ from results import Record
 
 from sweep.api.best import best
 from sweep.config.sweep import SweepConfig
+from sweep.core import mirrors
 from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.fit import Done, Evaluation, LocalEvaluator, Run
 from sweep.learn.screening import Screening
@@ -166,14 +167,17 @@ def measure(record: Record, delay_s: float, trials: int) -> None:
         for kind in KINDS:
             record.add(table, f"requests {kind}", "measured", found[kind] / EPOCHS)
         record.add(table, "MB put", "measured", found["MB up"] / EPOCHS)
-        size = folder.checkpoint("trial-0000", EPOCHS).parent
-        weights = max(path.stat().st_size for path in size.glob("*.pt")) / 1e6
+        kept = mirrors.listed(folder.checkpoints("trial-0000"))
+        weights = mirrors.fetched(kept[0]).stat().st_size / 1e6
         record.add(table, "of a checkpoint of MB", "measured", weights)
         more = sorted(bucket)[EPOCHS // 2] - sorted(disk)[EPOCHS // 2]
         row = f"seconds more than on a disk, with {1000 * delay_s:.0f} ms to an answer"
         record.add(table, row, "measured", more)
         server.delay_s = 0.0
         copies(server, folder, "bucket/run-1", trials)
+        time.sleep(3)  # what changed with the last changes is brought again
+        on("driver")
+        folder.write_time_used(1.0, 0.0)
         server.delay_s = delay_s
         table = f"`best` of {trials} trials in a bucket"
         for row, node in (("on a machine that has nothing of it", "laptop"), ("again", "laptop")):

@@ -230,7 +230,8 @@ class Bucket:
         self._files.move(beside, key)
 
     def _read(self, name: str) -> tuple[Version, bytes]:
-        with self._files.open_input_stream(self._key(name)) as stream:
+        # A file and not a stream, which is read in small parts, a request each.
+        with self._files.open_input_file(self._key(name)) as stream:
             version = _version_of(stream.metadata()) or self._stat(name)
             content: bytes = stream.read()
         if version is None:
@@ -315,7 +316,7 @@ def _version(info: Any) -> Version:
 def _version_of(metadata: Any) -> Version | None:
     """As the answer to the request for an object says it; other stores are asked."""
     told_of = metadata or {}
-    changed, size = told_of.get(b"Last-Modified"), told_of.get(b"Content-Length")
+    changed, size = told_of.get("Last-Modified"), told_of.get("Content-Length")
     if changed is None or size is None:
         return None
     return Version(int(size), int(datetime.fromisoformat(changed.decode()).timestamp()))

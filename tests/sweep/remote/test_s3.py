@@ -1,5 +1,6 @@
 """A sweep's folder on a server of S3, and what a user sees when the server does not do as asked."""
 
+import pickle
 import threading
 import time
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_no_credential_is_written_anywhere(
 @pytest.mark.skipif(
     int(pa.__version__.partition(".")[0]) < 21, reason="of an older library it is three requests"
 )
-def test_what_a_file_costs(begun: SweepFolder, server: S3Server) -> None:
+def test_what_a_file_costs(begun: SweepFolder, server: S3Server, node: Node) -> None:
     """As stores count requests: one for a small file, one more where others will look for it."""
     server.counts.clear()
     write_text(begun.path / "used.json", "1")
@@ -92,6 +93,10 @@ def test_what_a_file_costs(begun: SweepFolder, server: S3Server) -> None:
     server.counts.clear()
     mirrors.fetched(begun.checkpoint("trial-0000", 1))
     assert not server.counts
+    node("other")
+    found: SweepFolder = pickle.loads(pickle.dumps(begun))
+    mirrors.fetched(found.checkpoint("trial-0000", 1))
+    assert server.counts == {"HEAD": 1, "GET": 1, "bytes": 0}
 
 
 def test_a_bucket_that_is_not_there_is_bad_input(
