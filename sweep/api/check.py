@@ -75,6 +75,9 @@ class Cost:
         scheduler: What stops trials early.
         limits: What the limits of the sweep allow, a line each.
         finalists: What the finalists are, and take; empty: there are none.
+        step_s: Seconds of the longest of what a worker does at a time, a step of training or a
+            batch of a stress test.
+        hang_minutes: How long one may do nothing; None: for ever.
 
     """
 
@@ -101,6 +104,8 @@ class Cost:
     scheduler: str = "none"
     limits: tuple[str, ...] = ()
     finalists: str = ""
+    step_s: float = 0.0
+    hang_minutes: float | None = None
 
     def text(self) -> str:
         """For people."""
@@ -115,7 +120,7 @@ class Cost:
             f"checkpoint   {self.checkpoint_bytes / 1e6:.1f} MB\n"
             f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
             f"counting {before}"
-            f"{self._expected()}{self._limits()}{self._finalists()}{self._notes()}"
+            f"{self._expected()}{self._limits()}{self._finalists()}{self._hangs()}{self._notes()}"
         )
 
     def _screening(self) -> str:
@@ -136,6 +141,16 @@ class Cost:
 
     def _limits(self) -> str:
         return "".join(f"\nlimit        {line}" for line in self.limits)
+
+    def _hangs(self) -> str:
+        if self.hang_minutes is None:
+            return ""
+        longest, allowed = self.step_s, 60 * self.hang_minutes
+        short = "; too short: raise cluster.hang_minutes" if longest > allowed / 10 else ""
+        return (
+            f"\nhangs        a worker that does nothing for {clock(allowed)} is ended, and its "
+            f"work done again; a step or a batch takes up to {longest:.1f} s here{short}"
+        )
 
     def _finalists(self) -> str:
         return f"\nfinalists    {self.finalists}" if self.finalists else ""
@@ -247,7 +262,18 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         scheduler=search.scheduler,
         limits=tuple(allowed(config, expected, expected_s, pace)),
         finalists=_about_finalists(config, store, train_s, evaluate_s),
+        step_s=_step_seconds(trainer, train_s, evaluate_s),
+        hang_minutes=config.cluster.hang_minutes,
     )
+
+
+def _step_seconds(trainer: Trainer, train_s: float, evaluate_s: float) -> float:
+    """Of a step of training or of a batch of a cell, whichever is longer."""
+    config = trainer.config
+    validation = len(trainer.store.indices(config.data.validation))
+    batches = math.ceil(validation / config.stress.batch_size) * len(cells_of(config.stress))
+    steps = steps_per_epoch(len(trainer.indices), config.train)
+    return max(train_s / steps, evaluate_s / batches)
 
 
 def _about_finalists(config: SweepConfig, store: Store, train_s: float, evaluate_s: float) -> str:

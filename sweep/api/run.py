@@ -19,6 +19,7 @@ from sweep.config.search import TURNS, SearchSettings
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError, told
+from sweep.core.failures import AGAIN
 from sweep.core.mirrors import named
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
 from sweep.core.text import SHOWN
@@ -231,6 +232,7 @@ def _drive(folder: SweepFolder, config: SweepConfig, store: Store, concurrent: i
             trial_log.best_metrics,
             fidelity,
             leave_out=lambda trial: trial_log.ended(trial, "pruned"),
+            changed=trial_log.params,
         )
         usage = Usage(folder, config)
         if (searcher.remaining and not usage.reached()) or missing_rows(folder, config):
@@ -252,9 +254,15 @@ def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity:
 
     Epochs of trials under way are in the folder, and not yet in their records or in the study; and
     trials have ended in the study, and their records not. A trial that waits for others may never
-    be handed out again: nobody would say its last epoch again.
+    be handed out again: nobody would say its last epoch again. What failed for its surroundings
+    runs again.
     """
     with TrialLog(folder, config.search.objective) as trial_log:
+        for record in folder.trials():
+            if record.failure in AGAIN:
+                _say(f"{record.trial} is tried again, which had failed: {record.error}")
+                study.reopen(record.number)
+                trial_log.reopened(record.trial)
         for record in folder.trials():
             if record.status != "running":
                 continue

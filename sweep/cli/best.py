@@ -68,6 +68,11 @@ def add_best(commands: Commands) -> None:
         action="store_true",
         help="what the finalists scored where nothing was chosen, instead of the trials",
     )
+    best.add_argument(
+        "--failed",
+        action="store_true",
+        help="the trials that failed, and why, instead of those that have a score",
+    )
     best.add_argument("--json", action="store_true", help="a JSON list of objects, best first")
 
 
@@ -115,6 +120,9 @@ def _answer(options: argparse.Namespace) -> None:
         )
     if options.finalists:
         _show_finalists(options)
+        return
+    if options.failed:
+        _show_failed(options)
         return
     if options.folder:
         of = options.folder, options.by, options.where, options.pareto
@@ -172,6 +180,25 @@ def _names(found: "Found") -> dict[str, str]:
 
     names = path_names(found.asked)
     return {folder: f"{name}: " if len(names) > 1 else "" for folder, name in names.items()}
+
+
+def _show_failed(options: argparse.Namespace) -> None:
+    from sweep.results.failed import failed_text, failed_trials
+    from sweep.results.summary import summary
+    from sweep.results.sweep_file import opened
+
+    if not options.folder:
+        raise UserError(
+            "what failed is asked of a sweep's folder", "--mlflow", "give one or more folders"
+        )
+    sweeps = [summary(opened(path)) for path in options.folder]
+    failed = [one for sweep in sweeps for one in failed_trials(sweep)]
+    if options.json:
+        print(json.dumps([one.to_plain() for one in failed], indent=1))
+    elif failed:
+        print(failed_text(failed, sum(len(sweep.trials) for sweep in sweeps)))
+    else:
+        say("no trial failed")
 
 
 def _show_finalists(options: argparse.Namespace) -> None:

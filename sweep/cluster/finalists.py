@@ -7,7 +7,9 @@ from functools import cached_property
 import ray
 
 from sweep.cluster.pool import POLL_S, limit_torch
+from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
+from sweep.cluster.watch import Watch
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
 from sweep.core.finals import FinalistRecord, FinalistRun
@@ -36,6 +38,7 @@ class FinalistWorker:
     ) -> None:
         self.finalists = FinalistFolder(folder)
         self.config, self.plan, self.staging = config, plan, staging
+        self.pulses = Pulses()
 
     @cached_property
     def stores(self) -> list[Store]:
@@ -53,6 +56,15 @@ class FinalistWorker:
 
     def finish(self, run: FinalistRun) -> FinalistRecord:
         """Train one and score it; what of it is in the folder is not done again."""
+        with self.pulses.working():
+            return self._finished(run)
+
+    @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
+    def signs(self) -> Signs:
+        """Whether this worker gets on."""
+        return self.pulses.signs()
+
+    def _finished(self, run: FinalistRun) -> FinalistRecord:
         limit_torch(self.config.cluster.trial)
         self.finalists.take_up(run.name)
         files, last = self.finalists.checkpoints(run.name), self.plan.settings.epochs
@@ -106,7 +118,7 @@ def run_finalists(
     finalists = FinalistFolder(folder)
     left = deque(run for run in plan.runs if finalists.record(run.name) is None)
     done, share = len(plan.runs) - len(left), config.cluster.trial
-    actor = ray.remote(FinalistWorker).options(
+    actor = ray.remote(concurrency_groups={"control": 1})(FinalistWorker).options(
         num_cpus=share.cpu,
         num_gpus=share.gpu,
         max_restarts=-1,
@@ -119,8 +131,10 @@ def run_finalists(
     starting = {worker.ready.remote(): worker for worker in all_workers}
     idle: list[ray.actor.ActorHandle] = []
     calls: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, FinalistRun]] = {}
+    watch = Watch([], config.cluster.hang_minutes, say)
     while left or calls:
         stop_if_asked()
+        watch.look()
         while left and idle:
             worker, run = idle.pop(), left.popleft()
             calls[worker.finish.remote(run)] = worker, run
@@ -129,6 +143,7 @@ def run_finalists(
         for call in ready:
             if call in starting:
                 idle.append(starting.pop(call))
+                watch.add(idle[-1])
                 continue
             worker, run = calls.pop(call)
             idle.append(worker)

@@ -8,7 +8,7 @@ that dies is started again, and the call with it.
 
 import uuid
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -19,12 +19,14 @@ import torch
 from numpy.typing import NDArray
 from ray.actor import ActorHandle
 
+from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.config.sweep import ClusterSettings, Share
 from sweep.core.errors import UserError, WorkError, told, within
 from sweep.core.interruption import stop_if_asked
 from sweep.core.modes import PRECISE, checkpoint_mode
+from sweep.core.pulse import beat
 from sweep.core.records import TRAINED, Cell, Predictions
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
@@ -50,9 +52,9 @@ def limit_torch(share: Share) -> None:
 class EvaluatorActor:
     """Stress-tests checkpoints on the validation slices, one call at a time.
 
-    ``cancel`` has a thread of its own. The last checkpoint is kept, so that several calls for it
-    read and check its file once; and up to ``cache_gb`` the inputs of its cells, which are the same
-    cells for every checkpoint.
+    ``cancel`` and the signs of life have a thread of their own. The last checkpoint is kept, so
+    that several calls for it read and check its file once; and up to ``cache_gb`` the inputs of its
+    cells, which are the same cells for every checkpoint.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class EvaluatorActor:
         self.cancelled: deque[str] = deque(maxlen=CANCELLED)
         self.loaded: tuple[object, LoadedCheckpoint] | None = None
         self.cache_gb = cache_gb
+        self.pulses = Pulses()
 
     @cached_property
     def store(self) -> Store:
@@ -112,26 +115,38 @@ class EvaluatorActor:
         done: list[Predictions] = []
         if evaluation in self.cancelled:
             return done
-        loaded = self._load(checkpoint.current())
-        indices = self.indices if slices is None else self.indices[slices]
-        for item in stress_in_mode(
-            loaded, self.store, cells, indices, self.settings, mode, self.kept
-        ):
-            done.append(item)
-            if evaluation in self.cancelled:
-                break
+        with self.pulses.working():
+            loaded = self._load(checkpoint.current())
+            indices = self.indices if slices is None else self.indices[slices]
+            for item in stress_in_mode(
+                loaded, self.store, cells, indices, self.settings, mode, self.kept
+            ):
+                done.append(item)
+                if evaluation in self.cancelled:
+                    break
         return done
 
     def precise(self, files: CheckpointFolder, epoch: int) -> Place:
         """Write the checkpoint ``precise`` of an epoch; where it is."""
         limit_torch(self.share)
         self.loaded = None  # two networks at a time may not fit
-        return Place.of(write_precise(files, epoch, self.store, self.settings))
+        with self.pulses.working():
+            return Place.of(write_precise(files, epoch, self.store, self.settings))
 
     @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
     def cancel(self, evaluation: str) -> None:
         """End an evaluation at its next cell, or before it begins."""
         self.cancelled.append(evaluation)
+
+    @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
+    def hear(self, trial: str) -> None:
+        """A trial, which is elsewhere, gets on."""
+        self.pulses.hear(trial)
+
+    @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
+    def signs(self) -> Signs:
+        """Whether this evaluator and the trials that it hears of get on."""
+        return self.pulses.signs()
 
     def _load(self, checkpoint: Path) -> LoadedCheckpoint:
         try:
@@ -201,8 +216,13 @@ class RemoteModes:
 
     in_flight = 2
 
-    def __init__(self, pool: Sequence[ActorHandle], settings: StressSettings) -> None:
-        self.pool = pool
+    def __init__(
+        self,
+        pool: Sequence[ActorHandle],
+        settings: StressSettings,
+        look: Callable[[], object] = beat,
+    ) -> None:
+        self.pool, self.look = pool, look
         self.cells = cells_of(settings)
 
     def evaluate(self, files: CheckpointFolder, epoch: int, mode: str) -> "RemoteEvaluation":
@@ -210,7 +230,7 @@ class RemoteModes:
         checkpoint: Place | ray.ObjectRef = Place.of(files.epoch(epoch, checkpoint_mode(mode)))
         if mode == PRECISE:
             checkpoint = self.pool[0].precise.remote(files, epoch)
-        return _dealt(self.pool, self.cells, checkpoint, mode)
+        return _dealt(self.pool, self.cells, checkpoint, mode, look=self.look)
 
 
 def _dealt(
@@ -219,6 +239,7 @@ def _dealt(
     checkpoint: Place | ray.ObjectRef,
     mode: str = TRAINED,
     screening: Screening | None = None,
+    look: Callable[[], object] = beat,
 ) -> "RemoteEvaluation":
     """Ask every evaluator for its share of the cells."""
     name = uuid.uuid4().hex
@@ -232,7 +253,7 @@ def _dealt(
         for actor, share in zip(pool, shares, strict=True)
         if share
     }
-    return RemoteEvaluation(name, calls, asked)
+    return RemoteEvaluation(name, calls, asked, look)
 
 
 class RemoteEvaluation(NamedTuple):
@@ -242,12 +263,15 @@ class RemoteEvaluation(NamedTuple):
         name: What they know it by.
         calls: What each of them was asked for.
         cells: All that were asked for, in order.
+        look: Called again and again while it is waited for: to wait is no silence, and evaluators
+            that hang are for others to see.
 
     """
 
     name: str
     calls: Mapping[ActorHandle, ray.ObjectRef]
     cells: Sequence[Cell]
+    look: Callable[[], object] = beat
 
     def result(self) -> Sequence[Predictions]:
         """Gather the predictions, in the order of the cells.
@@ -259,6 +283,7 @@ class RemoteEvaluation(NamedTuple):
         calls = list(self.calls.values())
         while len(ray.wait(calls, num_returns=len(calls), timeout=POLL_S)[0]) < len(calls):
             stop_if_asked()
+            self.look()
         found = {item.cell: item for part in ray.get(calls) for item in part}
         if len(found) < len(self.cells):
             raise WorkError(

@@ -12,12 +12,14 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import ray
@@ -27,10 +29,12 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from sweep.cluster.session import address_of
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError, told
+from sweep.core.pulse import beat
 from sweep.store import Store
 
 CHUNK_BYTES = 32 << 20
 IN_FLIGHT = 3  # chunks of one copy in memory at a time
+WAIT_S = 0.1  # between two looks at whether another worker's copy is there
 Chunk = NDArray[np.uint8]
 
 
@@ -182,14 +186,25 @@ def staged(
 def _alone(lock: Path) -> Iterator[None]:
     """Wait for the others; the system frees the lock on any death."""
     with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while not _locked(file):
+            beat()
+            time.sleep(WAIT_S)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _write(path: Path, chunks: Iterable[Chunk]) -> None:
     with path.open("wb") as file:
         for chunk in chunks:
             file.write(chunk.data)
+            beat()
         file.flush()
         os.fsync(file.fileno())
 

@@ -72,7 +72,12 @@ class ClusterSettings(Settings):
         evaluator_cache_gb: Gigabytes of memory at most in which each evaluator keeps the inputs of
             its cells from one checkpoint to the next; what does not fit is computed anew. 0: none.
         concurrent: Trials at a time at most; null: as many as fit beside the evaluators.
-        retries: How often a trial whose worker died starts again from its last epoch.
+        retries: How often a trial goes on from its last epoch after its worker died or hung, or
+            files could not be read or written.
+        hang_minutes: A worker that does nothing for so long, no step of training and no batch of a
+            stress test, is ended, and its work done again; null: nobody looks.
+        smaller_batch: Whether a trial that does not fit the memory of its GPU is tried once more,
+            with half of train.batch_size; it is then another configuration than was drawn.
         stage: Folder, by the same path on every node, to copy the store to and work on, such as
             on a node's own fast disk; null: the store is used where it is, and copied to the
             folder for temporary files of a node that does not see it.
@@ -86,6 +91,8 @@ class ClusterSettings(Settings):
     evaluator_cache_gb: float = 1.0
     concurrent: int | None = None
     retries: int = 3
+    hang_minutes: float | None = 10.0
+    smaller_batch: bool = False
     stage: str | None = None
 
     def __post_init__(self) -> None:
@@ -94,6 +101,8 @@ class ClusterSettings(Settings):
         rule = "a number of gigabytes, 0 or more"
         require(0 <= cache_gb < float("inf"), "evaluator_cache_gb", rule, cache_gb)
         require(self.retries >= 0, "retries", "0 or more", self.retries)
+        hang = self.hang_minutes
+        require(hang is None or hang > 0, "hang_minutes", "minutes above 0, or null", hang)
         require(
             self.concurrent is None or self.concurrent >= 1,
             "concurrent",

@@ -190,7 +190,9 @@ class TrialRecord:
         metrics: The summary of the best epoch; of a trial that was only screened, see
             ``is_screened``, under the names of screenings.
         intervals: 95 % patient-bootstrap intervals of ``metrics``, where there are any.
-        error: The last line of what went wrong, for a failed trial.
+        error: What went wrong, in one sentence, for a failed trial.
+        failure: Of what kind that was, see ``sweep.core.failures``; None: it diverged, or an
+            earlier version noted it.
         collapsed: The cells in which the best epoch collapsed, see ``sweep.metrics.collapse``;
             None: nobody has looked.
         modes: What the best epoch scores in other modes, by mode.
@@ -213,6 +215,7 @@ class TrialRecord:
     collapsed: tuple[Cell, ...] | None = None
     modes: dict[str, ModeRow] = field(default_factory=dict)
     basis: Basis | None = None
+    failure: str | None = None
 
 
 def diverged(record: TrialRecord) -> bool:

@@ -10,6 +10,8 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from sweep.core.pulse import beat
+
 DEPTH = 2  # batches under way beside the one in use
 
 Item = TypeVar("Item")
@@ -35,7 +37,9 @@ def prefetched(
     their own: the caller's stream waits for them, the caller does not. On a CPU there is no
     thread, as the store's map is where the data are used.
 
-    The thread ends when the generator does: use ``contextlib.closing``.
+    The thread ends when the generator does: use ``contextlib.closing``. Each item that is taken is
+    a sign of life (``core.pulse``), as training and stress tests alike get from here what they
+    compute on.
 
     Args:
         load: Puts an item on ``device``, with all its work in the current stream.
@@ -47,9 +51,15 @@ def prefetched(
 
     """
     if device.type == "cuda":
-        yield from _through_side_stream(load, items, device)
+        yield from _through_side_stream(load, _beating(items), device)
     else:
-        yield from map(load, items)
+        yield from map(load, _beating(items))
+
+
+def _beating(items: Iterable[Item]) -> Iterator[Item]:
+    for item in items:
+        beat()
+        yield item
 
 
 def ahead(load: Callable[[Item], Loaded], items: Iterable[Item], depth: int) -> Generator[Loaded]:

@@ -212,6 +212,10 @@ class SweepFolder:
         """Replace what is known of a trial."""
         trial_files.write_trial(self.path, record)
 
+    def write_error(self, trial: str, text: str) -> None:
+        """Keep the traceback of what a trial raised last, for people."""
+        write_text(self.path / "errors" / f"{trial}.txt", text)
+
     def trials(self) -> list[TrialRecord]:
         """Every trial, by number."""
         paths = (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")

@@ -25,7 +25,7 @@ from sweep.results.trial_files import Entry, Stamp, cells_of, composition_of
 
 METRIC, LOW, HIGH, DF = "metric/", "low/", "high/", "df/"
 COLUMNS = {
-    **dict.fromkeys(("file", "trial", "norm", "status", "mode", "error"), pa.string()),
+    **dict.fromkeys(("file", "trial", "norm", "status", "mode", "error", "failure"), pa.string()),
     **dict.fromkeys(("mtime_ns", "size", "number", "seed", "epoch", "last_epoch"), pa.int64()),
     **dict.fromkeys(("started_at_ms", "ended_at_ms"), pa.int64()),
     "scored": pa.string(),  # the name of one of its metrics, which says at what fidelity it is
@@ -162,7 +162,7 @@ def _rows(file: str, stamp: Stamp, entry: Entry) -> list[Row]:
 
 _OF_TRIAL = (
     *("trial", "number", "norm", "seed", "status"),
-    *("started_at_ms", "ended_at_ms", "error"),
+    *("started_at_ms", "ended_at_ms", "error", "failure"),
 )
 
 

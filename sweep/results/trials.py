@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sweep.core.errors import UserError
+from sweep.core.failures import AGAIN
 from sweep.core.mirrors import remove
 from sweep.core.records import (
     DIVERGED,
@@ -67,7 +68,7 @@ class TrialLog:
         self._total, self._task = total, task
         self._settler = ThreadPoolExecutor(1, "settle")
         for record in self.records.values():
-            if record.status != "running":
+            if record.status != "running" and record.failure not in AGAIN:  # these run again
                 self._later(self._settle, record)
 
     def __enter__(self) -> Self:
@@ -110,12 +111,45 @@ class TrialLog:
         record = self.records[trial]
         self._tell(lambda callback: tell_waiting(callback, record))
 
-    def ended(self, trial: str, status: Status, error: str | None = None) -> None:
-        """A trial came to its end. One whose objective was always missing has failed."""
+    def changes(self, trial: str, params: Mapping[str, Any]) -> None:
+        """A trial that failed is tried again with some settings changed."""
+        record = self.records[trial]
+        self._keep(dataclasses.replace(record, params={**record.params, **params}))
+
+    def reopened(self, trial: str) -> None:
+        """A trial that failed, for what may go well another time, is to run again."""
+        record = self.records[trial]
+        self._keep(
+            dataclasses.replace(
+                record,
+                status="running",
+                error=None,
+                failure=None,
+                ended_at_ms=None,
+                intervals={},
+                basis=None,
+                collapsed=None,
+            )
+        )
+
+    def ended(
+        self, trial: str, status: Status, error: str | None = None, failure: str | None = None
+    ) -> None:
+        """A trial came to its end. One whose objective was always missing has failed.
+
+        Args:
+            trial: Its name.
+            status: How it ended.
+            error: What went wrong, in one sentence; None: nothing.
+            failure: Of what kind that was, see ``sweep.core.failures``; None: it diverged.
+
+        """
         record = self.records[trial]
         if record.best_epoch is None:
             status, error = "failed", error or f"{self.objective} {DIVERGED}"
-        record = dataclasses.replace(record, status=status, error=error, ended_at_ms=_now_ms())
+        record = dataclasses.replace(
+            record, status=status, error=error, failure=failure, ended_at_ms=_now_ms()
+        )
         self._keep(record)
         self._later(self._end, record)
 
@@ -160,6 +194,11 @@ class TrialLog:
         """Whether all trials of the sweep have ended; a limit may end it before."""
         ended = sum(record.status != "running" for record in self.records.values())
         return ended == len(self.records) and ended >= self._total
+
+    def params(self, trial: str) -> dict[str, Any]:
+        """The searched values of a trial as it is trained; empty before it has begun."""
+        record = self.records.get(trial)
+        return record.params if record else {}
 
     def best_metrics(self, trial: str) -> dict[str, float]:
         """The metrics of a trial's best epoch; empty before one that has an objective."""
@@ -231,8 +270,8 @@ def settle(folder: SweepFolder, record: TrialRecord, task: str | None = None) ->
 
     """
     files = CheckpointFolder(folder.checkpoints(record.trial))
-    files.keep([record.best_epoch])
-    if record.status != "failed":
+    if record.failure not in AGAIN:  # else its latest epoch is where it goes on
+        files.keep([record.best_epoch])
         remove(files.state)
     only_screened = is_screened(record.metrics)
     known = bool(record.intervals) or record.basis is not None

@@ -9,6 +9,9 @@ A trial that diverged, so that its objective was missing in every epoch, is PRUN
 nothing is to be found there. So is, with its reports, one that has no score but of screenings.
 FAIL, for dead workers and bugs, says nothing of the values; samplers pass it over, and would come
 back to where trials diverge.
+
+A trial that failed is in doubt until the driver says whether it is tried again (``again``), which
+is another trial to Tune, or has come to its end (``fails``).
 """
 
 from collections import deque
@@ -18,6 +21,7 @@ from typing import Any
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from sweep.core.failures import Failure
 from sweep.core.records import is_missing
 from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
@@ -40,6 +44,7 @@ class StudySearcher(Searcher):
             its objective was missing in every epoch.
         fidelity: Which scores of an epoch are told.
         leave_out: Told of each trial that waited and does not go on, once the study has ended it.
+        changed: The searched values of a trial as it is trained, where a try changed them.
 
     """
 
@@ -52,13 +57,14 @@ class StudySearcher(Searcher):
         best_metrics: Callable[[str], Mapping[str, float]],
         fidelity: Fidelity,
         leave_out: Callable[[str], None] = lambda trial: None,
+        changed: Callable[[str], Mapping[str, Any]] = lambda trial: {},
     ) -> None:
         super().__init__(metric=objective, mode="max")
         self.study = study
         self.scheduler = scheduler
         self.best_metrics = best_metrics
         self.fidelity = fidelity
-        self.leave_out = leave_out
+        self.leave_out, self.changed = leave_out, changed
         unfinished = map(study.suggestion, study.unfinished())
         self.unfinished = deque(one for one in unfinished if not self._waits(one.trial))
         self.going_on: deque[Suggestion] = deque()
@@ -66,19 +72,17 @@ class StudySearcher(Searcher):
         self.new = max(0, total - study.asked())
         self.running: dict[str, Suggestion] = {}
         self.epochs: dict[str, int] = {}
+        self.in_doubt: dict[str, tuple[Suggestion, int]] = {}  # by name, with their last epochs
 
     def __getstate__(self) -> dict[str, object]:
         """Nothing: Tune pickles its searcher to restore it, and a resume builds it anew."""
         return {}
 
     @property
-    def remaining(self) -> int:
-        """How often a trial is still to be handed out, at most."""
+    def remaining(self) -> bool:
+        """Whether a trial is still to be handed out."""
         waiting = len(self.scheduler.waiting) if self.scheduler else 0
-        search = self.study.settings
-        again = max(1, len(search.strata())) * search.kept() if search.scheduler == "topk" else 0
-        first = len(self.unfinished) + self.new
-        return first + min(again, first + waiting)
+        return bool(self.unfinished or self.new or waiting)
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next configuration, the fields of a ``Suggestion``; None: not before others end."""
@@ -91,9 +95,11 @@ class StudySearcher(Searcher):
             return None  # each of them may yet be among those that go on
         else:
             self._choose()
-            if not self.going_on:
-                return str(Searcher.FINISHED)
+            if not self.going_on:  # what runs may yet fail, and be tried again
+                return None if self.running else str(Searcher.FINISHED)
             suggestion = self.going_on.popleft()
+        params = {**suggestion.params, **self.changed(suggestion.trial)}
+        suggestion = suggestion._replace(params=params)
         self.running[trial_id] = suggestion
         if self.scheduler is not None and self.scheduler.is_to_be_compared(suggestion):
             self.coming.add(trial_id)
@@ -127,21 +133,32 @@ class StudySearcher(Searcher):
 
         The last result comes here only: Tune does not report a result that ends its trial.
         """
-        if result and "epoch" in result:
+        failed = error or Failure.of_result(result) is not None
+        if result and "epoch" in result and not failed:
             self.on_trial_result(trial_id, result)
-        suggestion = self.running.pop(trial_id)
+        suggestion, epochs = self.running.pop(trial_id), self.epochs.pop(trial_id, 0)
         self.coming.discard(trial_id)
-        if self._waits(suggestion.trial) and not error:
-            del self.epochs[trial_id]
+        if failed:
+            self.in_doubt[suggestion.trial] = suggestion, epochs
+            return
+        if self._waits(suggestion.trial):
             return
         metrics = self.best_metrics(suggestion.trial)
         stopped = self.scheduler is not None and self.scheduler.stopped(suggestion.trial)
         lacking = any(map(is_missing, self.study.settings.values(metrics)))
-        if error:
-            state = TrialState.FAIL
-        else:
-            state = TrialState.PRUNED if stopped or lacking else TrialState.COMPLETE
-        self.study.tell(suggestion.number, state, metrics, self.epochs.pop(trial_id, 0))
+        state = TrialState.PRUNED if stopped or lacking else TrialState.COMPLETE
+        self.study.tell(suggestion.number, state, metrics, epochs)
+
+    def again(self, trial: str) -> None:
+        """Hand a trial out again that failed, before any other."""
+        suggestion, _ = self.in_doubt.pop(trial)
+        self.unfinished.appendleft(suggestion)
+
+    def fails(self, trial: str) -> None:
+        """End a trial that failed."""
+        suggestion, epochs = self.in_doubt.pop(trial)
+        metrics = self.best_metrics(trial)
+        self.study.tell(suggestion.number, TrialState.FAIL, metrics, epochs)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the journal holds every answer already."""

@@ -226,6 +226,26 @@ class Study:
         spared = self._epochs_of(trial) - self._epochs_of(self._trial(number))
         self._used[self._index(trial.params)] -= spared
 
+    def reopen(self, number: int) -> None:
+        """Have a trial that ended run again, with the same values and under the same number.
+
+        Optuna's trials end once: it is another one there, and the earlier one counts no more.
+        """
+        before = self._trial(number)
+        study = self.studies[self._index(before.params)]
+        study.add_trial(
+            create_trial(
+                state=TrialState.RUNNING,
+                params=before.params,
+                distributions=before.distributions,
+                user_attrs={NUMBER: number, "trial": _name(number)},
+                system_attrs=before.system_attrs,
+            )
+        )
+        self._ids[number] = study.get_trials(deepcopy=False)[-1]._trial_id
+        spared = self._epochs_of(before) - self._epochs_of(self._trial(number))
+        self._used[self._index(before.params)] -= spared
+
     def has_learnt(self) -> bool:
         """Whether all of an earlier sweep is in the journal already."""
         return FROM in self.studies[0].user_attrs
@@ -267,7 +287,10 @@ class Study:
         return {"user_attrs": notes}
 
     def trials(self) -> list[FrozenTrial]:
-        """The trials by number; those of a sweep that was begun without numbers are in order."""
+        """The trials by number; those of a sweep that was begun without numbers are in order.
+
+        Of one that was reopened, the last.
+        """
         own = [
             trial
             for study in self.studies
@@ -275,7 +298,8 @@ class Study:
             if _is_own(trial, self.dimensions)
         ]
         numbers = [trial.user_attrs.get(NUMBER, place) for place, trial in enumerate(own)]
-        return [own[place] for place in sorted(range(len(own)), key=numbers.__getitem__)]
+        last = dict(zip(numbers, own, strict=True))
+        return [last[number] for number in sorted(last)]
 
     def _trial(self, number: int) -> FrozenTrial:
         """As it stands in the journal; the others are not walked through."""

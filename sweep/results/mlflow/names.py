@@ -36,6 +36,7 @@ class Tag:
     SEED = "seed"
     STATUS = "status"
     ERROR = "error"
+    FAILURE = "failure"
     FOLDER = "folder"
     OBJECTIVE = "objective"
     OBJECTIVES = "objectives"

@@ -89,7 +89,9 @@ class MLflowTracker:
                 self._log_values(run, best_values(best), best)
             self._log_details(run, best, trial.intervals, title)
             log_model(self.experiment, run, self.folder, trial)
-        tags = {Tag.STATUS: trial.status, **({Tag.ERROR: trial.error} if trial.error else {})}
+        tags: dict[str, str] = {Tag.STATUS: trial.status}
+        told = {Tag.ERROR: trial.error, Tag.FAILURE: trial.failure}
+        tags |= {name: value for name, value in told.items() if value}
         if trial.collapsed is not None:
             tags[Tag.COLLAPSED] = cells_text(trial.collapsed)
         self.experiment.tag(run, {**tags, **basis_tag(trial.basis)})

@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import shutil
+import signal
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +19,7 @@ from sweep.api import finalists
 from sweep.cluster.pool import RemoteEvaluator, RemoteModes, start_pool
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
+from sweep.cluster.watch import Watch
 from sweep.config.modes import ModeSettings
 from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
 from sweep.config.sweep import ClusterSettings, Share
@@ -29,6 +32,7 @@ from sweep.learn.modes import LocalModes
 from sweep.results.finalists import FinalistFolder
 from sweep.store import Store
 from tests.support.finalists import config_with, ended
+from tests.support.sweeps import PATIENCE_S, wait_until
 
 pytestmark = [
     pytest.mark.cluster,
@@ -114,6 +118,44 @@ def test_a_cancelled_evaluation_ends_early_and_the_next_one_is_whole(served: Ser
     gone = checkpoint.with_name("epoch-0002.pt")
     with pytest.raises(ray.exceptions.RayTaskError, match="a checkpoint disappeared before"):
         evaluator.evaluate(gone).result()
+
+
+class Worker:
+    """At work on a trial."""
+
+    def work(self) -> None:
+        """Without end."""
+        time.sleep(PATIENCE_S)
+
+
+def test_who_hangs_is_ended_and_its_work_done_again(served: Served) -> None:
+    """A process that is stopped answers nothing; one that waits says that it waits."""
+    pool, trial_config, files = served
+    said: list[str] = []
+    watch = Watch(pool, 0.05, said.append)
+    evaluator = RemoteModes(pool, trial_config.stress, watch.look)
+    whole = evaluator.evaluate(files, 1, "blend").result()
+    workers = {name: ray.remote(num_cpus=0)(Worker).remote() for name in ("hangs", "gets-on")}
+    calls = {name: worker.work.remote() for name, worker in workers.items()}
+    for name, worker in workers.items():
+        watch.began(name, worker)
+    wait_until(lambda: (watch.look(), pool[0].hear.remote("gets-on"), watch.hung)[-1])
+    assert watch.hung == {"hangs"}
+    with pytest.raises(ray.exceptions.RayActorError):
+        ray.get(calls["hangs"])
+    assert not ray.wait([calls["gets-on"]], timeout=0)[0]
+    assert said == [], "no evaluator hung"
+
+    before = ray.get(pool[0].__ray_call__.remote(lambda _: os.getpid()))
+    running = evaluator.evaluate(files, 1, "blend")
+    os.kill(before, signal.SIGSTOP)
+    again = running.result()
+    assert said, "it is told"
+    assert ray.get(pool[0].__ray_call__.remote(lambda _: os.getpid())) != before
+    for one, two in zip(whole, again, strict=True):
+        assert one.cell == two.cell
+        assert (one.probability == two.probability).all()
+    ray.kill(workers["gets-on"])
 
 
 def test_two_evaluators_of_a_node_stage_a_vanished_store_once(

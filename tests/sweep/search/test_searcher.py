@@ -8,6 +8,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from sweep.config.search import SearchSettings
+from sweep.core.failures import Failure
 from sweep.search.fidelity import Fidelity
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
@@ -104,12 +105,50 @@ def test_the_epoch_that_ends_a_trial_counts(tmp_path: Path) -> None:
     assert asking.study.trials()[0].value == 0.9
 
 
-def test_an_error_is_a_failure_whatever_was_reported(tmp_path: Path) -> None:
+def fail(asking: StudySearcher, trial_id: str, how: str) -> None:
+    """As Tune says it, of a worker that died and of one that says why."""
+    if how == "died":
+        asking.on_trial_complete(trial_id, error=True)
+    else:
+        told = Failure("raised", "of itself").to_result()
+        asking.on_trial_complete(trial_id, {METRIC: math.nan, **told})
+
+
+@pytest.mark.parametrize("how", ["died", "said"])
+def test_an_error_is_a_failure_whatever_was_reported(tmp_path: Path, how: str) -> None:
     asking = searcher(tmp_path)
     asking.suggest("x")
     asking.on_trial_result("x", {"epoch": 1, METRIC: 0.8})
-    asking.on_trial_complete("x", error=True)
+    fail(asking, "x", how)
+    assert states(asking) == [TrialState.RUNNING], "it may be tried again"
+    asking.fails("trial-0000")
     assert states(asking) == [TrialState.FAIL]
+    assert asking.study.trials()[0].user_attrs["epochs"] == 1
+
+
+@pytest.mark.parametrize("how", ["died", "said"])
+def test_what_is_tried_again_comes_first_and_with_its_changes(tmp_path: Path, how: str) -> None:
+    asking = searcher(tmp_path, total=2)
+    asking.changed = lambda trial: {"train.batch_size": 8} if trial == "trial-0000" else {}
+    before = Suggestion.from_tune(asking.suggest("x"))
+    fail(asking, "x", how)
+    asking.again("trial-0000")
+    again = Suggestion.from_tune(asking.suggest("y"))
+    assert again == before
+    assert again.params["train.batch_size"] == 8
+    run(asking, "y", [0.7])
+    assert states(asking) == [TrialState.COMPLETE]
+
+
+def test_as_long_as_one_runs_it_may_have_to_be_tried_again(tmp_path: Path) -> None:
+    asking = searcher(tmp_path, total=1)
+    asking.suggest("x")
+    assert asking.suggest("y") is None
+    fail(asking, "x", "died")
+    asking.again("trial-0000")
+    assert asking.suggest("y")["trial"] == "trial-0000"
+    run(asking, "y", [0.7])
+    assert asking.suggest("z") == Searcher.FINISHED
 
 
 def test_an_early_stop_is_pruned(tmp_path: Path) -> None:
@@ -129,6 +168,9 @@ def test_no_trial_beyond_the_total_is_handed_out(tmp_path: Path) -> None:
     asking = searcher(tmp_path, total=2)
     keys = [asking.suggest(name)["trial"] for name in "xy"]
     assert keys == ["trial-0000", "trial-0001"]
+    assert asking.suggest("z") is None, "no trial more, but one of these may be tried again"
+    for name in "xy":
+        run(asking, name, [0.7])
     assert asking.suggest("z") == Searcher.FINISHED
 
 
@@ -137,7 +179,7 @@ def test_after_a_crash_the_lost_trial_comes_first_then_the_missing_ones(tmp_path
     first, lost = before.suggest("x"), before.suggest("y")
     run(before, "x", [0.7])
     after = searcher(tmp_path)
-    assert after.remaining == 3
+    assert after.remaining
     handed = [after.suggest(name) for name in "abc"]
     assert handed[0] == lost
     assert first["trial"] not in [suggestion["trial"] for suggestion in handed]

@@ -193,6 +193,27 @@ def test_an_epoch_told_twice_counts_once(tmp_path: Path) -> None:
     assert telling.trials()[number].intermediate_values == {1: 0.6}
 
 
+def test_a_reopened_trial_runs_again_as_it_was_and_in_its_place(tmp_path: Path) -> None:
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "failing").mkdir()
+    whole, failing = study(tmp_path / "whole"), study(tmp_path / "failing")
+    for asked in (whole, failing):
+        first = [asked.ask() for _ in range(4)]
+        for one in first[1:]:
+            tell(asked, one, 0.6)
+    failing.tell(0, TrialState.FAIL, epochs=3)
+    failing.reopen(0)
+    again = study(tmp_path / "failing")
+    for asked in (failing, again):
+        assert asked.unfinished() == [0]
+        assert asked.suggestion(0) == whole.suggestion(0)
+        assert (asked.asked(), asked.status(0)) == (4, "running")
+    for asked in (whole, again):
+        tell(asked, first[0], 0.7)
+    assert [again.ask() for _ in range(4)] == [whole.ask() for _ in range(4)]
+    assert study(tmp_path / "failing").status(0) == "finished"
+
+
 def test_an_end_told_twice_counts_once(tmp_path: Path) -> None:
     telling = study(tmp_path, subject_to=("clean/auroc >= 0.9",))
     number = telling.ask().number
