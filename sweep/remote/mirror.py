@@ -33,9 +33,10 @@ def records(name: str) -> bool:
 
 
 def results(name: str) -> bool:
-    """The same, with the scores of every epoch and the report."""
+    """The same, with the sampler's journal, the scores of every epoch and the report."""
     parts = PurePosixPath(name).parts
-    return records(name) or "results" in parts[:-1] or name == "report.html"
+    more = "results" in parts[:-1] or parts[0] == "optuna.parts" or name == "report.html"
+    return more or records(name)
 
 
 def all_but_heavy(name: str) -> bool:

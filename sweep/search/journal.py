@@ -69,6 +69,8 @@ class JournalInParts(BaseJournalBackend):
 
 
 def _refuse_damaged(path: Path, text: str) -> None:
+    if not text:  # as what stands for a file that was not brought; written over, it would be lost
+        raise _damaged(path, "nothing in it")
     try:
         notes = [json.loads(line) for line in text.splitlines()]
     except ValueError as error:

@@ -72,7 +72,7 @@ def test_a_damaged_or_missing_part_is_named(
     drive(study_in(tmp_path / "optuna.parts"), 6)
     part = tmp_path / "optuna.parts" / "000001.jsonl"
     whole = part.read_text()
-    for text in (whole[:-10], "[1]\n", '{"x": 1}\n'):
+    for text in (whole[:-10], "", "[1]\n", '{"x": 1}\n'):
         part.write_text(text)
         with pytest.raises(WorkError, match=r"journal is damaged.*000001\.jsonl"):
             study_in(tmp_path / "optuna.parts")
