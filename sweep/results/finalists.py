@@ -23,6 +23,7 @@ from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place, Status
 from sweep.core.kinds import require_kind, require_part
+from sweep.core.mirrors import fetched
 from sweep.core.reading import read_json, read_text, readable
 from sweep.core.records import (
     TRAINED,
@@ -33,6 +34,7 @@ from sweep.core.records import (
 )
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.finalist import summary_at
+from sweep.remote import places
 from sweep.results import ranking, tables
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
@@ -90,6 +92,10 @@ class FinalistFolder:
         """Where all of it is."""
         return self.folder.inside("finalists")
 
+    def take_up(self, run: str) -> None:
+        """Begin to work on a run, in the process that alone does so, as others left it."""
+        places.take_up(self.folder.path, f"finalists/{run}")
+
     def write_plan(self, plan: Plan) -> None:
         """Replace the plan."""
         plain = {
@@ -108,7 +114,7 @@ class FinalistFolder:
 
         """
         with suppress(FileNotFoundError), _reading(file := self.path / "plan.json"):
-            plain = read_json(file)
+            plain = read_json(fetched(file))
             plan = Plan(
                 settings=FinalistSettings.from_plain(plain["settings"]),
                 runs=tuple(FinalistRun(**run) for run in plain["runs"]),

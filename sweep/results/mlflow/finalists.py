@@ -9,6 +9,7 @@ from sweep.config.arms import group_of
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place
+from sweep.core.mirrors import named
 from sweep.core.records import CLEAN, Basis, Cell
 from sweep.metrics import metric_for
 from sweep.results.finalists import FinalistFolder, Plan
@@ -77,7 +78,7 @@ class FinalistRuns:
             Tag.SEED: str(run.seed),
             Tag.DATA: config.data.fingerprint or "",
             Tag.CODE: identity.code_version,
-            Tag.FOLDER: str(self.folder.path),
+            Tag.FOLDER: named(str(self.folder.path)),
         }
         params = {**run.params, "seed": run.seed}
         texts = {name: param_text(value) for name, value in params.items()}
