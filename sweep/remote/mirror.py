@@ -5,11 +5,13 @@ stands until it is read. A file here has the time of the object that it is a cop
 by its size, it is known to be the same.
 """
 
+import errno
 import hashlib
 import os
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -21,6 +23,8 @@ from sweep.remote.lease import Lease
 
 HERE_ONLY = ("tune", "summary.parquet")  # of this node alone, and made anew where they are wanted
 HEAVY = ("checkpoints", "predictions")
+# What a system answers to names that lie below a file, or are too long.
+NO_NAME = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 UNUSED_S = 600.0  # after which what is large leaves a node
 GRAIN_S = 2  # the coarsest clock of a store: two changes in it look like one
 
@@ -103,7 +107,8 @@ class FolderMirror:
             self._versions[name] = known
             os.utime(path, (known.seconds, known.seconds))  # in use, see ``tidy``
             return
-        version = self.bucket.get(name, path)
+        with _becoming_files():
+            version = self.bucket.get(name, path)
         if version is None:
             self._versions.pop(name, None)
             path.unlink(missing_ok=True)
@@ -131,8 +136,9 @@ class FolderMirror:
     def forget(self, below: Path) -> None:
         """See ``Mirror``."""
         name = self._name(below)
-        for known in [one for one in self._versions if one == name or one.startswith(f"{name}/")]:
-            del self._versions[known]
+        for known in list(self._versions):  # at once, as other threads add to it
+            if known == name or known.startswith(f"{name}/"):
+                self._versions.pop(known, None)
 
     def bring(self, whole: Which, below: str = "", exactly: bool = True) -> None:
         """Bring the mirror up to date.
@@ -143,20 +149,24 @@ class FolderMirror:
             exactly: Whether files that the bucket does not have are deleted here. While workers
                 of this node write into the mirror, a list is older than what it is compared with.
 
+        Raises:
+            WorkError: The bucket does not answer, or has an object that is no file of a folder.
+
         """
         found = self.bucket.listed(below)
         found = {name: one for name, one in found.items() if not _is_here_only(name)}
         # What was changed with the last changes may have been changed again in the same second.
         settled = max((one.seconds for one in found.values()), default=0) - GRAIN_S
         lacking = []
-        for name, version in found.items():
-            here = Version.of_file(self.root / name)
-            if whole(name) and (here != version or version.seconds >= settled):
-                lacking.append((name, self.root / name))
-            elif here is None:
-                _stand_for(self.root / name)
-        self._versions |= found
-        self._versions |= self.bucket.get_all(lacking)
+        with _becoming_files():
+            for name, version in found.items():
+                here = Version.of_file(self.root / name)
+                if whole(name) and (here != version or version.seconds >= settled):
+                    lacking.append((name, self.root / name))
+                elif here is None:
+                    _stand_for(self.root / name)
+            self._versions |= found
+            self._versions |= self.bucket.get_all(lacking)
         if exactly:
             self._delete_others(found.keys(), below)
 
@@ -226,6 +236,26 @@ def _without_place(error: OSError) -> WorkError:
         told(error),
         "make room there, or name a folder by MRISWEEP_CACHE on every node",
     )
+
+
+@contextmanager
+def _becoming_files() -> Iterator[None]:
+    """While objects become files here: a store takes names that no folder has.
+
+    Raises:
+        WorkError: An object lies below another one, or its name is too long.
+
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in NO_NAME:
+            raise
+        raise WorkError(
+            "the bucket has an object that cannot be a file of a sweep's folder",
+            told(error),
+            "delete it in the bucket, if it is none of the sweep's",
+        ) from None
 
 
 def _stand_for(path: Path) -> None:

@@ -9,7 +9,6 @@ from sweep.config.arms import group_of
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place
-from sweep.core.mirrors import named
 from sweep.core.records import CLEAN, Basis, Cell
 from sweep.metrics import metric_for
 from sweep.results.finalists import FinalistFolder, Plan
@@ -78,7 +77,7 @@ class FinalistRuns:
             Tag.SEED: str(run.seed),
             Tag.DATA: config.data.fingerprint or "",
             Tag.CODE: identity.code_version,
-            Tag.FOLDER: named(str(self.folder.path)),
+            Tag.FOLDER: self.folder.place,
         }
         params = {**run.params, "seed": run.seed}
         texts = {name: param_text(value) for name, value in params.items()}

@@ -6,7 +6,6 @@ from pathlib import Path
 from sweep.config.sweep import SweepConfig
 from sweep.config.tracking import ALL, HERE
 from sweep.core.finals import FinalistRecord
-from sweep.core.mirrors import named
 from sweep.core.records import TRAINED, EpochRecord, TrialRecord
 from sweep.results import ranking
 from sweep.results.callbacks import REPORT
@@ -189,7 +188,7 @@ class MLflowTracker:
             Tag.NAME: self.folder.path.name,
             Tag.CODE: identity.code_version,
             Tag.DATA: self.config.data.fingerprint or "",
-            Tag.FOLDER: named(str(self.folder.path)),
+            Tag.FOLDER: self.folder.place,
             Tag.OBJECTIVE: self.config.search.objective,
         }
         if objectives := self.config.search.objectives:
@@ -237,7 +236,7 @@ class MLflowTracker:
             Tag.DATA: config.data.fingerprint or "",
             Tag.CODE: self.folder.identity.code_version,
             Tag.STATUS: "running",
-            Tag.FOLDER: named(str(self.folder.path)),
+            Tag.FOLDER: self.folder.place,
         }
         started = row.evaluated_at_ms if row else trial.started_at_ms
         params = {name: param_text(value) for name, value in trial.params.items()}
