@@ -205,7 +205,10 @@ def copy_of(folder: SweepFolder, database: Path, place: Path) -> SweepFolder:
     place.mkdir()
     shutil.copy(database, place / "mlflow.db")
     shutil.copytree(folder.path, place / "sweep")
-    return SweepFolder.open(place / "sweep")
+    copy = SweepFolder.open(place / "sweep")
+    # As if it had been moved: a copy whose original is there would be a sweep of its own.
+    copy.write_identity(dataclasses.replace(copy.identity, place=copy.place))
+    return copy
 
 
 def seen(folder: SweepFolder) -> dict[Any, Any]:
