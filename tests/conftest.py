@@ -12,6 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 import sweep
 from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
@@ -20,6 +21,10 @@ from sweep.stats import checkpoint
 from sweep.store import Store
 from tests.support.finished import finished_sweep
 from tests.support.stores import make_store
+
+# How long an example takes says more of what else the machine does than of the code.
+settings.register_profile("mrisweep", deadline=None)
+settings.load_profile("mrisweep")
 
 
 def pytest_sessionstart() -> None:

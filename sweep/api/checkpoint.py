@@ -11,7 +11,7 @@ from sweep.core.errors import UserError, WorkError, told
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
 from sweep.learn.stress import default_device
 from sweep.remote.places import file_here
-from sweep.results.finalists import note_access
+from sweep.results.finalists import FinalistFolder, note_access
 from sweep.results.folder import SweepFolder
 from sweep.results.ownership import is_strangers
 from sweep.results.removed import Gone, refuse_missing
@@ -64,8 +64,9 @@ def note_if_test(
 ) -> None:
     """Write into the folder of a checkpoint's sweep that test slices are being looked at.
 
-    Nothing is written of other slices, of a checkpoint outside of a sweep's folder, or into a
-    folder that is another user's or may not be written to.
+    And slices of elsewhere that its finalists are asked on. Nothing is written of other slices, of
+    a checkpoint outside of a sweep's folder, or into a folder that is another user's or may not be
+    written to.
 
     Args:
         checkpoint: The file.
@@ -75,15 +76,26 @@ def note_if_test(
         command: By which.
 
     """
-    test = {*map(str, info.config.data.test)} & {*map(str, splits)}
-    if not test or store.fingerprint != info.fingerprint:
-        return
+    asked = {*map(str, splits)}
     for parent in file_here(checkpoint).resolve().parents:
-        if (parent / "sweep.yaml").exists():
+        if (parent / FILE).exists():
             with suppress(OSError, WorkError):
                 if not is_strangers(parent):
-                    note_access(SweepFolder.open(parent), command, ", ".join(sorted(test)), 1)
+                    folder = SweepFolder.open(parent)
+                    if where := _held_back(folder, info, store, asked):
+                        note_access(folder, command, where, 1)
             return
+
+
+def _held_back(folder: SweepFolder, info: CheckpointInfo, store: Store, asked: set[str]) -> str:
+    """Where slices are that nothing is to be chosen by: test folds, or a store of elsewhere."""
+    if store.fingerprint == info.fingerprint:
+        return ", ".join(sorted({*map(str, info.config.data.test)} & asked))
+    plan = FinalistFolder(folder).plan()
+    places = [one for one in plan.places if one.fingerprint == store.fingerprint] if plan else []
+    return ", ".join(
+        one.name for one in places if not one.splits or {*map(str, one.splits)} & asked
+    )
 
 
 def _device(name: str) -> torch.device:

@@ -22,7 +22,6 @@ from sweep.stats.difference import (
     Difference,
     differences,
 )
-from sweep.stats.interval import standard_error
 from sweep.stats.multiplicity import max_t
 
 NOTHING = (float("nan"), float("nan"))
@@ -150,8 +149,6 @@ def _adjusted(found: Sequence[Difference]) -> list[float]:
     adjusted = np.full(len(found), np.nan)
     tested = [at for at, one in enumerate(found) if one.reason is None]
     if tested:
-        values = np.array([found[at].value for at in tested])
         draws = np.stack([found[at].estimate.draws for at in tested], axis=-1)
-        errors = np.array([standard_error(found[at].estimate) for at in tested])
-        adjusted[tested] = max_t(values, draws, errors)
+        adjusted[tested] = max_t(np.array([found[at].p for at in tested]), draws)
     return [float(p) for p in adjusted]

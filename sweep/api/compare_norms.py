@@ -7,8 +7,10 @@ from sweep.config.arms import RULE
 from sweep.config.finalists import FinalistSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.core.finals import VALIDATION
 from sweep.core.records import CLEAN, is_missing
 from sweep.metrics import Metric
+from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
 from sweep.results.trainings import by_rules, effects, place_of, trainings_at
 from sweep.stats.comparison import Compared, Comparison
@@ -25,6 +27,7 @@ def compare_norms(
     place = place or place_of(folder)
     found = trainings_at(folder, metric, place)
     basis = found.basis
+    chosen_here = place == VALIDATION and FinalistFolder(folder).have_scores()
     if a.startswith(RULE) or b.startswith(RULE):
         found = by_rules(folder, found, [name for name in (a, b) if name.startswith(RULE)])
     known = {one.group for one in found.scored}
@@ -35,8 +38,11 @@ def compare_norms(
                 f"{name!r}",
                 f"take one of {', '.join(sorted(known))}",
             )
-    margin = (config.finalists or FinalistSettings()).margin
-    scored, asked_of = found.scored, (margin, b, metric.higher_is_better)
+    settings = config.finalists or FinalistSettings()
+    # Of what P is adjusted for is not to depend on which of the two is named first.
+    reference = settings.reference if settings.reference in (a, b) else None
+    scored = found.scored
+    asked_of = (settings.margin, reference, metric.higher_is_better, basis.reason)
     by_score = {
         name: effects([(one, one.scores[name]) for one in scored], *asked_of)
         for name in scored[0].scores
@@ -47,7 +53,9 @@ def compare_norms(
         for cell in scored[0].cells
         if cell != CLEAN
     }
-    reason = [basis.reason] if basis.reason else []
+    remarks = [basis.reason] if basis.reason else []
+    if chosen_here:
+        remarks.append("finalists were chosen on these patients: each has its luck here")
     return Comparison(
         a=a,
         b=b,
@@ -62,7 +70,7 @@ def compare_norms(
             [_compared(metric.stress(c.artifact), *c, one, a, b) for c, one in cells.items()]
         ),
         effects=by_score,
-        notes=tuple(dict.fromkeys([*found.notes, *by_score[primary].notes, *reason])),
+        notes=tuple(dict.fromkeys([*found.notes, *by_score[primary].notes, *remarks])),
     )
 
 
@@ -70,7 +78,7 @@ def _compared(
     score: str, artifact: str, level: int, effects: NormEffects, a: str, b: str
 ) -> Compared:
     means = {one.norm: one.mean for one in effects.norms}
-    found = next((one for one in effects.differences if one.first == a), None)
+    found = next((one for one in effects.differences if {one.first, one.second} == {a, b}), None)
     first, second = means.get(a, float("nan")), means.get(b, float("nan"))
     if found is None or is_missing(found.difference):
         reason = "; ".join(effects.notes) or "a value is missing"
@@ -89,14 +97,16 @@ def _compared(
             missing,
             reason,
         )
+    low, high = found.interval
+    turned = found.first != a
     return Compared(
         score=score,
         artifact=artifact,
         level=level,
         first=first,
         second=second,
-        difference=found.difference,
-        interval=found.interval,
+        difference=-found.difference if turned else found.difference,
+        interval=(-high, -low) if turned else (low, high),
         df=found.df,
         p=found.p,
         p_adjusted=found.p_holm,

@@ -18,7 +18,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
 from sweep.core.saying import say as _say
-from sweep.core.text import clock
+from sweep.core.text import clock, number_of
 from sweep.learn.drawable import require_drawable
 from sweep.learn.finalist import slices_of
 from sweep.learn.levels import with_levels
@@ -277,6 +277,13 @@ def _refuse_seen(config: SweepConfig, store: Store, there: Store, place: Place) 
             f"slices of finalists.external {place.name} are trained or validated on",
             f"{len(same)}, such as {str(there.keys[same[0]])!r}",
             "give a store without them",
+        )
+    namesakes = set(store.patients[seen_rows]) & set(there.patients[rows])
+    if namesakes:
+        _say(
+            f"note: {number_of(len(namesakes), 'patient')} of finalists.external {place.name} are "
+            f"named as some that were trained or validated on, such as {min(namesakes)!r}: if they "
+            "are the same people, use splits or a store without them"
         )
 
 

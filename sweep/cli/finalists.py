@@ -66,7 +66,7 @@ def show_finalists(
     rows = final_rows(records)
     if in_json:
         print(json.dumps([as_json(row) for row in rows], indent=1))
-        return
-    print(final_table(rows, folder.config().search.objective, room()))
+    else:
+        print(final_table(rows, folder.config().search.objective, room()))
     if access := said_of_access(folder):
         say(f"note: {access}")

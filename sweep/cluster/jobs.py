@@ -192,16 +192,18 @@ class JobServer:
             WorkError: The job server does not answer any more, or knows the job no more.
 
         """
-        job, shown, answered = self.one(job_id), 0, time.monotonic()
+        job: Job | None = None
+        shown, answered = 0, time.monotonic()
         while True:
             try:
-                job = self._again(job)  # first: what has ended by then has written everything
+                # First: what has ended by then has written everything.
+                job = self.one(job_id) if job is None else self._again(job)
                 text = self.log(job_id)
                 answered = time.monotonic()
             except WorkError:
-                if job.is_over:  # the node that has its log is gone, too
-                    return job
                 if time.monotonic() - answered > PATIENCE_S:
+                    if job is not None and job.is_over:  # the node that has its log is gone, too
+                        return job
                     raise
                 time.sleep(LONGEST_PAUSE_S)
                 continue

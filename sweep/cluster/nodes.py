@@ -9,8 +9,11 @@ import ray
 import torch
 from ray.autoscaler.v2.schema import ClusterStatus, NodeInfo
 from ray.autoscaler.v2.sdk import get_cluster_status
-from ray.tune import PlacementGroupFactory
-from ray.util.placement_group import PlacementGroup, remove_placement_group
+from ray.util.placement_group import (
+    PlacementGroup,
+    placement_group,
+    remove_placement_group,
+)
 from ray.util.state import list_jobs
 from ray.util.state.exception import RayStateApiException
 
@@ -99,15 +102,15 @@ def actor_options(share: Share) -> dict[str, Any]:
     return options | ({"label_selector": share.labels} if share.labels else {})
 
 
-def bundles(shares: Iterable[Share]) -> PlacementGroupFactory:
-    """What Ray is told of workers that are placed as one, such as those of a trial.
+def bundles(shares: Iterable[Share]) -> dict[str, Any]:
+    """What Ray's placement groups are told of workers that are placed as one, as of a trial.
 
     Actors in a placement group are where it is, so the labels are those of the group.
     """
     taking = [share for share in shares if share.amounts]
     labels = [share.labels for share in taking]
     chosen = {"bundle_label_selector": labels} if any(labels) else {}
-    return PlacementGroupFactory([share.amounts for share in taking], **chosen)
+    return {"bundles": [share.amounts for share in taking], **chosen}
 
 
 def other_jobs() -> list[str]:
@@ -134,7 +137,7 @@ class Demand:
     def ask(self) -> bool:
         """Ask, or look whether there is an answer; whether there was one, and it was given back."""
         if self.group is None:
-            self.group = bundles(self.shares).to_placement_group()
+            self.group = placement_group(**bundles(self.shares))
         given: bool = self.group.wait(timeout_seconds=0.01)
         if given:
             self.close()

@@ -100,7 +100,7 @@ def _tuner(
 ) -> tune.Tuner:
     trainable = tune.with_resources(
         tune.with_parameters(SweepTrial, sweep=config, folder=folder, pool=pool, staging=staging),
-        bundles([config.cluster.trial]),
+        tune.PlacementGroupFactory(**bundles([config.cluster.trial])),
     )
     return tune.Tuner(
         trainable,

@@ -99,6 +99,10 @@ def by_unit(
     scores = log_odds
     if metric.of == "margin":
         scores = log_odds - np.float32(point)
+    elif metric.of == "probability" and metric.pooling == "mean":
+        # A mean of many close to 0 or 1 must not be of values that were rounded to it.
+        with np.errstate(invalid="ignore"):  # a value that is no number stays none
+            scores = np.exp(-np.logaddexp(0.0, -log_odds.astype(np.float64)))
     elif metric.of == "probability":
         scores = probability_of(log_odds)
     if metric.unit == "slice":

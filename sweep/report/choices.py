@@ -64,7 +64,7 @@ def _differences(at: At, trial: str) -> dict[str, tuple[dict[str, Any], list[str
             (one._replace(group=rule) if one.config == trial else one, one.scores[name])
             for one in at.found.scored
         ]
-        said = effects(pairs, at.margin, reference, at.higher_is_better)
+        said = effects(pairs, at.margin, reference, at.higher_is_better, at.found.basis.reason)
         means = {one.norm: one.mean for one in said.norms}
         own, other = means.get(rule, float("nan")), means.get(reference, float("nan"))
         one = next((one for one in said.differences if one.first == rule), None)

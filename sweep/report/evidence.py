@@ -98,7 +98,8 @@ class At:
         for cell in self.cells:
             if cell != CLEAN and self.reference is not None:
                 pairs = [(one, one.cells[cell]) for one in self.found.scored]
-                said = effects(pairs, self.margin, self.reference, self.higher_is_better)
+                refused = self.found.basis.reason
+                said = effects(pairs, self.margin, self.reference, self.higher_is_better, refused)
                 found += [(cell, one) for one in said.differences if one.second == self.reference]
         adjusted = holm([one.p for _, one in found])
         return tuple(
@@ -223,7 +224,7 @@ def _at(
     found = trainings_at(folder, metric, name)
     groups = {one.group for one in found.scored}
     reference = settings.reference if settings.reference in groups else None
-    asked_of = settings.margin, reference, metric.higher_is_better
+    asked_of = settings.margin, reference, metric.higher_is_better, found.basis.reason
     return At(
         place=name,
         found=found,
@@ -277,7 +278,8 @@ def _primary(
         return Primary(stated, None, f"no training of {', '.join(missing)} has a score")
     pairs = [(one, one.scores[stated.score]) for one in found.scored]
     first, second = stated.between
-    said = effects(pairs, at.margin, second, own.higher_is_better)
+    refused = found.basis.reason
+    said = effects(pairs, at.margin, second, own.higher_is_better, refused, [(first, second)])
     answer = next((one for one in said.differences if one.first == first), None)
     return Primary(stated, answer, reason if answer else "; ".join(said.notes))
 

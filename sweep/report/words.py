@@ -28,8 +28,8 @@ def warnings(evidence: Evidence) -> Iterator[str]:
         yield "All finalists diverged, and have no score anywhere."
     if at.found.basis.reason:
         yield (
-            f"Few patients: {at.found.basis.reason}. Intervals of {evidence.kind}s, for which "
-            "patients are drawn again, are rough then, and bands of patients are a description."
+            f"Few patients: {at.found.basis.reason}. There are neither intervals nor tests of "
+            f"{evidence.kind}s then, and bands of patients are a description."
         )
     yield from dict.fromkeys(map(sentence, at.found.notes))
     said = at.by_score[evidence.metric.robust("mean")]

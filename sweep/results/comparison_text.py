@@ -32,7 +32,9 @@ def as_text(found: Comparison) -> str:
     if found.cells:
         parts.append(ruled_table(header, [_row(cell) for cell in found.cells]))
     adjusted = (
-        "max-T over the cells" if found.unit == "patients" else "Holm, over norms and over cells"
+        "max-T over the cells"
+        if found.unit == "patients"
+        else "Holm, of a score over all pairs compared, of a cell over the cells of this pair"
     )
     parts.append(f"P adjusted: {adjusted}; a mean over cells counts every artifact the same.")
     parts += [f"note: {note}" for note in found.notes]
@@ -161,7 +163,7 @@ def _about_norms(effects: NormEffects, found: Comparison) -> str:
 def _verdicts(effects: NormEffects, found: Comparison) -> Iterator[str]:
     """The verdict on the pair that was asked for; the others stand in JSON."""
     for one in effects.differences:
-        if (one.first, one.second) != (found.a, found.b):
+        if {one.first, one.second} != {found.a, found.b}:
             continue
         least = f" (at least {one.p_least:.3f} with so few)" if one.p_least > 0.05 else ""
         yield (

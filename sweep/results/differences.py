@@ -65,7 +65,8 @@ def measure(folder: SweepFolder, config: SweepConfig) -> Differences:
         there = trainings_at(folder, metric, place.name)
         for score in there.scored[0].scores:
             values = [(one, one.scores[score]) for one in there.scored]
-            said = effects(values, settings.margin, settings.reference, metric.higher_is_better)
+            asked_of = settings.margin, settings.reference, metric.higher_is_better
+            said = effects(values, *asked_of, there.basis.reason)
             plain, where = effects_plain(said), {"place": place.name, "score": score}
             found.means.extend(where | _flat(row) for row in plain["means"])
             found.differences.extend(where | _flat(row) for row in plain["differences"])

@@ -1,5 +1,6 @@
 """What finalists came to: of each configuration and place the mean over seeds, and its spread."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
@@ -55,7 +56,7 @@ def _row(place: str, records: Sequence[FinalistRecord]) -> FinalistRow:
     run = records[0].run
     scored = [record.metrics[place] for record in records if place in record.metrics]
     names = dict.fromkeys(name for one in scored for name in one)
-    values = {name: [one[name] for one in scored] for name in names}
+    values = {name: [one.get(name, math.nan) for one in scored] for name in names}
     return FinalistRow(
         place=place,
         trial=run.trial,

@@ -8,6 +8,7 @@ appears when all of that is there.
 import dataclasses
 import json
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -23,7 +24,7 @@ from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place, Status
 from sweep.core.kinds import require_kind, require_part
-from sweep.core.mirrors import fetched
+from sweep.core.mirrors import fetched, publish
 from sweep.core.reading import read_json, read_text, readable
 from sweep.core.records import (
     TRAINED,
@@ -296,10 +297,22 @@ def runs_of(rows: Iterable[Ranked], seeds: Sequence[int]) -> Iterator[FinalistRu
 
 
 def note_access(folder: SweepFolder, what: str, where: str, runs: int) -> None:
-    """Write down that test slices are being looked at, before they are."""
-    known = [*accesses(folder), Access(time.time_ns() // 1_000_000, what, where, runs)]
-    lines = (json.dumps(access._asdict()) for access in known)
-    write_text(_accesses(folder), "\n".join(lines) + "\n")
+    """Write down that test slices are being looked at, before they are.
+
+    A line is added by one write, so that none is lost where several processes look at once; a
+    bucket, which adds to no object, gets the file as it is then.
+    """
+    file = fetched(_accesses(folder))
+    accesses(folder)  # a damaged file is said before it grows
+    access = Access(time.time_ns() // 1_000_000, what, where, runs)
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+    descriptor = os.open(file, flags, 0o666)
+    try:
+        os.write(descriptor, f"{json.dumps(access._asdict())}\n".encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    publish(file, file)
 
 
 def accesses(folder: SweepFolder) -> list[Access]:

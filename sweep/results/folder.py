@@ -6,7 +6,7 @@ import math
 import time
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -230,6 +230,7 @@ class SweepFolder:
 
         """
         ownership.refuse_stranger(self.path)
+        self.inside(locks.NAME)
         with locks.driving(self.path):
             yield
 
@@ -357,8 +358,13 @@ class SweepFolder:
         return self._table("predictions", trial, f"epoch-{epoch:04d}").exists()
 
     def is_in_full(self, trial: str, epoch: int) -> bool:
-        """Whether a reported epoch was scored in full, which is told without reading its scores."""
-        return tables.is_in_full(self._table("results", trial, f"epoch-{epoch:04d}"))
+        """Whether an epoch was scored in full, which is told without reading its scores.
+
+        One that is not reported was not: a kill may leave the predictions of it alone.
+        """
+        with suppress(FileNotFoundError):
+            return tables.is_in_full(self._table("results", trial, f"epoch-{epoch:04d}"))
+        return False
 
     def in_mode(self, trial: str, mode: str) -> EpochRecord:
         """What the best epoch of a trial scores in another mode."""

@@ -86,11 +86,21 @@ def effects(
     margin: float,
     reference: str | None,
     higher_is_better: bool,
+    refused: str | None,
+    asked: Sequence[tuple[str, str]] | None = None,
 ) -> NormEffects:
     """What is said of norms or arms by one score of their trainings; see ``norm_effects``."""
     runs = [Run(one.group, one.config, one.seed, estimate.value) for one, estimate in found]
     draws = np.stack([estimate.draws for _, estimate in found])
-    return norm_effects(runs, margin, reference, draws, higher_is_better=higher_is_better)
+    return norm_effects(
+        runs,
+        margin,
+        reference,
+        draws,
+        higher_is_better=higher_is_better,
+        asked=asked,
+        refused=refused,
+    )
 
 
 def _finalists(folder: SweepFolder, metric: Metric, place: str) -> Trainings:

@@ -118,6 +118,8 @@ def norm_effects(
     draws: Array | None = None,
     seed: int = 0,
     higher_is_better: bool = True,
+    asked: Sequence[tuple[str, str]] | None = None,
+    refused: str | None = None,
 ) -> NormEffects:
     """Compare norms by their runs.
 
@@ -130,28 +132,34 @@ def norm_effects(
             and all is said of these very patients.
         seed: Key of the arrangements, where they are too many to count.
         higher_is_better: Of the values.
+        asked: The only pairs that are asked for, such as one that was stated before, by which P is
+            then adjusted; None: as ``reference`` says.
+        refused: Why nothing but means is to be said, such as too few patients; None: all is.
 
     """
     scored = [at for at, run in enumerate(runs) if np.isfinite(run.value)]
     there, twins = _without_twins(runs, scored)
     kept = [runs[at] for at in there]
     norms = tuple(sorted({run.norm for run in kept}))
-    asked = reference is None or reference in norms
-    if reference is not None and asked:
+    absent = asked is None and reference is not None and reference not in norms
+    if asked is not None:
+        pairs = [pair for pair in asked if {*pair} <= {*norms}]
+    elif reference is not None and not absent:
         pairs = [(norm, reference) for norm in norms if norm != reference]
     else:
         pairs = list(combinations(norms, 2))
-    model = fit_mixed(kept) if len(kept) > len(norms) else None
+    model = fit_mixed(kept) if len(kept) > len(norms) and refused is None else None
     spread = _Spread(kept, model, draws[there] if draws is not None else None)
     means = tuple(_norm_mean(kept, norm, spread) for norm in norms)
     unit: Unit = "configuration" if any(one.configs > 1 for one in means) else "run"
-    notes = [*_missing(runs, scored), *twins, *_notes(means, kept), *spread.notes(pairs)]
-    if not asked:
+    notes = [*_missing(runs, scored), *twins, *_notes(means, kept)]
+    notes += [f"neither intervals nor tests: {refused}"] if refused else spread.notes(pairs)
+    if absent:
         notes.append(f"there is no run of the reference, {reference}: each is compared with each")
     return NormEffects(
         norms=means,
         differences=_differences(kept, pairs, spread, margin, unit, seed, higher_is_better),
-        alike=permuted(kept, norms, seed) if len(norms) > 1 else None,
+        alike=permuted(kept, norms, seed) if len(norms) > 1 and refused is None else None,
         unit=unit,
         patients=draws is not None,
         margin=margin,

@@ -1,9 +1,9 @@
-"""Several tests at once: what is left of their P values, and intervals that hold together."""
+"""Several tests at once: what is left of their P values."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from sweep.stats.estimate import Array
 
@@ -23,56 +23,33 @@ def holm(p: Sequence[float]) -> list[float]:
     return found
 
 
-def max_t(values: Array, draws: Array, errors: Array) -> Array:
+def max_t(p: Array, draws: Array) -> Array:
     """P values of many cells of the same patients, by the greatest distance that chance makes.
 
-    Westfall and Young's single step with the bootstrap distribution about the values.
+    Westfall and Young's single step. How unlikely a cell is by itself, its P says, which knows how
+    few its patients are; the resamples say how the cells move together. A cell's P is taken as the
+    distance of a normal value that is as unlikely, and compared with the farthest cell of each
+    resample, each cell counted in spreads of its own: distances in standard errors would let the
+    resamples, whose spread is too small and normal for few patients, find too much.
 
     Args:
-        values: (C,) differences.
+        p: (C,) two-sided P of each cell by itself; a missing one counts as no test.
         draws: (R, C) in common resamples.
-        errors: (C,) standard errors.
 
     Returns:
-        (C,) adjusted two-sided P; NaN where a value is missing or nothing moves it.
+        (C,) adjusted P, none below that of the cell by itself; NaN where that is missing.
 
     """
-    usable, greatest = _greatest(values, draws, errors)
-    found = np.full(len(values), np.nan)
-    observed = np.abs(values[usable]) / errors[usable]
-    as_far = (greatest[:, None] >= observed).sum(axis=0)
-    found[usable] = (as_far + 1) / (len(greatest) + 1)
-    return found
-
-
-def simultaneous(values: Array, draws: Array, errors: Array, coverage: float = 0.95) -> Array:
-    """Intervals of many cells, all of which hold at once with the coverage.
-
-    Each reaches as many standard errors to both sides as the greatest distance of ``max_t`` does.
-
-    Args:
-        values: (C,) differences.
-        draws: (R, C) in common resamples.
-        errors: (C,) standard errors.
-        coverage: Of all together.
-
-    Returns:
-        (C, 2) lower and upper ends; NaN where a value is missing or nothing moves it.
-
-    """
-    usable, greatest = _greatest(values, draws, errors)
-    found = np.full((len(values), 2), np.nan)
-    if usable.any():
-        reach = np.quantile(greatest, coverage) * errors[usable]
-        found[usable] = np.stack([values[usable] - reach, values[usable] + reach], axis=1)
-    return found
-
-
-def _greatest(values: Array, draws: Array, errors: Array) -> tuple[NDArray[np.bool_], Array]:
-    """Which cells are usable, and in each resample how many errors the farthest of them is off."""
-    usable = np.isfinite(values) & (errors > 0)
+    found = np.full(len(p), np.nan)
+    spread = np.nanstd(draws, axis=0)
+    usable = np.isfinite(p) & (spread > 0)
+    found[np.isfinite(p) & ~usable] = p[np.isfinite(p) & ~usable]  # nothing moves it
     if not usable.any():
-        return usable, np.zeros(0)
-    moved = np.abs(draws[:, usable] - values[usable]) / errors[usable]
+        return found
+    moved = np.abs(draws[:, usable] - np.nanmean(draws[:, usable], axis=0)) / spread[usable]
     defined = ~np.isnan(moved).all(axis=1)  # a resample may lack a label
-    return usable, np.nanmax(moved[defined], axis=1)
+    greatest = np.nanmax(moved[defined], axis=1)
+    observed = -ndtri(p[usable] / 2)
+    as_far = (greatest[:, None] >= observed).sum(axis=0)
+    found[usable] = np.maximum(p[usable], (as_far + 1) / (len(greatest) + 1))
+    return found

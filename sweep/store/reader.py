@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sweep.core.errors import UserError, nearest, told
 from sweep.core.kinds import require_kind
 from sweep.core.reading import readable
-from sweep.core.text import ACTED_ON
+from sweep.core.text import ACTED_ON, one_line, shortened
 from sweep.store import checking
 from sweep.store.digests import content_digest
 from sweep.store.geometry import Direction, Frame, Geometry, Matrix, PixelMm, Sampling
@@ -327,8 +327,8 @@ def _resolved(path: str | Path) -> Path:
 
 def _check_format(file: h5py.File, path: Path) -> None:
     found = file.attrs.get("format_version")
-    if found != FORMAT_VERSION:
-        version = "none" if found is None else f"version {found}"
+    if np.ndim(found) or found != FORMAT_VERSION:
+        version = "none" if found is None else f"version {shortened(one_line(found), 40)}"
         raise UserError(
             f"the store's format is not version {FORMAT_VERSION}, which this program reads",
             f"{version} in {path}",

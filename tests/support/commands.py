@@ -13,6 +13,7 @@ import pytest
 
 from sweep.api import finalists, run
 from sweep.cli import main
+from sweep.cluster.packing import Plan
 from sweep.stats import checkpoint
 
 LONGEST_S = 120  # a command that takes longer is stuck; the slowest takes a second
@@ -50,9 +51,9 @@ def without_a_cluster() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoint, "LEAST", 2)
         for module, trains in ((run, "run_trials"), (finalists, "run_finalists")):
-            patch.setattr(module, "session", lambda _: nullcontext())
-            patch.setattr(module, "cluster_resources", lambda: {"cpu": 4.0, "gpu": 0.0})
+            patch.setattr(module, "session", lambda *_: nullcontext())
             patch.setattr(module, trains, lambda *_: None)
+        patch.setattr(run, "wait_for_room", lambda *_, **__: Plan((), 1, ()))
         yield
 
 

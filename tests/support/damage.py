@@ -141,7 +141,14 @@ def _checkpoint(content: bytes, rng: random.Random) -> Damage:
     if part == "state":
         name = rng.choice(list(state))
         odd = [
-            *(None, 3, "x", state[name].double(), state[name][:0], state[name].to_sparse()),
+            *(
+                None,
+                3,
+                "x",
+                state[name].double(),
+                state[name].reshape(-1)[:0],
+                state[name].to_sparse(),
+            ),
             *(torch.zeros(state[name].shape, device="meta"), torch.zeros(()), state[name][None]),
         ]
         what, state[name] = f"state of {name}", rng.choice(odd)
@@ -224,6 +231,8 @@ def _changed(plain: Any, rng: random.Random) -> tuple[str, Any]:
     """Plain data with one value that is odd, gone, or more than was asked for."""
     made = copy.deepcopy(plain)
     places = list(_places(made))
+    if not places:
+        return "odd as a whole", rng.choice(ODD)
     where, node, key = places[rng.randrange(len(places))]
     way = rng.random()
     if way < 0.15:

@@ -17,7 +17,7 @@ import mlflow
 from mlflow.artifacts import download_artifacts
 
 OWN_TAGS = ("mlflow.parentRunId", "folder")  # an id, and a place, which tell runs of copies apart
-OF_SWEEP = ("sweep_id", "mlflow.runName", "mlflow.note.content", "test_access")
+OF_SWEEP = ("sweep_id", "told", "mlflow.runName", "mlflow.note.content", "test_access")
 OF_MACHINE = "train/images_per_s"
 PAGE = 1000
 

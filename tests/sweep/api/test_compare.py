@@ -264,6 +264,45 @@ def test_too_few_patients_leave_no_interval_between_trials(
     assert difference.RESAMPLES == 2000
 
 
+def test_too_few_patients_leave_no_test_of_norms(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(checkpoint, "LEAST", 10)
+    found = asked(folder, "group", "batch", capsys=capsys)
+    assert found["primary"]["interval"] == [None, None]
+    assert found["primary"]["p"] is None
+    assert "neither intervals nor tests: a is shown by 4 patients" in found["primary"]["reason"]
+    assert found["primary"]["difference"] is not None
+    said = found["norms"]["robust/auroc_mean"]
+    assert (said["differences"], said["p_alike"]) == ([], None)
+    assert {one["interval"][0] for one in said["means"]} == {None}
+    assert {cell["p"] for cell in found["cells"]} == {None}
+
+
+def test_which_norm_is_named_first_does_not_matter(folder: SweepFolder) -> None:
+    one, other = (compare(folder.path, *pair) for pair in (("group", "batch"), ("batch", "group")))
+    for first, second in zip(
+        (one.primary, *one.summaries, *one.cells),
+        (other.primary, *other.summaries, *other.cells),
+        strict=True,
+    ):
+        assert second.difference == pytest.approx(-first.difference, nan_ok=True)
+        assert second.interval == pytest.approx(
+            (-first.interval[1], -first.interval[0]), nan_ok=True
+        )
+        assert (second.p, second.p_adjusted) == pytest.approx(
+            (first.p, first.p_adjusted), nan_ok=True
+        )
+
+
+def test_finalists_have_their_luck_on_the_patients_that_they_were_chosen_by(
+    folder: SweepFolder,
+) -> None:
+    luck = "finalists were chosen on these patients: each has its luck here"
+    assert luck in compare(folder.path, "group", "batch", place="validation").notes
+    assert luck not in compare(folder.path, "group", "batch").notes
+
+
 def test_best_shows_finalists(folder: SweepFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["best", str(folder.path), "--finalists"]) == 0
     said = capsys.readouterr()
@@ -271,5 +310,7 @@ def test_best_shows_finalists(folder: SweepFolder, capsys: pytest.CaptureFixture
     assert "holdout/auroc_mean" in said.out
     assert "first looked at" in said.err
     assert main(["best", str(folder.path), "--finalists", "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    assert "first looked at" in said.err
+    rows = json.loads(said.out)
     assert {(row["norm"], row["seeds"]) for row in rows} == {("batch", 3), ("group", 3)}

@@ -145,13 +145,13 @@ def test_a_folder_that_a_kill_left_half_made_is_begun(
     for name in left:
         (out / name).write_text("{}")
     goes_on(SweepFolder(out), SweepConfig.from_dict(settings(store)))
-    assert {file.name for file in out.iterdir()} == {*left}, "it is filled when it may run"
+    assert {file.name for file in out.iterdir()} == {*left}, "a new sweep begins when it may run"
 
 
 def test_a_folder_of_something_else_stays_as_it_is(store: Store, tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text("{}")
     (tmp_path / "thesis.tex").write_text("mine")
-    with pytest.raises(UserError, match=r"as it has no sweep\.yaml.*thesis\.tex"):
+    with pytest.raises(UserError, match=r"no sweep\.yaml; received .*thesis\.tex"):
         run_or_resume(SweepConfig.from_dict(settings(store)), tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {"sweep.json", "thesis.tex"}
 

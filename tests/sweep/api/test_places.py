@@ -31,7 +31,7 @@ def test_a_sweep_that_loses_its_places_goes_on_in_its_folder_once_there_are_othe
         if len(given) < 3:
             raise NoRoomError("the sweep lost its places", "a lost node", "resume the sweep")
 
-    monkeypatch.setattr(api, "session", lambda cluster: nullcontext())
+    monkeypatch.setattr(api, "session", lambda *_: nullcontext())
     monkeypatch.setattr(api, "wait_for_room", room)
     monkeypatch.setattr(api, "run_trials", run_trials)
     config = SweepConfig.from_dict(settings(store, tracking={"to": ["jsonl"]}))

@@ -5,6 +5,7 @@ import json
 import shutil
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from sweep.learn.trainer import Trainer
 from sweep.metrics.robustness import worst_weights
 from sweep.metrics.summary import macro_by_cell
 from sweep.results.final_table import final_rows, final_table
-from sweep.results.finalists import FinalistFolder, accesses, chosen, said_of_access
+from sweep.results.finalists import FinalistFolder, accesses, chosen, note_access, said_of_access
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked, of_folder
 from sweep.store import Store
@@ -227,14 +228,21 @@ def test_when_test_slices_were_looked_at_is_kept_and_said(
     assert (first.what, first.where, first.runs) == ("mrisweep finalists", "test", 4)
     assert "were first looked at on 20" in str(said_of_access(folder))
     stress_checkpoint(checkpoint, store.path, splits=["3"])
+    assert "and once more" in str(said_of_access(folder))
     sweep.predict(checkpoint, store.path)
     assert [one.what for one in accesses(folder)[1:]] == ["mrisweep stress", "mrisweep predict"]
     assert "and 2 times more" in str(said_of_access(folder))
 
 
+def test_of_many_who_look_at_once_none_is_lost(folder: SweepFolder) -> None:
+    with ThreadPoolExecutor(8) as several:
+        list(several.map(lambda at: note_access(folder, f"look {at}", "test", 1), range(200)))
+    assert {one.what for one in accesses(folder)} == {f"look {at}" for at in range(200)}
+
+
 @pytest.mark.usefixtures("without_ray")
 def test_further_stores_are_places_of_their_own(
-    folder: SweepFolder, store: Store, tmp_path: Path
+    folder: SweepFolder, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     elsewhere = make_store(tmp_path / "elsewhere.h5", patients=10, per_patient=3, size=20)
     external = {"name": "there", "store": str(elsewhere.path)}
@@ -247,6 +255,10 @@ def test_further_stores_are_places_of_their_own(
     _, slices = found.predictions(record.run.name, "there", record.epochs[0])
     assert slices.keys == elsewhere.keys.tolist()
     assert "there" in final_table(final_rows(found.records()), "robust/auroc_cvar")
+    assert "named as some that were trained or validated on" in capsys.readouterr().err
+    checkpoint = Path(of_folder(folder.path)[0].checkpoint)
+    sweep.predict(checkpoint, elsewhere.path)
+    assert accesses(folder)[-1][1:] == ("mrisweep predict", "there", 1)
 
 
 def other(tmp_path: Path, **changes: Any) -> str:

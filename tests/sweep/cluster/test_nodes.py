@@ -8,6 +8,7 @@ import pytest
 import ray
 import torch
 from ray.cluster_utils import Cluster as NodesHere
+from ray.util.placement_group import placement_group
 
 from sweep.cluster.nodes import Demand, actor_options, bundles, look
 from sweep.cluster.packing import plan_of
@@ -35,7 +36,7 @@ def test_a_part_of_a_gpu_is_a_limit_of_its_memory(
 def test_without_resources_and_labels_ray_is_asked_for_neither() -> None:
     """So that a Ray that knows no labels will do."""
     assert actor_options(Share(cpu=2)) == {"num_cpus": 2, "num_gpus": 0}
-    assert bundles([Share(cpu=2, gpu=0.5)]).bundles == [{"CPU": 2.0, "GPU": 0.5}]
+    assert bundles([Share(cpu=2, gpu=0.5)])["bundles"] == [{"CPU": 2.0, "GPU": 0.5}]
 
 
 def test_what_waits_for_a_place_is_known_by_what_it_takes() -> None:
@@ -90,7 +91,7 @@ def test_ray_places_shares_as_they_are_packed_here() -> None:
         given.append(ray.get(actors[-1].given.remote()))
     assert given[:3] == [([0], "0"), ([0], "0"), ([1], "1")]
     assert given[3] == ([], ""), "who takes no GPU sees none"
-    group = bundles([trial]).to_placement_group()
+    group = placement_group(**bundles([trial]))
     ray.get(group.ready())
     table = ray.util.placement_group_table(group)
     assert set(table["bundles_to_node_id"].values()) == {labelled.id}

@@ -225,7 +225,7 @@ def test_a_limit_ends_a_sweep_in_order_and_a_higher_one_lets_it_go_on(
     again = sweep.command("resume", str(sweep.folder))
     assert again.returncode == 0, again.stderr
     assert said in again.stderr
-    assert again.stdout == done.stdout
+    assert sizeless(again.stdout) == sizeless(done.stdout)
     assert {path: path.read_bytes() for path in kept_files(sweep.folder)} == kept
     for order in (("--trials", "3"), ("--limit", "epochs=2")):
         refused = sweep.command("resume", str(sweep.folder), *order)
@@ -242,6 +242,11 @@ def test_a_limit_ends_a_sweep_in_order_and_a_higher_one_lets_it_go_on(
     assert shared
     for row in shared:
         assert row["metrics"] == known[row["trial"], row["epoch"]]["metrics"]
+
+
+def sizeless(table: str) -> list[str]:
+    """What `run` prints, without how large the folder is: what was under way catches up."""
+    return [line for line in table.splitlines() if " MB: " not in line]
 
 
 def kept_files(folder: Path) -> list[Path]:

@@ -45,7 +45,7 @@ def test_what_is_written_is_taken() -> None:
         ({"metrics": [1]}, r"metrics: \[1\] is no dictionary"),
         ({"intervals": {"a": (1.0,)}}, "intervals.a: .* is no list of 2"),
         ({"collapsed": (("rician", 5),)}, "collapsed.0: .* is no Cell"),
-        ({"params": {"a": {1, 2}}}, "params: .* is no whole number"),
+        ({"params": {"a": {1, 2}}}, "params.a: .* is no whole number"),
         ({"params": {"a": {"b": object()}}}, "params.*is no whole number"),
     ],
 )

@@ -26,7 +26,7 @@ from sweep.metrics.functions import (
     sensitivity,
     specificity,
 )
-from sweep.metrics.summary import score, summarize
+from sweep.metrics.summary import by_unit, score, summarize
 
 SIZES = st.integers(4, 60)
 
@@ -157,6 +157,20 @@ def test_what_is_undefined_is_missing(case: str, function: object, defined: list
     assert callable(function)
     found = function(np.array(scores), np.array(truth, bool))
     assert np.isnan(found).all() == (case not in defined)
+
+
+def test_the_mean_probability_of_a_patient_is_not_of_rounded_ones() -> None:
+    """A shift of all log-odds moves the mean of a patient with one slice by no rank."""
+    generator = np.random.default_rng(0)
+    truth = generator.random(200) < 0.5
+    log_odds = (generator.normal(0, 1, 200) + 2 * truth).astype(np.float32)
+    patients = [f"p{n}" for n in range(200)]
+    metric = metrics()["patient_mean_auroc"]
+    found = []
+    for shift in (-20, 0, 20):
+        pooled, shown, _ = by_unit(metric, log_odds + np.float32(shift), truth, patients, 0.0)
+        found.append(float(auroc(pooled, shown)[0]))
+    assert found == pytest.approx([found[1]] * 3, abs=1e-3), "float32 of the shifted log-odds"
 
 
 def test_scores_that_an_artifact_shifts_far_keep_their_order() -> None:

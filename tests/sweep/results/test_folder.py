@@ -209,5 +209,7 @@ def test_a_table_of_another_trial_or_epoch_is_refused(folder: SweepFolder) -> No
     for read in (folder.epoch, folder.predictions):
         with pytest.raises(WorkError, match="it is of epoch 1 of 'trial-0000'"):
             read("trial-0001", 2)
-        with pytest.raises((UserError, WorkError), match="not there; received"):
-            read("trial-0000", 1)
+    with pytest.raises(WorkError, match="the table is not there; received"):
+        folder.epoch("trial-0000", 1)
+    with pytest.raises(UserError, match="predictions of trial-0000, epoch 1, are not there"):
+        folder.predictions("trial-0000", 1)

@@ -206,8 +206,8 @@ def copy_of(folder: SweepFolder, database: Path, place: Path) -> SweepFolder:
     shutil.copy(database, place / "mlflow.db")
     shutil.copytree(folder.path, place / "sweep")
     copy = SweepFolder.open(place / "sweep")
-    # As if it had been moved: a copy whose original is there would be a sweep of its own.
-    copy.write_identity(dataclasses.replace(copy.identity, place=copy.place))
+    # As of a machine that cannot see the original: else it would be a sweep of its own.
+    copy.write_identity(dataclasses.replace(copy.identity, place=None))
     return copy
 
 

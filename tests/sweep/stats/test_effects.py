@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from sweep.stats.effects import norm_effects
 from sweep.stats.equivalence import in_words, verdict
 from sweep.stats.mixed import Run
-from sweep.stats.multiplicity import holm, max_t, simultaneous
+from sweep.stats.multiplicity import holm, max_t
 from sweep.stats.permutation import permuted
 from sweep.stats.two_way import patient_variance
 from tests.support.runs import NORMS, drawn_runs
@@ -141,33 +141,21 @@ def test_holm_is_the_reference_s() -> None:
 def test_the_greatest_of_many_cells_is_judged_as_such() -> None:
     generator = np.random.default_rng(0)
     draws = generator.normal(0, 1, (4000, 20))
-    values = np.zeros(20)
-    values[3], values[5] = 2.5, 6.0
-    adjusted = max_t(values, draws + values, np.ones(20))
-    alone = 2 * t.sf(2.5, 1e6)
-    assert adjusted[3] == pytest.approx(1 - (1 - alone) ** 20, abs=0.03)
+    alone = np.ones(20)
+    alone[3], alone[5] = 2 * t.sf(2.5, 1e6), 2 * t.sf(6, 1e6)
+    adjusted = max_t(alone, draws)
+    assert adjusted[3] == pytest.approx(1 - (1 - alone[3]) ** 20, abs=0.03)
     assert adjusted[5] < 0.001
-    values[7] = math.nan
-    again = max_t(values, draws + values, np.ones(20))
+    assert (adjusted >= alone).all()
+    alone[7] = math.nan
+    again = max_t(alone, draws)
     assert math.isnan(again[7])
-    copies = max_t(np.full(5, 2.5), np.tile(draws[:, :1] + 2.5, (1, 5)), np.ones(5))
-    assert copies == pytest.approx(alone, abs=0.01), "five times the same is one"
-
-
-def test_intervals_of_many_cells_hold_together() -> None:
-    generator = np.random.default_rng(0)
-    values = generator.normal(0, 2, 20)
-    draws = values + generator.normal(0, 1, (20_000, 20))
-    errors = np.ones(20)
-    ends = simultaneous(values, draws, errors)
-    inside = ((draws >= ends[:, 0]) & (draws <= ends[:, 1])).all(axis=1)
-    assert inside.mean() == pytest.approx(0.95, abs=0.001)
-    apart = t.ppf(0.5 + 0.95 ** (1 / 20) / 2, 1e6)
-    assert ends[:, 1] - values == pytest.approx(apart, abs=0.06)
-    without_zero = (ends[:, 0] > 0) | (ends[:, 1] < 0)
-    assert without_zero.tolist() == (max_t(values, draws, errors) < 0.05).tolist()
-    nothing = simultaneous(np.array([math.nan, 1.0]), draws[:, :2], np.array([1.0, 0.0]))
-    assert np.isnan(nothing).all()
+    assert max_t(alone, draws * 5 + 1) == pytest.approx(again, nan_ok=True), "in spreads of a cell"
+    same = np.tile(draws[:, :1], (1, 5))
+    copies = max_t(np.full(5, alone[3]), same)
+    assert copies == pytest.approx(alone[3], abs=0.01), "five times the same is one"
+    still = max_t(np.array([0.0, 0.3]), np.stack([np.zeros(4000), draws[:, 0]], axis=1))
+    assert still == pytest.approx([0.0, 0.3], abs=0.02), "what nothing moves is no other's matter"
 
 
 @pytest.mark.parametrize(
