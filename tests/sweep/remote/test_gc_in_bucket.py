@@ -67,9 +67,10 @@ def test_gc_removes_from_the_bucket_and_says_what_of(
     assert all(name.startswith("predictions/") for name in gone)
     assert after.keys() - before.keys() == {"removed.jsonl"}
     node("third")
-    trial = next(iter(gone)).split("/")[1]
+    _, trial, table = min(gone).split("/")
+    epoch = int(table.removeprefix("epoch-").removesuffix(".parquet"))
     with pytest.raises(UserError, match=r"removed by `mrisweep gc file://"):
-        SweepFolder.open(ended).predictions(trial, 1)
+        SweepFolder.open(ended).predictions(trial, epoch)
 
 
 def test_a_driver_removes_what_workers_on_other_nodes_have_left(
