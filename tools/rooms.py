@@ -96,6 +96,7 @@ ROOMS = (
     ),
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
+    Room("sweep.remote", {"pyarrow": ("sweep.remote.bucket",)}),
     Room("sweep.metrics"),
     Room("sweep.stats"),
     Room(
@@ -135,6 +136,7 @@ ROOMS = (
         {
             "optuna": (
                 "sweep.search.study",
+                "sweep.search.journal",
                 "sweep.search.searcher",
                 "sweep.search.drawing",
                 "sweep.search.samplers",

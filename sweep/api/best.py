@@ -1,7 +1,7 @@
 """``best`` for scripts and for the command line: from paths, whatever the rows come from."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -12,8 +12,10 @@ from sweep.config.search import SearchSettings
 from sweep.config.tracking import address, check_address
 from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, WorkError, within
+from sweep.core.mirrors import named
 from sweep.core.objective import terms, value_of
 from sweep.core.records import TRAINED, is_missing
+from sweep.remote.address import uri_of
 from sweep.results import advice, choice_file, ranking
 from sweep.results.choice_file import Choice
 from sweep.results.ranking import Ranked
@@ -89,7 +91,8 @@ def best(
     """
     found = _whole(in_folders(path, by, pareto=pareto))
     kept = norm, where, top, mode
-    return ranking.best(found.rows, found.by, *kept, found.objectives, pareto, per_norm)
+    rows = ranking.best(found.rows, found.by, *kept, found.objectives, pareto, per_norm)
+    return [replace(row, checkpoint=named(row.checkpoint)) for row in rows]
 
 
 def _whole(found: Found) -> Found:
@@ -126,7 +129,7 @@ def in_folders(
     paths = [path] if isinstance(path, str | Path) else list(path)
     if not paths:
         raise UserError("no sweep is asked", "no folder", "name one or more")
-    folders = list(dict.fromkeys(opened(Path(one)) for one in paths))
+    folders = list(dict.fromkeys(opened(one) for one in paths))
     of = [asked(folder) for folder in folders]
     _refuse_incomparable(folders, of)
     own = {one.search.objective for one in of}
@@ -210,8 +213,9 @@ def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
     return [
         {
             **asdict(row),
-            "folder": row.folder,
-            "command": of and command(row, of),
+            "checkpoint": named(row.checkpoint),
+            "folder": named(row.folder),
+            "command": of and named(command(row, of)),
             "choice": worth.get((row.folder, row.trial)) if row.mode == TRAINED else None,
         }
         for row in rows
@@ -301,7 +305,7 @@ def remarks(path: str | Path) -> list[str]:
         WorkError: The record of a trial is damaged.
 
     """
-    folder = opened(Path(path))
+    folder = opened(path)
     of = asked(folder)
     return remarks_on(summary(folder, _needed(of)).whole(), of)
 
@@ -379,7 +383,8 @@ def _refuse_incomparable(folders: Sequence[Path], of: Sequence[Asked]) -> None:
 
 
 def _asked_if_here(folder: str) -> Asked | None:
+    """Of a folder on this machine; a bucket is not asked for the sake of a line."""
     try:
-        return asked(opened(Path(folder)))
+        return None if uri_of(folder) else asked(opened(folder))
     except UserError:
         return None

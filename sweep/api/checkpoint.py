@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from sweep.config.strangers import guarded
-from sweep.core.errors import UserError, told
+from sweep.core.errors import UserError, WorkError, told
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint, load_checkpoint
 from sweep.learn.stress import default_device
+from sweep.remote.places import file_here
 from sweep.results.finalists import FinalistFolder, note_access
 from sweep.results.folder import SweepFolder
 from sweep.results.ownership import is_strangers
@@ -22,7 +23,7 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
     """Read a checkpoint that a sweep or ``fit`` wrote.
 
     Args:
-        checkpoint: The file.
+        checkpoint: The path or URI of the file.
         device: Where its network goes, as torch names it; None: the best device of this machine.
 
     Raises:
@@ -30,15 +31,16 @@ def open_checkpoint(checkpoint: Path, device: str | None = None) -> LoadedCheckp
             user's and its network is code that it names.
 
     """
-    if not checkpoint.is_file():
-        _refuse_removed(checkpoint.resolve())
+    file = file_here(checkpoint)
+    if not file.is_file():
+        _refuse_removed(file.resolve())
         raise UserError(
             "there is no such checkpoint",
-            f"{str(checkpoint)!r}",
+            f"{str(file)!r}",
             "take one below checkpoints/ of a sweep's folder",
         )
-    with guarded(checkpoint):
-        return load_checkpoint(checkpoint, default_device() if device is None else _device(device))
+    with guarded(file):
+        return load_checkpoint(file, default_device() if device is None else _device(device))
 
 
 def _refuse_removed(checkpoint: Path) -> None:
@@ -75,9 +77,9 @@ def note_if_test(
 
     """
     asked = {*map(str, splits)}
-    for parent in checkpoint.resolve().parents:
+    for parent in file_here(checkpoint).resolve().parents:
         if (parent / FILE).exists():
-            with suppress(OSError):
+            with suppress(OSError, WorkError):
                 if not is_strangers(parent):
                     folder = SweepFolder.open(parent)
                     if where := _held_back(folder, info, store, asked):

@@ -48,7 +48,7 @@ def compare(
             other patients, slices, cells or knob values.
 
     """
-    folder = SweepFolder.open(Path(path))
+    folder = SweepFolder.open(path)
     config = folder.config()
     chosen = metric_for(config.search.objective, metric)
     trials = summary(folder.path).trials  # a damaged record of another trial is none of these

@@ -14,6 +14,7 @@ from sweep.ingest.dataset.planning import plan_dataset
 from sweep.ingest.engine import Report, ingest
 from sweep.ingest.plan import Progress
 from sweep.inspect.duplicates import near_duplicates
+from sweep.remote.address import uri_of
 from sweep.store import Store, refuse_existing
 from sweep.store.layout import PixelType
 from sweep.store.slices import Task
@@ -121,7 +122,7 @@ def refuse_vanishing(path: Path, what: str, remedy: str) -> None:
         UserError: This is a Ray job, and the path is not absolute.
 
     """
-    if in_job() and not path.is_absolute():
+    if in_job() and not path.is_absolute() and uri_of(path) is None:
         raise UserError(
             f"{what} in a Ray job is not an absolute path, and would lie in a cache that Ray "
             "deletes",

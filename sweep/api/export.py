@@ -14,6 +14,7 @@ from sweep.portable.card import card
 from sweep.portable.evidence import Evidence
 from sweep.portable.formats import FORMATS
 from sweep.portable.graph import contiguous, description, program_of
+from sweep.remote.places import file_here
 
 
 def export(
@@ -46,10 +47,11 @@ def export(
     """
     asked = {name: Path(path) for name, path in (("onnx", onnx), ("torch", torch)) if path}
     cards = _check_asked(asked, force, Path(checkpoint))
-    loaded = contiguous(open_checkpoint(Path(checkpoint), "cpu"))
+    checkpoint = file_here(checkpoint)
+    loaded = contiguous(open_checkpoint(checkpoint, "cpu"))
     said = description(loaded.info)
     contents, found = _contents(loaded, asked, said)
-    text = card(Evidence.of(Path(checkpoint), loaded.info), said, found)
+    text = card(Evidence.of(checkpoint, loaded.info), said, found)
     stop_if_asked()
     for path, content in contents.items():
         with writing(path), replacing(path) as temporary:

@@ -53,7 +53,7 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
         KeyboardInterrupt: What is in the folder is kept; the same call goes on.
 
     """
-    folder = SweepFolder.open(Path(path))
+    folder = SweepFolder.open(path, driving=True)
     with folder.lock():
         clear_leftovers(folder)
         take_place(folder, _say)
@@ -175,6 +175,7 @@ def drive_finalists(
         workers = workers_at_a_time(config.cluster, _say, again=cluster is None)
         staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
         run_finalists(folder, config, plan, staging, workers, count, _say)
+        folder.refresh()
 
 
 def _configured(folder: SweepFolder, changes: Mapping[str, Any]) -> SweepConfig:

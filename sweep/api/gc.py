@@ -65,9 +65,10 @@ def gc(
 
     Raises:
         UserError: Not a sweep's folder, settings that are none, or another process that drives it.
+        WorkError: A bucket that does not answer.
 
     """
-    folder = SweepFolder.open(Path(path))
+    folder = SweepFolder.open(path, driving=not dry_run)
     if dry_run:
         return _collected(folder, _config(folder, changes), driven=driven(folder.path) is not False)
     with folder.lock():
@@ -111,7 +112,7 @@ def _standing(folder: SweepFolder, config: SweepConfig, driven: bool = False) ->
 
 def _command(folder: SweepFolder, changes: Mapping[str, Any]) -> str:
     """What was asked, as a user would write it."""
-    asked = ["mrisweep", "gc", str(folder.path)]
+    asked = ["mrisweep", "gc", folder.place]
     for name, value in changes.items():
         told = value if isinstance(value, int) else ",".join(words(value))
         asked += ["--keep", f"{name}={told}"]

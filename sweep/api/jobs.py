@@ -13,6 +13,8 @@ from sweep.cluster.job_server import travels_openly
 from sweep.cluster.jobs import Job, JobServer
 from sweep.core.errors import UserError, WorkError, refuse
 from sweep.core.job import FOLDER, SWEEP, VERSION
+from sweep.remote.address import uri_of
+from sweep.remote.places import shown
 from sweep.results.standing import Standing, Watcher
 from sweep.results.sweep_file import FILE, asked
 
@@ -68,7 +70,7 @@ def submit(
 
     Args:
         config: The sweep.
-        out: Its folder, an absolute path on storage that all nodes see.
+        out: Its folder: an absolute path on storage that all nodes see, or a URI in a bucket.
         address: Of the job server; None: ``RAY_API_SERVER_ADDRESS``, ``RAY_ADDRESS``, or this
             machine's.
         env: Names of environment variables that the job gets as they are here. Ray shows them to
@@ -76,11 +78,13 @@ def submit(
         insecure: Whether a cluster that asks nobody for a token is accepted.
 
     Raises:
-        UserError: A path that is not absolute; no such variable; nobody at the address, or somebody
-            who asks for no token, or who does not take the user's; a job on the folder is running.
+        UserError: A path that is not absolute, or a URI of no folder; no such variable; nobody at
+            the address, or somebody who asks for no token, or who does not take the user's; a job
+            on the folder is running.
         WorkError: The job server does not answer any more.
 
     """
+    out = shown(out)
     refuse_relative(config, out)
     variables = values_of(env)
     server = _server(address, insecure)
@@ -105,7 +109,7 @@ def submit_resume(
     """Submit a job that goes on with the sweep in a folder.
 
     Args:
-        folder: An absolute path, as the cluster sees it; it need not be seen here.
+        folder: An absolute path, as the cluster sees it, or a URI; it need not be seen here.
         options: Further arguments of ``mrisweep resume``.
         address: And the rest: see ``submit``.
         env: See there.
@@ -116,6 +120,7 @@ def submit_resume(
         WorkError: See there.
 
     """
+    folder = shown(folder)
     if not _is_absolute(folder):
         raise UserError("--resume is not an absolute path", f"{folder!r}", _as_seen("it", folder))
     variables = values_of(env)
@@ -271,7 +276,10 @@ def _name_in(folder: Path) -> str | None:
 
 
 def _trials(server: JobServer, job: Job) -> tuple[int, int] | None:
-    """By the folder, where it is seen here and is that sweep's; else by the log while it runs."""
+    """By the folder, where it is seen here and is that sweep's; else by the log while it runs.
+
+    No bucket is asked for the sake of a line: it may be one that only the cluster can reach.
+    """
     if (found := _standing(job)) is not None:
         return sum(found.ended.values()), found.total
     if job.state != "running":
@@ -285,7 +293,7 @@ def _trials(server: JobServer, job: Job) -> tuple[int, int] | None:
 
 def _standing(job: Job) -> Standing | None:
     try:
-        if not (Path(job.folder) / FILE).exists():
+        if uri_of(job.folder) or not (Path(job.folder) / FILE).exists():
             return None
         found = Watcher(Path(job.folder)).look()
     except (UserError, WorkError, OSError):

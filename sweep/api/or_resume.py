@@ -15,9 +15,11 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.saying import say as _say
 from sweep.core.text import SHOWN
+from sweep.remote.address import absolute
+from sweep.remote.places import names_in_bucket, shown
 from sweep.results.folder import SweepFolder
 from sweep.results.locks import driven
-from sweep.results.sweep_file import FILE, half_made
+from sweep.results.sweep_file import FILE, is_free
 
 # Where a sweep runs, who is told of it and when it pauses; its results are the same whatever these
 # are. The data may lie elsewhere: they are known by their fingerprint.
@@ -40,34 +42,37 @@ def run_or_resume(
     Raises:
         UserError: The folder holds another sweep, or something else; or as in ``run`` and
             ``resume``.
-        WorkError: No trial came to a result.
+        WorkError: No trial came to a result, or a bucket does not answer.
         KeyboardInterrupt: The folder is left in a state from which the same call goes on.
 
     """
     path = out or Path("sweeps") / config.name
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
-    if not path.exists() or half_made(path):
+    if is_free(path):
         return run(config, path)
     _refuse_other(path)
-    changes = changed(SweepFolder.open(path), config)
-    _wait_until_free(path, patience_s)
+    folder = SweepFolder.open(path)
+    changes = changed(folder, config)
+    _wait_until_free(folder.path, patience_s)
     if result := ended(path):
         _say(f"the sweep in {result.path} has ended; nothing is left to do")
         return result
     for name in changes:
         _say(f"{name} is not what it was, and is taken as it is now")
-    _say(f"the sweep in {path} was begun before, and goes on")
+    _say(f"the sweep in {folder.place} was begun before, and goes on")
     return resume(path, changes=changes)
 
 
 def _refuse_other(path: Path) -> None:
     """Raise ``UserError`` if there is something at a path that is no folder of a sweep."""
-    if (path / FILE).exists():
+    files = names_in_bucket(path)
+    if files is None:
+        files = sorted(file.name for file in path.iterdir()) if path.is_dir() else ["a file"]
+    if FILE in files:
         return
-    files = sorted(file.name for file in path.iterdir()) if path.is_dir() else ["a file"]
     raise UserError(
         f"what is there is not a sweep's folder, as it has no {FILE}",
-        f"{str(path)!r} with {', '.join(files[:SHOWN])}",
+        f"{shown(path)!r} with {', '.join(files[:SHOWN])}",
         "choose another with --out",
     )
 
@@ -109,7 +114,7 @@ def _as_begun(config: SweepConfig, kept: SweepConfig) -> SweepConfig:
     if kept.search.total > search.total:  # trials were added
         search = replace(search, trials=kept.search.trials)
     if search.from_:
-        search = replace(search, from_=str(Path(search.from_).resolve()))
+        search = replace(search, from_=absolute(search.from_))
     model = config.model
     if model.weights:
         digest = model.weights_digest or kept.model.weights_digest

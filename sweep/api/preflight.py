@@ -22,6 +22,7 @@ from sweep.learn.group_dro import Groups
 from sweep.learn.levels import Levels, foreign_grid, with_levels
 from sweep.learn.mixstyle import stages_of
 from sweep.learn.signals import check_signal
+from sweep.remote.address import absolute
 from sweep.results.advice import FEW
 from sweep.results.trackers import check_trackers
 from sweep.store import Store
@@ -113,7 +114,7 @@ def bind(
         say(f"weights: {line}")
     search = config.search
     if search.from_:
-        search = dataclasses.replace(search, from_=str(Path(search.from_).resolve()))
+        search = dataclasses.replace(search, from_=absolute(search.from_))
     bound = dataclasses.replace(
         config, data=data, stress=stress, model=_bound(config.model), search=search
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sweep.api.output import check_output, writing
 from sweep.config.tracking import HERE, database
+from sweep.core import mirrors
 from sweep.core.errors import UserError
 from sweep.core.files import missing_database, write_text
 from sweep.core.saying import say
@@ -63,7 +64,7 @@ def report_of(path: str | Path, metric: str | None = None) -> Report:
         UserError: No sweep's folder, no trial with a score, or no such metric.
 
     """
-    return build(gather(SweepFolder.open(Path(path)), metric))
+    return build(gather(SweepFolder.open(path), metric))
 
 
 def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) -> Path:
@@ -82,7 +83,7 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
             browser; no ``page`` where the folder is another user's.
 
     """
-    folder = SweepFolder.open(Path(path))
+    folder = SweepFolder.open(path)
     own = outputs.page is None
     if own:
         refuse_stranger(folder.path, "give --out FILE.html elsewhere, or ")
@@ -95,14 +96,20 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
         check_output(file, outputs.force, ())
     if outputs.data is not None:
         _check_folder(outputs.data, outputs.force)
+    if outputs.notebook and mirrors.mirror_of(folder.path):
+        raise UserError(
+            "a notebook reads a sweep's folder from a disk",
+            f"{folder.path}",
+            "copy the folder from its bucket to a disk, and give that",
+        )
     browser = find_browser() if outputs.pdf else ""
     report = build(gather(folder, metric), outputs.pictures)
     with ExitStack() as stack:
         stack.enter_context(writing(target))
-        write_text(target, page(report))
+        write_text(target, mirrors.named(page(report)))
         if outputs.markdown:
             beside = target.name if target.parent == outputs.markdown.parent else None
-            write_text(outputs.markdown, markdown(report, beside))
+            write_text(outputs.markdown, mirrors.named(markdown(report, beside)))
         if outputs.data:
             write_data(outputs.data, report)
         if outputs.notebook:

@@ -36,6 +36,8 @@ from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
 from sweep.metrics import metric_of
+from sweep.remote.address import uri_of
+from sweep.remote.places import known_place, shown
 from sweep.results import choice, differences, sweep_file
 from sweep.results.callbacks import Callback, replay_to_end
 from sweep.results.delivery import check_notify
@@ -98,7 +100,8 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
     path = out or Path("sweeps") / config.name
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
-    check_place(path)
+    if uri_of(path) is None:
+        check_place(path)
     _refuse_turns(config.search)
     for one in config.notify:
         check_notify(one)
@@ -111,7 +114,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
         _say(f"note: {line}")
     if config.search.from_:
         told_by(config)  # refused here, before there is a folder
-    with session(config.cluster, _command(path), path / sweep_file.FILE):
+    with session(config.cluster, _command(path), known_place(path) / sweep_file.FILE):
         plan = wait_for_room(config.cluster, _say)
         folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
         with folder.lock():
@@ -143,7 +146,7 @@ def resume(
         KeyboardInterrupt: See ``run``.
 
     """
-    folder = SweepFolder.open(path)
+    folder = SweepFolder.open(path, driving=True)
     with folder.lock():
         clear_leftovers(folder)
         take_place(folder, _say)
@@ -195,7 +198,7 @@ def sync_folder(path: Path) -> int:
         WorkError: A tracker does not take it.
 
     """
-    folder = SweepFolder.open(path)
+    folder = SweepFolder.open(path, driving=True)
     with folder.lock():
         take_place(folder, _say)
         config = folder.config()
@@ -211,7 +214,7 @@ def sync_folder(path: Path) -> int:
 
 def _command(path: Path) -> str:
     """What continues the sweep in a folder."""
-    return f"mrisweep resume {path}"
+    return f"mrisweep resume {shown(path)}"
 
 
 def _sync(name: str, folder: SweepFolder, config: SweepConfig, finished: bool) -> None:
@@ -298,7 +301,9 @@ def _drive(
         )
     trackers = start_trackers(folder, config, progress.say)
     callbacks: list[Callback] = [*trackers, *notifiers, progress]
-    with TrialLog(folder, search.objective, callbacks, progress.say, search.total) as trial_log:
+    with TrialLog(
+        folder, search.objective, callbacks, progress.say, search.total, store.task
+    ) as trial_log:
         searcher = StudySearcher(
             study,
             search.objective,
@@ -315,6 +320,7 @@ def _drive(
             run_trials(folder, config, plan, searcher, scheduler, trial_log, usage, count, say)
     result = _result(folder, config, usage)
     if result.limit is None:
+        folder.refresh()
         choice.keep_measured(folder, _say)
         lost = {one.name for one in trackers if one.lacks}
         follow_up(folder, config, store, without=lost)

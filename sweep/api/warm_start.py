@@ -1,7 +1,6 @@
 """The trials of an earlier sweep that a new one may learn from."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from sweep.config.arms import ARM
@@ -40,7 +39,7 @@ def told_by(config: SweepConfig) -> list[Told]:
             no trial that counts.
 
     """
-    folder = SweepFolder.open(Path(str(config.search.from_)))
+    folder = SweepFolder.open(str(config.search.from_))
     earlier = folder.config()
     _refuse_another_objective(folder, earlier.search, config.search)
     _refuse_another_yardstick(folder, earlier, config)
@@ -88,7 +87,7 @@ def _told(
         for epoch in (folder.epochs(record.trial) if alike else ())
     }
     return Told(
-        name=f"{folder.path}/{record.trial}",
+        name=f"{folder.place}/{record.trial}",
         params=params,
         reports={
             epoch: found for epoch, found in reports.items() if not any(map(is_missing, found))

@@ -11,14 +11,14 @@ def standing(path: str | Path) -> Standing:
     """Where a sweep stands now.
 
     Args:
-        path: Its folder.
+        path: Its folder, or the URI of that.
 
     Raises:
         UserError: No sweep's folder.
-        WorkError: The record of a trial is damaged.
+        WorkError: The record of a trial is damaged, or a bucket does not answer.
 
     """
-    return Watcher(Path(path)).look()
+    return Watcher(path).look()
 
 
 def watch(path: str | Path, every_s: float = 2.0) -> Iterator[Standing]:
@@ -27,15 +27,15 @@ def watch(path: str | Path, every_s: float = 2.0) -> Iterator[Standing]:
     One that no process drives may be gone on with by another, and is waited for.
 
     Args:
-        path: Its folder.
+        path: Its folder, or the URI of that.
         every_s: Seconds between two looks.
 
     Raises:
         UserError: No sweep's folder, or it is one no more.
-        WorkError: The record of a trial is damaged.
+        WorkError: The record of a trial is damaged, or a bucket does not answer.
 
     """
-    watcher = Watcher(Path(path))
+    watcher = Watcher(path)
     while True:
         found = watcher.look()
         yield found

@@ -38,6 +38,7 @@ first steps:
   mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
   mrisweep best demo/sweep
 
+A sweep's folder (DIR) is a path, or a URI such as s3://bucket/sweeps/one.
 exit status: 0 done, 1 the work failed, 2 bad input, 130 interrupted.
 `mrisweep COMMAND --help` explains each command."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, room, say
 from sweep.core.errors import UserError, WorkError, within
+from sweep.core.mirrors import named
 
 if TYPE_CHECKING:
     from sweep.api.best import Found
@@ -184,7 +185,7 @@ def _print_command(row: "Ranked", found: "Found") -> None:
 
     if (asked := found.asked.get(row.folder)) is not None:
         to_its_end = "" if row.status == "finished" else ", to its end"
-        print(f"\nto train {row.trial} again{to_its_end}:\n{command(row, asked)}")
+        print(f"\nto train {row.trial} again{to_its_end}:\n{named(command(row, asked))}")
         folder, checkpoint = Path(row.folder), Path(row.checkpoint)
         if why := Gone(folder).why(checkpoint.relative_to(folder).as_posix()):
             print(f"its checkpoint is not there: {why}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, room, say
 from sweep.core.interruption import interruptible
+from sweep.remote.places import shown
 
 if TYPE_CHECKING:
     from sweep.core.finals import FinalistRecord
@@ -48,7 +49,7 @@ def _do_finalists(options: argparse.Namespace) -> None:
 
             records = finalists(options.folder, changes)
     except KeyboardInterrupt:
-        say(f"interrupted; continue with: mrisweep finalists {options.folder}")
+        say(f"interrupted; continue with: mrisweep finalists {shown(options.folder)}")
         raise
     from sweep.results.folder import SweepFolder
 

@@ -26,7 +26,9 @@ def add_submit(commands: Commands) -> None:
         "Ctrl-C ends the following, and not the job.",
     )
     add_sweep_file(submit, optional=True)
-    submit.add_argument("--out", metavar="DIR", help="the sweep's folder, on shared storage")
+    submit.add_argument(
+        "--out", metavar="DIR", help="the sweep's folder, on shared storage or in a bucket"
+    )
     submit.add_argument(
         "--resume", metavar="DIR", help="go on with the sweep in this folder, instead of a file"
     )

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from sweep.cli.base import Commands, command, say
+from sweep.core.mirrors import named
 
 
 def add_report(commands: Commands) -> None:
@@ -56,7 +57,7 @@ def _do_report(options: argparse.Namespace) -> None:
         pictures=not options.no_pictures,
         force=options.force,
     )
-    print(write_report(options.folder, outputs, options.metric))
+    print(named(str(write_report(options.folder, outputs, options.metric))))
     for file in (options.markdown, options.data, options.pdf, options.notebook):
         if file is not None:
             say(f"also {file}")

@@ -12,6 +12,8 @@ from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_rem
 from sweep.core.errors import UserError, of_system
 from sweep.core.interruption import interruptible
 from sweep.core.job import other_version
+from sweep.core.mirrors import named
+from sweep.remote.places import shown
 
 
 def add_run(commands: Commands) -> None:
@@ -24,7 +26,12 @@ def add_run(commands: Commands) -> None:
         "Ctrl-C leaves a folder that `mrisweep resume` continues.",
     )
     add_sweep_file(run)
-    run.add_argument("--out", type=Path, metavar="DIR", help="new folder; default sweeps/<name>")
+    run.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="new folder, or a URI such as s3://bucket/run-1; default sweeps/<name>",
+    )
     run.add_argument(
         "--or-resume",
         action="store_true",
@@ -101,7 +108,7 @@ def _do_sync(options: argparse.Namespace) -> None:
 
     trials = sync_folder(options.folder)
     told = ", ".join(SweepFolder.open(options.folder).config().tracking.to)
-    print(f"{trials} trials of {options.folder} are in {told}")
+    print(f"{trials} trials of {shown(options.folder)} are in {told}")
 
 
 def _announce(result: Any) -> None:
@@ -128,7 +135,7 @@ def _announce(result: Any) -> None:
     say_remarks(result.path)
     if result.limit:
         say(result.limit)
-    print(f"\nfolder  {result.path}")
+    print(named(f"\nfolder  {result.path}"))
     print(f"        {sizes_text(sizes(inventory(result.path)))}")
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")
@@ -161,7 +168,7 @@ def _announce_finalists(path: Path) -> None:
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
     """While inside, an interruption and what the system refuses end with how to resume."""
-    command = f"mrisweep resume {folder}"
+    command = f"mrisweep resume {shown(folder)}"
     try:
         with interruptible():
             yield
@@ -177,7 +184,9 @@ def _resumable(folder: Path) -> Iterator[None]:
 
 def _is_begun(folder: Path) -> bool:
     """Whether a folder is a sweep's that can be resumed."""
+    from sweep.results.sweep_file import begun
+
     try:
-        return (folder / "sweep.yaml").exists()
+        return begun(folder)
     except OSError as error:  # it may be there, and out of reach
         return error.errno != errno.ENAMETOOLONG

@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 
 import ray
 
@@ -18,6 +17,7 @@ from sweep.cluster.watch import Watch
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import told
 from sweep.core.finals import FinalistRecord, FinalistRun
+from sweep.core.mirrors import remove
 from sweep.learn.finalist import score_places, slices_of, train_to_end, trial_of
 from sweep.learn.kept import KeptInputs
 from sweep.learn.stress import default_device
@@ -37,9 +37,9 @@ class FinalistWorker:
     """
 
     def __init__(
-        self, folder: Path, config: SweepConfig, plan: Plan, staging: Sequence[Staging]
+        self, folder: SweepFolder, config: SweepConfig, plan: Plan, staging: Sequence[Staging]
     ) -> None:
-        self.finalists = FinalistFolder(SweepFolder(folder))
+        self.finalists = FinalistFolder(folder)
         self.config, self.plan, self.staging = config, plan, staging
         self.pulses = Pulses()
 
@@ -69,6 +69,7 @@ class FinalistWorker:
 
     def _finished(self, run: FinalistRun) -> FinalistRecord:
         limit_torch(self.config.cluster.trial)
+        self.finalists.take_up(run.name)
         files, last = self.finalists.checkpoints(run.name), self.plan.settings.epochs
         config = trial_of(self.config, run, self.plan.knobs)
         ended = train_to_end(config, self.stores[0], files, run.name, last)
@@ -77,7 +78,7 @@ class FinalistWorker:
             for epoch in epochs:
                 self._score(run, epoch)
         record = self.finalists.settle(run, epochs if ended else ())
-        files.state.unlink(missing_ok=True)
+        remove(files.state)
         return record
 
     def _score(self, run: FinalistRun, epoch: int) -> None:
@@ -126,7 +127,7 @@ def run_finalists(
         max_task_retries=config.cluster.retries,
     )
     all_workers = [
-        actor.remote(folder.path, config, plan, staging) for _ in range(min(workers, len(left)))
+        actor.remote(folder, config, plan, staging) for _ in range(min(workers, len(left)))
     ]
     # One that others leave no room for yet is not waited for: those that are there do the work.
     starting = {worker.ready.remote(): worker for worker in all_workers}

@@ -39,6 +39,7 @@ from sweep.learn.kept import KeptInputs
 from sweep.learn.modes import stress_in_mode, write_precise
 from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, default_device
+from sweep.remote.places import Place
 from sweep.results.callbacks import Say
 from sweep.store import Store
 
@@ -97,7 +98,7 @@ class EvaluatorActor:
     def evaluate(
         self,
         evaluation: str,
-        checkpoint: Path,
+        checkpoint: Place,
         cells: Sequence[Cell],
         mode: str = TRAINED,
         slices: NDArray[np.intp] | None = None,
@@ -106,7 +107,7 @@ class EvaluatorActor:
 
         Args:
             evaluation: The name that it can be cancelled by.
-            checkpoint: The file.
+            checkpoint: Where the file is.
             cells: Those of the cells that are this evaluator's.
             mode: How the network is used.
             slices: (M,) positions among the validation slices; None: all.
@@ -120,7 +121,7 @@ class EvaluatorActor:
         if evaluation in self.cancelled:
             return done
         with self.pulses.working():
-            loaded = self._load(checkpoint)
+            loaded = self._load(checkpoint.current())
             indices = self.indices if slices is None else self.indices[slices]
             for item in stress_in_mode(
                 loaded, self.store, cells, indices, self.settings, mode, self.kept
@@ -130,12 +131,12 @@ class EvaluatorActor:
                     break
         return done
 
-    def precise(self, files: CheckpointFolder, epoch: int) -> Path:
-        """Write the checkpoint ``precise`` of an epoch; its path."""
+    def precise(self, files: CheckpointFolder, epoch: int) -> Place:
+        """Write the checkpoint ``precise`` of an epoch; where it is."""
         limit_torch(self.share)
         self.loaded = None  # two networks at a time may not fit
         with self.pulses.working():
-            return write_precise(files, epoch, self.store, self.settings)
+            return Place.of(write_precise(files, epoch, self.store, self.settings))
 
     @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
     def cancel(self, evaluation: str) -> None:
@@ -231,7 +232,7 @@ class RemoteEvaluator:
 
     def evaluate(self, checkpoint: Path, screening: Screening | None = None) -> "RemoteEvaluation":
         """Deal the cells out to all evaluators; those of a screening to their evaluators."""
-        return _dealt(self.pool, self.cells, checkpoint, screening=screening)
+        return _dealt(self.pool, self.cells, Place.of(checkpoint), screening=screening)
 
 
 class RemoteModes:
@@ -250,7 +251,7 @@ class RemoteModes:
 
     def evaluate(self, files: CheckpointFolder, epoch: int, mode: str) -> "RemoteEvaluation":
         """Deal the cells out; for ``precise`` the first evaluator makes the checkpoint before."""
-        checkpoint: Path | ray.ObjectRef = files.epoch(epoch, checkpoint_mode(mode))
+        checkpoint: Place | ray.ObjectRef = Place.of(files.epoch(epoch, checkpoint_mode(mode)))
         if mode == PRECISE:
             checkpoint = self.pool[0].precise.remote(files, epoch)
         return _dealt(self.pool, self.cells, checkpoint, mode, look=self.look)
@@ -259,7 +260,7 @@ class RemoteModes:
 def _dealt(
     pool: Sequence[ActorHandle],
     cells: Sequence[Cell],
-    checkpoint: Path | ray.ObjectRef,
+    checkpoint: Place | ray.ObjectRef,
     mode: str = TRAINED,
     screening: Screening | None = None,
     look: Callable[[], object] = beat,

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -46,7 +45,7 @@ class SweepTrial(Trainable):
         self,
         config: dict[str, Any],
         sweep: SweepConfig,
-        folder: Path,
+        folder: SweepFolder,
         pool: Sequence[ActorHandle],
         staging: Staging,
     ) -> None:
@@ -55,14 +54,14 @@ class SweepTrial(Trainable):
         Args:
             config: The fields of a ``Suggestion``.
             sweep: The sweep's settings.
-            folder: The folder of the sweep, on a file system that all nodes see.
+            folder: The folder of the sweep, on a file system that all nodes see, or in a bucket.
             pool: The evaluators.
             staging: How to get the store.
 
         """
         limit_torch(sweep.cluster.trial)
         self.sweep, self.pool, self.staging = sweep, pool, staging
-        self.folder = SweepFolder(folder)
+        self.folder = folder
         self.suggestion = Suggestion.from_tune(config)
         self.run: Run | None = None
 
@@ -79,7 +78,7 @@ class SweepTrial(Trainable):
         except Exception as error:
             failure, objective = failure_of(_cause(error)), self.sweep.search.objective
             if failure.kind == "raised":
-                with suppress(OSError):  # the reason is what counts
+                with suppress(OSError, WorkError):  # the reason is what counts
                     self.folder.write_error(self.suggestion.trial, traceback.format_exc())
             if failure.kind == "surroundings":
                 time.sleep(PAUSE_S)  # they may be back before the next try
@@ -119,6 +118,7 @@ class SweepTrial(Trainable):
         trial_config = self.sweep.trial(suggestion.params)
         store = self.staging.open()
         slices = validation_slices(store, trial_config.data.validation)
+        self.folder.take_up(suggestion.trial)
         history = self.folder.epochs(suggestion.trial)
 
         def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:

@@ -99,9 +99,7 @@ def _tuner(
     staging: Staging,
 ) -> tune.Tuner:
     trainable = tune.with_resources(
-        tune.with_parameters(
-            SweepTrial, sweep=config, folder=folder.path, pool=pool, staging=staging
-        ),
+        tune.with_parameters(SweepTrial, sweep=config, folder=folder, pool=pool, staging=staging),
         tune.PlacementGroupFactory(**bundles([config.cluster.trial])),
     )
     return tune.Tuner(

@@ -40,6 +40,7 @@ from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
 from sweep.core.objective import terms
 from sweep.metrics import objectives
+from sweep.remote.places import file_here
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
@@ -178,8 +179,8 @@ class SweepConfig(Settings):
         """Read a sweep file, then ``key=value`` overrides by dotted name.
 
         Args:
-            path: The path of the file, or the name of a preset, which goes before a file of that
-                very name (``./NAME`` is the file).
+            path: The path or URI of the file, or the name of a preset, which goes before a file of
+                that very name (``./NAME`` is the file).
             overrides: The ``key=value`` texts.
 
         Raises:
@@ -188,7 +189,7 @@ class SweepConfig(Settings):
                 user that names code.
 
         """
-        file = preset_file(path) or Path(path)
+        file = preset_file(path) or file_here(path)
         with guarded(file):
             config = cls.from_dict(override(read_file(file), overrides))
         refuse_code(file, "dataset", config.data.dataset)

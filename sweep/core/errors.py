@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sweep.core.mirrors import named
 from sweep.core.text import SHOWN, one_line, shortened, without_passwords
 
 LONGEST = 400  # characters of what a library says; some show all that they were given
@@ -25,7 +26,7 @@ class _ThreePartError(Exception):
     """
 
     def __init__(self, wrong: str, received: object, remedy: str) -> None:
-        super().__init__(*map(without_passwords, (wrong, str(received), remedy)))
+        super().__init__(*(named(without_passwords(one)) for one in (wrong, str(received), remedy)))
 
     def __str__(self) -> str:
         wrong, received, remedy = self.args

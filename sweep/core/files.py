@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from socket import gethostname
 
+from sweep.core import mirrors
+
 # Of a temporary file: the name it is to get, then its host, its process and a word of its own. The
 # files of earlier versions name neither host nor process, those of `mrimodels` are named alike.
 TEMPORARY = re.compile(r"\..+\.(?:(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]+)-)?[0-9a-f]{8}\.tmp")
@@ -26,6 +28,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     The content is on disk before the rename, and the rename is atomic, so ``path`` holds the old
     content or the new one whatever happens to this process. After an exception nothing is left.
+    In the mirror of a bucket the content is in the bucket before the rename.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     own = f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -34,6 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
+        mirrors.publish(temporary, path)
         temporary.replace(path)
     except OSError as error:
         if error.filename in (None, temporary, str(temporary)):

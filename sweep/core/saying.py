@@ -5,11 +5,13 @@ import os
 import sys
 from typing import TextIO
 
+from sweep.core.mirrors import named
+
 GONE = (errno.EPIPE, errno.EIO)  # whoever read a pipe, and a terminal that was closed
 
 
 def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
-    """Say something at once.
+    """Say something at once; a folder in a bucket is called by its URI.
 
     Args:
         text: What to say.
@@ -19,7 +21,8 @@ def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
     """
     there = stream or sys.stderr
     try:
-        print(f"{text}{end}", end="", file=there, flush=True)  # at once, whoever else writes there
+        # At once, whoever else writes there.
+        print(f"{named(text)}{end}", end="", file=there, flush=True)
     except OSError as error:
         if error.errno in GONE:
             _silence(there)

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweep.core.mirrors import listed, remove
 from sweep.core.records import TRAINED
+from sweep.remote.places import Place
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,14 @@ class CheckpointFolder:
     path: Path
     keeps_all: bool = False
 
+    @classmethod
+    def _arrived(cls, place: Place, keeps_all: bool) -> "CheckpointFolder":
+        return cls(place.here(), keeps_all)
+
+    def __reduce__(self) -> tuple[object, tuple[Place, bool]]:
+        """In a process on another node, a folder in a bucket is that node's mirror of it."""
+        return self._arrived, (Place.of(self.path), self.keeps_all)
+
     @property
     def state(self) -> Path:
         """The optimizer state that goes with the latest checkpoint."""
@@ -34,9 +44,9 @@ class CheckpointFolder:
         if self.keeps_all:
             return
         kept = {self.epoch(number).stem for number in epochs if number is not None}
-        for path in self.path.glob("epoch-*.pt"):
-            if path.name.partition(".")[0] not in kept:
-                path.unlink(missing_ok=True)
+        for path in listed(self.path):
+            if path.match("epoch-*.pt") and path.name.partition(".")[0] not in kept:
+                remove(path)
 
 
 def checkpoint_name(number: int, mode: str = TRAINED) -> str:

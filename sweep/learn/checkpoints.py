@@ -13,6 +13,7 @@ import mrimodels
 from sweep.config.settings import TrialConfig
 from sweep.core.errors import UserError
 from sweep.core.kinds import require_kind
+from sweep.core.mirrors import fetched
 from sweep.core.reading import readable
 from sweep.core.records import TRAINED
 from sweep.store import Store
@@ -109,7 +110,7 @@ class CheckpointInfo:
 
         """
         with _as_user_error():
-            return cls.from_plain(mrimodels.load_meta(path), path)
+            return cls.from_plain(mrimodels.load_meta(fetched(path)), path)
 
     def check_store(self, store: Store) -> None:
         """Raise ``UserError`` unless the store has this checkpoint's labels and task."""
@@ -150,7 +151,7 @@ def load_checkpoint(path: Path, device: torch.device) -> LoadedCheckpoint:
 
     """
     with _as_user_error():
-        model, spec, meta = mrimodels.load_checkpoint(path, device)
+        model, spec, meta = mrimodels.load_checkpoint(fetched(path), device)
         info = CheckpointInfo.from_plain(meta, path)
         if len(info.labels) != spec.n_outputs:
             raise UserError(

@@ -23,6 +23,7 @@ from sweep.config.levels import shift_of
 from sweep.config.modes import ModeSettings
 from sweep.config.settings import ModelSettings, StressSettings
 from sweep.core.errors import UserError
+from sweep.core.files import replacing
 from sweep.core.keys import digest
 from sweep.core.modes import (
     ADABN,
@@ -230,8 +231,9 @@ def write_precise(
     info = dataclasses.replace(loaded.info, mode=PRECISE)
     spec = info.config.model.spec(n_outputs=len(info.labels))
     path = files.epoch(epoch, PRECISE)
-    with mrimodels.using_statistics(loaded.model, precise_statistics(loaded, store, stress)):
-        mrimodels.save(path, loaded.model, spec, meta=info.to_plain())
+    statistics = precise_statistics(loaded, store, stress)
+    with replacing(path) as temporary, mrimodels.using_statistics(loaded.model, statistics):
+        mrimodels.save(temporary, loaded.model, spec, meta=info.to_plain())
     return path
 
 

@@ -21,6 +21,7 @@ from sweep.config.training import TrainSettings
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.core.keys import generator
+from sweep.core.mirrors import fetched
 from sweep.core.modes import EMA
 from sweep.core.reading import readable
 from sweep.learn.augment import Augmentation
@@ -176,10 +177,12 @@ class Trainer:
             epoch=epoch,
             stats=stats,
         )
-        mrimodels.save(files.epoch(epoch), self.model, self.spec, meta=info.to_plain())
+        with replacing(files.epoch(epoch)) as temporary:
+            mrimodels.save(temporary, self.model, self.spec, meta=info.to_plain())
         if self.average is not None:
             meta = dataclasses.replace(info, mode=EMA).to_plain()
-            mrimodels.save(files.epoch(epoch, EMA), self.average.model, self.spec, meta)
+            with replacing(files.epoch(epoch, EMA)) as temporary:
+                mrimodels.save(temporary, self.average.model, self.spec, meta)
         state = io.BytesIO()  # what torch says of a full disk is no OSError
         torch.save(self._state(epoch), state)
         with replacing(files.state) as temporary:
@@ -199,7 +202,7 @@ class Trainer:
             return self._resumed(files)
 
     def _resumed(self, files: CheckpointFolder) -> int:
-        saved = load_state(files.state, self.device)
+        saved = load_state(fetched(files.state), self.device)
         epoch = saved["epoch"]
         if type(epoch) is not int or epoch < 1:
             raise ValueError(f"epoch {epoch!r:.80}")
@@ -224,7 +227,7 @@ class Trainer:
 
     def _saved(self, path: Path) -> mrimodels.Classifier:
         """A network as it was saved; one of another spec is not even made."""
-        return mrimodels.load_checkpoint(path, self.device, expected=self.spec).model
+        return mrimodels.load_checkpoint(fetched(path), self.device, expected=self.spec).model
 
     def _precision(self) -> torch.autocast:
         """Where a network computes."""

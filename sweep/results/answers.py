@@ -7,6 +7,7 @@ from sweep.core.errors import UserError
 from sweep.core.finals import VALIDATION, FinalistRecord
 from sweep.core.records import TRAINED, Predictions, TrialRecord, is_screened
 from sweep.metrics.operating import operating_points
+from sweep.remote.address import uri_of
 from sweep.results import ranking
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
@@ -65,8 +66,8 @@ def best_trial(folder: SweepFolder) -> TrialRecord:
 
 
 def is_sweep(path: Path) -> bool:
-    """Whether a path leads to a sweep's folder."""
-    return (path / "sweep.yaml").exists()
+    """Whether a path or a URI is meant that leads to a sweep's folder."""
+    return uri_of(path) is not None or (path / "sweep.yaml").exists()
 
 
 def _answers(

@@ -66,6 +66,7 @@ def measure(folder: SweepFolder) -> Choice:
     if basis.reason is not None:
         return Choice(objective, trials, len(epochs), reason=basis.reason)
     weights = resampled_patients(basis.patients, RESAMPLES)
+    folder.bring_predictions((trial, epoch) for _, trial, epoch in epochs)
 
     def candidates() -> Iterator[Candidate]:
         for norm, trial, epoch in epochs:

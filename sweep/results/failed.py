@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from sweep.core.failures import AGAIN
+from sweep.core.mirrors import named
 from sweep.core.records import diverged
 from sweep.core.text import number_of
 from sweep.results.summary import Summary
@@ -54,7 +55,7 @@ def failed_trials(sweep: Summary) -> list[FailedTrial]:
             kind=one.failure or (DIVERGED if diverged(one) else UNKNOWN),
             reason=one.error or "",
             again=one.failure in AGAIN,
-            folder=str(sweep.path),
+            folder=named(str(sweep.path)),
         )
         for one in sweep.trials
         if one.status == "failed"

@@ -24,6 +24,7 @@ from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
 from sweep.core.finals import VALIDATION, FinalistRecord, FinalistRun, Place, Status
 from sweep.core.kinds import require_kind, require_part
+from sweep.core.mirrors import fetched, publish
 from sweep.core.reading import read_json, read_text, readable
 from sweep.core.records import (
     TRAINED,
@@ -34,6 +35,7 @@ from sweep.core.records import (
 )
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.finalist import summary_at
+from sweep.remote import places
 from sweep.results import ranking, tables
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked
@@ -91,6 +93,10 @@ class FinalistFolder:
         """Where all of it is."""
         return self.folder.inside("finalists")
 
+    def take_up(self, run: str) -> None:
+        """Begin to work on a run, in the process that alone does so, as others left it."""
+        places.take_up(self.folder.path, f"finalists/{run}")
+
     def write_plan(self, plan: Plan) -> None:
         """Replace the plan."""
         plain = {
@@ -109,7 +115,7 @@ class FinalistFolder:
 
         """
         with suppress(FileNotFoundError), _reading(file := self.path / "plan.json"):
-            plain = read_json(file)
+            plain = read_json(fetched(file))
             plan = Plan(
                 settings=FinalistSettings.from_plain(plain["settings"]),
                 runs=tuple(FinalistRun(**run) for run in plain["runs"]),
@@ -293,17 +299,20 @@ def runs_of(rows: Iterable[Ranked], seeds: Sequence[int]) -> Iterator[FinalistRu
 def note_access(folder: SweepFolder, what: str, where: str, runs: int) -> None:
     """Write down that test slices are being looked at, before they are.
 
-    A line is added by one write, so that none is lost where several processes look at once.
+    A line is added by one write, so that none is lost where several processes look at once; a
+    bucket, which adds to no object, gets the file as it is then.
     """
+    file = fetched(_accesses(folder))
     accesses(folder)  # a damaged file is said before it grows
     access = Access(time.time_ns() // 1_000_000, what, where, runs)
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-    descriptor = os.open(_accesses(folder), flags, 0o666)
+    descriptor = os.open(file, flags, 0o666)
     try:
         os.write(descriptor, f"{json.dumps(access._asdict())}\n".encode())
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+    publish(file, file)
 
 
 def accesses(folder: SweepFolder) -> list[Access]:

@@ -3,10 +3,9 @@
 import dataclasses
 import json
 import math
-import os
 import time
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from sweep.config.strangers import guarded
 from sweep.config.sweep import SweepConfig
+from sweep.core import mirrors
 from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
 from sweep.core.kinds import require_kind, require_part
@@ -22,9 +22,12 @@ from sweep.core.modes import checkpoint_mode
 from sweep.core.reading import read_json, readable
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
 from sweep.learn.checkpoint_files import CheckpointFolder
+from sweep.remote import places
 from sweep.results import locks, ownership, sweep_file, tables, trial_files
 from sweep.results.removed import refuse_missing
 from sweep.results.tables import Slices
+
+IDENTITY = "sweep.json"
 
 
 @dataclass(frozen=True)
@@ -57,22 +60,30 @@ class SweepFolder:
     path: Path
 
     @staticmethod
-    def refuse_existing(path: Path) -> None:
-        """Raise ``UserError`` if there is more at ``path`` than a kill leaves of ``create``."""
-        if os.path.lexists(path) and not sweep_file.half_made(path):
+    def refuse_existing(path: str | Path) -> None:
+        """Raise ``UserError`` if there is more at a path or a URI than a kill leaves of ``create``.
+
+        Raises:
+            WorkError: A bucket that does not answer.
+
+        """
+        if not sweep_file.is_free(path):
+            shown = places.shown(path)
             raise UserError(
                 "the folder of a new sweep exists",
-                f"{str(path)!r}",
+                f"{str(shown)!r}",
                 "choose another with --out, or continue the sweep in it with `mrisweep resume "
-                f"{path}`",
+                f"{shown}`",
             )
 
     @classmethod
-    def create(cls, path: Path, config: SweepConfig, levels: str | None = None) -> "SweepFolder":
+    def create(
+        cls, path: str | Path, config: SweepConfig, levels: str | None = None
+    ) -> "SweepFolder":
         """Begin a sweep.
 
         Args:
-            path: The folder to make.
+            path: The folder to make, or the URI of one in a bucket.
             config: The sweep as resolved.
             levels: How the levels were made, as JSON, for ``levels.json``; None: they were fixed.
 
@@ -83,10 +94,9 @@ class SweepFolder:
 
         """
         cls.refuse_existing(path)
-        folder = cls(path.resolve())
-        folder.path.mkdir(parents=True, exist_ok=True)
+        folder = cls(places.made(path))
         now = time.time_ns() // 1_000_000
-        identity = Identity(uuid.uuid4().hex, version("mrisweep"), now, str(folder.path))
+        identity = Identity(uuid.uuid4().hex, version("mrisweep"), now, folder.place)
         folder.write_identity(identity)
         if levels is not None:
             write_text(folder.path / "levels.json", levels)
@@ -94,14 +104,46 @@ class SweepFolder:
         return folder
 
     @classmethod
-    def open(cls, path: Path) -> "SweepFolder":
+    def open(cls, path: str | Path, driving: bool = False) -> "SweepFolder":
         """A sweep that was begun.
 
+        Args:
+            path: Its folder, or the URI of that.
+            driving: Whether it is going to be locked and driven; before the lock, one in a bucket
+                is not here.
+
         Raises:
-            UserError: No such folder, or not a sweep's.
+            UserError: No such folder, or not a sweep's, or a bucket that cannot be opened.
+            WorkError: A bucket that does not answer.
 
         """
-        return cls(sweep_file.opened(path))
+        return cls(sweep_file.opened(path, places.RESULTS, driving))
+
+    @classmethod
+    def _arrived(cls, place: places.Place) -> "SweepFolder":
+        return cls(place.here())
+
+    def __reduce__(self) -> tuple[object, tuple[places.Place]]:
+        """In a process on another node, a folder in a bucket is that node's mirror of it."""
+        return self._arrived, (places.Place.of(self.path),)
+
+    def refresh(self) -> None:
+        """Hear of what workers have written, where these may be on nodes that share no disk."""
+        places.refresh(self.path)
+
+    def forget(self, trial: str, epoch: int | None = None) -> None:
+        """A worker writes what is known of a trial, or has written that of one epoch."""
+        name = trial if epoch is None else f"{trial}/epoch-{epoch:04d}.parquet"
+        for kind in ("results", "predictions"):
+            mirrors.forget(self.path / kind / name)
+
+    def take_up(self, trial: str) -> None:
+        """Begin to work on a trial, in the process that alone does so, as others left it."""
+        places.take_up(self.path, f"results/{trial}", f"checkpoints/{trial}")
+
+    def relist(self, trial: str) -> None:
+        """Have every file named that workers have left of a trial that has ended."""
+        places.relist(self.path, f"checkpoints/{trial}", f"predictions/{trial}")
 
     @cached_property
     def identity(self) -> Identity:
@@ -111,7 +153,7 @@ class SweepFolder:
             UserError: The file that says so is damaged or gone.
 
         """
-        file = self.path / "sweep.json"
+        file = self.path / IDENTITY
         wrong, remedy = "what says which sweep it is cannot be read", "put it back from a copy"
         try:
             with readable(wrong, file, remedy):
@@ -124,7 +166,7 @@ class SweepFolder:
 
     def write_identity(self, identity: Identity) -> None:
         """Replace what says which sweep this is."""
-        write_text(self.path / "sweep.json", json.dumps(dataclasses.asdict(identity), indent=1))
+        write_text(self.path / IDENTITY, json.dumps(dataclasses.asdict(identity), indent=1))
         self.__dict__.pop("identity", None)  # read before
 
     def config(self) -> SweepConfig:
@@ -148,8 +190,15 @@ class SweepFolder:
 
     @property
     def journal(self) -> Path:
-        """Optuna's journal."""
-        return self.inside("optuna.journal")
+        """Optuna's journal: a file, or in a bucket, which adds to none, a folder of parts."""
+        parts = self.inside("optuna.parts")
+        in_parts = parts.is_dir() or mirrors.mirror_of(self.path) is not None
+        return parts if in_parts else self.inside("optuna.journal")
+
+    @property
+    def place(self) -> str:
+        """Where it is, as it is known everywhere: its path, or its URI."""
+        return mirrors.named(str(self.path))
 
     def inside(self, *parts: str) -> Path:
         """A path in the folder.
@@ -172,9 +221,12 @@ class SweepFolder:
     def lock(self) -> Iterator[None]:
         """Be the only process that drives this sweep; the system frees the lock on any death.
 
+        In a bucket there is a lease as well, see ``sweep.results.locks``.
+
         Raises:
             UserError: Another process drives it, the folder is a stranger's, or it cannot be
                 written to.
+            WorkError: A bucket that does not answer.
 
         """
         ownership.refuse_stranger(self.path)
@@ -317,6 +369,11 @@ class SweepFolder:
     def in_mode(self, trial: str, mode: str) -> EpochRecord:
         """What the best epoch of a trial scores in another mode."""
         return tables.read_scores(self._table("results", trial, "modes", mode), trial)
+
+    def bring_predictions(self, epochs: Iterable[tuple[str, int]]) -> None:
+        """Have those of many epochs here before they are read: together they take less time."""
+        names = (f"predictions/{trial}/epoch-{epoch:04d}.parquet" for trial, epoch in epochs)
+        places.bring(self.path, names)
 
     def predictions(self, trial: str, epoch: int) -> tuple[list[Predictions], Slices]:
         """Every slice's probability in one reported epoch.

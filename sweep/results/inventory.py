@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sweep.core.files import is_temporary
+from sweep.core.mirrors import size_of
 from sweep.core.records import TRAINED
 from sweep.core.text import bytes_text
 
@@ -113,7 +114,7 @@ def _listed(folder: Path, place: Path) -> Iterator[Held]:
     for entry in _files(place):
         path = Path(entry.path).relative_to(folder).as_posix()
         known = entry.stat(follow_symlinks=False)
-        yield _held(path, known.st_size, known.st_mtime_ns)
+        yield _held(path, size_of(Path(entry.path), known.st_size), known.st_mtime_ns)
 
 
 def _held(path: str, size: int, mtime_ns: int) -> Held:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import FinalistRecord
+from sweep.core.mirrors import publish
 from sweep.core.records import (
     EpochRecord,
     TrialRecord,
@@ -85,7 +86,9 @@ class JsonLinesTracker:
         """Nothing to write: it is in JSON beside the file."""
 
     def close(self, finished: bool) -> None:
-        """Nothing is open."""
+        """In a bucket, which adds to no object, the file is put at the end; it is open nowhere."""
+        if self._file.exists():
+            publish(self._file, self._file)
 
     def _append(self, line: dict[str, Any]) -> None:
         if (key := _key(line)) in self._known:

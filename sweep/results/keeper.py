@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweep.config.finalists import FinalistSettings
 from sweep.config.sweep import SweepConfig
+from sweep.core import mirrors
 from sweep.core.records import TrialRecord
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
@@ -45,6 +46,7 @@ class Keeper:
 
     def before_settled(self, record: TrialRecord) -> None:
         """Of an ended trial, only what its best epoch has left stays, or what all trials keep."""
+        self.folder.relist(record.trial)
         standing = self._standing({record.trial: record}, {})
         files = going(of_trial(self.folder.path, record.trial), standing)
         best = None, record.best_epoch
@@ -160,14 +162,14 @@ def planned(folder: SweepFolder, standing: Standing) -> list[Verdict]:
 
 
 def remove(folder: Path, files: Iterable[Held]) -> None:
-    """Remove files, and the folders below that of the sweep that are empty then.
+    """Remove files, of a bucket there first, and the folders of the sweep that are empty then.
 
     Safe to be killed in: what is left is found again.
     """
     emptied: set[Path] = set()
     for file in files:
         path = folder / file.path
-        path.unlink(missing_ok=True)
+        mirrors.remove(path)
         emptied.add(path.parent)
     for place in sorted(emptied, key=lambda one: len(one.parts), reverse=True):
         _remove_empty(folder, place)

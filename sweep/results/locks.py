@@ -1,4 +1,8 @@
-"""The lock of who drives a sweep: a file in its folder that the system frees on any death."""
+"""The lock of who drives a sweep: a file in its folder that the system frees on any death.
+
+Of a folder in a bucket that is the lock of the mirror on this node, and for other nodes a lease
+(``sweep.remote.lease``).
+"""
 
 import errno
 import fcntl
@@ -10,6 +14,7 @@ from pathlib import Path
 
 from sweep.core.errors import UserError, told
 from sweep.core.saying import say
+from sweep.remote import places
 
 NAME = ".lock"
 # What a file system answers that has no locks, such as a Lustre that is mounted without them.
@@ -24,6 +29,7 @@ def driving(folder: Path) -> Iterator[None]:
 
     Raises:
         UserError: Another process drives it, or the folder cannot be written to.
+        WorkError: A bucket that does not answer.
         OSError: The file system refuses the lock for another reason than having none.
 
     """
@@ -38,7 +44,8 @@ def driving(folder: Path) -> Iterator[None]:
         ) from None
     try:
         _acquire(descriptor, folder)
-        yield
+        with places.leased(folder):
+            yield
     finally:
         os.close(descriptor)
 
@@ -47,7 +54,16 @@ def driven(folder: Path) -> bool | None:
     """Whether a process drives the sweep in a folder; None: the file system does not tell.
 
     A driver that begins in this very moment tries its lock again, see ``driving``.
+
+    Raises:
+        WorkError: A bucket that does not answer.
+
     """
+    here = _locked(places.driven_at(folder))
+    return here if here else places.is_leased_elsewhere(folder) or here
+
+
+def _locked(folder: Path) -> bool | None:
     try:
         descriptor = os.open(folder / NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:

@@ -161,7 +161,7 @@ class Notifier(SilentCallback):
             self._best(at_last=True)
             if "failure" in self._settings.on:
                 said = str(error) if isinstance(error, UserError | WorkError) else told(error)
-                again = f"mend the cause, then run mrisweep resume {self._folder.path}"
+                again = f"mend the cause, then run mrisweep resume {self._folder.place}"
                 text = f"the sweep has stopped: {said}; {again}"
                 self._tell(self._word("failure", text, "failed", said), lambda known: known)
 
@@ -214,7 +214,7 @@ class Notifier(SilentCallback):
         trials = plain["trials"]
         failed = f", {trials['failed']} failed" if trials["failed"] else ""
         far = f"{trials['ended']} of {number_of(trials['total'], 'trial')} ended{failed}"
-        name, path = self._name, self._folder.path
+        name, path = self._name, self._folder.place
         whole = one_line(f"{name}: {text} ({far}; {path} on {socket.gethostname()})")
         return {
             "text": whole if len(whole) <= LONGEST else f"{whole[: LONGEST - 3]}...",
@@ -222,7 +222,7 @@ class Notifier(SilentCallback):
             "status": status,
             "sweep": name,
             "sweep_id": self._sweep_id,
-            "folder": str(path),
+            "folder": path,
             "host": socket.gethostname(),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             **plain,

@@ -6,10 +6,11 @@ epoch of the one after an epoch of the other.
 
 import dataclasses
 import uuid
-from pathlib import Path
 
+from sweep.core.errors import UserError, WorkError
+from sweep.remote import places
 from sweep.results.callbacks import Say
-from sweep.results.folder import Identity, SweepFolder
+from sweep.results.folder import IDENTITY, Identity, SweepFolder
 
 
 def take_place(folder: SweepFolder, say: Say) -> None:
@@ -23,10 +24,10 @@ def take_place(folder: SweepFolder, say: Say) -> None:
         say: Told of a copy.
 
     """
-    known, here = folder.identity, str(folder.path)
+    known, here = folder.identity, folder.place
     if known.place == here:
         return
-    if known.place is not None and _is_another(Path(known.place), folder):
+    if known.place is not None and _is_another(known.place, folder):
         known = dataclasses.replace(known, sweep_id=uuid.uuid4().hex)
         say(
             f"note: {here} is a copy of the sweep in {folder.identity.place}; it goes on as a "
@@ -35,12 +36,12 @@ def take_place(folder: SweepFolder, say: Say) -> None:
     folder.write_identity(dataclasses.replace(known, place=here))
 
 
-def _is_another(place: Path, folder: SweepFolder) -> bool:
+def _is_another(place: str, folder: SweepFolder) -> bool:
     """Whether the same sweep lies at a place, too, which is not this folder by another path."""
-    there = SweepFolder(place)
     try:
+        there = SweepFolder(places.to_drive(place, IDENTITY))
         known: Identity = there.identity
-        same = place.samefile(folder.path)
-    except (OSError, ValueError, TypeError):
+        same = there.path.samefile(folder.path)
+    except (OSError, ValueError, TypeError, UserError, WorkError):
         return False
     return known.sweep_id == folder.identity.sweep_id and not same

@@ -10,6 +10,7 @@ from pathlib import Path
 from sweep.config.keep import ALL, KeepSettings, words
 from sweep.core.errors import UserError, WorkError
 from sweep.core.files import write_text
+from sweep.core.mirrors import fetched
 from sweep.core.records import TrialRecord
 from sweep.results import ranking, trial_files
 from sweep.results.retraining import command
@@ -98,7 +99,7 @@ class Gone:
 
 
 def refuse_missing(folder: Path, path: str, what: str, trial: str) -> None:
-    """Raise ``UserError`` where a file of a trial is not there.
+    """Raise ``UserError`` where a file of a trial, which is about to be read, is not there.
 
     Args:
         folder: The sweep's folder.
@@ -107,7 +108,7 @@ def refuse_missing(folder: Path, path: str, what: str, trial: str) -> None:
         trial: The name of the trial.
 
     """
-    if (folder / path).exists():
+    if fetched(folder / path).exists():
         return
     why = Gone(folder).why(path)
     remedy = "restore the file from a copy" if why is None else _again(folder, trial)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from sweep.config.arms import group_of
+from sweep.core.mirrors import named
 from sweep.core.modes import WHOLE_BATCHES
 from sweep.core.objective import leading, terms, value_of
 from sweep.core.records import (
@@ -86,7 +87,7 @@ def ranked_table(
 
 def path_names(paths: Iterable[str]) -> dict[str, str]:
     """A name for each path: as much of its end as no other has."""
-    parts = {path: PurePath(path).parts for path in dict.fromkeys(paths)}
+    parts = {path: PurePath(named(path)).parts for path in dict.fromkeys(paths)}
     for count in range(1, max(map(len, parts.values()), default=1) + 1):
         names = {path: "/".join(own[-count:]) for path, own in parts.items()}
         if len(set(names.values())) == len(names):

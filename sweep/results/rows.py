@@ -57,6 +57,7 @@ def lost_rows(folder: SweepFolder, config: SweepConfig) -> list[Row]:
 
 
 def _lacking(folder: SweepFolder, config: SweepConfig) -> Iterator[Row]:
+    folder.refresh()
     averages, gone = any(config.offered("train.ema")), Gone(folder.path)
     for trial in folder.trials():
         if trial.status == "running" or trial.best_epoch is None or is_screened(trial.metrics):

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from sweep.config.search import epochs_of
+from sweep.core.mirrors import named
 from sweep.core.objective import value_of
 from sweep.core.records import TrialRecord, is_missing, is_screened, scores_in
+from sweep.remote.places import refresh
 from sweep.results import advice, choice_file, trial_files
 from sweep.results.locks import driven
 from sweep.results.ranking import goodness
@@ -97,6 +99,11 @@ class Standing:
     fresh: tuple[Entry, ...] = ()
 
     @property
+    def place(self) -> str:
+        """Its folder as a user calls it: by its path, or by its URI."""
+        return named(str(self.path))
+
+    @property
     def epochs_an_hour(self) -> float | None:
         """The pace so far; None before it can be told."""
         return self.epochs / self.seconds * HOUR_S if self.seconds >= 1 and self.epochs else None
@@ -106,7 +113,7 @@ class Standing:
         best, failed, pace = self.best, self.failed, self.epochs_an_hour
         return {
             "sweep": self.name,
-            "folder": str(self.path),
+            "folder": self.place,
             "state": self.state,
             "driven": self.driven,
             "trials": {
@@ -151,7 +158,7 @@ class Watcher:
 
     """
 
-    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, path: str | Path, now: Callable[[], float] = time.time) -> None:
         self._path, self._now = opened(path), now
         self._entries: dict[str, tuple[Stamp, Entry]] = {}
         self._asked: tuple[int, Asked] | None = None
@@ -166,8 +173,9 @@ class Watcher:
             WorkError: The record of a trial is damaged.
 
         """
-        of = self._asked_for()
         drives = driven(self._path)  # first: who has ended since then has written all it wrote
+        refresh(self._path)
+        of = self._asked_for()
         stamps = self._read()
         entries = [entry for _, entry in self._entries.values()]
         records = sorted((entry.record for entry in entries), key=lambda one: one.number)

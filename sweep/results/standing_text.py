@@ -21,7 +21,7 @@ def lines(standing: Standing, height: int | None = None) -> list[str]:
     """
     best, failed = standing.best, standing.failed
     head = [
-        f"{standing.name}  {standing.path}",
+        f"{standing.name}  {standing.place}",
         f"state     {state_text(standing)}",
         f"trials    {_counts(standing)}",
         f"pace      {_pace(standing)}",
@@ -62,9 +62,9 @@ def ended_line(entry: Entry, standing: Standing) -> str:
 def state_text(standing: Standing) -> str:
     """What is going on, and where nothing is, how to go on."""
     if standing.state == ENDED:
-        return f"ended; its table: mrisweep best {standing.path}"
+        return f"ended; its table: mrisweep best {standing.place}"
     if standing.driven is False:
-        return f"no process drives it; to go on: mrisweep resume {standing.path}"
+        return f"no process drives it; to go on: mrisweep resume {standing.place}"
     if standing.state == FINISHING:
         return "all trials have ended; what follows them is under way"
     unsure = ", if a process drives it, which cannot be told from here"

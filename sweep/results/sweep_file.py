@@ -3,6 +3,7 @@
 Without torch, which takes two seconds to import and answers no question to a record.
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from sweep.config.reading import read_file
 from sweep.config.search import TURNS, SearchSettings
 from sweep.core.errors import UserError
 from sweep.core.kinds import require_kind
+from sweep.remote import places
 
 FILE = "sweep.yaml"
 USED = "used.json"  # the time that trials have used
 # What a folder holds before its ``sweep.yaml`` is there, and what a kill leaves of a write.
-_BEFORE = re.compile(r"sweep\.json|levels\.json|\.lock|\.[\w.]+\.tmp")
+_BEFORE = re.compile(r"sweep\.json|levels\.json|\.(lock|mirror|owner)|\.[\w.-]+\.tmp")
 
 
 @dataclass(frozen=True)
@@ -45,34 +47,59 @@ class Asked:
     compared: dict[str, Any]
 
 
-def opened(path: Path) -> Path:
-    """The absolute path of a sweep's folder.
+def opened(path: str | Path, bring: str = places.RECORDS, driving: bool = False) -> Path:
+    """The absolute path of a sweep's folder; of one in a bucket, where it is on this node.
+
+    Args:
+        path: Its path or its URI.
+        bring: What of one in a bucket is brought whole, see ``sweep.remote.places``.
+        driving: Whether it is opened to be locked and driven, and is brought then.
 
     Raises:
-        UserError: No such folder, or not a sweep's.
+        UserError: No such folder, or not a sweep's, or a bucket that cannot be opened.
+        WorkError: A bucket that does not answer.
 
     """
-    folder = path.resolve()
-    if not folder.is_dir():
-        raise UserError("there is no such folder of a sweep", f"{str(path)!r}", "correct the path")
+    folder = (places.to_drive(path, FILE) if driving else places.here(path, bring)).resolve()
+    shown = f"{places.shown(path)!r}"
+    if not places.is_there(folder):
+        raise UserError("there is no such folder of a sweep", shown, "correct the path")
     if half_made(folder):
         raise UserError(
             f"the sweep in the folder was never begun, as it has no {FILE}",
-            f"{str(path)!r}",
-            f"begin it by `mrisweep run SWEEP.yaml --out {path}`",
+            shown,
+            f"begin it by `mrisweep run SWEEP.yaml --out {places.shown(path)}`",
         )
     if not (folder / FILE).exists():
         raise UserError(
             f"the folder is not a sweep's, as it has no {FILE}",
-            f"{str(path)!r}",
+            shown,
             "give the folder that `mrisweep run` named",
         )
     return folder
 
 
+def is_free(path: str | Path) -> bool:
+    """Whether a sweep can begin at a path or URI: there is nothing but what a kill left of one.
+
+    Raises:
+        UserError: A bucket that cannot be opened, or not be written.
+        WorkError: A bucket that does not answer.
+
+    """
+    if (names := places.names_in_bucket(path)) is not None:
+        return all(_BEFORE.fullmatch(name) for name in names)
+    return not os.path.lexists(path) or half_made(Path(path))
+
+
 def half_made(path: Path) -> bool:
     """Whether a path is a folder that was made for a sweep which a kill kept from being begun."""
     return path.is_dir() and all(_BEFORE.fullmatch(one.name) for one in path.iterdir())
+
+
+def begun(path: str | Path) -> bool:
+    """Whether a sweep of this process has begun there; of one in a bucket, as its mirror says."""
+    return (places.known_place(path) / FILE).exists()
 
 
 def plain_settings(folder: Path) -> dict[str, Any]:

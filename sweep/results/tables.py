@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
 from sweep.core.kinds import require_kind
+from sweep.core.mirrors import fetched
 from sweep.core.reading import readable, require_file
 from sweep.core.records import (
     CLEAN,
@@ -190,7 +191,7 @@ def is_in_full(path: Path) -> bool:
     By the statistics of the file, which does not read its rows.
     """
     with _reading(path):
-        known = pq.read_metadata(path)
+        known = pq.read_metadata(fetched(path))
         names = known.schema.names
         if "fidelity" not in names:
             return True  # of before there were screenings
@@ -412,7 +413,7 @@ def _read(path: Path, columns: Collection[str] | None = None) -> pa.Table:
 
     """
     try:
-        require_file(path)
+        require_file(fetched(path))
     except FileNotFoundError:
         raise WorkError(
             "the table is not there",

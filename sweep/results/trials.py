@@ -48,6 +48,7 @@ class TrialLog:
         callbacks: Who is told, in this order.
         say: Says something to the user.
         total: The trials that the sweep is to have.
+        task: That of the store; None: a checkpoint is asked.
 
     """
 
@@ -58,6 +59,7 @@ class TrialLog:
         callbacks: Sequence[Callback] = (),
         say: Say = lambda text: None,
         total: int = 0,
+        task: str | None = None,
     ) -> None:
         self.folder = folder
         self.objective = objective
@@ -65,7 +67,7 @@ class TrialLog:
         self._callbacks = callbacks
         self._say = say
         self._total = total
-        self._task: str | None = None  # of all checkpoints; to read it is to read one whole
+        self._task = task  # of all checkpoints; to ask one is to read the whole of it
         self._settler = ThreadPoolExecutor(1, "settle")
         for record in self.records.values():
             if is_over(record) and not is_settled(record):
@@ -79,6 +81,7 @@ class TrialLog:
 
     def began(self, trial: str, number: int, params: dict[str, Any], norm: str, seed: int) -> None:
         """A trial runs; told again after each interruption."""
+        self.folder.forget(trial)
         known = self.records.get(trial) or TrialRecord(
             trial=trial,
             number=number,
@@ -93,6 +96,8 @@ class TrialLog:
 
     def reported(self, trial: str, epoch: int, read: EpochRecord | None = None) -> None:
         """An epoch of a trial is in the folder, ``read`` from it before or not."""
+        if read is None:
+            self.folder.forget(trial, epoch)
         reported = read or self.folder.epoch(trial, epoch)
         before = self.records[trial]
         record = counting(before, reported, self.objective)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
 
 from sweep.config.search import TURNS, SearchSettings, epochs_of, stratum_of
@@ -22,6 +22,7 @@ from sweep.core.records import Status, is_missing, scores_in
 from sweep.search.distributions import decode, distribution_of, encode
 from sweep.search.drawing import draw
 from sweep.search.grid import grid_order
+from sweep.search.journal import JournalInParts
 from sweep.search.samplers import BLIND, EPOCH, REACHED
 
 optuna.logging.set_verbosity(logging.ERROR)  # it warns of what is seen to here, and of speed
@@ -104,7 +105,7 @@ class Study:
     is drawn has left nothing, and is drawn again with the same values.
 
     Args:
-        path: The path of the journal; continued where it exists.
+        path: The path of the journal, a file or a folder of parts; continued where it exists.
         name: The name of the sweep.
         settings: Space, sampler, strata and their budget.
         seed: The seed of the sampler. Each trial is drawn from (seed, its number or its place in
@@ -131,8 +132,7 @@ class Study:
         self._places, self._used = [0] * len(names), [0] * len(names)  # trials, epochs of a study
         wrong = "the journal of the search cannot be read, or is not of the search of sweep.yaml"
         with readable(wrong, path, NO_JOURNAL, WorkError):
-            _mend(path)
-            self._journal = JournalFileBackend(str(path))
+            self._journal = _backend(path)
             self.storage = JournalStorage(self._journal)
             self.studies = [self._study(one) for one in names]
             for number, trial in self._numbered().items():
@@ -447,6 +447,14 @@ class Study:
             missed = above if "<" in condition.sign else -above
             excess[text] = 1.0 if is_missing(missed) else missed
         return excess
+
+
+def _backend(path: Path) -> BaseJournalBackend:
+    """A file that is added to, or a folder of parts."""
+    if path.suffix == ".parts":
+        return JournalInParts(path)
+    _mend(path)
+    return JournalFileBackend(str(path))
 
 
 def _mend(path: Path) -> None:

@@ -50,7 +50,7 @@ def run_here(
     *_: object,
 ) -> None:
     """In the place of ``run_finalists``: one worker in this process."""
-    worker = FinalistWorker(folder.path, config, plan, staging)
+    worker = FinalistWorker(folder, config, plan, staging)
     for place, run in enumerate(plan.runs):
         if FinalistFolder(folder).record(run.name) is None:
             count(place + 1, len(plan.runs), worker.finish(run))

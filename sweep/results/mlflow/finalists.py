@@ -77,7 +77,7 @@ class FinalistRuns:
             Tag.SEED: str(run.seed),
             Tag.DATA: config.data.fingerprint or "",
             Tag.CODE: identity.code_version,
-            Tag.FOLDER: str(self.folder.path),
+            Tag.FOLDER: self.folder.place,
         }
         params = {**run.params, "seed": run.seed}
         texts = {name: param_text(value) for name, value in params.items()}

@@ -22,6 +22,7 @@ import mrimodels
 from mrimodels import ModelSpec
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.core.mirrors import fetched
 from sweep.core.records import TrialRecord
 from sweep.learn.agreement import agree
 from sweep.learn.checkpoints import CheckpointInfo
@@ -82,7 +83,7 @@ def _written(
     """
     client = experiment.client
     try:
-        model, spec = mrimodels.load(checkpoint)
+        model, spec = mrimodels.load(fetched(checkpoint))
         info = CheckpointInfo.read(checkpoint)
     except (mrimodels.ModelError, UserError):
         experiment.tag(run, {Tag.MODEL: "none, as the checkpoint is gone or cannot be read"})

@@ -9,6 +9,7 @@ from mlflow.entities import Run
 from sweep.core.errors import UserError
 from sweep.core.files import missing_database
 from sweep.core.records import TRAINED
+from sweep.remote.address import uri_of
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.names import (
     BEST,
@@ -107,13 +108,14 @@ def _ranked(run: Run) -> Ranked:
     names = [name.removesuffix(low) for name in ends if name.endswith(low)]
     mode = tags.get(Tag.MODE, TRAINED)
     folder = SweepFolder(Path(tags[Tag.FOLDER]))
+    checkpoint = folder.checkpoint(tags[Tag.TRIAL], epoch, mode)
     return Ranked(
         trial=tags[Tag.TRIAL],
         norm=tags[Tag.NORM],
         seed=int(tags[Tag.SEED]),
         epoch=epoch,
         params={name: from_param_text(text) for name, text in run.data.params.items()},
-        checkpoint=str(folder.checkpoint(tags[Tag.TRIAL], epoch, mode)),
+        checkpoint=uri_of(checkpoint) or str(checkpoint),
         metrics=best,
         intervals={name: (ends[f"{name}{low}"], ends[f"{name}{high}"]) for name in names},
         status=tags[Tag.STATUS],

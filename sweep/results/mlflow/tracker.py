@@ -188,7 +188,7 @@ class MLflowTracker:
             Tag.NAME: self.folder.path.name,
             Tag.CODE: identity.code_version,
             Tag.DATA: self.config.data.fingerprint or "",
-            Tag.FOLDER: str(self.folder.path),
+            Tag.FOLDER: self.folder.place,
             Tag.OBJECTIVE: self.config.search.objective,
         }
         if objectives := self.config.search.objectives:
@@ -236,7 +236,7 @@ class MLflowTracker:
             Tag.DATA: config.data.fingerprint or "",
             Tag.CODE: self.folder.identity.code_version,
             Tag.STATUS: "running",
-            Tag.FOLDER: str(self.folder.path),
+            Tag.FOLDER: self.folder.place,
         }
         started = row.evaluated_at_ms if row else trial.started_at_ms
         params = {name: param_text(value) for name, value in trial.params.items()}

@@ -218,7 +218,7 @@ def test_little_evidence_is_marked(
         two[1].write_trial(dataclasses.replace(three, **other))
     two[1].write_trial(dataclasses.replace(three, trial="trial-0004", number=4))
     text = printed(capsys, str(two[1].path))
-    assert "evidence: batch 2 trials, group 3 trials; 4 seeds.\n" in text
+    assert "evidence: batch 2 trials, group 3 trials; 4 seeds. The worst cells were chosen" in text
 
 
 def test_what_is_missing_or_refused_is_marked(

@@ -79,6 +79,44 @@ def test_the_resolved_sweep_travels_and_nothing_else(
     assert TOKEN not in json.dumps(job) + said.out + said.err
 
 
+def test_a_sweep_in_a_bucket_is_submitted_by_its_uri(
+    cluster: FakeJobs, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the bucket nor its credentials need be known here."""
+    assert submit(cluster, str(file), "--out", "S3://bucket/runs//one/", "--detach") == 0
+    job = only(cluster)
+    assert job["entrypoint"].endswith("--or-resume sweep.yaml --out s3://bucket/runs/one")
+    assert job["metadata"]["folder"] == "s3://bucket/runs/one"
+    assert submit(cluster, "--resume", "s3://bucket/runs/one/", "--detach") == 2
+    assert "a job is at work on this folder already" in capsys.readouterr().err
+    job |= {"status": "STOPPED", "end_time": 9}
+    assert submit(cluster, "--resume", "s3://bucket/runs/one/", "--detach") == 0
+    again = [one for one in cluster.jobs.values() if one is not job]
+    assert again[0]["entrypoint"] == "mrisweep resume s3://bucket/runs/one"
+    assert again[0]["submission_id"].startswith("one-20")
+    assert main(["status", "--address", cluster.address]) == 0
+    assert "s3://bucket/runs/one" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("s3://key:secret@bucket/one", "a URI cannot hold credentials"),
+        ("s3://bucket", "the URI names no folder in a bucket"),
+        ("ftp://bucket/one", "a sweep cannot be kept there"),
+    ],
+)
+def test_a_uri_that_is_none_is_refused_before_it_is_sent(
+    cluster: FakeJobs, file: Path, uri: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in ((str(file), "--out", uri), ("--resume", uri)):
+        assert submit(cluster, *arguments) == 2
+        told = capsys.readouterr().err
+        assert said in told
+        assert "secret" not in told
+    assert not cluster.jobs
+
+
 @pytest.mark.parametrize(
     ("change", "status", "said"),
     [
