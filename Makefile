@@ -21,7 +21,7 @@ demo: $(VENV)/.installed  ## phantom data, a small sweep, the best-robust table 
 		--reviewed demo/phantom/file_list.csv --rule demo/phantom/rule.yaml --out demo/knee.h5
 	$(BIN)/mrisweep run deploy/sweeps/demo.yaml --out demo/sweep
 
-test: $(VENV)/.installed-test lint  ## lint, types and every test (16 minutes on 2 cores)
+test: $(VENV)/.installed-test lint  ## lint, types and every test (17 minutes on 2 cores)
 	$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not long" --durations=15
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "cluster and not long" --durations=5
 

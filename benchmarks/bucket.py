@@ -11,11 +11,14 @@ that another one wrote. The bucket is a server of S3 on this machine that answer
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from results import Record
 
