@@ -48,7 +48,6 @@ from sweep.results.trial_files import stamps
 from sweep.store import Store, write_store
 from sweep.store.slices import Slice
 
-PROFILER = os.environ.get("X_PROF", "")
 TRIALS = (300, 1000, 5000)
 MORE = 2  # trials that a resume adds, as many for each norm
 # So few patients that no trial has intervals, whose cost `benchmarks/intervals.py` measures.
@@ -241,13 +240,7 @@ def drive(command: str, path: Path, store: Path, trials: int, scheduler: str) ->
 
 def child(*arguments: str) -> dict[str, Any]:
     """Do a part of this benchmark in a process of its own; its figures."""
-    command = [
-        *PROFILER.format(n=arguments[0]).split(),
-        sys.executable,
-        __file__,
-        "--only",
-        *arguments,
-    ]
+    command = [sys.executable, __file__, "--only", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
@@ -310,9 +303,9 @@ def note(record: Record, trials: int, found: dict[str, Any]) -> None:
         **{f"driver, MB at {100 * s:.0f} % of the trials": memory[s] for s in SHARES},
         "driver, MB at most": ran["peak_mb"],
         "the whole run, s": ran["wall_s"],
-        "folder, files": found["held"]["files"],
-        "folder, folders": found["held"]["folders"],
-        "folder, MB": found["held"]["bytes"] / 1e6,
+        "folder, files a trial": found["held"]["files"] / trials,
+        "folder, folders a trial": found["held"]["folders"] / trials,
+        "folder, kB a trial": found["held"]["bytes"] / 1e3 / trials,
         "`resume --trials 2`, s until the first new trial": on["first_s"],
         "`resume --trials 2`, s of CPU until then": on["first_cpu_s"],
         "`best --top 10`, s of CPU, first": found["best_s"][0],
