@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from sweep.config.base import Settings, require
-from sweep.config.reading import override
+from sweep.config.reading import given
 from sweep.core.errors import UserError, require_known
 
 ALL, SCORED, EACH, NONE = "all", "scored", "each", "none"  # of what, whichever trials are good
@@ -84,10 +84,7 @@ def given_keep(assignments: Iterable[str]) -> dict[str, Any]:
         UserError: A text that is none of these, or an unknown setting.
 
     """
-    flag = "--keep"
-    read = override({}, assignments, flag, "give NAME=VALUE, such as checkpoints=best")
-    require_known(flag, read, [field.name for field in fields(KeepSettings)])
-    return read
+    return given(KeepSettings, assignments, "--keep", "checkpoints=best")
 
 
 def check_front(keep: KeepSettings, objectives: Collection[str]) -> None:

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from sweep.config.base import Settings, require
-from sweep.config.reading import override
-from sweep.core.errors import require_known
+from sweep.config.reading import given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +46,5 @@ def given_limits(assignments: Iterable[str]) -> dict[str, Any]:
         UserError: A text that is none of these, or an unknown limit.
 
     """
-    flag = "--limit"
-    read = override({}, assignments, flag, "give NAME=VALUE, such as hours=12")
-    require_known(flag, read, [field.name for field in fields(LimitSettings)])
+    read = given(LimitSettings, assignments, "--limit", "hours=12")
     return {name: None if value == "none" else value for name, value in read.items()}

@@ -5,13 +5,14 @@ Nothing here needs torch, so that a question to a sweep's record is answered at 
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sweep.config.presets import presets
-from sweep.core.errors import UserError, nearest, told
+from sweep.core.errors import UserError, nearest, require_known, told
 from sweep.core.reading import read_text
 from sweep.core.text import one_line, without_passwords
 
@@ -207,6 +208,24 @@ def by_dotted_name(raw: Mapping[str, Any], before: str = "") -> Iterator[tuple[s
             yield from by_dotted_name(value, f"{before}{name}.")
         else:
             yield f"{before}{name}", value
+
+
+def given(kind: type, assignments: Iterable[str], flag: str, example: str) -> dict[str, Any]:
+    """Settings of one section in ``key=value`` texts, by name.
+
+    Args:
+        kind: The section, a dataclass.
+        assignments: The texts.
+        flag: What each was given by, for messages.
+        example: Such a text, for messages.
+
+    Raises:
+        UserError: A text that is none of these, or an unknown setting.
+
+    """
+    read = override({}, assignments, flag, f"give NAME=VALUE, such as {example}")
+    require_known(flag, read, [field.name for field in fields(kind)])
+    return read
 
 
 def set_dotted(raw: dict[str, Any], name: str, value: Any) -> None:

@@ -71,8 +71,7 @@ def here(place: str | Path, bring: str = RECORDS) -> Path:
         return Path(place)
     from sweep.remote.mirror import records, results
 
-    mirror = _mirror(uri, COPY)
-    mirror.bucket.check()
+    mirror = _checked(uri, COPY)
     mirror.bring(records if bring == RECORDS else results)
     return mirror.root
 
@@ -105,8 +104,7 @@ def to_drive(place: str | Path, file: str) -> Path:
     """
     if (uri := meant(place)) is None:
         return Path(place)
-    mirror = _mirror(uri, SWEEP)
-    mirror.bucket.check()
+    mirror = _checked(uri, SWEEP)
     mirror.forget(mirror.root / file)
     mirror.fetch(mirror.root / file)
     return mirror.root
@@ -271,6 +269,19 @@ class Place:
         path = self.here()
         mirrors.forget(path)
         return mirrors.fetched(path)
+
+
+def _checked(uri: str, role: str) -> "FolderMirror":
+    """The mirror of a bucket that answers, and that may be read.
+
+    Raises:
+        UserError: It cannot be opened.
+        WorkError: It does not answer.
+
+    """
+    mirror = _mirror(uri, role)
+    mirror.bucket.check()
+    return mirror
 
 
 def _mirror(uri: str, role: str) -> "FolderMirror":

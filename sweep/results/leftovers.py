@@ -7,8 +7,7 @@ from pathlib import Path
 
 from sweep.core.files import is_left
 from sweep.results.folder import SweepFolder
-
-TUNE = "tune"  # Tune's own, which nobody reads
+from sweep.results.inventory import TUNE
 
 
 def clear_leftovers(folder: SweepFolder) -> None:
