@@ -53,10 +53,14 @@ GINI = Metric(
 
 
 class Notes:
-    """A tracker that writes what happens to a text file."""
+    """A tracker that writes what happens to a text file, each line once however often it is told.
+
+    What happens while it is made is told twice: as past, and as it happened.
+    """
 
     def __init__(self, folder, config):
         self.file = folder.path / "notes.txt"
+        self.file.touch()
 
     def began(self, trial):
         self._write(f"began {trial.trial}")
@@ -71,5 +75,7 @@ class Notes:
         self._write(f"closed {finished}")
 
     def _write(self, text):
+        if text in self.file.read_text().splitlines():
+            return
         with self.file.open("a") as file:
             file.write(text + "\n")
