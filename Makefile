@@ -36,8 +36,13 @@ SEED ?= 0
 chaos: $(VENV)/.installed-test  ## sweeps disturbed at drawn moments, compared with undisturbed ones: RUNS=20 SEED=0
 	$(BIN)/python -W ignore benchmarks/chaos.py --runs $(RUNS) --seed $(SEED) $(CHAOS)
 
-nodes: $(VENV)/.installed-test  ## a sweep on three real nodes that loses one, then the head (root, Linux)
-	$(BIN)/python -m tests.nodes.three_nodes
+nodes: $(VENV)/.installed-test build/mlflow/.installed  ## a sweep on three real nodes that loses one, then the head (root, Linux)
+	$(BIN)/python -m tests.nodes.three_nodes --mlflow-python $(CURDIR)/build/mlflow/bin/python $(NODES)
+
+build/mlflow/.installed: deploy/requirements-mlflow.txt
+	$(PYTHON) -m venv build/mlflow
+	build/mlflow/bin/python -m pip install --quiet --require-hashes --requirement $<
+	touch $@
 
 test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, without the sources
 	rm -rf $(WHEEL) build/lib build/bdist*

@@ -4,10 +4,11 @@
     python -m tests.nodes.three_nodes --keep     # its files stay, and it says where
 
 `ray start` runs on a head and two workers, each with an address, processes and files of its own,
-with token authentication; one worker does not see the store. A tracking server with a password
-stands beside them. The sweep is submitted as a job. While the evaluator is at work its node is
-killed, later the head; a new head begins, and the sweep goes on. The exit status is 0 where the
-table, the epochs and what MLflow has are those of a sweep to which nothing happened.
+with token authentication; one worker does not see the store, and the sweep's folder is in a bucket
+of a server that speaks S3. A tracking server with a password stands beside them. The sweep is
+submitted as a job. While the evaluator is at work its node is killed, later the head; a new head
+begins, and the sweep goes on. The exit status is 0 where the table, the epochs, Optuna's states and
+what MLflow has are those of a sweep on one machine to which nothing happened.
 """
 
 import argparse
@@ -20,23 +21,27 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import yaml
 from mlflow.entities import Metric, Run
+from pyarrow.fs import FileSelector, S3FileSystem
 
 from sweep.results.folder import SweepFolder
 from tests.nodes.tracking import Server, start_server
-from tests.nodes.world import NETWORK, Machine, enter, machine, wait_for
+from tests.nodes.world import NETWORK, OUTSIDE, Machine, enter, machine, wait_for
+from tests.support.buckets import S3Server
 from tests.support.stores import make_store
-from tests.support.sweeps import Sweep, placeless, settings
+from tests.support.sweeps import Sweep, placeless, settings, study_statuses
 
 RAY = str(Path(sys.executable).with_name("ray"))
 GCS_PORT, DASHBOARD_PORT = 6379, 8265
 HEAD = 1  # the number of the node
 ADDRESS = f"http://{NETWORK}.{HEAD}:{DASHBOARD_PORT}"
+BUCKET, DISTURBED = "sweeps", "s3://sweeps/disturbed"
 TRIALS, EPOCHS = 4, 3
 BEGAN = time.monotonic()
 
@@ -58,13 +63,18 @@ class Nodes:
     def __init__(self, scratch: Path, tracking: Server) -> None:
         self.scratch, self.data = scratch, scratch / "data"
         plain = {name: text for name, text in os.environ.items() if not name.startswith("RAY_")}
-        self.alone = {**plain, **tracking.environment, "PYTHONPATH": str(Path.cwd())}
+        programs = f"{Path(RAY).parent}{os.pathsep}{os.environ['PATH']}"  # a job calls mrisweep
+        own = {"PYTHONPATH": str(Path.cwd()), "PATH": programs}
+        self.alone = {**plain, **tracking.environment, **own}
         token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         self.environment = {**self.alone, **token}
         self.running: dict[int, Machine] = {}
 
     def start(self, number: int, cpus: int, scores: bool = True, sees_data: bool = True) -> None:
-        """Start a node, or one in the place of a node that was killed."""
+        """Start a node, or one in the place of one that was killed, and wait until it has joined.
+
+        One after the other: Ray gives up a node that takes more than half a minute to begin.
+        """
         own = self.own(number)
         own.mkdir(exist_ok=True)
         join = (
@@ -78,23 +88,26 @@ class Nodes:
         command += [f"--dashboard-host={NETWORK}.{number}"] if number == HEAD else []
         command += [f"--resources={json.dumps({'scores': 1})}"] if scores else []
         hidden = [] if sees_data else [self.data]
-        environment = {**self.environment, "TMPDIR": str(own)}
+        environment = {**self.environment, "TMPDIR": str(own), "MRISWEEP_CACHE": str(own / "cache")}
         log = self.scratch / f"node-{number}.log"
-        self.running[number] = machine(number, f"node-{number}", command, environment, log, hidden)
+        node = self.running[number] = machine(
+            number, f"node-{number}", command, environment, log, hidden
+        )
+        wait_for(lambda: len(self._listed("nodes")) == len(self.running), node.name, node.process)
+
+    def kill(self, number: int) -> None:
+        """Pull the plug of a node."""
+        self.running.pop(number).kill()
 
     def own(self, number: int) -> Path:
         """The folder for temporary files of a node."""
         return self.scratch / f"tmp-{number}"
 
-    def wait(self, count: int) -> None:
-        """Wait until so many nodes have joined."""
-        wait_for(lambda: len(self._listed("nodes")) == count, f"{count} nodes")
-
-    def submit(self, name: str, *command: str) -> subprocess.Popen[bytes]:
-        """Submit a command of mrisweep as a job, whose log is followed into a file."""
+    def submit(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Submit a sweep as a job, whose log is followed into a file."""
         with (self.scratch / f"job-{name}.log").open("wb") as said:
             return subprocess.Popen(
-                [RAY, "job", "submit", "--address", ADDRESS, "--", *mrisweep(*command)],
+                mrisweep("submit", *arguments, "--address", ADDRESS),
                 env=self.environment,
                 stdout=said,
                 stderr=said,
@@ -111,7 +124,9 @@ class Nodes:
         asked = [word for one in (*filters, "state=ALIVE") for word in ("--filter", one)]
         command = [RAY, "list", what, "--address", ADDRESS, "--format", "json", *asked]
         done = subprocess.run(command, env=self.environment, capture_output=True, check=False)
-        found: list[dict[str, Any]] = json.loads(done.stdout) if done.returncode == 0 else []
+        found: list[dict[str, Any]] = []
+        with suppress(ValueError):  # it says nothing, or that it cannot say anything yet
+            found = json.loads(done.stdout)
         return found
 
 
@@ -138,7 +153,7 @@ def sweep_file(scratch: Path, tracking: Server) -> Path:
     )
     plain["search"] |= {"trials": TRIALS, "scheduler": "none"}
     plain["search"]["space"]["model.norm"] = {"choice": ["batch", "group"]}
-    file = scratch / "shared" / "sweep.yaml"
+    file = scratch / "sweep.yaml"
     file.write_text(yaml.safe_dump(plain))
     return file
 
@@ -156,57 +171,66 @@ def run_undisturbed(nodes: Nodes, file: Path, out: Path) -> None:
     say("a sweep to which nothing happens has ended")
 
 
-def run_disturbed(nodes: Nodes, file: Path, out: Path) -> None:
+class InBucket:
+    """What the bucket has of the sweep.
+
+    Args:
+        files: A client of the server.
+
+    """
+
+    def __init__(self, files: S3FileSystem) -> None:
+        self._files = files
+
+    def epochs(self, folder: str, ending: str) -> set[str]:
+        """The trials and epochs of which there is a file, such as ``trial-0000/epoch-0002``."""
+        root = f"{DISTURBED.removeprefix('s3://')}/{folder}"
+        listed = self._files.get_file_info(FileSelector(root, allow_not_found=True, recursive=True))
+        names = (one.path.removeprefix(f"{root}/") for one in listed)
+        return {name.removesuffix(ending) for name in names if name.endswith(ending)}
+
+    def reported(self) -> int:
+        """How many epochs have scores."""
+        return len(self.epochs("results", ".parquet"))
+
+    def in_evaluation(self) -> bool:
+        """Whether there is a checkpoint whose scores are not there yet."""
+        checkpoints = {name for name in self.epochs("checkpoints", ".pt") if "/epoch-" in name}
+        return bool(checkpoints - self.epochs("results", ".parquet"))
+
+
+def run_disturbed(nodes: Nodes, file: Path, bucket: InBucket) -> None:
     """The sweep as a job, with a node and then the head killed under it."""
     nodes.start(HEAD, cpus=1, scores=False)
     nodes.start(2, cpus=2)
     nodes.start(3, cpus=2, sees_data=False)
-    nodes.wait(3)
     say("three nodes with token authentication; node-3 does not see the store")
-    job = nodes.submit("run", "run", str(file), "--out", str(out))
-    wait_for(lambda: in_evaluation(out), "an evaluation", job)
+    job = nodes.submit("run", str(file), "--out", DISTURBED)
+    wait_for(bucket.in_evaluation, "an evaluation", job)
     struck = nodes.of_evaluator()
-    nodes.running[struck].kill()
-    say(f"node-{struck} killed while its evaluator was at work, at {reported(out)} epochs")
-    before = reported(out)
-    wait_for(lambda: reported(out) > before, "scores after that", job)
-    say(f"scores go on to come: {reported(out)} epochs")
-    wait_for(lambda: in_evaluation(out), "another evaluation", job)
-    nodes.running[HEAD].kill()
+    nodes.kill(struck)
+    say(f"node-{struck} killed while its evaluator was at work, at {bucket.reported()} epochs")
+    before = bucket.reported()
+    wait_for(lambda: bucket.reported() > before, "scores after that", job)
+    say(f"scores go on to come: {bucket.reported()} epochs")
+    wait_for(bucket.in_evaluation, "another evaluation", job)
+    nodes.kill(HEAD)
     job.kill()
-    say(f"head killed at {reported(out)} of {TRIALS * EPOCHS} epochs")
-    for node in nodes.running.values():
-        if node.is_up:
-            node.kill()  # a job that is tried again gets nodes of its own
+    say(f"head killed at {bucket.reported()} of {TRIALS * EPOCHS} epochs")
+    for number in list(nodes.running):
+        nodes.kill(number)  # a job that is tried again gets nodes of its own
     nodes.start(HEAD, cpus=1, scores=False)
     nodes.start(3, cpus=2, sees_data=False)
-    nodes.wait(2)
     say("a new head, and a node")
-    job = nodes.submit("again", "resume", str(out))
+    job = nodes.submit("again", "--resume", DISTURBED)
     if job.wait():
         sys.exit(f"the job ended with {job.returncode}: see {nodes.scratch / 'job-again.log'}")
     copies = len(list(nodes.own(3).glob("mrisweep-stores/*.h5")))
     say(f"the sweep has ended; node-3 worked on a copy of the store: {'yes' if copies else 'no'}")
 
 
-def results_of(out: Path) -> set[tuple[str, str]]:
-    """Trials and epochs whose scores are in the folder."""
-    return {(one.parent.name, one.stem) for one in (out / "results").glob("*/epoch-*.parquet")}
-
-
-def reported(out: Path) -> int:
-    """How many epochs have scores."""
-    return len(results_of(out))
-
-
-def in_evaluation(out: Path) -> bool:
-    """Whether there is a checkpoint whose scores are not there yet."""
-    checkpoints = {(one.parent.name, one.stem) for one in out.glob("checkpoints/*/epoch-*.pt")}
-    return bool(checkpoints - results_of(out))
-
-
-def table_of(out: Path) -> list[Any]:
-    """Rows of the best table and every epoch's scores, without places and ids."""
+def table_of(out: str | Path) -> list[Any]:
+    """Rows of the best table, every epoch's scores, Optuna's states; without places and ids."""
     folder = SweepFolder.open(out)
     epochs = [
         (
@@ -215,7 +239,8 @@ def table_of(out: Path) -> list[Any]:
         )
         for trial in folder.trials()
     ]
-    return [placeless(Sweep(out / "sweep.yaml", out).best()), epochs]
+    rows = Sweep(folder.path / "sweep.yaml", folder.path).best(str(out))
+    return [placeless(rows), epochs, study_statuses(folder)]
 
 
 def tracked_of(uri: str, experiment: str) -> dict[str, Any]:
@@ -244,17 +269,19 @@ def history(client: mlflow.MlflowClient, run: Run, name: str) -> list[Metric]:
 def story(scratch: Path, python: str) -> int:
     """Run both sweeps and compare them; the exit status."""
     (scratch / "data").mkdir()
-    (scratch / "shared").mkdir()
+    storage = S3Server(OUTSIDE)
+    os.environ.update(storage.environment, MRISWEEP_CACHE=str(scratch / "cache"))
+    bucket = InBucket(storage.files(BUCKET))
     tracking = start_server(scratch, python)
     os.environ.update(tracking.environment)
-    say(f"MLflow at {tracking.uri}: {tracking.told}")
+    say(f"MLflow at {tracking.uri}: {tracking.told}; the bucket at {storage.address}")
     nodes, file = Nodes(scratch, tracking), sweep_file(scratch, tracking)
-    plain, out = scratch / "shared" / "undisturbed", scratch / "shared" / "disturbed"
+    plain = scratch / "undisturbed"
     run_undisturbed(nodes, file, plain)
-    run_disturbed(nodes, file, out)
-    subprocess.run(mrisweep("best", str(out)), env=nodes.alone, check=True)
+    run_disturbed(nodes, file, bucket)
+    subprocess.run(mrisweep("best", DISTURBED), env=nodes.alone, check=True)
     verdicts = {
-        "the table and every epoch": table_of(out) == table_of(plain),
+        "the table, every epoch and the study": table_of(DISTURBED) == table_of(plain),
         "MLflow's runs, statuses and histories": tracked_of(tracking.uri, "nodes")
         == tracked_of(tracking.uri, "nodes-undisturbed"),
     }

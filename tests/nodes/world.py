@@ -64,11 +64,6 @@ class Machine:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
-    @property
-    def is_up(self) -> bool:
-        """Whether its one process runs."""
-        return self.process.poll() is None
-
 
 def machine(
     number: int,

@@ -32,7 +32,10 @@ class Node:
 
 
 class S3Server:
-    """A server that speaks S3 on loopback, in a thread, with faults.
+    """A server that speaks S3, in a thread, with faults.
+
+    Args:
+        host: The address that it listens at.
 
     Attributes:
         port: Where it listens, whenever it does.
@@ -43,7 +46,8 @@ class S3Server:
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self._host = host
         self._app = DomainDispatcherApplication(create_backend_app)
         self.port, self.counts = 0, Counter[str]()
         self.refuses: int | None = None
@@ -51,10 +55,25 @@ class S3Server:
         self._server: BaseWSGIServer | None = None
         self.start()
 
+    @property
+    def address(self) -> str:
+        """Its URL."""
+        return f"http://{self._host}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a client finds it by, and is let in with."""
+        return {
+            "AWS_ACCESS_KEY_ID": "a-key",
+            "AWS_SECRET_ACCESS_KEY": "a-secret",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ENDPOINT_URL": self.address,
+        }
+
     def start(self) -> None:
         """Listen; where it did before, with the same objects."""
         self._server = make_server(
-            "127.0.0.1", self.port, self._serve, threaded=True, request_handler=Quiet
+            self._host, self.port, self._serve, threaded=True, request_handler=Quiet
         )
         self.port = self._server.server_port
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -71,8 +90,7 @@ class S3Server:
         client = S3FileSystem(
             access_key="a",
             secret_key="b",
-            endpoint_override=f"127.0.0.1:{self.port}",
-            scheme="http",
+            endpoint_override=self.address,
             allow_bucket_creation=True,
         )
         client.create_dir(bucket)
@@ -111,7 +129,5 @@ def credentials(patch: pytest.MonkeyPatch, server: S3Server) -> None:
     """Have this process, and those that it starts, find the server."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         patch.delenv(name)
-    patch.setenv("AWS_ACCESS_KEY_ID", "a-key")
-    patch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret")
-    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
+    for name, text in server.environment.items():
+        patch.setenv(name, text)

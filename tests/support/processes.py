@@ -1,11 +1,14 @@
 """Processes of this machine, known by what they were started with."""
 
+import http.client
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 PROC = Path("/proc")
+# Ray's programs that serve metrics, and nothing else, to whoever reaches them.
+OF_METRICS = ("ray::DashboardAgent", "/dashboard/dashboard.py", "/_private/monitor.py")
 
 
 def started_with(variable: str, value: str) -> list[int]:
@@ -69,6 +72,15 @@ def listening(pids: list[int]) -> Iterator[tuple[int, str, int]]:
                 with suppress(OSError):
                     if (name := str(entry.readlink())) in at:
                         yield pid, *at[name]
+
+
+def answer(address: str, port: int, page: str = "/metrics") -> int | None:
+    """The status of a page that is asked for without a token; None: it is no page."""
+    connection = http.client.HTTPConnection(address, port, timeout=5)
+    with closing(connection), suppress(OSError, http.client.HTTPException):
+        connection.request("GET", page)
+        return connection.getresponse().status
+    return None
 
 
 def _address(text: str, words: int) -> str:

@@ -22,6 +22,14 @@ from sweep.cluster.jobs import JobServer
 from sweep.core.errors import UserError
 from sweep.results.folder import SweepFolder
 from sweep.results.locks import driven
+from tests.support.processes import (
+    OF_METRICS,
+    answer,
+    descendants,
+    listening,
+    title,
+    titled,
+)
 from tests.support.sweeps import PATIENCE_S, Sweep, wait_until
 
 pytestmark = [
@@ -46,9 +54,10 @@ def environment(**own: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A head node on loopback."""
+    """A head node on loopback, and its process."""
 
     address: str
+    head: int
 
     def mrisweep(self, *arguments: str, token: str = TOKEN) -> subprocess.CompletedProcess[str]:
         """A command of a user who has nothing but the token, in this process."""
@@ -95,7 +104,7 @@ def cluster() -> Iterator[Cluster]:
         start_new_session=True,
     )
     try:
-        found = Cluster(f"http://127.0.0.1:{port}")
+        found = Cluster(f"http://127.0.0.1:{port}", head.pid)
         wait_until(lambda: takes_jobs(found.address))
         yield found
     finally:
@@ -116,6 +125,31 @@ def takes_jobs(address: str) -> bool:
     return True
 
 
+def none_of_ours_listens(cluster: Cluster) -> None:
+    """Every port that is open while a job runs is Ray's, and takes no command without a token.
+
+    The driver, trials and evaluators are processes of Ray, too, whose one port each is Ray's own
+    for calls, and speaks no HTTP.
+    """
+    pids = descendants(cluster.head)
+    at_work = {title(pid).partition(":")[2] for pid in titled(pids, "ray::")}
+    assert any("EvaluatorActor" in name for name in at_work)
+    (driver,) = titled(pids, r"\S*python\S* -m sweep run")
+    ports = list(listening(pids))
+    assert len([port for pid, _, port in ports if pid == driver]) == 1
+    for page, programs in {
+        "/metrics": OF_METRICS,
+        "/": ("/dashboard/dashboard.py",),  # a page without content, which asks for the token
+        "/api/jobs/": (),
+        "/api/version": (),
+        "/nodes?view=summary": (),
+        "/logs": (),
+    }.items():
+        answering = {title(pid) for pid, _, port in ports if answer("127.0.0.1", port, page) == 200}
+        others = [one for one in answering if not any(name in one for name in programs)]
+        assert not others, page
+
+
 def test_a_sweep_is_submitted_and_stopped_and_gone_on_with_and_found_in_mlflow(
     cluster: Cluster, make_sweep: Callable[..., Sweep]
 ) -> None:
@@ -134,6 +168,7 @@ def test_a_sweep_is_submitted_and_stopped_and_gone_on_with_and_found_in_mlflow(
     (listed,) = json.loads(cluster.mrisweep("status", "--json").stdout)
     assert (listed["id"], listed["state"], listed["folder"]) == (job, "running", str(sweep.folder))
     assert listed["trials"]["total"] == 3
+    none_of_ours_listens(cluster)
 
     stopped = cluster.mrisweep("stop", job)
     assert stopped.returncode == 0, stopped.stderr

@@ -4,7 +4,6 @@ And the cluster that it is in: who reaches it.
 """
 
 import dataclasses
-import http.client
 import os
 import re
 import shutil
@@ -12,7 +11,6 @@ import signal
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +39,14 @@ from sweep.learn.modes import LocalModes
 from sweep.results.finalists import FinalistFolder
 from sweep.store import Store
 from tests.support.finalists import config_with, ended
-from tests.support.processes import descendants, environment, listening, title
+from tests.support.processes import (
+    OF_METRICS,
+    answer,
+    descendants,
+    environment,
+    listening,
+    title,
+)
 from tests.support.sweeps import PATIENCE_S, wait_until
 
 pytestmark = [
@@ -102,19 +107,6 @@ def of_this_cluster() -> list[int]:
         "ray::EvaluatorActor",
     }
     return [os.getpid(), *found]
-
-
-# Ray's programs that serve metrics, and nothing else, to whoever is on this machine.
-OF_METRICS = ("ray::DashboardAgent", "/dashboard/dashboard.py", "/_private/monitor.py")
-
-
-def answer(address: str, port: int) -> int | None:
-    """The status of a page that is asked for without a token; None: it is no page."""
-    connection = http.client.HTTPConnection(address, port, timeout=5)
-    with closing(connection), suppress(OSError, http.client.HTTPException):
-        connection.request("GET", "/metrics")
-        return connection.getresponse().status
-    return None
 
 
 def test_a_cluster_of_ours_is_reached_from_this_machine_alone(served: Served) -> None:
