@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import ray
 import torch
+from ray._private.state import actors
+from ray.actor import ActorHandle
 from ray.autoscaler.v2.schema import ClusterStatus, NodeInfo
 from ray.autoscaler.v2.sdk import get_cluster_status
 from ray.util.placement_group import (
@@ -66,6 +68,17 @@ def look() -> Cluster:
             for shape in one.bundles_by_count
         ),
     )
+
+
+def has_place(actor: ActorHandle) -> bool:
+    """Whether an actor has a process of its own on a node, which may still be starting.
+
+    Until it has, its address is nobody's, or that of a raylet which is to find it a place. What it
+    asks for is in ``Cluster.asked`` where it never had one, but not where Ray starts it again.
+    """
+    address = actors(actor._actor_id.hex()).get("Address", {})
+    raylets = {node["NodeID"]: node["NodeManagerPort"] for node in ray.nodes()}
+    return address.get("Port", 0) not in (0, raylets.get(address.get("NodeID")))
 
 
 def here() -> Cluster:

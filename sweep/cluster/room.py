@@ -14,7 +14,7 @@ from ray.exceptions import RpcError
 from ray.tune.experiment import Trial
 from ray.tune.search import ConcurrencyLimiter, Searcher
 
-from sweep.cluster.nodes import Cluster, look
+from sweep.cluster.nodes import Cluster, has_place, look
 from sweep.cluster.packing import Plan, fitting, nodes_text, trials_at_a_time
 from sweep.cluster.waiting import Reminder, room_text, used_text
 from sweep.config.sweep import ClusterSettings
@@ -50,6 +50,12 @@ class RollCall:
                 self.asked[evaluator] = evaluator.signs.remote()
         return not missing
 
+    def lacks_places(self) -> bool:
+        """Whether one that has not answered has no place, known once it has been asked."""
+        answers = self.asked.values()
+        _, missing = ray.wait(list(answers), num_returns=len(answers), timeout=0)
+        return any(not has_place(one) for one, answer in self.asked.items() if answer in missing)
+
 
 class Room:
     """How many trials a sweep may have at a time, as nodes come and go.
@@ -57,7 +63,7 @@ class Room:
     Args:
         settings: What each takes.
         plan: What there was room for when the evaluators were started.
-        complete: Whether all evaluators are there.
+        roll: Whether all evaluators are there, and have places.
         say: Says something to the user.
         see: Looks at the cluster.
         now: The clock, monotonic seconds.
@@ -71,12 +77,12 @@ class Room:
         self,
         settings: ClusterSettings,
         plan: Plan,
-        complete: Callable[[], bool],
+        roll: RollCall,
         say: Say,
         see: Callable[[], Cluster] = look,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.settings, self.complete, self.say = settings, complete, say
+        self.settings, self.roll, self.say = settings, roll, say
         self.see, self.now = see, now
         self.trials = self._wanted(plan.trials)
         self._limiter: ConcurrencyLimiter | None = None
@@ -117,7 +123,7 @@ class Room:
         except (RpcError, RuntimeError):  # the head does not answer: not for us to tell
             return None
         running = sum(trial.status == Trial.RUNNING for trial in trials)
-        complete = self.complete()
+        complete = self.roll.complete()
         self._follow_nodes(cluster)
         if complete and not cluster.queued:
             self._grow(running + fitting(self.settings.trial, cluster.free))
@@ -161,7 +167,7 @@ class Room:
         self, cluster: Cluster, running: int, pending: Sequence[str], complete: bool
     ) -> str | None:
         """Say what waits for a place, and return that after a while without progress."""
-        homeless = not complete and cluster.asks(self.settings.evaluator)
+        homeless = not complete and self.roll.lacks_places()
         stuck = homeless or (0 < len(pending) <= cluster.queued and not running)
         if not stuck:
             self._placed = self.now()

@@ -67,7 +67,7 @@ def run_trials(
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places, say)
         watch = Watch(pool, config.cluster.hang_minutes, say)
-        room = Room(config.cluster, plan, RollCall(pool).complete, say)
+        room = Room(config.cluster, plan, RollCall(pool), say)
         on_store = None if config.cluster.stage else StoreWatch(store)
         callback = TuneCallback(
             trial_log, config, searcher, scheduler, usage, watch, room, on_store, say

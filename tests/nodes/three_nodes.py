@@ -104,7 +104,7 @@ class Nodes:
         return self.scratch / f"tmp-{number}"
 
     def submit(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
-        """Submit a sweep as a job, whose log is followed into a file."""
+        """Submit a sweep as a job, whose log is followed into ``job-NAME.log``."""
         with (self.scratch / f"job-{name}.log").open("wb") as said:
             return subprocess.Popen(
                 mrisweep("submit", *arguments, "--address", ADDRESS),
@@ -210,6 +210,8 @@ def run_disturbed(nodes: Nodes, file: Path, bucket: InBucket) -> None:
     struck = nodes.of_evaluator()
     nodes.kill(struck)
     say(f"node-{struck} killed while its evaluator was at work, at {bucket.reported()} epochs")
+    said = nodes.scratch / "job-run.log"
+    wait_for(lambda: "lost: 1 node" in said.read_text(), "word of the lost node", job)
     before = bucket.reported()
     wait_for(lambda: bucket.reported() > before, "scores after that", job)
     say(f"scores go on to come: {bucket.reported()} epochs")

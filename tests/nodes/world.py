@@ -92,7 +92,10 @@ def machine(
         command=shlex.join(command),
     )
     cable = f"to-{number}"  # of a machine that was killed it is gone a moment later
-    wait_for(lambda: not Path("/sys/class/net", cable).exists(), f"the end of the last {name}")
+    there = ["ip", "link", "show", cable]
+    wait_for(
+        lambda: subprocess.run(there, capture_output=True).returncode, f"the end of the last {name}"
+    )
     own = os.readlink("/proc/self/ns/net")
     with log.open("ab") as said:
         process = subprocess.Popen(

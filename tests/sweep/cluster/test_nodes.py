@@ -9,8 +9,9 @@ import ray
 import torch
 from ray.cluster_utils import Cluster as NodesHere
 from ray.util.placement_group import placement_group
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from sweep.cluster.nodes import Demand, actor_options, bundles, look
+from sweep.cluster.nodes import Demand, actor_options, bundles, has_place, look
 from sweep.cluster.packing import plan_of
 from sweep.cluster.pool import limit_torch
 from sweep.cluster.session import session
@@ -46,8 +47,8 @@ def test_what_waits_for_a_place_is_known_by_what_it_takes() -> None:
 
 
 @pytest.fixture(scope="module")
-def two_nodes() -> Iterator[None]:
-    """A head without GPUs, and a node with two and a label; the GPUs are only counted."""
+def two_nodes() -> Iterator[NodesHere]:
+    """A head without GPUs, and a node with two, a label and scores; the GPUs are only counted."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("RAY_")]:
             patch.delenv(name)
@@ -55,9 +56,10 @@ def two_nodes() -> Iterator[None]:
         head = {"num_cpus": 1, "num_gpus": 0, "include_dashboard": False, **memory}
         nodes = NodesHere(initialize_head=True, head_node_args=head)
         try:
-            nodes.add_node(num_cpus=4, num_gpus=2, labels={"zone": "a"}, **memory)
+            own = {"labels": {"zone": "a"}, "resources": {"scores": 2}}
+            nodes.add_node(num_cpus=4, num_gpus=2, **own, **memory)
             with session(ClusterSettings(address=nodes.address)):
-                yield
+                yield nodes
         finally:
             nodes.shutdown()
 
@@ -101,6 +103,8 @@ def test_ray_places_shares_as_they_are_packed_here() -> None:
     assert not demand.ask()
     wait_until(lambda: look().queued == 1 and look().asks(Share(cpu=32)))
     demand.close()
+    assert has_place(actors[0])
+    assert not has_place(waiting)
     ray.util.remove_placement_group(group)
     for actor in (*actors, waiting):
         ray.kill(actor)
@@ -108,3 +112,28 @@ def test_ray_places_shares_as_they_are_packed_here() -> None:
     said: list[str] = []
     plan = wait_for_room(asked, said.append)
     assert (plan.trials, said) == (4, [])
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("resources", [{}, {"scores": 1.0}])
+def test_an_actor_that_is_started_again_and_gets_no_place_is_known(
+    two_nodes: NodesHere, resources: dict[str, float]
+) -> None:
+    """Ray lists nothing of what it asks for, be it pinned by a resource or not."""
+    lost = two_nodes.add_node(num_cpus=1, resources={"scores": 1}, object_store_memory=100 << 20)
+    share = Share(cpu=1, resources=resources)
+    there = NodeAffinitySchedulingStrategy(lost.node_id, soft=True)
+    again = {"max_restarts": -1, "max_task_retries": -1}
+    options = {**actor_options(share), **again, "scheduling_strategy": there}
+    moved = teller().options(**options).remote()
+    ray.get(moved.given.remote())
+    fillers = [teller().options(**actor_options(Share(cpu=cpus))).remote() for cpus in (1, 4)]
+    ray.get([one.given.remote() for one in fillers])
+    assert has_place(moved)
+    two_nodes.remove_node(lost)
+    wait_until(lambda: not has_place(moved))
+    for one in fillers:
+        ray.kill(one)
+    wait_until(lambda: has_place(moved))
+    wait_until(lambda: ray.get(moved.given.remote()) == ([], ""))
+    ray.kill(moved)

@@ -153,17 +153,29 @@ RUNNING = [OfTune("trial-0000", "RUNNING")]
 PENDING = [OfTune("trial-0001", "PENDING")]
 
 
+class Roll:
+    """Whether evaluators are there, and have places, as a test has it."""
+
+    here = placed = True
+
+    def complete(self) -> bool:
+        return self.here
+
+    def lacks_places(self) -> bool:
+        return not self.placed
+
+
 class Watched:
     """A room whose cluster is shown view by view, as time passes."""
 
     def __init__(self, settings: ClusterSettings, trials: int = 1) -> None:
         self.clock, self.said = Clock(), list[str]()
-        self.view, self.complete = FREE, True
+        self.view, self.roll = FREE, Roll()
         self.error: NoRoomError | None = None
         self.room = Room(
             settings,
             Plan((), trials, ()),
-            lambda: self.complete,
+            self.roll,  # type: ignore[arg-type]
             self.said.append,
             lambda: self.view,
             self.clock,
@@ -206,7 +218,7 @@ def test_what_others_give_back_brings_trials_up_to_the_limit() -> None:
 
 def test_an_evaluator_that_has_no_place_yet_is_not_crowded_out() -> None:
     watched = Watched(ClusterSettings())
-    watched.complete = False
+    watched.roll.here = False
     assert watched.look(used(cluster_with({"CPU": 8}), CPU=6), RUNNING) == 1
 
 
@@ -239,8 +251,8 @@ def test_a_trial_that_waits_beside_others_is_named_and_they_go_on() -> None:
 def test_where_nothing_gets_a_place_any_more_all_places_are_given_back(who: str) -> None:
     watched = Watched(ClusterSettings(evaluator=Share(cpu=2)), trials=2)
     if who == "an evaluator":
-        watched.complete = False
-        view, trials = FREE._replace(asked=({"CPU": 2.0},)), RUNNING
+        watched.roll.here, watched.roll.placed = False, False
+        view, trials = FREE, RUNNING
     else:
         view, trials = FREE._replace(queued=1), PENDING
     watched.look(used(view, CPU=0), trials, seconds=20)
@@ -253,7 +265,7 @@ def test_where_nothing_gets_a_place_any_more_all_places_are_given_back(who: str)
 
 def test_when_the_trials_have_ended_an_evaluator_without_a_place_is_told_of() -> None:
     watched = Watched(ClusterSettings(evaluator=Share(cpu=2)))
-    watched.complete, watched.view = False, used(FREE, CPU=0)._replace(asked=({"CPU": 2.0},))
+    watched.roll.here, watched.roll.placed, watched.view = False, False, used(FREE, CPU=0)
     for _ in range(30):
         watched.clock.now += LOOK_S
         watched.room.look_at_evaluators()
@@ -265,7 +277,7 @@ def test_when_the_trials_have_ended_an_evaluator_without_a_place_is_told_of() ->
 def test_a_worker_that_has_a_place_may_take_its_time() -> None:
     watched = Watched(ClusterSettings())
     watched.look(used(FREE, CPU=0), PENDING, seconds=300)
-    watched.complete = False
+    watched.roll.here = False
     watched.look(used(FREE, CPU=0), RUNNING, seconds=300)
     assert watched.error is None
     assert watched.said == []
