@@ -87,7 +87,9 @@ class Nodes:
         command += [f"--object-store-memory={128 << 20}"]
         command += [f"--dashboard-host={NETWORK}.{number}"] if number == HEAD else []
         command += [f"--resources={json.dumps({'scores': 1})}"] if scores else []
-        hidden = [] if sees_data else [self.data]
+        # Ray keeps the files of a node where the head has its own, which is not the same disk.
+        hidden = [] if number == HEAD else [self.own(HEAD)]
+        hidden += [] if sees_data else [self.data]
         environment = {**self.environment, "TMPDIR": str(own), "MRISWEEP_CACHE": str(own / "cache")}
         log = self.scratch / f"node-{number}.log"
         node = self.running[number] = machine(
