@@ -74,12 +74,13 @@ def listening(pids: list[int]) -> Iterator[tuple[int, str, int]]:
                         yield pid, *at[name]
 
 
-def answer(address: str, port: int, page: str = "/metrics") -> int | None:
-    """The status of a page that is asked for without a token; None: it is no page."""
+def answer(address: str, port: int, page: str = "/metrics") -> bytes | None:
+    """A page that is asked for without a token; None: it is refused, or there is none."""
     connection = http.client.HTTPConnection(address, port, timeout=5)
     with closing(connection), suppress(OSError, http.client.HTTPException):
         connection.request("GET", page)
-        return connection.getresponse().status
+        given = connection.getresponse()
+        return given.read() if given.status == 200 else None
     return None
 
 

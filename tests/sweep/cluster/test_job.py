@@ -38,6 +38,7 @@ pytestmark = [
 ]
 BIN = Path(sys.executable).parent
 TOKEN = "the-token-of-this-test"
+METRICS = b"# HELP"  # how they begin, on whatever page of a port that serves them
 
 
 def free_port() -> int:
@@ -134,20 +135,14 @@ def none_of_ours_listens(cluster: Cluster) -> None:
     pids = descendants(cluster.head)
     at_work = {title(pid).partition(":")[2] for pid in titled(pids, "ray::")}
     assert any("EvaluatorActor" in name for name in at_work)
-    (driver,) = titled(pids, r"\S*python\S* -m sweep run")
+    (driver,) = titled(pids, r"\S*python\S* \S*mrisweep run")
     ports = list(listening(pids))
     assert len([port for pid, _, port in ports if pid == driver]) == 1
-    for page, programs in {
-        "/metrics": OF_METRICS,
-        "/": ("/dashboard/dashboard.py",),  # a page without content, which asks for the token
-        "/api/jobs/": (),
-        "/api/version": (),
-        "/nodes?view=summary": (),
-        "/logs": (),
-    }.items():
-        answering = {title(pid) for pid, _, port in ports if answer("127.0.0.1", port, page) == 200}
-        others = [one for one in answering if not any(name in one for name in programs)]
-        assert not others, page
+    answering = {title(pid) for pid, _, port in ports if answer("127.0.0.1", port)}
+    assert all(any(name in program for name in OF_METRICS) for program in answering)
+    for page in ("/api/jobs/", "/api/job_agent/jobs/", "/api/version", "/nodes?view=summary"):
+        told = [answer("127.0.0.1", port, page) or METRICS for _, _, port in ports]
+        assert all(one.startswith(METRICS) for one in told), page
 
 
 def test_a_sweep_is_submitted_and_stopped_and_gone_on_with_and_found_in_mlflow(
