@@ -23,12 +23,13 @@ SQLITE = "sqlite:///"  # before the path of a database in a tracking URI
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, publish: bool = True) -> Iterator[Path]:
     """Give a temporary path beside ``path``; when the block ends well, it becomes ``path``.
 
     The content is on disk before the rename, and the rename is atomic, so ``path`` holds the old
     content or the new one whatever happens to this process. After an exception nothing is left.
-    In the mirror of a bucket the content is in the bucket before the rename.
+    In the mirror of a bucket the content is in the bucket before the rename, unless ``publish`` is
+    false, as for what comes from there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     own = f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -37,7 +38,8 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        mirrors.publish(temporary, path)
+        if publish:
+            mirrors.publish(temporary, path)
         temporary.replace(path)
     except OSError as error:
         if error.filename in (None, temporary, str(temporary)):

@@ -22,6 +22,7 @@ import pyarrow as pa
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from sweep.core.errors import UserError, WorkError, told
+from sweep.core.files import replacing
 
 PATIENCE = "MRISWEEP_BUCKET_PATIENCE_S"  # of the environment
 PATIENCE_S = 120.0  # in which a request is made again and again before the work fails
@@ -138,17 +139,9 @@ class Bucket:
             version, content = self._asked(lambda: self._read(name))
         except FileNotFoundError:
             return None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+        with replacing(path, publish=False) as temporary:
+            temporary.write_bytes(content)
             os.utime(temporary, (version.seconds, version.seconds))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         return version
 
     def get_all(self, pairs: Iterable[tuple[str, Path]]) -> dict[str, Version]:
