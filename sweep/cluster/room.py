@@ -40,21 +40,26 @@ class RollCall:
 
     def __init__(self, pool: Sequence[ActorHandle]) -> None:
         self.asked = {evaluator: evaluator.signs.remote() for evaluator in pool}
+        self._silent: list[ActorHandle] = []
 
     def complete(self) -> bool:
         """Whether each has answered what it was asked last; those that have are asked again."""
         answers = list(self.asked.values())
         ready, missing = ray.wait(answers, num_returns=len(answers), timeout=0)
+        self._silent = [one for one, answer in self.asked.items() if answer in missing]
         for evaluator, answer in self.asked.items():
             if answer in ready:
                 self.asked[evaluator] = evaluator.signs.remote()
         return not missing
 
     def lacks_places(self) -> bool:
-        """Whether one that has not answered has no place, known once it has been asked."""
-        answers = self.asked.values()
-        _, missing = ray.wait(list(answers), num_returns=len(answers), timeout=0)
-        return any(not has_place(one) for one, answer in self.asked.items() if answer in missing)
+        """Whether one that had not answered when that was last looked at has no place.
+
+        Raises:
+            RpcError, RuntimeError: The head does not answer.
+
+        """
+        return not all(map(has_place, self._silent))
 
 
 class Room:
@@ -118,17 +123,18 @@ class Room:
         if now - self._looked < LOOK_S:
             return None
         self._looked = now
+        complete = self.roll.complete()
         try:
             cluster = self.see()
+            homeless = self.roll.lacks_places()
         except (RpcError, RuntimeError):  # the head does not answer: not for us to tell
             return None
         running = sum(trial.status == Trial.RUNNING for trial in trials)
-        complete = self.roll.complete()
         self._follow_nodes(cluster)
         if complete and not cluster.queued:
             self._grow(running + fitting(self.settings.trial, cluster.free))
         pending = [name_of(trial) for trial in trials if trial.status == Trial.PENDING]
-        return self._watch(cluster, running, pending, complete)
+        return self._watch(cluster, running, pending, homeless)
 
     def _wanted(self, fits: int) -> int:
         """With ``wait`` one trial more, which asks an autoscaler for its node."""
@@ -164,10 +170,9 @@ class Room:
             self._allow(max(1, min(self.trials, self._wanted(fits))))
 
     def _watch(
-        self, cluster: Cluster, running: int, pending: Sequence[str], complete: bool
+        self, cluster: Cluster, running: int, pending: Sequence[str], homeless: bool
     ) -> str | None:
         """Say what waits for a place, and return that after a while without progress."""
-        homeless = not complete and self.roll.lacks_places()
         stuck = homeless or (0 < len(pending) <= cluster.queued and not running)
         if not stuck:
             self._placed = self.now()

@@ -41,7 +41,8 @@ RAY = str(Path(sys.executable).with_name("ray"))
 GCS_PORT, DASHBOARD_PORT = 6379, 8265
 HEAD = 1  # the number of the node
 ADDRESS = f"http://{NETWORK}.{HEAD}:{DASHBOARD_PORT}"
-BUCKET, DISTURBED = "sweeps", "s3://sweeps/disturbed"
+BUCKET = "sweeps"
+DISTURBED = f"s3://{BUCKET}/disturbed"
 TRIALS, EPOCHS = 4, 3
 BEGAN = time.monotonic()
 
