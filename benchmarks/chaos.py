@@ -2,6 +2,7 @@
 
     python benchmarks/chaos.py --runs 100 --seed 0           # about a minute each on 2 cores
     python benchmarks/chaos.py --only "disk full" SIGHUP     # these alone
+    python benchmarks/chaos.py --runs 100 --number 17 42     # these of a series again
     python benchmarks/chaos.py --runs 100 --save             # and write results/chaos.json
 
 Every run is a small real sweep. What happens to it, and when, is drawn from the seed; it is resumed
@@ -37,6 +38,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--seed", default="0")
     parser.add_argument("--only", nargs="+", choices=DISTURBANCES, metavar="NAME")
+    parser.add_argument("--number", nargs="+", type=int, help="these runs of the series alone")
     parser.add_argument("--save", action="store_true", help="write results/chaos.json")
     return parser.parse_args(arguments)
 
@@ -67,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         store = make_store(Path(place) / "tiny.h5")
         with undisturbed(store) as whole:
             for number, happens in enumerate(drawn_names(names, options.seed, options.runs)):
+                if options.number and number not in options.number:
+                    continue
                 one = play(store, whole, happens, f"{options.seed} {number}")
                 outcomes.append(one)
                 verdict = "equal" if one.equal else "NOT EQUAL"

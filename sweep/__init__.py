@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sweep.config.sweep import SweepConfig
     from sweep.core.errors import UserError, WorkError
     from sweep.learn.fit import fit
+    from sweep.results.flat import frame
 
 _HOMES = {
     "SweepConfig": "sweep.config.sweep",
@@ -26,6 +27,7 @@ _HOMES = {
     "best": "sweep.api.best",
     "export": "sweep.api.export",
     "fit": "sweep.learn.fit",
+    "frame": "sweep.results.flat",
     "ingest_dataset": "sweep.api.dataset",
     "predict": "sweep.api.predict",
     "resume": "sweep.api.run",
@@ -39,6 +41,7 @@ __all__ = [
     "best",
     "export",
     "fit",
+    "frame",
     "ingest_dataset",
     "predict",
     "resume",

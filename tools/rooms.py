@@ -148,7 +148,11 @@ ROOMS = (
     Room(
         "sweep.results",
         {
-            "pyarrow": ("sweep.results.tables", "sweep.results.summary_table"),
+            "pyarrow": (
+                "sweep.results.tables",
+                "sweep.results.summary_table",
+                "sweep.results.flat",
+            ),
             "mlflow": ("sweep.results.mlflow",),
             "matplotlib": ("sweep.results.mlflow", "sweep.results.figures"),
         },

@@ -10,7 +10,6 @@ from typing import Any
 from sweep.config.arms import group_of
 from sweep.config.search import SearchSettings
 from sweep.config.tracking import address, check_address
-from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, WorkError, within
 from sweep.core.mirrors import named
 from sweep.core.objective import terms, value_of
@@ -24,6 +23,7 @@ from sweep.results.retraining import command
 from sweep.results.savings import savings
 from sweep.results.summary import Summary, damage_of, summary
 from sweep.results.sweep_file import Asked, asked, opened
+from sweep.results.where import Where, names_in
 from sweep.stats.optimism import Optimism
 
 DEFAULT = SearchSettings().objective  # where nothing says what the sweep's own one was
@@ -77,7 +77,8 @@ def best(
         by: The metric to rank by; None: the sweep's own objective. With ``pareto`` two metrics,
             ``A,B``; None: the sweep's own objectives.
         norm: The one norm to keep; None: all.
-        where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
+        where: Conditions such as ``clean/auroc>=0.9``, ``train.lr<1e-3`` or ``norm==group``, all
+            of which must hold, see ``sweep.results.where``.
         top: The number of rows to keep at most; None: all, or with ``per_norm`` one of each norm.
         mode: The one mode to keep, such as ``trained``; None: all.
         pareto: Whether to keep the Pareto front of two objectives alone, sorted by the first.
@@ -141,13 +142,13 @@ def in_folders(
     both = pairs.pop() if len(pairs) == 1 else ()
     first, objectives = what_to_rank_by(by, of[0].search.objective, both, pareto)
     by_path = dict(zip(map(str, folders), of, strict=True))
-    conditions = [Condition.parse(text, "--where").metric for text in where]
+    conditions = [Where.parse(text).name for text in where]
     must = {*terms(first), *objectives, *conditions}
     if for_table:
         names = {*must, *shown_metrics(first, objectives), *chain.from_iterable(map(_needed, of))}
         sweeps = [summary(folder, names) for folder in folders]
         rows = _rows(sweeps)
-        if must <= {name for row in rows for name in row.metrics}:
+        if must <= names_in(rows):
             return Found(rows, first, objectives, tuple(sweeps), by_path, *_kept(by_path))
         # Something is asked for that is nowhere: it is refused with all names that there are.
     sweeps = [summary(folder) for folder in folders]

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sweep.cli.base import Parser, say
+from sweep.cli.base import Parser, Version, say
 from sweep.cli.best import add_best
 from sweep.cli.check import add_check
 from sweep.cli.compare import add_compare
@@ -26,7 +26,9 @@ from sweep.cli.predict import add_predict
 from sweep.cli.presets import add_presets
 from sweep.cli.report import add_report
 from sweep.cli.run import add_resume, add_run, add_sync
+from sweep.cli.settings import add_settings
 from sweep.cli.stress import add_stress
+from sweep.cli.sweeps import add_list
 from sweep.cli.watch import add_watch
 from sweep.core.errors import UserError, WorkError, of_system
 
@@ -49,9 +51,11 @@ COMMANDS = (
     add_calibrate,
     add_preview,
     add_presets,
+    add_settings,
     add_check,
     add_run,
     add_resume,
+    add_list,
     add_watch,
     add_submit,
     add_status,
@@ -117,6 +121,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action=Version, help="say which version this is")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in COMMANDS:
         add(commands)

@@ -23,6 +23,20 @@ class Parser(argparse.ArgumentParser):
         raise UserError("the command cannot be read", message, f"see `{self.prog} --help`")
 
 
+class Version(argparse.Action):
+    """Says which version is installed; looked up when it is asked for."""
+
+    def __init__(self, option_strings: list[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Print it and end."""
+        from importlib.metadata import version
+
+        print(f"mrisweep {version('mrisweep')}")
+        parser.exit()
+
+
 class Defaults(argparse.ArgumentDefaultsHelpFormatter):
     """Shows the default of an option that has one."""
 

@@ -60,7 +60,8 @@ def add_best(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="COND",
-        help="condition such as 'clean/auroc>=0.9'; may be repeated",
+        help="condition on a metric, a searched setting, norm, seed, status, epoch, mode or trial, "
+        "such as 'clean/auroc>=0.9', 'train.lr<1e-3' or 'status==finished'; may be repeated",
     )
     best.add_argument("--top", type=int, metavar="K", help="the best K only")
     best.add_argument(
@@ -77,6 +78,12 @@ def add_best(commands: Commands) -> None:
         "--failed",
         action="store_true",
         help="the trials that failed, and why, instead of those that have a score",
+    )
+    best.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="also write the rows, with all metrics, to FILE.csv or FILE.parquet",
     )
     best.add_argument("--json", action="store_true", help="a JSON list of objects, best first")
 
@@ -115,6 +122,8 @@ def _answer(options: argparse.Namespace) -> None:
         raise UserError(
             "--mlflow URI and --experiment NAME go together", "one of them", "give both"
         )
+    if options.out is not None:
+        _require_table(options)
     if options.finalists:
         _show_finalists(options)
         return
@@ -123,17 +132,31 @@ def _answer(options: argparse.Namespace) -> None:
         return
     if options.folder:
         of = options.folder, options.by, options.where, options.pareto
-        found = in_folders(*of, for_table=not options.json)
+        found = in_folders(*of, for_table=not (options.json or options.out))
     else:
         found = on_server(options.mlflow, options.experiment, options.by, options.pareto)
     _show(options, found)
     _say_what_lacks(found.unread())
 
 
+def _require_table(options: argparse.Namespace) -> None:
+    """Refuse a file that is no table, or whose rows are none of a ranking."""
+    from sweep.results.flat import require_ending
+
+    require_ending(options.out)
+    if options.finalists or options.failed:
+        what = "--finalists" if options.finalists else "--failed"
+        raise UserError(
+            "--out writes the rows of the ranking", f"with {what}", f"leave {what} out, or --out"
+        )
+
+
 def _show(options: argparse.Namespace, found: "Found") -> None:
     from sweep.api.best import as_json, choice_lines
+    from sweep.core.text import number_of
     from sweep.metrics.table import sign
     from sweep.results import ranking
+    from sweep.results.flat import write_table
     from sweep.results.render import (
         evidence_line,
         hypervolume_lines,
@@ -145,6 +168,9 @@ def _show(options: argparse.Namespace, found: "Found") -> None:
     how = found.objectives, options.pareto, options.per_norm
     rows = ranking.best(found.rows, found.by, *kept, *how)
     note = screened_note(found.rows, found.by)
+    if options.out is not None:
+        write_table(rows, options.out)
+        say(f"{number_of(len(rows), 'row')} in {options.out}")
     if options.json:
         print(json.dumps(as_json(rows, found), indent=1))
     elif rows:

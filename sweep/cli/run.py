@@ -33,6 +33,11 @@ def add_run(commands: Commands) -> None:
         help="new folder, or a URI such as s3://bucket/run-1; default sweeps/<name>",
     )
     run.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print the sweep with all defaults filled in, and run nothing",
+    )
+    run.add_argument(
         "--or-resume",
         action="store_true",
         help="where the folder is there, go on with the sweep in it, if it is this one; one that "
@@ -44,6 +49,9 @@ def _do_run(options: argparse.Namespace) -> None:
     from sweep.config.sweep import SweepConfig
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
+    if options.print_config:
+        print(config.to_yaml(), end="")
+        return
     folder = options.out or Path("sweeps") / config.name
     if remark := other_version(version("mrisweep")):
         say(remark)

@@ -10,29 +10,37 @@ MOST_CHAINS = 10  # of AugMix: each costs as much as all artifacts of a batch
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentSettings(Settings):
-    """Training slices as they might have been; none of it by default (the study's are clean).
+    """Training slices as they might have been; none of it by default.
 
     Every draw is keyed by the trial's seed, the epoch and the slice, and those of artifacts by its
     scan: docs/training.md says in which order all of it happens.
 
     Attributes:
-        artifacts: Names to draw from, with equal weight; see ``StressSettings``.
-        levels: Levels to draw from, with equal weight; as of the stress test, those alone that
-            the artifact reaches.
-        probability: Chance of a slice to get artifacts.
+        artifacts: Names to draw from, with equal weight; as in ``stress.artifacts``. When to change
+            it: models are to be trained for what they will meet; hold some artifacts out to see
+            what that is worth.
+        levels: Levels to draw from, with equal weight; as of the stress test, those alone that the
+            artifact reaches. When to change it: training should see mild damage alone.
+        probability: Chance of a slice to get artifacts. When to change it: scores on clean images
+            fall (less), or robustness is all that counts (more).
         chain: The most artifacts on a slice that gets any: 1 to this many different ones, each
-            number as likely, in one chain in the scanner's order. 1: exactly one.
-        holdout: Whether ``artifacts`` may have some of the held-out family; the stress test on
-            that family is then no longer one on artifacts that no training has seen.
+            number as likely, in one chain in the scanner's order. 1: exactly one. When to change
+            it: images of your scanner have several faults at once.
+        holdout: Whether ``artifacts`` may have some of the held-out family; the stress test on that
+            family is then no longer one on artifacts that no training has seen. When to change it:
+            no claim is to be made on unseen artifacts.
         augmix: Chains of artifacts that are mixed into one image, in AugMix (arXiv 1912.02781),
             which used 3; 0: off. Every slice is mixed, so ``probability`` and ``chain`` do not
-            count. A chain has 1 to 3 of ``artifacts`` at ``levels``.
+            count. A chain has 1 to 3 of ``artifacts`` at ``levels``. When to change it: time allows
+            it: a step costs several times as much.
         augmix_consistency: Weight of the Jensen-Shannon divergence between the predictions for
             the slice without artifacts and for two mixes of it (arXiv 1912.02781, which used 12);
             the loss of the labels is then of the first. 0: off.
-        flip_horizontal: Chance of a slice to be mirrored left to right.
+        flip_horizontal: Chance of a slice to be mirrored left to right. When to change it: left and
+            right mean the same for your labels.
         flip_vertical: Chance of a slice to be mirrored top to bottom.
-        rotate: Largest angle in degrees, either way, uniform.
+        rotate: Largest angle in degrees, either way, uniform. When to change it: patients lie
+            differently in your scanners.
         translate: Largest shift along rows and along columns, either way, uniform; as a fraction
             of the size.
         scale: Largest relative change of the size: a factor, uniform in 1 - scale to 1 + scale.

@@ -1,14 +1,31 @@
 """What all settings are: frozen, plain values, checked when made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, get_args
 
 from sweep.core.errors import UserError
 
+_heard: ContextVar[list[tuple[str, str]] | None] = ContextVar("rules", default=None)
+
+
+@contextmanager
+def heard_rules() -> Iterator[list[tuple[str, str]]]:
+    """The rules that settings made inside are held to: the name of a setting, and its rule."""
+    rules: list[tuple[str, str]] = []
+    token = _heard.set(rules)
+    try:
+        yield rules
+    finally:
+        _heard.reset(token)
+
 
 def require(ok: bool, name: str, rule: str, received: object) -> None:
     """Raise ``UserError`` unless ``ok``: the setting, its rule, what was received."""
+    if (heard := _heard.get()) is not None:
+        heard.append((name, rule))
     if not ok:
         raise UserError(f"{name} cannot take this value", f"{received!r}", f"give {rule}")
 
@@ -23,6 +40,9 @@ class Settings:
     """Base of every settings class: an unknown key is an error."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "alias_generator": key_of}
+
+    def __post_init__(self) -> None:
+        """Hold the values to their rules, each by ``require``; there are none by default."""
 
     def to_plain(self) -> dict[str, Any]:
         """Nested dictionaries, lists and plain values."""

@@ -63,17 +63,26 @@ class FinalistSettings(Settings):
     """Which configurations are trained again, with which seeds, and where they are scored.
 
     Attributes:
-        per_norm: Configurations of each norm, or of each arm.
-        seeds: Trainings of each configuration, with the same new seeds for all.
+        per_norm: Configurations of each norm, or of each arm. When to change it: time allows it;
+            with one configuration of each norm, norms cannot be compared.
+        seeds: Trainings of each configuration, with the same new seeds for all. When to change it:
+            intervals of differences are too wide.
         rule: Which epochs are scored, fixed before: the ``last``, or the ``last3``, of whose scores
-            the mean counts.
-        by: What the configurations are chosen by, on validation patients; null: the objective.
+            the mean counts. When to change it: scores jump from epoch to epoch.
+        by: What the configurations are chosen by, on validation patients; null: the objective. When
+            to change it: the sweep was searched by another score than the one that decides.
         holdout: Artifacts that no configuration was chosen by, or a family of them; those of the
-            stress test and of the augmentation are left out.
-        external: Further stores to score on.
+            stress test and of the augmentation are left out. When to change it: your stress test
+            already has some of them, or you expect others.
+        external: Further stores to score on. When to change it: there are images of another
+            hospital.
         reference: The norm or arm that the others are compared with; null: none, each with each.
-        margin: A difference below which two norms are as good as each other.
-        primary: The one comparison that counts; null: none was stated.
+            When to change it: there is no batch norm in the sweep, or another norm is the usual
+            one.
+        margin: A difference below which two norms are as good as each other. When to change it: a
+            smaller or a larger difference would change what you do.
+        primary: The one comparison that counts; null: none was stated. When to change it: one
+            question is asked: state it before the sweep runs.
 
     """
 

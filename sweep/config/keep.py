@@ -25,12 +25,15 @@ class KeepSettings(Settings):
     Attributes:
         checkpoints: ``each``: of every trial that of its best epoch; ``all``: those of all epochs;
             ``none``; or that of the best epoch of some trials alone: of the ``best``, of the Pareto
-            ``front``, of those that ``finalists`` were chosen from; several as a list.
+            ``front``, of those that ``finalists`` were chosen from; several as a list. When to
+            change it: the disk is small (``[best, finalists]``), or every epoch matters (``all``).
         predictions: ``scored``: those of every epoch that was scored in full, and of each trial's
-            best; ``each``: of every trial those of its best epoch; or as for ``checkpoints``.
+            best; ``each``: of every trial those of its best epoch; or as for ``checkpoints``. When
+            to change it: the disk is small; they are needed for intervals and comparisons.
         finalists: The checkpoints of finalists: ``all``; ``best``: of each norm or arm the one that
             is the best on validation patients; ``none``.
-        top: How many trials of each norm or arm are the ``best``, by the objective.
+        top: How many trials of each norm or arm are the ``best``, by the objective. When to change
+            it: more checkpoints of each norm are to be asked later.
 
     """
 

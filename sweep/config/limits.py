@@ -18,11 +18,12 @@ class LimitSettings(Settings):
     Attributes:
         hours: Hours of wall-clock time that the driver is at work on trials: from when the
             evaluators are up until the last trial has ended. Starting up, calibrating levels and
-            scoring modes do not count.
+            scoring modes do not count. When to change it: the machine is yours until a known time.
         gpu_hours: The GPU shares held in that time, times that time: ``cluster.evaluator.gpu`` of
             each evaluator for all of it, ``cluster.trial.gpu`` of each trial from the start of its
-            worker to its end.
-        epochs: Reported epochs, of all trials together.
+            worker to its end. When to change it: there is a budget of GPU hours.
+        epochs: Reported epochs, of all trials together. When to change it: sweeps are to be
+            compared at the same cost.
 
     """
 

@@ -24,11 +24,14 @@ class ModeSettings(Settings):
         names: ``prediction_time`` normalises each evaluation batch by its own statistics, arXiv
             2006.10963; ``blend`` by a mixture of these and those of training, arXiv 2006.16971;
             ``adabn`` by those of all evaluation slices of the cell, arXiv 1603.04779; ``precise``
-            by statistics that are taken anew of clean training slices, arXiv 2105.07576.
+            by statistics that are taken anew of clean training slices, arXiv 2105.07576. When to
+            change it: batch norm is to have its chance without training again.
         batch_size: Slices in a batch at most, of one artifact at one level. All are shared out
-            evenly, so that the sizes of batches differ by 1 at most.
+            evenly, so that the sizes of batches differ by 1 at most. When to change it: a scanner
+            delivers fewer slices at a time.
         order: ``shuffled``: a keyed permutation of the slices, the same for every trial and cell;
-            ``natural``: as in the store, as a scanner delivers patients one after the other.
+            ``natural``: as in the store, as a scanner delivers patients one after the other. When
+            to change it: slices come patient by patient where the model is used.
         blend_source: N of the blend, as how many more slices the statistics of training count. At
             16 they have a fifth of the weight in a batch of 64 and half of it in one of 16, so
             that they lead only where a batch is too small for statistics of its own.

@@ -22,9 +22,11 @@ class NotifySettings(Settings):
             in no file.
         command: A program and its arguments, which gets the word on its standard input.
         on: Of what: the ``end`` of the sweep or that a limit paused it, a ``failure`` of a trial or
-            of the sweep, a new ``best`` trial.
+            of the sweep, a new ``best`` trial. When to change it: you want to hear of every new
+            best trial, or of the end alone.
         every: Minutes between two words of failed trials, and of new best ones, the first of which
-            comes so long after the beginning; what happens in between is one word.
+            comes so long after the beginning; what happens in between is one word. When to change
+            it: words come too often.
 
     """
 

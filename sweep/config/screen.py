@@ -18,10 +18,13 @@ class ScreenSettings(Settings):
     at its last.
 
     Attributes:
-        patients: Their share; more are taken where fewer than five show a label, or lack it.
-        levels: How many of each artifact, chosen by key.
+        patients: Their share; more are taken where fewer than five show a label, or lack it. When
+            to change it: early scores are too noisy (more), or cost too much by ``check`` (fewer).
+        levels: How many of each artifact, chosen by key. When to change it: the norms rank
+            otherwise at other levels.
         full: Epochs that are scored in full at once, beside the last; null: the rungs of the
-            scheduler from half of the epochs on.
+            scheduler from half of the epochs on. When to change it: the course of the full scores
+            over the epochs is wanted.
 
     """
 

@@ -38,45 +38,66 @@ class SearchSettings(Settings):
 
     Attributes:
         trials: How many in all; null: 20, or the next number that the strata divide, and of a grid
-            all combinations, which it never has more or less of.
-        space: Dotted setting -> ``{kind: values}``, see ``sweep.config.space``.
+            all combinations, which it never has more or less of. When to change it: ``best``
+            remarks that a norm has few trials, or that a best value lies at the end of its range.
+        space: Dotted setting -> ``{kind: values}``: ``choice``, ``uniform``, ``log``, ``int`` or
+            ``int_log``, see docs/search.md.
         arms: What is compared where a norm alone does not say it: a name -> settings by dotted
             name, such as a norm with an augmentation. Arms are the strata; none: there are none.
+            When to change it: norms are compared together with something else, such as an
+            augmentation.
         sampler: ``gp`` (Gaussian process), ``tpe``, ``cmaes``, ``nsga2`` learn from what was told;
             ``sobol`` and ``random`` do not; ``grid`` tries every combination of choices once, in an
-            order that follows from the seed. ``auto``: see ``method``.
+            order that follows from the seed. ``auto``: see ``method``. When to change it: another
+            one is to be compared (docs/search.md has figures of all), or every combination of a
+            grid is wanted.
         scheduler: How weak trials are stopped early, each among its stratum: ``asha``,
-            ``hyperband``, ``median``, ``topk``, ``pasha``, see ``sweep.search.stopping``; ``none``
-            lets each run to its end. ``auto``: ``topk``, but where the search is to learn from
-            trials that have ended ``asha`` (as ``tpe`` does, or with conditions, an earlier sweep
-            or equal epochs) or ``none`` (for the other samplers, and for a grid).
+            ``hyperband``, ``median``, ``topk``, ``pasha``, see docs/search.md#early-stopping;
+            ``none`` lets each run to its end. ``auto``: ``topk``, but where the search is to learn
+            from trials that have ended ``asha`` (as ``tpe`` does, or with conditions, an earlier
+            sweep or equal epochs) or ``none`` (for the other samplers, and for a grid). When to
+            change it: trials are cheap and all are to run to their end (``none``), or a scheduler
+            of the literature is wanted.
         objective: The score to maximise, on the validation patients: a metric, or a weighted sum
             such as ``0.7 clean/auroc + 0.3 robust/auroc_cvar``. It decides the best epoch of a
             trial, and ranks trials. ``auto``: ``robust/auroc_cvar``, or the mean of two objectives.
+            When to change it: clean images are to count as well, or the worst cell alone.
         objectives: Two metrics to maximise together, neither at the cost of the other; the
-            ``objective`` is then a sum of both.
+            ``objective`` is then a sum of both. When to change it: it is not known how much of the
+            one is worth how much of the other.
         stop_by: What of two objectives weak trials are told by: ``pareto``, the rank of their pair
-            (see ``sweep.core.pareto``), or the ``objective``.
+            (see docs/search.md#two-objectives), or the ``objective``.
         subject_to: Conditions such as ``clean/auroc >= 0.9`` on the best epoch of a trial; the
-            sampler looks for the best objective among trials that meet all of them.
+            sampler looks for the best objective among trials that meet all of them. When to change
+            it: a model below some clean score is of no use, however robust it is.
         stratify: A searched choice whose values are the strata: each competes for epochs with its
-            like only, and has its budget; null: there are none.
+            like only, and has its budget; null: there are none. When to change it: groups other
+            than norms are compared.
         budget: ``equal``: each stratum is searched by itself, with the same number of trials, the
             first of which are the same for all; ``joint``: one search, whose sampler chooses the
             stratum, too, for those who want the winner and compare nothing; ``turns``: one search
-            whose strata take turns, as sweeps of earlier versions began, to resume these.
+            whose strata take turns, as sweeps of earlier versions began, to resume these. When to
+            change it: only the winner matters, and no norm is compared (``joint``).
         equal: Of the strata the ``trials`` are equal in number, or, where weak ones are stopped,
-            their ``epochs``, as far as whole trials allow.
+            their ``epochs``, as far as whole trials allow. When to change it: norms differ so much
+            in how long they train that equal trials are unfair.
         start: Configurations to begin with, in each stratum that they do not exclude; what one
-            leaves out comes from a Sobol point.
+            leaves out comes from a Sobol point. When to change it: you have configurations that
+            must be among those tried.
         from_: Folder of an earlier sweep with the same data, stress test and objective, whose
-            trials the sampler learns from as if they were of this one.
+            trials the sampler learns from as if they were of this one. When to change it: an
+            earlier sweep with the same data and stress test has already learnt something.
         grace_epochs: No trial is stopped before this epoch; null: a quarter of the epochs that a
-            trial has at most, rounded up, or with ``topk`` an eighth.
-        reduction: The best 1 / ``reduction`` of a rung go on, and the next is that much later.
-        keep: How many of a stratum ``topk`` lets go on; null: 2.
-        screen: On what early epochs are scored; null: every epoch on everything.
-        limits: What all trials may use together, see ``sweep.config.limits``.
+            trial has at most, rounded up, or with ``topk`` an eighth. When to change it: norms
+            begin unequally fast, and are compared before they can be told apart.
+        reduction: The best 1 / ``reduction`` of a rung go on, and the next is that much later. When
+            to change it: more trials should be stopped earlier (3 or 4).
+        keep: How many of a stratum ``topk`` lets go on; null: 2. When to change it: more of each
+            norm should run to their end.
+        screen: On what early epochs are scored; null: every epoch on everything. When to change it:
+            epochs are few or validation is small, so that scoring all in full costs little
+            (``null``).
+        limits: What all trials may use together, see docs/search.md#limits.
 
     """
 

@@ -33,21 +33,28 @@ class DataSettings(Settings):
     Attributes:
         store: Path of the HDF5 store.
         dataset: ``package.module:Class`` of a torch dataset, of which ``run`` and ``check`` make
-            the store where it is not there yet; null: the store is there.
+            the store where it is not there yet; null: the store is there. When to change it: your
+            images come from a torch dataset, and no store has been made of it.
         dataset_options: Keywords of that class.
         train: Folds or split names to train on.
         validation: Folds or split names on which every epoch is stress-tested.
-        test: Folds or split names that the sweep never touches.
+        test: Folds or split names that the sweep never touches. When to change it: there are
+            patients to spare; finalists are scored on them, and on none but them.
         signal: What the artifacts act on: ``images`` is the stored magnitude; ``kspace`` is the
             complex k-space of all coils, in a store that keeps it, from which every input is
-            reconstructed, clean ones too.
-        normalize: Intensity scaling of a slice, after the artifacts: ``robust`` is
-            (x - median) / (99th - 1st percentile), ``zscore`` (x - mean) / std, ``max`` x / max.
+            reconstructed, clean ones too. When to change it: the store keeps k-space, and artifacts
+            are to act where the scanner makes them; every input then costs a reconstruction.
+        normalize: Intensity scaling of a slice, after the artifacts: ``robust`` is (x - median) /
+            (99th - 1st percentile), ``zscore`` (x - mean) / std, ``max`` x / max. When to change
+            it: results are to be compared with work that scaled intensities in another way, or the
+            scaling is itself a question: it can be searched.
         scan_draws: Whether what a scanner does to a whole scan, such as a bias field or a history
             of movements, is drawn once for all slices of a scan, and what happens to a slice, such
-            as noise, for each; false: all is drawn for each slice apart.
+            as noise, for each; false: all is drawn for each slice apart. When to change it: results
+            are to be compared with work that damaged every slice apart.
         fingerprint: The store must have this one; null: any. A sweep's folder records the one it
-            ran on here, so that it is resumed on the same data or not at all.
+            ran on here, so that it is resumed on the same data or not at all. When to change it:
+            the sweep must run on the very file of an earlier one.
 
     """
 
@@ -107,13 +114,38 @@ _OF_WEIGHTS = ("weights", "weights_digest")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings(Settings):
-    """The network; ``mrimodels.ModelSpec`` explains and checks each value.
-
-    Inputs and outputs follow from the data and cannot be set.
+    """The network. Inputs and outputs follow from the data and cannot be set.
 
     Attributes:
+        arch: ``preact_resnet18``, ``preact_resnet34`` or ``preact_resnet50``, networks of this
+            package; or a name of torchvision, ``timm/NAME``, ``monai/NAME``, or
+            ``package.module:function`` of your own, see docs/networks.md. When to change it: the
+            order of norms is to be asked of another network, too.
+        norm: The kind of every norm layer, see docs/norms.md; ``keep`` leaves those that a network
+            of another package comes with. When to change it: norms are not what is compared; else
+            search it.
+        width: Channels of the stem and of the first stage, 2 or more; later stages double it. When
+            to change it: a first look has to be fast (16), or there is a GPU and time (64).
+        stem_stride: Stride of the 3 x 3 stem, 1 to 3. When to change it: images are large and time
+            is short: 2 makes every layer four times cheaper.
+        head: ``gap``, global average pooling, or ``pool10``, averages on a 10 x 10 grid; then a
+            linear layer. When to change it: where something lies in the image matters more than
+            that it is there.
+        dropout: Probability that a feature is zeroed before the linear layer in training; 0: none,
+            and in a network of another package what it has of its own. When to change it: training
+            loss falls on while scores on validation patients fall.
+        norm_eps: What every norm layer adds to the variance, above 0.
+        norm_groups: Number of groups in every norm layer that has groups; it divides the channels
+            of every layer. Null: by docs/norms.md#groups, or what ``norm_group_channels`` says.
+            When to change it: the number of groups is itself a question; it can be searched.
+        norm_group_channels: Channels in every group, instead of their number; null: not said. When
+            to change it: groups are to have one size in all layers.
+        antialias: Whether maps are blurred wherever a stride leaves pixels out (Zhang, arXiv
+            1904.11486), in the network of this package. When to change it: shifts of a few pixels
+            change what the network says.
         weights: File of pretrained weights for a network of another package, ``.pt``, ``.pth`` or
-            ``.safetensors``; every node has to see it. Null: first weights from the seed.
+            ``.safetensors``; every node has to see it. Null: first weights from the seed. When to
+            change it: there are pretrained weights of a network like yours.
         weights_digest: The file must have this SHA-256; null: any. A sweep's folder records the
             one it ran with here, so that it is resumed with the same file or not at all.
 
@@ -171,24 +203,32 @@ class StressSettings(Settings):
     """The shifted distributions: every artifact at every level, and the clean images.
 
     Attributes:
-        artifacts: Names from ``artifacts_sim.names()``, of a variant in ``options``, or of a
-            family: ``search``, ``holdout``.
-        options: Artifact -> its options, such as motion -> order -> interleaved; those that are
-            not named have their defaults. A name with a dash and a word, such as
+        artifacts: Names of docs/artifacts.md, of a variant in ``options``, or of a family:
+            ``search``, ``holdout``. When to change it: your scanner makes others; leave those out
+            that finalists are to meet for the first time.
+        options: Artifact -> its options, such as motion -> order -> interleaved; those that are not
+            named have their defaults. A name with a dash and a word, such as
             ``motion-interleaved``, makes a variant of that name, to stand beside the artifact.
-            Whatever names it, the augmentation too, gets it with these options.
-        levels: Severity levels 1 to 5; a level that an artifact does not reach is left out.
+            Whatever names it, the augmentation too, gets it with these options. When to change it:
+            your sequence differs from the default, such as in the order of its lines.
+        levels: Severity levels 1 to 5; a level that an artifact does not reach is left out. When to
+            change it: a stress test has to be cheaper (fewer levels), or the curve over severity
+            matters (all five).
         grid: What a level means: ``auto``, calibrated on the training slices as a sweep begins, in
             its signal and its normalization; or one that is fixed: ``calibrated``, for images of
-            256 x 256, ``physical``, or a file of ``mrisweep calibrate``.
+            256 x 256, ``physical``, or a file of ``mrisweep calibrate``. When to change it: several
+            sweeps are to share one meaning of levels: give them one file of ``mrisweep calibrate``.
         measure: Where the SSIM of the grid ``auto`` counts: over the ``foreground``, or over the
-            ``whole`` image, which sees ghosts in the background.
+            ``whole`` image, which sees ghosts in the background. When to change it: ghosts in the
+            background are to count as severe.
         knobs: Artifact -> knob values of levels 1 to 5, null where one is not reached; goes
             before the grid, and is written when a sweep begins, so that its levels keep their
             meaning whatever is calibrated later.
         batch_size: Slices per forward pass. Predictions may differ in the last bit between batch
-            sizes, so it is part of the record.
+            sizes, so it is part of the record. When to change it: the memory of a GPU is too small,
+            or much larger than a batch takes.
         seed: Key of the artifact draws; the same for every trial, so that all see the same pixels.
+            When to change it: a result is to be repeated under other draws of the same artifacts.
         modes: In which other modes the best checkpoints are evaluated once trials have ended; a
             list stands for its ``names``.
 

@@ -21,10 +21,13 @@ class Share(Settings):
 
     Attributes:
         cpu: CPUs; fractions are allowed.
-        gpu: A part of one GPU, or whole GPUs; without any the worker sees none.
+        gpu: A part of one GPU, or whole GPUs; without any the worker sees none. When to change it:
+            there are GPUs, see docs/cluster.md#what-each-part-takes.
         resources: Amounts of resources that nodes were given (``ray start --resources``), by name.
+            When to change it: workers are to run on some nodes alone.
         labels: What the labels of its node have to be (``ray start --labels``), by key: a value,
-            ``in(one, other)``, or either with ``!`` before it for all but these.
+            ``in(one, other)``, or either with ``!`` before it for all but these. When to change it:
+            nodes have labels, such as a kind of GPU.
 
     """
 

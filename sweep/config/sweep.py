@@ -54,24 +54,36 @@ class ClusterSettings(Settings):
     Attributes:
         address: The address of a running Ray cluster, or ``auto``; null: ``RAY_ADDRESS`` if set (as
             it is in a Ray job), else a cluster of this machine alone, for the time of the sweep.
-        trial: What one trial takes.
-        evaluators: Actors that stress-test checkpoints.
-        evaluator: What one evaluator takes.
+            When to change it: the cluster is known by an address, and neither ``RAY_ADDRESS`` nor a
+            job says it.
+        trial: What one trial takes. When to change it: there are GPUs: ``{cpu: 2, gpu: 0.25}`` puts
+            four trials on each.
+        evaluators: Actors that stress-test checkpoints. When to change it: ``check`` says that
+            scoring an epoch takes longer than training it.
+        evaluator: What one evaluator takes. When to change it: evaluators are to have a part of a
+            GPU.
         evaluator_cache_gb: Gigabytes of memory at most in which each evaluator keeps the inputs of
             its cells from one checkpoint to the next; what does not fit is computed anew. 0: none.
-        concurrent: Trials at a time at most; null: as many as fit beside the evaluators.
+            When to change it: the machine has memory to spare, and ``check`` says that inputs do
+            not fit.
+        concurrent: Trials at a time at most; null: as many as fit beside the evaluators. When to
+            change it: other people use the machine, or memory is short.
         retries: How often a trial goes on from its last epoch after its worker died or hung, or
-            files could not be read or written.
+            files could not be read or written. When to change it: nodes are lost often.
         hang_minutes: A worker that does nothing for so long, no step of training and no batch of a
-            stress test, is ended, and its work done again; null: nobody looks.
+            stress test, is ended, and its work done again; null: nobody looks. When to change it: a
+            step or a batch takes minutes by itself.
         smaller_batch: Whether a trial that does not fit the memory of its GPU is tried once more,
-            with half of train.batch_size; it is then another configuration than was drawn.
-        stage: Folder, by the same path on every node, to copy the store to and work on, such as
-            on a node's own fast disk; null: the store is used where it is, and copied to the
-            folder for temporary files of a node that does not see it.
+            with half of train.batch_size; it is then another configuration than was drawn. When to
+            change it: a sweep over sizes should go on where one does not fit.
+        stage: Folder, by the same path on every node, to copy the store to and work on, such as on
+            a node's own fast disk; null: the store is used where it is, and copied to the folder
+            for temporary files of a node that does not see it. When to change it: the store lies on
+            a slow shared disk.
         wait: Minutes in which nodes may come, or other work may end, until one trial and the
             evaluators have room: at the start, and again where nodes were lost. 0: what fits no
-            nodes is refused at the start, and all else is waited for without an end.
+            nodes is refused at the start, and all else is waited for without an end. When to change
+            it: the cluster grows by itself, or others are still at work on it.
 
     """
 
@@ -127,10 +139,14 @@ class SweepConfig(Settings):
 
     Attributes:
         name: The name of the sweep, and of its MLflow experiment.
-        seed: The seed of initial weights, batches and the sampler.
-        finalists: What becomes of the best configurations at the end; null: nothing.
-        notify: Who is sent word of what; one, or a list of several.
-        keep: What stays of trials that have ended.
+        seed: The seed of initial weights, batches and the sampler. When to change it: a whole sweep
+            is to be repeated; of single configurations, finalists do so.
+        finalists: What becomes of the best configurations at the end; null: nothing. When to change
+            it: something is to be published or decided: no score of a finalist is the best of many.
+        notify: Who is sent word of what; one, or a list of several. When to change it: the sweep
+            runs for longer than you look at it.
+        keep: What stays of trials that have ended. When to change it: disks fill, see
+            docs/storage.md.
 
     """
 

@@ -23,11 +23,14 @@ class TrackingSettings(Settings):
 
     Attributes:
         uri: The MLflow server, without a password; ``sqlite`` is ``mlflow.db`` beside the sweep's
-            folder, ``env`` what ``MLFLOW_TRACKING_URI`` says, which is then kept nowhere.
+            folder, ``env`` what ``MLFLOW_TRACKING_URI`` says, which is then kept nowhere. When to
+            change it: your group has a server.
         to: The trackers: ``mlflow``, ``jsonl`` (lines of JSON in the sweep's folder), or one that
-            an installed package adds.
+            an installed package adds. When to change it: lines of JSON are wanted too, or no MLflow
+            at all (``[jsonl]``).
         models: Of how many trials of each norm, or of each arm, the best first, MLflow gets the
-            network once the sweep has ended; ``all``: of each trial as it ends.
+            network once the sweep has ended; ``all``: of each trial as it ends. When to change it:
+            more models are to be served from MLflow.
 
     """
 

@@ -27,8 +27,6 @@ from sweep.results import locks, ownership, sweep_file, tables, trial_files
 from sweep.results.removed import refuse_missing
 from sweep.results.tables import Slices
 
-IDENTITY = "sweep.json"
-
 
 @dataclass(frozen=True)
 class Identity:
@@ -153,7 +151,7 @@ class SweepFolder:
             UserError: The file that says so is damaged or gone.
 
         """
-        file = self.path / IDENTITY
+        file = self.path / sweep_file.MARK
         wrong, remedy = "what says which sweep it is cannot be read", "put it back from a copy"
         try:
             with readable(wrong, file, remedy):
@@ -166,7 +164,7 @@ class SweepFolder:
 
     def write_identity(self, identity: Identity) -> None:
         """Replace what says which sweep this is."""
-        write_text(self.path / IDENTITY, json.dumps(dataclasses.asdict(identity), indent=1))
+        write_text(self.path / sweep_file.MARK, json.dumps(dataclasses.asdict(identity), indent=1))
         self.__dict__.pop("identity", None)  # read before
 
     def config(self) -> SweepConfig:

@@ -10,7 +10,8 @@ import uuid
 from sweep.core.errors import UserError, WorkError
 from sweep.remote import places
 from sweep.results.callbacks import Say
-from sweep.results.folder import IDENTITY, Identity, SweepFolder
+from sweep.results.folder import Identity, SweepFolder
+from sweep.results.sweep_file import MARK
 
 
 def take_place(folder: SweepFolder, say: Say) -> None:
@@ -39,7 +40,7 @@ def take_place(folder: SweepFolder, say: Say) -> None:
 def _is_another(place: str, folder: SweepFolder) -> bool:
     """Whether the same sweep lies at a place, too, which is not this folder by another path."""
     try:
-        there = SweepFolder(places.to_drive(place, IDENTITY))
+        there = SweepFolder(places.to_drive(place, MARK))
         known: Identity = there.identity
         same = there.path.samefile(folder.path)
     except (OSError, ValueError, TypeError, UserError, WorkError):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sweep.config.arms import group_of
-from sweep.core.conditions import Condition
 from sweep.core.errors import UserError, nearest
 from sweep.core.modes import checkpoint_mode
 from sweep.core.objective import terms, value_of
@@ -29,6 +28,7 @@ from sweep.learn.checkpoint_files import checkpoint_name
 from sweep.metrics.table import sign
 from sweep.results.summary import summary
 from sweep.results.sweep_file import opened
+from sweep.results.where import Where, require_names
 
 Interval = tuple[float, float]
 
@@ -174,7 +174,8 @@ def best(
         by: What to rank by: a metric, or a weighted sum of some. Trials that were stopped after
             screenings alone are ranked by a ``screen/...`` metric, and by no other.
         norm: The one norm, or arm, to keep; None: all.
-        where: Conditions such as ``clean/auroc>=0.9``, all of which must hold.
+        where: Conditions such as ``clean/auroc>=0.9`` or ``train.lr<1e-3``, all of which must hold,
+            see ``sweep.results.where``.
         top: The number of rows to keep at most; None: all, or one of each norm or arm.
         mode: The one mode to keep; None: all.
         objectives: Two metrics by which the rows that are kept get their ``pareto_rank``.
@@ -204,17 +205,18 @@ def best(
         raise UserError(
             "no trial is scored in this mode", f"{mode!r}", nearest(mode, {r.mode for r in found})
         )
-    conditions = [Condition.parse(text, "--where") for text in where]
+    conditions = [Where.parse(text) for text in where]
     if found:
+        require_names(conditions, found)
         asked = [by] if by in known else terms(by)
-        for name in (*(condition.metric for condition in conditions), *asked, *objectives):
+        for name in (*asked, *objectives):
             _require_metric(name, known)
     kept = [
         row
         for row in found
         if norm in (None, row.norm, group_of(row.params, row.norm))
         and mode in (None, row.mode)
-        and all(condition.holds(row.metrics) for condition in conditions)
+        and all(condition.holds(row) for condition in conditions)
     ]
     if objectives:
         kept = _with_ranks(kept, objectives)

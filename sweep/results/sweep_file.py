@@ -17,6 +17,7 @@ from sweep.core.kinds import require_kind
 from sweep.remote import places
 
 FILE = "sweep.yaml"
+MARK = "sweep.json"  # which sweep it is; a folder without it is a user's own
 USED = "used.json"  # the time that trials have used
 # What a folder holds before its ``sweep.yaml`` is there, and what a kill leaves of a write.
 _BEFORE = re.compile(r"sweep\.json|levels\.json|\.(lock|mirror|owner)|\.[\w.-]+\.tmp")
@@ -70,9 +71,10 @@ def opened(path: str | Path, bring: str = places.RECORDS, driving: bool = False)
             shown,
             f"begin it by `mrisweep run SWEEP.yaml --out {places.shown(path)}`",
         )
-    if not (folder / FILE).exists():
+    lacking = [name for name in (FILE, MARK) if not (folder / name).exists()]
+    if lacking and (FILE in lacking or not (folder / "trials").is_dir()):
         raise UserError(
-            f"the folder is not a sweep's, as it has no {FILE}",
+            f"the folder is not a sweep's, as it has no {lacking[0]}",
             shown,
             "give the folder that `mrisweep run` named",
         )
@@ -95,6 +97,11 @@ def is_free(path: str | Path) -> bool:
 def half_made(path: Path) -> bool:
     """Whether a path is a folder that was made for a sweep which a kill kept from being begun."""
     return path.is_dir() and all(_BEFORE.fullmatch(one.name) for one in path.iterdir())
+
+
+def is_sweep(folder: Path) -> bool:
+    """Whether a folder of this machine is that of a sweep, which has a mark of its own."""
+    return (folder / FILE).is_file() and (folder / MARK).is_file()
 
 
 def begun(path: str | Path) -> bool:

@@ -102,6 +102,14 @@ class Arena:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
             return [name for (name,) in reader.execute(RUNNING)]
 
+    def has_folder(self, driver: "subprocess.Popen[str]") -> bool:
+        """Wait until the sweep's folder is there; False where the driver ends before."""
+        while not self.sweep.folder.is_dir():
+            if driver.poll() is not None:
+                return False
+            time.sleep(0.02)
+        return True
+
     def moved(self, folder: Path) -> None:
         """The sweep's folder lies elsewhere from now on."""
         self.sweep.folder.rename(folder)

@@ -136,6 +136,8 @@ def fill_disk(arena: Arena, driver: subprocess.Popen[str], drawn: Random) -> Cur
 
 def make_read_only(arena: Arena, driver: subprocess.Popen[str], drawn: Random) -> Cure:
     """The sweep's folder can only be read."""
+    if not arena.has_folder(driver):
+        return nothing
     folder = str(arena.sweep.folder)
     mount("--bind", folder, folder)
     mount("-o", "remount,ro,bind", folder)
@@ -160,6 +162,8 @@ def set_clock_and_kill(arena: Arena, driver: subprocess.Popen[str], drawn: Rando
 
 def kill_and_move(arena: Arena, driver: subprocess.Popen[str], drawn: Random) -> Cure:
     """The driver is killed, and its folder renamed."""
+    if not arena.has_folder(driver):
+        return nothing
     driver.kill()
     return lambda: arena.moved(arena.disk / f"moved-{drawn.randrange(10**6)}")
 

@@ -9,7 +9,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -23,6 +23,7 @@ from tests.support.sweeps import Sweep
 PATIENCE_S = 600.0
 RESUMES = 4  # that a sweep may need for each disturbance, before it counts as one that never ends
 WAIT_S = 0.5  # the longest wait after the epoch at which the disturbance comes
+START_S = 15.0  # the longest wait where it comes before an epoch: about what a start takes
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Outcome:
 
     Attributes:
         disturbances: What happened to it, in order.
-        resumes: How often it was resumed.
+        resumes: How often it was resumed, or begun again where it had not come to a folder.
         seconds: How long all of it took.
         differs: What is not as in the undisturbed sweep, a line each.
         faults: What should not have been said or left on the way.
@@ -106,13 +107,16 @@ def play(
     own_disk, clock = (any(getattr(one, what) for one in asked) for what in ("own_disk", "clock"))
     with arena(store, settings, own_disk=own_disk, clock=clock) as scene:
         command, status = list(scene.sweep.run_arguments()), 1
-        for name in names:
+        for number, name in enumerate(names):
+            outcome.resumes += number > 0
             status = _disturbed(scene, command, name, drawn, outcome)
-            command = ["resume", str(scene.sweep.folder)]
+            command = _going_on(scene)
             if status == 0:
                 break
         while status != 0 and outcome.resumes < RESUMES * len(names):
+            outcome.resumes += 1
             status = _undisturbed_command(scene, command, outcome)
+            command = _going_on(scene)
         if any(one.synced for one in asked):
             _undisturbed_command(scene, ["sync", str(scene.sweep.folder)], outcome)
         if status == 0:
@@ -125,14 +129,14 @@ def play(
 
 def _disturbed(scene: Arena, command: list[str], name: str, drawn: Random, outcome: Outcome) -> int:
     """Begin a command, disturb it at a drawn moment; what it ended with."""
-    if command[0] == "resume":
-        outcome.resumes += 1
-    disturbance, so_far = DISTURBANCES[name], scene.reports()
-    at, wait = so_far + drawn.randint(0, 3), drawn.uniform(0, WAIT_S)
+    disturbance, so_far, epochs = DISTURBANCES[name], scene.reports(), drawn.randint(0, 3)
+    before = scene.under_way()  # of a command that was killed; one that comes to no epoch leaves it
+    wait = drawn.uniform(0, WAIT_S if epochs else START_S)
     with _started(scene, command, disturbance) as (driver, log):
-        while scene.reports() < at and driver.poll() is None:
+        while scene.reports() < so_far + epochs and driver.poll() is None:
             time.sleep(0.02)
-        time.sleep(wait)
+        with suppress(subprocess.TimeoutExpired):
+            driver.wait(wait)
         if driver.poll() is None:
             outcome.disturbances.append(name)
             cure = disturbance.does(scene, driver, drawn)
@@ -147,13 +151,14 @@ def _disturbed(scene: Arena, command: list[str], name: str, drawn: Random, outco
             outcome.faults.append(f"{name}: exit status {status}")
         _judge(scene, name, log.read_text, status, disturbance.cluster_dies, outcome)
         if status >= 0 and not disturbance.own_disk and not disturbance.synced:
-            outcome.faults += [f"{name}: left {one} in MLflow" for one in scene.under_way()]
+            known = before if scene.reports() == so_far else []
+            left = [one for one in scene.under_way() if one not in known]
+            outcome.faults += [f"{name}: left {one} in MLflow" for one in left]
     cure()
     return status
 
 
 def _undisturbed_command(scene: Arena, command: list[str], outcome: Outcome) -> int:
-    outcome.resumes += command[0] == "resume"
     status, said = _ended(scene.sweep, command)
     if status not in (0, 1):
         outcome.faults.append(f"{command[0]}: exit status {status}")
@@ -187,6 +192,13 @@ def _judge(
     told = "mrisweep resume" in said or not said  # to a terminal
     if status not in (0, 130) and not told and "sweep.yaml" in _names(scene):
         outcome.faults.append(f"{what}: no word of how to go on, but: {said[-300:]!r}")
+
+
+def _going_on(scene: Arena) -> list[str]:
+    """What a user types next: before there is a sweep in the folder, the same command again."""
+    if "sweep.yaml" in _names(scene):
+        return ["resume", str(scene.sweep.folder)]
+    return list(scene.sweep.run_arguments())
 
 
 def _names(scene: Arena) -> list[str]:

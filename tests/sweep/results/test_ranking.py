@@ -48,6 +48,11 @@ def test_best_first_ties_by_trial_missing_last() -> None:
         (["robust/auroc_cvar<0.7"], ["t0"]),
         (["robust/auroc_cvar<=7e-1", "clean/auroc<0.92"], ["t1", "t2"]),
         (["robust/auroc_cvar==0.7"], ["t1", "t2"]),
+        (["norm==group"], ["t0"]),
+        (["norm != batch", "train.lr<2e-3"], ["t0"]),
+        (["train.lr>2e-3"], []),
+        (["seed=0", "clean/auroc>0.9"], ["t0"]),
+        (["trial==t2"], ["t2"]),
     ],
 )
 def test_conditions_hold_together_and_never_for_a_missing_value(
@@ -65,13 +70,11 @@ def test_only_one_norm() -> None:
     [
         ({"by": "robust/auroc_cvr"}, "'robust/auroc_cvr'; did you mean 'robust/auroc_cvar'"),
         ({"norm": "gruop"}, "no trial has this norm; received 'gruop'; did you mean 'group'"),
-        ({"where": ["clean/auroc"]}, "--where cannot be read; received .*; give METRIC>=NUMBER"),
-        (
-            {"where": ["clean/auroc>=high"]},
-            "--where cannot be read; received .*; give METRIC>=NUMBER",
-        ),
+        ({"where": ["clean/auroc"]}, "--where cannot be read; received .*; give NAME>=VALUE"),
+        ({"where": ["clean/auroc>="]}, "--where cannot be read; received .*; give NAME>=VALUE"),
+        ({"where": ["clean/auroc>=high"]}, "not a number; received 'high' in .*; of texts =="),
         ({"where": ["clean/auroc>=1e"]}, "not a number; received '1e' in"),
-        ({"where": ["clean/roc>=1"]}, "no trial has this metric; received 'clean/roc'"),
+        ({"where": ["clean/roc>=1"]}, "metric or searched setting; received 'clean/roc'; did you"),
         ({"top": 0}, "--top is below 1; received 0; give 1 or more"),
     ],
 )

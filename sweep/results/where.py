@@ -1,0 +1,108 @@
+"""A condition that rows of a ranking are asked for: ``clean/auroc>=0.9``, ``train.lr<1e-3``.
+
+It is on a metric, on a searched setting by its dotted name, or on what else tells a trial from
+others, such as its norm or its status.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sweep.config.reading import NOT_YAML, load_yaml
+from sweep.core.errors import UserError, nearest
+from sweep.core.records import is_missing
+
+if TYPE_CHECKING:
+    from sweep.results.ranking import Ranked
+
+FIELDS = ("trial", "norm", "seed", "epoch", "status", "mode")  # of a row, beside its two tables
+_ABSENT = object()
+_NUMBERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+
+@dataclass(frozen=True)
+class Where:
+    """``name sign value``.
+
+    Attributes:
+        name: A metric, a searched setting by its dotted name, or one of ``FIELDS``.
+        sign: ``==``, ``!=``, or of numbers ``>=``, ``<=``, ``>``, ``<``.
+        value: What it is compared with, as YAML has it.
+
+    """
+
+    name: str
+    sign: str
+    value: Any
+
+    _FORM: ClassVar[re.Pattern[str]] = re.compile(
+        r"\s*([^<>=!\s]+)\s*(>=|<=|==|!=|=|>|<)\s*(.*?)\s*", re.DOTALL
+    )
+
+    @classmethod
+    def parse(cls, text: str) -> "Where":
+        """Read ``NAME>=VALUE``, with or without spaces.
+
+        Raises:
+            UserError: A text that is none, or that compares the size of what is no number.
+
+        """
+        remedy = "give NAME>=VALUE, such as 'clean/auroc>=0.9', 'train.lr<1e-3' or 'norm==group'"
+        match = cls._FORM.fullmatch(text)
+        try:
+            value = load_yaml(match[3]) if match and match[3] else _ABSENT
+        except NOT_YAML:
+            value = _ABSENT
+        if match is None or value is _ABSENT:
+            raise UserError("--where cannot be read", f"{text!r}", remedy)
+        sign = "==" if match[2] == "=" else match[2]
+        if sign in _NUMBERS and not _is_number(value):
+            raise UserError(
+                "--where compares with something that is not a number",
+                f"{match[3]!r} in {text!r}",
+                f"{remedy}; of texts == and != alone",
+            )
+        return cls(match[1], sign, value)
+
+    def holds(self, row: "Ranked") -> bool:
+        """Whether it holds; what a row lacks, such as a missing score, fulfils no condition."""
+        value = self._of(row)
+        if value is _ABSENT or (isinstance(value, float) and is_missing(value)):
+            return False
+        if self.sign in _NUMBERS:
+            return _is_number(value) and _NUMBERS[self.sign](value, self.value)
+        same = value == self.value or str(value) == str(self.value)
+        return same == (self.sign == "==")
+
+    def _of(self, row: "Ranked") -> Any:
+        if self.name in FIELDS:
+            return getattr(row, self.name)
+        return row.metrics.get(self.name, row.params.get(self.name, _ABSENT))
+
+
+def names_in(rows: Iterable["Ranked"]) -> set[str]:
+    """All that a condition on some of these rows may name."""
+    return {*FIELDS, *(name for row in rows for name in (*row.metrics, *row.params))}
+
+
+def require_names(conditions: Iterable[Where], rows: Iterable["Ranked"]) -> None:
+    """Raise ``UserError`` for a condition on what none of the rows has."""
+    known = names_in(rows)
+    for one in conditions:
+        if one.name not in known:
+            raise UserError(
+                "no trial has this metric or searched setting",
+                f"{one.name!r}",
+                nearest(one.name, known),
+            )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
