@@ -260,6 +260,7 @@ def _drive_on(folder: SweepFolder, config: SweepConfig, store: Store, plan: Plan
         while True:
             try:
                 result = _drive(folder, config, store, plan, notifiers)
+                clear_leftovers(folder)  # of workers that died, or were ended as they hung
                 break
             except NoRoomError:
                 plan = wait_for_room(config.cluster, _say, again=True)

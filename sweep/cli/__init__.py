@@ -7,7 +7,6 @@ MLflow take seconds.
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 
 from sweep.cli.base import Parser, Version, say
@@ -31,6 +30,7 @@ from sweep.cli.stress import add_stress
 from sweep.cli.sweeps import add_list
 from sweep.cli.watch import add_watch
 from sweep.core.errors import UserError, WorkError, of_system
+from sweep.core.saying import nobody_reads, silence_all
 
 EPILOG = """\
 first steps:
@@ -86,10 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, 1)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        sys.stderr.close()
-        return 0
     except OSError as error:
+        if nobody_reads(error):  # the reader, such as `head`, has seen enough
+            silence_all()
+            return 0
         refused = of_system(error)
         return _complain(refused, 2 if isinstance(refused, UserError) else 1)
     except ValueError as error:

@@ -13,6 +13,7 @@ from sweep.core.errors import UserError, of_system
 from sweep.core.interruption import interruptible
 from sweep.core.job import other_version
 from sweep.core.mirrors import named
+from sweep.core.saying import nobody_reads
 from sweep.remote.places import shown
 
 
@@ -185,7 +186,7 @@ def _resumable(folder: Path) -> Iterator[None]:
             say(f"interrupted; continue with: {command}")
         raise
     except OSError as error:
-        if isinstance(error, BrokenPipeError) or not _is_begun(folder):
+        if nobody_reads(error) or not _is_begun(folder):
             raise
         raise of_system(error, f"run `{command}`") from error
 

@@ -4,7 +4,9 @@ Ray's processes end with the driver that started them, all but some: its agents 
 children of another one, and look for it now and then. The guard holds the one end of a pipe. When
 the driver ends, in whatever way, the system closes the other end, and the guard kills what belongs
 to the driver's cluster. It knows that by an environment variable that the driver gave to Ray, and
-Ray to every process that it started; nothing else on the machine has it.
+Ray to every process that it started; nothing else on the machine has it. A process of Ray that
+gives itself a title writes it over the beginning of its environment, where the variable may stand:
+such a one is known by the logs that it has open in the cluster's folder.
 
 Where the driver had no time to say so itself, the guard says how to go on. It is run by its path,
 with the standard library alone, and starts in hundredths of a second.
@@ -27,6 +29,7 @@ LOOK_S = 1.0  # between two looks at whether the driver is there, should its pip
 PATIENCE_S = 10.0  # that processes have to vanish; one may be held in a system call
 ORDERLY = b"."
 PROC = Path("/proc")
+TITLE = b"ray::"  # with which the titles begin that processes of Ray give themselves
 
 
 class Guard:
@@ -68,10 +71,36 @@ def marked(mark: str) -> Iterator[int]:
                 yield int(entry.name)
 
 
-def end(mark: str) -> None:
-    """Kill every process with a mark, and those that these still start meanwhile."""
+def titled(folder: str) -> Iterator[int]:
+    """The processes with a title of Ray's that have a file open in a folder, even a removed one."""
+    inside = os.path.join(os.path.realpath(folder), "")
+    for entry in PROC.glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            title = (entry / "cmdline").read_bytes()
+            if title.startswith(TITLE) and any(one.startswith(inside) for one in _open_in(entry)):
+                yield int(entry.name)
+
+
+def _open_in(process: Path) -> Iterator[str]:
+    """The paths of what a process has open."""
+    for file in (process / "fd").iterdir():
+        with suppress(OSError):  # it was closed meanwhile
+            yield os.readlink(file)
+
+
+def end(mark: str, folder: str) -> None:
+    """Kill every process of a cluster, and those that these still start meanwhile.
+
+    Args:
+        mark: That they were started with.
+        folder: Of the cluster's own; empty: it has none.
+
+    """
     until = time.monotonic() + PATIENCE_S
-    while (found := list(marked(mark))) and time.monotonic() < until:
+    while time.monotonic() < until:
+        found = {*marked(mark), *(titled(folder) if folder else ())}
+        if not found:
+            return
         for pid in found:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -89,7 +118,7 @@ def wait_for(driver: int) -> bytes:
 def main(driver: str, mark: str, then: str, begun: str, folder: str) -> None:
     """Wait, then end what is left."""
     orderly = wait_for(int(driver)) == ORDERLY
-    end(mark)
+    end(mark, folder)
     if orderly:
         return
     if folder:

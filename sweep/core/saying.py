@@ -3,6 +3,7 @@
 import errno
 import os
 import sys
+from contextlib import suppress
 from typing import TextIO
 
 from sweep.core.mirrors import named
@@ -28,6 +29,37 @@ def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
             _silence(there)
     except ValueError:  # it was closed
         pass
+
+
+def nobody_reads(error: OSError) -> bool:
+    """Whether something could not be printed as nobody is left to read it.
+
+    That is a pipe whose reader has ended, and a terminal that was closed, where no signal has said
+    so. A terminal fails like a disk, so it is asked.
+    """
+    if error.errno != errno.EIO:
+        return isinstance(error, BrokenPipeError)
+    return error.filename is None and any(map(_hung_up, (sys.stdout, sys.stderr)))
+
+
+def _hung_up(stream: TextIO) -> bool:
+    """Whether a stream goes to a terminal that was closed."""
+    import termios  # no system but those like Unix has it, nor the error that leads here
+
+    try:
+        termios.tcgetattr(stream.fileno())
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)
+    except (OSError, ValueError):  # it is none of the system's
+        return False
+    return False
+
+
+def silence_all() -> None:
+    """Let nothing that is still to be printed fail."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            _silence(stream)
 
 
 def _silence(stream: TextIO) -> None:

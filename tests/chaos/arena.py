@@ -18,6 +18,7 @@ from typing import Any
 
 import yaml
 
+from sweep.cluster import guard
 from sweep.store import Store
 from tests.support.data import ROOT
 from tests.support.processes import started_with, title
@@ -87,8 +88,8 @@ class Arena:
             self.reader = None
 
     def processes(self) -> list[int]:
-        """All that belong to it."""
-        return started_with(MARK, self.mark)
+        """All that belong to it; Ray's titles may be written over the mark."""
+        return sorted({*started_with(MARK, self.mark), *guard.titled(str(self.place))})
 
     def reports(self) -> int:
         """How many epochs are reported."""

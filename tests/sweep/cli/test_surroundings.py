@@ -4,7 +4,11 @@ A limit on the size of files stands for a full disk: the system itself refuses, 
 """
 
 import errno
+import os
+import pty
 import resource
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,3 +127,23 @@ def test_a_wrong_path_is_bad_input_unless_the_work_had_begun(
     error = OSError("of no number") if number is None else OSError(number, "as it is", "there")
     assert type(of_system(error)) is kind
     assert type(of_system(error, "run it again")) is WorkError
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_terminal_that_was_closed_fails_nothing(stream: str, sweep_folder: Path) -> None:
+    """Where the signal of that is ignored, as below `nohup`; a disk that fails says the same."""
+    user, terminal = pty.openpty()
+    os.close(user)
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: terminal}
+    with subprocess.Popen(
+        [sys.executable, "-m", "sweep", "best", str(sweep_folder)],
+        **streams,
+        text=True,
+        start_new_session=True,
+        cwd=Path(__file__).parents[3],
+    ) as process:
+        os.close(terminal)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not out if stream == "stdout" else "trial" in out
+    assert not err or "mrisweep:" not in err

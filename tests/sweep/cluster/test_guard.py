@@ -27,6 +27,12 @@ guard = Guard("mrisweep resume DIR", begun, folder)
 own = {{**os.environ, "{VARIABLE}": guard.mark}}
 sleeping = ["sleep", "600"]
 pids = [subprocess.Popen(sleeping, env=own, start_new_session=True).pid for _ in range(3)]
+# As an agent of Ray, whose title has taken the place of what it was started with.
+with (folder / "logs" / "agent.out").open("w") as log:
+    titled = subprocess.Popen(
+        ["ray::DashboardAgent", "600"], executable="sleep", stdout=log, start_new_session=True
+    )
+pids.append(titled.pid)
 if os.fork() == 0:  # a child that holds the pipe to the guard
     time.sleep(600)
 print(*pids, flush=True)
@@ -74,9 +80,12 @@ def order(process: "subprocess.Popen[str]", word: str) -> None:
 def test_a_driver_that_dies_leaves_nothing_and_says_how_to_go_on(tmp_path: Path, how: str) -> None:
     other = {**os.environ, VARIABLE: "of another sweep"}
     strangers = [subprocess.Popen(["sleep", "600"], env=env) for env in (None, other)]
+    strangers.append(subprocess.Popen(["ray::IDLE", "600"], executable="sleep"))
     try:
         with driver(tmp_path) as (process, pids):
-            assert len(pids) == 3
+            with (tmp_path / "own" / "logs" / "agent.out").open("a") as log:  # as a pager has
+                strangers.append(subprocess.Popen(["sleep", "600"], stdout=log))
+            assert len(pids) == 4
             assert all(map(lives, pids))
             if how == "kill":
                 process.kill()
