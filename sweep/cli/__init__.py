@@ -17,6 +17,7 @@ from sweep.cli.export import add_export
 from sweep.cli.finalists import add_finalists
 from sweep.cli.gc import add_gc
 from sweep.cli.ingest import add_ingest
+from sweep.cli.init import add_init
 from sweep.cli.inspect import add_data
 from sweep.cli.jobs import add_status, add_stop, add_submit
 from sweep.cli.levels import add_calibrate, add_preview
@@ -50,6 +51,7 @@ COMMANDS = (
     add_phantom,
     add_calibrate,
     add_preview,
+    add_init,
     add_presets,
     add_settings,
     add_check,

@@ -39,6 +39,12 @@ def add_run(commands: Commands) -> None:
         help="print the sweep with all defaults filled in, and run nothing",
     )
     run.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="try it out: N slices of each split, one epoch, a trial for each norm",
+    )
+    run.add_argument(
         "--or-resume",
         action="store_true",
         help="where the folder is there, go on with the sweep in it, if it is this one; one that "
@@ -54,6 +60,16 @@ def _do_run(options: argparse.Namespace) -> None:
         print(config.to_yaml(), end="")
         return
     folder = options.out or Path("sweeps") / config.name
+    if options.limit is not None:
+        from sweep.api.smoke import smoke
+
+        if options.or_resume:
+            raise UserError(
+                "a sweep that is tried out is not gone on with",
+                "--limit and --or-resume",
+                "give one of them",
+            )
+        config, folder = smoke(config, options.limit, options.out, say)
     if remark := other_version(version("mrisweep")):
         say(remark)
     with _resumable(folder):
@@ -65,6 +81,8 @@ def _do_run(options: argparse.Namespace) -> None:
             from sweep.api.run import run
 
             _announce(run(config, folder))
+    if options.limit is not None:
+        say("tried out on a few slices for one epoch: these scores say nothing")
 
 
 def add_resume(commands: Commands) -> None:
