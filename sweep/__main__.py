@@ -1,7 +1,5 @@
 """``python -m sweep`` is ``mrisweep``."""
 
-import sys
+from sweep.cli import command_line
 
-from sweep.cli import main
-
-sys.exit(main())
+command_line()

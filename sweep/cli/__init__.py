@@ -8,6 +8,7 @@ MLflow take seconds.
 import argparse
 import os
 from collections.abc import Sequence
+from typing import NoReturn
 
 from sweep.cli.base import Parser, Version, say
 from sweep.cli.best import add_best
@@ -31,6 +32,7 @@ from sweep.cli.stress import add_stress
 from sweep.cli.sweeps import add_list
 from sweep.cli.watch import add_watch
 from sweep.core.errors import UserError, WorkError, of_system
+from sweep.core.leaving import leave
 from sweep.core.saying import nobody_reads, silence_all
 
 EPILOG = """\
@@ -99,6 +101,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return _complain(error, 2)
     return 0
+
+
+def command_line() -> NoReturn:
+    """Run the command of this process, and end it."""
+    leave(main())
 
 
 def _bad_input_below() -> tuple[type[Exception], ...]:

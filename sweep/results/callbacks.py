@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from sweep.core.errors import UserError, WorkError
 from sweep.core.finals import FinalistRecord
+from sweep.core.leaving import leave_behind
 from sweep.core.records import EpochRecord, TrialRecord, counting
 from sweep.core.text import without_passwords
 from sweep.results.finalists import FinalistFolder
@@ -375,6 +376,7 @@ class InThread:
 
     def _lacks(self, reason: str) -> None:
         self.lacks = True
+        leave_behind(self._thread)
         self._say(
             f"{self.name} lacks a part of this sweep; received {reason}; nothing is lost: when "
             f"it answers again, run `mrisweep sync {self._folder.path}`"
