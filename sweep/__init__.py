@@ -6,6 +6,7 @@ that has neither Ray nor MLflow.
 """
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,7 +50,14 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """The names that a script sees, imported or not yet."""
+    return sorted([*globals(), *__all__])
+
+
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.metadata.version("mrisweep")
     if name not in _HOMES:
         raise AttributeError(f"module 'sweep' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)

@@ -64,7 +64,7 @@ def best(
     path: Paths,
     by: str | None = None,
     norm: str | None = None,
-    where: Sequence[str] = (),
+    where: str | Sequence[str] = (),
     top: int | None = None,
     mode: str | None = None,
     pareto: bool = False,
@@ -91,7 +91,7 @@ def best(
 
     """
     found = _whole(in_folders(path, by, pareto=pareto))
-    kept = norm, where, top, mode
+    kept = norm, [where] if isinstance(where, str) else where, top, mode
     rows = ranking.best(found.rows, found.by, *kept, found.objectives, pareto, per_norm)
     return [replace(row, checkpoint=named(row.checkpoint)) for row in rows]
 

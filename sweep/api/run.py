@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +83,7 @@ class SweepResult:
     limit: str | None = None
 
 
-def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
+def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
     """Run a new sweep to its end, or until a limit is reached.
 
     Args:
@@ -91,13 +91,15 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
         out: Folder to make; None: ``sweeps/<name>``.
 
     Raises:
-        UserError: The folder exists, the search is one of earlier versions, the data cannot carry
-            the sweep, there is nothing to learn of the earlier sweep, or the cluster is too small.
+        UserError: A setting is wrong, the folder exists, the search is one of earlier versions, the
+            data cannot carry the sweep, there is nothing to learn of the earlier sweep, or the
+            cluster is too small.
         WorkError: No trial came to a result.
         KeyboardInterrupt: After the folder was left in a state that ``resume`` continues.
 
     """
-    path = out or Path("sweeps") / config.name
+    config = SweepConfig.from_dict(config.to_plain())  # a script may have made it of anything
+    path = Path(out) if out else Path("sweeps") / config.name
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
     if uri_of(path) is None:
@@ -122,7 +124,7 @@ def run(config: SweepConfig, out: Path | None = None) -> SweepResult:
 
 
 def resume(
-    path: Path,
+    path: str | Path,
     more: int = 0,
     limits: Mapping[str, float | None] | None = None,
     changes: Mapping[str, Any] | None = None,
@@ -161,6 +163,9 @@ def resume(
             config = config.replace({f"search.limits.{name}": limits[name] for name in limits})
         if more or limits:
             _refuse_used_up(folder, config)
+        if not more and not limits and not changes and _is_all_done(folder, config):
+            _say("all of it is done: the trackers are told again what they lack")
+            return _drive_on(folder, config, store, None)
         with session(config.cluster, _command(path)):
             plan = wait_for_room(config.cluster, _say)
             if more or limits or changes:
@@ -181,13 +186,18 @@ def ended(path: Path) -> SweepResult | None:
     """
     folder = SweepFolder.open(path)
     config = folder.config()
+    if not _is_all_done(folder, config):
+        return None
+    return _result(folder, config, Usage(folder, config))
+
+
+def _is_all_done(folder: SweepFolder, config: SweepConfig) -> bool:
+    """Whether nothing is left to train, to score or to choose."""
     trials = folder.trials()
     under_way = any(one.status == "running" or one.failure in AGAIN for one in trials)
     if under_way or len(trials) < config.search.total or missing_rows(folder, config):
-        return None
-    if not choice.is_newest(folder) or lacks_finalists(folder, config):
-        return None
-    return _result(folder, config, Usage(folder, config))
+        return False
+    return choice.is_newest(folder) and not lacks_finalists(folder, config)
 
 
 def sync_folder(path: Path) -> int:
@@ -212,7 +222,7 @@ def sync_folder(path: Path) -> int:
     return len(trial_log.records)
 
 
-def _command(path: Path) -> str:
+def _command(path: str | Path) -> str:
     """What continues the sweep in a folder."""
     return f"mrisweep resume {shown(path)}"
 
@@ -249,8 +259,16 @@ def _refuse_used_up(folder: SweepFolder, config: SweepConfig) -> None:
         )
 
 
-def _drive_on(folder: SweepFolder, config: SweepConfig, store: Store, plan: Plan) -> SweepResult:
+def _drive_on(
+    folder: SweepFolder, config: SweepConfig, store: Store, plan: Plan | None
+) -> SweepResult:
     """Drive the sweep; where its places are lost, go on as ``resume`` does once there are others.
+
+    Args:
+        folder: Of the sweep.
+        config: The sweep.
+        store: Its data.
+        plan: Where its workers have room; None: nothing should be left for them.
 
     Raises:
         WorkError: There were none within ``cluster.wait``; or see ``run``.
@@ -273,7 +291,7 @@ def _drive(
     folder: SweepFolder,
     config: SweepConfig,
     store: Store,
-    plan: Plan,
+    plan: Plan | None,
     notifiers: Sequence[Callback],
 ) -> SweepResult:
     search = config.search
@@ -318,7 +336,8 @@ def _drive(
         usage = Usage(folder, config)
         if (searcher.remaining and not usage.reached()) or missing_rows(folder, config):
             count, say = progress.rows, progress.say
-            run_trials(folder, config, plan, searcher, scheduler, trial_log, usage, count, say)
+            with _room(folder, config, plan) as room:
+                run_trials(folder, config, room, searcher, scheduler, trial_log, usage, count, say)
     result = _result(folder, config, usage)
     if result.limit is None:
         folder.refresh()
@@ -327,6 +346,16 @@ def _drive(
         follow_up(folder, config, store, without=lost)
         tidy(folder, config)
     return result
+
+
+@contextmanager
+def _room(folder: SweepFolder, config: SweepConfig, plan: Plan | None) -> Iterator[Plan]:
+    """Where workers have room, found now where there was to be no work, and there is."""
+    if plan is not None:
+        yield plan
+        return
+    with session(config.cluster, _command(folder.path)):
+        yield wait_for_room(config.cluster, _say)
 
 
 def _reconcile(folder: SweepFolder, study: Study, config: SweepConfig, fidelity: Fidelity) -> None:

@@ -1,10 +1,12 @@
 """What Tune's driver sees, told to the trial log; and what becomes of trials that fail."""
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ray import tune
+from ray.actor import ActorHandle
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 
@@ -72,7 +74,7 @@ class TuneCallback(Callback):
     def on_step_begin(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Tune goes on; here the sweep ends if it was asked to, and who hangs is found."""
         look()
-        self.watch.look()
+        self.watch.look(lambda: _given(trials))
         self.halted = self.halted or self.room.look(trials, trial_name)
         if self.store is not None:
             self.halted = self.halted or self.store.look()
@@ -228,6 +230,14 @@ class WholeStopper(tune.Stopper):
         usage = self.callback.usage
         usage.look()
         return self.callback.halted is not None or usage.reached() is not None
+
+
+def _given(trials: Iterable[Trial]) -> Iterator[tuple[str, ActorHandle]]:
+    """The trials that have a worker, each with it."""
+    for trial in trials:
+        worker = trial.temporary_state.ray_actor
+        if worker is not None and not trial.is_finished():
+            yield trial_name(trial), worker
 
 
 def trial_name(trial: Trial) -> str:

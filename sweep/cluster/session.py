@@ -2,7 +2,9 @@
 
 import logging
 import os
+import re
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import ray.exceptions
 
 from sweep.cluster.guard import Guard
 from sweep.cluster.local import check_cluster, own_cluster
@@ -17,6 +20,7 @@ from sweep.config.sweep import ClusterSettings
 from sweep.core.ending import raising_cause
 from sweep.core.errors import UserError, WorkError, told
 from sweep.core.interruption import stop_if_asked
+from sweep.core.saying import say
 
 # glibc gives large blocks back to the system at each free, and a torch step in a Ray worker then
 # spends more time in page faults than in arithmetic: 2 to 3 times slower, measured.
@@ -26,6 +30,14 @@ WORKER_ENV = {
     # A worker that takes no GPU sees none: it would use one that is another's, without a limit.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
 }
+NO_TOKEN: Any = getattr(ray.exceptions, "AuthenticationError", ())  # of a Ray that has tokens
+AUTO = "auto"  # the cluster that runs on this machine
+CLIENT = "ray://"
+CLUSTER_NAME = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # of Ray's own service
+ADDRESS = re.compile(r"(?:ray://)?(\[[0-9a-fA-F:.]+\]|[^\s/:@]+):(\d{1,5})")
+TLS = "RAY_USE_TLS"
+TOKEN_MODE, TOKEN = "RAY_AUTH_MODE", "token"
+ANSWER_S, QUIET_S = 10.0, 3.0  # in which somebody has to answer, and after which it is said
 POLL_S = 1.0  # between two looks at what may end the driver's waiting
 
 
@@ -86,19 +98,110 @@ def _connected(
     address: str, then: str, begun: Path | None, options: Mapping[str, object]
 ) -> Iterator[None]:
     """A session on the user's cluster, which ends with the driver, as far as it is the driver's."""
+    require_answer(address)
     with closing(Guard(then, begun)):
         try:
-            ray.init(address=address, **options)
+            with _said_if_long(f"waiting for the Ray cluster at {address}"):
+                ray.init(address=address, **options)
+        except NO_TOKEN as error:
+            raise _no_token(address, told(error)) from None
         except ConnectionError as error:
-            raise UserError(
-                "no Ray cluster answers",
-                f"{address!r} ({error})",
-                "correct the address, or start the cluster",
-            ) from None
+            if os.environ.get(TOKEN_MODE) == TOKEN or "auth" in str(error).lower():
+                raise _no_token(address, told(error)) from None
+            raise _no_answer(address, told(error)) from None
         try:
             yield
         finally:
             ray.shutdown()
+
+
+def require_answer(address: str) -> None:
+    """Refuse the address of a cluster at which nobody listens, for which Ray waits for minutes.
+
+    Raises:
+        UserError: It is no address, or nobody does.
+
+    """
+    if address == AUTO:
+        return
+    form = ADDRESS.fullmatch(address)
+    if form is None:
+        raise UserError(
+            "this is no address of a Ray cluster",
+            f"{address!r}",
+            f"give HOST:PORT, ray://HOST:PORT or {AUTO}",
+        )
+    try:
+        with _said_if_long(f"waiting for somebody to answer at {address}"):
+            socket.create_connection((form[1].strip("[]"), int(form[2])), ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise _no_answer(address, told(error)) from None
+    if not address.startswith(CLIENT) and os.environ.get(TLS, "0") in ("0", ""):
+        _ask(address)
+
+
+def _ask(address: str) -> None:
+    """Ask a cluster for its name, as Ray does time and again; whatever it says, Ray finds out.
+
+    Raises:
+        UserError: What answers is no cluster, or does not take the user's token.
+
+    """
+    import grpc  # comes with Ray
+
+    metadata = (("authorization", f"Bearer {_token()}"),)
+    with grpc.insecure_channel(address) as channel:
+        try:
+            channel.unary_unary(CLUSTER_NAME)(b"", timeout=ANSWER_S, metadata=metadata)
+        except grpc.RpcError as error:
+            code = error.code()
+            if code == grpc.StatusCode.UNAUTHENTICATED:
+                mode = os.environ.get(TOKEN_MODE)
+                sent = "another token, or none" if mode == TOKEN else f"{TOKEN_MODE}={mode}"
+                raise _no_token(address, sent) from None
+            if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                raise _no_answer(address, "who answers there is no cluster") from None
+
+
+def _token() -> str:
+    """The user's, where Ray looks for it; empty: none."""
+    if os.environ.get(TOKEN_MODE) != TOKEN:
+        return ""
+    if token := os.environ.get("RAY_AUTH_TOKEN"):
+        return token.strip()
+    try:
+        file = os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token"
+        return Path(file).read_text().strip()
+    except (OSError, ValueError, RuntimeError):  # the last of a user without a home
+        return ""
+
+
+def _no_answer(address: str, received: str) -> UserError:
+    return UserError(
+        "no Ray cluster answers",
+        f"{address!r} ({received})",
+        "correct the address, or start the cluster",
+    )
+
+
+def _no_token(address: str, received: str) -> UserError:
+    return UserError(
+        "the cluster does not take this token, or there is none",
+        f"{address!r} ({received})",
+        f"set {TOKEN_MODE}={TOKEN}, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to its token",
+    )
+
+
+@contextmanager
+def _said_if_long(text: str) -> Iterator[None]:
+    """While inside, say what is waited for once it takes long."""
+    timer = threading.Timer(QUIET_S, say, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def look() -> None:

@@ -7,7 +7,7 @@ a process does not even answer, it is stopped, and as good as hung.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import ray
@@ -55,6 +55,7 @@ class Watch:
         self._questions: dict[int, _Question] = {}
         self._starting: set[int] = set()
         self._trials: dict[str, ActorHandle] = {}
+        self._killed: dict[str, ActorHandle] = {}
         self._heard: dict[str, float] = {}
         self._hearer: str | None = None
         self._looked = now()
@@ -78,11 +79,20 @@ class Watch:
         self._trials.pop(trial, None)
         self._heard.pop(trial, None)
 
-    def look(self) -> None:
-        """See whether all get on; returns at once."""
+    def look(self, given: Callable[[], Iterable[tuple[str, ActorHandle]]] = tuple) -> None:
+        """See whether all get on; returns at once.
+
+        Args:
+            given: Says which trials have which workers: one that has a worker of an earlier trial,
+                and has not begun yet, waits for it to get ready.
+
+        """
         if self.minutes is None or self._now() - self._looked < min(LOOK_S, 20 * self.minutes):
             return
         self._looked = self._now()
+        for trial, worker in given():
+            if trial not in self._trials and self._killed.get(trial) is not worker:
+                self.began(trial, worker)
         for place, worker in enumerate(self._workers):
             self._look_at(place, worker)
 
@@ -120,6 +130,7 @@ class Watch:
             if self._too_long(now - self._heard[trial]):
                 self.hung.add(trial)
                 self.ended(trial)
+                self._killed[trial] = worker
                 ray.kill(worker)
 
     def _end(self, place: int, worker: ActorHandle) -> None:

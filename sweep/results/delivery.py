@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from sweep.config.notify import NotifySettings
 from sweep.core.errors import UserError
+from sweep.core.leaving import leave_behind
 from sweep.results.callbacks import Say
 
 Word = Mapping[str, Any]
@@ -62,6 +63,7 @@ class Delivery:
         self._settings, self._say, self._pauses_s = settings, say, pauses_s
         self._words: queue.SimpleQueue[tuple[Word, Callable[[], None]] | None] = queue.SimpleQueue()
         self._failed = False
+        self._running: subprocess.Popen[bytes] | None = None  # a command
         self._thread = threading.Thread(target=self._work, name="notify", daemon=True)
         self._thread.start()
 
@@ -76,11 +78,17 @@ class Delivery:
         self._words.put((word, delivered))
 
     def close(self, patience_s: float = PATIENCE_S) -> None:
-        """Wait for what is still to be told, and no longer than ``patience_s``."""
+        """Wait for what is still to be told, and no longer than ``patience_s``.
+
+        A command that is not through then is ended: nobody would look after it.
+        """
         self._words.put(None)
         self._thread.join(patience_s)
         if self._thread.is_alive():
+            leave_behind(self._thread)
             self._complain(f"no answer within {patience_s:.3g} s")
+            if self._running is not None:
+                _end_group(self._running)
 
     def _work(self) -> None:
         while (item := self._words.get()) is not None:
@@ -100,12 +108,15 @@ class Delivery:
         """With further tries, unless one who was told before could not be."""
         for pause_s in () if self._failed else self._pauses_s:
             try:
-                return deliver(self._settings, word)
+                return deliver(self._settings, word, self._starts)
             except UndeliveredError as error:
                 if not error.again:
                     raise
             time.sleep(pause_s)
-        return deliver(self._settings, word)
+        return deliver(self._settings, word, self._starts)
+
+    def _starts(self, command: "subprocess.Popen[bytes]") -> None:
+        self._running = command
 
     def _complain(self, received: str) -> None:
         if not self._failed:
@@ -134,8 +145,17 @@ def check_notify(settings: NotifySettings) -> None:
         )
 
 
-def deliver(settings: NotifySettings, word: Word) -> None:
+def deliver(
+    settings: NotifySettings,
+    word: Word,
+    starts: "Callable[[subprocess.Popen[bytes]], None]" = lambda command: None,
+) -> None:
     """Deliver a word, now.
+
+    Args:
+        settings: To whom.
+        word: What JSON can say.
+        starts: Given the process of a command.
 
     Raises:
         UndeliveredError: It could not be.
@@ -145,7 +165,7 @@ def deliver(settings: NotifySettings, word: Word) -> None:
     if settings.variable:
         _post(settings.variable, body)
     else:
-        _run(settings.command, body)
+        _run(settings.command, body, starts)
 
 
 def _address(variable: str) -> str:
@@ -192,7 +212,9 @@ def _post(variable: str, body: bytes) -> None:
         raise UndeliveredError(said, again=True) from None
 
 
-def _run(command: tuple[str, ...], body: bytes) -> None:
+def _run(
+    command: tuple[str, ...], body: bytes, starts: "Callable[[subprocess.Popen[bytes]], None]"
+) -> None:
     """Its group is ended with it; Ctrl-C is the driver's alone to hear."""
     try:
         process = subprocess.Popen(
@@ -204,12 +226,19 @@ def _run(command: tuple[str, ...], body: bytes) -> None:
         )
     except OSError as error:
         raise UndeliveredError(error.strerror or type(error).__name__) from None
+    starts(process)
     try:
         process.communicate(body, timeout=COMMAND_S)
     except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _end_group(process)
         process.communicate()
         raise UndeliveredError(f"no end within {COMMAND_S:g} s") from None
     if process.returncode:
         raise UndeliveredError(f"the exit status {process.returncode}")
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    """End a command and all that it has started; one that has ended is left alone."""
+    if process.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -193,12 +193,13 @@ def best(
             "both",
             "ask one of them, or for the front of one norm",
         )
+    rows = list(rows)
     # Scores of unequal fidelity are never ranked together.
     found = [row for row in rows if is_screened(row.metrics) == by.startswith(SCREEN)]
     known = {name for row in found for name in row.metrics}
     if top is not None and top < 1:
         raise UserError("--top is below 1", top, "give 1 or more")
-    names = {name for row in found for name in (row.norm, group_of(row.params, row.norm))}
+    names = {name for row in rows for name in (row.norm, group_of(row.params, row.norm))}
     if found and norm is not None and norm not in names:
         raise UserError("no trial has this norm", f"{norm!r}", nearest(norm, names))
     if found and mode is not None and mode not in {row.mode for row in found}:

@@ -52,6 +52,14 @@ def title(pid: int) -> str:
     return ""
 
 
+def lives(pid: int) -> bool:
+    """Whether a process is there; one that is dead and not asked for is not."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def titled(pids: list[int], pattern: str) -> list[int]:
     """Those whose title begins with what a pattern says."""
     return [pid for pid in pids if re.match(pattern, title(pid))]

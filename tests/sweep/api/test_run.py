@@ -13,6 +13,7 @@ from sweep.api.run import _drive, resume, run
 from sweep.cluster.packing import Plan
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.results import choice
 from sweep.results.folder import SweepFolder
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
@@ -202,3 +203,37 @@ def test_a_trial_that_ended_by_itself_does_not_wait_though_the_driver_died_first
     monkeypatch.setattr("sweep.api.run.run_trials", ends)
     _drive(folder, folder.config(), Store.open(folder.config().data.store), PLAN, ())
     assert [one.status for one in folder.trials()] == ["running", "running"]
+
+
+def test_a_sweep_in_which_all_is_done_starts_no_cluster_and_says_so(
+    sweep_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def no_cluster(*_: object) -> None:
+        pytest.fail("a cluster was started")
+
+    shutil.copytree(sweep_folder, tmp_path / "sweep")
+    choice.keep_measured(SweepFolder.open(tmp_path / "sweep"), lambda text: None)
+    monkeypatch.setattr("sweep.api.run.session", no_cluster)
+    result = resume(str(tmp_path / "sweep"))
+    assert result.path == tmp_path / "sweep"
+    assert "all of it is done" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"model": {"norm": "btch"}}, "did you mean 'batch'"),
+        ({"model": {"width": "sixteen"}}, "model.width cannot take this value"),
+        ({"data": {"train": [1]}}, "data.store is missing"),
+    ],
+)
+def test_settings_that_a_script_made_of_anything_are_checked_before_anything_is_done(
+    changes: dict[str, object], said: str, config: SweepConfig, tmp_path: Path
+) -> None:
+    made = dataclasses.replace(config, **changes)
+    with pytest.raises(UserError, match=said):
+        run(made, str(tmp_path / "out"))
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sweep.cluster.guard import VARIABLE
+from tests.support.processes import lives
 from tests.support.sweeps import PATIENCE_S, wait_until
 
 # Starts what belongs to it, in process groups of their own, as Ray does with workers; says who is
@@ -61,13 +62,6 @@ def driver(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", list[int]]
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def order(process: "subprocess.Popen[str]", word: str) -> None:

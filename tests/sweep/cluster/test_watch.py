@@ -1,12 +1,17 @@
 """Who hangs is found by what is not said, whoever else hangs with it."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import ray
 
+from sweep.cluster import watch
+from sweep.cluster.signs import Signs
 from sweep.cluster.tries import Tries
-from sweep.cluster.watch import LOOK_S, StoreWatch
+from sweep.cluster.watch import LOOK_S, StoreWatch, Watch
 from sweep.core.failures import Failure
 from sweep.store import Store
 
@@ -31,6 +36,51 @@ class Clock:
 
     def __call__(self) -> float:
         return self.at
+
+
+@dataclass
+class Ray:
+    """Calls that answer at once, and who was ended."""
+
+    heard: dict[str, float] = field(default_factory=dict)
+    killed: list[object] = field(default_factory=list)
+    exceptions = ray.exceptions
+
+    def wait(self, calls: list[object], timeout: float) -> tuple[list[object], list[object]]:
+        return calls, []
+
+    def get(self, call: object) -> Signs:
+        return Signs(process="1", silent_s=0.0, heard=self.heard)
+
+    def kill(self, worker: object, no_restart: bool = True) -> None:
+        self.killed.append(worker)
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Ray:
+    made = Ray()
+    monkeypatch.setattr(watch, "ray", made)
+    return made
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_worker_that_never_gets_ready_for_its_next_trial_is_ended(
+    begins: bool, cluster: Ray
+) -> None:
+    """Tune says nothing of a trial before its worker, which had another one, is ready for it."""
+    clock, worker, said = Clock(), object(), []
+    evaluator = SimpleNamespace(signs=SimpleNamespace(remote=object))
+    one = Watch([evaluator], 1.0, said.append, clock)
+    given = [("trial-1", worker)]
+    for step in range(1, 15):
+        clock.at = step * LOOK_S
+        if begins and step > 2:
+            cluster.heard = {"trial-1": 1.0}
+            if step == 3:
+                one.began("trial-1", worker)
+        one.look(lambda: given)
+    assert cluster.killed == ([] if begins else [worker])
+    assert one.hung == (set() if begins else {"trial-1"})
 
 
 @pytest.fixture

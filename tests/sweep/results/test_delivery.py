@@ -12,6 +12,8 @@ from sweep.config.notify import NotifySettings
 from sweep.core.errors import UserError
 from sweep.results.delivery import Delivery, check_notify
 from tests.support.hooks import Hook, listening
+from tests.support.processes import lives
+from tests.support.sweeps import wait_until
 
 URL = NotifySettings(url="env:MY_HOOK")
 Listen = Callable[..., Hook]
@@ -109,6 +111,18 @@ def test_one_who_never_answers_is_not_waited_for(listen: Listen) -> None:
     assert time.monotonic() - began < 10
     assert there == []
     assert "received no answer within 0.3 s" in said
+
+
+def test_a_command_that_is_not_waited_for_is_ended_with_all_it_has_started(tmp_path: Path) -> None:
+    script = tmp_path / "hook"
+    script.write_text(f"#!/bin/sh\nsleep 600 &\necho $! $$ > {tmp_path}/pids\nwait\n")
+    script.chmod(0o700)
+    there, said = told(NotifySettings(command=(str(script),)), "one", patience_s=1)
+    assert there == []
+    assert "received no answer within 1 s" in said
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    assert len(pids) == 2
+    wait_until(lambda: not any(map(lives, pids)))
 
 
 @pytest.mark.parametrize(
