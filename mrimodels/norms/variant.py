@@ -1,8 +1,10 @@
 """What a variant is: all that a network changes for it, and nothing that it has to know itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
+import torch
 from torch import nn
 
 from mrimodels.norms.groups import Groups
@@ -31,6 +33,14 @@ class Norm:
     activates: bool = False
     convolution: Callable[[nn.Conv2d], nn.Conv2d] = unchanged
     gain: Callable[[], nn.Module] | None = None
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether a layer asks how many groups its channels make."""
+        asked = _AskedGroups()
+        with torch.device("meta"):
+            self.layer(_AskedGroups.CHANNELS, 1e-5, asked)
+        return bool(asked.seen)
 
     def __call__(self, channels: int, eps: float, groups: Groups = Groups()) -> nn.Module:  # noqa: B008  # frozen
         """Make a layer."""
@@ -68,3 +78,15 @@ class NormChoice:
     def gain(self) -> nn.Module | None:
         """Make what a residual branch ends in; None: nothing."""
         return None if self.norm.gain is None else self.norm.gain()
+
+
+@dataclass(frozen=True)
+class _AskedGroups(Groups):
+    """Remembers whether anybody has asked."""
+
+    CHANNELS: ClassVar[int] = 32
+    seen: list[int] = field(default_factory=list)
+
+    def of(self, channels: int) -> int:
+        self.seen.append(channels)
+        return super().of(channels)

@@ -1,6 +1,7 @@
 """``check``: what would keep a sweep from running, and what it will cost."""
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, add_sweep_file, command, say
@@ -13,15 +14,19 @@ if TYPE_CHECKING:
 
 def add_check(commands: Commands) -> None:
     """``mrisweep check``."""
-    add_sweep_file(
-        command(
-            commands,
-            "check",
-            _do_check,
-            "validate a sweep (settings, data, cluster) and say what it will cost; runs nothing",
-            "Where the sweep file names a dataset, and its store is not there yet, the store is "
-            "made.",
-        )
+    check = command(
+        commands,
+        "check",
+        _do_check,
+        "validate a sweep (settings, data, cluster) and say what it will cost; runs nothing",
+        "Where the sweep file names a dataset, and its store is not there yet, the store is made.",
+    )
+    add_sweep_file(check)
+    check.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="the folder that `run` is to make; default sweeps/<name>",
     )
 
 
@@ -39,11 +44,14 @@ def _say_of_notify(config: "SweepConfig") -> None:
 def _do_check(options: argparse.Namespace) -> None:
     from sweep.api.check import estimate
     from sweep.api.dataset import make_store
+    from sweep.api.effects import without_effect
+    from sweep.api.places import about_places
     from sweep.api.preflight import open_data
     from sweep.cluster.survey import survey
-    from sweep.config.sweep import SweepConfig
+    from sweep.config.sweep import SweepConfig, given_names
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
+    given = given_names(options.sweep, options.set)
     _say_of_notify(config)
     make_store(config.data, say)
     store = open_data(config)
@@ -54,6 +62,8 @@ def _do_check(options: argparse.Namespace) -> None:
     print(f"sweep        {config.name}: {trials} of at most {epochs}, {found.trials} at a time")
     for line in found.lines:
         print(f"cluster      {line}")
+    for line in (*without_effect(config, given, store), *about_places(config, options.out, cost)):
+        print(f"note         {line}")
     print(f"searching    {', '.join(config.search.dimensions()) or 'nothing'}")
     print(f"sampler      {config.search.described()}")
     print(cost.text())

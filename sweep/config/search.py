@@ -37,9 +37,10 @@ class SearchSettings(Settings):
     """How configurations are chosen.
 
     Attributes:
-        trials: How many in all; null: 20, or the next number that the strata divide, and of a grid
-            all combinations, which it never has more or less of. When to change it: ``best``
-            remarks that a norm has few trials, or that a best value lies at the end of its range.
+        trials: How many in all; null: 20, or the next number that the strata divide, of a grid
+            all combinations, which it never has more or less of, and 1 where nothing is searched.
+            When to change it: ``best`` remarks that a norm has few trials, or that a best value
+            lies at the end of its range.
         space: Dotted setting -> ``{kind: values}``: ``choice``, ``uniform``, ``log``, ``int`` or
             ``int_log``, see docs/search.md.
         arms: What is compared where a norm alone does not say it: a name -> settings by dotted
@@ -199,6 +200,8 @@ class SearchSettings(Settings):
             return self.trials
         if self.sampler == "grid":
             return self.combinations()
+        if not self.space and not self.arms:
+            return 1
         return math.ceil(TRIALS / self.shares()) * self.shares()
 
     def dimensions(self) -> dict[str, Dimension]:

@@ -12,6 +12,7 @@ from sweep.core.errors import UserError, nearest
 Kind = Literal["choice", "uniform", "log", "int", "int_log"]
 KINDS = get_args(Kind)
 WHEN = "when"
+SHORT = 32  # whole numbers of a range that are all tried
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,21 @@ class Dimension:
     def applies(self, params: Mapping[str, Any]) -> bool:
         """Whether it is searched beside these values of the others."""
         return all(other in params and params[other] in of for other, of in self.when.items())
+
+    def samples(self) -> tuple[Any, ...]:
+        """Values that stand for all, the ends among them: what a setting refuses, it refuses now.
+
+        All choices, and all whole numbers of a short range; of a real number one that is no whole
+        number, too.
+        """
+        if self.kind == "choice":
+            return self.values
+        low, high = self.values
+        if not self.kind.startswith("int"):
+            inner = math.sqrt(low * high) if self.kind == "log" else low + (high - low) / math.e
+            return (low, inner, high)
+        step = max(1, math.ceil((high - low) / SHORT))
+        return (*range(low, high, step), high)
 
     def holds(self, value: Any) -> bool:
         """Whether a value lies in it."""

@@ -22,7 +22,7 @@ from sweep.config.messages import explained
 from sweep.config.modes import ModeSettings
 from sweep.config.notify import NotifySettings, listed
 from sweep.config.presets import preset_file
-from sweep.config.reading import override, read_file, set_dotted
+from sweep.config.reading import by_dotted_name, override, read_file, set_dotted
 from sweep.config.search import SearchSettings
 from sweep.config.search_check import check_search
 from sweep.config.settings import (
@@ -353,7 +353,7 @@ class SweepConfig(Settings):
             raise within("search.space offers a norm to an arch", error) from None
 
     def _check_values(self, name: str, dimension: Dimension, beside: Mapping[str, Any]) -> None:
-        for value in dimension.values:
+        for value in dimension.samples():
             try:
                 self.fixed({**beside, name: value})
             except UserError as error:
@@ -378,6 +378,17 @@ class SweepConfig(Settings):
             self.augmentations("artifacts", "augmix", "augmix_consistency")
         except UserError as error:
             raise within("search.space offers values that do not go together", error) from None
+
+
+def given_names(path: str | Path, overrides: Iterable[str] = ()) -> frozenset[str]:
+    """The dotted names of what a sweep file, and ``key=value`` overrides, set.
+
+    Raises:
+        UserError: See ``SweepConfig.from_yaml``.
+
+    """
+    raw = override(read_file(preset_file(path) or file_here(path)), overrides)
+    return frozenset(name for name, _ in by_dotted_name(raw))
 
 
 @cache

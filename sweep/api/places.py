@@ -1,0 +1,67 @@
+"""Where a sweep is to write, before it begins: its folder, the disk, the tracking server."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from sweep.api.check import Cost
+from sweep.api.output import check_place
+from sweep.config.sweep import SweepConfig
+from sweep.config.tracking import HERE
+from sweep.core.errors import UserError, WorkError
+from sweep.core.text import bytes_text
+from sweep.remote.address import uri_of
+from sweep.remote.places import shown
+from sweep.results.sweep_file import is_free
+from sweep.results.trackers import MLFLOW
+
+
+def about_places(config: SweepConfig, out: Path | None, cost: Cost) -> Iterator[str]:
+    """What a run would find amiss where it writes to, a line each.
+
+    Args:
+        config: The sweep.
+        out: Its folder; None: ``sweeps/<name>``.
+        cost: What it takes.
+
+    """
+    folder = out or Path("sweeps") / config.name
+    try:
+        if not is_free(folder):
+            yield (
+                f"{shown(folder)} is there already: `run` takes another --out, and "
+                f"`mrisweep resume {shown(folder)}` goes on with a sweep"
+            )
+        elif uri_of(folder) is None:
+            check_place(folder)
+            yield from _about_disk(folder, cost)
+    except (UserError, WorkError) as error:
+        yield str(error)
+    if MLFLOW in config.tracking.to:
+        yield from _about_server(config, folder)
+
+
+def _about_disk(folder: Path, cost: Cost) -> Iterator[str]:
+    there = next(one for one in folder.absolute().parents if one.exists())
+    free, needed = shutil.disk_usage(there).free, cost.space.peak
+    if free < needed:
+        yield (
+            f"the disk of {there} has {bytes_text(free)} left, and the folder may take "
+            f"{bytes_text(needed)}: make room, or choose another --out"
+        )
+
+
+def _about_server(config: SweepConfig, folder: Path) -> Iterator[str]:
+    from sweep.results.mlflow.probe import refusal  # MLflow takes a second to import
+
+    if uri_of(folder) and config.tracking.uri == HERE:
+        return  # the database would lie beside the mirror of a bucket
+    try:
+        said = refusal(config.tracking.server(folder.absolute()))
+    except UserError as error:
+        said = str(error)
+    if said:
+        yield (
+            f"MLflow would not take the results: {said}. The sweep would go on without it, and "
+            "`mrisweep sync` fill it later"
+        )
