@@ -179,7 +179,7 @@ class TuneCallback(Callback):
             self.halted = WorkError(
                 "the sweep is stopped, as what it needs fails",
                 f"{name}: {failure.reason}",
-                f"mend the cause, then run `mrisweep resume {self.trial_log.folder.path}`",
+                f"then run `mrisweep resume {self.trial_log.folder.path}`",
             )
 
     def _released(self, trial: str) -> None:

@@ -68,23 +68,32 @@ def session(settings: ClusterSettings, then: str = "", begun: Path | None = None
         cluster = _connected(address, then, begun, options)
     else:
         cluster = own_cluster(then, begun, options)
-    with raising_cause(), _started(cluster):
+    with raising_cause(), _started(cluster, then if begun is None or begun.exists() else ""):
         stop_if_asked()
         yield
 
 
 @contextmanager
-def _started(cluster: AbstractContextManager[None]) -> Iterator[None]:
-    """Enter a session as the user meets it: one sentence where it cannot be."""
+def _started(cluster: AbstractContextManager[None], then: str) -> Iterator[None]:
+    """Enter a session as the user meets it: one sentence where it cannot be.
+
+    Args:
+        cluster: To enter.
+        then: The command that goes on with the work; empty: none was begun.
+
+    """
     with ExitStack() as stack:
         on_terminate = signal.getsignal(signal.SIGTERM)
         try:
             stack.enter_context(cluster)
         except SystemExit:  # Ray's answer to SIGTERM
             raise KeyboardInterrupt from None
-        except (RuntimeError, OSError) as error:
+        except (UserError, WorkError):
+            raise
+        except Exception as error:  # of many kinds, where one of its processes dies meanwhile
+            remedy = f"run `{then}`" if then else "run the command again"
             raise WorkError(
-                "Ray could not be started", told(error), "mend the cause, then run again"
+                "Ray could not be started", told(error), f"mend the cause, then {remedy}"
             ) from error
         finally:
             if on_terminate and threading.current_thread() is threading.main_thread():

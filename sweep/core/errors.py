@@ -97,14 +97,20 @@ def of_system(error: OSError, then: str | None = None) -> UserError | WorkError:
         A ``UserError`` where a path that was given is wrong, else a ``WorkError``.
 
     """
-    number = error.errno or 0
+    wrong, received, remedy = refused(error)
+    if then is None and error.errno in _OF_PATHS:
+        return UserError(wrong, received, remedy)
+    return WorkError(wrong, received, f"{remedy}, then {then or 'run the command again'}")
+
+
+def refused(error: OSError) -> tuple[str, str, str]:
+    """What the system refused: what is wrong, what was received, the remedy."""
     said = f" ({error.strerror})" if error.strerror else ""
     received = f"{error.filename}{said}" if error.filename is not None else told(error)
-    if then is None and number in _OF_PATHS:
-        return UserError(_OF_PATHS[number][0], received, _OF_PATHS[number][1])
     known = {**_OF_PATHS, **_OF_SURROUNDINGS}
-    wrong, remedy = known.get(number, ("the system refused it", "mend the cause"))
-    return WorkError(wrong, received, f"{remedy}, then {then or 'run the command again'}")
+    other = "the system refused it", "mend the cause"
+    wrong, remedy = known.get(error.errno or 0, other)
+    return wrong, received, remedy
 
 
 def within(where: str, error: Exception) -> UserError | WorkError:

@@ -8,7 +8,7 @@ trial: it is tried again, now or by the next ``resume``.
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-from sweep.core.errors import UserError, WorkError, told
+from sweep.core.errors import UserError, WorkError, refused, told
 
 Kind = Literal["raised", "gpu_memory", "memory", "died", "hung", "surroundings"]
 # What may go well another time.
@@ -67,10 +67,8 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, UserError):
         return Failure("raised", text)
     if isinstance(error, OSError):
-        return Failure(
-            "surroundings",
-            f"a file could not be read or written; received {told(error)}; mend the cause",
-        )
+        wrong, received, remedy = refused(error)
+        return Failure("surroundings", f"{wrong}; received {received}; {remedy}")
     return Failure(
         "raised",
         f"the trial raised an error; received {told(error)}; correct what it names, or leave such "

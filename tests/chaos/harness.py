@@ -5,6 +5,7 @@
 
 import fcntl
 import os
+import signal
 import subprocess
 import termios
 import time
@@ -147,7 +148,7 @@ def _disturbed(scene: Arena, command: list[str], name: str, drawn: Random, outco
                 """It came too late."""
 
         status = driver.wait(PATIENCE_S)
-        if outcome.disturbances[-1] == name and status not in (0, *disturbance.ends):
+        if outcome.disturbances[-1] == name and status not in (0, *_ends(scene, disturbance)):
             outcome.faults.append(f"{name}: exit status {status}")
         _judge(scene, name, log.read_text, status, disturbance.cluster_dies, outcome)
         if status >= 0 and not disturbance.own_disk and not disturbance.synced:
@@ -156,6 +157,12 @@ def _disturbed(scene: Arena, command: list[str], name: str, drawn: Random, outco
             outcome.faults += [f"{name}: left {one} in MLflow" for one in left]
     cure()
     return status
+
+
+def _ends(scene: Arena, disturbance: Disturbance) -> Sequence[int]:
+    """What a command may end with; before it has begun a sweep, a signal ends it by itself."""
+    own = (-signal.SIGHUP, -signal.SIGTERM) if "sweep.yaml" not in _names(scene) else ()
+    return (*disturbance.ends, *(own if 130 in disturbance.ends else ()))
 
 
 def _undisturbed_command(scene: Arena, command: list[str], outcome: Outcome) -> int:

@@ -91,7 +91,8 @@ def test_what_fails_is_named_and_tried_again_where_that_makes_sense(
     stopped = sweep.run()
     assert stopped.returncode == 1, stopped.stderr
     assert "the sweep is stopped, as what it needs fails" in stopped.stderr
-    assert "No space left on device: 'epoch-0001.pt'" in stopped.stderr
+    full = "the disk is full; received epoch-0001.pt (No space left on device); make room; then run"
+    assert f"{full} `mrisweep resume " in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert by_kind()["FullDisk"].status == "running", "a full disk is no result"
 

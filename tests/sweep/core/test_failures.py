@@ -21,6 +21,11 @@ THREE = ("it is so", "this", "do that")
         (UserError(*THREE), "raised", "it is so; received this; do that"),
         (WorkError(*THREE), "surroundings", "it is so; received this; do that"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "surroundings", "No space left"),
+        (
+            OSError(errno.ENOSPC, "No space left", "/d/x.pt"),
+            "surroundings",
+            "the disk is full; received /d/x.pt (No space left); make room",
+        ),
         (torch.OutOfMemoryError("CUDA out of memory"), "gpu_memory", "cluster.smaller_batch"),
         (MemoryError(), "memory", "cluster.concurrent"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory", "train.batch_size"),
