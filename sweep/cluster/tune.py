@@ -29,7 +29,7 @@ from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.store import Store
+from sweep.store.bound import open_bound
 
 
 def run_trials(
@@ -59,16 +59,18 @@ def run_trials(
         say: Says something to the user.
 
     Raises:
+        UserError: The store is not the one that the sweep is bound to any more.
         WorkError: A node cannot get the store, or what the sweep needs fails in the midst of it.
         NoRoomError: Nodes were lost, and evaluators and trials have to go on in other places.
 
     """
-    store = Store.open(config.data.store)
+    # Ray took its time to start, and others give room back: what was checked may be gone by now.
+    store = open_bound(config.data.store, config.data.fingerprint)
+    on_store = None if config.cluster.stage else StoreWatch(store)  # before workers open it
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places, say)
         watch = Watch(pool, config.cluster.hang_minutes, say)
         room = Room(config.cluster, plan, RollCall(pool), say)
-        on_store = None if config.cluster.stage else StoreWatch(store)
         callback = TuneCallback(
             trial_log, config, searcher, scheduler, usage, watch, room, on_store, say
         )

@@ -17,6 +17,7 @@ from sweep.cluster.signs import Signs
 from sweep.core.errors import UserError, WorkError
 from sweep.results.callbacks import Say
 from sweep.store import Store
+from sweep.store.bound import changed
 
 LOOK_S = 10.0  # from one look to the next
 TO_START = 10  # times as long as one may be silent, it may take to be started again
@@ -137,6 +138,9 @@ class Watch:
 class StoreWatch:
     """Whether the store is still what it was when the sweep began.
 
+    Where its file has another stamp, a sample of it is compared with what was written: a file that
+    was touched, or put back, is the same store, and one with other pixels is not.
+
     Args:
         store: As it was opened.
         now: The clock, monotonic seconds.
@@ -160,11 +164,14 @@ class StoreWatch:
         if stamp == self._known:
             return None
         try:
-            found = Store.open(self._path).fingerprint
+            store = Store.open(self._path)
+            found = changed(store)
         except (UserError, OSError) as error:
             return self._wrong("has changed", str(error))
-        if found != self._fingerprint:
-            return self._wrong("has changed", f"the fingerprint {found}")
+        if store.fingerprint != self._fingerprint:
+            return self._wrong("has changed", f"the fingerprint {store.fingerprint}")
+        if found:
+            return self._wrong("was changed in place", found)
         self._known = stamp
         return None
 

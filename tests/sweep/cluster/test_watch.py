@@ -9,6 +9,7 @@ from sweep.cluster.tries import Tries
 from sweep.cluster.watch import LOOK_S, StoreWatch
 from sweep.core.failures import Failure
 from sweep.store import Store
+from tests.support.stores import change_pixels
 
 DIED, FULL, OWN = (
     Failure(kind, "so")
@@ -52,7 +53,15 @@ def _other(path: Path) -> None:
     path.write_bytes(b"something else")
 
 
-@pytest.mark.parametrize(("harm", "words"), [(_gone, "vanished"), (_cut, "changed"), (_other, "")])
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (_gone, "vanished"),
+        (_cut, "changed"),
+        (_other, ""),
+        (change_pixels, "was changed in place while the sweep was running"),
+    ],
+)
 def test_a_store_that_vanishes_or_changes_is_seen(copy: Store, harm: Any, words: str) -> None:
     clock = Clock()
     watch = StoreWatch(copy, clock)
