@@ -32,6 +32,7 @@ from sweep.results.trackers import trackers_of_aftermath
 from sweep.store import Store
 
 COMMAND = "mrisweep finalists"
+RESUME = "mrisweep resume"  # where they follow the trials, as does what comes after them
 
 
 def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> list[FinalistRecord]:
@@ -50,6 +51,7 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
         UserError: Not a sweep's folder, another process at work on it, trials that have not ended,
             no unseen slices, settings that do not go with the plan that was begun, or slices of
             another place that the training slices have, too.
+        UnfinishedError: Some did not come to an end; the others are in the folder.
         KeyboardInterrupt: What is in the folder is kept; the same call goes on.
 
     """
@@ -106,6 +108,9 @@ def follow_up(
             told; None: one is open, trials have ended in it, and so there are news.
         without: Trackers that were given up before, and are left to `mrisweep sync`.
 
+    Raises:
+        UnfinishedError: Finalists did not come to an end; the same call goes on.
+
     """
     trackers: list[InThread] = []
     with ExitStack() as stack:
@@ -144,6 +149,9 @@ def drive_finalists(
         cluster: A session that is entered where there is something to do; None: one is open.
         tell: Told what each training came to.
 
+    Raises:
+        UnfinishedError: See ``run_finalists``.
+
     """
     settings = config.finalists
     if settings is None:
@@ -174,7 +182,8 @@ def drive_finalists(
         # There is no pool of evaluators now: its share is theirs.
         workers = workers_at_a_time(config.cluster, _say, again=cluster is None)
         staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
-        run_finalists(folder, config, plan, staging, workers, count, _say)
+        again = f"{RESUME if cluster is None else COMMAND} {folder.place}"
+        run_finalists(folder, config, plan, staging, workers, count, _say, again)
         folder.refresh()
 
 

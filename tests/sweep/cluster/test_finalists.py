@@ -22,7 +22,7 @@ from sweep.api.stress import stress_checkpoint
 from sweep.cli import main
 from sweep.cluster import finalists as on_ray
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError
+from sweep.core.errors import UnfinishedError, UserError
 from sweep.core.finals import TEST, VALIDATION
 from sweep.core.records import CLEAN
 from sweep.learn.finalist import train_to_end, trial_of
@@ -34,8 +34,11 @@ from sweep.results.final_table import final_rows, final_table
 from sweep.results.finalists import FinalistFolder, accesses, chosen, note_access, said_of_access
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked, of_folder
+from sweep.search.study import Study
 from sweep.store import Store
+from tests.support.commands import without_a_cluster
 from tests.support.finalists import FINALISTS, config_with, driven, ended, run_here
+from tests.support.hooks import listening
 from tests.support.stores import make_store
 from tests.support.sweeps import Sweep
 
@@ -373,6 +376,44 @@ def test_asked_again_they_need_no_cluster(
 
     monkeypatch.setattr("ray.init", refuse)
     assert finalists(folder.path) == records
+
+
+def all_but_the_last(folder: SweepFolder, *given: Any) -> None:
+    """In the place of ``run_finalists``: one does not come to its end."""
+    config, plan, staging, workers, count, say, again = given
+    some = dataclasses.replace(plan, runs=plan.runs[:-1])
+    run_here(folder, config, some, staging, workers, count, say)
+    raise UnfinishedError("1 of 4 finalists did not come to an end", "full", f"run `{again}`")
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize("command", ["resume", "finalists"])
+def test_a_command_whose_finalists_are_not_whole_has_failed_and_shows_what_there_is(
+    folder: SweepFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    config = folder.config().replace({"tracking.to": ["jsonl"], "notify": {"url": "env:MY_HOOK"}})
+    folder.write_config(config)
+    study = Study(folder.journal, config.name, config.search, config.seed, config.train.epochs)
+    for _ in folder.trials():
+        study.ask()
+    with without_a_cluster(), listening() as hook:
+        monkeypatch.setenv("MY_HOOK", hook.address)
+        monkeypatch.setattr(api, "run_finalists", all_but_the_last)
+        assert main([command, str(folder.path)]) == 1
+        failed = capsys.readouterr()
+        monkeypatch.setattr(api, "run_finalists", run_here)
+        assert main([command, str(folder.path)]) == 0
+    said = f"did not come to an end; received full; run `mrisweep {command} {folder.path}`"
+    assert said in failed.err
+    for out in (failed.out, capsys.readouterr().out):
+        assert "holdout/" in out, "the table of finalists"
+        assert (f"folder  {folder.path}" in out) == (command == "resume"), "that of trials"
+    assert len(FinalistFolder(folder).records()) == 4
+    told = ["failure", "end"] if command == "resume" else []
+    assert [word["event"] for word in hook.words] == told
 
 
 def test_a_sweep_that_has_not_ended_has_no_finalists(
