@@ -1,8 +1,9 @@
 """Finalists of a sweep: chosen, planned, trained again with new seeds, and asked on unseen data."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from sweep.config.finalists import FinalistSettings
 from sweep.config.levels import bound_knobs
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, within
 from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
 from sweep.core.saying import say as _say
 from sweep.core.text import clock, number_of
@@ -30,6 +31,7 @@ from sweep.results.leftovers import clear_leftovers
 from sweep.results.place import take_place
 from sweep.results.trackers import trackers_of_aftermath
 from sweep.store import Store
+from sweep.store.bound import open_bound
 
 COMMAND = "mrisweep finalists"
 RESUME = "mrisweep resume"  # where they follow the trials, as does what comes after them
@@ -169,6 +171,8 @@ def drive_finalists(
     lacking = [run for run in plan.runs if known.record(run.name) is None]
     if not lacking:
         return
+    if other := list(_other_places(plan, places, "fingerprint")):
+        raise _begun_otherwise(folder, other)
     began = time.monotonic()
 
     def count(done: int, total: int, latest: FinalistRecord) -> None:
@@ -229,13 +233,10 @@ def _places(
     ]
     stores = [store] * len(places)
     for external in settings.external:
-        there = Store.open(Path(external.store))
-        if external.fingerprint not in (None, there.fingerprint):
-            raise UserError(
-                f"the store of finalists.external {external.name} is not the one it is bound to",
-                f"{there.fingerprint} in {external.store}",
-                "put the data back",
-            )
+        try:
+            there = open_bound(external.store, external.fingerprint)
+        except UserError as error:
+            raise within(f"finalists.external {external.name}", error) from error
         place = Place(
             external.name,
             str(there.path),
@@ -316,13 +317,8 @@ def _planned(
     runs = {run.name: run for run in runs_of(rows, settings.new_seeds(used))}
     if before is None:
         return Plan(settings, tuple(runs.values()), tuple(places), _knobs(config, places, stores))
-    if (before.places, before.settings.rule) != (tuple(places), settings.rule):
-        raise UserError(
-            "finalists that were begun are scored elsewhere, or by another rule",
-            f"rule {settings.rule} at {', '.join(place.name for place in places)}",
-            f"put finalists back as they are in {FinalistFolder(folder).path / 'plan.json'}, or "
-            "run the sweep in another folder",
-        )
+    if other := [*_other_rule(before, settings), *_other_places(before, places)]:
+        raise _begun_otherwise(folder, other)
     stated = ("primary", "margin", "reference")
     changed = [name for name in stated if getattr(before.settings, name) != getattr(settings, name)]
     if changed:
@@ -333,7 +329,47 @@ def _planned(
             "compare` answers other questions",
         )
     both = {run.name: run for run in before.runs} | runs
-    return Plan(settings, tuple(both.values()), before.places, before.knobs)
+    return Plan(settings, tuple(both.values()), tuple(places), before.knobs)
+
+
+def _other_rule(before: Plan, settings: FinalistSettings) -> Iterator[str]:
+    if before.settings.rule != settings.rule:
+        yield f"rule {settings.rule} instead of {before.settings.rule}"
+
+
+def _other_places(before: Plan, places: Iterable[Place], *parts: str) -> Iterator[str]:
+    """What is asked of finalists elsewhere, or otherwise; the same data may lie elsewhere by now.
+
+    Args:
+        before: The plan that was begun.
+        places: Those of now.
+        parts: What may not differ of a place; none: all but the path of its store.
+
+    """
+    then, now = ({one.name: one for one in group} for group in (before.places, places))
+    for name in dict.fromkeys((*then, *now)):
+        if name not in now:
+            yield f"no {name} any more"
+        elif name not in then:
+            yield f"{name}, which was not there"
+        else:
+            for part in parts or (one.name for one in fields(Place) if one.name != "store"):
+                old, new = getattr(then[name], part), getattr(now[name], part)
+                if old != new:
+                    yield f"{part} {_listed(new)} of {name} instead of {_listed(old)}"
+
+
+def _listed(value: str | Sequence[object]) -> str:
+    return value if isinstance(value, str) else ", ".join(map(str, value)) or "none"
+
+
+def _begun_otherwise(folder: SweepFolder, other: Sequence[str]) -> UserError:
+    return UserError(
+        "finalists that were begun are scored by the same rule, on the same data, to their end",
+        "; ".join(other),
+        f"put finalists back as they are in {FinalistFolder(folder).path / 'plan.json'}, or run "
+        "the sweep in another folder",
+    )
 
 
 def _knobs(

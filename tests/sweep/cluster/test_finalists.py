@@ -211,9 +211,32 @@ def test_seeds_are_added_to_a_plan_and_its_meaning_stays(folder: SweepFolder, st
     again = {one.run.name: one.ended_at_ms for one in found.records()}
     assert len(again) == 6
     assert first.items() <= again.items()
-    folder.write_config(folder.config().replace({"finalists.rule": "last3"}))
-    with pytest.raises(UserError, match="finalists that were begun are scored elsewhere"):
-        driven(folder, store)
+    for changes, said in {
+        ("finalists.rule", "last3"): "received rule last3 instead of last; put",
+        (
+            "finalists.holdout",
+            ("blur",),
+        ): "received holdout blur of test instead of blur, gibbs;",
+        ("data.test", ()): "received no test any more; there, which was not there; put",
+    }.items():
+        there = {"name": "there", "store": str(store.path), "splits": [3]}
+        external = [there] if changes[0] == "data.test" else []
+        changed = {changes[0]: changes[1], "finalists.external": external}
+        with pytest.raises(UserError, match=f"begun are scored by the same rule.*; {said}"):
+            drive_finalists(folder, folder.config().replace(changed), store)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_seeds_are_added_though_the_same_data_lie_elsewhere(
+    folder: SweepFolder, store: Store, tmp_path: Path
+) -> None:
+    driven(folder, store)
+    moved = Store.open(shutil.copy(store.path, tmp_path / "moved.h5"))
+    changes = {"data.store": str(moved.path), "finalists.seeds": 3}
+    folder.write_config(folder.config().replace(changes))
+    found = driven(folder, moved)
+    assert len(found.records()) == 6
+    assert {place.store for place in found.plan().places} == {str(moved.path)}
 
 
 @pytest.mark.usefixtures("without_ray")
@@ -262,6 +285,26 @@ def test_further_stores_are_places_of_their_own(
     checkpoint = Path(of_folder(folder.path)[0].checkpoint)
     sweep.predict(checkpoint, elsewhere.path)
     assert accesses(folder)[-1][1:] == ("mrisweep predict", "there", 1)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_further_store_that_was_exchanged_is_not_asked_in_its_place(
+    folder: SweepFolder, store: Store, tmp_path: Path
+) -> None:
+    elsewhere = make_store(tmp_path / "elsewhere.h5", patients=10, per_patient=3, size=20)
+    external = {"name": "there", "store": str(elsewhere.path)}
+    folder.write_config(folder.config().replace({"finalists.external": [external]}))
+    found = driven(folder, store)
+    (found.path / f"{found.plan().runs[0].name}.json").unlink()
+    exchanged = make_store(tmp_path / "new.h5", patients=11, per_patient=3, size=20)
+    exchanged.path.replace(elsewhere.path)
+    said = f"fingerprint {exchanged.fingerprint} of there instead of {elsewhere.fingerprint}"
+    with pytest.raises(UserError, match=said):
+        driven(folder, store)
+    bound = {**external, "fingerprint": elsewhere.fingerprint}
+    folder.write_config(folder.config().replace({"finalists.external": [bound]}))
+    with pytest.raises(UserError, match="external there: the store is not the one that the sweep"):
+        driven(folder, store)
 
 
 def other(tmp_path: Path, **changes: Any) -> str:
