@@ -12,6 +12,7 @@ from sweep.cluster.finalists import run_finalists
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
 from sweep.cluster.waiting import workers_at_a_time
+from sweep.cluster.watch import StoreWatch
 from sweep.config.finalists import FinalistSettings
 from sweep.config.levels import bound_knobs
 from sweep.config.settings import LevelKnobs
@@ -187,7 +188,9 @@ def drive_finalists(
         workers = workers_at_a_time(config.cluster, _say, again=cluster is None)
         staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
         again = f"{RESUME if cluster is None else COMMAND} {folder.place}"
-        run_finalists(folder, config, plan, staging, workers, count, _say, again)
+        used = [] if config.cluster.stage else list({one.path: one for one in stores}.values())
+        on_stores = [StoreWatch(one) for one in used]
+        run_finalists(folder, config, plan, staging, workers, count, _say, again, on_stores)
         folder.refresh()
 
 

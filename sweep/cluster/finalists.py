@@ -1,7 +1,7 @@
 """Finalists on Ray: workers that each train one after the other and score it at every place."""
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import ray
@@ -13,7 +13,7 @@ from sweep.cluster.session import POLL_S, look
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
 from sweep.cluster.waiting import Reminder, places_text
-from sweep.cluster.watch import Watch
+from sweep.cluster.watch import StoreWatch, Watch
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UnfinishedError, told
 from sweep.core.finals import FinalistRecord, FinalistRun
@@ -104,6 +104,7 @@ def run_finalists(
     count: Count,
     say: Say,
     again: str,
+    stores: Sequence[StoreWatch] = (),
 ) -> None:
     """Train and score what the plan still lacks.
 
@@ -118,12 +119,37 @@ def run_finalists(
         count: Told after each run how many there are, of how many, and what it came to.
         say: Says something to the user.
         again: The command that goes on.
+        stores: Watch those that workers use where they are.
 
     Raises:
         UnfinishedError: Not all of them came to an end, after all were tried.
+        WorkError: A store has changed.
         KeyboardInterrupt: After the workers were ended; what is in the folder is kept.
 
     """
+    failed = _work_through(folder, config, plan, staging, workers, count, say, again, stores)
+    # Not among the workers: what holds the error would hold them, and the room that they have.
+    if failed:
+        name, cause = next(iter(failed.items()))
+        raise UnfinishedError(
+            f"{len(failed)} of {number_of(len(plan.runs), 'finalist')} did not come to an end",
+            f"of {name}, the first of them, {cause}",
+            f"mend the cause, then run `{again}`, which does what is missing",
+        )
+
+
+def _work_through(
+    folder: SweepFolder,
+    config: SweepConfig,
+    plan: Plan,
+    staging: Sequence[Staging],
+    workers: int,
+    count: Count,
+    say: Say,
+    again: str,
+    stores: Sequence[StoreWatch],
+) -> dict[str, str]:
+    """See ``run_finalists``; what was received of those that failed, by name."""
     finalists = FinalistFolder(folder)
     left = deque(run for run in plan.runs if finalists.record(run.name) is None)
     done, share = len(plan.runs) - len(left), config.cluster.trial
@@ -145,6 +171,8 @@ def run_finalists(
     while left or calls:
         look()
         watch.look()
+        for store in stores:
+            store.require()
         if idle or calls:
             reminder.over()
         else:
@@ -172,20 +200,10 @@ def run_finalists(
                 continue
             done += 1
             count(done, len(plan.runs), record)
-    _refuse_missing(failed, len(plan.runs), again)
+    return failed
 
 
 def _cause(error: Exception) -> str:
     """What a worker raised, which Ray wraps, or what became of the worker."""
     cause = getattr(error, "cause", None)
     return told(cause if isinstance(cause, Exception) else error)
-
-
-def _refuse_missing(failed: Mapping[str, str], total: int, again: str) -> None:
-    if failed:
-        name, cause = next(iter(failed.items()))
-        raise UnfinishedError(
-            f"{len(failed)} of {number_of(total, 'finalist')} did not come to an end",
-            f"of {name}, the first of them, {cause}",
-            f"mend the cause, then run `{again}`, which does what is missing",
-        )

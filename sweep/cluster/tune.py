@@ -66,11 +66,11 @@ def run_trials(
     """
     # Ray took its time to start, and others give room back: what was checked may be gone by now.
     store = open_bound(config.data.store, config.data.fingerprint)
-    on_store = None if config.cluster.stage else StoreWatch(store)  # before workers open it
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places, say)
         watch = Watch(pool, config.cluster.hang_minutes, say)
         room = Room(config.cluster, plan, RollCall(pool), say)
+        on_store = None if config.cluster.stage else StoreWatch(store)
         callback = TuneCallback(
             trial_log, config, searcher, scheduler, usage, watch, room, on_store, say
         )
@@ -85,6 +85,8 @@ def run_trials(
             def look() -> None:
                 watch.look()
                 room.look_at_evaluators()
+                if on_store is not None:
+                    on_store.require()
 
             modes = RemoteModes(pool, config.stress, look)
             score_rows(folder, config, store, trial_log, modes, count, say)

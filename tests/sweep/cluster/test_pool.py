@@ -47,6 +47,7 @@ from tests.support.processes import (
     listening,
     title,
 )
+from tests.support.stores import change_pixels
 from tests.support.sweeps import PATIENCE_S, wait_until
 
 pytestmark = [
@@ -258,3 +259,17 @@ def test_finalists_that_fail_are_counted_in_the_end_and_done_by_the_next_call(
     blocked.unlink()
     finalists.drive_finalists(folder, folder.config(), store)
     assert len(FinalistFolder(folder).records()) == 4
+
+
+def test_finalists_end_where_their_store_is_changed(
+    local_ray: None, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Store.open(shutil.copy(store.path, tmp_path / "own.h5"))
+    folder = ended(tmp_path / "sweep", config_with(own), own)
+    monkeypatch.setattr("sweep.cluster.watch.LOOK_S", 0)
+    monkeypatch.setattr(finalists, "workers_at_a_time", lambda *_, **__: 1)
+    with pytest.raises(WorkError, match="was changed in place while the sweep was running"):
+        finalists.drive_finalists(
+            folder, folder.config(), own, tell=lambda _: change_pixels(own.path)
+        )
+    assert len(FinalistFolder(folder).records()) < 4

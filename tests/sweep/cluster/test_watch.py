@@ -7,6 +7,7 @@ import pytest
 
 from sweep.cluster.tries import Tries
 from sweep.cluster.watch import LOOK_S, StoreWatch
+from sweep.core.errors import WorkError
 from sweep.core.failures import Failure
 from sweep.store import Store
 from tests.support.stores import change_pixels
@@ -75,6 +76,13 @@ def test_a_store_that_vanishes_or_changes_is_seen(copy: Store, harm: Any, words:
     assert error is not None
     assert words in str(error)
     assert str(copy.path) in str(error)
+
+
+def test_a_store_that_changed_before_anybody_looked_is_seen_at_once(copy: Store) -> None:
+    watch = StoreWatch(copy, Clock())
+    change_pixels(copy.path)
+    with pytest.raises(WorkError, match=r"changed in place .*; put it back as it was, then resume"):
+        watch.require()
 
 
 def test_a_store_that_was_put_back_or_touched_is_the_same(copy: Store, store: Store) -> None:
