@@ -1,8 +1,9 @@
 """Finalists of a sweep: chosen, planned, trained again with new seeds, and asked on unseen data."""
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from sweep.cluster.finalists import run_finalists
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
 from sweep.cluster.waiting import workers_at_a_time
+from sweep.cluster.watch import StoreWatch
 from sweep.config.finalists import FinalistSettings
 from sweep.config.levels import bound_knobs
 from sweep.config.settings import LevelKnobs
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, within
 from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
 from sweep.core.saying import say as _say
 from sweep.core.text import clock, number_of
@@ -30,8 +32,10 @@ from sweep.results.leftovers import clear_leftovers
 from sweep.results.place import take_place
 from sweep.results.trackers import trackers_of_aftermath
 from sweep.store import Store
+from sweep.store.bound import open_bound
 
 COMMAND = "mrisweep finalists"
+RESUME = "mrisweep resume"  # where they follow the trials, as does what comes after them
 
 
 def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> list[FinalistRecord]:
@@ -50,6 +54,7 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
         UserError: Not a sweep's folder, another process at work on it, trials that have not ended,
             no unseen slices, settings that do not go with the plan that was begun, or slices of
             another place that the training slices have, too.
+        UnfinishedError: Some did not come to an end; the others are in the folder.
         KeyboardInterrupt: What is in the folder is kept; the same call goes on.
 
     """
@@ -106,6 +111,9 @@ def follow_up(
             told; None: one is open, trials have ended in it, and so there are news.
         without: Trackers that were given up before, and are left to `mrisweep sync`.
 
+    Raises:
+        UnfinishedError: Finalists did not come to an end; the same call goes on.
+
     """
     trackers: list[InThread] = []
     with ExitStack() as stack:
@@ -144,6 +152,9 @@ def drive_finalists(
         cluster: A session that is entered where there is something to do; None: one is open.
         tell: Told what each training came to.
 
+    Raises:
+        UnfinishedError: See ``run_finalists``.
+
     """
     settings = config.finalists
     if settings is None:
@@ -161,6 +172,8 @@ def drive_finalists(
     lacking = [run for run in plan.runs if known.record(run.name) is None]
     if not lacking:
         return
+    if other := list(_other_places(plan, places, "fingerprint")):
+        raise _begun_otherwise(folder, other)
     began = time.monotonic()
 
     def count(done: int, total: int, latest: FinalistRecord) -> None:
@@ -174,7 +187,10 @@ def drive_finalists(
         # There is no pool of evaluators now: its share is theirs.
         workers = workers_at_a_time(config.cluster, _say, again=cluster is None)
         staging = [stack.enter_context(serving(one, config.cluster)) for one in stores]
-        run_finalists(folder, config, plan, staging, workers, count, _say)
+        again = f"{RESUME if cluster is None else COMMAND} {folder.place}"
+        used = [] if config.cluster.stage else list({one.path: one for one in stores}.values())
+        on_stores = [StoreWatch(one) for one in used]
+        run_finalists(folder, config, plan, staging, workers, count, _say, again, on_stores)
         folder.refresh()
 
 
@@ -220,13 +236,10 @@ def _places(
     ]
     stores = [store] * len(places)
     for external in settings.external:
-        there = Store.open(Path(external.store))
-        if external.fingerprint not in (None, there.fingerprint):
-            raise UserError(
-                f"the store of finalists.external {external.name} is not the one it is bound to",
-                f"{there.fingerprint} in {external.store}",
-                "put the data back",
-            )
+        try:
+            there = open_bound(external.store, external.fingerprint)
+        except UserError as error:
+            raise within(f"finalists.external {external.name}", error) from error
         place = Place(
             external.name,
             str(there.path),
@@ -307,13 +320,8 @@ def _planned(
     runs = {run.name: run for run in runs_of(rows, settings.new_seeds(used))}
     if before is None:
         return Plan(settings, tuple(runs.values()), tuple(places), _knobs(config, places, stores))
-    if (before.places, before.settings.rule) != (tuple(places), settings.rule):
-        raise UserError(
-            "finalists that were begun are scored elsewhere, or by another rule",
-            f"rule {settings.rule} at {', '.join(place.name for place in places)}",
-            f"put finalists back as they are in {FinalistFolder(folder).path / 'plan.json'}, or "
-            "run the sweep in another folder",
-        )
+    if other := [*_other_rule(before, settings), *_other_places(before, places)]:
+        raise _begun_otherwise(folder, other)
     stated = ("primary", "margin", "reference")
     changed = [name for name in stated if getattr(before.settings, name) != getattr(settings, name)]
     if changed:
@@ -324,7 +332,47 @@ def _planned(
             "compare` answers other questions",
         )
     both = {run.name: run for run in before.runs} | runs
-    return Plan(settings, tuple(both.values()), before.places, before.knobs)
+    return Plan(settings, tuple(both.values()), tuple(places), before.knobs)
+
+
+def _other_rule(before: Plan, settings: FinalistSettings) -> Iterator[str]:
+    if before.settings.rule != settings.rule:
+        yield f"rule {settings.rule} instead of {before.settings.rule}"
+
+
+def _other_places(before: Plan, places: Iterable[Place], *parts: str) -> Iterator[str]:
+    """What is asked of finalists elsewhere, or otherwise; the same data may lie elsewhere by now.
+
+    Args:
+        before: The plan that was begun.
+        places: Those of now.
+        parts: What may not differ of a place; none: all but the path of its store.
+
+    """
+    then, now = ({one.name: one for one in group} for group in (before.places, places))
+    for name in dict.fromkeys((*then, *now)):
+        if name not in now:
+            yield f"no {name} any more"
+        elif name not in then:
+            yield f"{name}, which was not there"
+        else:
+            for part in parts or (one.name for one in fields(Place) if one.name != "store"):
+                old, new = getattr(then[name], part), getattr(now[name], part)
+                if old != new:
+                    yield f"{part} {_listed(new)} of {name} instead of {_listed(old)}"
+
+
+def _listed(value: str | Sequence[object]) -> str:
+    return value if isinstance(value, str) else ", ".join(map(str, value)) or "none"
+
+
+def _begun_otherwise(folder: SweepFolder, other: Sequence[str]) -> UserError:
+    return UserError(
+        "finalists that were begun are scored by the same rule, on the same data, to their end",
+        "; ".join(other),
+        f"put finalists back as they are in {FinalistFolder(folder).path / 'plan.json'}, or run "
+        "the sweep in another folder",
+    )
 
 
 def _knobs(

@@ -26,6 +26,7 @@ from sweep.remote.address import absolute
 from sweep.results.advice import FEW
 from sweep.results.trackers import check_trackers
 from sweep.store import Store
+from sweep.store.bound import open_bound
 
 FEW_PATIENTS = 10
 
@@ -34,22 +35,15 @@ def open_data(config: SweepConfig) -> Store:
     """Open the sweep's store and check that it can carry the sweep.
 
     Raises:
-        UserError: Store missing or of another fingerprint, k-space asked for and not kept, split
-            missing, patient in two splits, label with one class in training or validation,
-            options of an artifact that need what the store does not say, a network that does not
-            take its images, weights that are not those that the sweep is bound to, groups or
-            stages of a network that a method of training asks for and that are not there.
+        UserError: Store missing, of another fingerprint or changed in place, k-space asked for and
+            not kept, split missing, patient in two splits, label with one class in training or
+            validation, options of an artifact that need what the store does not say, a network
+            that does not take its images, weights that are not those that the sweep is bound to,
+            groups or stages of a network that a method of training asks for and that are not there.
 
     """
     data = config.data
-    store = Store.open(Path(data.store))
-    if data.fingerprint not in (None, store.fingerprint):
-        raise UserError(
-            "the store is not the one that the sweep is bound to, with fingerprint "
-            f"{data.fingerprint}",
-            f"{store.fingerprint} in {data.store}",
-            "put the data back, or start a new sweep on the new data",
-        )
+    store = open_bound(data.store, data.fingerprint)
     check_signal(store, data.signal)
     check_trackers(config)
     roles = {"train": data.train, "validation": data.validation, "test": data.test}

@@ -95,6 +95,7 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
             data cannot carry the sweep, there is nothing to learn of the earlier sweep, or the
             cluster is too small.
         WorkError: No trial came to a result.
+        UnfinishedError: The trials have ended, and not all finalists did, see ``outcome``.
         KeyboardInterrupt: After the folder was left in a state that ``resume`` continues.
 
     """
@@ -144,8 +145,7 @@ def resume(
             the one that its trials were scored by, modes with other settings than the rows that
             it has, trials to add or limits to set where a limit is used up all the same, or as in
             ``run``.
-        WorkError: No trial came to a result.
-        KeyboardInterrupt: See ``run``.
+        WorkError, UnfinishedError, KeyboardInterrupt: See ``run``.
 
     """
     folder = SweepFolder.open(path, driving=True)
@@ -198,6 +198,19 @@ def _is_all_done(folder: SweepFolder, config: SweepConfig) -> bool:
     if under_way or len(trials) < config.search.total or missing_rows(folder, config):
         return False
     return choice.is_newest(folder) and not lacks_finalists(folder, config)
+
+
+def outcome(path: Path) -> SweepResult:
+    """What the trials of a sweep came to, however far what follows them is.
+
+    Raises:
+        UserError: Not a sweep's folder.
+        WorkError: No trial came to a result.
+
+    """
+    folder = SweepFolder.open(path)
+    config = folder.config()
+    return _result(folder, config, Usage(folder, config))
 
 
 def sync_folder(path: Path) -> int:

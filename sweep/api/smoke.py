@@ -11,7 +11,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.text import number_of
 from sweep.results.sweep_file import is_free
-from sweep.store import Store
+from sweep.store.bound import open_bound
 from sweep.store.excerpt import chosen, write_excerpt
 
 LEAST = 4  # slices of a split
@@ -44,7 +44,7 @@ def smoke(
     folder = out or _free(Path("sweeps") / f"{config.name}-limit-{most}")
     data = config.data
     make_store(data, say)
-    store = Store.open(data.store)
+    store = open_bound(data.store, data.fingerprint)
     rows = chosen(store, (*data.train, *data.validation, *data.test), most)
     excerpt = write_excerpt(store, rows, folder.with_name(f"{folder.name}.h5"))
     search = config.search

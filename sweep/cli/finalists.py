@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, room, say
+from sweep.core.errors import UnfinishedError
 from sweep.core.interruption import interruptible
 from sweep.remote.places import shown
 
@@ -51,9 +52,21 @@ def _do_finalists(options: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         say(f"interrupted; continue with: mrisweep finalists {shown(options.folder)}")
         raise
+    except UnfinishedError:
+        _show_what_there_is(options.folder, options.json)
+        raise
     from sweep.results.folder import SweepFolder
 
     show_finalists(SweepFolder.open(options.folder), records, options.json)
+
+
+def _show_what_there_is(path: Path, in_json: bool) -> None:
+    from sweep.results.finalists import FinalistFolder
+    from sweep.results.folder import SweepFolder
+
+    folder = SweepFolder.open(path)
+    if records := FinalistFolder(folder).records():
+        show_finalists(folder, records, in_json)
 
 
 def show_finalists(

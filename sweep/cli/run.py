@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
-from sweep.core.errors import UserError, of_system
+from sweep.core.errors import UnfinishedError, UserError, of_system
 from sweep.core.interruption import interruptible
 from sweep.core.job import other_version
 from sweep.core.mirrors import named
@@ -194,7 +194,10 @@ def _announce_finalists(path: Path) -> None:
 
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
-    """While inside, an interruption and what the system refuses end with how to resume."""
+    """While inside, an interruption and what the system refuses end with how to resume.
+
+    Where trials have ended and what follows them has not, their table is printed all the same.
+    """
     command = f"mrisweep resume {shown(folder)}"
     try:
         with interruptible():
@@ -202,6 +205,11 @@ def _resumable(folder: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         if _is_begun(folder):
             say(f"interrupted; continue with: {command}")
+        raise
+    except UnfinishedError:
+        from sweep.api.run import outcome
+
+        _announce(outcome(folder))
         raise
     except OSError as error:
         if nobody_reads(error) or not _is_begun(folder):

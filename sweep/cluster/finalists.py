@@ -13,11 +13,12 @@ from sweep.cluster.session import POLL_S, look
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
 from sweep.cluster.waiting import Reminder, places_text
-from sweep.cluster.watch import Watch
+from sweep.cluster.watch import StoreWatch, Watch
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import told
+from sweep.core.errors import UnfinishedError, told
 from sweep.core.finals import FinalistRecord, FinalistRun
 from sweep.core.mirrors import remove
+from sweep.core.text import number_of
 from sweep.learn.finalist import score_places, slices_of, train_to_end, trial_of
 from sweep.learn.kept import KeptInputs
 from sweep.learn.stress import default_device
@@ -102,8 +103,12 @@ def run_finalists(
     workers: int,
     count: Count,
     say: Say,
+    again: str,
+    stores: Sequence[StoreWatch] = (),
 ) -> None:
-    """Train and score what the plan still lacks. What fails is said, and left to the next call.
+    """Train and score what the plan still lacks.
+
+    One that fails is said, and the others are done: in the end it is known what is missing.
 
     Args:
         folder: The folder of the sweep.
@@ -113,11 +118,38 @@ def run_finalists(
         workers: At a time.
         count: Told after each run how many there are, of how many, and what it came to.
         say: Says something to the user.
+        again: The command that goes on.
+        stores: Watch those that workers use where they are.
 
     Raises:
+        UnfinishedError: Not all of them came to an end, after all were tried.
+        WorkError: A store has changed.
         KeyboardInterrupt: After the workers were ended; what is in the folder is kept.
 
     """
+    failed = _work_through(folder, config, plan, staging, workers, count, say, again, stores)
+    # Not among the workers: what holds the error would hold them, and the room that they have.
+    if failed:
+        name, cause = next(iter(failed.items()))
+        raise UnfinishedError(
+            f"{len(failed)} of {number_of(len(plan.runs), 'finalist')} did not come to an end",
+            f"of {name}, the first of them, {cause}",
+            f"mend the cause, then run `{again}`, which does what is missing",
+        )
+
+
+def _work_through(
+    folder: SweepFolder,
+    config: SweepConfig,
+    plan: Plan,
+    staging: Sequence[Staging],
+    workers: int,
+    count: Count,
+    say: Say,
+    again: str,
+    stores: Sequence[StoreWatch],
+) -> dict[str, str]:
+    """See ``run_finalists``; what was received of those that failed, by name."""
     finalists = FinalistFolder(folder)
     left = deque(run for run in plan.runs if finalists.record(run.name) is None)
     done, share = len(plan.runs) - len(left), config.cluster.trial
@@ -133,11 +165,14 @@ def run_finalists(
     starting = {worker.ready.remote(): worker for worker in all_workers}
     idle: list[ray.actor.ActorHandle] = []
     calls: dict[ray.ObjectRef, tuple[ray.actor.ActorHandle, FinalistRun]] = {}
+    failed: dict[str, str] = {}
     watch = Watch([], config.cluster.hang_minutes, say)
     reminder = Reminder(say)
     while left or calls:
         look()
         watch.look()
+        for store in stores:
+            store.require()
         if idle or calls:
             reminder.over()
         else:
@@ -157,12 +192,18 @@ def run_finalists(
             try:
                 record = ray.get(call)
             except Exception as error:
-                cause = getattr(error, "cause", None)  # what Ray wraps is what the worker raised
+                failed[run.name] = _cause(error)
                 say(
-                    f"{run.name} is not finished; received "
-                    f"{told(cause if isinstance(cause, Exception) else error)}; mend the cause, "
-                    f"then run `mrisweep finalists {folder.path}`"
+                    f"{run.name} is not finished; received {failed[run.name]}; mend the cause, "
+                    f"then run `{again}`"
                 )
                 continue
             done += 1
             count(done, len(plan.runs), record)
+    return failed
+
+
+def _cause(error: Exception) -> str:
+    """What a worker raised, which Ray wraps, or what became of the worker."""
+    cause = getattr(error, "cause", None)
+    return told(cause if isinstance(cause, Exception) else error)

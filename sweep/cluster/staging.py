@@ -5,6 +5,9 @@ path, or is told to work on a local copy, takes a lock that its node's workers s
 copies, the others wait and map the same file. The copy gets its name when it is complete and has
 the right fingerprint: however a worker dies, no half copy is opened, and the next worker starts
 over.
+
+A copy is data that a sweep trusts, in a folder that others may know of: one that somebody else has
+put there is not opened, whatever fingerprint it says it has.
 """
 
 import fcntl
@@ -29,8 +32,10 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from sweep.cluster.session import address_of, gather
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError, told
+from sweep.core.owner import TRUST, stranger
 from sweep.core.pulse import beat
 from sweep.store import Store
+from sweep.store.bound import changed
 
 CHUNK_BYTES = 32 << 20
 IN_FLIGHT = 3  # chunks of one copy in memory at a time
@@ -67,8 +72,8 @@ class Staging:
         path: Where the driver has the store.
         fingerprint: The fingerprint of the store.
         size: The size of its file in bytes.
-        folder: The folder for copies, on every node; None: in the node's folder for temporary
-            files, where the path does not lead to the store.
+        folder: The folder for copies, on every node; None: this user's own in the node's folder for
+            temporary files, where the path does not lead to the store.
         server: Name of a ``Server`` on the driver's node; not its handle, which would keep an
             evaluator from being started again. None: there is no other node.
 
@@ -84,13 +89,13 @@ class Staging:
         """Open the store, or this node's copy of it, which is made first if need be.
 
         Raises:
-            WorkError: No room for the copy, or it cannot be made.
+            WorkError: No room for the copy, it cannot be made, or others have their hands in it.
 
         """
         shared = None if self.folder else self._at_path()
         if shared:
             return shared
-        folder = self.folder or Path(tempfile.gettempdir()) / "mrisweep-stores"
+        folder = self.folder or own_folder()
         try:
             return staged(folder, self.fingerprint, self.size, self.chunks)
         except (OSError, ValueError, ray.exceptions.RayError) as error:
@@ -152,29 +157,50 @@ def serving(store: Store, settings: ClusterSettings) -> Iterator[Staging]:
         ray.kill(server)
 
 
+def own_folder() -> Path:
+    """Where copies lie on a node for which no folder is named; each user has one."""
+    return Path(tempfile.gettempdir()) / f"mrisweep-stores-{os.geteuid()}"
+
+
 def staged(
     folder: Path, fingerprint: str, size: int, chunks: Callable[[], Iterable[Chunk]]
 ) -> Store:
     """Open this node's copy of a store; the first who asks makes it, all others wait for that.
 
     Args:
-        folder: The folder of the copies.
+        folder: The folder of the copies; where there is none, one that this user alone can enter.
         fingerprint: The fingerprint of the store, and its name there.
         size: The size in bytes.
         chunks: Asked for the content, in order, if there is no copy.
 
     Raises:
-        WorkError: No room, or the copy is not the store.
+        WorkError: No room, the copy is not the store, or it or its folder is another user's.
         OSError: The folder cannot be written.
 
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(0o700, parents=True, exist_ok=True)
+    _refuse_strangers(folder)
     copy = folder / f"{fingerprint}.h5"
-    while not copy.exists():
+    while not _is_there(copy):
         with _alone(folder / f"{fingerprint}.lock") as alone:
-            if alone and not copy.exists():
+            if alone and not _is_there(copy):
                 _make(copy, fingerprint, size, chunks())
+    _refuse_strangers(copy)
     return _opened(copy, fingerprint)
+
+
+def _is_there(copy: Path) -> bool:
+    """A link is no copy, but the work of one who wants another file to be read."""
+    return copy.exists() and not copy.is_symlink()
+
+
+def _refuse_strangers(path: Path) -> None:
+    if whose := stranger(path):
+        raise WorkError(
+            "copies of the store are not taken from another user, who could exchange the data",
+            f"{path} on {socket.gethostname()}, which is of {whose}",
+            f"set cluster.stage to a folder of your own, or name that user in {TRUST}",
+        )
 
 
 def _make(copy: Path, fingerprint: str, size: int, chunks: Iterable[Chunk]) -> None:
@@ -236,7 +262,7 @@ def _write(path: Path, chunks: Iterable[Chunk]) -> None:
 def _opened(copy: Path, fingerprint: str) -> Store:
     try:
         store = Store.open(copy)
-        found = store.fingerprint
+        found = changed(store) or store.fingerprint
     except UserError as error:
         found = str(error)
     if found != fingerprint:

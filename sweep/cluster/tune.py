@@ -29,7 +29,7 @@ from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage
 from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
-from sweep.store import Store
+from sweep.store.bound import open_bound
 
 
 def run_trials(
@@ -59,11 +59,13 @@ def run_trials(
         say: Says something to the user.
 
     Raises:
+        UserError: The store is not the one that the sweep is bound to any more.
         WorkError: A node cannot get the store, or what the sweep needs fails in the midst of it.
         NoRoomError: Nodes were lost, and evaluators and trials have to go on in other places.
 
     """
-    store = Store.open(config.data.store)
+    # Ray took its time to start, and others give room back: what was checked may be gone by now.
+    store = open_bound(config.data.store, config.data.fingerprint)
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places, say)
         watch = Watch(pool, config.cluster.hang_minutes, say)
@@ -83,6 +85,8 @@ def run_trials(
             def look() -> None:
                 watch.look()
                 room.look_at_evaluators()
+                if on_store is not None:
+                    on_store.require()
 
             modes = RemoteModes(pool, config.stress, look)
             score_rows(folder, config, store, trial_log, modes, count, say)

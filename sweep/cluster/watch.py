@@ -5,6 +5,7 @@ thread of its own; workers of trials have their signs of life passed on to the f
 a process does not even answer, it is stopped, and as good as hung.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,8 +18,10 @@ from sweep.cluster.signs import Signs
 from sweep.core.errors import UserError, WorkError
 from sweep.results.callbacks import Say
 from sweep.store import Store
+from sweep.store.bound import changed
 
 LOOK_S = 10.0  # from one look to the next
+_Stamp = tuple[int, int, int]  # of a file
 TO_START = 10  # times as long as one may be silent, it may take to be started again
 
 
@@ -146,7 +149,10 @@ class Watch:
 
 
 class StoreWatch:
-    """Whether the store is still what it was when the sweep began.
+    """Whether the store is still what it was when the sweep began; the first look is at once.
+
+    Where its file has another stamp, a sample of it is compared with what was written: a file that
+    was touched, or put back, is the same store, and one with other pixels is not.
 
     Args:
         store: As it was opened.
@@ -156,8 +162,13 @@ class StoreWatch:
 
     def __init__(self, store: Store, now: Callable[[], float] = time.monotonic) -> None:
         self._path, self._fingerprint, self._now = store.path, store.fingerprint, now
-        self._known = _stamp(store.path.stat())
-        self._looked = now()
+        self._known: _Stamp | None = None
+        self._looked = -math.inf
+
+    def require(self) -> None:
+        """Raise ``WorkError`` for what is wrong with it; looks now and then."""
+        if wrong := self.look():
+            raise wrong
 
     def look(self) -> WorkError | None:
         """What is wrong with it, or None; looks now and then."""
@@ -171,11 +182,14 @@ class StoreWatch:
         if stamp == self._known:
             return None
         try:
-            found = Store.open(self._path).fingerprint
+            store = Store.open(self._path)
+            found = changed(store)
         except (UserError, OSError) as error:
             return self._wrong("has changed", str(error))
-        if found != self._fingerprint:
-            return self._wrong("has changed", f"the fingerprint {found}")
+        if store.fingerprint != self._fingerprint:
+            return self._wrong("has changed", f"the fingerprint {store.fingerprint}")
+        if found:
+            return self._wrong("was changed in place", found)
         self._known = stamp
         return None
 
@@ -187,5 +201,5 @@ class StoreWatch:
         )
 
 
-def _stamp(status: os.stat_result) -> tuple[int, int, int]:
+def _stamp(status: os.stat_result) -> _Stamp:
     return status.st_ino, status.st_size, status.st_mtime_ns

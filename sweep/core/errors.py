@@ -56,6 +56,10 @@ class WorkError(_ThreePartError, RuntimeError):
     """The input was fine and the work failed all the same."""
 
 
+class UnfinishedError(WorkError):
+    """What is to follow the trials of a sweep is not whole; what there is can be shown."""
+
+
 def told(error: BaseException) -> str:
     """What kind of error it is and what it says, on one line, as received from a library."""
     said = without_passwords(one_line(error))

@@ -230,7 +230,7 @@ def run_disturbed(nodes: Nodes, file: Path, bucket: InBucket) -> None:
     job = nodes.submit("again", "--resume", DISTURBED)
     if job.wait():
         sys.exit(f"the job ended with {job.returncode}: see {nodes.scratch / 'job-again.log'}")
-    copies = len(list(nodes.own(3).glob("mrisweep-stores/*.h5")))
+    copies = len(list(nodes.own(3).glob("mrisweep-stores-*/*.h5")))
     say(f"the sweep has ended; node-3 worked on a copy of the store: {'yes' if copies else 'no'}")
 
 

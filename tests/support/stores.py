@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from sweep.store import Store, write_store
@@ -50,3 +51,9 @@ def make_store(
         task="multiclass",
         source={"test": True},
     )
+
+
+def change_pixels(path: Path, rows: slice = slice(None)) -> None:
+    """Other pixels in the same file, which says of itself what it said before."""
+    with h5py.File(path, "r+") as file:
+        file["images"][rows] = file["images"][rows] + 1

@@ -131,6 +131,14 @@ def test_a_sweep_that_is_tried_out_is_small_and_says_so(tiny: SweepConfig, tmp_p
     assert bind(small, store).config.stress.levels == tiny.stress.levels
 
 
+def test_a_sweep_that_is_bound_is_not_tried_out_on_other_data(
+    tiny: SweepConfig, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="bound to, with fingerprint 0123"):
+        smoke(tiny.replace({"data.fingerprint": "0123"}), 4, tmp_path / "try", pytest.fail)
+    assert not (tmp_path / "try.h5").exists()
+
+
 @pytest.mark.parametrize("scheduler", ["asha", "topk", "hyperband", "median", "pasha"])
 def test_whatever_stops_trials_early_has_no_say_in_it(
     scheduler: str, tiny: SweepConfig, tmp_path: Path

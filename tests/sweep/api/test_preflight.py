@@ -1,6 +1,8 @@
 """What is refused before a sweep starts, so that nothing fails an hour later."""
 
 import dataclasses
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.store import Store
 from tests.support import networks
+from tests.support.stores import change_pixels
 from tests.support.sweeps import settings
 
 
@@ -27,6 +30,17 @@ def test_good_data_are_opened_and_bound(config: SweepConfig, store: Store) -> No
 def test_data_that_changed_under_a_sweep_are_refused(config: SweepConfig) -> None:
     with pytest.raises(UserError, match="bound to, with fingerprint 0123"):
         preflight.open_data(config.replace({"data.fingerprint": "0123"}))
+
+
+def test_pixels_that_changed_under_a_sweep_are_refused(
+    config: SweepConfig, store: Store, tmp_path: Path
+) -> None:
+    path = Path(shutil.copy(store.path, tmp_path / "s.h5"))
+    begun = config.replace({"data.store": str(path), "data.fingerprint": store.fingerprint})
+    preflight.open_data(begun)
+    change_pixels(path)
+    with pytest.raises(UserError, match="the store was changed in place since it was written"):
+        preflight.open_data(begun)
 
 
 def with_changed(monkeypatch: pytest.MonkeyPatch, store: Store, **columns: np.ndarray) -> None:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study
 from sweep.store import Store
 from tests.support.finished import run_trial
+from tests.support.stores import change_pixels, make_store
 from tests.support.sweeps import settings
 
 PLAN = Plan(places=(), trials=1, idle_gpus=())
@@ -47,6 +50,37 @@ def test_in_a_ray_job_a_folder_that_ray_would_delete(
     with pytest.raises(UserError, match=r"is not an absolute path.*; received 'here'; add --out"):
         run(config, Path("here"))
     assert list(tmp_path.iterdir()) == []
+
+
+def _replaced(path: Path) -> None:
+    make_store(path.with_name("other.h5"), patients=26).path.replace(path)
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [(_replaced, "is not the one that the sweep is bound to"), (change_pixels, "changed in place")],
+)
+def test_a_store_that_changes_while_ray_starts_is_not_trained_on(
+    config: SweepConfig,
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    harm: Callable[[Path], None],
+    said: str,
+) -> None:
+    path = Path(shutil.copy(store.path, tmp_path / "s.h5"))
+
+    @contextmanager
+    def starting(*_: object) -> Iterator[None]:
+        harm(path)
+        yield
+
+    monkeypatch.setattr("sweep.api.run.session", starting)
+    monkeypatch.setattr("sweep.api.run.wait_for_room", lambda *_, **__: PLAN)
+    monkeypatch.setattr("sweep.cluster.tune.serving", lambda *_: pytest.fail("it is used"))
+    with pytest.raises(UserError, match=said):
+        run(config.replace({"data.store": str(path), "tracking.to": []}), tmp_path / "out")
+    assert SweepFolder.open(tmp_path / "out").trials() == []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from sweep.api.stress import stress_checkpoint
 from sweep.cli import main
 from sweep.cluster import finalists as on_ray
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError
+from sweep.core.errors import UnfinishedError, UserError
 from sweep.core.finals import TEST, VALIDATION
 from sweep.core.records import CLEAN
 from sweep.learn.finalist import train_to_end, trial_of
@@ -34,8 +34,11 @@ from sweep.results.final_table import final_rows, final_table
 from sweep.results.finalists import FinalistFolder, accesses, chosen, note_access, said_of_access
 from sweep.results.folder import SweepFolder
 from sweep.results.ranking import Ranked, of_folder
+from sweep.search.study import Study
 from sweep.store import Store
+from tests.support.commands import without_a_cluster
 from tests.support.finalists import FINALISTS, config_with, driven, ended, run_here
+from tests.support.hooks import listening
 from tests.support.stores import make_store
 from tests.support.sweeps import Sweep
 
@@ -208,9 +211,32 @@ def test_seeds_are_added_to_a_plan_and_its_meaning_stays(folder: SweepFolder, st
     again = {one.run.name: one.ended_at_ms for one in found.records()}
     assert len(again) == 6
     assert first.items() <= again.items()
-    folder.write_config(folder.config().replace({"finalists.rule": "last3"}))
-    with pytest.raises(UserError, match="finalists that were begun are scored elsewhere"):
-        driven(folder, store)
+    for changes, said in {
+        ("finalists.rule", "last3"): "received rule last3 instead of last; put",
+        (
+            "finalists.holdout",
+            ("blur",),
+        ): "received holdout blur of test instead of blur, gibbs;",
+        ("data.test", ()): "received no test any more; there, which was not there; put",
+    }.items():
+        there = {"name": "there", "store": str(store.path), "splits": [3]}
+        external = [there] if changes[0] == "data.test" else []
+        changed = {changes[0]: changes[1], "finalists.external": external}
+        with pytest.raises(UserError, match=f"begun are scored by the same rule.*; {said}"):
+            drive_finalists(folder, folder.config().replace(changed), store)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_seeds_are_added_though_the_same_data_lie_elsewhere(
+    folder: SweepFolder, store: Store, tmp_path: Path
+) -> None:
+    driven(folder, store)
+    moved = Store.open(shutil.copy(store.path, tmp_path / "moved.h5"))
+    changes = {"data.store": str(moved.path), "finalists.seeds": 3}
+    folder.write_config(folder.config().replace(changes))
+    found = driven(folder, moved)
+    assert len(found.records()) == 6
+    assert {place.store for place in found.plan().places} == {str(moved.path)}
 
 
 @pytest.mark.usefixtures("without_ray")
@@ -259,6 +285,26 @@ def test_further_stores_are_places_of_their_own(
     checkpoint = Path(of_folder(folder.path)[0].checkpoint)
     sweep.predict(checkpoint, elsewhere.path)
     assert accesses(folder)[-1][1:] == ("mrisweep predict", "there", 1)
+
+
+@pytest.mark.usefixtures("without_ray")
+def test_a_further_store_that_was_exchanged_is_not_asked_in_its_place(
+    folder: SweepFolder, store: Store, tmp_path: Path
+) -> None:
+    elsewhere = make_store(tmp_path / "elsewhere.h5", patients=10, per_patient=3, size=20)
+    external = {"name": "there", "store": str(elsewhere.path)}
+    folder.write_config(folder.config().replace({"finalists.external": [external]}))
+    found = driven(folder, store)
+    (found.path / f"{found.plan().runs[0].name}.json").unlink()
+    exchanged = make_store(tmp_path / "new.h5", patients=11, per_patient=3, size=20)
+    exchanged.path.replace(elsewhere.path)
+    said = f"fingerprint {exchanged.fingerprint} of there instead of {elsewhere.fingerprint}"
+    with pytest.raises(UserError, match=said):
+        driven(folder, store)
+    bound = {**external, "fingerprint": elsewhere.fingerprint}
+    folder.write_config(folder.config().replace({"finalists.external": [bound]}))
+    with pytest.raises(UserError, match="external there: the store is not the one that the sweep"):
+        driven(folder, store)
 
 
 def other(tmp_path: Path, **changes: Any) -> str:
@@ -373,6 +419,44 @@ def test_asked_again_they_need_no_cluster(
 
     monkeypatch.setattr("ray.init", refuse)
     assert finalists(folder.path) == records
+
+
+def all_but_the_last(folder: SweepFolder, *given: Any) -> None:
+    """In the place of ``run_finalists``: one does not come to its end."""
+    config, plan, staging, workers, count, say, again = given
+    some = dataclasses.replace(plan, runs=plan.runs[:-1])
+    run_here(folder, config, some, staging, workers, count, say)
+    raise UnfinishedError("1 of 4 finalists did not come to an end", "full", f"run `{again}`")
+
+
+@pytest.mark.usefixtures("without_ray")
+@pytest.mark.parametrize("command", ["resume", "finalists"])
+def test_a_command_whose_finalists_are_not_whole_has_failed_and_shows_what_there_is(
+    folder: SweepFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    config = folder.config().replace({"tracking.to": ["jsonl"], "notify": {"url": "env:MY_HOOK"}})
+    folder.write_config(config)
+    study = Study(folder.journal, config.name, config.search, config.seed, config.train.epochs)
+    for _ in folder.trials():
+        study.ask()
+    with without_a_cluster(), listening() as hook:
+        monkeypatch.setenv("MY_HOOK", hook.address)
+        monkeypatch.setattr(api, "run_finalists", all_but_the_last)
+        assert main([command, str(folder.path)]) == 1
+        failed = capsys.readouterr()
+        monkeypatch.setattr(api, "run_finalists", run_here)
+        assert main([command, str(folder.path)]) == 0
+    said = f"did not come to an end; received full; run `mrisweep {command} {folder.path}`"
+    assert said in failed.err
+    for out in (failed.out, capsys.readouterr().out):
+        assert "holdout/" in out, "the table of finalists"
+        assert (f"folder  {folder.path}" in out) == (command == "resume"), "that of trials"
+    assert len(FinalistFolder(folder).records()) == 4
+    told = ["failure", "end"] if command == "resume" else []
+    assert [word["event"] for word in hook.words] == told
 
 
 def test_a_sweep_that_has_not_ended_has_no_finalists(

@@ -31,7 +31,7 @@ from sweep.config.settings import DataSettings, ModelSettings, StressSettings, T
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
 from sweep.config.training import TrainSettings
-from sweep.core.errors import WorkError
+from sweep.core.errors import UnfinishedError, WorkError
 from sweep.core.modes import OF_BATCH_NORM, PRECISE
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.fit import fit
@@ -47,6 +47,7 @@ from tests.support.processes import (
     listening,
     title,
 )
+from tests.support.stores import change_pixels
 from tests.support.sweeps import PATIENCE_S, wait_until
 
 pytestmark = [
@@ -240,3 +241,35 @@ def test_finalists_are_done_by_the_workers_that_there_is_room_for(
     finalists.drive_finalists(folder, folder.config(), store)
     records = FinalistFolder(folder).records()
     assert [record.status for record in records] == ["finished"] * 6
+
+
+def test_finalists_that_fail_are_counted_in_the_end_and_done_by_the_next_call(
+    local_ray: None, store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ended(tmp_path / "sweep", config_with(store), store)
+    blocked = FinalistFolder(folder).path / "trial-0000-seed-1000"
+    blocked.parent.mkdir()
+    blocked.write_text("where its folder is to be")
+    with pytest.raises(UnfinishedError, match="1 of 4 finalists did not come to an end") as failed:
+        finalists.drive_finalists(folder, folder.config(), store)
+    assert f"of {blocked.name}, the first of them, FileExistsError" in failed.value.args[1]
+    assert f"run `mrisweep resume {folder.path}`" in failed.value.args[2]
+    assert f"{blocked.name} is not finished; received FileExistsError" in capsys.readouterr().err
+    assert len(FinalistFolder(folder).records()) == 3
+    blocked.unlink()
+    finalists.drive_finalists(folder, folder.config(), store)
+    assert len(FinalistFolder(folder).records()) == 4
+
+
+def test_finalists_end_where_their_store_is_changed(
+    local_ray: None, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Store.open(shutil.copy(store.path, tmp_path / "own.h5"))
+    folder = ended(tmp_path / "sweep", config_with(own), own)
+    monkeypatch.setattr("sweep.cluster.watch.LOOK_S", 0)
+    monkeypatch.setattr(finalists, "workers_at_a_time", lambda *_, **__: 1)
+    with pytest.raises(WorkError, match="was changed in place while the sweep was running"):
+        finalists.drive_finalists(
+            folder, folder.config(), own, tell=lambda _: change_pixels(own.path)
+        )
+    assert len(FinalistFolder(folder).records()) < 4

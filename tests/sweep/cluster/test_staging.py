@@ -1,6 +1,7 @@
 """The store on every node: found, or copied once, whole or not at all."""
 
 import dataclasses
+import os
 import signal
 import subprocess
 import sys
@@ -17,8 +18,9 @@ from sweep.cluster import staging as staging_module
 from sweep.cluster.staging import Chunk, Staging, serving, staged
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError
+from sweep.core.owner import TRUST
 from sweep.store import Store
-from tests.support.stores import make_store
+from tests.support.stores import change_pixels, make_store
 
 STEP = 5000  # bytes of a chunk, so that a tiny store has several
 
@@ -167,7 +169,9 @@ def test_a_node_that_does_not_see_it_copies_it_to_its_temporary_folder(
     if there == "another store":
         make_store(path, patients=6)
     opened = from_file(store, path, None).open()
-    assert opened.path == tmp_path / "tmp" / "mrisweep-stores" / f"{store.fingerprint}.h5"
+    folder = tmp_path / "tmp" / f"mrisweep-stores-{os.geteuid()}"
+    assert opened.path == folder / f"{store.fingerprint}.h5"
+    assert folder.stat().st_mode & 0o777 == 0o700, "nobody else puts a copy there"
     assert opened.fingerprint == store.fingerprint
 
 
@@ -195,6 +199,36 @@ def test_alone_on_a_machine_nobody_serves(
         gone = dataclasses.replace(staging, path=store.path / "gone")
         with pytest.raises(WorkError, match=r"could not be copied .*the store is gone"):
             gone.open()
+
+
+def test_a_copy_that_was_changed_in_place_is_not_taken(store: Store, tmp_path: Path) -> None:
+    copy = copied(store, tmp_path, Counted(store.path))
+    change_pixels(copy.path)
+    with pytest.raises(WorkError, match=r"is not the store, .* \(slice '.*' is not what was writ"):
+        copied(store, tmp_path, Counted(store.path))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("what", ["the folder", "the copy"])
+def test_what_another_user_has_put_there_is_not_taken(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    copy = copied(store, tmp_path / "stage", Counted(store.path))
+    given = {"the folder": copy.path.parent, "the copy": copy.path}[what]
+    os.chown(given, 54321, -1)
+    with pytest.raises(WorkError, match=rf"another user, .*{given} on .*, which is of 54"):
+        copied(store, tmp_path / "stage", Counted(store.path))
+    monkeypatch.setenv(TRUST, "54321")
+    assert copied(store, tmp_path / "stage", Counted(store.path)).path == copy.path
+
+
+def test_a_link_is_no_copy(store: Store, tmp_path: Path) -> None:
+    link = tmp_path / f"{store.fingerprint}.h5"
+    link.symlink_to(store.path)
+    source = Counted(store.path)
+    assert copied(store, tmp_path, source).path == link
+    assert not link.is_symlink()
+    assert source.taken == store.path.stat().st_size
 
 
 def test_a_stage_is_an_absolute_path() -> None:

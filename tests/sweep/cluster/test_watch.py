@@ -12,8 +12,10 @@ from sweep.cluster import watch
 from sweep.cluster.signs import Signs
 from sweep.cluster.tries import Tries
 from sweep.cluster.watch import LOOK_S, StoreWatch, Watch
+from sweep.core.errors import WorkError
 from sweep.core.failures import Failure
 from sweep.store import Store
+from tests.support.stores import change_pixels
 
 DIED, FULL, OWN = (
     Failure(kind, "so")
@@ -102,7 +104,15 @@ def _other(path: Path) -> None:
     path.write_bytes(b"something else")
 
 
-@pytest.mark.parametrize(("harm", "words"), [(_gone, "vanished"), (_cut, "changed"), (_other, "")])
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (_gone, "vanished"),
+        (_cut, "changed"),
+        (_other, ""),
+        (change_pixels, "was changed in place while the sweep was running"),
+    ],
+)
 def test_a_store_that_vanishes_or_changes_is_seen(copy: Store, harm: Any, words: str) -> None:
     clock = Clock()
     watch = StoreWatch(copy, clock)
@@ -116,6 +126,13 @@ def test_a_store_that_vanishes_or_changes_is_seen(copy: Store, harm: Any, words:
     assert error is not None
     assert words in str(error)
     assert str(copy.path) in str(error)
+
+
+def test_a_store_that_changed_before_anybody_looked_is_seen_at_once(copy: Store) -> None:
+    watch = StoreWatch(copy, Clock())
+    change_pixels(copy.path)
+    with pytest.raises(WorkError, match=r"changed in place .*; put it back as it was, then resume"):
+        watch.require()
 
 
 def test_a_store_that_was_put_back_or_touched_is_the_same(copy: Store, store: Store) -> None:
