@@ -75,10 +75,14 @@ class SweepFolder:
             )
 
     @classmethod
-    def create(
+    @contextmanager
+    def begun(
         cls, path: str | Path, config: SweepConfig, levels: str | None = None
-    ) -> "SweepFolder":
-        """Begin a sweep.
+    ) -> Iterator["SweepFolder"]:
+        """Begin a sweep, and be the only process that drives it while inside.
+
+        The lock is held before anything is written, so that of two that begin at once in one place
+        one alone does.
 
         Args:
             path: The folder to make, or the URI of one in a bucket.
@@ -88,18 +92,31 @@ class SweepFolder:
         A kill may leave it half made, without ``sweep.yaml``; then it is made again.
 
         Raises:
-            UserError: The folder exists; nothing in it is touched.
+            UserError: The folder exists, or another process begins a sweep in it; nothing in it is
+                touched.
 
         """
         cls.refuse_existing(path)
         folder = cls(places.made(path))
+        with folder.lock():
+            cls.refuse_existing(path)  # another process may have begun and ended meanwhile
+            folder._write_beginning(config, levels)
+            yield folder
+
+    @classmethod
+    def create(
+        cls, path: str | Path, config: SweepConfig, levels: str | None = None
+    ) -> "SweepFolder":
+        """Begin a sweep that is driven later, or by nobody; see ``begun``."""
+        with cls.begun(path, config, levels) as folder:
+            return folder
+
+    def _write_beginning(self, config: SweepConfig, levels: str | None) -> None:
         now = time.time_ns() // 1_000_000
-        identity = Identity(uuid.uuid4().hex, version("mrisweep"), now, folder.place)
-        folder.write_identity(identity)
+        self.write_identity(Identity(uuid.uuid4().hex, version("mrisweep"), now, self.place))
         if levels is not None:
-            write_text(folder.path / "levels.json", levels)
-        folder.write_config(config)  # last: with it the folder is a sweep's
-        return folder
+            write_text(self.path / "levels.json", levels)
+        self.write_config(config)  # last: with it the folder is a sweep's
 
     @classmethod
     def open(cls, path: str | Path, driving: bool = False) -> "SweepFolder":
