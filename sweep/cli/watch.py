@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sweep.cli.base import LOG_EVERY_S, Commands, command
 from sweep.core.errors import UserError
+from sweep.core.saying import is_terminal
 
 if TYPE_CHECKING:
     from sweep.results.standing import Standing
@@ -46,7 +47,7 @@ def _do_watch(options: argparse.Namespace) -> None:
         found = standing(options.folder)
         print(json.dumps(found.plain(), indent=1) if options.json else "\n".join(lines(found)))
         return
-    show = _Screen().draw if sys.stdout.isatty() else _Lines().draw
+    show = _Screen().draw if is_terminal(sys.stdout) else _Lines().draw
     if options.json:
         show = _Lines().json
     for found in watch(options.folder, options.every):
