@@ -90,12 +90,12 @@ def file_here(place: str | Path) -> Path:
     return mirrors.fetched(here(root) / name)
 
 
-def to_drive(place: str | Path, file: str) -> Path:
+def to_drive(place: str | Path, *files: str) -> Path:
     """Where a sweep that was begun can be driven on this node, once it is locked.
 
     Args:
         place: A path or a URI.
-        file: The file by which a folder is a sweep's; it alone is brought.
+        files: Those by which a folder is a sweep's; they alone are brought.
 
     Raises:
         UserError: A URI that cannot be opened.
@@ -105,8 +105,9 @@ def to_drive(place: str | Path, file: str) -> Path:
     if (uri := meant(place)) is None:
         return Path(place)
     mirror = _checked(uri, SWEEP)
-    mirror.forget(mirror.root / file)
-    mirror.fetch(mirror.root / file)
+    for file in files:
+        mirror.forget(mirror.root / file)
+        mirror.fetch(mirror.root / file)
     return mirror.root
 
 

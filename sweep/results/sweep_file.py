@@ -61,7 +61,8 @@ def opened(path: str | Path, bring: str = places.RECORDS, driving: bool = False)
         WorkError: A bucket that does not answer.
 
     """
-    folder = (places.to_drive(path, FILE) if driving else places.here(path, bring)).resolve()
+    there = places.to_drive(path, FILE, MARK) if driving else places.here(path, bring)
+    folder = there.resolve()
     shown = f"{places.shown(path)!r}"
     if not places.is_there(folder):
         raise UserError("there is no such folder of a sweep", shown, "correct the path")
