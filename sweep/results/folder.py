@@ -17,7 +17,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core import mirrors
 from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
-from sweep.core.kinds import require_kind, require_part
+from sweep.core.kinds import is_kept, require_kind, require_part
 from sweep.core.modes import checkpoint_mode
 from sweep.core.reading import read_json, readable
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
@@ -180,7 +180,19 @@ class SweepFolder:
             raise UserError(wrong, f"{str(file)!r}, which is not there", remedy) from None
 
     def write_identity(self, identity: Identity) -> None:
-        """Replace what says which sweep this is."""
+        """Replace what says which sweep this is.
+
+        Raises:
+            UserError: Its place is a path that no record has.
+
+        """
+        if identity.place is not None and not is_kept(identity.place):
+            raise UserError(
+                "the path of the sweep's folder has a control character in it, or is not UTF-8, so "
+                "that its records cannot say where it is",
+                f"{identity.place!r}",
+                "rename the folder",
+            )
         write_text(self.path / sweep_file.MARK, json.dumps(dataclasses.asdict(identity), indent=1))
         self.__dict__.pop("identity", None)  # read before
 

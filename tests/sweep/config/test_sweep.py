@@ -123,6 +123,14 @@ def config(*assignments: str) -> SweepConfig:
             "name=2024-02-30",
             r"the value of --set name is not YAML; received '2024-02-30' \(ValueErr",
         ),
+        (
+            r'name="a\0b"',
+            r"name cannot take this value; received 'a\\x00b'; give a name that a folder",
+        ),
+        (
+            r'name="a\tb"',
+            r"name cannot take this value; received 'a\\tb'; give a name that a folder",
+        ),
         ("name=..", r"name cannot take this value; received '..'; give a name that a folder"),
         ("tracking.to=mlflow", r"tracking.to cannot take .*; received 'mlflow'; give a list"),
         ("stress.knobs=3", r"stress.knobs cannot take .*; received 3; give keys with values"),

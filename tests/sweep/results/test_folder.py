@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import threading
 import time
 from collections import Counter
@@ -171,6 +172,22 @@ def test_a_folder_that_a_kill_left_half_made_is_begun_again(
     assert len(folder.identity.sweep_id) == 32
     with pytest.raises(UserError, match="the folder of a new sweep exists"):
         SweepFolder.create(place, config)
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"run\xfc"), "run\x1b[2J", "two\nlines"])
+def test_a_path_that_not_everybody_could_name_is_refused(
+    config: SweepConfig, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is that of the current folder."""
+    message = r"a control character in it, or is not UTF-8; received .*(run|two).*; choose another"
+    with pytest.raises(UserError, match=message):
+        SweepFolder.create(tmp_path / name, config)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    with pytest.raises(UserError, match=message):
+        SweepFolder.create("sweep", config)
+    assert not list((tmp_path / name).iterdir())
 
 
 def test_where_a_process_begins_a_sweep_another_writes_nothing(
