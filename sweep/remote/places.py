@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.core import mirrors
+from sweep.core.reading import read_text
 from sweep.core.saying import say
 from sweep.remote.address import MARK, mirrors_folder, uri_of
 
@@ -40,8 +41,8 @@ def meant(place: str | Path) -> str | None:
     try:
         if mirrors.mirror_of(path) is not None or not path.is_relative_to(mirrors_folder()):
             return None
-        return (path / MARK).read_text(encoding="utf-8")
-    except OSError:
+        return read_text(path / MARK)
+    except (OSError, ValueError):
         return None
 
 
