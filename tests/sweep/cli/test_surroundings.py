@@ -191,3 +191,14 @@ def test_what_an_encoding_does_not_have_is_an_escape(
         assert found.returncode == (2 if "nowhere" in command else 0)
         if command == "best":
             assert shown in found.stdout
+
+
+@pytest.mark.parametrize("command", ["report --no-pictures --force", "best"])
+def test_what_is_no_regular_file_stays_what_it_is(
+    command: str, sweep_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe stands for a device, which a rename would take the place of."""
+    os.mkfifo(pipe := tmp_path / "table.csv")
+    assert main([*command.split(), str(sweep_folder), "--out", str(pipe)]) == 2
+    assert "the output is there, and is no regular file" in said(capsys)
+    assert pipe.is_fifo()
