@@ -131,6 +131,7 @@ def config(*assignments: str) -> SweepConfig:
             r'name="a\tb"',
             r"name cannot take this value; received 'a\\tb'; give a name that a folder",
         ),
+        ("search.trials=1000000000", "trials cannot take this value; .*; give 1 to 100,000"),
         ("name=..", r"name cannot take this value; received '..'; give a name that a folder"),
         ("tracking.to=mlflow", r"tracking.to cannot take .*; received 'mlflow'; give a list"),
         ("stress.knobs=3", r"stress.knobs cannot take .*; received 3; give keys with values"),
