@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import LOG_EVERY_S, Commands, command
-from sweep.core.errors import UserError
 from sweep.core.saying import is_terminal
 
 if TYPE_CHECKING:
@@ -38,11 +37,10 @@ def add_watch(commands: Commands) -> None:
 
 
 def _do_watch(options: argparse.Namespace) -> None:
-    from sweep.api.watch import standing, watch
+    from sweep.api.watch import require_pause, standing, watch
     from sweep.results.standing_text import lines
 
-    if not options.every > 0:
-        raise UserError("--every is not above 0", options.every, "give a number of seconds")
+    require_pause(options.every)
     if options.once:
         found = standing(options.folder)
         print(json.dumps(found.plain(), indent=1) if options.json else "\n".join(lines(found)))

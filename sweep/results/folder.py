@@ -329,7 +329,8 @@ class SweepFolder:
         return trial_files.read_trial(files[name])
 
     def _trial_files(self) -> Iterator[Path]:
-        return (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
+        files = (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
+        return (file for file in files if trial_files.is_record(file.name))
 
     def write_epoch(
         self, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices

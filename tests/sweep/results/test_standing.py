@@ -215,6 +215,16 @@ def test_a_damaged_plan_of_finalists_is_none(make: Make, text: str) -> None:
     assert standing(folder.path).finalists is None
 
 
+def test_a_file_that_is_named_as_no_record_is_none(make: Make) -> None:
+    """Such as the copy that some programs make of a file."""
+    folder = make()
+    known = add_trial(folder, 0, 1)
+    for name in ("trial-0000 (1).json", "trial-.json", "trial-0000.json.json"):
+        (folder.path / "trials" / name).write_text("{")
+    assert [one.trial for one in standing(folder.path).under_way] == [known.trial]
+    assert folder.trials() == [known]
+
+
 def test_damage_is_one_error(make: Make) -> None:
     folder = make()
     add_trial(folder, 0, 1)
