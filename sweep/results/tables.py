@@ -346,7 +346,7 @@ def write_outputs(path: Path, outputs: Outputs) -> None:
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of the same columns, as they are."""
+    """Rows of the same columns, as they are; CSV where the name ends in ``.csv``, else Parquet."""
     _write(path, pa.Table.from_pylist(list(rows)))
 
 
