@@ -154,6 +154,10 @@ def _replace(path: Path, data: memoryview) -> None:
         raise ModelError(
             "the folder for the checkpoint does not exist", path, f"create {path.parent} first"
         )
+    if path.exists() and not path.is_file():  # a rename would take the place of a device as well
+        raise ModelError(
+            "what is there is no regular file", path, "choose another path for the checkpoint"
+        )
     # Host and process say whether it is still written, should anybody find it.
     own = f"{zlib.crc32(gethostname().encode()):08x}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     beside = path.with_name(f".{path.name[:100]}.{own}.tmp")

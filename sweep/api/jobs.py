@@ -16,7 +16,7 @@ from sweep.core.job import FOLDER, SWEEP, VERSION
 from sweep.remote.address import uri_of
 from sweep.remote.places import shown
 from sweep.results.standing import Standing, Watcher
-from sweep.results.sweep_file import FILE, asked
+from sweep.results.sweep_file import FILE, asked, require_nameable
 
 if TYPE_CHECKING:
     from sweep.config.sweep import SweepConfig
@@ -78,13 +78,15 @@ def submit(
         insecure: Whether a cluster that asks nobody for a token is accepted.
 
     Raises:
-        UserError: A path that is not absolute, or a URI of no folder; no such variable; nobody at
+        UserError: A path that is not absolute or that no sweep can have, or a URI of no folder; no
+            such variable; nobody at
             the address, or somebody who asks for no token, or who does not take the user's; a job
             on the folder is running.
         WorkError: The job server does not answer any more.
 
     """
     out = shown(out)
+    require_nameable(out)
     refuse_relative(config, out)
     variables = values_of(env)
     server = _server(address, insecure)

@@ -17,14 +17,18 @@ def check_output(path: Path, force: bool, inputs: Collection[Path]) -> None:
         inputs: What is read, and so is never replaced.
 
     Raises:
-        UserError: The path is a folder; or a file, without ``force``; or an input; or its folder
-            cannot be written.
+        UserError: The path is a folder; or no regular file, such as a device; or a file, without
+            ``force``; or an input; or its folder cannot be written.
 
     """
     if path.resolve() in {one.resolve() for one in inputs}:
         raise UserError("the output is one of the inputs", f"{str(path)!r}", "name another file")
     if path.is_dir():
         raise UserError("the output is a folder", f"{str(path)!r}", "name a file in it")
+    if path.exists() and not path.is_file():
+        raise UserError(
+            "the output is there, and is no regular file", f"{str(path)!r}", "name another file"
+        )
     if path.exists() and not force:
         raise UserError(
             "the output exists",

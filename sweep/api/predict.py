@@ -39,7 +39,7 @@ def predict(
         checkpoint: The file that a sweep or ``fit`` wrote.
         data: A store, with k-space if the checkpoint was trained on k-space. Its labels need not
             be the checkpoint's: true values are given for labels that both have, by name.
-        out: The Parquet file to write; None: none.
+        out: The file to write, CSV where its name ends in .csv, else Parquet; None: none.
         splits: Folds or splits to predict; None: all.
         batch_size: Slices at a time, on which the last bits may depend; None: as in the sweep.
         device: As torch names it; None: the best device of this machine.

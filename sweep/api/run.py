@@ -91,9 +91,9 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
         out: Folder to make; None: ``sweeps/<name>``.
 
     Raises:
-        UserError: A setting is wrong, the folder exists, the search is one of earlier versions, the
-            data cannot carry the sweep, there is nothing to learn of the earlier sweep, or the
-            cluster is too small.
+        UserError: A setting is wrong, the folder exists, another process begins a sweep in it, the
+            search is one of earlier versions, the data cannot carry the sweep, there is nothing to
+            learn of the earlier sweep, or the cluster is too small.
         WorkError: No trial came to a result.
         UnfinishedError: The trials have ended, and not all finalists did, see ``outcome``.
         KeyboardInterrupt: After the folder was left in a state that ``resume`` continues.
@@ -119,8 +119,8 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
         told_by(config)  # refused here, before there is a folder
     with session(config.cluster, _command(path), known_place(path) / sweep_file.FILE):
         plan = wait_for_room(config.cluster, _say)
-        folder = SweepFolder.create(path, config, levels_text(levels.record) if levels else None)
-        with folder.lock():
+        record = levels_text(levels.record) if levels else None
+        with SweepFolder.begun(path, config, record) as folder:
             return _drive_on(folder, config, store, plan)
 
 

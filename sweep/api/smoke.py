@@ -10,7 +10,7 @@ from sweep.config.search import EPOCHS
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.text import number_of
-from sweep.results.sweep_file import is_free
+from sweep.results.sweep_file import is_free, require_nameable
 from sweep.store.bound import open_bound
 from sweep.store.excerpt import chosen, write_excerpt
 
@@ -41,6 +41,8 @@ def smoke(
     """
     if most < LEAST:
         raise UserError("--limit is too small for a sweep", most, f"give {LEAST} or more")
+    if out is not None:
+        require_nameable(out)
     folder = out or _free(Path("sweeps") / f"{config.name}-limit-{most}")
     data = config.data
     make_store(data, say)

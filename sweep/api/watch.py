@@ -4,7 +4,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweep.core.errors import UserError
 from sweep.results.standing import ENDED, Standing, Watcher
+
+LONGEST_S = 86_400.0  # of a pause
 
 
 def standing(path: str | Path) -> Standing:
@@ -31,10 +34,11 @@ def watch(path: str | Path, every_s: float = 2.0) -> Iterator[Standing]:
         every_s: Seconds between two looks.
 
     Raises:
-        UserError: No sweep's folder, or it is one no more.
+        UserError: No sweep's folder, or it is one no more; or see ``require_pause``.
         WorkError: The record of a trial is damaged, or a bucket does not answer.
 
     """
+    require_pause(every_s)
     watcher = Watcher(path)
     while True:
         found = watcher.look()
@@ -42,3 +46,13 @@ def watch(path: str | Path, every_s: float = 2.0) -> Iterator[Standing]:
         if found.state == ENDED:
             return
         time.sleep(every_s)
+
+
+def require_pause(every_s: float) -> None:
+    """Raise ``UserError`` for what cannot be the time between two looks."""
+    if not 0 < every_s <= LONGEST_S:
+        raise UserError(
+            "--every is not above 0 and at most a day",
+            every_s,
+            f"give a number of seconds up to {LONGEST_S:.0f}",
+        )

@@ -33,7 +33,7 @@ from sweep.cli.sweeps import add_list
 from sweep.cli.watch import add_watch
 from sweep.core.errors import UserError, WorkError, of_system
 from sweep.core.leaving import leave
-from sweep.core.saying import nobody_reads, silence_all
+from sweep.core.saying import nobody_reads, settle_streams, silence_all
 
 EPILOG = """\
 first steps:
@@ -105,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def command_line() -> NoReturn:
     """Run the command of this process, and end it."""
+    settle_streams()
     leave(main())
 
 

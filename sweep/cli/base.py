@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
+from sweep.core.saying import is_terminal
 from sweep.core.saying import say as say
 from sweep.core.text import clock
 
@@ -98,7 +99,7 @@ def add_options(command: argparse.ArgumentParser, more: str = "") -> None:
 
 def counter(what: str) -> Callable[[int, int], None]:
     """Progress of a loop: on a terminal one line that changes, in a log a line now and then."""
-    on_terminal = sys.stderr.isatty()
+    on_terminal = is_terminal(sys.stderr)
     started = told = time.monotonic()
 
     def count(done: int, total: int) -> None:
@@ -119,7 +120,7 @@ def counter(what: str) -> Callable[[int, int], None]:
 
 def room() -> int | None:
     """Characters in a line of the terminal that results go to; None if they go elsewhere."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
 def say_remarks(folder: Path) -> None:

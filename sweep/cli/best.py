@@ -141,9 +141,11 @@ def _answer(options: argparse.Namespace) -> None:
 
 def _require_table(options: argparse.Namespace) -> None:
     """Refuse a file that is no table, or whose rows are none of a ranking."""
+    from sweep.api.output import check_output
     from sweep.results.flat import require_ending
 
     require_ending(options.out)
+    check_output(options.out, force=True, inputs=())
     if options.finalists or options.failed:
         what = "--finalists" if options.finalists else "--failed"
         raise UserError(

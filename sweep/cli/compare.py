@@ -32,8 +32,13 @@ def add_compare(commands: Commands) -> None:
         "there are finalists)",
     )
     compare.add_argument("--json", action="store_true", help="one JSON object")
-    compare.add_argument("--out", type=Path, metavar="FILE.parquet", help="write a table, too")
-    compare.add_argument("--force", action="store_true", help="replace FILE.parquet")
+    compare.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="write a table, too: CSV where its name ends in .csv, else Parquet",
+    )
+    compare.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
 
 def _do_compare(options: argparse.Namespace) -> None:

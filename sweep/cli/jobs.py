@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 import time
 from typing import TYPE_CHECKING, NoReturn
 
@@ -228,8 +227,7 @@ def _follow(server: "JobServer", job_id: str) -> None:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    print(text, end="", flush=True)
 
 
 def _end_as(job: "Job", server: "JobServer") -> NoReturn:

@@ -25,8 +25,14 @@ def add_predict(commands: Commands) -> None:
     predict.add_argument(
         "--split", nargs="+", metavar="SPLIT", help="folds or splits to predict (default: all)"
     )
-    predict.add_argument("--out", type=Path, required=True, metavar="FILE.parquet", help="new file")
-    predict.add_argument("--force", action="store_true", help="replace FILE.parquet if it exists")
+    predict.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="new file: CSV where its name ends in .csv, else Parquet",
+    )
+    predict.add_argument("--force", action="store_true", help="replace FILE if it exists")
     predict.add_argument(
         "--batch-size",
         type=int,

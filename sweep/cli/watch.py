@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import LOG_EVERY_S, Commands, command
-from sweep.core.errors import UserError
+from sweep.core.saying import is_terminal
 
 if TYPE_CHECKING:
     from sweep.results.standing import Standing
@@ -37,16 +37,15 @@ def add_watch(commands: Commands) -> None:
 
 
 def _do_watch(options: argparse.Namespace) -> None:
-    from sweep.api.watch import standing, watch
+    from sweep.api.watch import require_pause, standing, watch
     from sweep.results.standing_text import lines
 
-    if not options.every > 0:
-        raise UserError("--every is not above 0", options.every, "give a number of seconds")
+    require_pause(options.every)
     if options.once:
         found = standing(options.folder)
         print(json.dumps(found.plain(), indent=1) if options.json else "\n".join(lines(found)))
         return
-    show = _Screen().draw if sys.stdout.isatty() else _Lines().draw
+    show = _Screen().draw if is_terminal(sys.stdout) else _Lines().draw
     if options.json:
         show = _Lines().json
     for found in watch(options.folder, options.every):

@@ -3,6 +3,7 @@
 Nothing here needs torch, so that a question to a sweep's record is answered at once.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -182,7 +183,7 @@ def override(
         remedy: What to do where a text is none of these.
 
     Raises:
-        UserError: No ``=``, or a value that is not YAML.
+        UserError: No ``=``, or a value that is not YAML, or that has a comment in it.
 
     """
     for text in assignments:
@@ -197,8 +198,24 @@ def override(
                 f"{value!r} ({_told(error)})",
                 "correct it, or quote it",
             ) from None
+        if _has_comment(value):
+            raise UserError(
+                f"the value of {flag} {name} has a # after a space, and YAML ends there",
+                f"{value!r}, of which {read!r} is left",
+                f"quote it, as in {flag} '{name}={json.dumps(value, ensure_ascii=False)}'",
+            )
         set_dotted(raw, name.strip(), read)
     return raw
+
+
+def _has_comment(text: str) -> bool:
+    """Whether a text that is YAML has more in it than its values: all that YAML passes over."""
+    at = 0
+    for token in yaml.scan(text, Loader=_Loader):
+        if text[at : token.start_mark.index].strip():
+            return True
+        at = token.end_mark.index
+    return False
 
 
 def by_dotted_name(raw: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:

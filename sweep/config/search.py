@@ -15,7 +15,7 @@ from sweep.core.errors import UserError, require_known
 from sweep.core.objective import mean_of, terms, value_of
 from sweep.metrics import objectives
 
-TRIALS = 20
+TRIALS, MOST_TRIALS = 20, 100_000  # each is held in memory, and nobody runs more
 EPOCHS = "train.epochs"  # the setting that says how long a trial may train
 START = 4  # Sobol points of each stratum, before anything is learnt from
 OBJECTIVE = "robust/auroc_cvar"
@@ -123,7 +123,9 @@ class SearchSettings(Settings):
     limits: LimitSettings = field(default_factory=LimitSettings)
 
     def __post_init__(self) -> None:
-        require(self.trials is None or self.trials >= 1, "trials", "1 or more", self.trials)
+        trials = self.trials
+        rule = f"1 to {MOST_TRIALS:,}"
+        require(trials is None or 1 <= trials <= MOST_TRIALS, "trials", rule, trials)
         grace = self.grace_epochs
         require(grace is None or grace >= 1, "grace_epochs", "1 or more", grace)
         require(self.keep is None or self.keep >= 1, "keep", "1 or more", self.keep)

@@ -39,6 +39,7 @@ from sweep.config.tracking import TrackingSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
 from sweep.core.objective import terms
+from sweep.core.text import UNNAMEABLE
 from sweep.metrics import objectives
 from sweep.remote.places import file_here
 
@@ -165,9 +166,11 @@ class SweepConfig(Settings):
 
     def __post_init__(self) -> None:
         require(
-            self.name not in ("", ".", "..") and not set(self.name) & set('/\\:*?"<>|'),
+            self.name not in ("", ".", "..")
+            and not set(self.name) & set('/\\:*?"<>|')
+            and UNNAMEABLE.search(self.name) is None,
             "name",
-            'a name that a folder can have, without / \\ : * ? " < > |',
+            'a name that a folder can have, without / \\ : * ? " < > | and control characters',
             self.name,
         )
         check_options(self.stress.options)

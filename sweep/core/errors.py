@@ -71,6 +71,7 @@ _OF_PATHS = {
     errno.ENOENT: ("there is no such file or folder", "correct the path"),
     errno.ENOTDIR: ("a part of the path is no folder", "correct the path"),
     errno.EISDIR: ("the path is that of a folder", "give that of a file"),
+    errno.EEXIST: ("something else is there already", "choose another path, or remove it"),
     errno.ELOOP: ("the path leads through links in a circle", "correct the path"),
     errno.ENAMETOOLONG: ("the name is longer than the file system takes", "choose a shorter one"),
 }

@@ -1,7 +1,9 @@
 """Files that a reader never sees half written, and where those lie that can be made anew."""
 
+import errno
 import os
 import re
+import stat
 import sys
 import time
 import uuid
@@ -29,8 +31,13 @@ def replacing(path: Path, publish: bool = True) -> Iterator[Path]:
     The content is on disk before the rename, and the rename is atomic, so ``path`` holds the old
     content or the new one whatever happens to this process. After an exception nothing is left.
     In the mirror of a bucket the content is in the bucket before the rename, unless ``publish`` is
-    false, as for what comes from there.
+    false, as for what comes from there. A link is replaced, and the file that it leads to is not.
+
+    Raises:
+        OSError: What is there, or what a link leads to, is no regular file, such as a device.
+
     """
+    require_replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     own = f"{_host()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     temporary = path.with_name(f".{path.name[:NAMED]}.{own}.tmp")
@@ -47,6 +54,22 @@ def replacing(path: Path, publish: bool = True) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_replaceable(path: Path) -> None:
+    """Raise ``OSError`` if there is something at a path that is no regular file.
+
+    A rename takes the place of whatever is there, of a device or a pipe as well, which would be no
+    device to anybody any more.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # nothing, or a link that leads nowhere; or what the system will refuse
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise FileExistsError(errno.EEXIST, "it is no regular file", str(path))
 
 
 @contextmanager

@@ -41,6 +41,12 @@ def require_part(name: object) -> None:
         raise ValueError(f"{name!r:.80} is no name of a file of the sweep")
 
 
+@lru_cache(maxsize=4096)  # as the metrics of ten thousand trials have the same names
+def is_kept(text: str) -> bool:
+    """Whether a record may have a text in it; another one is refused when the record is read."""
+    return ACTED_ON.search(text) is None
+
+
 def _refuse(found: Wrong | None) -> None:
     if found is not None:
         place, wrong = found
@@ -70,15 +76,9 @@ def _check(kind: Any) -> Check:
 
 
 def _text(value: Any) -> Wrong | None:
-    if type(value) is str and _is_shown(value):
+    if type(value) is str and is_kept(value):
         return None
     return _is(value, "a text that no name is" if type(value) is str else "no text")
-
-
-@lru_cache(maxsize=4096)
-def _is_shown(text: str) -> bool:
-    """Kept, as the metrics of ten thousand trials have the same names."""
-    return ACTED_ON.search(text) is None
 
 
 def _whole(value: Any) -> Wrong | None:

@@ -23,6 +23,6 @@ def leave(status: int) -> NoReturn:
     if not any(thread.is_alive() for thread in _left):
         sys.exit(status)
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, AttributeError):  # the last where there is none
             stream.flush()
     os._exit(status)

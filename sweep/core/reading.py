@@ -10,7 +10,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -99,3 +99,10 @@ def read_text(path: Path | str, most: int = MOST_BYTES) -> str:
 def read_json(path: Path | str) -> Any:
     """What a JSON file holds; raises as ``read_text`` does, or ``RecursionError``."""
     return json.loads(read_text(path))
+
+
+def glanced(path: Path | str) -> Any:
+    """What a JSON file holds that nothing rests on; None where that cannot be read."""
+    with suppress(OSError, ValueError, RecursionError):
+        return read_json(path)
+    return None

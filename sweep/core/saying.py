@@ -1,6 +1,7 @@
 """Messages to the user: on stderr, and at no cost to the work where nobody is left to read them."""
 
 import errno
+import io
 import os
 import sys
 from contextlib import suppress
@@ -21,6 +22,8 @@ def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
 
     """
     there = stream or sys.stderr
+    if there is None:  # not stdout, which `print` would take
+        return
     try:
         # At once, whoever else writes there.
         print(f"{named(text)}{end}", end="", file=there, flush=True)
@@ -31,6 +34,28 @@ def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
         pass
 
 
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream goes to a terminal; it is None where the process began without it."""
+    return stream is not None and stream.isatty()
+
+
+def settle_streams() -> None:
+    """Have all three streams there, and any text fit those that are written to.
+
+    For the beginning of a process. One that it began without leads nowhere, as else the next file
+    that is opened gets its number, and what a library says there. What an encoding does not have is
+    shown as an escape.
+    """
+    # In the order of their numbers: each that is opened gets the lowest that is free.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(nowhere, mode, encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def nobody_reads(error: OSError) -> bool:
     """Whether something could not be printed as nobody is left to read it.
 
@@ -39,7 +64,8 @@ def nobody_reads(error: OSError) -> bool:
     """
     if error.errno != errno.EIO:
         return isinstance(error, BrokenPipeError)
-    return error.filename is None and any(map(_hung_up, (sys.stdout, sys.stderr)))
+    streams = (stream for stream in (sys.stdout, sys.stderr) if stream is not None)
+    return error.filename is None and any(map(_hung_up, streams))
 
 
 def _hung_up(stream: TextIO) -> bool:
@@ -58,8 +84,9 @@ def _hung_up(stream: TextIO) -> bool:
 def silence_all() -> None:
     """Let nothing that is still to be printed fail."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
-            _silence(stream)
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                _silence(stream)
 
 
 def _silence(stream: TextIO) -> None:

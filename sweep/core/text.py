@@ -22,6 +22,9 @@ _OPTION = re.compile(
 # lines are none of them.
 ACTED_ON = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
+# The same with tabs and ends of lines: no name of a file should have any.
+UNNAMEABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
 
 def table(rows: Sequence[Sequence[str]], left: Sequence[int] | None = (0,)) -> list[str]:
     """A line for each row, cells below each other.

@@ -10,6 +10,7 @@ MARK = ".mirror"  # a file that says of which URI the folder with it is a mirror
 SCHEMES = ("s3", "gs", "abfs", "abfss", "file")
 # At least two letters, as C: is a disk; ``Path`` makes one slash of two.
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+_SCHEME = re.compile(rf"({'|'.join(SCHEMES)}):", re.IGNORECASE)  # what ``Path`` leaves of s3://
 
 
 def mirrors_folder() -> Path:
@@ -32,6 +33,8 @@ def uri_of(place: str | Path) -> str | None:
     """
     found = _URI.fullmatch(str(place))
     if found is None:
+        if alone := _SCHEME.fullmatch(str(place)):
+            raise _of_no_folder(f"{alone[1]}://")
         return None
     scheme, rest = found[1].lower(), found[2]
     if scheme not in SCHEMES:
@@ -39,12 +42,16 @@ def uri_of(place: str | Path) -> str | None:
     _refuse_secrets(scheme, rest)
     parts = [part for part in rest.split("/") if part not in ("", ".")]
     if ".." in parts or len(parts) < 2:
-        raise UserError(
-            "the URI names no folder in a bucket",
-            f"{str(place)!r}",
-            "give one such as s3://bucket/sweeps/one",
-        )
+        raise _of_no_folder(f"{scheme}://{rest}")
     return f"{scheme}://{'/' if scheme == 'file' else ''}{'/'.join(parts)}"
+
+
+def _of_no_folder(uri: str) -> UserError:
+    return UserError(
+        "the URI names no folder in a bucket",
+        f"{uri!r}",
+        "give one such as s3://bucket/sweeps/one",
+    )
 
 
 def absolute(place: str | Path) -> str:

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sweep.core.errors import UserError, WorkError
+from sweep.core.reading import read_text
 from sweep.remote.bucket import Bucket
 
 FILE = ".lease"
@@ -195,8 +196,8 @@ def is_held(bucket: Bucket, last: Path) -> bool:
 
 
 def _last_here(last: Path) -> str | None:
-    with suppress(OSError):
-        return last.read_text(encoding="utf-8")
+    with suppress(OSError, ValueError):
+        return read_text(last)
     return None
 
 
@@ -204,7 +205,7 @@ def _holder(bucket: Bucket) -> Holder | None:
     text = bucket.text(FILE)
     try:
         return None if text is None else Holder(**json.loads(text))
-    except (ValueError, TypeError):  # somebody has written it by hand
+    except (ValueError, TypeError, RecursionError):  # somebody has written it by hand
         return Holder("", "an unknown machine", 0, 0, LEASE_S)
 
 

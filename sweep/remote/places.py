@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.core import mirrors
+from sweep.core.reading import read_text
 from sweep.core.saying import say
 from sweep.remote.address import MARK, mirrors_folder, uri_of
 
@@ -40,8 +41,8 @@ def meant(place: str | Path) -> str | None:
     try:
         if mirrors.mirror_of(path) is not None or not path.is_relative_to(mirrors_folder()):
             return None
-        return (path / MARK).read_text(encoding="utf-8")
-    except OSError:
+        return read_text(path / MARK)
+    except (OSError, ValueError):
         return None
 
 
@@ -90,12 +91,12 @@ def file_here(place: str | Path) -> Path:
     return mirrors.fetched(here(root) / name)
 
 
-def to_drive(place: str | Path, file: str) -> Path:
+def to_drive(place: str | Path, *files: str) -> Path:
     """Where a sweep that was begun can be driven on this node, once it is locked.
 
     Args:
         place: A path or a URI.
-        file: The file by which a folder is a sweep's; it alone is brought.
+        files: Those by which a folder is a sweep's; they alone are brought.
 
     Raises:
         UserError: A URI that cannot be opened.
@@ -105,8 +106,9 @@ def to_drive(place: str | Path, file: str) -> Path:
     if (uri := meant(place)) is None:
         return Path(place)
     mirror = _checked(uri, SWEEP)
-    mirror.forget(mirror.root / file)
-    mirror.fetch(mirror.root / file)
+    for file in files:
+        mirror.forget(mirror.root / file)
+        mirror.fetch(mirror.root / file)
     return mirror.root
 
 

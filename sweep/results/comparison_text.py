@@ -115,7 +115,7 @@ def effects_plain(effects: NormEffects) -> dict[str, Any]:
 
 
 def write_comparison(path: Path, found: Comparison) -> None:
-    """A Parquet table, a row for the primary difference, each summary and each cell."""
+    """A table, CSV or Parquet by its name: the primary difference, each summary, each cell."""
     rows = [_plain(one) for one in (found.primary, *found.summaries, *found.cells)]
     flat = [
         {"a": found.a, "b": found.b, "place": found.place, **row, "low": row["interval"][0]}

@@ -17,7 +17,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core import mirrors
 from sweep.core.errors import UserError, nearest
 from sweep.core.files import write_text
-from sweep.core.kinds import require_kind, require_part
+from sweep.core.kinds import is_kept, require_kind, require_part
 from sweep.core.modes import checkpoint_mode
 from sweep.core.reading import read_json, readable
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
@@ -75,10 +75,14 @@ class SweepFolder:
             )
 
     @classmethod
-    def create(
+    @contextmanager
+    def begun(
         cls, path: str | Path, config: SweepConfig, levels: str | None = None
-    ) -> "SweepFolder":
-        """Begin a sweep.
+    ) -> Iterator["SweepFolder"]:
+        """Begin a sweep, and be the only process that drives it while inside.
+
+        The lock is held before anything is written, so that of two that begin at once in one place
+        one alone does.
 
         Args:
             path: The folder to make, or the URI of one in a bucket.
@@ -88,18 +92,31 @@ class SweepFolder:
         A kill may leave it half made, without ``sweep.yaml``; then it is made again.
 
         Raises:
-            UserError: The folder exists; nothing in it is touched.
+            UserError: The folder exists, or another process begins a sweep in it; nothing in it is
+                touched.
 
         """
         cls.refuse_existing(path)
         folder = cls(places.made(path))
+        with folder.lock():
+            cls.refuse_existing(path)  # another process may have begun and ended meanwhile
+            folder._write_beginning(config, levels)
+            yield folder
+
+    @classmethod
+    def create(
+        cls, path: str | Path, config: SweepConfig, levels: str | None = None
+    ) -> "SweepFolder":
+        """Begin a sweep that is driven later, or by nobody; see ``begun``."""
+        with cls.begun(path, config, levels) as folder:
+            return folder
+
+    def _write_beginning(self, config: SweepConfig, levels: str | None) -> None:
         now = time.time_ns() // 1_000_000
-        identity = Identity(uuid.uuid4().hex, version("mrisweep"), now, folder.place)
-        folder.write_identity(identity)
+        self.write_identity(Identity(uuid.uuid4().hex, version("mrisweep"), now, self.place))
         if levels is not None:
-            write_text(folder.path / "levels.json", levels)
-        folder.write_config(config)  # last: with it the folder is a sweep's
-        return folder
+            write_text(self.path / "levels.json", levels)
+        self.write_config(config)  # last: with it the folder is a sweep's
 
     @classmethod
     def open(cls, path: str | Path, driving: bool = False) -> "SweepFolder":
@@ -163,7 +180,19 @@ class SweepFolder:
             raise UserError(wrong, f"{str(file)!r}, which is not there", remedy) from None
 
     def write_identity(self, identity: Identity) -> None:
-        """Replace what says which sweep this is."""
+        """Replace what says which sweep this is.
+
+        Raises:
+            UserError: Its place is a path that no record has.
+
+        """
+        if identity.place is not None and not is_kept(identity.place):
+            raise UserError(
+                "the path of the sweep's folder has a control character in it, or is not UTF-8, so "
+                "that its records cannot say where it is",
+                f"{identity.place!r}",
+                "rename the folder",
+            )
         write_text(self.path / sweep_file.MARK, json.dumps(dataclasses.asdict(identity), indent=1))
         self.__dict__.pop("identity", None)  # read before
 
@@ -300,7 +329,8 @@ class SweepFolder:
         return trial_files.read_trial(files[name])
 
     def _trial_files(self) -> Iterator[Path]:
-        return (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
+        files = (self.path / trial_files.FOLDER).glob(f"{trial_files.FIRST}*{trial_files.LAST}")
+        return (file for file in files if trial_files.is_record(file.name))
 
     def write_epoch(
         self, record: EpochRecord, predictions: Sequence[Predictions], slices: Slices

@@ -11,6 +11,7 @@ from typing import Any
 from sweep.config.sweep import SweepConfig
 from sweep.core.finals import FinalistRecord
 from sweep.core.mirrors import publish
+from sweep.core.reading import read_bytes
 from sweep.core.records import (
     EpochRecord,
     TrialRecord,
@@ -102,7 +103,7 @@ def _known(file: Path) -> set[Key]:
     """What stands in the file; a line that a kill has torn is cut off."""
     if not file.exists():
         return set()
-    lines = file.read_bytes().splitlines(keepends=True)
+    lines = read_bytes(file, None).splitlines(keepends=True)
     whole = [line for line in lines if line.endswith(b"\n")]
     if len(whole) < len(lines):
         with file.open("r+b") as torn:

@@ -14,6 +14,8 @@ from typing import Any
 
 from sweep.config.notify import NotifySettings
 from sweep.core.files import write_text
+from sweep.core.kinds import require_kind
+from sweep.core.reading import glanced
 
 FILE = "notified.json"
 
@@ -54,11 +56,9 @@ class Notes:
         try:
             plain = self._all()[self._whose]
             best, end = plain["best"], plain["end"]
-            return Known(
-                best and (str(best[0]), int(best[1])),
-                tuple(map(str, plain["failed"])),
-                end and (str(end[0]), int(end[1])),
-            )
+            found = Known(best and tuple(best), tuple(plain["failed"]), end and tuple(end))
+            require_kind(Known, found)
+            return found
         except (LookupError, TypeError, ValueError):
             return None
 
@@ -74,8 +74,5 @@ class Notes:
         self.write(learn(self.read() or Known()))
 
     def _all(self) -> dict[str, Any]:
-        try:
-            plain = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
+        plain = glanced(self._file)
         return plain if isinstance(plain, dict) else {}

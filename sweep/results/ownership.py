@@ -37,7 +37,12 @@ def refuse_stranger(folder: Path, else_: str = "") -> None:
 
 
 def _owner(folder: Path) -> str | None:
-    return stranger(folder) or stranger(folder / FILE)
+    if (name := stranger(folder)) is not None:
+        return name
+    try:
+        return stranger(folder / FILE)
+    except FileNotFoundError:  # of a sweep that is about to begin
+        return None
 
 
 def inside(folder: Path, *parts: str) -> Path:

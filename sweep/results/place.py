@@ -24,6 +24,9 @@ def take_place(folder: SweepFolder, say: Say) -> None:
         folder: The folder of the sweep.
         say: Told of a copy.
 
+    Raises:
+        UserError: It lies where no record can say that it does.
+
     """
     known, here = folder.identity, folder.place
     if known.place == here:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from sweep.core.objective import terms, value_of
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
-from sweep.core.saying import say
+from sweep.core.saying import is_terminal, say
 from sweep.core.text import clock, number_of
 from sweep.results.ranking import leads
 
@@ -25,7 +25,7 @@ class Progress:
         epochs: The epochs of a trial at most.
         objective: What is named with the best trial so far.
         known: The trials of earlier runs of the driver.
-        stream: Where to write.
+        stream: Where to write; None: to stderr.
         now: The clock, monotonic seconds.
         waiting: Of the known, those that wait for others, and the epochs that they have had.
 
@@ -37,14 +37,14 @@ class Progress:
         epochs: int,
         objective: str,
         known: Iterable[TrialRecord] = (),
-        stream: TextIO = sys.stderr,
+        stream: TextIO | None = None,
         now: Callable[[], float] = time.monotonic,
         waiting: Mapping[str, int] | None = None,
     ) -> None:
         self.total, self.epochs, self.objective = total, epochs, objective
         self.named = objective if len(terms(objective)) == 1 else "objective"  # a sum is long
         self.stream, self.now = stream, now
-        self.live = stream.isatty()
+        self.live = is_terminal(stream or sys.stderr)
         self.ended_trials: set[str] = set()
         self.best: TrialRecord | None = None
         for record in known:

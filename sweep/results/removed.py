@@ -10,7 +10,9 @@ from pathlib import Path
 from sweep.config.keep import ALL, KeepSettings, words
 from sweep.core.errors import UserError, WorkError
 from sweep.core.files import write_text
+from sweep.core.kinds import require_kind
 from sweep.core.mirrors import fetched
+from sweep.core.reading import read_text
 from sweep.core.records import TrialRecord
 from sweep.results import ranking, trial_files
 from sweep.results.retraining import command
@@ -50,15 +52,16 @@ def note(folder: Path, removal: Removal) -> None:
 def removals(folder: Path) -> list[Removal]:
     """What was removed, first to last; lines that are none are left out, as nothing rests on it."""
     try:
-        lines = (folder / FILE).read_text(encoding="utf-8").splitlines()
+        lines = read_text(folder / FILE).splitlines()
     except (OSError, ValueError):
         return []
     found = []
     for line in lines:
-        with suppress(ValueError, TypeError, LookupError):
+        with suppress(ValueError, TypeError, LookupError, RecursionError):
             plain = json.loads(line)
-            whole = int(plain["at_ms"]), str(plain["command"]), tuple(map(str, plain["files"]))
-            found.append(Removal(*whole))
+            one = Removal(plain["at_ms"], plain["command"], tuple(plain["files"]))
+            require_kind(Removal, one)
+            found.append(one)
     return found
 
 

@@ -4,7 +4,6 @@ Nothing is written, and neither Ray nor torch is needed; of thousands of trials 
 again whose files have changed.
 """
 
-import json
 import math
 import time
 from collections import Counter
@@ -15,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from sweep.config.search import epochs_of
+from sweep.core.kinds import require_part
 from sweep.core.mirrors import named
 from sweep.core.objective import value_of
+from sweep.core.reading import glanced
 from sweep.core.records import TrialRecord, is_missing, is_screened, scores_in
 from sweep.remote.places import refresh
 from sweep.results import advice, choice_file, trial_files
@@ -309,16 +310,19 @@ def _best(records: Sequence[TrialRecord], objective: str) -> TrialRecord | None:
 def _seconds_used(folder: Path) -> float:
     """What the driver has noted; a question to a running sweep ends for no damage to it."""
     try:
-        return float(json.loads((folder / USED).read_text())["seconds"])
-    except (OSError, ValueError, TypeError, LookupError):
+        seconds = float(glanced(folder / USED)["seconds"])
+    except (ValueError, TypeError, LookupError, OverflowError):
         return 0.0
+    return seconds if 0 <= seconds < math.inf else 0.0
 
 
 def _finalists(folder: Path) -> tuple[int, int] | None:
     """How many trainings have a record, and of how many in the plan; None before there is one."""
     place = folder / "finalists"
     try:
-        runs = [run["name"] for run in json.loads((place / "plan.json").read_text())["runs"]]
+        runs = [run["name"] for run in glanced(place / "plan.json")["runs"]]
+        for name in runs:
+            require_part(name)
+        return sum((place / f"{name}.json").exists() for name in runs), len(runs)
     except (OSError, ValueError, TypeError, LookupError):
         return None
-    return sum((place / f"{name}.json").exists() for name in runs), len(runs)

@@ -14,7 +14,9 @@ from sweep.config.reading import read_file
 from sweep.config.search import TURNS, SearchSettings
 from sweep.core.errors import UserError
 from sweep.core.kinds import require_kind
+from sweep.core.text import UNNAMEABLE
 from sweep.remote import places
+from sweep.remote.address import uri_of
 
 FILE = "sweep.yaml"
 MARK = "sweep.json"  # which sweep it is; a folder without it is a user's own
@@ -61,7 +63,8 @@ def opened(path: str | Path, bring: str = places.RECORDS, driving: bool = False)
         WorkError: A bucket that does not answer.
 
     """
-    folder = (places.to_drive(path, FILE) if driving else places.here(path, bring)).resolve()
+    there = places.to_drive(path, FILE, MARK) if driving else places.here(path, bring)
+    folder = there.resolve()
     shown = f"{places.shown(path)!r}"
     if not places.is_there(folder):
         raise UserError("there is no such folder of a sweep", shown, "correct the path")
@@ -81,14 +84,31 @@ def opened(path: str | Path, bring: str = places.RECORDS, driving: bool = False)
     return folder
 
 
+def require_nameable(path: str | Path) -> None:
+    """Raise ``UserError`` for the path or URI of a new sweep that not everybody could name.
+
+    Neither Ray nor MLflow takes a path that is no text, and no record has one.
+    """
+    known = str(path)
+    if UNNAMEABLE.search(known) is None and uri_of(path) is None:
+        known = os.path.realpath(path)
+    if UNNAMEABLE.search(known):
+        raise UserError(
+            "the path of a sweep's folder has a control character in it, or is not UTF-8",
+            f"{known!r}",
+            "choose another with --out",
+        )
+
+
 def is_free(path: str | Path) -> bool:
     """Whether a sweep can begin at a path or URI: there is nothing but what a kill left of one.
 
     Raises:
-        UserError: A bucket that cannot be opened, or not be written.
+        UserError: A bucket that cannot be opened, or not be written; or see ``require_nameable``.
         WorkError: A bucket that does not answer.
 
     """
+    require_nameable(path)
     if (names := places.names_in_bucket(path)) is not None:
         return all(_BEFORE.fullmatch(name) for name in names)
     return not os.path.lexists(path) or half_made(Path(path))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pyarrow import csv
 
 from sweep.core.errors import WorkError
 from sweep.core.files import replacing
@@ -325,7 +326,8 @@ def _codes(column: pa.ChunkedArray) -> NDArray[Any]:
 def write_outputs(path: Path, outputs: Outputs) -> None:
     """One row for each slice: the columns of ``write_predictions``, and what else is known.
 
-    ``log_odds_<label>`` stands beside the probability; ``y_<label>`` is there for known labels.
+    ``log_odds_<label>`` stands beside the probability; ``y_<label>`` is there for known labels. It
+    is CSV where the name of the file ends in ``.csv``, else Parquet.
     """
     columns = {
         **_first_columns(
@@ -344,7 +346,7 @@ def write_outputs(path: Path, outputs: Outputs) -> None:
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows of the same columns, as they are."""
+    """Rows of the same columns, as they are; CSV where the name ends in ``.csv``, else Parquet."""
     _write(path, pa.Table.from_pylist(list(rows)))
 
 
@@ -397,7 +399,18 @@ def _matrix(table: pa.Table, prefix: str, labels: Sequence[str]) -> NDArray[Any]
 
 def _write(path: Path, table: pa.Table) -> None:
     with replacing(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            csv.write_csv(pa.table(_plain(table)), temporary)
+            return
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
+
+
+def _plain(table: pa.Table) -> dict[str, pa.ChunkedArray]:
+    """Its columns with texts as they are, which CSV takes alone."""
+    return {
+        name: column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    }
 
 
 def _reading(path: Path) -> AbstractContextManager[None]:

@@ -55,12 +55,17 @@ class Entry(NamedTuple):
     last_epoch: int | None
 
 
+def is_record(file: str) -> bool:
+    """Whether a file of this name is of a trial; others are not the sweep's, such as a copy."""
+    return file.endswith(LAST) and NAME.fullmatch(file.removesuffix(LAST)) is not None
+
+
 def stamps(folder: Path) -> dict[str, Stamp]:
     """The file of each trial of the sweep in a folder, by its name."""
     found = {}
     with suppress(FileNotFoundError), os.scandir(folder / FOLDER) as files:  # before any trial
         for file in files:
-            if file.name.startswith(FIRST) and file.name.endswith(LAST):
+            if is_record(file.name):
                 known = file.stat()
                 found[file.name] = Stamp(known.st_mtime_ns, known.st_size)
     return found

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sweep.core.errors import UserError, nearest, refuse, told
 from sweep.core.reading import opened_text
+from sweep.ingest.formats.separators import refuse_other_separator
 
 
 class Row(NamedTuple):
@@ -53,6 +54,7 @@ def read_table(
             f"{path} ({told(error)})",
             "give another file",
         ) from error
+    refuse_other_separator(what, path, head, [one for names in columns.values() for one in names])
     if not lines:
         raise UserError(f"the {what} has no row below its header", path, "add rows")
     places = _places(head, columns, f"the {what} {path}")

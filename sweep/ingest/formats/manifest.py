@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweep.core.errors import UnusableError, UserError, nearest, refuse, told
 from sweep.core.reading import opened_text
+from sweep.ingest.formats.separators import refuse_other_separator
 from sweep.store.slices import Slice, Task, check_column_names
 
 REQUIRED = ("file", "label")
@@ -77,10 +78,13 @@ def read_manifest(
         with opened_text(path) as file:
             reader = csv.DictReader(file, skipinitialspace=True)
             header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            refuse_other_separator("manifest", path, header, ROLES)
             _check_columns(header, (*REQUIRED, PATIENT) if patients else REQUIRED, path)
             _check_kept(columns, header, path)
             slicing = volumes and SLICE in header
             rows = [_row(cells, reader.line_num, slicing, columns, path) for cells in reader]
+    except UserError:  # which is a ValueError
+        raise
     except (OSError, ValueError, csv.Error) as error:
         raise UserError(
             "the manifest is not a readable CSV file in UTF-8",

@@ -6,6 +6,7 @@ from pathlib import Path
 from sweep.config.sweep import SweepConfig
 from sweep.config.tracking import ALL, HERE
 from sweep.core.finals import FinalistRecord
+from sweep.core.reading import read_text
 from sweep.core.records import TRAINED, EpochRecord, TrialRecord
 from sweep.results import ranking
 from sweep.results.callbacks import REPORT
@@ -135,7 +136,7 @@ class MLflowTracker:
 
     def wrote_report(self, page: Path) -> None:
         """Keep the report with the sweep's run, in the place of an earlier one."""
-        self.client.log_text(self.parent, page.read_text(encoding="utf-8"), REPORT)
+        self.client.log_text(self.parent, read_text(page), REPORT)
 
     def close(self, finished: bool) -> None:
         """Close the sweep's run; of an interrupted sweep, also those of the trials that ran."""

@@ -1,5 +1,6 @@
 """Comparisons as a user asks for them: the same patients, cells and pixels, or none."""
 
+import csv
 import json
 import math
 import shutil
@@ -232,6 +233,11 @@ def test_a_table_is_written_once(
     assert "this configuration of group" in capsys.readouterr().out
     assert main(command) == 2
     assert "the output exists" in capsys.readouterr().err
+    assert main([*command[:-1], str(tmp_path / "difference.csv")]) == 0
+    with (tmp_path / "difference.csv").open(newline="") as file:
+        (first, *_) = csv.DictReader(file)
+    assert list(first) == list(table[0])
+    assert float(first["low"]) == table[0]["low"]
 
 
 @pytest.mark.parametrize(

@@ -342,8 +342,14 @@ def test_a_sweep_of_before_there_was_a_choice_keeps_its_predictions(folder: Swee
 def test_a_log_that_is_damaged_takes_no_answer_away(folder: SweepFolder) -> None:
     gc(folder.path, {"predictions": "each"})
     file = folder.path / "removed.jsonl"
-    file.write_text(f'{{"at_ms": 1}}\nno JSON\n{file.read_text()}{{"torn')
+    endless = '{"at_ms": 1e400, "command": "gc", "files": []}'
+    other_lines = "\n".join(('{"at_ms": 1}', "no JSON", endless, "[" * 100_000))
+    file.write_text(f'{other_lines}\n{file.read_text()}{{"torn')
     record = folder.trials()[0]
     other = next(one for one in folder.reported(record.trial) if one != record.best_epoch)
     with pytest.raises(UserError, match="removed by `mrisweep gc"):
+        folder.predictions(record.trial, other)
+    file.unlink()
+    os.mkfifo(file)
+    with pytest.raises(UserError, match="are not there; received"):
         folder.predictions(record.trial, other)

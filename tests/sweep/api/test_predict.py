@@ -1,5 +1,6 @@
 """A checkpoint on the slices of a store: what the sweep recorded, whatever the batch size."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,19 @@ def test_the_file_has_a_row_for_each_slice_and_reads_as_a_sweeps_own(
     assert (read.probability == outputs.probability).all()
     assert (slices.truth == store.labels.astype(bool)).all()
     assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_a_name_that_ends_in_csv_is_of_a_csv_file(
+    store: Store, sweep_folder: Path, tmp_path: Path
+) -> None:
+    outputs = sweep.predict(checkpoint_of(sweep_folder), store.path, tmp_path / "p.csv")
+    sweep.predict(checkpoint_of(sweep_folder), store.path, tmp_path / "p.parquet")
+    with (tmp_path / "p.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == pq.read_table(tmp_path / "p.parquet").column_names
+    assert tuple(row["slice"] for row in rows) == tuple(outputs.keys)
+    found = np.array([float(row["p_a"]) for row in rows], np.float32)
+    np.testing.assert_array_equal(found, outputs.probability[:, 0])
 
 
 def test_a_store_of_other_labels_gets_predictions_without_truth(

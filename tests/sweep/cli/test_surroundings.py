@@ -7,6 +7,8 @@ import errno
 import os
 import pty
 import resource
+import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -147,3 +149,56 @@ def test_a_terminal_that_was_closed_fails_nothing(stream: str, sweep_folder: Pat
     assert process.returncode == 0
     assert not out if stream == "stdout" else "trial" in out
     assert not err or "mrisweep:" not in err
+
+
+def in_shell(command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["/bin/sh", "-c", command],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).parents[3],
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_fails_nothing(closed: str, sweep_folder: Path) -> None:
+    found = in_shell(f"{sys.executable} -m sweep best {sweep_folder} {closed}")
+    assert found.returncode == 0, found.stderr
+    assert ("trial-0" in found.stdout) == (closed == "2>&-")
+    refused = in_shell(f"{sys.executable} -m sweep best nowhere {closed}")
+    assert refused.returncode == 2, refused.stderr
+    assert not refused.stdout, "messages are not for those who read results"
+    assert refused.stderr.startswith("mrisweep: ") == (closed == ">&-")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name", "shown"),
+    [("ascii", "t\u00fc", r"t\xfc"), ("utf-8:strict", os.fsdecode(b"t\xfc"), r"t\udcfc")],
+)
+def test_what_an_encoding_does_not_have_is_an_escape(
+    encoding: str, name: str, shown: str, sweep_folder: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / name
+    shutil.copytree(sweep_folder, place)
+    for command in ("best", "watch --once", "best nowhere"):
+        found = in_shell(
+            f"exec {sys.executable} -m sweep {command} {shlex.quote(str(place))}",
+            PYTHONIOENCODING=encoding,
+        )
+        assert "Traceback" not in found.stderr
+        assert found.returncode == (2 if "nowhere" in command else 0)
+        if command == "best":
+            assert shown in found.stdout
+
+
+@pytest.mark.parametrize("command", ["report --no-pictures --force", "best"])
+def test_what_is_no_regular_file_stays_what_it_is(
+    command: str, sweep_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe stands for a device, which a rename would take the place of."""
+    os.mkfifo(pipe := tmp_path / "table.csv")
+    assert main([*command.split(), str(sweep_folder), "--out", str(pipe)]) == 2
+    assert "the output is there, and is no regular file" in said(capsys)
+    assert pipe.is_fifo()

@@ -104,8 +104,9 @@ def test_once(folder: SweepFolder, capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_cannot_be_watched(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["watch", str(tmp_path / "none")]) == 2
     assert "no such folder of a sweep" in capsys.readouterr().err
-    assert main(["watch", str(tmp_path), "--every", "0"]) == 2
-    assert "--every is not above 0" in capsys.readouterr().err
+    for pause in ("0", "inf", "nan", "1e10"):
+        assert main(["watch", str(tmp_path), "--every", pause]) == 2
+        assert "--every is not above 0 and at most a day" in capsys.readouterr().err
 
 
 def test_neither_ray_nor_torch_is_needed(folder: SweepFolder) -> None:

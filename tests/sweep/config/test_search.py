@@ -52,6 +52,8 @@ def test_a_total_that_the_strata_do_not_divide_is_refused_with_the_nearest_that_
     with pytest.raises(UserError, match=r"the trials to add .* received 4; add 3 or 6"):
         sweep(trials=12).search.extended(4)
     assert sweep(trials=12).search.extended(6).total == 18
+    with pytest.raises(UserError, match=r"trials cannot take this value; .*; give 1 to 100,000"):
+        sweep(trials=12).search.extended(6 * 10**20)
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,21 @@ def config(*assignments: str) -> SweepConfig:
             "name=2024-02-30",
             r"the value of --set name is not YAML; received '2024-02-30' \(ValueErr",
         ),
+        (
+            r'name="a\0b"',
+            r"name cannot take this value; received 'a\\x00b'; give a name that a folder",
+        ),
+        (
+            r'name="a\tb"',
+            r"name cannot take this value; received 'a\\tb'; give a name that a folder",
+        ),
+        (
+            "data.store=/x/a #b.h5",
+            r"data.store has a # after a space.*received '/x/a #b.h5', of which '/x/a' is left; "
+            r"""quote it, as in --set 'data.store="/x/a #b.h5"'""",
+        ),
+        ("seed=#3", "--set seed has a # after a space, .* of which None is left"),
+        ("search.trials=1000000000", "trials cannot take this value; .*; give 1 to 100,000"),
         ("name=..", r"name cannot take this value; received '..'; give a name that a folder"),
         ("tracking.to=mlflow", r"tracking.to cannot take .*; received 'mlflow'; give a list"),
         ("stress.knobs=3", r"stress.knobs cannot take .*; received 3; give keys with values"),
@@ -293,3 +308,10 @@ def test_a_sweep_file_that_is_none_is_not_waited_for(tmp_path: Path, place: str)
     (tmp_path / "large").write_bytes(b" " * (5 << 20))
     with pytest.raises(UserError, match=r"the sweep file cannot be read; received .*; give a text"):
         SweepConfig.from_yaml(tmp_path / place)
+
+
+@pytest.mark.parametrize(
+    "written", ['"/x/a #b.h5"', "'a # b'", "a#b", '["#", "a #b"]', "{a: '#', b: c#d}", "", "a: b"]
+)
+def test_a_mark_that_begins_no_comment_is_part_of_a_value(written: str) -> None:
+    assert override({}, [f"name={written}"]) == {"name": yaml.safe_load(written)}

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import mrimodels
-from sweep.core.files import is_left, replacing
+from sweep.core.errors import UserError, of_system
+from sweep.core.files import is_left, replacing, write_text
 from tests.support.sweeps import wait_until
 
 WRITER = """
@@ -62,6 +63,33 @@ def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
     with replacing(path) as temporary:
         temporary.write_text("whole")
     assert path.read_text() == "whole"
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+    """Nor what a link leads to that is none; a pipe stands for a device."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.iterdir())
+    for name in ("pipe", "link", "folder"):
+        with pytest.raises(OSError, match=f"regular file|directory.*{name}") as raised:
+            write_text(tmp_path / name, "new")
+        assert type(of_system(raised.value)) is UserError
+    spec = mrimodels.ModelSpec(arch="preact_resnet18", norm="group", width=4, n_outputs=2)
+    with pytest.raises(mrimodels.ModelError, match="what is there is no regular file"):
+        mrimodels.save(tmp_path / "pipe", mrimodels.build(spec, 0), spec)
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_is_replaced_and_the_file_that_it_leads_to_is_not(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    for name, place in (("link", "file"), ("lost", "nowhere")):
+        (tmp_path / name).symlink_to(tmp_path / place)
+        write_text(tmp_path / name, "new")
+        assert not (tmp_path / name).is_symlink()
+        assert (tmp_path / name).read_text() == "new"
+    assert (tmp_path / "file").read_text() == "old"
 
 
 def test_a_checkpoint_in_the_making_is_named_alike(

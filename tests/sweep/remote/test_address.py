@@ -26,6 +26,13 @@ def test_a_folder_has_one_uri_whether_it_is_given_as_a_text_or_as_a_path(
     assert uri_of(Path(given)) == (meant or given)
 
 
+@pytest.mark.parametrize("given", ["s3://", "S3:/", "gs:", "s3://bucket", "file:///"])
+def test_a_uri_of_no_folder_is_refused_as_one(given: str) -> None:
+    for place in (given, Path(given)):
+        with pytest.raises(UserError, match=r"names no folder in a bucket; received '\w+://"):
+            uri_of(place)
+
+
 @pytest.mark.parametrize("given", ["sweeps/one", "/sweeps/one", ".", "C:/sweeps/one", "a:b"])
 def test_a_path_is_none(given: str) -> None:
     assert uri_of(given) is None

@@ -2,7 +2,11 @@
 
 import dataclasses
 import math
+import os
+import threading
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +172,68 @@ def test_a_folder_that_a_kill_left_half_made_is_begun_again(
     assert len(folder.identity.sweep_id) == 32
     with pytest.raises(UserError, match="the folder of a new sweep exists"):
         SweepFolder.create(place, config)
+
+
+@pytest.mark.parametrize("name", [os.fsdecode(b"run\xfc"), "run\x1b[2J", "two\nlines"])
+def test_a_path_that_not_everybody_could_name_is_refused(
+    config: SweepConfig, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is that of the current folder."""
+    message = r"a control character in it, or is not UTF-8; received .*(run|two).*; choose another"
+    with pytest.raises(UserError, match=message):
+        SweepFolder.create(tmp_path / name, config)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / name)
+    with pytest.raises(UserError, match=message):
+        SweepFolder.create("sweep", config)
+    assert not list((tmp_path / name).iterdir())
+
+
+def test_where_a_process_begins_a_sweep_another_writes_nothing(
+    config: SweepConfig, tmp_path: Path
+) -> None:
+    place = tmp_path / "new"
+    place.mkdir()
+    with (
+        SweepFolder(place).lock(),
+        pytest.raises(UserError, match="another process drives this sweep"),
+    ):
+        SweepFolder.create(place, config)
+    assert [file.name for file in place.iterdir()] == [".lock"]
+
+
+def test_of_two_that_begin_at_once_one_begins_and_the_folder_is_its(
+    config: SweepConfig, tmp_path: Path
+) -> None:
+    """Locks of one process keep each other out as those of two do."""
+    for attempt in range(5):
+        place, together = tmp_path / f"{attempt}", threading.Barrier(2)
+
+        def begin(seed: int, place: Path = place, meet: threading.Barrier = together) -> str | None:
+            meet.wait(10)
+            try:
+                with SweepFolder.begun(place, config.replace({"seed": seed})) as folder:
+                    time.sleep(0.1)
+                    return f"{folder.identity.sweep_id} {seed}"
+            except UserError:
+                return None
+
+        with ThreadPoolExecutor(2) as two:
+            won = [one for one in two.map(begin, (1, 2)) if one is not None]
+        made = SweepFolder.open(place)
+        assert won == [f"{made.identity.sweep_id} {made.config().seed}"]
+
+
+def test_a_sweep_that_has_begun_and_ended_meanwhile_is_not_begun_again(
+    config: SweepConfig, tmp_path: Path
+) -> None:
+    place = tmp_path / "new"
+    with SweepFolder.begun(place, config) as folder:
+        known = folder.identity
+        with pytest.raises(UserError, match="the folder of a new sweep exists"):
+            SweepFolder.create(place, config.replace({"seed": 7}))
+    assert SweepFolder.open(place).identity == known
 
 
 def test_a_file_in_the_place_of_a_new_folder_is_not_touched(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -210,7 +211,17 @@ def test_what_was_there_before_somebody_is_told_is_no_news(folder: SweepFolder) 
     assert told.words == []
 
 
-@pytest.mark.parametrize("damage", ["", "[]", "{", '{"env:MY_HOOK best end failure": 3}', "{}"])
+DEEP = "[" * 100_000
+OWN = '{{"env:MY_HOOK best end failure": {{"best": ["trial-0001", {}], "failed": [], "end": {}}}}}'
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("", "[]", "{", '{"env:MY_HOOK best end failure": 3}', "{}", DEEP),
+        *(OWN.format("1e400", "null"), OWN.format(1, '["ended"]'), OWN.format(1, 5)),
+    ],
+)
 def test_notes_that_are_damaged_are_begun_anew(folder: SweepFolder, damage: str) -> None:
     told = Told(folder, config_of(every=0))
     told.ends(failed(0))
@@ -218,6 +229,13 @@ def test_notes_that_are_damaged_are_begun_anew(folder: SweepFolder, damage: str)
     told.begin()
     told.ends(failed(1))
     assert told.events() == ["failure", "failure"]
+
+
+def test_notes_that_are_a_pipe_are_not_waited_for(folder: SweepFolder) -> None:
+    os.mkfifo(folder.path / FILE)
+    told = Told(folder, config_of(every=0))
+    told.ends(failed(0))
+    assert told.events() == ["failure"]
 
 
 def test_an_error_that_ends_the_sweep_is_told_and_an_interruption_is_not(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep.core.errors import UserError
 from sweep.results.folder import SweepFolder
 from sweep.results.leftovers import clear_leftovers
 from sweep.results.place import take_place
@@ -50,6 +51,17 @@ def test_a_copy_whose_original_is_gone_is_the_sweep(folder: SweepFolder, tmp_pat
     copy = driven(tmp_path / "copy", said)
     assert not said
     assert json.loads((copy.path / "sweep.json").read_text())["place"] == str(copy.path)
+
+
+def test_a_place_that_no_record_can_have_is_not_written(
+    folder: SweepFolder, tmp_path: Path
+) -> None:
+    before = folder.identity
+    moved = folder.path.rename(tmp_path / os.fsdecode(b"t\xfc"))
+    with pytest.raises(UserError, match=r"cannot say where it is; received .*; rename the folder"):
+        driven(moved, [])
+    assert SweepFolder.open(moved).identity == before
+    assert driven(moved.rename(tmp_path / "renamed"), []).identity.sweep_id == before.sweep_id
 
 
 def test_a_folder_by_another_path_is_no_copy(folder: SweepFolder, tmp_path: Path) -> None:

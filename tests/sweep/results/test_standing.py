@@ -188,6 +188,43 @@ def test_nothing_is_written(make: Make) -> None:
     assert files() == before
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[" * 100_000, '{"seconds": 1e400}', '{"seconds": -1}', f'{{"seconds": 1{"0" * 400}}}'],
+)
+def test_a_damaged_file_of_time_that_was_used_takes_no_answer_away(make: Make, text: str) -> None:
+    folder = make()
+    add_trial(folder, 0, 1)
+    (folder.path / "used.json").write_text(text)
+    found = standing(folder.path)
+    assert found.seconds == 0
+    assert lines(found)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"runs": [{"name": "../../x"}]}', "pipe"])
+def test_a_damaged_plan_of_finalists_is_none(make: Make, text: str) -> None:
+    folder = make()
+    folder.write_config(folder.config().replace({"data.test": [3], "finalists": {}}))
+    place = folder.path / "finalists"
+    place.mkdir()
+    if text == "pipe":
+        os.mkfifo(place / "plan.json")
+        os.mkfifo(folder.path / "used.json")
+    else:
+        (place / "plan.json").write_text(text)
+    assert standing(folder.path).finalists is None
+
+
+def test_a_file_that_is_named_as_no_record_is_none(make: Make) -> None:
+    """Such as the copy that some programs make of a file."""
+    folder = make()
+    known = add_trial(folder, 0, 1)
+    for name in ("trial-0000 (1).json", "trial-.json", "trial-0000.json.json"):
+        (folder.path / "trials" / name).write_text("{")
+    assert [one.trial for one in standing(folder.path).under_way] == [known.trial]
+    assert folder.trials() == [known]
+
+
 def test_damage_is_one_error(make: Make) -> None:
     folder = make()
     add_trial(folder, 0, 1)

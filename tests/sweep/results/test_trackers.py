@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 from sweep.api.run import sync_folder
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
+from sweep.core.reading import NoFileError
 from sweep.core.records import EpochRecord, TrialRecord, without_missing
 from sweep.results.callbacks import Callback, InThread, replay
 from sweep.results.folder import SweepFolder
@@ -161,6 +163,14 @@ def test_a_line_that_a_kill_has_torn_is_written_again(
     file.write_bytes(whole[:-20])
     replay(make_tracker("jsonl", folder, config), folder)
     assert file.read_bytes() == whole
+
+
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(
+    folder: SweepFolder, config: SweepConfig
+) -> None:
+    os.mkfifo(folder.path / "log.jsonl")
+    with pytest.raises(NoFileError):
+        make_tracker("jsonl", folder, config)
 
 
 def test_a_tracker_that_does_not_exist_is_named(config: SweepConfig) -> None:

@@ -64,6 +64,12 @@ def test_a_table_that_cannot_be_used(tmp_path, text, message):
         read_patients(table(tmp_path, text), "group")
 
 
+def test_a_table_that_is_separated_by_something_else(tmp_path):
+    message = "^the columns of the table of patients seem to be separated by semicolons; received"
+    with pytest.raises(UserError, match=message):
+        read_patients(table(tmp_path, "file;patient\na.h5;p\n"), None)
+
+
 @pytest.mark.parametrize("content", [b"\xff\xfe\xff", b"file,patient\n" + b"x" * 200_000 + b",a\n"])
 def test_no_text_or_no_csv(tmp_path, content):
     path = tmp_path / "patients.csv"

@@ -69,7 +69,6 @@ def test_rows_are_numbered_as_an_editor_numbers_lines(manifest):
             r"manifest\.csv does not have .* file, label, patient; received no 'file' \(the first",
         ),
         ("file,label,patient_id\na.png,x,p\n", r"no 'patient' \(did you mean 'patient_id'\?\)"),
-        ("file;label;patient\na.png;x;p\n", r"no 'file' \(known: file;label;patient\)"),
         ("file,label,patient\n", "has no row; received .* with a header only"),
         ("file,label,patient,fold,split\na.png,x,p,1,test\n", "columns 'fold' and 'split'"),
         ("file,label,patient\na.png,x\n", "fewer cells than the header; received .*, row 2; add"),
@@ -98,6 +97,19 @@ def test_rows_are_numbered_as_an_editor_numbers_lines(manifest):
 def test_bad_manifests(manifest, text, message):
     with pytest.raises(UserError, match=message):
         read_manifest(manifest(text))
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_what_is_separated_by_something_else_is_called_that(manifest, mark, name):
+    text = "file,label,patient\n1.png,x,p\n".replace(",", mark)
+    message = f"^the columns of the manifest seem to be separated by {name}; .*with commas"
+    with pytest.raises(UserError, match=message):
+        read_manifest(manifest(text))
+
+
+def test_a_column_with_another_name_is_called_that(manifest):
+    with pytest.raises(UserError, match=r"^the manifest .* does not have all of the columns"):
+        read_manifest(manifest("file,label;x,name\n1.png,x,p\n"))
 
 
 def test_a_manifest_in_another_encoding(manifest):
