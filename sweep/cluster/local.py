@@ -28,6 +28,9 @@ OBJECT_STORE_BYTES = 512 << 20
 # temporary files: ours, then Ray's session with its date and process, then the longest name.
 SOCKET_PATH, BELOW = (107, 86)
 VITAL = {"raylet": "starts and ends workers", "gcs_server": "knows what runs where"}
+# A call of the GCS that has died blocks the driver for 60 s by default, after which Ray ends it in
+# the midst of its work; one that fails before lets it end in order.
+PATIENCE = {"RAY_gcs_server_request_timeout_seconds": "10"}
 MODE, TOKEN, TOKEN_FILE = "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 
 
@@ -92,7 +95,7 @@ def own_cluster(then: str, begun: Path | None, options: Mapping[str, object]) ->
     _own = OwnCluster(folder, then)
     guard = Guard(then, begun, folder)
     try:
-        with _on_loopback(), _environment(_secret() | {VARIABLE: guard.mark}):
+        with _on_loopback(), _environment(PATIENCE | _secret() | {VARIABLE: guard.mark}):
             ray.init(
                 address="local",
                 include_dashboard=False,

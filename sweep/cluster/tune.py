@@ -3,7 +3,8 @@
 The pool of evaluators is up for as long as there are trials, and rows of modes after them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import ray
@@ -16,6 +17,7 @@ from sweep.cluster.nodes import bundles
 from sweep.cluster.packing import Plan
 from sweep.cluster.pool import RemoteModes, start_pool
 from sweep.cluster.room import RollCall, Room
+from sweep.cluster.session import look as look_at_cluster
 from sweep.cluster.staging import Staging, serving
 from sweep.cluster.trial import SweepTrial
 from sweep.cluster.tune_state import Forgetting, cleared
@@ -77,7 +79,7 @@ def run_trials(
         try:
             if searcher.remaining and not usage.reached():
                 tuner = _tuner(folder, config, callback, pool, staging)
-                with usage.counting(), cleared(folder.path / TUNE):
+                with usage.counting(), cleared(folder.path / TUNE), _cluster_asked():
                     tuner.fit()
             if callback.halted is not None:
                 raise callback.halted
@@ -93,6 +95,16 @@ def run_trials(
         finally:
             for evaluator in pool:  # what comes after the trials has its share
                 ray.kill(evaluator)
+
+
+@contextmanager
+def _cluster_asked() -> Iterator[None]:
+    """While inside, an error of Ray is that of its cluster, where that has died."""
+    try:
+        yield
+    except ray.exceptions.RayError:
+        look_at_cluster()
+        raise
 
 
 def _tuner(
