@@ -239,6 +239,8 @@ def test_a_trial_that_ended_by_itself_does_not_wait_though_the_driver_died_first
     assert [one.status for one in folder.trials()] == ["running", "running"]
 
 
+# MLflow's own, see tests/sweep/results/test_mlflow.py.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_a_sweep_in_which_all_is_done_starts_no_cluster_and_says_so(
     sweep_folder: Path,
     tmp_path: Path,

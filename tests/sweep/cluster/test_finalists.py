@@ -423,7 +423,7 @@ def test_asked_again_they_need_no_cluster(
 
 def all_but_the_last(folder: SweepFolder, *given: Any) -> None:
     """In the place of ``run_finalists``: one does not come to its end."""
-    config, plan, staging, workers, count, say, again = given
+    config, plan, staging, workers, count, say, again, *_ = given
     some = dataclasses.replace(plan, runs=plan.runs[:-1])
     run_here(folder, config, some, staging, workers, count, say)
     raise UnfinishedError("1 of 4 finalists did not come to an end", "full", f"run `{again}`")
