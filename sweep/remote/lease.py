@@ -118,6 +118,7 @@ class Lease:
         now = _holder(self._bucket)
         if now is not None and now.owner != self._mine.owner:
             raise _driven(self._bucket.uri, now)
+        self._write(self._bucket)  # as young as it looks, whatever the time of a lease is
         self._last.write_text(self._mine.owner, encoding="utf-8")
 
     def _outlive(self, there: Holder) -> None:

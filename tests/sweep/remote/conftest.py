@@ -11,8 +11,8 @@ from tests.support.buckets import Node, S3Server, credentials
 
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lease ends, and patience with a store, after a second."""
-    monkeypatch.setenv("MRISWEEP_LEASE_S", "1.2")
+    """A lease ends, and patience with a store, after a second or two."""
+    monkeypatch.setenv("MRISWEEP_LEASE_S", "1.8")
     monkeypatch.setenv("MRISWEEP_BUCKET_PATIENCE_S", "1.5")
     monkeypatch.setattr(lease, "SETTLE_S", 0.2)
 
