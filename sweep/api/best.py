@@ -148,7 +148,7 @@ def in_folders(
         names = {*must, *shown_metrics(first, objectives), *chain.from_iterable(map(_needed, of))}
         sweeps = [summary(folder, names) for folder in folders]
         rows = _rows(sweeps)
-        if must <= names_in(rows):
+        if must <= {name for row in rows for name in row.metrics} or must <= names_in(rows):
             return Found(rows, first, objectives, tuple(sweeps), by_path, *_kept(by_path))
         # Something is asked for that is nowhere: it is refused with all names that there are.
     sweeps = [summary(folder) for folder in folders]

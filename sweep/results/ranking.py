@@ -199,9 +199,10 @@ def best(
     known = {name for row in found for name in row.metrics}
     if top is not None and top < 1:
         raise UserError("--top is below 1", top, "give 1 or more")
-    names = {name for row in rows for name in (row.norm, group_of(row.params, row.norm))}
-    if found and norm is not None and norm not in names:
-        raise UserError("no trial has this norm", f"{norm!r}", nearest(norm, names))
+    if found and norm is not None:
+        names = {name for row in rows for name in (row.norm, group_of(row.params, row.norm))}
+        if norm not in names:
+            raise UserError("no trial has this norm", f"{norm!r}", nearest(norm, names))
     if found and mode is not None and mode not in {row.mode for row in found}:
         raise UserError(
             "no trial is scored in this mode", f"{mode!r}", nearest(mode, {r.mode for r in found})

@@ -94,7 +94,8 @@ def names_in(rows: Iterable["Ranked"]) -> set[str]:
 
 def require_names(conditions: Iterable[Where], rows: Iterable["Ranked"]) -> None:
     """Raise ``UserError`` for a condition on what none of the rows has."""
-    known = names_in(rows)
+    conditions = list(conditions)
+    known = names_in(rows) if conditions else set()
     for one in conditions:
         if one.name not in known:
             raise UserError(
