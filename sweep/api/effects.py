@@ -56,9 +56,7 @@ def without_effect(config: SweepConfig, given: Collection[str], store: Store) ->
 
 def _of_networks(config: SweepConfig, given: Collection[str], store: Store) -> Iterator[str]:
     norms = {str(norm) for norm in config.offered("model.norm")}
-    grouped = {
-        name for name in norms if name in mrimodels.NORMS and mrimodels.NORMS[name].has_groups
-    }
+    grouped = any(mrimodels.NORMS[name].has_groups for name in norms if name in mrimodels.NORMS)
     for name in ("model.norm_groups", "model.norm_group_channels"):
         if name in given and not grouped:
             yield f"{name} counts in norms with groups, and none of {', '.join(sorted(norms))} has"

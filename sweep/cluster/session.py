@@ -15,7 +15,8 @@ import ray
 import ray.exceptions
 
 from sweep.cluster.guard import Guard
-from sweep.cluster.local import check_cluster, own_cluster
+from sweep.cluster.job_server import own_token
+from sweep.cluster.local import MODE, TOKEN, TOKEN_FILE, check_cluster, own_cluster
 from sweep.config.sweep import ClusterSettings
 from sweep.core.ending import raising_cause
 from sweep.core.errors import UserError, WorkError, told
@@ -36,7 +37,7 @@ CLIENT = "ray://"
 CLUSTER_NAME = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # of Ray's own service
 ADDRESS = re.compile(r"(?:ray://)?(\[[0-9a-fA-F:.]+\]|[^\s/:@]+):(\d{1,5})")
 TLS = "RAY_USE_TLS"
-TOKEN_MODE, TOKEN = "RAY_AUTH_MODE", "token"
+WITH_TOKEN = "token"
 ANSWER_S, QUIET_S = 10.0, 3.0  # in which somebody has to answer, and after which it is said
 POLL_S = 1.0  # between two looks at what may end the driver's waiting
 
@@ -115,7 +116,7 @@ def _connected(
         except NO_TOKEN as error:
             raise _no_token(address, told(error)) from None
         except ConnectionError as error:
-            if os.environ.get(TOKEN_MODE) == TOKEN or "auth" in str(error).lower():
+            if os.environ.get(MODE) == WITH_TOKEN or "auth" in str(error).lower():
                 raise _no_token(address, told(error)) from None
             raise _no_answer(address, told(error)) from None
         try:
@@ -165,8 +166,8 @@ def _ask(address: str) -> None:
         except grpc.RpcError as error:
             code = error.code()
             if code == grpc.StatusCode.UNAUTHENTICATED:
-                mode = os.environ.get(TOKEN_MODE)
-                sent = "another token, or none" if mode == TOKEN else f"{TOKEN_MODE}={mode}"
+                mode = os.environ.get(MODE)
+                sent = "another token, or none" if mode == WITH_TOKEN else f"{MODE}={mode}"
                 raise _no_token(address, sent) from None
             if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                 raise _no_answer(address, "who answers there is no cluster") from None
@@ -174,14 +175,11 @@ def _ask(address: str) -> None:
 
 def _token() -> str:
     """The user's, where Ray looks for it; empty: none."""
-    if os.environ.get(TOKEN_MODE) != TOKEN:
+    if os.environ.get(MODE) != WITH_TOKEN:
         return ""
-    if token := os.environ.get("RAY_AUTH_TOKEN"):
-        return token.strip()
     try:
-        file = os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token"
-        return Path(file).read_text().strip()
-    except (OSError, ValueError, RuntimeError):  # the last of a user without a home
+        return own_token()[0]
+    except (UserError, RuntimeError):  # the second of a user without a home
         return ""
 
 
@@ -197,7 +195,7 @@ def _no_token(address: str, received: str) -> UserError:
     return UserError(
         "the cluster does not take this token, or there is none",
         f"{address!r} ({received})",
-        f"set {TOKEN_MODE}={TOKEN}, and RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to its token",
+        f"set {MODE}={WITH_TOKEN}, and {TOKEN} or {TOKEN_FILE} to its token",
     )
 
 

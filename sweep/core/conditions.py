@@ -4,9 +4,17 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sweep.core.errors import UserError
+
+# How the sizes of two numbers are compared.
+SIZES: Mapping[str, Callable[[Any, Any], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
 
 
 @dataclass(frozen=True)
@@ -25,11 +33,8 @@ class Condition:
     bound: float
 
     _COMPARE: ClassVar[dict[str, Callable[[float, float], bool]]] = {
-        ">=": operator.ge,
-        "<=": operator.le,
+        **SIZES,
         "==": operator.eq,
-        ">": operator.gt,
-        "<": operator.lt,
     }
 
     @classmethod

@@ -4,13 +4,13 @@ It is on a metric, on a searched setting by its dotted name, or on what else tel
 others, such as its norm or its status.
 """
 
-import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sweep.config.reading import NOT_YAML, load_yaml
+from sweep.core.conditions import SIZES
 from sweep.core.errors import UserError, nearest
 from sweep.core.records import is_missing
 
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 FIELDS = ("trial", "norm", "seed", "epoch", "status", "mode")  # of a row, beside its two tables
 _ABSENT = object()
-_NUMBERS: Mapping[str, Callable[[Any, Any], bool]] = {
-    ">=": operator.ge,
-    "<=": operator.le,
-    ">": operator.gt,
-    "<": operator.lt,
-}
 
 
 @dataclass(frozen=True)
@@ -63,7 +57,7 @@ class Where:
         if match is None or value is _ABSENT:
             raise UserError("--where cannot be read", f"{text!r}", remedy)
         sign = "==" if match[2] == "=" else match[2]
-        if sign in _NUMBERS and not _is_number(value):
+        if sign in SIZES and not _is_number(value):
             raise UserError(
                 "--where compares with something that is not a number",
                 f"{match[3]!r} in {text!r}",
@@ -76,8 +70,8 @@ class Where:
         value = self._of(row)
         if value is _ABSENT or (isinstance(value, float) and is_missing(value)):
             return False
-        if self.sign in _NUMBERS:
-            return _is_number(value) and _NUMBERS[self.sign](value, self.value)
+        if self.sign in SIZES:
+            return _is_number(value) and SIZES[self.sign](value, self.value)
         same = value == self.value or str(value) == str(self.value)
         return same == (self.sign == "==")
 
