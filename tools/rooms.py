@@ -96,6 +96,7 @@ ROOMS = (
     ),
     Room("mrimodels", {"torch": ("mrimodels",)}),
     Room("sweep.core"),
+    Room("sweep.terminal", {"rich": ("sweep.terminal.live",)}),
     Room("sweep.remote", {"pyarrow": ("sweep.remote.bucket",)}),
     Room("sweep.metrics"),
     Room("sweep.stats"),

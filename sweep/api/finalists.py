@@ -1,6 +1,5 @@
 """Finalists of a sweep: chosen, planned, trained again with new seeds, and asked on unseen data."""
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import fields
@@ -20,7 +19,8 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, within
 from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
 from sweep.core.saying import say as _say
-from sweep.core.text import clock, number_of
+from sweep.core.stages import stage
+from sweep.core.text import number_of
 from sweep.learn.drawable import require_drawable
 from sweep.learn.finalist import slices_of
 from sweep.learn.levels import with_levels
@@ -33,6 +33,7 @@ from sweep.results.place import take_place
 from sweep.results.trackers import trackers_of_aftermath
 from sweep.store import Store
 from sweep.store.bound import open_bound
+from sweep.terminal import on_screen
 
 COMMAND = "mrisweep finalists"
 RESUME = "mrisweep resume"  # where they follow the trials, as does what comes after them
@@ -59,7 +60,8 @@ def finalists(path: str | Path, changes: Mapping[str, Any] | None = None) -> lis
 
     """
     folder = SweepFolder.open(path, driving=True)
-    with folder.lock():
+    with folder.lock(), on_screen() as screen:
+        screen.fact("folder", folder.place)
         clear_leftovers(folder)
         take_place(folder, _say)
         config = _configured(folder, changes or {})
@@ -174,14 +176,16 @@ def drive_finalists(
         return
     if other := list(_other_places(plan, places, "fingerprint")):
         raise _begun_otherwise(folder, other)
-    began = time.monotonic()
-
-    def count(done: int, total: int, latest: FinalistRecord) -> None:
-        passed, run = clock(time.monotonic() - began), latest.run
-        _say(f"[{passed}] {run.name} {run.norm}  |  finalists: {done} of {total}")
-        tell(latest)
-
     with ExitStack() as stack:
+        screen = stack.enter_context(on_screen())
+        in_all, done = len(plan.runs), len(plan.runs) - len(lacking)
+        stage(f"training finalists, {done} of {in_all} done")
+
+        def count(done: int, total: int, latest: FinalistRecord) -> None:
+            stage(f"training finalists, {done} of {total} done")
+            screen.tell(f"{latest.run.name} {latest.run.norm}  |  finalists: {done} of {total}")
+            tell(latest)
+
         if cluster is not None:
             stack.enter_context(cluster)
         # There is no pool of evaluators now: its share is theirs.

@@ -31,6 +31,7 @@ from sweep.core.failures import AGAIN
 from sweep.core.objective import terms
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
 from sweep.core.saying import say as _say
+from sweep.core.stages import stage
 from sweep.core.text import SHOWN, number_of
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
@@ -55,6 +56,7 @@ from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study, Suggestion
 from sweep.store import Store
+from sweep.terminal import Screen, on_screen
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,13 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
     """
     config = SweepConfig.from_dict(config.to_plain())  # a script may have made it of anything
     path = Path(out) if out else Path("sweeps") / config.name
+    with on_screen() as screen:
+        return _begin(config, path, screen)
+
+
+def _begin(config: SweepConfig, path: Path, screen: Screen) -> SweepResult:
+    """See ``run``."""
+    stage("looking at what the sweep needs")
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
     if uri_of(path) is None:
@@ -109,6 +118,7 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
     for one in config.notify:
         check_notify(one)
     refuse_small_machine(config.cluster)
+    _show_places(screen, config, path)
     make_store(config.data, _say)
     store = open_data(config)
     places_of(config, store)  # what is wrong with them is better said now than in the end
@@ -121,7 +131,7 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
         plan = wait_for_room(config.cluster, _say)
         record = levels_text(levels.record) if levels else None
         with SweepFolder.begun(path, config, record) as folder:
-            return _drive_on(folder, config, store, plan)
+            return _drive_on(folder, config, store, plan, screen)
 
 
 def resume(
@@ -148,11 +158,25 @@ def resume(
         WorkError, UnfinishedError, KeyboardInterrupt: See ``run``.
 
     """
+    with on_screen() as screen:
+        return _go_on(path, more, limits, changes, screen)
+
+
+def _go_on(
+    path: str | Path,
+    more: int,
+    limits: Mapping[str, float | None] | None,
+    changes: Mapping[str, Any] | None,
+    screen: Screen,
+) -> SweepResult:
+    """See ``resume``."""
+    stage("reading the sweep's folder")
     folder = SweepFolder.open(path, driving=True)
     with folder.lock():
         clear_leftovers(folder)
         take_place(folder, _say)
         config = folder.config().replace(changes or {})
+        _show_places(screen, config, folder.path)
         store = open_data(config)
         _refuse_other_stress(folder, config.stress)
         refuse_other_modes(folder, config)
@@ -165,12 +189,12 @@ def resume(
             _refuse_used_up(folder, config)
         if not more and not limits and not changes and _is_all_done(folder, config):
             _say("all of it is done: the trackers are told again what they lack")
-            return _drive_on(folder, config, store, None)
+            return _drive_on(folder, config, store, None, screen)
         with session(config.cluster, _command(path)):
             plan = wait_for_room(config.cluster, _say)
             if more or limits or changes:
                 folder.write_config(config)
-            return _drive_on(folder, config, store, plan)
+            return _drive_on(folder, config, store, plan, screen)
 
 
 def ended(path: Path) -> SweepResult | None:
@@ -235,6 +259,14 @@ def sync_folder(path: Path) -> int:
     return len(trial_log.records)
 
 
+def _show_places(screen: Screen, config: SweepConfig, path: Path) -> None:
+    """Where the results go, from the start."""
+    screen.fact("folder", shown(path))
+    if MLFLOW in config.tracking.to:
+        uri = config.tracking.shown(known_place(path))
+        screen.fact("MLflow", f"{uri}, experiment {config.name!r}")
+
+
 def _command(path: str | Path) -> str:
     """What continues the sweep in a folder."""
     return f"mrisweep resume {shown(path)}"
@@ -273,7 +305,7 @@ def _refuse_used_up(folder: SweepFolder, config: SweepConfig) -> None:
 
 
 def _drive_on(
-    folder: SweepFolder, config: SweepConfig, store: Store, plan: Plan | None
+    folder: SweepFolder, config: SweepConfig, store: Store, plan: Plan | None, screen: Screen
 ) -> SweepResult:
     """Drive the sweep; where its places are lost, go on as ``resume`` does once there are others.
 
@@ -282,6 +314,7 @@ def _drive_on(
         config: The sweep.
         store: Its data.
         plan: Where its workers have room; None: nothing should be left for them.
+        screen: Where it is shown.
 
     Raises:
         WorkError: There were none within ``cluster.wait``; or see ``run``.
@@ -290,7 +323,7 @@ def _drive_on(
     with notifying(folder, config, _say) as notifiers:
         while True:
             try:
-                result = _drive(folder, config, store, plan, notifiers)
+                result = _drive(folder, config, store, plan, notifiers, screen)
                 clear_leftovers(folder)  # of workers that died, or were ended as they hung
                 break
             except NoRoomError:
@@ -306,7 +339,9 @@ def _drive(
     store: Store,
     plan: Plan | None,
     notifiers: Sequence[Callback],
+    screen: Screen,
 ) -> SweepResult:
+    stage("reading what the folder has of trials")
     search = config.search
     fidelity = Fidelity(search, config.train.epochs)
     study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
@@ -319,13 +354,8 @@ def _drive(
         ended = [one.trial for one in folder.trials() if one.status != "running"]
         scheduler.replay(_reports(folder, study, config), ended)
     waiting = {name: one.epoch for name, one in scheduler.waiting.items()} if scheduler else {}
-    progress = Progress(
-        search.total,
-        search.most_epochs(config.train.epochs),
-        search.objective,
-        folder.trials(),
-        waiting=waiting,
-    )
+    progress = Progress(screen, search, config.train.epochs, folder.trials(), waiting)
+    screen.show(progress)
     if unmade := lost_rows(folder, config):
         progress.say(
             f"note: {number_of(len(unmade), 'row')} of modes cannot be made, as checkpoints are "
@@ -348,11 +378,11 @@ def _drive(
         )
         usage = Usage(folder, config)
         if (searcher.remaining and not usage.reached()) or missing_rows(folder, config):
-            count, say = progress.rows, progress.say
             with _room(folder, config, plan) as room:
-                run_trials(folder, config, room, searcher, scheduler, trial_log, usage, count, say)
+                run_trials(folder, config, room, searcher, scheduler, trial_log, usage, progress)
     result = _result(folder, config, usage)
     if result.limit is None:
+        stage("choosing the best configuration")
         folder.refresh()
         choice.keep_measured(folder, _say)
         lost = {one.name for one in trackers if one.lacks}

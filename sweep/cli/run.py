@@ -2,11 +2,11 @@
 
 import argparse
 import errno
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
 from sweep.core.errors import UnfinishedError, UserError, of_system
@@ -14,7 +14,12 @@ from sweep.core.interruption import interruptible
 from sweep.core.job import other_version
 from sweep.core.mirrors import named
 from sweep.core.saying import nobody_reads
+from sweep.core.stages import stage
 from sweep.remote.places import shown
+from sweep.terminal import on_screen
+
+if TYPE_CHECKING:
+    from sweep.api.run import SweepResult
 
 
 def add_run(commands: Commands) -> None:
@@ -53,36 +58,48 @@ def add_run(commands: Commands) -> None:
 
 
 def _do_run(options: argparse.Namespace) -> None:
+    if options.print_config:
+        from sweep.config.sweep import SweepConfig
+
+        print(SweepConfig.from_yaml(options.sweep, options.set).to_yaml(), end="")
+        return
+    if options.limit is not None and options.or_resume:
+        raise UserError(
+            "a sweep that is tried out is not gone on with",
+            "--limit and --or-resume",
+            "give one of them",
+        )
+    begun: list[Path] = []
+    with _resumable(begun):
+        with on_screen():
+            result = _run(options, begun)
+        _announce(result)
+    if options.limit is not None:
+        say("tried out on a few slices for one epoch: these scores say nothing")
+
+
+def _run(options: argparse.Namespace, begun: list[Path]) -> "SweepResult":
+    """Run what was asked for; ``begun`` gets its folder once that is known."""
+    stage(f"reading {options.sweep}")
     from sweep.config.sweep import SweepConfig
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
-    if options.print_config:
-        print(config.to_yaml(), end="")
-        return
     folder = options.out or Path("sweeps") / config.name
     if options.limit is not None:
         from sweep.api.smoke import smoke
 
-        if options.or_resume:
-            raise UserError(
-                "a sweep that is tried out is not gone on with",
-                "--limit and --or-resume",
-                "give one of them",
-            )
         config, folder = smoke(config, options.limit, options.out, say)
     if remark := other_version(version("mrisweep")):
         say(remark)
-    with _resumable(folder):
-        if options.or_resume:
-            from sweep.api.or_resume import run_or_resume
+    begun.append(folder)
+    stage("starting")  # Ray and torch are read in, which takes seconds
+    if options.or_resume:
+        from sweep.api.or_resume import run_or_resume
 
-            _announce(run_or_resume(config, folder))
-        else:
-            from sweep.api.run import run
+        return run_or_resume(config, folder)
+    from sweep.api.run import run
 
-            _announce(run(config, folder))
-    if options.limit is not None:
-        say("tried out on a few slices for one epoch: these scores say nothing")
+    return run(config, folder)
 
 
 def add_resume(commands: Commands) -> None:
@@ -112,10 +129,13 @@ def _do_resume(options: argparse.Namespace) -> None:
         raise UserError("--trials is below 0", options.trials, "give 0 or more")
     from sweep.config.limits import given_limits
 
-    with _resumable(options.folder):
-        from sweep.api.run import resume
+    with _resumable([options.folder]):
+        with on_screen():
+            stage("starting")
+            from sweep.api.run import resume
 
-        _announce(resume(options.folder, options.trials, given_limits(options.limit)))
+            result = resume(options.folder, options.trials, given_limits(options.limit))
+        _announce(result)
 
 
 def add_sync(commands: Commands) -> None:
@@ -138,7 +158,7 @@ def _do_sync(options: argparse.Namespace) -> None:
     print(f"{trials} trials of {shown(options.folder)} are in {told}")
 
 
-def _announce(result: Any) -> None:
+def _announce(result: "SweepResult") -> None:
     """The best table, and where everything is."""
     from sweep.core.records import TRAINED
     from sweep.results import ranking
@@ -193,28 +213,31 @@ def _announce_finalists(path: Path) -> None:
 
 
 @contextmanager
-def _resumable(folder: Path) -> Iterator[None]:
+def _resumable(begun: Sequence[Path]) -> Iterator[None]:
     """While inside, an interruption and what the system refuses end with how to resume.
 
     Where trials have ended and what follows them has not, their table is printed all the same.
+
+    Args:
+        begun: The folder of the sweep, once it is known.
+
     """
-    command = f"mrisweep resume {shown(folder)}"
     try:
         with interruptible():
             yield
     except KeyboardInterrupt:
-        if _is_begun(folder):
-            say(f"interrupted; continue with: {command}")
+        if begun and _is_begun(begun[0]):
+            say(f"interrupted; continue with: mrisweep resume {shown(begun[0])}")
         raise
     except UnfinishedError:
         from sweep.api.run import outcome
 
-        _announce(outcome(folder))
+        _announce(outcome(begun[0]))
         raise
     except OSError as error:
-        if nobody_reads(error) or not _is_begun(folder):
+        if nobody_reads(error) or not begun or not _is_begun(begun[0]):
             raise
-        raise of_system(error, f"run `{command}`") from error
+        raise of_system(error, f"run `mrisweep resume {shown(begun[0])}`") from error
 
 
 def _is_begun(folder: Path) -> bool:

@@ -21,6 +21,7 @@ from ray._private import ray_constants
 from sweep.cluster.guard import PROC, VARIABLE, Guard, marked
 from sweep.core.ending import SweepEnds
 from sweep.core.errors import WorkError
+from sweep.core.stages import stage
 
 # Predictions and handles are all that travels through the object store.
 OBJECT_STORE_BYTES = 512 << 20
@@ -91,6 +92,7 @@ def own_cluster(then: str, begun: Path | None, options: Mapping[str, object]) ->
 
     """
     global _own  # as Ray's own session is: a process has one or none
+    stage("starting Ray on this machine")
     folder = Path(tempfile.mkdtemp(prefix="mrisweep-", dir=_scratch()))  # for this user alone
     _own = OwnCluster(folder, then)
     guard = Guard(then, begun, folder)
@@ -106,6 +108,7 @@ def own_cluster(then: str, begun: Path | None, options: Mapping[str, object]) ->
         _own.vital = _vital(guard.mark)
         yield
     finally:
+        stage("ending Ray")
         ray.shutdown()
         _forget_secret()
         guard.close()

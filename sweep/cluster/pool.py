@@ -31,8 +31,9 @@ from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError, told, within
 from sweep.core.modes import PRECISE, checkpoint_mode
-from sweep.core.pulse import beat
+from sweep.core.pulse import At, beat
 from sweep.core.records import TRAINED, Cell, Predictions
+from sweep.core.stages import stage
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.kept import KeptInputs
@@ -144,9 +145,9 @@ class EvaluatorActor:
         self.cancelled.append(evaluation)
 
     @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
-    def hear(self, trial: str) -> None:
+    def hear(self, trial: str, at: At | None) -> None:
         """A trial, which is elsewhere, gets on."""
-        self.pulses.hear(trial)
+        self.pulses.hear(trial, at)
 
     @ray.method(concurrency_group="control")  # type: ignore[untyped-decorator]  # Ray ships none
     def signs(self) -> Signs:
@@ -208,6 +209,7 @@ def start_pool(
         ).remote(staging, data, settings, share, cache_gb)
         for strategy in strategies
     ]
+    stage("starting the evaluators, which open the store")
     ready = [evaluator.ready.remote() for evaluator in pool]
     try:
         answers_of(ready, "evaluators", share, say)

@@ -22,6 +22,7 @@ from sweep.core.ending import raising_cause
 from sweep.core.errors import UserError, WorkError, told
 from sweep.core.interruption import stop_if_asked
 from sweep.core.saying import say
+from sweep.core.stages import stage
 
 # glibc gives large blocks back to the system at each free, and a torch step in a Ray worker then
 # spends more time in page faults than in arithmetic: 2 to 3 times slower, measured.
@@ -108,6 +109,7 @@ def _connected(
     address: str, then: str, begun: Path | None, options: Mapping[str, object]
 ) -> Iterator[None]:
     """A session on the user's cluster, which ends with the driver, as far as it is the driver's."""
+    stage(f"connecting to the Ray cluster at {address}")
     require_answer(address)
     with closing(Guard(then, begun)):
         try:

@@ -6,7 +6,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from sweep.core.pulse import beat, silent_s
+from sweep.core.pulse import At, beat, silent_s
+
+
+class Heard(NamedTuple):
+    """The last sign of a trial.
+
+    Attributes:
+        silent_s: Seconds since it came.
+        at: Where its training was then; None: it did not say.
+
+    """
+
+    silent_s: float
+    at: At | None
 
 
 class Signs(NamedTuple):
@@ -15,13 +28,13 @@ class Signs(NamedTuple):
     Attributes:
         process: Another one after each start.
         silent_s: Seconds since its work got on; None while it has none.
-        heard: The name of a trial -> seconds since the last sign of it.
+        heard: The name of a trial -> the last sign of it.
 
     """
 
     process: str
     silent_s: float | None
-    heard: Mapping[str, float]
+    heard: Mapping[str, Heard]
 
 
 class Pulses:
@@ -29,7 +42,7 @@ class Pulses:
 
     def __init__(self) -> None:
         self._process = uuid.uuid4().hex
-        self._heard: dict[str, float] = {}
+        self._heard: dict[str, tuple[float, At | None]] = {}
         self._busy = False
 
     @contextmanager
@@ -42,12 +55,12 @@ class Pulses:
         finally:
             self._busy = False
 
-    def hear(self, trial: str) -> None:
+    def hear(self, trial: str, at: At | None) -> None:
         """A trial gets on."""
-        self._heard[trial] = time.monotonic()
+        self._heard[trial] = time.monotonic(), at
 
     def signs(self) -> Signs:
         """All of them, as of now."""
         now = time.monotonic()
-        heard = {trial: now - at for trial, at in self._heard.items()}
+        heard = {trial: Heard(now - then, at) for trial, (then, at) in self._heard.items()}
         return Signs(self._process, silent_s() if self._busy else None, heard)

@@ -114,7 +114,7 @@ class SweepTrial(Trainable):
 
     def _begun(self, suggestion: Suggestion) -> tuple[Run, Iterator[EpochRecord]]:
         """The trial where it left off, and what it is to report."""
-        pass_on(lambda: self.pool[0].hear.remote(suggestion.trial))
+        pass_on(lambda at: self.pool[0].hear.remote(suggestion.trial, at))
         trial_config = self.sweep.trial(suggestion.params)
         store = self.staging.open()
         slices = validation_slices(store, trial_config.data.validation)

@@ -23,10 +23,11 @@ from sweep.cluster.trial import SweepTrial
 from sweep.cluster.tune_state import Forgetting, cleared
 from sweep.cluster.watch import StoreWatch, Watch
 from sweep.config.sweep import SweepConfig
-from sweep.results.callbacks import Say
+from sweep.core.stages import stage
 from sweep.results.folder import SweepFolder
 from sweep.results.inventory import TUNE
-from sweep.results.rows import Count, score_rows
+from sweep.results.progress import Progress
+from sweep.results.rows import score_rows
 from sweep.results.trials import TrialLog
 from sweep.results.usage import Usage
 from sweep.search.scheduler import StratifiedScheduler
@@ -42,8 +43,7 @@ def run_trials(
     scheduler: StratifiedScheduler | None,
     trial_log: TrialLog,
     usage: Usage,
-    count: Count,
-    say: Say,
+    progress: Progress,
 ) -> None:
     """Run what the searcher still has to hand out, then score the ended trials in other modes.
 
@@ -57,8 +57,7 @@ def run_trials(
         scheduler: Stops weak ones; None: none.
         trial_log: Is told of everything.
         usage: Counts what trials use, and says when a limit is reached.
-        count: Told of each row of a mode, see ``score_rows``.
-        say: Says something to the user.
+        progress: Shows the user how far it is.
 
     Raises:
         UserError: The store is not the one that the sweep is bound to any more.
@@ -67,10 +66,10 @@ def run_trials(
 
     """
     # Ray took its time to start, and others give room back: what was checked may be gone by now.
-    store = open_bound(config.data.store, config.data.fingerprint)
+    store, say = open_bound(config.data.store, config.data.fingerprint), progress.say
     with serving(store, config.cluster) as staging:
         pool = start_pool(staging, config.data, config.stress, config.cluster, plan.places, say)
-        watch = Watch(pool, config.cluster.hang_minutes, say)
+        watch = Watch(pool, config.cluster.hang_minutes, say, see=progress.at)
         room = Room(config.cluster, plan, RollCall(pool), say)
         on_store = None if config.cluster.stage else StoreWatch(store)
         callback = TuneCallback(
@@ -79,6 +78,7 @@ def run_trials(
         try:
             if searcher.remaining and not usage.reached():
                 tuner = _tuner(folder, config, callback, pool, staging)
+                stage("starting the first trials")
                 with usage.counting(), cleared(folder.path / TUNE), _cluster_asked():
                     tuner.fit()
             if callback.halted is not None:
@@ -91,7 +91,7 @@ def run_trials(
                     on_store.require()
 
             modes = RemoteModes(pool, config.stress, look)
-            score_rows(folder, config, store, trial_log, modes, count, say)
+            score_rows(folder, config, store, trial_log, modes, progress.rows, say)
         finally:
             for evaluator in pool:  # what comes after the trials has its share
                 ray.kill(evaluator)

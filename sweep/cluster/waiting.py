@@ -16,6 +16,7 @@ from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import WorkError
 from sweep.core.interruption import stop_if_asked
+from sweep.core.stages import stage
 from sweep.core.text import SHOWN, clock, number_of
 from sweep.results.callbacks import Say
 
@@ -77,6 +78,7 @@ def wait_for_room(
 
     """
     began, reminder = now(), Reminder(say, now)
+    stage("looking for room for the evaluators and a trial")
     others_may_come = again or (settings.wait > 0 and address_of(settings) is not None)
     with closing(demand or Demand(settings)) as asked:
         while True:

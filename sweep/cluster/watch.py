@@ -16,11 +16,15 @@ from ray.actor import ActorHandle
 
 from sweep.cluster.signs import Signs
 from sweep.core.errors import UserError, WorkError
+from sweep.core.pulse import At
 from sweep.results.callbacks import Say
 from sweep.store import Store
 from sweep.store.bound import changed
 
 LOOK_S = 10.0  # from one look to the next
+SEE_S = 2.0  # and where somebody looks on
+See = Callable[[str, At], None]
+"""Told the name of a trial and where its training is."""
 _Stamp = tuple[int, int, int]  # of a file
 TO_START = 10  # times as long as one may be silent, it may take to be started again
 
@@ -40,6 +44,7 @@ class Watch:
         minutes: How long nothing may get on; None: for ever.
         say: Says something to the user.
         now: The clock, monotonic seconds.
+        see: Told where the trainings of trials are; None: nobody looks on.
 
     Attributes:
         hung: Trials whose workers were ended, by name.
@@ -52,9 +57,13 @@ class Watch:
         minutes: float | None,
         say: Say,
         now: Callable[[], float] = time.monotonic,
+        see: See | None = None,
     ) -> None:
         self.minutes, self.hung = minutes, set[str]()
-        self._workers, self._say, self._now = list(workers), say, now
+        self._workers, self._say, self._see, self._now = list(workers), say, see, now
+        self._every_s = SEE_S if see else LOOK_S
+        if minutes is not None:
+            self._every_s = min(self._every_s, 20 * minutes)
         self._questions: dict[int, _Question] = {}
         self._starting: set[int] = set()
         self._trials: dict[str, ActorHandle] = {}
@@ -90,7 +99,7 @@ class Watch:
                 and has not begun yet, waits for it to get ready.
 
         """
-        if self.minutes is None or self._now() - self._looked < min(LOOK_S, 20 * self.minutes):
+        if self._now() - self._looked < self._every_s:
             return
         self._looked = self._now()
         for trial, worker in given():
@@ -129,7 +138,10 @@ class Watch:
             self._heard = dict.fromkeys(self._heard, now)
         for trial, worker in list(self._trials.items()):
             if trial in signs.heard:
-                self._heard[trial] = max(self._heard[trial], now - signs.heard[trial])
+                sign = signs.heard[trial]
+                self._heard[trial] = max(self._heard[trial], now - sign.silent_s)
+                if self._see is not None and sign.at is not None:
+                    self._see(trial, sign.at)
             if self._too_long(now - self._heard[trial]):
                 self.hung.add(trial)
                 self.ended(trial)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from sweep.core.stages import stage
+
 # SIGTERM is how a job is ended, SIGHUP how a terminal is closed; under `nohup` it is ignored.
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _asked = threading.Event()
@@ -49,6 +51,7 @@ def stop_if_asked() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    stage("stopping, as it was asked to")
     again = _asked.is_set()
     _asked.set()
     if not again or number == signal.SIGINT:

@@ -6,8 +6,24 @@ nothing was said, or has each sign passed on.
 
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 _EVERY_S = 5.0  # at most so often is a sign passed on
+
+
+class At(NamedTuple):
+    """Where a training is.
+
+    Attributes:
+        epoch: The epoch that is trained; the first is 1.
+        step: Steps of it that are done.
+        steps: All steps of it.
+
+    """
+
+    epoch: int
+    step: int
+    steps: int
 
 
 class _Pulse:
@@ -15,6 +31,7 @@ class _Pulse:
 
     Attributes:
         last: When something was said last, monotonic seconds.
+        at: Where the work was then; None: it did not say.
         passed: When it was passed on last.
         tell: Who is told.
 
@@ -22,18 +39,20 @@ class _Pulse:
 
     def __init__(self) -> None:
         self.last = self.passed = time.monotonic()
-        self.tell: Callable[[], object] | None = None
+        self.at: At | None = None
+        self.tell: Callable[[At | None], object] | None = None
 
 
 _pulse = _Pulse()
 
 
-def beat() -> None:
-    """Say that the work gets on."""
+def beat(at: At | None = None) -> None:
+    """Say that the work gets on, and where it is; None: where it was."""
     _pulse.last = now = time.monotonic()
+    _pulse.at = at or _pulse.at
     if _pulse.tell is not None and now - _pulse.passed > _EVERY_S:
         _pulse.passed = now
-        _pulse.tell()
+        _pulse.tell(_pulse.at)
 
 
 def silent_s() -> float:
@@ -41,7 +60,7 @@ def silent_s() -> float:
     return time.monotonic() - _pulse.last
 
 
-def pass_on(tell: Callable[[], object] | None) -> None:
+def pass_on(tell: Callable[[At | None], object] | None) -> None:
     """Have each sign, but not more than one in five seconds, passed on; None: to nobody."""
-    _pulse.tell = tell
+    _pulse.tell, _pulse.at = tell, None
     _pulse.passed = float("-inf")

@@ -4,12 +4,25 @@ import errno
 import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from sweep.core.mirrors import named
 
 GONE = (errno.EPIPE, errno.EIO)  # whoever read a pipe, and a terminal that was closed
+_printer: Callable[[str], None] | None = None
+
+
+@contextmanager
+def said_by(printer: Callable[[str], None]) -> Iterator[None]:
+    """While inside, what is said to stderr goes to a printer, a line at a time."""
+    global _printer  # whoever says something does not know who shows it, as with stderr itself
+    before, _printer = _printer, printer
+    try:
+        yield
+    finally:
+        _printer = before
 
 
 def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
@@ -21,6 +34,9 @@ def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
         stream: Where to; None: to stderr, as stdout is for results.
 
     """
+    if stream is None and end == "\n" and _printer is not None:
+        _printer(named(text))
+        return
     there = stream or sys.stderr
     if there is None:  # not stdout, which `print` would take
         return

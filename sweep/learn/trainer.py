@@ -23,6 +23,7 @@ from sweep.core.files import replacing
 from sweep.core.keys import generator
 from sweep.core.mirrors import fetched
 from sweep.core.modes import EMA
+from sweep.core.pulse import At, beat
 from sweep.core.reading import readable
 from sweep.learn.augment import Augmentation
 from sweep.learn.batches import epoch_batches, steps_per_epoch, torch_generator
@@ -139,6 +140,7 @@ class Trainer:
                 rate = learning_rate(config.train, first + step, steps * config.train.epochs)
                 total += self.step(batch, epoch, rate) * len(batch)
                 seen += len(batch)
+                beat(At(epoch, step + 1, steps))
         if self.average is not None:
             with self._precision():
                 self.average.settle(self.model, self._inputs_again(epoch))

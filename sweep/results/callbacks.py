@@ -14,6 +14,7 @@ from sweep.core.errors import UserError, WorkError
 from sweep.core.finals import FinalistRecord
 from sweep.core.leaving import leave_behind
 from sweep.core.records import EpochRecord, TrialRecord, counting
+from sweep.core.stages import stage
 from sweep.core.text import without_passwords
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
@@ -295,6 +296,7 @@ class InThread:
 
     def close(self, finished: bool) -> None:
         """Wait until it has taken everything, or for as long as it gets on and there is time."""
+        stage(f"telling {self.name} the rest")
         self._finished = finished
         self._tasks.put(None)
         longest_s = self._longest_s if finished else min(self._longest_s, INTERRUPTED_S)

@@ -1,175 +1,328 @@
-"""Live progress on a terminal, or a line for each ended trial in a log."""
+"""How far a running sweep is: lines below all others on a terminal, one line in a log."""
 
-import shutil
-import sys
 import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import TextIO
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
+from sweep.config.search import SearchSettings, epochs_of
 from sweep.core.objective import terms, value_of
+from sweep.core.pulse import At
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
-from sweep.core.saying import is_terminal, say
-from sweep.core.text import clock, number_of
+from sweep.core.stages import stage
+from sweep.core.text import MISSING, clock, number_of, table
 from sweep.results.ranking import leads
+from sweep.search.forecast import forecast
+from sweep.search.left import Begun, TimeLeft, Work, time_left
+from sweep.terminal import Screen
+
+SHOWN = 3  # trials under way in a line of a log
+NARROW = 1.2  # what differs by less is said as one
+SHORTEST_S = 0.01  # an epoch that takes less was reported late
+TELLING = 0.1  # of an epoch, after which its seconds can be told
+PLAY_S = 2.0  # from one look at what is left to the next
+LEAST_ROWS = 2  # of trials under way, however low a terminal is
+
+
+@dataclass
+class _UnderWay:
+    """A trial that runs.
+
+    Attributes:
+        record: As it was told last.
+        began: When it began or went on here, seconds of the screen's clock.
+        epochs: How many it may have.
+        epoch: The last that was reported.
+        timed_from: When and at what epoch its pace begins to count; None: it does not yet.
+        at: Where its training is; None: it has not said.
+
+    """
+
+    record: TrialRecord
+    began: float
+    epochs: int
+    epoch: int = 0
+    timed_from: tuple[float, int] | None = None
+    at: At | None = None
+
+    @property
+    def trained(self) -> float:
+        """Epochs that it has trained, a part of one as such."""
+        if self.at is None:
+            return float(self.epoch)
+        return max(float(self.epoch), self.at.epoch - 1 + self.at.step / self.at.steps)
 
 
 class Progress:
-    """A callback that says how far the sweep is; may be told from several threads.
+    """A callback that shows how far the sweep is; may be told from several threads.
 
-    On a terminal one line is rewritten at every report. There and elsewhere a line stays of every
-    trial that ends, that has to wait for others, or that goes on after it has waited.
+    A line stays of every trial that ends, that has to wait for others, or that goes on after it has
+    waited.
 
     Args:
-        total: The number of trials of the sweep.
-        epochs: The epochs of a trial at most.
-        objective: What is named with the best trial so far.
+        screen: Where it is shown.
+        search: The search.
+        epochs: ``train.epochs`` as set.
         known: The trials of earlier runs of the driver.
-        stream: Where to write; None: to stderr.
-        now: The clock, monotonic seconds.
         waiting: Of the known, those that wait for others, and the epochs that they have had.
 
     """
 
     def __init__(
         self,
-        total: int,
+        screen: Screen,
+        search: SearchSettings,
         epochs: int,
-        objective: str,
         known: Iterable[TrialRecord] = (),
-        stream: TextIO | None = None,
-        now: Callable[[], float] = time.monotonic,
         waiting: Mapping[str, int] | None = None,
     ) -> None:
-        self.total, self.epochs, self.objective = total, epochs, objective
-        self.named = objective if len(terms(objective)) == 1 else "objective"  # a sum is long
-        self.stream, self.now = stream, now
-        self.live = is_terminal(stream or sys.stderr)
-        self.ended_trials: set[str] = set()
-        self.best: TrialRecord | None = None
+        self.screen, self.search, self.epochs = screen, search, epochs
+        self.objective = search.objective
+        self.named = self.objective if len(terms(self.objective)) == 1 else "objective"
+        self._ended: set[str] = set()
+        self._best: TrialRecord | None = None
+        self._running: dict[str, _UnderWay] = {}
+        self._waiting: dict[str, int] = dict(waiting or {})
+        self._epoch_s: dict[str, float] = {}  # of each trial the mean seconds of an epoch
+        self._may_have: dict[str, int] = {}  # the epochs of every trial that was seen
+        self._at_a_time, self._warm = 0, False
+        self._played: tuple[float, TimeLeft | None] | None = None
+        self._rows = ""
+        self._lock = threading.Lock()
         for record in known:
             self._note(record)
-        self.running: dict[str, int] = {}
-        self.waiting: dict[str, int] = dict(waiting or {})
-        self.looking = bool(waiting)  # trials come to where they wait, and none goes on yet
-        self.came: dict[str, int] = {}  # the epochs of trials before they went on
-        self.fresh = 0  # trials that ended at the pace that is kept up until all have
-        self.started = self.paced_from = now()
-        self._lock = threading.RLock()
 
     def began(self, trial: TrialRecord) -> None:
         """Count it as running."""
         with self._lock:
             self._note(trial)
-            if trial.trial in self.waiting:
-                self._goes_on(trial)
-            self.running.setdefault(trial.trial, 0)
-            self._rewrite()
+            stage("training, and stress-testing every epoch")
+            one = _UnderWay(trial, self.screen.now(), epochs_of(trial.params, self.epochs))
+            goes_on = self._waiting.pop(trial.trial, None)
+            if goes_on is not None:
+                one.epoch = goes_on
+            if self._warm:
+                one.timed_from = self.screen.now(), one.epoch
+            self._running[trial.trial] = one
+            self._at_a_time = max(self._at_a_time, len(self._running))
+        if goes_on is not None:
+            after = number_of(goes_on, "epoch")
+            self._tell(f"{trial.trial} {trial.norm:<8} goes on  after {after}")
+
+    def at(self, trial: str, at: At) -> None:
+        """Take down where the training of a trial is."""
+        one = self._running.get(trial)
+        if one is not None:
+            one.at = at
 
     def reported(self, trial: TrialRecord, epoch: EpochRecord) -> None:
         """Count the epoch."""
         with self._lock:
             self._note(trial)
-            self.running[trial.trial] = epoch.epoch
-            self._rewrite()
+            one = self._running.get(trial.trial)
+            if one is None:  # it is brought up to date, and not at work
+                return
+            one.record = trial
+            if epoch.epoch > one.epoch:
+                one.epoch = epoch.epoch
+                self._time(one)
 
     def waits(self, trial: TrialRecord) -> None:
         """Say how far it came, and count it as waiting."""
         with self._lock:
             self._note(trial)
-            self.looking = True
-            self.waiting[trial.trial] = epochs = self.running.pop(trial.trial, 0)
-            self.say(f"{self._line(trial, 'waits', epochs)}  |  {self.summary()}")
-            self._rewrite()
+            one = self._running.pop(trial.trial, None)
+            self._waiting[trial.trial] = epochs = one.epoch if one else 0
+        self._tell(self._line(trial, "waits", epochs))
 
     def ended(self, trial: TrialRecord) -> None:
         """Say how it ended."""
         with self._lock:
             self._note(trial)
-            self.fresh += trial.trial in self.running
-            epochs = self.running.pop(trial.trial, 0) or self.waiting.pop(trial.trial, 0)
-            self.say(f"{self._line(trial, trial.status, epochs)}  |  {self.summary()}")
-            self._rewrite()
+            one = self._running.pop(trial.trial, None)
+            waited = self._waiting.pop(trial.trial, 0)
+            epochs = one.epoch if one else waited
+        self._tell(self._line(trial, trial.status, epochs))
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        with self._lock:
-            self._clear()
-            say(text, stream=self.stream)
+        self.screen.say(text)
 
     def rows(self, done: int, total: int, latest: str) -> None:
         """Say how many rows of modes are evaluated, and which is the latest."""
-        head = f"[{clock(self.now() - self.started)}]"
-        self.say(f"{head} {latest}  |  modes: {done} of {total} rows")
+        self._rows = f"modes: {done} of {total} rows"
+        self.screen.tell(f"{latest}  |  {self._rows}")
 
     def close(self, finished: bool) -> None:
-        """Leave the terminal's line empty."""
+        """Nothing runs any more."""
         with self._lock:
-            self._clear()
+            self._running.clear()
+
+    def lines(self, width: int, height: int) -> list[str]:
+        """See ``sweep.terminal.Body``."""
+        with self._lock:
+            left, best = self._left(), self._best_text()
+            running = list(self._running.values())
+            counts = self._counts()
+        head = [f"{'trials':<8}  {counts}"]
+        if left is not None:
+            head.append(f"{'left':<8}  {_span(left)}")
+        if best:
+            head.append(f"{'best':<8}  {best}")
+        if self._rows:
+            head.append(f"{'modes':<8}  {self._rows.removeprefix('modes: ')}")
+        return [*head, *self._table(running, width, height - len(head))]
+
+    def line(self) -> str:
+        """See ``sweep.terminal.Body``."""
+        with self._lock:
+            running = list(self._running.values())
+            summary = self._summary()
+        shown = [self._short(one) for one in running[:SHOWN]]
+        more = [f"and {len(running) - SHOWN} more"] if len(running) > SHOWN else []
+        return "  |  ".join([summary, ", ".join([*shown, *more])]) if running else summary
 
     def summary(self) -> str:
         """Trials done and running, the best so far, the time left."""
-        done = len(self.ended_trials)
-        parts = [f"{done}/{self.total} done", f"{len(self.running)} running"]
-        if self.waiting:
-            parts.append(f"{len(self.waiting)} waiting")
-        left = self._seconds_left(done)
-        if left is not None and done < self.total:
-            parts.append(f"about {clock(left)} left")
-        if (best := self.best) and not is_screened(best.metrics):
-            # Last, as a narrow terminal cuts the line.
-            value = value_of(best.metrics, self.objective)
-            parts.append(f"best {self.named} {value:.3f} ({best.trial} {best.norm})")
-        return ", ".join(parts)
+        with self._lock:
+            return self._summary()
 
-    def _goes_on(self, trial: TrialRecord) -> None:
-        """Say so. What is left is long now, so the pace of the short first parts counts no more."""
-        if self.looking:
-            self.looking, self.fresh, self.paced_from = False, 0, self.now()
-        epochs = self.waiting.pop(trial.trial)
-        self.running[trial.trial] = self.came[trial.trial] = epochs
-        head = self._head(trial, "goes on")
-        self.say(f"{head} after {number_of(epochs, 'epoch')}  |  {self.summary()}")
+    def left(self) -> TimeLeft | None:
+        """What the trials still take; None: nothing is known."""
+        with self._lock:
+            return self._left()
+
+    def _tell(self, text: str) -> None:
+        """Outside of the lock: whoever draws has the screen's, and asks for ours."""
+        self.screen.tell(text if self.screen.live else f"{text}  |  {self.summary()}")
+
+    def _time(self, one: _UnderWay) -> None:
+        """Take down what its epochs take; the first of a worker is a slow one, as it warms up."""
+        now, self._warm = self.screen.now(), True
+        if one.timed_from is None:
+            one.timed_from = now, one.epoch
+            return
+        since, epoch = one.timed_from
+        self._epoch_s[one.record.trial] = max(SHORTEST_S, (now - since) / (one.epoch - epoch))
 
     def _note(self, trial: TrialRecord) -> None:
         """Keep what the summary says, which is then said without a walk through all trials."""
+        self._played = None
+        self._may_have[trial.trial] = epochs_of(trial.params, self.epochs)
         if trial.status != "running":
-            self.ended_trials.add(trial.trial)
-        if trial.best_epoch is None:
-            return
-        if leads(trial, self.best, self.objective):
-            self.best = trial
+            self._ended.add(trial.trial)
+        if trial.best_epoch is not None and leads(trial, self._best, self.objective):
+            self._best = trial
 
-    def _seconds_left(self, done: int) -> float | None:
-        """From the pace of this run; trials under way count by their epochs."""
-        if self.fresh == 0 or self.looking:  # short first parts say little of the long ones
+    def _counts(self) -> str:
+        parts = [
+            f"{len(self._ended)} of {self.search.total} ended",
+            f"{len(self._running)} running",
+        ]
+        if self._waiting:
+            parts.append(f"{len(self._waiting)} waiting")
+        return ", ".join(parts)
+
+    def _summary(self) -> str:
+        parts = [self._counts()]
+        if (left := self._left()) is not None:
+            parts.append(f"{_span(left)} left")
+        if best := self._best_text():
+            parts.append(f"best {best}")
+        return ", ".join(parts)
+
+    def _best_text(self) -> str:
+        best = self._best
+        if best is None or is_screened(best.metrics):
+            return ""
+        value = value_of(best.metrics, self.objective)
+        return f"{self.named} {value:.3f} ({best.trial} {best.norm})"
+
+    @cached_property
+    def _reached(self) -> tuple[float, ...]:
+        """How many trials are expected to come to each epoch."""
+        return forecast(self.search, self.epochs, max(1, self._at_a_time)).reached
+
+    def _left(self) -> TimeLeft | None:
+        """Played anew after each report, and now and then between two."""
+        now = self.screen.now()
+        if self._played is None or now - self._played[0] > PLAY_S:
+            self._played = now, self._play()
+        return self._played[1]
+
+    def _play(self) -> TimeLeft | None:
+        lacks = self.search.total - len(self._ended)
+        if not self._epoch_s or lacks <= 0:
             return None
-        partial = sum(self._part(trial, epoch) for trial, epoch in self.running.items())
-        remaining = max(0.0, self.total - done - partial)
-        return (self.now() - self.paced_from) / (self.fresh + partial) * remaining
+        work = Work(
+            running=[
+                Begun(one.trained, one.epochs, self._epoch_s.get(name) or self._so_far(one))
+                for name, one in self._running.items()
+            ],
+            waiting=[
+                Begun(epochs, self._may_have[name], self._epoch_s.get(name))
+                for name, epochs in self._waiting.items()
+            ],
+            unbegun=max(0, lacks - len(self._running) - len(self._waiting)),
+            most=list(self._may_have.values()),
+            epoch_s=list(self._epoch_s.values()),
+            at_a_time=self._at_a_time,
+        )
+        return time_left(work, self._reached)
 
-    def _part(self, trial: str, epoch: int) -> float:
-        """How much of what it had left, as it began or went on, a trial has done."""
-        came = self.came.get(trial, 0)
-        return (epoch - came) / (self.epochs - came)
-
-    def _head(self, trial: TrialRecord, what: str) -> str:
-        return f"[{clock(self.now() - self.started)}] {trial.trial} {trial.norm:<8} {what:<8}"
+    def _so_far(self, one: _UnderWay) -> float | None:
+        """The seconds of an epoch of a trial that has not come to the end of one."""
+        if one.timed_from is None or one.trained - one.timed_from[1] < TELLING:
+            return None
+        since, epoch = one.timed_from
+        return (self.screen.now() - since) / (one.trained - epoch)
 
     def _line(self, trial: TrialRecord, what: str, epochs: int) -> str:
-        head = self._head(trial, what)
+        head = f"{trial.trial} {trial.norm:<8} {what:<8}"
         if trial.best_epoch is None:
             return f"{head} {trial.error}"
         how = "screened " if is_screened(trial.metrics) else ""
         value = value_of(scores_in(trial.metrics), self.objective)
-        return f"{head} {number_of(epochs, 'epoch'):>9}, {how}{self.named} {value:.3f}"
+        at = f"at epoch {trial.best_epoch}"
+        return f"{head} {number_of(epochs, 'epoch'):>9}, {how}{self.named} {value:.3f} {at}"
 
-    def _rewrite(self) -> None:
-        if self.live:
-            width = shutil.get_terminal_size().columns - 1
-            text = f"[{clock(self.now() - self.started)}] {self.summary()}"
-            say(f"\r\x1b[K{text[:width]}", end="", stream=self.stream)
+    def _table(self, running: list[_UnderWay], width: int, height: int) -> list[str]:
+        if not running:
+            return []
+        room = max(LEAST_ROWS, height - 2)
+        shown = running if len(running) <= room else running[: room - 1]
+        header = ["trial", "norm", "epoch", "step", "score", "time"]
+        rows = [header, *(self._cells(one) for one in shown)]
+        if len(shown) < len(running):
+            rows.append([f"and {len(running) - len(shown)} more", *[""] * 5])
+        return ["", *table(rows, left=(0, 1))]
 
-    def _clear(self) -> None:
-        if self.live:
-            say("\r\x1b[K", end="", stream=self.stream)
+    def _cells(self, one: _UnderWay) -> list[str]:
+        at = one.at
+        step = f"{at.step}/{at.steps}" if at is not None and at.epoch > one.epoch else MISSING
+        epoch = max(one.epoch, at.epoch if at else 0, 1)
+        passed = clock(self.screen.now() - one.began)
+        return [
+            one.record.trial,
+            one.record.norm,
+            f"{epoch}/{one.epochs}",
+            step,
+            self._score(one.record),
+            passed,
+        ]
+
+    def _short(self, one: _UnderWay) -> str:
+        trial, norm, epoch, step, score, _ = self._cells(one)
+        at = "" if step == MISSING else f" step {step}"
+        return f"{trial} {norm} epoch {epoch}{at}{'' if score == MISSING else f' {score}'}"
+
+    def _score(self, record: TrialRecord) -> str:
+        if record.best_epoch is None:
+            return MISSING
+        return f"{value_of(scores_in(record.metrics), self.objective):.3f}"
+
+
+def _span(left: TimeLeft) -> str:
+    if left.high <= NARROW * left.low:
+        return f"about {clock(left.likely)}"
+    return f"{clock(left.low)} to {clock(left.high)}"

@@ -15,6 +15,7 @@ from sweep.core.errors import UserError, told
 from sweep.core.interruption import stop_if_asked
 from sweep.core.modes import EMA, PRECISE
 from sweep.core.records import ModeRow, Predictions, TrialRecord, is_screened
+from sweep.core.stages import stage
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.checkpoints import CheckpointInfo, EpochStats
 from sweep.learn.fit import Evaluation
@@ -144,6 +145,8 @@ def score_rows(
 
     """
     rows = missing_rows(folder, config)
+    if rows:
+        stage("scoring the ended trials in other modes")
     waiting: deque[_Waiting] = deque()
     left = deque(rows)
     kept: deque[Future[None]] = deque()

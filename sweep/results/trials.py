@@ -23,6 +23,7 @@ from sweep.core.records import (
     of_one_fidelity,
     screened,
 )
+from sweep.core.stages import stage
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.metrics.collapse import collapsed
 from sweep.metrics.robustness import LEAST_SCREENED
@@ -215,6 +216,7 @@ class TrialLog:
             finished: Whether all trials ended; otherwise those that run were interrupted.
 
         """
+        stage("estimating intervals of the trials that ended last")
         self._settler.shutdown(wait=True)
         self._tell(lambda callback: callback.close(finished))
 

@@ -1,18 +1,22 @@
-"""Progress: one line rewritten on a terminal, a line for each ended trial elsewhere."""
+"""Progress: what a terminal and a log are shown of a running sweep."""
 
 import dataclasses
 import io
+import re
+from datetime import UTC, datetime
+from typing import Any
 
+import pytest
+
+from sweep.config.search import SearchSettings
+from sweep.core.pulse import At
 from sweep.core.records import EpochRecord, TrialRecord
 from sweep.core.text import clock
 from sweep.results.progress import Progress
+from sweep.terminal import Screen
 
 METRIC = "robust/auroc_cvar"
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
+DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ")
 
 
 class Clock:
@@ -20,6 +24,20 @@ class Clock:
 
     def __call__(self) -> float:
         return self.time
+
+
+def search(trials: int, **more: Any) -> SearchSettings:
+    return SearchSettings(trials=trials, **{"scheduler": "none", **more})
+
+
+def shown(
+    trials: int, epochs: int, known: Any = (), **more: Any
+) -> tuple[Progress, io.StringIO, Clock]:
+    """A progress that goes to a log."""
+    out, now = io.StringIO(), Clock()
+    screen = Screen(out, now, lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    waiting, settings = more.pop("waiting", None), search(trials, **more)
+    return Progress(screen, settings, epochs, known, waiting), out, now
 
 
 def trial(number: int, value: float | None = None, status: str = "running") -> TrialRecord:
@@ -33,74 +51,128 @@ def epoch(number: int) -> EpochRecord:
     return EpochRecord("t", number, 1.0, 1.0, 0, (), {})
 
 
-def run_one(progress: Progress, now: Clock) -> None:
-    progress.began(trial(0))
-    now.time = 30.0
-    progress.reported(trial(0, 0.7), epoch(1))
-    now.time = 60.0
-    progress.reported(trial(0, 0.8), epoch(2))
-    progress.ended(trial(0, 0.8, "finished"))
+def run_one(progress: Progress, now: Clock, number: int = 0, seconds: float = 30.0) -> None:
+    progress.began(trial(number))
+    now.time += seconds
+    progress.reported(trial(number, 0.7), epoch(1))
+    now.time += seconds
+    progress.reported(trial(number, 0.8), epoch(2))
+    progress.ended(trial(number, 0.8, "finished"))
 
 
-def test_a_log_gets_a_line_for_each_ended_trial() -> None:
-    out, now = io.StringIO(), Clock()
-    run_one(Progress(4, 2, METRIC, stream=out, now=now), now)
-    lines = out.getvalue().splitlines()
-    assert len(lines) == 1
-    assert lines[0].startswith("[1:00] trial-0000 group    finished  2 epochs, ")
-    assert "1/4 done, 0 running, about 3:00 left, best" in lines[0]
-    assert lines[0].endswith("best robust/auroc_cvar 0.800 (trial-0000 group)")
+def test_a_log_gets_a_dated_line_for_each_ended_trial() -> None:
+    progress, out, now = shown(4, 2)
+    run_one(progress, now)
+    line = out.getvalue().splitlines()[-1]
+    assert line.startswith(
+        "2026-01-02 03:04:05  trial-0000 group    finished  2 epochs, "
+        "robust/auroc_cvar 0.800 at epoch 1  |  1 of 4 ended, 0 running, "
+    )
+    assert line.endswith(" left, best robust/auroc_cvar 0.800 (trial-0000 group)")
 
 
 def test_one_epoch_is_no_epochs() -> None:
-    out = io.StringIO()
-    progress = Progress(4, 2, METRIC, stream=out, now=Clock())
+    progress, out, _ = shown(4, 2)
     progress.began(trial(0))
     progress.reported(trial(0, 0.7), epoch(1))
     progress.ended(trial(0, 0.7, "pruned"))
-    assert "pruned     1 epoch, robust/auroc_cvar 0.700" in out.getvalue()
+    assert "pruned     1 epoch, robust/auroc_cvar 0.700 at epoch 1" in out.getvalue()
 
 
-def test_a_terminal_sees_every_report_on_one_line() -> None:
-    out, now = Terminal(), Clock()
-    progress = Progress(4, 2, METRIC, stream=out, now=now)
-    run_one(progress, now)
-    text = out.getvalue()
-    assert text.count("\n") == 1, "only the ended trial's line stays"
-    assert "1 running, best robust/auroc_cvar 0.700" in text
-
-
-def test_the_time_left_counts_running_trials_by_their_epochs_and_no_earlier_run() -> None:
-    now = Clock()
-    known = [trial(0, 0.8, "finished"), trial(1, 0.7, "pruned")]
-    progress = Progress(6, 10, METRIC, known, io.StringIO(), now)
-    assert "left" not in progress.summary(), "nothing ended in this run yet"
-    progress.began(trial(2))
-    now.time = 100.0
-    progress.ended(trial(2, 0.5, "finished"))
+def test_a_running_trial_shows_its_norm_epoch_step_and_score() -> None:
+    progress, _, now = shown(4, 8)
     progress.began(trial(3))
-    progress.reported(trial(3, 0.4), epoch(5))
-    # 1.5 trials in 100 s; 2.5 to go.
-    assert progress.summary().startswith("3/6 done, 1 running, about 2:46 left")
+    progress.at("trial-0003", At(1, 40, 120))
+    now.time = 65.0
+    header, row = progress.lines(80, 20)[-2:]
+    assert header.split() == ["trial", "norm", "epoch", "step", "score", "time"]
+    assert row.split() == ["trial-0003", "group", "1/8", "40/120", "-", "1:05"]
+    progress.reported(trial(3, 0.75), epoch(1))
+    assert progress.lines(80, 20)[-1].split()[2:5] == ["1/8", "-", "0.750"]
+    progress.at("trial-0003", At(2, 3, 120))
+    assert progress.lines(80, 20)[-1].split()[2:5] == ["2/8", "3/120", "0.750"]
+    assert "trial-0003 group epoch 2/8 step 3/120 0.750" in progress.line()
+
+
+def test_a_low_terminal_says_how_many_trials_it_leaves_out() -> None:
+    progress, _, _ = shown(40, 8)
+    for number in range(30):
+        progress.began(trial(number))
+    lines = progress.lines(80, 12)
+    assert len(lines) <= 12
+    assert lines[-1].split()[:1] == ["and"]
+    assert sum(line.startswith("trial-") for line in lines) + int(lines[-1].split()[1]) == 30
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_its_table_fits_a_narrow_terminal(width: int) -> None:
+    progress, _, now = shown(1000, 100)
+    run_one(progress, now)
+    record = dataclasses.replace(trial(999, 0.812), norm="instance")
+    progress.began(record)
+    progress.at("trial-0999", At(88, 1234, 5678))
+    now.time = 9 * 3600
+    assert max(map(len, progress.lines(width, 30))) < width
+
+
+def test_the_time_left_is_that_of_the_epochs_that_are_left() -> None:
+    progress, _, now = shown(40, 2)
+    assert progress.left() is None
+    for number in range(20):
+        run_one(progress, now, number)
+    left = progress.left()
+    assert left is not None
+    assert left.likely == pytest.approx(20 * 2 * 30.0, rel=0.1)
+    assert left.low < left.likely < left.high
+    assert re.search(r", about \d+:\d\d left, best", progress.summary())
+
+
+def test_the_time_left_counts_parts_of_epochs_and_no_slow_start() -> None:
+    progress, _, now = shown(1, 10)
+    progress.began(trial(0))
+    now.time = 500.0
+    progress.reported(trial(0, 0.7), epoch(1))
+    assert progress.left() is None, "the first epoch says nothing of those that follow"
+    now.time = 520.0
+    progress.reported(trial(0, 0.7), epoch(2))
+    progress.at("trial-0000", At(3, 5, 10))
+    now.time += 10.0
+    left = progress.left()
+    assert left is not None
+    assert left.likely == pytest.approx(7.5 * 20.0)
+    assert ", about 2:30 left" in progress.summary()
+
+
+def test_the_time_left_counts_trials_that_wait_and_may_go_on() -> None:
+    progress, _, now = shown(6, 4, scheduler="topk", keep=1, grace_epochs=1)
+    for number in range(6):
+        progress.began(trial(number))
+        now.time += 10.0
+        progress.reported(trial(number, 0.5), epoch(1))
+        progress.waits(trial(number, 0.5))
+    left = progress.left()
+    assert left is not None
+    assert left.low <= 3 * 10.0 <= left.high, "one of them goes on, for three epochs"
 
 
 def test_the_best_is_that_of_all_trials_of_equals_the_first() -> None:
     known = [trial(0, 0.7, "finished"), trial(1, None, "failed"), trial(2, 0.8, "pruned")]
-    progress = Progress(9, 2, METRIC, known, io.StringIO(), Clock())
+    progress, _, _ = shown(9, 2, known)
     assert progress.summary().endswith("best robust/auroc_cvar 0.800 (trial-0002 group)")
+    progress.began(trial(3))
     progress.reported(trial(3, 0.8), epoch(1))
     assert progress.summary().endswith("0.800 (trial-0002 group)")
     progress.reported(trial(3, 0.9), epoch(2))
     progress.ended(trial(3, 0.9, "finished"))
+    progress.began(trial(4))
     progress.reported(trial(4, 0.1), epoch(1))
-    assert progress.summary().startswith("4/9 done, 1 running")
+    assert progress.summary().startswith("4 of 9 ended, 1 running")
     assert progress.summary().endswith("0.900 (trial-0003 group)")
 
 
 def test_a_failed_trial_says_why() -> None:
-    out = io.StringIO()
-    failed = dataclasses.replace(trial(0, status="failed"), error="its worker died")
-    Progress(2, 2, METRIC, stream=out, now=Clock()).ended(failed)
+    progress, out, _ = shown(2, 2)
+    progress.ended(dataclasses.replace(trial(0, status="failed"), error="its worker died"))
     assert "failed   its worker died" in out.getvalue()
 
 
@@ -109,8 +181,8 @@ def test_the_clock_reads_like_one() -> None:
     assert clock(6_670_602) == "77.2 days"
 
 
-def look(progress: Progress, now: Clock) -> None:
-    """Three trials come to where they wait, each after 10 s; one ends there, the others go on."""
+def test_a_log_says_which_trials_wait_and_which_go_on() -> None:
+    progress, out, now = shown(3, 5, scheduler="topk", keep=2, grace_epochs=1)
     for number in range(3):
         progress.began(trial(number))
         now.time += 10.0
@@ -119,48 +191,23 @@ def look(progress: Progress, now: Clock) -> None:
     progress.began(trial(1, 0.5))
     progress.ended(trial(0, 0.5, "pruned"))
     progress.began(trial(2, 0.5))
-
-
-def test_a_log_says_which_trials_wait_and_which_go_on() -> None:
-    out, now = io.StringIO(), Clock()
-    look(Progress(3, 5, METRIC, stream=out, now=now), now)
-    lines = out.getvalue().splitlines()
-    assert lines[0].startswith(
-        "[0:10] trial-0000 group    waits      1 epoch, robust/auroc_cvar 0.5"
-    )
-    assert "0/3 done, 0 running, 1 waiting" in lines[0]
-    assert lines[3].startswith("[0:30] trial-0001 group    goes on  after 1 epoch  |  0/3 done, 1 ")
-    assert lines[4].startswith("[0:30] trial-0000 group    pruned     1 epoch, ")
-    assert "1/3 done, 2 running" in lines[5]
+    lines = [DATE.sub("", line) for line in out.getvalue().splitlines() if "trial-" in line]
+    assert lines[0].startswith("trial-0000 group    waits      1 epoch, robust/auroc_cvar 0.5")
+    assert "0 of 3 ended, 0 running, 1 waiting" in lines[0]
+    assert lines[3].startswith("trial-0001 group    goes on  after 1 epoch  |  0 of 3 ended, 1 ")
+    assert lines[4].startswith("trial-0000 group    pruned     1 epoch, ")
+    assert "1 of 3 ended, 2 running" in lines[5]
     assert "waiting" not in lines[5]
-    assert "left" not in out.getvalue(), "short first parts say little of the long ones"
 
 
-def test_the_time_left_goes_by_trials_that_ran_on_after_they_waited() -> None:
-    now = Clock()
-    progress = Progress(3, 5, METRIC, stream=io.StringIO(), now=now)
-    look(progress, now)
-    now.time = 30.0 + 90.0  # the four other epochs of the first, and two of the second
-    progress.reported(trial(2, 0.6), epoch(3))
-    progress.ended(trial(1, 0.6, "finished"))
-    assert "about 0:30 left" in progress.summary(), "half a trial is left, of 1.5 in 90 s"
-
-
-def test_a_resumed_sweep_has_no_time_left_to_say_while_trials_wait() -> None:
-    now = Clock()
-    progress = Progress(
-        3, 5, METRIC, [trial(0, 0.5)], io.StringIO(), now, waiting={"trial-0000": 1}
-    )
-    progress.began(trial(1))
-    now.time = 50.0
-    progress.ended(trial(1, 0.5, "finished"))
-    assert "1 waiting" in progress.summary()
-    assert "left" not in progress.summary()
+def test_trials_that_wait_when_a_sweep_is_resumed_are_counted() -> None:
+    progress, _, _ = shown(3, 5, [trial(0, 0.5)], waiting={"trial-0000": 1}, scheduler="topk")
+    assert progress.summary().startswith("0 of 3 ended, 0 running, 1 waiting")
 
 
 def test_a_sum_of_metrics_is_named_in_one_word() -> None:
-    out = io.StringIO()
-    progress = Progress(1, 2, f"0.5 clean/auroc + 0.5 {METRIC}", stream=out, now=Clock())
+    progress, out, _ = shown(1, 2, objective=f"0.5 clean/auroc + 0.5 {METRIC}")
     both = {METRIC: 0.7, "clean/auroc": 0.9}
     progress.ended(dataclasses.replace(trial(0, 0.7, "finished"), metrics=both))
-    assert ", objective 0.800  |  1/1 done, 0 running, best objective 0.800 (t" in out.getvalue()
+    text = out.getvalue()
+    assert ", objective 0.800 at epoch 1  |  1 of 1 ended, 0 running, best objective 0.800" in text

@@ -11,6 +11,7 @@ import pytest
 
 import mrimodels
 from sweep.config.modes import ModeSettings
+from sweep.config.search import SearchSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
@@ -26,6 +27,7 @@ from sweep.results.render import ranked_table
 from sweep.results.rows import missing_rows, refuse_other_modes, score_rows
 from sweep.results.trials import TrialLog, settle
 from sweep.store import Store
+from sweep.terminal import Screen
 
 BY = "robust/auroc_cvar"
 
@@ -277,5 +279,6 @@ def test_collapsed_cells_are_in_the_record_and_in_the_table(
 
 def test_a_line_says_how_far_the_rows_are() -> None:
     stream = io.StringIO()
-    Progress(2, 2, BY, stream=stream, now=lambda: 0.0).rows(3, 12, "trial-0001 batch blend")
-    assert stream.getvalue() == "[0:00] trial-0001 batch blend  |  modes: 3 of 12 rows\n"
+    progress = Progress(Screen(stream), SearchSettings(trials=2), 2)
+    progress.rows(3, 12, "trial-0001 batch blend")
+    assert stream.getvalue().endswith("  trial-0001 batch blend  |  modes: 3 of 12 rows\n")

@@ -1,0 +1,170 @@
+"""The one place that a long command shows itself in: what it is at, and what there is to say."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from sweep.core.saying import is_terminal, said_by, say
+from sweep.core.stages import current
+from sweep.core.text import clock, one_line
+
+if TYPE_CHECKING:
+    from sweep.terminal.live import Live
+
+POLL_S = 0.5  # between two looks at what the command is at
+EVERY_S = 60.0  # in a log, from one line to the next at most
+PART = 2 / 3  # of a terminal's height at most: above it stays what was said last
+
+_open: "Screen | None" = None
+
+
+class Body(Protocol):
+    """What is shown below the clock; it may be asked by a thread of its own."""
+
+    def lines(self, width: int, height: int) -> list[str]:
+        """Some lines for a terminal of so many columns, with room for so many lines."""
+
+    def line(self) -> str:
+        """All of it in one line, for a log."""
+
+
+class Screen:
+    """Shows a command while it runs, to be used in ``with``.
+
+    On a terminal some lines stay below all others and are drawn anew all the time: the clock, what
+    the command is at, the body, the facts. Elsewhere, and on a terminal that cannot move its
+    cursor, whatever is said is a line with its date; what the command is at is said once it takes
+    longer than a moment, and in a minute without a line how far it is.
+
+    Args:
+        stream: Where to; None: stderr.
+        now: The clock, monotonic seconds.
+        today: The clock of dates.
+
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        now: Callable[[], float] = time.monotonic,
+        today: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        self.stream, self.now, self.today = stream, now, today
+        there = stream or sys.stderr
+        self.live = is_terminal(there) and os.environ.get("TERM") not in ("dumb", "unknown")
+        self.began = now()
+        self._body: Body | None = None
+        self._facts: dict[str, str] = {}
+        self._told = current()  # the stage that was said last; one of before the command is none
+        self._said_at = now()
+        self._live = _live(there, self.lines) if self.live else None
+        self._over = threading.Event()
+        self._lock = threading.RLock()
+        self._ticker = threading.Thread(target=self._tick, name="log", daemon=True)
+
+    def __enter__(self) -> "Screen":
+        if self._live is not None:
+            self._live.start()
+        else:
+            self._ticker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._live is not None:
+            self._live.stop()
+        else:
+            self._ticker.join()
+
+    def fact(self, name: str, text: str) -> None:
+        """Something to be seen all the time, such as the folder; in a log a line, once."""
+        if self._facts.get(name) == text:
+            return
+        self._facts[name] = text
+        if not self.live:
+            self.say(f"{name}  {text}")
+
+    def show(self, body: Body | None) -> None:
+        """What is shown from now on; None: nothing but the clock and the facts."""
+        self._body = body
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        with self._lock:
+            if self._live is not None:
+                self._live.print(text)
+            else:
+                self._tell_stage()
+                self._log(text)
+
+    def tell(self, text: str) -> None:
+        """A line that stays, of something that happened now."""
+        self.say(f"[{self.clock()}] {text}" if self.live else text)
+
+    def clock(self) -> str:
+        """How long the command has run."""
+        return clock(self.now() - self.began)
+
+    def lines(self, width: int, height: int) -> list[str]:
+        """What a terminal of that size shows now."""
+        at, body = current(), self._body
+        text = at.text or "starting"
+        if body is None and self.now() - at.since >= 1 and at.text:
+            text += f", for {clock(self.now() - at.since)}"
+        facts = [f"{name:<8}  {one_line(fact)}" for name, fact in dict(self._facts).items()]
+        head = [f"{self.clock():<8}  {text}"]
+        room = max(1, int(PART * height))
+        shown = [] if body is None else body.lines(width, room - len(head) - len(facts))
+        return [*head, *facts, *shown][:room]
+
+    def _tick(self) -> None:
+        while not self._over.wait(POLL_S):
+            self.look()
+
+    def look(self) -> None:
+        """Say in a log what the command has come to, and in a minute of silence how far it is."""
+        with self._lock:
+            at = current()
+            if at != self._told and self.now() - at.since >= POLL_S:
+                self._tell_stage()
+            elif self.now() - self._said_at >= EVERY_S:
+                body = self._body
+                waits = f"{at.text or 'starting'}, for {clock(self.now() - at.since)}"
+                self._log(body.line() if body is not None else waits)
+
+    def _tell_stage(self) -> None:
+        """In front of what is said next, so that the lines are in their order."""
+        at = current()
+        if at != self._told:
+            self._told = at
+            self._log(at.text)
+
+    def _log(self, text: str) -> None:
+        self._said_at = self.now()
+        say(f"{self.today():%Y-%m-%d %H:%M:%S}  {text}", stream=self.stream or sys.stderr)
+
+
+def _live(stream: TextIO, lines: Callable[[int, int], list[str]]) -> "Live":
+    from sweep.terminal.live import Live  # no log needs what it is made with
+
+    return Live(stream, lines, POLL_S)
+
+
+@contextmanager
+def on_screen() -> Iterator[Screen]:
+    """While inside, whatever is said is shown by one screen; the one that is open, if one is."""
+    global _open  # as stderr is: a process has one
+    if _open is not None:
+        yield _open
+        return
+    with Screen() as screen, said_by(screen.say):
+        _open = screen
+        try:
+            yield screen
+        finally:
+            _open = None

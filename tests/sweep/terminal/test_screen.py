@@ -1,0 +1,218 @@
+"""The screen: lines below all others on a terminal, dated lines in a log."""
+
+import fcntl
+import io
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import textwrap
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pyte
+import pytest
+
+from sweep.core.saying import say
+from sweep.core.stages import stage
+from sweep.terminal import Screen, on_screen
+
+DATE = "2026-01-02 03:04:05  "
+
+
+class Clock:
+    time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+class Body:
+    def lines(self, width: int, height: int) -> list[str]:
+        return [f"row {number} of {width} columns".ljust(300, ".") for number in range(height)]
+
+    def line(self) -> str:
+        return "3 of 8 ended"
+
+
+@pytest.fixture(autouse=True)
+def _no_stage() -> Iterator[None]:
+    stage("")
+    yield
+    stage("")
+
+
+def logged(now: Clock) -> tuple[Screen, io.StringIO]:
+    out = io.StringIO()
+    return Screen(out, now, lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)), out
+
+
+def at_work(monkeypatch: pytest.MonkeyPatch, now: Clock) -> None:
+    monkeypatch.setattr("sweep.core.stages.time.monotonic", now)
+
+
+def test_a_log_has_a_date_before_every_line() -> None:
+    screen, out = logged(Clock())
+    screen.say("one")
+    screen.tell("two")
+    screen.fact("folder", "sweeps/one")
+    screen.fact("folder", "sweeps/one")
+    assert out.getvalue() == f"{DATE}one\n{DATE}two\n{DATE}folder  sweeps/one\n"
+
+
+def test_a_log_names_a_stage_that_takes_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = Clock()
+    at_work(monkeypatch, now)
+    screen, out = logged(now)
+    stage("starting Ray")
+    screen.look()
+    assert out.getvalue() == ""
+    now.time = 0.6
+    screen.look()
+    screen.look()
+    assert out.getvalue() == f"{DATE}starting Ray\n"
+
+
+def test_a_stage_comes_before_what_is_said_in_it() -> None:
+    screen, out = logged(Clock())
+    stage("starting Ray")
+    screen.say("note: one")
+    assert out.getvalue() == f"{DATE}starting Ray\n{DATE}note: one\n"
+
+
+def test_a_log_is_never_silent_for_more_than_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = Clock()
+    at_work(monkeypatch, now)
+    screen, out = logged(now)
+    stage("starting Ray")
+    for second in range(1, 130):
+        now.time = float(second)
+        screen.look()
+    assert out.getvalue().splitlines() == [
+        f"{DATE}starting Ray",
+        f"{DATE}starting Ray, for 1:01",
+        f"{DATE}starting Ray, for 2:01",
+    ]
+    screen.show(Body())
+    now.time += 61
+    screen.look()
+    assert out.getvalue().splitlines()[-1] == f"{DATE}3 of 8 ended"
+
+
+def test_what_is_said_anywhere_goes_through_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    with on_screen() as outer:
+        with on_screen() as inner:
+            assert inner is outer, "a process has one"
+        say("note: one")
+    say("after")
+    first, second = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  note: one", first)
+    assert second == "after"
+
+
+SCRIPT = """
+    import sys, time
+    from sweep.core.saying import say
+    from sweep.core.stages import stage
+    from sweep.terminal import on_screen
+    from tests.sweep.terminal.test_screen import Body
+
+    with on_screen() as screen:
+        stage("starting Ray on this machine")
+        screen.fact("folder", "sweeps/one")
+        say("note: a line that stays, however long it is: " + "word " * 30)
+        print("from a library", file=sys.stderr)
+        screen.show(Body() if "body" in sys.argv else None)
+        time.sleep({seconds})
+        if "dies" in sys.argv:
+            import os
+            os.kill(os.getpid(), 9)
+    print("the result")
+"""
+
+
+def on_terminal(
+    columns: int, rows: int, *arguments: str, seconds: float = 0.7, **environment: str
+) -> tuple[list[list[str]], bytes]:
+    """What a terminal of that size shows: after each piece of output, without empty lines."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    script = textwrap.dedent(SCRIPT).replace("{seconds}", str(seconds))
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", **environment},
+    )
+    os.close(theirs)
+    screen, seen, raw = pyte.Screen(columns, rows), [], b""
+    stream = pyte.ByteStream(screen)
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        raw += piece
+        stream.feed(piece)
+        seen.append([line.rstrip() for line in screen.display if line.strip()])
+    process.wait()
+    os.close(ours)
+    return seen, raw
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_a_terminal_shows_clock_stage_folder_and_body_without_a_broken_line(columns: int) -> None:
+    seen, _ = on_terminal(columns, 24, "body")
+    whole = max(seen, key=lambda lines: sum("columns" in line for line in lines))
+    at = next(index for index, line in enumerate(whole) if line.startswith("0:0"))
+    assert "starting Ray on this machine" in whole[at]
+    assert whole[at + 1] == "folder    sweeps/one"
+    body = whole[at + 2 :]
+    assert all(line.startswith(f"row {number} of {columns} ") for number, line in enumerate(body))
+    assert all(len(line) < columns for line in body)
+    assert "from a library" in whole
+    assert len(whole[at:]) == 16, "two thirds of the terminal"
+
+
+def test_its_clock_ticks() -> None:
+    seen, _ = on_terminal(80, 24, seconds=2.5)
+    clocks = {line.split()[0] for lines in seen for line in lines if re.match(r"\d:\d\d ", line)}
+    assert {"0:00", "0:01", "0:02"} <= clocks
+
+
+def test_nothing_of_it_stays_but_what_was_said() -> None:
+    seen, _ = on_terminal(80, 24, "body")
+    text = "\n".join(seen[-1])
+    assert "folder" not in text
+    assert "row 0" not in text
+    assert "note: a line that stays" in text
+    assert seen[-1][-1] == "the result"
+
+
+def test_a_terminal_of_a_killed_process_has_its_cursor() -> None:
+    _, raw = on_terminal(80, 24, "dies")
+    assert b"\x1b[?25l" not in raw
+
+
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"TERM": "unknown"}])
+def test_a_terminal_that_cannot_move_its_cursor_gets_a_log(environment: dict[str, str]) -> None:
+    _, raw = on_terminal(80, 24, "body", **environment)
+    assert b"\x1b" not in raw
+    assert re.search(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  folder  sweeps/one", raw)
+
+
+def test_no_color_means_none() -> None:
+    _, raw = on_terminal(80, 24, "body", NO_COLOR="1")
+    assert not re.search(rb"\x1b\[[0-9;]*m", raw)
+
+
+def test_a_terminal_without_utf8_gets_what_it_can_show() -> None:
+    _, raw = on_terminal(80, 24, "body", PYTHONIOENCODING="ascii", LC_ALL="C")
+    raw.decode("ascii")
+    assert b"the result" in raw
