@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -178,7 +178,7 @@ def ending(callback: Callback, folder: SweepFolder, finished: bool) -> Iterator[
     """What a callback is told where a sweep stops, for good or for now."""
     if finished and isinstance(callback, ModelCallback):
         for trial in kept_models(folder):
-            yield partial(_keeps_model, trial)
+            yield _KeepsModel(trial)
     yield partial(_close, finished)
 
 
@@ -212,9 +212,15 @@ def _finalist(record: FinalistRecord, callback: Callback) -> None:
     tell_finalist(callback, record)
 
 
-def _keeps_model(trial: TrialRecord, callback: Callback) -> None:
-    if isinstance(callback, ModelCallback):
-        callback.keeps_model(trial)
+@dataclass(frozen=True)
+class _KeepsModel:
+    """The task of keeping a network."""
+
+    trial: TrialRecord
+
+    def __call__(self, callback: Callback) -> None:
+        if isinstance(callback, ModelCallback):
+            callback.keeps_model(self.trial)
 
 
 def _close(finished: bool, callback: Callback) -> None:
@@ -265,6 +271,7 @@ class InThread:
         self._pause_s = pause_s
         self._failed: Exception | None = None
         self._progress = time.monotonic()
+        self._model = ""  # the trial whose network it is at; empty: it is at something short
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
         self._finished = self._over = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -305,12 +312,14 @@ class InThread:
             self._thread.join(0.1)
             now = time.monotonic()
             waited, silent = now - began, now - max(began, self._progress)
+            # A network is made ready and sent as a whole, which takes what it takes.
+            model = self._model and f"not the network of {self._model}"
             for passed, limit_s, reason in (
-                (silent, self._patience_s, "nothing for {:g} s"),
-                (waited, longest_s, "not all of it within {:g} s"),
+                (silent, longest_s if model else self._patience_s, model or "no answer"),
+                (waited, longest_s, model or "not all of it"),
             ):
                 if passed > limit_s:
-                    self._lacks(reason.format(limit_s))
+                    self._lacks(f"{reason} within {limit_s:g} s")
                     return
             if not told and waited > min(QUIET_S, self._patience_s / 2):
                 limit_s = self._patience_s if silent == waited else longest_s
@@ -358,6 +367,7 @@ class InThread:
         for task in tasks:
             if self.lacks:  # nobody waits any more, and another process may have begun to write
                 raise _GivenUpError
+            self._model = task.trial.trial if isinstance(task, _KeepsModel) else ""
             task(callback)
             self._progress = time.monotonic()
 

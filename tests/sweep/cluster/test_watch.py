@@ -9,11 +9,12 @@ import pytest
 import ray
 
 from sweep.cluster import watch
-from sweep.cluster.signs import Signs
+from sweep.cluster.signs import Heard, Signs
 from sweep.cluster.tries import Tries
 from sweep.cluster.watch import LOOK_S, StoreWatch, Watch
 from sweep.core.errors import WorkError
 from sweep.core.failures import Failure
+from sweep.core.pulse import At
 from sweep.store import Store
 from tests.support.stores import change_pixels
 
@@ -44,7 +45,7 @@ class Clock:
 class Ray:
     """Calls that answer at once, and who was ended."""
 
-    heard: dict[str, float] = field(default_factory=dict)
+    heard: dict[str, Heard] = field(default_factory=dict)
     killed: list[object] = field(default_factory=list)
     exceptions = ray.exceptions
 
@@ -77,12 +78,25 @@ def test_a_worker_that_never_gets_ready_for_its_next_trial_is_ended(
     for step in range(1, 15):
         clock.at = step * LOOK_S
         if begins and step > 2:
-            cluster.heard = {"trial-1": 1.0}
+            cluster.heard = {"trial-1": Heard(1.0, None)}
             if step == 3:
                 one.began("trial-1", worker)
         one.look(lambda: given)
     assert cluster.killed == ([] if begins else [worker])
     assert one.hung == (set() if begins else {"trial-1"})
+
+
+def test_who_looks_on_is_told_where_the_training_of_a_trial_is(cluster: Ray) -> None:
+    clock, said, seen = Clock(), [], []
+    evaluator = SimpleNamespace(signs=SimpleNamespace(remote=object))
+    one = Watch([evaluator], None, said.append, clock, lambda *at: seen.append(at))
+    one.began("trial-1", object())
+    cluster.heard = {"trial-1": Heard(900.0, At(2, 40, 120)), "trial-0": Heard(0.0, At(9, 1, 2))}
+    for step in range(1, 4):
+        clock.at = 2.5 * step
+        one.look()
+    assert set(seen) == {("trial-1", At(2, 40, 120))}, "of trials that are at work"
+    assert cluster.killed == [], "nobody asked for that"
 
 
 @pytest.fixture

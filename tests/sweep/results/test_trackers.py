@@ -15,6 +15,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.reading import NoFileError
 from sweep.core.records import EpochRecord, TrialRecord, without_missing
+from sweep.results import callbacks
 from sweep.results.callbacks import Callback, InThread, replay
 from sweep.results.folder import SweepFolder
 from sweep.results.trackers import OURS, check_trackers, make_tracker, start_trackers, trackers
@@ -296,4 +297,44 @@ def test_a_tracker_that_hangs_is_left_after_a_while(folder: SweepFolder) -> None
     never.set()
     assert time.monotonic() - began < 10
     assert said[0] == "waiting up to 1 s for mine"
-    assert "lacks a part of this sweep; received nothing for 1 s" in said[1]
+    assert "lacks a part of this sweep; received no answer within 1 s" in said[1]
+
+
+class Keeper(Recorder):
+    """One that keeps networks, too."""
+
+    def keeps_model(self, trial: TrialRecord) -> None:
+        self.work(f"keeps {trial.trial}")
+
+
+@pytest.fixture
+def kept(folder: SweepFolder, monkeypatch: pytest.MonkeyPatch) -> SweepFolder:
+    monkeypatch.setattr(callbacks, "kept_models", lambda folder: folder.trials()[:1])
+    return folder
+
+
+def test_a_network_is_sent_for_longer_than_an_answer_may_take(kept: SweepFolder) -> None:
+    said: list[str] = []
+
+    def work(what: str) -> None:
+        time.sleep(1.5 if what.startswith("keeps") else 0.0)
+
+    running = InThread("mine", lambda: Keeper(work), kept, said.append, 1.0)
+    running.close(finished=True)
+    assert not running.lacks
+    assert said == ["waiting up to 120 s for mine"]
+
+
+def test_a_network_that_does_not_arrive_is_named(kept: SweepFolder) -> None:
+    said: list[str] = []
+    never = threading.Event()
+
+    def work(what: str) -> None:
+        if what.startswith("keeps"):
+            never.wait(60)
+
+    running = InThread("mine", lambda: Keeper(work), kept, said.append, 0.2, longest_s=1.0)
+    running.close(finished=True)
+    never.set()
+    assert running.lacks
+    assert "received not the network of trial-0000 within 1 s" in said[-1]
