@@ -118,9 +118,9 @@ def _begin(config: SweepConfig, path: Path, screen: Screen) -> SweepResult:
     for one in config.notify:
         check_notify(one)
     refuse_small_machine(config.cluster)
-    _show_places(screen, config, path)
     make_store(config.data, _say)
     store = open_data(config)
+    _show_places(screen, config, path)
     places_of(config, store)  # what is wrong with them is better said now than in the end
     config, levels = bind(config, store, _say)
     for line in about_evidence(config, store):

@@ -21,6 +21,7 @@ from sweep.search.scheduler import StratifiedScheduler
 from sweep.search.searcher import StudySearcher
 from sweep.search.study import Study
 from sweep.store import Store
+from sweep.terminal import Screen
 from tests.support.finished import run_trial
 from tests.support.stores import change_pixels, make_store
 from tests.support.sweeps import settings
@@ -216,7 +217,7 @@ def test_a_trial_that_waits_counts_though_the_driver_died_before_it_heard_of_it(
         assert all(one.intermediate_values.keys() == {1} for one in searcher.study.trials())
 
     monkeypatch.setattr("sweep.api.run.run_trials", goes_on)
-    _drive(folder, folder.config(), Store.open(folder.config().data.store), PLAN, ())
+    _drive(folder, folder.config(), Store.open(folder.config().data.store), PLAN, (), Screen())
     (left_out,) = [one for one in folder.trials() if one.trial not in asked]
     assert (left_out.status, left_out.best_epoch, left_out.error) == ("pruned", 1, None)
 
@@ -235,7 +236,7 @@ def test_a_trial_that_ended_by_itself_does_not_wait_though_the_driver_died_first
         assert len(searcher.unfinished) == 2
 
     monkeypatch.setattr("sweep.api.run.run_trials", ends)
-    _drive(folder, folder.config(), Store.open(folder.config().data.store), PLAN, ())
+    _drive(folder, folder.config(), Store.open(folder.config().data.store), PLAN, (), Screen())
     assert [one.status for one in folder.trials()] == ["running", "running"]
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ from tests.support.plugins import lay_out
 from tests.support.stores import make_store
 from tests.support.sweeps import settings
 
+DATED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ")
 COMMANDS = (
     "ingest images",
     "ingest dataset",
@@ -52,13 +54,17 @@ COMMANDS = (
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The message of a command that is refused: exit 2, one message, nothing on stdout."""
+    """The message of a command that is refused: exit 2, one message, nothing on stdout.
+
+    A log has dated lines of what the command was at until then.
+    """
     assert main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("mrisweep: ")
-    assert "Traceback" not in captured.err
-    return captured.err
+    *log, message = captured.err.splitlines(keepends=True)
+    assert all(DATED.match(line) for line in log)
+    assert message.startswith("mrisweep: ")
+    return message
 
 
 @pytest.mark.parametrize("command", COMMANDS)
