@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -35,6 +36,17 @@ pytestmark = [
 ]
 Finished = tuple[Sweep, subprocess.CompletedProcess[str]]
 
+DATED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ")
+STAGES = (
+    "folder  ",
+    "MLflow  ",
+    "starting Ray on this machine",
+    "starting the evaluators",
+    "starting the first trials",
+    "training",
+    "trial-000",
+)
+
 
 def assert_whole(sweep: Sweep, trials: int) -> None:
     """Every trial once, everywhere, and none left running."""
@@ -56,10 +68,12 @@ def test_a_sweep_runs_quietly_to_its_table(finished: Finished) -> None:
     sweep, done = finished
     assert done.returncode == 0, done.stderr
     assert_whole(sweep, 3)
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    said = [line for line in lines if not line.startswith(("levels: ", "note: "))]
-    trials = [line for line in said if " waits " not in line and " goes on " not in line]
-    assert len(trials) == 3, f"a line for each trial and no noise of libraries:\n{done.stderr}"
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("note: ")]
+    said = [line[21:] for line in lines if DATED.match(line)]
+    assert len(said) == len(lines), f"dated lines, and no noise of libraries:\n{done.stderr}"
+    assert sum("  |  " in line and " finished " in line for line in said) == 3, "one of each trial"
+    places = [next(n for n, line in enumerate(said) if line.startswith(one)) for one in STAGES]
+    assert places == sorted(places), "what it is at is named, and where its results go at the start"
     assert "robust/auroc_cvar" in done.stdout
     assert f"mlflow ui --backend-store-uri {sweep.uri}" in done.stdout
 
