@@ -109,12 +109,14 @@ def _ranked(run: Run) -> Ranked:
     mode = tags.get(Tag.MODE, TRAINED)
     folder = SweepFolder(Path(tags[Tag.FOLDER]))
     checkpoint = folder.checkpoint(tags[Tag.TRIAL], epoch, mode)
+    params = run.data.params
+    searched = tags[Tag.SEARCHED].split(SEPARATOR) if Tag.SEARCHED in tags else params
     return Ranked(
         trial=tags[Tag.TRIAL],
         norm=tags[Tag.NORM],
         seed=int(tags[Tag.SEED]),
         epoch=epoch,
-        params={name: from_param_text(text) for name, text in run.data.params.items()},
+        params={name: from_param_text(params[name]) for name in searched if name in params},
         checkpoint=uri_of(checkpoint) or str(checkpoint),
         metrics=best,
         intervals={name: (ends[f"{name}{low}"], ends[f"{name}{high}"]) for name in names},

@@ -119,14 +119,18 @@ def test_a_finalist_is_a_run_with_its_scores_at_every_place(told: SweepFolder) -
     records = {record.run.name: record for record in finalists.records()}
     found = runs(told, "finalist")
     assert [run.info.run_name for run in found] == [
-        f"{norm}-trial-{number:04d}-seed-{seed}"
+        f"{told.path.name}/{norm}-trial-{number:04d}-seed-{seed}"
         for number, norm in enumerate(("batch", "group"))
         for seed in (1000, 1001)
     ], "by name they stand by norm, configuration and seed"
     assert {run.data.tags["finalist"] for run in found} == set(records)
     for run in found:
         record, values, tags = records[run.data.tags["finalist"]], run.data.metrics, run.data.tags
-        assert run.data.params == {"model.norm": record.run.norm, "seed": str(record.run.seed)}
+        params = run.data.params
+        assert (params["model.norm"], params["seed"]) == (record.run.norm, str(record.run.seed))
+        assert params["train.epochs"] == str(told.config().train.epochs)
+        used = {one.tags[0].value for one in run.inputs.dataset_inputs}
+        assert used == {"train", "validation", "test"}
         assert values == {
             f"{place}/{name}": value
             for place, scores in record.metrics.items()
