@@ -22,7 +22,7 @@ from sweep.results import choice, choice_file, differences, ranking
 from sweep.results.callbacks import REPORT, aftermath
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow.page import FINALISTS, TRIALS, VIEW
+from sweep.results.mlflow.page import FINALISTS, SWEEPS, TRIALS, VIEW
 from sweep.results.trackers import log_report, make_tracker
 from sweep.stats import checkpoint
 from sweep.store import Store
@@ -229,13 +229,13 @@ def test_the_experiment_offers_views_that_find_what_they_show(copy: SweepFolder)
     sync_folder(copy.path)
     reader = client(copy)
     experiment = reader.get_experiment_by_name("ledger")
-    for key, role in {TRIALS: "trial", FINALISTS: "finalist"}.items():
+    for key, role in {SWEEPS: "sweep", TRIALS: "trial", FINALISTS: "finalist"}.items():
         assert f"viewStateShareKey={key}" in experiment.tags["mlflow.note.content"]
         view = json.loads(experiment.tags[f"{VIEW}{key}"])
         state = json.loads(view["state"])
         order = f"{state['orderByKey']} {'ASC' if state['orderByAsc'] else 'DESC'}"
         shown = reader.search_runs([experiment.experiment_id], state["searchFilter"], 1, 9, [order])
-        there: set[str] = set()
+        there = {"attributes.`Dataset`", "attributes.`Source`"}  # of every run
         for data in (run.data for run in shown):
             kinds = {"metrics": data.metrics, "params": data.params, "tags": data.tags}
             there |= {f"{kind}.`{name}`" for kind, of in kinds.items() for name in of}
