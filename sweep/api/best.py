@@ -18,11 +18,12 @@ from sweep.remote.address import uri_of
 from sweep.results import advice, choice_file, ranking
 from sweep.results.choice_file import Choice
 from sweep.results.ranking import Ranked
-from sweep.results.render import shown_metrics
+from sweep.results.render import path_names, shown_metrics
 from sweep.results.retraining import command
 from sweep.results.savings import savings
 from sweep.results.summary import Summary, damage_of, summary
 from sweep.results.sweep_file import Asked, asked, opened
+from sweep.results.unlike import forbids, unlike, unlike_text
 from sweep.results.where import Where, names_in
 from sweep.stats.optimism import Optimism
 
@@ -44,6 +45,7 @@ class Found:
         choices: What the choice of the best of each is worth, by the path of its folder, where that
             is known.
         damaged: What is wrong with files that would say it.
+        settings: What each sweep of a tracking server was set to, by the path of its folder.
 
     """
 
@@ -54,6 +56,7 @@ class Found:
     asked: Mapping[str, Asked] = field(default_factory=dict)
     choices: Mapping[str, Choice] = field(default_factory=dict)
     damaged: tuple[UserError, ...] = ()
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def unread(self) -> list[UserError | WorkError]:
         """What is wrong with files that cannot be read, those of trials last: they are no rows."""
@@ -178,7 +181,8 @@ def on_server(uri: str, experiment: str, by: str | None = None, pareto: bool = F
     rows = ranking.of_server(uri, experiment)
     here = {folder: _asked_if_here(folder) for folder in sorted({row.folder for row in rows})}
     known = {folder: of for folder, of in here.items() if of}
-    return Found(rows, *what, (), known, *_kept(known))
+    settings = ranking.settings_of_server(uri, experiment)
+    return Found(rows, *what, (), known, *_kept(known), settings)
 
 
 def _kept(folders: Iterable[str]) -> tuple[dict[str, Choice], tuple[UserError, ...]]:
@@ -338,7 +342,7 @@ def choice_lines(found: Found, norm: str | None = None) -> dict[str, str]:
 
 
 def doubts(found: Found) -> list[str]:
-    """Why rows of a tracking server may not be comparable, a line each.
+    """Why rows of a tracking server may not be comparable, and what differs, a line each.
 
     An experiment has the runs of every sweep of its name; of folders that are asked, sweeps that
     cannot be compared are refused.
@@ -346,16 +350,32 @@ def doubts(found: Found) -> list[str]:
     folders = list(dict.fromkeys(row.folder for row in found.rows))
     if found.sweeps or len(folders) < 2:
         return []
+    names = path_names(folders)
+    set_to = {names[one]: found.settings[one] for one in folders if found.settings.get(one)}
+    differing = unlike(set_to)
+    doubt = None
     if away := [folder for folder in folders if folder not in found.asked]:
-        return [
-            f"the experiment has {len(folders)} sweeps, and whether their scores can be compared "
-            f"is not known, as {away[0]} is not on this machine"
-        ]
+        if len(set_to) < len(folders):
+            doubt = (
+                f"the experiment has {len(folders)} sweeps, and whether their scores can be "
+                f"compared is not known, as {away[0]} is not on this machine"
+            )
+        elif forbidding := list(filter(forbids, differing)):
+            said = unlike_text(forbidding, set_to)
+            doubt = f"the scores of the sweeps cannot be compared, as they differ in {said}"
+            differing = [one for one in differing if one not in forbidding]
+    else:
+        doubt = _refusal(folders, found.asked)
+    more = [f"the sweeps differ in {unlike_text(differing, set_to)}"] if differing else []
+    return [*([doubt] if doubt else []), *more]
+
+
+def _refusal(folders: Sequence[str], of: Mapping[str, Asked]) -> str | None:
     try:
-        _refuse_incomparable(list(map(Path, folders)), [found.asked[one] for one in folders])
+        _refuse_incomparable(list(map(Path, folders)), [of[one] for one in folders])
     except UserError as error:
-        return [str(error)]
-    return []
+        return str(error)
+    return None
 
 
 def _rows(sweeps: Iterable[Summary]) -> list[Ranked]:

@@ -344,7 +344,11 @@ def _drive(
     stage("reading what the folder has of trials")
     search = config.search
     fidelity = Fidelity(search, config.train.epochs)
-    study = Study(folder.journal, config.name, search, config.seed, config.train.epochs)
+    about = {
+        "mrisweep": folder.identity.code_version,
+        "data_fingerprint": config.data.fingerprint or "",
+    }
+    study = Study(folder.journal, config.name, search, config.seed, config.train.epochs, about)
     if search.from_ and not study.has_learnt():
         study.learn_from(search.from_, told_by(config))
     mend(folder, study, config, _say)

@@ -23,7 +23,8 @@ class TrackingSettings(Settings):
 
     Attributes:
         uri: The MLflow server, without a password; ``sqlite`` is ``mlflow.db`` beside the sweep's
-            folder, ``env`` what ``MLFLOW_TRACKING_URI`` says, which is then kept nowhere. When to
+            folder, ``sqlite:////PATH/mine.db`` a database of your own, with its files beside it,
+            ``env`` what ``MLFLOW_TRACKING_URI`` says, which is then kept nowhere. When to
             change it: your group has a server.
         to: The trackers: ``mlflow``, ``jsonl`` (lines of JSON in the sweep's folder), or one that
             an installed package adds. When to change it: lines of JSON are wanted too, or no MLflow

@@ -8,39 +8,17 @@ from contextlib import contextmanager
 from importlib.metadata import version
 
 import torch
-from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from sweep.config.settings import Normalize
 from sweep.core.errors import WorkError, told
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
-from sweep.learn.inputs import normalize
+from sweep.learn.scaled import GIVEN, ScaledClassifier
 
 INPUT, OUTPUT = "images", "logits"
 # The networks shrink an image by this and by the stride of their stem. A feature map of one pixel
 # has no deviation from its mean, and a graph of open sizes takes sizes of 1 as fixed.
 SHRINKS = 8
 EXAMPLE = (2, 96, 80)  # no size alike, so that none is taken for another
-
-
-class ScaledClassifier(nn.Module):
-    """Magnitude images (N, 1, H, W) -> logits (N, L), the scaling of intensities included.
-
-    Args:
-        model: In evaluation mode.
-        how: The name of the scaling.
-
-    """
-
-    def __init__(self, model: nn.Module, how: Normalize) -> None:
-        super().__init__()
-        self.model = model
-        self.how = how
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Scale each image on its own, then classify it."""
-        logits: Tensor = self.model(normalize(images[:, 0], self.how))
-        return logits
 
 
 def scaled(loaded: LoadedCheckpoint) -> ScaledClassifier:
@@ -85,18 +63,13 @@ def description(info: CheckpointInfo) -> dict[str, str]:
     """What the file says of itself, by name."""
     data, model, least = info.config.data, info.config.model, least_side(info)
     shape = f"float32 (N, 1, H, W), N of 1 or more, H and W of {least} or more"
-    what = (
-        "magnitude reconstructed from k-space, the root of the sum of squares over the coils"
-        if data.signal == "kspace"
-        else "magnitude as stored, not scaled"
-    )
     odds = "softmax" if info.task == "multiclass" else "sigmoid"
     return {
         "producer": f"mrisweep {version('mrisweep')}",
         "checkpoint": info.title,
         "labels": json.dumps(list(info.labels), ensure_ascii=False),
         "task": info.task,
-        "input": f"{INPUT}: {shape}; {what}",
+        "input": f"{INPUT}: {shape}; {GIVEN[data.signal]}",
         "output": f"{OUTPUT}: float32 (N, {len(info.labels)}), in the order of the labels; "
         f"their {odds} is the probability",
         "scaling": f"{data.normalize}, inside the graph, of each image on its own",

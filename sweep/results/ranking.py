@@ -134,6 +134,18 @@ def objectives_of_server(uri: str, experiment: str) -> tuple[str, ...]:
     return read_objectives(uri, experiment)
 
 
+def settings_of_server(uri: str, experiment: str) -> dict[str, dict[str, str]]:
+    """What each sweep of an experiment was set to, by its folder; empty where it is not known.
+
+    Raises:
+        UserError: No such experiment, or no server there.
+
+    """
+    from sweep.results.mlflow.reader import read_settings
+
+    return read_settings(uri, experiment)
+
+
 def best_of_groups(rows: Iterable[Ranked], by: str, count: int) -> list[Ranked]:
     """The best of each norm, or of each arm, group after group, best first.
 

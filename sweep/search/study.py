@@ -3,12 +3,15 @@
 import logging
 import math
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import optuna
+from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend, JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState, create_trial
@@ -34,6 +37,7 @@ STATUS: dict[TrialState, Status] = {
     TrialState.FAIL: "failed",
 }
 STATES = {status: state for state, status in STATUS.items()}
+NOTHING: Mapping[str, str] = MappingProxyType({})
 NUMBER, EPOCHS, FROM = "number", "epochs", "from"  # what is noted with a trial in the journal
 NO_JOURNAL = (
     "put both back as they were; of a damaged journal without a copy: move it away, and `mrisweep "
@@ -112,6 +116,7 @@ class Study:
             its study) and what was told before, so that a resumed sweep asks what an uninterrupted
             one would have asked.
         epochs: Those of a trial that runs to its end, where they are not searched.
+        about: What a reader of the journal is to know of the sweep beside its name, by name.
 
     Raises:
         WorkError: The journal is damaged, or of another search.
@@ -119,7 +124,13 @@ class Study:
     """
 
     def __init__(
-        self, path: Path, name: str, settings: SearchSettings, seed: int, epochs: int = 1
+        self,
+        path: Path,
+        name: str,
+        settings: SearchSettings,
+        seed: int,
+        epochs: int = 1,
+        about: Mapping[str, str] = NOTHING,
     ) -> None:
         self.settings = settings
         self.seed = seed
@@ -135,6 +146,7 @@ class Study:
             self._journal = _backend(path)
             self.storage = JournalStorage(self._journal)
             self.studies = [self._study(one) for one in names]
+            self._describe({"sweep": name, **about})
             for number, trial in self._numbered().items():
                 self._ids[number] = trial._trial_id
                 self._count(trial)
@@ -148,6 +160,19 @@ class Study:
             directions=["maximize"] * len(self.settings.maximised),
             load_if_exists=True,
         )
+
+    def _describe(self, about: Mapping[str, str]) -> None:
+        """Say in the journal what is maximised and of which sweep, where that is not there yet."""
+        maximised = list(self.settings.maximised)
+        for study, stratum in zip(self.studies, self.strata or [None], strict=True):
+            if study.metric_names != maximised:
+                with warnings.catch_warnings(action="ignore", category=ExperimentalWarning):
+                    study.set_metric_names(maximised)
+            of = {} if stratum is None else {str(self.settings.stratify): encode(stratum)}
+            there = study.user_attrs
+            for name, text in {**about, **of}.items():
+                if name not in there:
+                    study.set_user_attr(name, text)
 
     def numbers(self) -> list[int]:
         """Numbers of all trials, ascending."""

@@ -56,7 +56,9 @@ class Tracked:
         times: Start and end, Unix time in ms.
         params: Its parameters.
         tags: Its tags but ``OWN_TAGS``.
-        metrics: By name every point, sorted.
+        metrics: By name every point, sorted; of what the sweep's run says of its best trial the
+            last, as the others are as trials happened to end.
+        data: What it used: name, digest and use.
         artifacts: By path a digest of the content.
         models: Those that it made.
 
@@ -69,6 +71,7 @@ class Tracked:
     params: Mapping[str, str]
     tags: Mapping[str, str]
     metrics: Mapping[str, tuple[Point, ...]]
+    data: tuple[tuple[str, str, str], ...]
     artifacts: Mapping[str, str]
     models: tuple[Model, ...] = field(default=())
 
@@ -155,15 +158,11 @@ def _tracked(
         times=(info.start_time, info.end_time),
         params=data.params,
         tags={name: text for name, text in data.tags.items() if name not in OWN_TAGS},
-        metrics={
-            name: tuple(
-                sorted(
-                    (point.step, point.timestamp, point.value)
-                    for point in client.get_metric_history(info.run_id, name)
-                )
-            )
-            for name in data.metrics
-        },
+        metrics={name: _points(client, run, name) for name in data.metrics},
+        data=tuple(
+            (one.dataset.name, one.dataset.digest, one.tags[0].value)
+            for one in run.inputs.dataset_inputs
+        ),
         artifacts=_artifacts(uri, info.artifact_uri),
         models=tuple(
             sorted(
@@ -181,6 +180,15 @@ def _tracked(
             )
         ),
     )
+
+
+def _points(client: mlflow.MlflowClient, run: mlflow.entities.Run, name: str) -> tuple[Point, ...]:
+    points = sorted(
+        (point.step, point.timestamp, point.value)
+        for point in client.get_metric_history(run.info.run_id, name)
+    )
+    so_far = run.data.tags.get("role") == "sweep" and name.startswith("best/")
+    return tuple(points[-1:] if so_far else points)
 
 
 def _artifacts(uri: str, where: str) -> dict[str, str]:

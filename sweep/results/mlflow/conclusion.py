@@ -18,7 +18,14 @@ from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.log_tables import log_tables
 from sweep.results.mlflow.names import CHOICE, DIFFERENCE, ENDS, Tag, metric_part, param_text
 from sweep.results.mlflow.server import Experiment
+from sweep.results.mlflow.so_far import SoFar
 
+GUIDE = (
+    "How to read it: the trials are the runs below this one. `best/...` is here the score of the "
+    "best trial that was scored in full, by trials that had ended, and on a trial's run that of "
+    "its best epoch. Parameters are all settings; what was searched, and where, is "
+    "`search.space...`. `sweep.yaml` under Artifacts is the whole sweep."
+)
 FINALISTS, MEANS, PAIRS = (f"finalists/{name}.json" for name in ("table", "norms", "differences"))
 
 
@@ -44,10 +51,23 @@ def log_conclusion(
         experiment.log(run, dict(_headlines(found, config)), last_end(folder), 0)
     if records:
         _log_tables(experiment, run, records, found, config)
-    tags = {Tag.NOTE: "\n\n".join(_sentences(folder, config, made, found, records))}
     if access := said_of_access(folder):
-        tags[Tag.ACCESS] = access
-    experiment.tag(run, {name: text for name, text in tags.items() if text})
+        experiment.tag(run, {Tag.ACCESS: access})
+
+
+def description(folder: SweepFolder, config: SweepConfig, so_far: SoFar) -> str:
+    """The description of the sweep's run: how far it is, what came of it, how to read it.
+
+    Args:
+        folder: The folder of the sweep.
+        config: The sweep as resolved.
+        so_far: Its trials.
+
+    """
+    records = FinalistFolder(folder).records()
+    made, found = choice_file.kept(folder.path), differences.kept(folder)
+    concluded = _sentences(folder, config, made, found, records)
+    return "\n\n".join([so_far.sentence(), *concluded, GUIDE])
 
 
 def trials_end(folder: SweepFolder) -> int:
@@ -126,7 +146,7 @@ def _sentences(
     found: Differences | None,
     records: Sequence[FinalistRecord],
 ) -> Iterator[str]:
-    """The description of the sweep's run."""
+    """What is said of the sweep as a whole, as far as it is known."""
     if made is not None and (text := choice_text(made)):
         yield sentence(text)
     scores = _scores(config)

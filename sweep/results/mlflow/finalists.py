@@ -13,9 +13,12 @@ from sweep.core.records import CLEAN, Basis, Cell
 from sweep.metrics import metric_for
 from sweep.results.finalists import FinalistFolder, Plan
 from sweep.results.folder import SweepFolder
+from sweep.results.mlflow.data import used_by_finalists
 from sweep.results.mlflow.log_tables import log_tables
-from sweep.results.mlflow.names import Role, Tag, basis_tag, digest, param_text
+from sweep.results.mlflow.names import SEPARATOR, Role, Tag, basis_tag, digest
+from sweep.results.mlflow.params import params_of_trial
 from sweep.results.mlflow.server import Experiment, Opened
+from sweep.results.mlflow.source import source_tags
 from sweep.stats.checkpoint import basis_of
 
 EVALUATION = "evaluation.json"  # what a finalist scored, cell by cell
@@ -41,9 +44,10 @@ class FinalistRuns:
 
     def log(self, record: FinalistRecord) -> None:
         """Log one training; one that diverged is a run that failed, without scores."""
-        opened, plan = self._opened(record), self.finalists.plan()
+        plan = self.finalists.plan()
         status = "FINISHED" if record.metrics else "FAILED"
         told = digest(asdict(record), None if plan is None else plan.knobs)
+        opened = self._opened(record, plan, told)
         if (opened.told, opened.status) == (told, status):
             return
         run, tags = opened.id, {Tag.STATUS: str(record.status), Tag.TOLD: told}
@@ -59,7 +63,7 @@ class FinalistRuns:
         self.experiment.tag(run, tags)
         self.experiment.client.set_terminated(run, status, record.ended_at_ms)
 
-    def _opened(self, record: FinalistRecord) -> Opened:
+    def _opened(self, record: FinalistRecord, plan: Plan | None, told: str) -> Opened:
         identity, run = self.folder.identity, record.run
         config = self.config.fixed(run.params)
         found_by = {
@@ -69,7 +73,7 @@ class FinalistRuns:
         }
         tags = {
             Tag.PARENT: self.parent,
-            Tag.NAME: _name(run),
+            Tag.NAME: f"{self.folder.path.name}/{_name(run)}",
             Tag.TRIAL: run.trial,
             Tag.GROUP: group_of(run.params, run.norm),
             Tag.NORM: run.norm,
@@ -78,12 +82,15 @@ class FinalistRuns:
             Tag.DATA: config.data.fingerprint or "",
             Tag.CODE: identity.code_version,
             Tag.FOLDER: self.folder.place,
+            Tag.SEARCHED: SEPARATOR.join(run.params),
+            **source_tags(identity.code_version),
         }
-        params = {**run.params, "seed": run.seed}
-        texts = {name: param_text(value) for name, value in params.items()}
+        params = {**params_of_trial(config, run.params), "seed": str(run.seed)}
         files = {"config.yaml": config.to_yaml()}
+        data = used_by_finalists(config.data, plan.places if plan else ())
         # When it began is not recorded.
-        return self.experiment.open(found_by, tags, record.ended_at_ms, texts, files)
+        ended = record.ended_at_ms
+        return self.experiment.open(found_by, tags, ended, params, files, data, told)
 
     def _basis_at(self, record: FinalistRecord, place: str) -> Basis:
         """The patients of a place, who are the same for every finalist."""

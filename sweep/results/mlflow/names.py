@@ -16,7 +16,8 @@ SEPARATOR: Final = ", "
 CHOICE: Final = "choice/"  # what choosing the best is worth; of a norm, its name first
 DIFFERENCE: Final = "difference/"  # then the place, the pair and the score
 HYPERVOLUME: Final = "pareto/hypervolume"  # of all trials; of a norm, its name behind it
-FORM: Final = 1  # of what runs are told; another number where more or other is told of the same
+FORM: Final = 2  # of what runs are told; another number where more or other is told of the same
+LONGEST_PARAM: Final = 6000  # characters of a parameter that MLflow takes
 RUN_STATUS: Final = {
     "running": "RUNNING",
     "finished": "FINISHED",
@@ -50,11 +51,19 @@ class Tag:
     BASIS = "intervals"  # what they rest on, as JSON
     DATA = "data_fingerprint"
     CODE = "code_version"
+    SEARCHED = "searched"  # which of the parameters were searched; all, where a run has no such tag
+    TRIALS = "trials"  # of a sweep, how many have ended, of how many
+    BEST_TRIAL = "best_trial"
+    BEST_NORM = "best_norm"
     TOLD = "told"  # a digest of all that the run was told; without it there may be more to tell
     ACCESS = "test_access"  # when test slices were looked at, in words
     PARENT = "mlflow.parentRunId"
     NAME = "mlflow.runName"
     NOTE = "mlflow.note.content"  # the description that a page shows
+    SOURCE = "mlflow.source.name"
+    SOURCE_TYPE = "mlflow.source.type"
+    COMMIT = "mlflow.source.git.commit"
+    CONTEXT = "mlflow.data.context"  # of data: what they were used for
     TABLES = "mlflow.loggedArtifacts"  # which artifacts its pages show as tables
 
 

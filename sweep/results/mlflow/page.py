@@ -19,7 +19,9 @@ from sweep.results.mlflow.server import Experiment
 
 KIND: Final = {"mlflow.experimentKind": "custom_model_development"}  # else those for chat models
 VIEW: Final = "mlflow.sharedViewState."
-TRIALS, FINALISTS = "mrisweep-trials", "mrisweep-finalists"
+# What the charts of its pages begin with.
+PRIMARY: Final = "mlflow.experiment.primaryMetric.name"
+SWEEPS, TRIALS, FINALISTS = (f"mrisweep-{name}" for name in ("sweeps", "trials", "finalists"))
 BY_NAME = f"tags.`{Tag.NAME}`"
 RUN_NAME = "attributes.`Run Name`"  # as the page calls that column
 MOST = 10  # searched settings in a view: a tag has 5,000 characters
@@ -35,6 +37,7 @@ def arrange(experiment: Experiment, config: SweepConfig, at_ms: int) -> None:
 
     """
     wanted = {name: json.dumps(view) for name, view in _views(config, at_ms)}
+    wanted[PRIMARY] = f"{BEST}{_objective(config)}"
     described = Tag.NOTE in experiment.tags
     tags = wanted if described else {**wanted, Tag.NOTE: _description(experiment.id, config)}
     for name, text in tags.items():
@@ -43,14 +46,15 @@ def arrange(experiment: Experiment, config: SweepConfig, at_ms: int) -> None:
 
 
 def _description(experiment: str, config: SweepConfig) -> str:
-    trials, finalists = (
+    sweeps, trials, finalists = (
         f"#/experiments/{experiment}/runs?viewStateShareKey={key}&workflowType=machine_learning"
-        for key in (TRIALS, FINALISTS)
+        for key in (SWEEPS, TRIALS, FINALISTS)
     )
     return (
-        f"**[Trials, best first]({trials}) · [Finalists]({finalists})** (also in the menu *Views* "
-        "of the runs).\n\nA run for each sweep, its trials below it. "
-        f"`{BEST}...` is a trial at its best epoch: sort by `{BEST}{_objective(config)}`. "
+        f"**[Sweeps]({sweeps}) · [Trials, best first]({trials}) · [Finalists]({finalists})** "
+        "(also in the menu *Views* of the runs).\n\nA run for each sweep, its trials below it. "
+        f"`{BEST}...` is a trial at its best epoch: sort by `{BEST}{_objective(config)}`; of a "
+        "sweep it is that of its best trial so far. Parameters are all settings. "
         "Metrics without that prefix are the course over epochs; "
         "`stress/<artifact>/<metric>` has the level as step, 0 = clean. "
         "The tag `role` says what a run is: `sweep`, `trial`, `mode` (the best epoch of a trial in "
@@ -90,7 +94,14 @@ def _views(config: SweepConfig, at_ms: int) -> Sequence[tuple[str, dict[str, Any
         *(_column("metrics", f"{place}/{name}") for place in places for name in asked),
         *(_column("tags", name) for name in (Tag.GROUP, Tag.TRIAL, Tag.SEED, Tag.STATUS)),
     ]
+    sweeps = [
+        _column("metrics", f"{BEST}{objective}"),
+        *(_column("tags", name) for name in (Tag.BEST_NORM, Tag.BEST_TRIAL, Tag.TRIALS)),
+        *(_column("params", name) for name in ("train.epochs", "seed")),
+        *(_column("attributes", name) for name in ("Dataset", "Source")),
+    ]
     return (
+        (f"{VIEW}{SWEEPS}", _view("Sweeps", Role.SWEEP, sweeps, sweeps[0], at_ms)),
         (f"{VIEW}{TRIALS}", _view("Trials, best first", Role.TRIAL, trials, trials[0], at_ms)),
         (f"{VIEW}{FINALISTS}", _view("Finalists", Role.FINALIST, finalists, BY_NAME, at_ms)),
     )

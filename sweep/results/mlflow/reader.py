@@ -68,6 +68,19 @@ def read_objectives(address: str, experiment: str) -> tuple[str, ...]:
     return tuple(text.split(SEPARATOR)) if text else ()
 
 
+def read_settings(address: str, experiment: str) -> dict[str, dict[str, str]]:
+    """What each sweep of an experiment was set to, by its folder: dotted names and texts.
+
+    Of a sweep that an earlier version told of there is nothing.
+
+    Raises:
+        UserError: See ``read_trials``.
+
+    """
+    runs = _search(address, experiment, Role.SWEEP)
+    return {_named(Path(run.data.tags[Tag.FOLDER])): run.data.params for run in runs}
+
+
 def _newest(address: str, experiment: str) -> dict[str, str]:
     """The tags of the newest sweep."""
     runs = sorted(_search(address, experiment, Role.SWEEP), key=lambda run: run.info.start_time)
@@ -109,13 +122,15 @@ def _ranked(run: Run) -> Ranked:
     mode = tags.get(Tag.MODE, TRAINED)
     folder = SweepFolder(Path(tags[Tag.FOLDER]))
     checkpoint = folder.checkpoint(tags[Tag.TRIAL], epoch, mode)
+    params = run.data.params
+    searched = tags[Tag.SEARCHED].split(SEPARATOR) if Tag.SEARCHED in tags else params
     return Ranked(
         trial=tags[Tag.TRIAL],
         norm=tags[Tag.NORM],
         seed=int(tags[Tag.SEED]),
         epoch=epoch,
-        params={name: from_param_text(text) for name, text in run.data.params.items()},
-        checkpoint=uri_of(checkpoint) or str(checkpoint),
+        params={name: from_param_text(params[name]) for name in searched if name in params},
+        checkpoint=_named(checkpoint),
         metrics=best,
         intervals={name: (ends[f"{name}{low}"], ends[f"{name}{high}"]) for name in names},
         status=tags[Tag.STATUS],
@@ -123,3 +138,8 @@ def _ranked(run: Run) -> Ranked:
         collapsed=from_cells_text(tags.get(Tag.COLLAPSED)),
         basis=from_basis_tag(tags.get(Tag.BASIS)),
     )
+
+
+def _named(path: Path) -> str:
+    """A path, or the URI of what lies in a bucket."""
+    return uri_of(path) or str(path)

@@ -1,23 +1,25 @@
 """A tracking server: one experiment there, and its runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities import DatasetInput, Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
-from sqlalchemy import create_engine, inspect
+from sqlalchemy import create_engine, inspect, make_url
 from sqlalchemy.pool import NullPool
 
 from sweep.core.files import SQLITE
 from sweep.core.records import without_missing
+from sweep.remote.address import uri_of
 from sweep.results.mlflow.names import Tag
 
 OF_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-# What may be another later: the run of the sweep, which somebody may have deleted, and where the
-# folder lies, by which checkpoints are found.
-CHANGING = {Tag.PARENT, Tag.FOLDER}
+# What may be another later: the run of the sweep, which somebody may have deleted, where the folder
+# lies, by which checkpoints are found, and what an earlier version did not say.
+CHANGING = {Tag.PARENT, Tag.FOLDER, Tag.SEARCHED}
+AT_ONCE = 100  # parameters that MLflow takes in one request
 SOME = 10  # runs with the same tags, of which there is to be one
 
 
@@ -34,6 +36,30 @@ def client_of(address: str) -> MlflowClient:
     if address.startswith(OF_DATABASES):
         inspect(create_engine(address, poolclass=NullPool)).get_table_names()
     return MlflowClient(tracking_uri=address)
+
+
+def artifacts_beside(address: str, folder: Path) -> str | None:
+    """Where a new experiment in a database keeps its artifacts; None: where its server wants them.
+
+    MLflow would take the folder that a process happens to work in.
+
+    Args:
+        address: The tracking URI.
+        folder: That of the sweep.
+
+    Returns:
+        A URI: beside the file of a database that is one, else beside the sweep's folder, unless
+        that is in a bucket.
+
+    """
+    if not address.startswith(OF_DATABASES):
+        return None
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+        folder = Path(str(url.database)).absolute()
+    elif uri_of(folder):
+        return None
+    return (folder.parent / "mlartifacts").as_uri()
 
 
 class Opened(NamedTuple):
@@ -109,6 +135,8 @@ class Experiment:
         started_at_ms: int,
         params: Mapping[str, str],
         texts: Mapping[str, str],
+        data: Sequence[DatasetInput],
+        whole: str | None = None,
     ) -> Opened:
         """A run, made where it is not there, with what it begins with, which a kill may have cost.
 
@@ -118,6 +146,8 @@ class Experiment:
             started_at_ms: Unix time.
             params: Its parameters.
             texts: Artifacts, by path.
+            data: What it used.
+            whole: The digest that it has if it was told all; it then lacks nothing.
 
         """
         run = self.find(found_by)
@@ -128,10 +158,15 @@ class Experiment:
         for name in CHANGING & tags.keys():
             if opened.tags.get(name) != tags[name]:
                 self.client.set_tag(opened.id, name, tags[name])
-        if opened.told is None:
-            if lacking := [name for name in params if name not in run.data.params]:
-                values = [Param(name, params[name]) for name in lacking]
-                self.client.log_batch(opened.id, params=values)
+        if opened.told is None or opened.told != whole:
+            lacking = [Param(name, params[name]) for name in params if name not in run.data.params]
+            for first in range(0, len(lacking), AT_ONCE):
+                self.client.log_batch(opened.id, params=lacking[first : first + AT_ONCE])
+            there = run.inputs.dataset_inputs if run.inputs else []
+            known = {(one.dataset.name, one.dataset.digest) for one in there}
+            used = [one for one in data if (one.dataset.name, one.dataset.digest) not in known]
+            if used:
+                self.client.log_inputs(opened.id, datasets=used)
             for path, text in texts.items():
                 self.client.log_text(opened.id, text, path)
         return opened

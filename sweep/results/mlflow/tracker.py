@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from mlflow.entities import RunTag
+
 from sweep.config.sweep import SweepConfig
-from sweep.config.tracking import ALL, HERE
+from sweep.config.tracking import ALL
 from sweep.core.finals import FinalistRecord
 from sweep.core.reading import read_text
 from sweep.core.records import TRAINED, EpochRecord, TrialRecord
@@ -12,7 +14,8 @@ from sweep.results import ranking
 from sweep.results.callbacks import REPORT
 from sweep.results.figures import severity_curves
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow.conclusion import last_end, log_conclusion
+from sweep.results.mlflow.conclusion import description, last_end, log_conclusion
+from sweep.results.mlflow.data import used_by_trials
 from sweep.results.mlflow.epochs import best_values, curves, interval_values
 from sweep.results.mlflow.finalists import FinalistRuns
 from sweep.results.mlflow.models import log_model
@@ -26,11 +29,13 @@ from sweep.results.mlflow.names import (
     basis_tag,
     cells_text,
     digest,
-    param_text,
 )
 from sweep.results.mlflow.page import KIND, arrange
+from sweep.results.mlflow.params import params_of_sweep, params_of_trial
 from sweep.results.mlflow.refusals import in_our_words_throughout
-from sweep.results.mlflow.server import Experiment, Opened, metrics_of
+from sweep.results.mlflow.server import Experiment, Opened, artifacts_beside, metrics_of
+from sweep.results.mlflow.so_far import SoFar
+from sweep.results.mlflow.source import source_tags
 from sweep.results.ranking import Interval
 from sweep.results.trial_files import mode_to_plain, trial_to_plain
 
@@ -51,13 +56,14 @@ class MLflowTracker:
 
     def __init__(self, folder: SweepFolder, config: SweepConfig) -> None:
         self.folder, self.config = folder, config
-        root = folder.path.parent / "mlartifacts"
-        artifacts = root.as_uri() if config.tracking.uri == HERE else None
         self.address = config.tracking.server(folder.path)
+        artifacts = artifacts_beside(self.address, folder.path)
         self.experiment = Experiment(self.address, config.name, artifacts, KIND)
         arrange(self.experiment, config, folder.identity.started_at_ms)
         self.client = self.experiment.client
         self.parent, self._interrupted = self._parent()
+        self._so_far, self._said = SoFar(config.search, folder.trials()), dict[str, str]()
+        self._log_so_far()
         self.runs: dict[tuple[str, str], str] = {}
         self._whole: set[str] = set()  # runs that were told all that they are to have
         self.finalists = FinalistRuns(self.experiment, folder, config, self.parent)
@@ -89,6 +95,8 @@ class MLflowTracker:
     def ended(self, trial: TrialRecord) -> None:
         """Log what is known once a trial has ended: intervals, severity curves."""
         run, every_model = self._run(trial), self.config.tracking.models == ALL
+        self._so_far.note(trial)
+        self._log_so_far()
         if run in self._whole:
             return
         if trial.best_epoch is not None:
@@ -133,6 +141,7 @@ class MLflowTracker:
     def concluded(self) -> None:
         """Log on the sweep's run what is said of it as a whole."""
         log_conclusion(self.experiment, self.parent, self.folder, self.config)
+        self._log_so_far()
 
     def wrote_report(self, page: Path) -> None:
         """Keep the report with the sweep's run, in the place of an earlier one."""
@@ -150,6 +159,16 @@ class MLflowTracker:
         if finished and self.config.search.objectives:
             self._log_front(end)
         self.client.set_terminated(self.parent, "FINISHED" if finished else "KILLED", end)
+
+    def _log_so_far(self) -> None:
+        """How far the sweep is, on its run, in one request; nothing where nothing has changed."""
+        so_far = self._so_far
+        said = {**so_far.tags(), Tag.NOTE: description(self.folder, self.config, so_far)}
+        if said != self._said:
+            scores = metrics_of(so_far.scores(), so_far.at_ms, so_far.count)
+            tags = [RunTag(name, text) for name, text in said.items()]
+            self.client.log_batch(self.parent, metrics=scores, tags=tags)
+            self._said = said
 
     def _log_front(self, at_ms: int) -> None:
         """How much of the square the trials cover, and which of them are the Pareto front."""
@@ -191,12 +210,19 @@ class MLflowTracker:
             Tag.DATA: self.config.data.fingerprint or "",
             Tag.FOLDER: self.folder.place,
             Tag.OBJECTIVE: self.config.search.objective,
+            **source_tags(identity.code_version),
         }
         if objectives := self.config.search.objectives:
             tags[Tag.OBJECTIVES] = SEPARATOR.join(objectives)
         found_by = {Tag.SWEEP: identity.sweep_id, Tag.ROLE: Role.SWEEP}
-        texts = {"sweep.yaml": settings}
-        run = self.experiment.open(found_by, tags, identity.started_at_ms, {}, texts)
+        run = self.experiment.open(
+            found_by,
+            tags,
+            identity.started_at_ms,
+            params_of_sweep(self.config),
+            {"sweep.yaml": settings},
+            used_by_trials(self.config.data),
+        )
         return run.id, run.status == "KILLED"
 
     def _run(self, trial: TrialRecord, mode: str = TRAINED) -> str:
@@ -229,7 +255,8 @@ class MLflowTracker:
         config, row = self.config.fixed(trial.params), trial.modes.get(mode)
         tags = {
             Tag.PARENT: self.parent,
-            Tag.NAME: f"{trial.trial}-{trial.norm}{f'-{mode}' if row else ''}",
+            Tag.NAME: f"{self.folder.path.name}/{trial.trial}-{trial.norm}"
+            f"{f'-{mode}' if row else ''}",
             Tag.MODE: mode,
             Tag.NORM: trial.norm,
             Tag.ARCH: config.model.arch,
@@ -238,8 +265,15 @@ class MLflowTracker:
             Tag.CODE: self.folder.identity.code_version,
             Tag.STATUS: "running",
             Tag.FOLDER: self.folder.place,
+            Tag.SEARCHED: SEPARATOR.join(trial.params),
+            **source_tags(self.folder.identity.code_version),
         }
-        started = row.evaluated_at_ms if row else trial.started_at_ms
-        params = {name: param_text(value) for name, value in trial.params.items()}
-        texts = {"config.yaml": config.to_yaml()}
-        return self.experiment.open(self._name(trial, mode), tags, started, params, texts)
+        return self.experiment.open(
+            self._name(trial, mode),
+            tags,
+            row.evaluated_at_ms if row else trial.started_at_ms,
+            params_of_trial(config, trial.params),
+            {"config.yaml": config.to_yaml()},
+            used_by_trials(config.data),
+            self._digest(trial, mode),
+        )

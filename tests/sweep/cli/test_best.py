@@ -132,6 +132,36 @@ def test_rows_of_a_server_that_may_not_be_comparable_are_doubted(two: list[Sweep
     assert doubts(Found(both.rows[:1], BY, (), asked=now)) == []
 
 
+def test_what_sweeps_of_a_server_were_set_to_is_told_where_it_differs(
+    two: list[SweepFolder],
+) -> None:
+    """From what the server has of them, whose folders may be anywhere."""
+    rows = in_folders(paths(two)).rows
+    same = {"data.fingerprint": "f", "train.epochs": "2", "seed": "0", "data.store": "/a.h5"}
+
+    def said(*settings: dict[str, str]) -> list[str]:
+        told = dict(zip(paths(two), settings, strict=True))
+        return doubts(Found(rows, BY, (), settings=told))
+
+    assert said(same, {**same, "data.store": "/b.h5"}) == [], "a place is no difference"
+    (line,) = said(same, {**same, "train.epochs": "6", "seed": "1", "search.sampler": "gp"})
+    one, other = (f"{folder.path.parent.name}/{folder.path.name}" for folder in two)
+    assert line == (
+        f"the sweeps differ in train.epochs: 2 ({one}), 6 ({other}); seed: 0 ({one}), 1 ({other})"
+    )
+    unlike, line = said(same, {**same, "stress.seed": "5", "train.epochs": "6"})
+    assert unlike.startswith(
+        "the scores of the sweeps cannot be compared, as they differ in stress."
+    )
+    assert "searched or not set" in unlike
+    assert line.startswith("the sweeps differ in train.epochs")
+    many = {f"train.x{number}": "1" for number in range(9)}
+    (line,) = said(same, {**same, **many})
+    assert "and 3 more: train.x6, train.x7, train.x8" in line
+    (line,) = said(same, {})
+    assert "is not known" in line
+
+
 def test_sweeps_with_other_objectives_are_ranked_by_what_is_named(
     two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
 ) -> None:

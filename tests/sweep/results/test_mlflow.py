@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import numpy as np
 import pytest
 import torch
+from mlflow.utils.proto_json_utils import parse_tf_serving_input
 
 import mrimodels
 from sweep.api.run import sync_folder
 from sweep.config.sweep import SweepConfig, TrackingSettings
 from sweep.core.errors import UserError
 from sweep.core.records import without_missing
+from sweep.learn.inputs import normalize
 from sweep.metrics import metrics
 from sweep.results import ranking
 from sweep.results.folder import SweepFolder
@@ -88,7 +91,7 @@ def test_what_the_contract_names_is_there(folder: SweepFolder, config: SweepConf
     for record in folder.trials():
         run = runs[record.trial]
         assert run.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
-        assert run.data.params == {"model.norm": record.norm}
+        assert run.data.params["model.norm"] == record.norm
         for name, value in {"norm": record.norm, "arch": "preact_resnet18"}.items():
             assert run.data.tags[name] == value
         for epoch in folder.epochs(record.trial):
@@ -137,10 +140,17 @@ def loaded(folder: SweepFolder, model: mlflow.entities.LoggedModel) -> torch.nn.
 
 def best_checkpoint(folder: SweepFolder, trial: str) -> torch.nn.Module:
     (record,) = (record for record in folder.trials() if record.trial == trial)
-    return mrimodels.load(folder.checkpoint(record.trial, record.best_epoch))[0]
+    return mrimodels.load(folder.checkpoint(record.trial, record.best_epoch))[0].eval()
 
 
-def test_a_logged_model_is_the_best_checkpoint_and_runs_no_code_as_it_is_loaded(
+def probabilities(folder: SweepFolder, trial: str, images: torch.Tensor) -> torch.Tensor:
+    """What the network of a trial says of images (N, 1, H, W) as they are stored."""
+    scaled = normalize(images[:, 0], folder.config().data.normalize)
+    with torch.inference_mode():
+        return best_checkpoint(folder, trial)(scaled).softmax(dim=1)
+
+
+def test_a_logged_model_takes_images_as_stored_and_gives_probabilities_without_code(
     folder: SweepFolder, config: SweepConfig, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.write_config(config.replace({"tracking.models": 1}))
@@ -150,10 +160,34 @@ def test_a_logged_model_is_the_best_checkpoint_and_runs_no_code_as_it_is_loaded(
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     for trial, model in models.items():
         assert model.tags["format"] == "pt2"
-        network, ours = loaded(folder, model), best_checkpoint(folder, trial)
+        network = loaded(folder, model)
         for images in (store.images[:1], store.images[:5, :20, :17]):
             x = torch.from_numpy(images.copy())[:, None]
-            torch.testing.assert_close(network(x), ours(x), atol=0, rtol=0)
+            torch.testing.assert_close(network(x), probabilities(folder, trial, x))
+
+
+def test_a_logged_model_answers_as_a_server_asks_it_and_says_what_it_takes(
+    folder: SweepFolder, config: SweepConfig, store: Store
+) -> None:
+    """``mlflow models serve`` reads JSON, holds it to the signature, and calls ``predict``."""
+    folder.write_config(config.replace({"tracking.models": 1}))
+    sync_folder(folder.path)
+    trial, model = next(iter(logged(folder).items()))
+    served = mlflow.pyfunc.load_model(str(Path(model.artifact_location.removeprefix("file://"))))
+    images = store.images[:2]
+    given = json.loads(json.dumps({"inputs": images[:, None].tolist()}))
+    answer = served.predict(parse_tf_serving_input(given, served.metadata.get_input_schema()))
+    expected = probabilities(folder, trial, torch.from_numpy(images.copy())[:, None])
+    np.testing.assert_allclose(answer, expected.numpy(), atol=1e-5)
+    np.testing.assert_allclose(answer.sum(axis=1), 1, atol=1e-5)
+    labels = ", ".join(store.label_names)
+    assert served.metadata.get_output_schema().input_names() == [f"probabilities of {labels}"]
+    assert "as stored" in model.tags["mlflow.note.content"]
+    assert labels in model.tags["mlflow.note.content"]
+    place = Path(model.artifact_location.removeprefix("file://"))
+    needed = (place / "requirements.txt").read_text().splitlines()
+    assert all("==" in line for line in needed)
+    assert not [line for line in needed if line.startswith("mrisweep")]
 
 
 def test_models_of_before_stay_and_are_read_beside_new_ones(
@@ -192,8 +226,7 @@ def test_a_network_that_is_no_graph_is_logged_as_it_is(
     (trial, model), *_ = logged(folder).items()
     assert model.tags["format"] == "pickle"
     x = torch.from_numpy(store.images[:2].copy())[:, None]
-    ours = best_checkpoint(folder, trial)
-    torch.testing.assert_close(loaded(folder, model)(x), ours(x), atol=0, rtol=0)
+    torch.testing.assert_close(loaded(folder, model)(x), probabilities(folder, trial, x))
 
 
 def test_folder_and_server_give_the_same_answer(folder: SweepFolder, store: Store) -> None:

@@ -22,7 +22,7 @@ from sweep.results import choice, choice_file, differences, ranking
 from sweep.results.callbacks import REPORT, aftermath
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
-from sweep.results.mlflow.page import FINALISTS, TRIALS, VIEW
+from sweep.results.mlflow.page import FINALISTS, SWEEPS, TRIALS, VIEW
 from sweep.results.trackers import log_report, make_tracker
 from sweep.stats import checkpoint
 from sweep.store import Store
@@ -119,14 +119,18 @@ def test_a_finalist_is_a_run_with_its_scores_at_every_place(told: SweepFolder) -
     records = {record.run.name: record for record in finalists.records()}
     found = runs(told, "finalist")
     assert [run.info.run_name for run in found] == [
-        f"{norm}-trial-{number:04d}-seed-{seed}"
+        f"{told.path.name}/{norm}-trial-{number:04d}-seed-{seed}"
         for number, norm in enumerate(("batch", "group"))
         for seed in (1000, 1001)
     ], "by name they stand by norm, configuration and seed"
     assert {run.data.tags["finalist"] for run in found} == set(records)
     for run in found:
         record, values, tags = records[run.data.tags["finalist"]], run.data.metrics, run.data.tags
-        assert run.data.params == {"model.norm": record.run.norm, "seed": str(record.run.seed)}
+        params = run.data.params
+        assert (params["model.norm"], params["seed"]) == (record.run.norm, str(record.run.seed))
+        assert params["train.epochs"] == str(told.config().train.epochs)
+        used = {one.tags[0].value for one in run.inputs.dataset_inputs}
+        assert used == {"train", "validation", "test"}
         assert values == {
             f"{place}/{name}": value
             for place, scores in record.metrics.items()
@@ -225,13 +229,13 @@ def test_the_experiment_offers_views_that_find_what_they_show(copy: SweepFolder)
     sync_folder(copy.path)
     reader = client(copy)
     experiment = reader.get_experiment_by_name("ledger")
-    for key, role in {TRIALS: "trial", FINALISTS: "finalist"}.items():
+    for key, role in {SWEEPS: "sweep", TRIALS: "trial", FINALISTS: "finalist"}.items():
         assert f"viewStateShareKey={key}" in experiment.tags["mlflow.note.content"]
         view = json.loads(experiment.tags[f"{VIEW}{key}"])
         state = json.loads(view["state"])
         order = f"{state['orderByKey']} {'ASC' if state['orderByAsc'] else 'DESC'}"
         shown = reader.search_runs([experiment.experiment_id], state["searchFilter"], 1, 9, [order])
-        there: set[str] = set()
+        there = {"attributes.`Dataset`", "attributes.`Source`"}  # of every run
         for data in (run.data for run in shown):
             kinds = {"metrics": data.metrics, "params": data.params, "tags": data.tags}
             there |= {f"{kind}.`{name}`" for kind, of in kinds.items() for name in of}

@@ -408,6 +408,40 @@ def test_a_sweep_that_was_begun_before_goes_on_as_it_would_have(tmp_path: Path) 
     assert [again.suggestion(number).params for number in range(20)] == whole
 
 
+def said_of_studies(journal: Path) -> list[str]:
+    return [line for line in journal.read_text().splitlines() if "_attr" in line]
+
+
+@pytest.mark.parametrize("objectives", [(), (OBJECTIVE, "clean/auroc")])
+def test_a_reader_of_the_journal_sees_what_is_maximised_and_of_which_sweep(
+    tmp_path: Path, objectives: tuple[str, ...]
+) -> None:
+    """Of a journal of an earlier version, too, once it goes on; nothing is written twice."""
+    path = tmp_path / "journal"
+    names = list(objectives or [OBJECTIVE])
+    storage = JournalStorage(JournalFileBackend(str(path)))
+    for norm in NORMS:
+        directions = ["maximize"] * len(names)
+        optuna.create_study(storage=storage, study_name=f"test/{norm}", directions=directions)
+    settings = SearchSettings(
+        trials=6,
+        space=SPACE,
+        objectives=objectives,
+        objective="auto" if objectives else OBJECTIVE,
+    )
+    about = {"mrisweep": "1.2.3", "data_fingerprint": "f00d"}
+    Study(path, "test", settings, 0, about=about)
+    once = said_of_studies(path)
+    Study(path, "test", settings, 0, about={"mrisweep": "4.5.6"})
+    assert said_of_studies(path) == once, "what the version that began it said stays"
+    for norm in NORMS:
+        read = optuna.load_study(
+            study_name=f"test/{norm}", storage=JournalStorage(JournalFileBackend(str(path)))
+        )
+        assert read.metric_names == names
+        assert read.user_attrs == {**about, "sweep": "test", "model.norm": norm}
+
+
 @pytest.mark.parametrize("objectives", [(), (OBJECTIVE, "clean/auroc")])
 def test_the_journal_says_in_which_order_reports_came(
     tmp_path: Path, objectives: tuple[str, ...]

@@ -1,0 +1,56 @@
+"""A network as other programs use it: the scaling of intensities inside, logits or odds outside."""
+
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from sweep.config.settings import Normalize, Signal
+from sweep.learn.inputs import normalize
+
+# What images are given, by what a network was trained on.
+GIVEN: Final[dict[Signal, str]] = {
+    "images": "magnitude as stored, not scaled",
+    "kspace": "magnitude reconstructed from k-space, the root of the sum of squares over the coils",
+}
+
+
+class ScaledClassifier(nn.Module):
+    """Magnitude images (N, 1, H, W) -> logits (N, L), the scaling of intensities included.
+
+    Args:
+        model: In evaluation mode.
+        how: The name of the scaling.
+
+    """
+
+    def __init__(self, model: nn.Module, how: Normalize) -> None:
+        super().__init__()
+        self.model = model
+        self.how = how
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scale each image on its own, then classify it."""
+        logits: Tensor = self.model(normalize(images[:, 0], self.how))
+        return logits
+
+
+class Probabilities(nn.Module):
+    """Magnitude images (N, 1, H, W) -> the probability of each label, (N, L).
+
+    Args:
+        model: In evaluation mode.
+        how: The name of the scaling.
+        exclusive: Whether an image shows one label alone, so that its probabilities add up to 1.
+
+    """
+
+    def __init__(self, model: nn.Module, how: Normalize, exclusive: bool) -> None:
+        super().__init__()
+        self.logits = ScaledClassifier(model, how)
+        self.exclusive = exclusive
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scale each image on its own, then say how likely each label is."""
+        logits: Tensor = self.logits(images)
+        return logits.softmax(dim=1) if self.exclusive else torch.sigmoid(logits)
