@@ -6,15 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
+from sweep.cli.base import Commands, add_sweep_file, command, say
+from sweep.cli.best import say_what_lacks
+from sweep.cli.ranking import nothing_to_show, show_ranking
 from sweep.core.errors import UnfinishedError, UserError, of_system
 from sweep.core.interruption import interruptible
 from sweep.core.job import other_version
 from sweep.core.mirrors import named
 from sweep.core.saying import nobody_reads
+from sweep.core.states import state_of
 from sweep.remote.places import shown
+
+if TYPE_CHECKING:
+    from sweep.api.run import SweepResult
 
 
 def add_run(commands: Commands) -> None:
@@ -138,28 +144,21 @@ def _do_sync(options: argparse.Namespace) -> None:
     print(f"{trials} trials of {shown(options.folder)} are in {told}")
 
 
-def _announce(result: Any) -> None:
-    """The best table, and where everything is."""
-    from sweep.core.records import TRAINED
+def _announce(result: "SweepResult") -> None:
+    """The ranking as ``best`` shows it, and where everything is."""
+    from sweep.api.best import in_folders
     from sweep.results import ranking
     from sweep.results.inventory import inventory, sizes, sizes_text
-    from sweep.results.render import hypervolume_lines, ranked_table, screened_note
 
-    by, objectives = result.objective, result.objectives
-    trials = ranking.of_folder(result.path)
-    rows = ranking.best(trials, by, objectives=objectives)
-    if rows:
-        print(ranked_table(rows, by, room(), objectives))
-    if objectives and rows:
-        front = ranking.best(trials, objectives[0], mode=TRAINED, objectives=objectives, front=True)
-        print(f"\n{hypervolume_lines(ranking.hypervolumes(trials, objectives), objectives)}")
-        print(f"front        {', '.join(f'{row.trial} ({row.norm})' for row in front)}")
-    if note := screened_note(trials, by):
-        print(f"\n{note}")
+    found = in_folders(result.path, for_table=True)
+    if rows := ranking.best(found.rows, found.by, objectives=found.objectives):
+        show_ranking(found, rows, covered=True)
+    else:
+        for line in nothing_to_show(found, conditions=False):
+            say(line)
     _announce_finalists(result.path)
     for trial in result.failed:
-        say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
-    say_remarks(result.path)
+        say(f"{trial.trial} ({trial.norm}) {state_of(trial)}: {trial.error}")
     if result.limit:
         say(result.limit)
     print(named(f"\nfolder  {result.path}"))
@@ -167,6 +166,7 @@ def _announce(result: Any) -> None:
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")
         print(f"        {_way_to_look(result.tracking_uri)}")
+    say_what_lacks(found.unread())
 
 
 def _way_to_look(shown: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
@@ -49,6 +50,60 @@ def ruled_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head, *lines = table([header, *rows], left=None)
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return "\n".join([head, "  ".join("-" * width for width in widths), *lines])
+
+
+def fitting(rows: Sequence[Sequence[str]], needless: Sequence[int], width: int | None) -> list[int]:
+    """The columns of a table that a line of so many characters has room for.
+
+    Args:
+        rows: All rows, the header among them, as many cells each.
+        needless: The columns that may be left out, in this order.
+        width: Characters in a line; None: any number.
+
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    kept = list(range(len(widths)))
+    for number in needless:
+        if width is None or sum(widths[one] + 2 for one in kept) - 2 <= width:
+            break
+        kept.remove(number)
+    return kept
+
+
+def fitted(
+    rows: Sequence[Sequence[str]], needless: Sequence[str], width: int | None
+) -> list[list[str]]:
+    """The rows of a table, its header the first, without the columns that have no room.
+
+    Args:
+        rows: All rows, as many cells each.
+        needless: The columns that may be left out, by their names in the header, in this order.
+        width: Characters in a line; None: any number.
+
+    """
+    header = list(rows[0])
+    kept = fitting(rows, [header.index(name) for name in needless if name in header], width)
+    return [[row[number] for number in kept] for row in rows]
+
+
+def wrapped(text: str, width: int | None, indent: str = "") -> str:
+    """A text in lines of so many characters, broken between words alone.
+
+    Args:
+        text: One line.
+        width: Characters in a line; None: any number.
+        indent: What every line but the first begins with.
+
+    """
+    if width is None or len(text) <= width:
+        return text
+    return textwrap.fill(
+        text,
+        max(width, len(indent) + 1),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def one_line(said: object) -> str:
