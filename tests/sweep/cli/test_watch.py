@@ -63,7 +63,7 @@ def test_in_a_log_it_follows_the_sweep_to_its_end(folder: SweepFolder) -> None:
         os.kill(process.pid, 0)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert out.startswith("ended; its table: mrisweep best ")
+    assert out.startswith("finished; its table: mrisweep best ")
 
 
 def test_ctrl_c_ends_it_and_not_the_sweep(folder: SweepFolder) -> None:

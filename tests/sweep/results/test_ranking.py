@@ -103,7 +103,8 @@ def test_a_narrow_terminal_gets_what_fits_and_the_names_of_the_rest() -> None:
     headers = []
     for width in range(needed - 1, 0, -1):
         table, *notes = ranked_table(best(ROWS, BY), BY, width).split("\n\n")
-        (note,) = (" ".join(one.split()) for one in notes if one.startswith("left out"))
+        said_of = (" ".join(one.split()) for one in notes)
+        (note,) = (one for one in said_of if one.startswith("left out"))
         head, *lines = table.splitlines()
         shown, said = head.split(), note.split(": ")[1].split("; ")[0].split(", ")
         assert sorted([*shown, *said]) == sorted(whole.splitlines()[0].split())
