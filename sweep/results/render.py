@@ -1,8 +1,8 @@
-"""Tables for people: ranked configurations and the cells of a stress test."""
+"""The table of ranked configurations for people, and what is said of it."""
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from sweep.config.arms import group_of
@@ -14,14 +14,12 @@ from sweep.core.records import (
     SCREEN,
     TRAINED,
     Basis,
-    EpochRecord,
     is_missing,
     is_screened,
     screened,
 )
 from sweep.core.states import FINISHED, INTERRUPTED, UNDER_WAY
-from sweep.core.text import MISSING, fitting, number_of, ruled_table, table, wrapped
-from sweep.metrics.summary import macro_by_cell
+from sweep.core.text import MISSING, fitting, number_of, ruled_table, wrapped
 from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
 
@@ -160,15 +158,21 @@ def hypervolume_lines(found: Mapping[str | None, float], objectives: Sequence[st
 def _about_scores(shown: Sequence[str]) -> Iterator[str]:
     """How to read the columns of a table."""
     names = [name for one in shown for name in terms(one)]
-    parts = ["the scores of a row are of its epoch, the best of its trial"]
-    if any(name.removeprefix(SCREEN).startswith("clean/") for name in names):
-        parts.append("clean: no artifact")
-    parts += [
-        f"{ending}: {meaning}"
-        for ending, meaning in MEANINGS.items()
-        if any(name.endswith(f"_{ending}") for name in names)
-    ]
+    parts = ["the scores of a row are of its epoch, the best of its trial", *meanings(names)]
     yield f"how to read it: {'; '.join(parts)}."
+
+
+def meanings(names: Collection[str]) -> list[str]:
+    """What the ends of the names of these scores mean."""
+    clean = any(name.removeprefix(SCREEN).startswith("clean/") for name in names)
+    return [
+        *(["clean: no artifact"] if clean else []),
+        *(
+            f"{ending}: {meaning}"
+            for ending, meaning in MEANINGS.items()
+            if any(name.endswith(f"_{ending}") for name in names)
+        ),
+    ]
 
 
 def _about_objectives(by: str, objectives: Sequence[str]) -> Iterator[str]:
@@ -269,27 +273,6 @@ def _collapsed(row: Ranked) -> str:
     ]
     more = [f"+{len(cells) - CELLS_SHOWN}"] if len(cells) > CELLS_SHOWN else []
     return ", ".join([*cells[:CELLS_SHOWN], *more]) or "none"
-
-
-def summary_table(values: Mapping[str, float]) -> str:
-    """A line for each summary of one checkpoint."""
-    rows = [
-        [name, MISSING if is_missing(value) else f"{value:.4f}"] for name, value in values.items()
-    ]
-    return "\n".join(table(rows))
-
-
-def stress_table(record: EpochRecord, metric: str) -> str:
-    """One metric in each cell, a column for each label."""
-    scores = [item for item in record.scores if item.metric == metric]
-    labels = list(dict.fromkeys(item.label for item in scores))
-    found = {(item.cell, item.label): item.value for item in scores}
-    body = []
-    for cell, macro in macro_by_cell(scores, metric).items():
-        values = (macro, *(found[cell, label] for label in labels))
-        shown = (MISSING if is_missing(value) else f"{value:.4f}" for value in values)
-        body.append([cell.artifact, str(cell.level), *shown])
-    return ruled_table(["artifact", "level", "macro", *labels], body)
 
 
 def shown_metrics(by: str, objectives: Sequence[str]) -> list[str]:
