@@ -164,6 +164,12 @@ def counted(kinds: Sequence[tuple[str, int]]) -> str:
     return ", ".join(f"{kind} ({count} slices)" for kind, count in kinds[:SHOWN]) + more
 
 
+def listed(names: Sequence[str]) -> str:
+    """Names in a line; of a long list the first ten."""
+    more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return ", ".join([*names[:SHOWN], *more])
+
+
 def outlined(values: Mapping[str, object], indent: str = "  ") -> Iterator[str]:
     """A line for each value, below its name if it has parts; of a long list the first ten."""
     for name, value in values.items():
@@ -183,8 +189,7 @@ def _in_a_line(value: object) -> str:
     if isinstance(value, Mapping):
         return ": ".join(_in_a_line(part) for part in value.values())
     if isinstance(value, list):
-        more = [f"and {len(value) - SHOWN} more"] if len(value) > SHOWN else []
-        return ", ".join([*map(_in_a_line, value[:SHOWN]), *more]) or "none"
+        return listed([_in_a_line(part) for part in value]) or "none"
     return "none" if value is None else str(value)
 
 
