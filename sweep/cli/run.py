@@ -137,11 +137,12 @@ def add_sync(commands: Commands) -> None:
 
 def _do_sync(options: argparse.Namespace) -> None:
     from sweep.api.run import sync_folder
+    from sweep.core.text import number_of
     from sweep.results.folder import SweepFolder
 
     trials = sync_folder(options.folder)
     told = ", ".join(SweepFolder.open(options.folder).config().tracking.to)
-    print(f"{trials} trials of {shown(options.folder)} are in {told}")
+    print(f"{number_of(trials, 'trial')} of {shown(options.folder)} are in {told}")
 
 
 def _announce(result: "SweepResult") -> None:

@@ -160,8 +160,14 @@ def clock(seconds: float) -> str:
 def counted(kinds: Sequence[tuple[str, int]]) -> str:
     """Kinds with the number of slices of each; of a long list the first ten."""
     rest = kinds[SHOWN:]
-    more = f", {len(rest)} more ({sum(count for _, count in rest)} slices)" if rest else ""
-    return ", ".join(f"{kind} ({count} slices)" for kind, count in kinds[:SHOWN]) + more
+    more = (
+        f", {len(rest)} more ({number_of(sum(count for _, count in rest), 'slice')})"
+        if rest
+        else ""
+    )
+    return (
+        ", ".join(f"{kind} ({number_of(count, 'slice')})" for kind, count in kinds[:SHOWN]) + more
+    )
 
 
 def listed(names: Sequence[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.core.records import is_missing, null_if_missing
-from sweep.core.text import MISSING, ruled_table
+from sweep.core.text import MISSING, number_of, ruled_table
 from sweep.results import tables
 from sweep.results.render import thin_text
 from sweep.stats.comparison import Compared, Comparison
@@ -23,7 +23,7 @@ def as_text(found: Comparison) -> str:
     shown = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
     head = [
         f"{found.a} less {found.b}: {UNITS[found.unit]}, at {found.place}",
-        f"{basis.patients} patients, of whom show a label: {shown}{thin_text(basis)}",
+        f"{number_of(basis.patients, 'patient')}, of whom show a label: {shown}{thin_text(basis)}",
     ]
     header = ["", found.a, found.b, "difference", "95 %", "df", "P", "P adjusted"]
     summary = ruled_table(header, [_row(one) for one in (found.primary, *found.summaries)])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.records import CLEAN, Basis, Cell, Predictions, is_missing
+from sweep.core.text import number_of
 from sweep.metrics import Metric, metrics
 from sweep.metrics.operating import operating_points
 from sweep.metrics.robustness import worst_weights
@@ -49,9 +50,9 @@ def basis_of(
         others = len(np.unique(of[~truth[:, column]]))
         positive[label] = shown
         if shown < LEAST:
-            few.append(f"{label} is shown by {shown} {units}{'s' if shown != 1 else ''}")
+            few.append(f"{label} is shown by {number_of(shown, units)}")
         elif others < LEAST:
-            few.append(f"{label} is not shown by {others} {units}{'s' if others != 1 else ''}")
+            few.append(f"{label} is not shown by {number_of(others, units)}")
     reason = f"{'; '.join(few)}: fewer than {LEAST}" if few else None
     thin = int((np.bincount(of, minlength=count) == 1).sum())
     return Basis(count, positive, {}, reason, thin)
