@@ -182,7 +182,7 @@ def _do_status_of_sweep(options: argparse.Namespace) -> None:
 
 
 def _show(found: "list[Listed]") -> None:
-    from sweep.core.text import MISSING, fitted, ruled_table
+    from sweep.core.text import MISSING, fitted_table
 
     header = ["id", "sweep", "state", "since", "trials", "folder"]
     rows = [
@@ -197,8 +197,7 @@ def _show(found: "list[Listed]") -> None:
         ]
         for one in found
     ]
-    head, *fitting = fitted([header, *rows], ("since", "sweep", "folder"), room())
-    print(ruled_table(head, fitting))
+    print(fitted_table(header, rows, ("since", "sweep", "folder"), room()))
 
 
 def _when(job: "Job") -> str:

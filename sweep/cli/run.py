@@ -3,7 +3,7 @@
 import argparse
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 from sweep.cli.base import Commands, add_sweep_file, command, say
 from sweep.cli.best import say_what_lacks
 from sweep.cli.ranking import nothing_to_show, show_ranking
-from sweep.core.errors import UnfinishedError, UserError, of_system
+from sweep.core.errors import UnfinishedError, UserError, WorkError, of_system
 from sweep.core.interruption import interruptible
 from sweep.core.job import other_version
 from sweep.core.mirrors import named
 from sweep.core.saying import nobody_reads
-from sweep.core.states import state_of
+from sweep.core.states import FINISHED, state_of
+from sweep.core.text import number_of
 from sweep.remote.places import shown
 
 if TYPE_CHECKING:
@@ -118,10 +119,25 @@ def _do_resume(options: argparse.Namespace) -> None:
         raise UserError("--trials is below 0", options.trials, "give 0 or more")
     from sweep.config.limits import given_limits
 
+    if not options.trials and not options.limit:
+        _say_if_finished(options.folder)
     with _resumable(options.folder):
         from sweep.api.run import resume
 
         _announce(resume(options.folder, options.trials, given_limits(options.limit)))
+
+
+def _say_if_finished(folder: Path) -> None:
+    """At once, as the parts of a sweep take seconds to import."""
+    from sweep.api.watch import standing
+
+    with suppress(UserError, WorkError):  # what is wrong is mended, or said, by the resume itself
+        found = standing(folder)
+        if found.state == FINISHED:
+            say(
+                f"the sweep has finished: all {number_of(found.total, 'trial')} have ended; to add "
+                f"some: mrisweep resume {found.place} --trials N"
+            )
 
 
 def add_sync(commands: Commands) -> None:
@@ -137,7 +153,6 @@ def add_sync(commands: Commands) -> None:
 
 def _do_sync(options: argparse.Namespace) -> None:
     from sweep.api.run import sync_folder
-    from sweep.core.text import number_of
     from sweep.results.folder import SweepFolder
 
     trials = sync_folder(options.folder)

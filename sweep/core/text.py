@@ -4,7 +4,7 @@ import csv
 import io
 import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 MISSING = "-"
@@ -81,9 +81,40 @@ def fitted(
         width: Characters in a line; None: any number.
 
     """
-    header = list(rows[0])
-    kept = fitting(rows, [header.index(name) for name in needless if name in header], width)
+    places = [
+        place
+        for name in dict.fromkeys(needless)
+        for place, own in enumerate(rows[0])
+        if own == name  # two settings may have one short name
+    ]
+    kept = fitting(rows, places, width)
     return [[row[number] for number in kept] for row in rows]
+
+
+def fitted_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], needless: Sequence[str], width: int | None
+) -> str:
+    """A ruled table without the columns that have no room, which are named below it.
+
+    Args:
+        header: The names of the columns.
+        rows: As many cells each.
+        needless: See ``fitted``.
+        width: See there.
+
+    """
+    head, *body = fitted([header, *rows], needless, width)
+    lines = [ruled_table(head, body), wrapped(no_room(header, head), width)]
+    return "\n".join(filter(None, lines))
+
+
+def no_room(header: Iterable[str], shown: Iterable[str]) -> str:
+    """Which columns of a table are left out on a terminal, in a sentence; empty of none."""
+    kept = set(shown)
+    names = ", ".join(dict.fromkeys(name for name in header if name not in kept))
+    return names and (
+        f"left out, as the terminal is too narrow: {names}; a file, a pipe and --json get them."
+    )
 
 
 def wrapped(text: str, width: int | None, indent: str = "") -> str:

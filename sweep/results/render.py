@@ -19,7 +19,7 @@ from sweep.core.records import (
     screened,
 )
 from sweep.core.states import FINISHED, INTERRUPTED, UNDER_WAY
-from sweep.core.text import MISSING, fitting, number_of, ruled_table, wrapped
+from sweep.core.text import MISSING, fitting, no_room, number_of, ruled_table, wrapped
 from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
 
@@ -207,11 +207,8 @@ def screened_note(rows: Sequence[Ranked], by: str) -> str:
 
 def _notes(rows: Sequence[Ranked], shown: Sequence[str], left_out: Sequence[str]) -> Iterator[str]:
     """What the table does not show by itself."""
-    if left_out:
-        yield (
-            f"left out, as the terminal is too narrow: {', '.join(left_out)}; a file, a pipe and "
-            "`mrisweep best --json` get them."
-        )
+    if said := no_room(left_out, ()):
+        yield said
     yield from _basis(rows, shown)
     if any(is_missing(value_of(row.metrics, name)) for row in rows for name in shown):
         yield f"{MISSING} for a score: it is missing, as a cell of it is or a label has one class."

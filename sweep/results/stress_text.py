@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.records import Basis, EpochRecord, is_missing, null_if_missing
-from sweep.core.text import MISSING, fitted, number_of, ruled_table, table
+from sweep.core.text import MISSING, fitted_table, number_of, table
 from sweep.metrics import Metric
 from sweep.metrics.summary import macro_by_cell
 from sweep.results.render import MEANINGS, meanings
@@ -72,8 +72,7 @@ def artifact_table(
         ]
         for one in scores
     ]
-    head, *rows = fitted([header, *body], ("levels", "at level"), width)
-    return ruled_table(head, rows)
+    return fitted_table(header, body, ("levels", "at level"), width)
 
 
 def overview(values: Mapping[str, float], intervals: Intervals, metric: Metric) -> str:
@@ -122,8 +121,7 @@ def stress_table(record: EpochRecord, metric: str, width: int | None = None) -> 
         values = (macro, *(found[cell, label] for label in labels))
         shown = (MISSING if is_missing(value) else f"{value:.4f}" for value in values)
         body.append([cell.artifact, str(cell.level), *shown])
-    head, *rows = fitted([header, *body], labels[::-1], width)
-    return ruled_table(head, rows)
+    return fitted_table(header, body, labels[::-1], width)
 
 
 def cell_rows(record: EpochRecord) -> list[dict[str, Any]]:
