@@ -80,4 +80,4 @@ def _verify(store: "Store") -> None:
             f"{len(damaged)} of {len(store)} in {store.path}: {named}{more}",
             "ingest the data again",
         )
-    say(f"verified: all {number_of(len(store), 'slice')} are as written")
+    say(f"verified: all {number_of(len(store), 'slice')} are as they were written")

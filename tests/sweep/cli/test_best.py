@@ -221,6 +221,37 @@ def test_little_evidence_is_marked(
     assert "evidence: batch 2 trials, group 3 trials; 4 seeds. The worst cells were chosen" in text
 
 
+def test_a_trial_that_has_not_ended_runs_only_while_a_process_drives_its_sweep(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, path = two[0], str(two[0].path)
+    scored(folder, 1, 0.9, status="running", ended_at_ms=None, intervals={}, basis=None)
+    with folder.lock():
+        text = printed(capsys, path)
+        assert "trial-0001 (running)" in text
+        assert "interrupted" not in text
+        assert [row["status"] for row in asked(capsys, path)] == ["running", "finished"]
+    text = printed(capsys, path)
+    assert "trial-0001 (interrupted)" in text
+    assert (
+        "interrupted: no process drives the sweep, and `mrisweep resume` goes on with 1 t" in text
+    )
+    rows = asked(capsys, path, "--where", "status==interrupted")
+    assert [(row["trial"], row["status"]) for row in rows] == [("trial-0001", "interrupted")]
+    assert asked(capsys, path, "--where", "status==running") == []
+    assert "no such status of a trial; received 'interupted' in" in complaint(
+        capsys, path, "--where", "status==interupted"
+    )
+
+
+def test_why_nothing_is_ranked_depends_on_what_was_asked(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(two[0].path)
+    assert main(["best", path, "--where", f"{BY}>2"]) == 0
+    assert capsys.readouterr().err == "no trial meets what was asked for\n"
+
+
 def test_what_is_missing_or_refused_is_marked(
     two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
 ) -> None:
