@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import sweep
-from sweep.api.best import Found, doubts, in_folders
+from sweep.api.best import Found, doubts, in_folders, on_server
 from sweep.cli import main
 from sweep.core.errors import UserError
 from sweep.core.records import Basis
@@ -242,6 +242,25 @@ def test_a_trial_that_has_not_ended_runs_only_while_a_process_drives_its_sweep(
     assert "no such status of a trial; received 'interupted' in" in complaint(
         capsys, path, "--where", "status==interupted"
     )
+
+
+def test_a_server_is_not_believed_that_a_trial_runs_where_its_folder_knows_better(
+    two: list[SweepFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, rows = two[0], in_folders(paths(two)).rows
+    told = [dataclasses.replace(row, status="running") for row in rows]
+    shutil.rmtree(two[1].path)
+    monkeypatch.setattr("sweep.results.ranking.of_server", lambda *_: told)
+    monkeypatch.setattr("sweep.results.ranking.objective_of_server", lambda *_: BY)
+    monkeypatch.setattr("sweep.results.ranking.objectives_of_server", lambda *_: ())
+
+    def states() -> set[tuple[bool, str]]:
+        found = on_server("http://nobody.example", "ledger").rows
+        return {(row.folder == str(here.path), row.status) for row in found}
+
+    assert states() == {(True, "interrupted"), (False, "running")}
+    with here.lock():
+        assert states() == {(True, "running"), (False, "running")}
 
 
 def test_why_nothing_is_ranked_depends_on_what_was_asked(
