@@ -51,7 +51,7 @@ def _do_list(options: argparse.Namespace) -> None:
 
 def _cells(standing: "Standing") -> tuple[str, ...]:
     from sweep.core.objective import terms, value_of
-    from sweep.core.states import RUNNING
+    from sweep.core.states import FINISHING, RUNNING
     from sweep.core.text import MISSING
 
     best, objective = standing.best, standing.objective
@@ -59,7 +59,7 @@ def _cells(standing: "Standing") -> tuple[str, ...]:
     if best is not None:
         score = value_of(best.metrics, objective)
         value = f"{score:.3f} ({best.norm}, epoch {best.best_epoch})"
-    unsure = standing.driven is None and standing.state == RUNNING
+    unsure = standing.driven is None and standing.state in (RUNNING, FINISHING)
     return (
         standing.name,
         f"{standing.state}?" if unsure else standing.state,

@@ -265,7 +265,9 @@ class Watcher:
             return FINISHING
         lacks = of.finalists and (finalists is None or finalists[0] < finalists[1])
         followed = (self._path / choice_file.FILE).exists() and not lacks
-        return FINISHED if followed else INTERRUPTED
+        if followed:
+            return FINISHED
+        return INTERRUPTED if drives is False else FINISHING
 
     def _left(self, of: Asked, epochs: int, seconds: float, trials: int) -> float | None:
         """By the pace so far, and the epochs that early stopping is to be expected to leave."""

@@ -83,10 +83,11 @@ def state_text(standing: Standing) -> str:
 def _state(standing: Standing) -> str:
     if standing.state == INTERRUPTED:
         return f"{INTERRUPTED}: no process drives it"
+    words = standing.state
     if standing.state == FINISHING:
-        return f"{FINISHING}: all trials have ended, what follows them is at work"
-    unsure = standing.state == RUNNING and not standing.driven
-    return standing.state + (", if a process drives it; that cannot be told here" if unsure else "")
+        words = f"{FINISHING}: all trials have ended, what follows them is at work"
+    unsure = standing.driven is None and standing.state in (RUNNING, FINISHING)
+    return words + (", if a process drives it; that cannot be told here" if unsure else "")
 
 
 def _next(standing: Standing) -> Iterator[tuple[str, str, str]]:

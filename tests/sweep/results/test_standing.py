@@ -94,7 +94,15 @@ def test_where_nobody_can_tell_it_is_said(make: Make, monkeypatch: pytest.Monkey
         monkeypatch.setattr("fcntl.flock", no_locks)
         found = standing(folder.path)
     assert (found.driven, found.state) == (None, "running")
-    assert "if a process drives it; that cannot be told here" in text_of(found)
+    unsure = "if a process drives it; that cannot be told here"
+    assert unsure in text_of(found)
+    for number in range(4):
+        add_trial(folder, number, 10, "finished", 0.7)
+    found = standing(folder.path)
+    assert (found.driven, found.state) == (None, "finishing")
+    assert unsure in text_of(found)
+    (folder.path / CHOICE).write_text("{}")
+    assert "state     finished\n" in text_of(standing(folder.path))
 
 
 def test_the_end_comes_after_what_follows_the_trials(make: Make) -> None:
