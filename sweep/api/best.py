@@ -1,8 +1,8 @@
 """``best`` for scripts and for the command line: from paths, whatever the rows come from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,11 @@ from sweep.core.errors import UserError, WorkError, within
 from sweep.core.mirrors import named
 from sweep.core.objective import terms, value_of
 from sweep.core.records import TRAINED, is_missing
+from sweep.core.states import INTERRUPTED, RUNNING
 from sweep.remote.address import uri_of
 from sweep.results import advice, choice_file, ranking
 from sweep.results.choice_file import Choice
+from sweep.results.locks import driven
 from sweep.results.ranking import Ranked
 from sweep.results.render import path_names, shown_metrics
 from sweep.results.retraining import command
@@ -182,7 +184,17 @@ def on_server(uri: str, experiment: str, by: str | None = None, pareto: bool = F
     here = {folder: _asked_if_here(folder) for folder in sorted({row.folder for row in rows})}
     known = {folder: of for folder, of in here.items() if of}
     settings = ranking.settings_of_server(uri, experiment)
-    return Found(rows, *what, (), known, *_kept(known), settings)
+    return Found([*_as_driven(rows, known)], *what, (), known, *_kept(known), settings)
+
+
+def _as_driven(rows: Iterable[Ranked], here: Collection[str]) -> Iterator[Ranked]:
+    """A server says that a trial runs until it is told otherwise; a folder knows who drives it."""
+    still = cache(lambda folder: driven(Path(folder)) is not False)
+    for row in rows:
+        if row.status == RUNNING and row.folder in here and not still(row.folder):
+            yield replace(row, status=INTERRUPTED)
+        else:
+            yield row
 
 
 def _kept(folders: Iterable[str]) -> tuple[dict[str, Choice], tuple[UserError, ...]]:

@@ -30,7 +30,7 @@ from sweep.config.levels import uncalibrated, unreached
 from sweep.config.search import STRATIFY
 from sweep.config.sweep import SweepConfig
 from sweep.core.modes import ADABN
-from sweep.core.text import bytes_text, clock
+from sweep.core.text import bytes_text, clock, number_of
 from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoints import for_evaluation
 from sweep.learn.finalist import slices_of
@@ -115,8 +115,8 @@ class Cost:
         before = "start-up and the calibration of levels" if self.calibrates else "start-up"
         return (
             f"{self._network()}"
-            f"training     {train} slices, {self.train_s:.1f} s an epoch\n"
-            f"stress test  {validation} slices x {self.cells} distributions, "
+            f"training     {number_of(train, 'slice')}, {self.train_s:.1f} s an epoch\n"
+            f"stress test  {number_of(validation, 'slice')} x {self.cells} distributions, "
             f"{self.evaluate_s:.1f} s an epoch on one evaluator{self._screening()}\n"
             f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}{self._modes()}"
             f"checkpoint   {bytes_text(self.checkpoint_bytes)}\n"
@@ -183,7 +183,7 @@ class Cost:
             none = f"modes        no row of {asked}: no network of the sweep has batch norm\n"
             return none if asked else ""
         return (
-            f"modes        at most {self.rows} rows once the trials have ended, about "
+            f"modes        at most {number_of(self.rows, 'row')} once the trials have ended, about "
             f"{clock(self.rows_s)}\n"
         )
 
@@ -306,7 +306,8 @@ class _Finalists(NamedTuple):
         seconds = runs * (config.train.epochs * train_s + scoring_s)
         kind = "arms" if config.search.arms else "norms"
         return (
-            f"{runs} trainings ({groups} {kind} x {settings.per_norm} x {settings.seeds} seeds), "
+            f"{number_of(runs, 'training')} ({groups} {kind} x {settings.per_norm} x "
+            f"{number_of(settings.seeds, 'seed')}), "
             f"scored at {', '.join(self.places)}: at most {clock(seconds)} of one trial's share"
         )
 
@@ -393,8 +394,9 @@ def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, boo
     if new:
         count, patients = len(chosen.reference.keys), len(set(chosen.reference.patients))
         lines.append(
-            f"of {', '.join(new)} will be calibrated as the sweep begins, on {count} slices of "
-            f"{patients} training patients; some may not be reached"
+            f"of {', '.join(new)} will be calibrated as the sweep begins, on "
+            f"{number_of(count, 'slice')} of "
+            f"{number_of(patients, 'training patient')}; some may not be reached"
         )
     stress = dataclasses.replace(config.stress, knobs={**config.stress.knobs, **knobs})
     return dataclasses.replace(config, stress=stress), bool(new), tuple(lines)

@@ -8,6 +8,7 @@ from sweep.config.base import plain_of
 from sweep.config.settings import DataSettings
 from sweep.core.errors import UserError
 from sweep.core.job import in_job
+from sweep.core.text import number_of
 from sweep.ingest.dataset.contract import KIND, checked_dataset, name_of, source_of
 from sweep.ingest.dataset.making import make_dataset
 from sweep.ingest.dataset.planning import plan_dataset
@@ -112,7 +113,10 @@ def make_store(data: DataSettings, say: Callable[[str], None]) -> None:
     copies = near_duplicates(report.store).text().splitlines()
     for remark in (*report.remarks(), *copies):
         say(f"data: {remark}")
-    say(f"data: {len(report.store)} slices of {len(set(report.store.patients))} patients in {path}")
+    say(
+        f"data: {number_of(len(report.store), 'slice')} of "
+        f"{number_of(len(set(report.store.patients)), 'patient')} in {path}"
+    )
 
 
 def refuse_vanishing(path: Path, what: str, remedy: str) -> None:

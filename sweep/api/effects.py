@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 
 import mrimodels
 from sweep.config.sweep import SweepConfig
+from sweep.core.text import number_of
 from sweep.store import Store
 
 # A setting counts where the other one is set, or searched.
@@ -49,7 +50,8 @@ def without_effect(config: SweepConfig, given: Collection[str], store: Store) ->
             )
     if not dimensions and config.search.total > 1:
         yield (
-            f"nothing is searched, so that all {config.search.total} trials are the same training: "
+            f"nothing is searched, so that all {number_of(config.search.total, 'trial')} are the "
+            "same training: "
             "set search.trials to 1, or search something"
         )
 

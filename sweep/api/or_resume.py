@@ -14,12 +14,12 @@ from sweep.config.settings import DataSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
 from sweep.core.saying import say as _say
-from sweep.core.text import SHOWN
+from sweep.core.text import listed
 from sweep.remote.address import absolute
-from sweep.remote.places import names_in_bucket, shown
+from sweep.remote.places import shown
 from sweep.results.folder import SweepFolder
 from sweep.results.locks import driven
-from sweep.results.sweep_file import FILE, is_free
+from sweep.results.sweep_file import FILE, is_free, names_at
 
 # Where a sweep runs, who is told of it and when it pauses; its results are the same whatever these
 # are. The data may lie elsewhere: they are known by their fingerprint.
@@ -65,14 +65,12 @@ def run_or_resume(
 
 def _refuse_other(path: Path) -> None:
     """Raise ``UserError`` if there is something at a path that is no folder of a sweep."""
-    files = names_in_bucket(path)
-    if files is None:
-        files = sorted(file.name for file in path.iterdir()) if path.is_dir() else ["a file"]
+    files = names_at(path)
     if FILE in files:
         return
     raise UserError(
         f"what is there is not a sweep's folder, as it has no {FILE}",
-        f"{shown(path)!r} with {', '.join(files[:SHOWN])}",
+        f"{shown(path)!r} with {listed(files)}",
         "choose another with --out",
     )
 
@@ -98,10 +96,9 @@ def changed(folder: SweepFolder, config: SweepConfig) -> dict[str, Any]:
         if there.get(name) != here.get(name)
     ]
     if differ:
-        more = [f"and {len(differ) - SHOWN} more"] if len(differ) > SHOWN else []
         raise UserError(
             f"the folder {folder.path} holds another sweep than the one that is asked for",
-            ", ".join([*differ[:SHOWN], *more]),
+            listed(differ),
             "choose another folder with --out, or go on with what it holds by `mrisweep resume "
             f"{folder.path}`",
         )

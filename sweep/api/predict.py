@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sweep.api.checkpoint import note_if_test, open_checkpoint
 from sweep.api.output import check_output, writing
+from sweep.api.seen import seen_in_training
 from sweep.config.levels import shift_of
 from sweep.core.errors import UserError
 from sweep.core.interruption import stop_if_asked
@@ -115,12 +116,4 @@ def _remarks(info: CheckpointInfo, store: Store, rows: NDArray[np.int64]) -> lis
             f"truth: the store does not have {', '.join(without)} of the checkpoint's labels, so "
             "there are no true values of them"
         )
-    trained = {str(split) for split in info.config.data.train}
-    if store.fingerprint == info.fingerprint and (
-        count := sum(split in trained for split in store.splits[rows].tolist())
-    ):
-        remarks.append(
-            f"training: {count} of the slices were trained on, those of split "
-            f"{', '.join(sorted(trained))}; what is predicted for them is no test"
-        )
-    return remarks
+    return [*remarks, *seen_in_training(info, store, rows)]

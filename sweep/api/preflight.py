@@ -25,10 +25,9 @@ from sweep.learn.signals import check_signal
 from sweep.remote.address import absolute
 from sweep.results.advice import FEW
 from sweep.results.trackers import check_trackers
+from sweep.stats.checkpoint import basis_of
 from sweep.store import Store
 from sweep.store.bound import open_bound
-
-FEW_PATIENTS = 10
 
 
 def open_data(config: SweepConfig) -> Store:
@@ -135,22 +134,18 @@ def about_weights(config: SweepConfig, store: Store) -> tuple[str, ...]:
 def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
     """What the sweep has little of to say anything by, a line each."""
     rows = store.indices(config.data.validation)
-    patients = store.patients[rows]
-    positive = {
-        label: len(np.unique(patients[store.labels[rows, column] > 0]))
-        for column, label in enumerate(store.label_names)
-    }
-    few = [f"{label} ({count})" for label, count in positive.items() if count < FEW_PATIENTS]
+    truth, patients = store.labels[rows].astype(bool), store.patients[rows].tolist()
     lines = []
-    if few:
+    if few := basis_of(truth, store.label_names, patients, "validation patient").reason:
         lines.append(
-            f"fewer than {FEW_PATIENTS} validation patients have {', '.join(few)}; scores of so "
-            "few, and their intervals, say little"
+            f"scores will have no intervals, as {few}. Chance moves scores of so few patients by "
+            "much: put more into data.validation"
         )
     search = config.search
     if (strata := search.strata()) and search.total < FEW * len(strata):
         lines.append(
-            f"{search.total} trials for {len(strata)} strata; with fewer than {FEW} each, the best "
+            f"{number_of(search.total, 'trial')} for {len(strata)} strata; with fewer than {FEW} "
+            "each, the best "
             "of one says more about luck than about it"
         )
     each = search.total // search.shares()
@@ -239,6 +234,7 @@ def _refuse_one_class(store: Store, role: str, splits: Sequence[Split]) -> None:
             count = "none" if share == 0 else "all"
             raise UserError(
                 "a label cannot be scored without slices that have it and slices that have it not",
-                f"{role} {list(splits)}, where {count} of the {len(labels)} slices have {name!r}",
+                f"{role} {list(splits)}, where {count} of the {number_of(len(labels), 'slice')} "
+                f"have {name!r}",
                 "choose other splits, or leave the label out of the store",
             )

@@ -2,7 +2,9 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import artifacts_sim
 import mrimodels
 from artifacts_sim import Artifact
 from sweep.api.checkpoint import note_if_test, open_checkpoint
+from sweep.api.seen import seen_in_choice, seen_in_training, training_store
 from sweep.config.artifacts import (
     NO_OPTIONS,
     Options,
@@ -27,7 +30,15 @@ from sweep.config.modes import ModeSettings
 from sweep.config.settings import StressSettings
 from sweep.core.errors import UserError, require_known
 from sweep.core.modes import EMA, OF_BATCH_NORM, PRECISE
-from sweep.core.records import CLEAN, TRAINED, EpochRecord, missing_as_null, null_if_missing
+from sweep.core.records import (
+    CLEAN,
+    TRAINED,
+    Basis,
+    EpochRecord,
+    Predictions,
+    missing_as_null,
+    null_if_missing,
+)
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
 from sweep.learn.drawable import require_drawable
 from sweep.learn.levels import foreign_grid, with_levels
@@ -40,8 +51,46 @@ from sweep.learn.modes import (
 )
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, record_of, scores_of
+from sweep.metrics import Metric
 from sweep.metrics.operating import operating_points
+from sweep.results.stress_text import SplitCount, counts_of
+from sweep.stats.checkpoint import ArtifactScore, Intervals, by_artifact, intervals_of
 from sweep.store import Store
+
+
+@dataclass(frozen=True, eq=False)
+class Stressed:
+    """What a checkpoint scores under artifacts, and what that rests on.
+
+    Attributes:
+        record: The scores.
+        splits: What is scored of which split.
+        predictions: Every cell.
+        truth: (N, L) whether a slice shows a label.
+        labels: The L names.
+        patients: (N,) the patient of each slice.
+        points: The operating point of each label; None: chosen on these slices, see ``scores_of``.
+
+    """
+
+    record: EpochRecord
+    splits: tuple[SplitCount, ...]
+    predictions: tuple[Predictions, ...]
+    truth: NDArray[np.bool_]
+    labels: tuple[str, ...]
+    patients: list[str]
+    points: Mapping[str, float] | None
+
+    @cached_property
+    def sure(self) -> tuple[Intervals, Basis]:
+        """The 95 % intervals of its summaries, over patients, and what they rest on."""
+        of = self.predictions, self.truth, self.labels, self.patients
+        return intervals_of(*of, points=self.points)
+
+    def by_artifact(self, metric: Metric) -> list[ArtifactScore]:
+        """One metric under each artifact."""
+        of = self.predictions, self.truth, self.labels, self.patients
+        return by_artifact(metric, *of, self.points)
 
 
 def stress_checkpoint(
@@ -79,7 +128,7 @@ def stress_checkpoint(
     """
     loaded = open_checkpoint(checkpoint)
     asked = (data, artifacts, levels, splits, grid, options, mode, modes)
-    return stress(loaded, *asked, checkpoint=checkpoint)
+    return stress(loaded, *asked, checkpoint=checkpoint).record
 
 
 def stress(
@@ -94,11 +143,12 @@ def stress(
     modes: ModeSettings | None = None,
     say: Callable[[str], None] = lambda text: None,
     checkpoint: Path | None = None,
-) -> EpochRecord:
+) -> Stressed:
     """Score a checkpoint that was read; see ``stress_checkpoint``.
 
-    ``say`` is told how far a calibration is, and which slices stood together for a mode. The folder
-    of ``checkpoint``, where it was read from, keeps that its test slices were looked at.
+    ``say`` is told how far a calibration is, which slices stood together for a mode, and which
+    patients the checkpoint had seen. The folder of ``checkpoint``, where it was read from, keeps
+    that its test slices were looked at.
     """
     info = loaded.info
     _require_mode(loaded, mode)
@@ -134,7 +184,7 @@ def stress(
     elif remark := foreign_grid(settings, trial_config.data, store):
         say(f"levels: {remark}")
     if left_out := unreached(settings):
-        say(f"left out, as no knob value has that similarity: {', '.join(left_out)}")
+        say(f"note: left out, as no knob value reaches that level: {', '.join(left_out)}")
     if checkpoint is not None and splits:
         note_if_test(checkpoint, info, store, splits, "mrisweep stress")
     with _prepared(loaded, mode, store, indices, settings, say):
@@ -142,7 +192,17 @@ def stress(
         predictions = list(stress_in_mode(loaded, store, cells, indices, settings, mode))
         points = _points(loaded, store, indices, settings, mode, say)
     scores = scores_of(predictions, store, indices, points)
-    return record_of(scores, info.trial, info.epoch, info.stats)
+    for remark in (*seen_in_training(info, store, indices), *seen_in_choice(info, store, indices)):
+        say(f"note: {remark}")
+    return Stressed(
+        record=record_of(scores, info.trial, info.epoch, info.stats),
+        splits=counts_of(store, indices),
+        predictions=tuple(predictions),
+        truth=store.labels[indices].astype(bool),
+        labels=store.label_names,
+        patients=store.patients[indices].tolist(),
+        points=points,
+    )
 
 
 def _points(
@@ -158,14 +218,11 @@ def _points(
     own = store.fingerprint == loaded.info.fingerprint
     if own and np.array_equal(indices, store.indices(splits)):
         return None
-    wrong = "the operating point is that of clean validation slices, and they are not here"
-    remedy = "put the data back"
-    try:
-        validation = _training_store(loaded.info, store, wrong, remedy)
-    except UserError:
+    if (validation := training_store(loaded.info, store)) is None:
         say(
-            f"{wrong}: sensitivity, specificity and balanced accuracy are missing; {remedy} to "
-            "have them"
+            "the operating point is that of clean validation slices, and they are not here: "
+            "sensitivity, specificity and balanced accuracy are missing; put the data back to have "
+            "them"
         )
         return {}
     there = validation.indices(splits)
@@ -232,29 +289,41 @@ def _training_store(info: CheckpointInfo, store: Store, wrong: str, remedy: str)
         UserError: It is neither.
 
     """
-    if store.fingerprint == info.fingerprint:
-        return store
-    path = Path(info.config.data.store)
-    with suppress(UserError, OSError):
-        training = Store.open(path)
-        if training.fingerprint == info.fingerprint:
-            return training
-    raise UserError(wrong, f"{store.path}, and no such data at {path}", remedy)
+    if (found := training_store(info, store)) is None:
+        there = info.config.data.store
+        raise UserError(wrong, f"{store.path}, and no such data at {there}", remedy)
+    return found
 
 
-def as_json(record: EpochRecord, metric: str) -> dict[str, Any]:
-    """All metrics, and one metric in every cell; a missing value is null."""
+def as_json(found: Stressed, metric: Metric) -> dict[str, Any]:
+    """All metrics with their intervals, and one in every cell; a missing value is null."""
+    intervals, basis = found.sure
     return {
-        "metrics": missing_as_null(record.metrics),
+        "metrics": missing_as_null(found.record.metrics),
+        "intervals": intervals,
+        "patients": basis.patients,
+        "splits": [one._asdict() for one in found.splits],
+        "artifacts": [
+            {
+                "artifact": one.artifact,
+                "levels": list(one.levels),
+                "metric": metric.name,
+                "mean": null_if_missing(one.mean),
+                "interval": [null_if_missing(end) for end in one.interval],
+                "worst": null_if_missing(one.worst),
+                "worst_level": one.worst_level,
+            }
+            for one in found.by_artifact(metric)
+        ],
         "cells": [
             {
                 "artifact": item.cell.artifact,
                 "level": item.cell.level,
                 "label": item.label,
-                "metric": metric,
+                "metric": metric.name,
                 "value": null_if_missing(item.value),
             }
-            for item in record.scores
-            if item.metric == metric
+            for item in found.record.scores
+            if item.metric == metric.name
         ],
     }

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sweep.core.errors import UserError
-from sweep.results.standing import ENDED, Standing, Watcher
+from sweep.core.states import FINISHED
+from sweep.results.standing import Standing, Watcher
 
 LONGEST_S = 86_400.0  # of a pause
 
@@ -43,7 +44,7 @@ def watch(path: str | Path, every_s: float = 2.0) -> Iterator[Standing]:
     while True:
         found = watcher.look()
         yield found
-        if found.state == ENDED:
+        if found.state == FINISHED:
             return
         time.sleep(every_s)
 

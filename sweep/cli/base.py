@@ -5,13 +5,12 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
 from sweep.core.saying import is_terminal
 from sweep.core.saying import say as say
-from sweep.core.text import clock
+from sweep.core.text import clock, wrapped
 
 LOG_EVERY_S = 30
 
@@ -123,9 +122,7 @@ def room() -> int | None:
     return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
-def say_remarks(folder: Path) -> None:
-    """What is to be remarked on the search in a sweep's folder."""
-    from sweep.api.best import remarks
-
-    for line in remarks(folder):
-        say(f"note: {line}")
+def show(text: str) -> None:
+    """Print what is no table and no command, broken between words on a terminal."""
+    width = room()
+    print("\n".join(wrapped(line, width) for line in text.split("\n")))

@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, room, say
+from sweep.cli.base import Commands, command, say
+from sweep.cli.ranking import nothing_to_show, show_ranking
 from sweep.core.errors import UserError, WorkError, within
-from sweep.core.mirrors import named
 
 if TYPE_CHECKING:
     from sweep.api.best import Found
-    from sweep.results.ranking import Ranked
 
 
 def add_best(commands: Commands) -> None:
@@ -136,7 +135,7 @@ def _answer(options: argparse.Namespace) -> None:
     else:
         found = on_server(options.mlflow, options.experiment, options.by, options.pareto)
     _show(options, found)
-    _say_what_lacks(found.unread())
+    say_what_lacks(found.unread())
 
 
 def _require_table(options: argparse.Namespace) -> None:
@@ -154,46 +153,28 @@ def _require_table(options: argparse.Namespace) -> None:
 
 
 def _show(options: argparse.Namespace, found: "Found") -> None:
-    from sweep.api.best import as_json, choice_lines
+    from sweep.api.best import as_json
     from sweep.core.text import number_of
-    from sweep.metrics.table import sign
     from sweep.results import ranking
     from sweep.results.flat import write_table
-    from sweep.results.render import (
-        evidence_line,
-        hypervolume_lines,
-        ranked_table,
-        screened_note,
-    )
 
     kept = options.norm, options.where, options.top, options.mode
     how = found.objectives, options.pareto, options.per_norm
     rows = ranking.best(found.rows, found.by, *kept, *how)
-    note = screened_note(found.rows, found.by)
     if options.out is not None:
         write_table(rows, options.out)
         say(f"{number_of(len(rows), 'row')} in {options.out}")
     if options.json:
         print(json.dumps(as_json(rows, found), indent=1))
     elif rows:
-        names, worth = _names(found), choice_lines(found, options.norm)
-        choices = [f"{names[folder]}{line}" for folder, line in worth.items()]
-        print(ranked_table(rows, found.by, room(), found.objectives))
-        if options.pareto and all(sign(name) > 0 for name in found.objectives):
-            covered = ranking.hypervolumes(found.rows, found.objectives)
-            print(f"\n{hypervolume_lines(covered, found.objectives)}")
-        for line in filter(None, (note, evidence_line(found.rows, found.by), *choices)):
-            print(f"\n{line}")
-        _print_command(rows[0], found)
-        for line in _notes(found):
-            say(f"note: {line}")
+        show_ranking(found, rows, options.norm, covered=options.pareto)
     else:
-        say("no trial qualifies" if found.rows else "no trial has a score yet")
-        if note:
-            say(note)
+        asked = bool(options.norm or options.where or options.mode or options.pareto)
+        for line in nothing_to_show(found, asked):
+            say(line)
 
 
-def _say_what_lacks(errors: Sequence[UserError | WorkError]) -> None:
+def say_what_lacks(errors: Sequence[UserError | WorkError]) -> None:
     """Fail for files that cannot be read, after what the others say, which is not lost with them.
 
     Raises:
@@ -204,39 +185,6 @@ def _say_what_lacks(errors: Sequence[UserError | WorkError]) -> None:
         say(f"note: {error}")
     if errors:
         raise within("the answer lacks something", errors[-1])
-
-
-def _print_command(row: "Ranked", found: "Found") -> None:
-    """How to train the first row again, where its sweep is on this machine."""
-    from sweep.results.removed import Gone
-    from sweep.results.retraining import command
-
-    if (asked := found.asked.get(row.folder)) is not None:
-        to_its_end = "" if row.status == "finished" else ", to its end"
-        print(f"\nto train {row.trial} again{to_its_end}:\n{named(command(row, asked))}")
-        folder, checkpoint = Path(row.folder), Path(row.checkpoint)
-        if why := Gone(folder).why(checkpoint.relative_to(folder).as_posix()):
-            print(f"its checkpoint is not there: {why}")
-
-
-def _notes(found: "Found") -> Iterator[str]:
-    """What is to be remarked on every sweep, and on comparing them."""
-    from sweep.api.best import doubts, remarks_on
-
-    yield from doubts(found)
-    names = _names(found)
-    for sweep in found.sweeps:
-        path = str(sweep.path)
-        for line in remarks_on(sweep, found.asked[path]):
-            yield f"{names[path]}{line}"
-
-
-def _names(found: "Found") -> dict[str, str]:
-    """What stands before a line on each sweep: nothing where there is one."""
-    from sweep.results.render import path_names
-
-    names = path_names(found.asked)
-    return {folder: f"{name}: " if len(names) > 1 else "" for folder, name in names.items()}
 
 
 def _show_failed(options: argparse.Namespace) -> None:
@@ -256,7 +204,7 @@ def _show_failed(options: argparse.Namespace) -> None:
         print(failed_text(failed, sum(len(sweep.trials) for sweep in sweeps)))
     else:
         say("no trial failed")
-    _say_what_lacks(damage_of(sweeps))
+    say_what_lacks(damage_of(sweeps))
 
 
 def _show_finalists(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sweep.cli.base import Commands, command
+from sweep.cli.base import Commands, command, room
 
 
 def add_compare(commands: Commands) -> None:
@@ -52,4 +52,4 @@ def _do_compare(options: argparse.Namespace) -> None:
     if options.out is not None:
         with writing(options.out):
             write_comparison(options.out, found)
-    print(json.dumps(as_json(found), indent=1) if options.json else as_text(found))
+    print(json.dumps(as_json(found), indent=1) if options.json else as_text(found, room()))

@@ -61,7 +61,7 @@ def _do_show(options: argparse.Namespace) -> None:
 
 
 def _verify(store: "Store") -> None:
-    from sweep.core.text import SHOWN
+    from sweep.core.text import SHOWN, number_of
     from sweep.inspect.verify import damaged_slices, description_is_whole
 
     if not description_is_whole(store):
@@ -80,4 +80,4 @@ def _verify(store: "Store") -> None:
             f"{len(damaged)} of {len(store)} in {store.path}: {named}{more}",
             "ingest the data again",
         )
-    say(f"verified: all {len(store)} slices are as they were written")
+    say(f"verified: all {number_of(len(store), 'slice')} are as they were written")

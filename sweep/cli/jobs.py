@@ -2,10 +2,12 @@
 
 import argparse
 import json
+import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sweep.cli.base import Commands, add_sweep_file, command, say
+from sweep.cli.base import Commands, add_sweep_file, command, room, say
 from sweep.core.errors import UserError, WorkError
 
 if TYPE_CHECKING:
@@ -117,9 +119,12 @@ def add_status(commands: Commands) -> None:
         commands,
         "status",
         _do_status,
-        "list the jobs of mrisweep on a Ray cluster, and how far their sweeps are",
+        "say where a sweep stands; without a folder, list the jobs of mrisweep on a Ray cluster, "
+        "and how far their sweeps are",
     )
-    status.add_argument("job", nargs="?", metavar="ID", help="this job alone")
+    status.add_argument(
+        "job", nargs="?", metavar="DIR|ID", help="the folder of a sweep, or the id of a job"
+    )
     status.add_argument(
         "--follow",
         action="store_true",
@@ -130,6 +135,8 @@ def add_status(commands: Commands) -> None:
 
 
 def _do_status(options: argparse.Namespace) -> None:
+    if options.job is not None and _is_place(options.job):
+        return _do_status_of_sweep(options)
     from sweep.api.jobs import jobs
     from sweep.cluster.jobs import JobServer
 
@@ -149,8 +156,33 @@ def _do_status(options: argparse.Namespace) -> None:
     return None
 
 
+def _is_place(what: str) -> bool:
+    """Whether a path or a URI is meant, and no job."""
+    from sweep.remote.address import uri_of
+
+    return os.sep in what or Path(what).is_dir() or uri_of(what) is not None
+
+
+def _do_status_of_sweep(options: argparse.Namespace) -> None:
+    """As `mrisweep watch --once`, which asks no cluster."""
+    from sweep.api.watch import standing
+    from sweep.results.standing_text import lines
+
+    if options.follow or options.address is not None:
+        raise UserError(
+            "--follow and --address are for jobs of a cluster",
+            f"the folder {options.job}",
+            f"leave them out, or follow the sweep by `mrisweep watch {options.job}`",
+        )
+    found = standing(options.job)
+    if options.json:
+        print(json.dumps([found.plain()], indent=1))
+    else:
+        print("\n".join(lines(found, width=room())))
+
+
 def _show(found: "list[Listed]") -> None:
-    from sweep.core.text import MISSING, ruled_table
+    from sweep.core.text import MISSING, fitted_table
 
     header = ["id", "sweep", "state", "since", "trials", "folder"]
     rows = [
@@ -165,7 +197,7 @@ def _show(found: "list[Listed]") -> None:
         ]
         for one in found
     ]
-    print(ruled_table(header, rows))
+    print(fitted_table(header, rows, ("since", "sweep", "folder"), room()))
 
 
 def _when(job: "Job") -> str:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from sweep.cli.base import Commands, command, counter
+from sweep.core.text import number_of
 
 
 def add_phantom(commands: Commands) -> None:
@@ -42,7 +43,7 @@ def _do_phantom(options: argparse.Namespace) -> None:
         progress=counter("patients"),
     )
     print(
-        f"{made.folder}: {made.patients} patients, {made.slices} slices, "
+        f"{made.folder}: {number_of(made.patients, 'patient')}, {number_of(made.slices, 'slice')}, "
         f"{made.lesions} with a lesion"
     )
     print(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sweep.cli.base import Commands, command, counter, say
 from sweep.core.interruption import interruptible
+from sweep.core.text import number_of
 
 
 def add_predict(commands: Commands) -> None:
@@ -76,4 +77,7 @@ def _do_predict(options: argparse.Namespace) -> None:
         }
         print(json.dumps(done))
         return
-    print(f"{options.out}: {slices} slices of {patients} patients in {seconds:.1f} s")
+    print(
+        f"{options.out}: {number_of(slices, 'slice')} of {number_of(patients, 'patient')} in "
+        f"{seconds:.1f} s"
+    )

@@ -3,18 +3,22 @@
 import argparse
 import errno
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
-from sweep.core.errors import UnfinishedError, UserError, of_system
+from sweep.cli.base import Commands, add_sweep_file, command, say
+from sweep.cli.best import say_what_lacks
+from sweep.cli.ranking import nothing_to_show, show_ranking
+from sweep.core.errors import UnfinishedError, UserError, WorkError, of_system
 from sweep.core.interruption import interruptible
 from sweep.core.job import other_version
 from sweep.core.mirrors import named
 from sweep.core.saying import nobody_reads
 from sweep.core.stages import stage
+from sweep.core.states import FINISHED, state_of
+from sweep.core.text import number_of
 from sweep.remote.places import shown
 from sweep.terminal import on_screen
 
@@ -132,10 +136,25 @@ def _do_resume(options: argparse.Namespace) -> None:
     with _resumable([options.folder]):
         with on_screen():
             stage("starting")
+            if not options.trials and not options.limit:
+                _say_if_finished(options.folder)
             from sweep.api.run import resume
 
             result = resume(options.folder, options.trials, given_limits(options.limit))
         _announce(result)
+
+
+def _say_if_finished(folder: Path) -> None:
+    """At once, as the parts of a sweep take seconds to import."""
+    from sweep.api.watch import standing
+
+    with suppress(UserError, WorkError):  # what is wrong is mended, or said, by the resume itself
+        found = standing(folder)
+        if found.state == FINISHED:
+            say(
+                f"the sweep has finished: all {number_of(found.total, 'trial')} have ended; to add "
+                f"some: mrisweep resume {found.place} --trials N"
+            )
 
 
 def add_sync(commands: Commands) -> None:
@@ -155,31 +174,24 @@ def _do_sync(options: argparse.Namespace) -> None:
 
     trials = sync_folder(options.folder)
     told = ", ".join(SweepFolder.open(options.folder).config().tracking.to)
-    print(f"{trials} trials of {shown(options.folder)} are in {told}")
+    print(f"{number_of(trials, 'trial')} of {shown(options.folder)} are in {told}")
 
 
 def _announce(result: "SweepResult") -> None:
-    """The best table, and where everything is."""
-    from sweep.core.records import TRAINED
+    """The ranking as ``best`` shows it, and where everything is."""
+    from sweep.api.best import in_folders
     from sweep.results import ranking
     from sweep.results.inventory import inventory, sizes, sizes_text
-    from sweep.results.render import hypervolume_lines, ranked_table, screened_note
 
-    by, objectives = result.objective, result.objectives
-    trials = ranking.of_folder(result.path)
-    rows = ranking.best(trials, by, objectives=objectives)
-    if rows:
-        print(ranked_table(rows, by, room(), objectives))
-    if objectives and rows:
-        front = ranking.best(trials, objectives[0], mode=TRAINED, objectives=objectives, front=True)
-        print(f"\n{hypervolume_lines(ranking.hypervolumes(trials, objectives), objectives)}")
-        print(f"front        {', '.join(f'{row.trial} ({row.norm})' for row in front)}")
-    if note := screened_note(trials, by):
-        print(f"\n{note}")
+    found = in_folders(result.path, for_table=True)
+    if rows := ranking.best(found.rows, found.by, objectives=found.objectives):
+        show_ranking(found, rows, covered=True)
+    else:
+        for line in nothing_to_show(found, conditions=False):
+            say(line)
     _announce_finalists(result.path)
     for trial in result.failed:
-        say(f"{trial.trial} ({trial.norm}) failed: {trial.error}")
-    say_remarks(result.path)
+        say(f"{trial.trial} ({trial.norm}) {state_of(trial)}: {trial.error}")
     if result.limit:
         say(result.limit)
     print(named(f"\nfolder  {result.path}"))
@@ -187,6 +199,7 @@ def _announce(result: "SweepResult") -> None:
     if result.tracking_uri:
         print(f"MLflow  experiment {result.experiment!r}; to look at it:")
         print(f"        {_way_to_look(result.tracking_uri)}")
+    say_what_lacks(found.unread())
 
 
 def _way_to_look(shown: str) -> str:

@@ -3,8 +3,13 @@
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, add_options, command, say
+from sweep.cli.base import Commands, add_options, command, room, say, show
+
+if TYPE_CHECKING:
+    from sweep.api.stress import Stressed
+    from sweep.metrics import Metric
 
 
 def add_stress(commands: Commands) -> None:
@@ -53,23 +58,41 @@ def add_stress(commands: Commands) -> None:
         default=1,
         help="CPU threads; the last digits of a score may depend on them",
     )
+    stress.add_argument(
+        "--cells",
+        action="store_true",
+        help="every cell, a column for each label, and the summaries of all metrics",
+    )
     stress.add_argument("--json", action="store_true", help="one JSON object")
+    stress.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="also write every metric of each cell and label to FILE.csv or FILE.parquet",
+    )
+    stress.add_argument("--force", action="store_true", help="replace FILE if it exists")
 
 
 def _do_stress(options: argparse.Namespace) -> None:
     import torch
 
     from sweep.api.checkpoint import open_checkpoint
+    from sweep.api.output import check_output, writing
     from sweep.api.stress import as_json, stress
     from sweep.config.artifacts import given_options
     from sweep.config.sweep import given_modes
     from sweep.metrics import metric_for
-    from sweep.results.render import stress_table, summary_table
+    from sweep.results.flat import require_ending
+    from sweep.results.stress_text import cell_rows
+    from sweep.results.tables import write_rows
 
+    if options.out is not None:
+        require_ending(options.out)
+        check_output(options.out, options.force, (options.checkpoint, options.data))
     torch.set_num_threads(max(1, options.threads))
     loaded = open_checkpoint(options.checkpoint)
-    metric = metric_for(loaded.info.config.objective, options.metric).name
-    record = stress(
+    metric = metric_for(loaded.info.config.objective, options.metric)
+    found = stress(
         loaded,
         options.data,
         options.artifacts,
@@ -82,8 +105,35 @@ def _do_stress(options: argparse.Namespace) -> None:
         say,
         options.checkpoint,
     )
+    if options.out is not None:
+        with writing(options.out):
+            write_rows(options.out, cell_rows(found.record))
     if options.json:
-        print(json.dumps(as_json(record, metric)))
-        return
-    print(f"{stress_table(record, metric)}\n")
-    print(summary_table(record.metrics))
+        print(json.dumps(as_json(found, metric)))
+    else:
+        _show(found, metric, options.cells)
+
+
+def _show(found: "Stressed", metric: "Metric", cells: bool) -> None:
+    from sweep.results.stress_text import (
+        about_intervals,
+        artifact_table,
+        how_to_read,
+        overview,
+        scored_on,
+        stress_table,
+        summary_table,
+    )
+
+    record, width = found.record, room()
+    intervals, basis = found.sure
+    show(f"{scored_on(found.splits)}\n")
+    if cells:
+        print(f"{stress_table(record, metric.name, width)}\n")
+        print(f"{summary_table(record.metrics)}\n")
+    print(f"{artifact_table(found.by_artifact(metric), metric, width)}\n")
+    print(f"{overview(record.metrics, intervals, metric)}\n")
+    show(about_intervals(basis, metric))
+    show(how_to_read(metric))
+    if not cells:
+        show("every cell, label and metric: --cells, --out FILE or --json")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, say
+from sweep.cli.base import Commands, command, room, say
 
 if TYPE_CHECKING:
     from sweep.results.standing import Standing
@@ -28,7 +28,7 @@ def add_list(commands: Commands) -> None:
 
 def _do_list(options: argparse.Namespace) -> None:
     from sweep.api.sweeps import sweeps_below
-    from sweep.core.text import table
+    from sweep.core.text import fitted, table
 
     found = list(sweeps_below(options.folder))
     known = [standing for _, standing in found if not isinstance(standing, Exception)]
@@ -41,7 +41,7 @@ def _do_list(options: argparse.Namespace) -> None:
             for path, standing in found
             if not isinstance(standing, Exception)
         ]
-        print("\n".join(table([header, *rows], left=None)))
+        print("\n".join(table(fitted([header, *rows], ("by", "name"), room()), left=None)))
     else:
         say(f"no sweep is in {options.folder.resolve()}")
     for path, standing in found:
@@ -51,12 +51,15 @@ def _do_list(options: argparse.Namespace) -> None:
 
 def _cells(standing: "Standing") -> tuple[str, ...]:
     from sweep.core.objective import terms, value_of
+    from sweep.core.states import FINISHING, RUNNING
     from sweep.core.text import MISSING
-    from sweep.results.standing import STOPPED
 
     best, objective = standing.best, standing.objective
-    value = MISSING if best is None else f"{value_of(best.metrics, objective):.3f} ({best.norm})"
-    unsure = standing.driven is None and standing.state not in (STOPPED, "ended")
+    value = MISSING
+    if best is not None:
+        score = value_of(best.metrics, objective)
+        value = f"{score:.3f} ({best.norm}, epoch {best.best_epoch})"
+    unsure = standing.driven is None and standing.state in (RUNNING, FINISHING)
     return (
         standing.name,
         f"{standing.state}?" if unsure else standing.state,

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import LOG_EVERY_S, Commands, command
+from sweep.cli.base import LOG_EVERY_S, Commands, command, room
 from sweep.core.saying import is_terminal
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def _do_watch(options: argparse.Namespace) -> None:
     require_pause(options.every)
     if options.once:
         found = standing(options.folder)
-        print(json.dumps(found.plain(), indent=1) if options.json else "\n".join(lines(found)))
+        text = "\n".join(lines(found, width=room()))
+        print(json.dumps(found.plain(), indent=1) if options.json else text)
         return
     show = _Screen().draw if is_terminal(sys.stdout) else _Lines().draw
     if options.json:
@@ -66,7 +67,8 @@ class _Screen:
         from sweep.results.standing_text import lines
 
         width, height = shutil.get_terminal_size()
-        shown = [text[: width - 1] for text in lines(found, height)][: height - 1]
+        whole = lines(found, height, width - 1)
+        shown = [text[: width - 1] for text in whole][: height - 1]
         back = f"\x1b[{self._drawn}F" if self._drawn else ""
         print(f"{back}\x1b[J" + "\n".join(shown), flush=True)
         self._drawn = len(shown)

@@ -3,7 +3,8 @@
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 MISSING = "-"
@@ -49,6 +50,91 @@ def ruled_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head, *lines = table([header, *rows], left=None)
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     return "\n".join([head, "  ".join("-" * width for width in widths), *lines])
+
+
+def fitting(rows: Sequence[Sequence[str]], needless: Sequence[int], width: int | None) -> list[int]:
+    """The columns of a table that a line of so many characters has room for.
+
+    Args:
+        rows: All rows, the header among them, as many cells each.
+        needless: The columns that may be left out, in this order.
+        width: Characters in a line; None: any number.
+
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    kept = list(range(len(widths)))
+    for number in needless:
+        if width is None or sum(widths[one] + 2 for one in kept) - 2 <= width:
+            break
+        kept.remove(number)
+    return kept
+
+
+def fitted(
+    rows: Sequence[Sequence[str]], needless: Sequence[str], width: int | None
+) -> list[list[str]]:
+    """The rows of a table, its header the first, without the columns that have no room.
+
+    Args:
+        rows: All rows, as many cells each.
+        needless: The columns that may be left out, by their names in the header, in this order.
+        width: Characters in a line; None: any number.
+
+    """
+    places = [
+        place
+        for name in dict.fromkeys(needless)
+        for place, own in enumerate(rows[0])
+        if own == name  # two settings may have one short name
+    ]
+    kept = fitting(rows, places, width)
+    return [[row[number] for number in kept] for row in rows]
+
+
+def fitted_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], needless: Sequence[str], width: int | None
+) -> str:
+    """A ruled table without the columns that have no room, which are named below it.
+
+    Args:
+        header: The names of the columns.
+        rows: As many cells each.
+        needless: See ``fitted``.
+        width: See there.
+
+    """
+    head, *body = fitted([header, *rows], needless, width)
+    lines = [ruled_table(head, body), wrapped(no_room(header, head), width)]
+    return "\n".join(filter(None, lines))
+
+
+def no_room(header: Iterable[str], shown: Iterable[str]) -> str:
+    """Which columns of a table are left out on a terminal, in a sentence; empty of none."""
+    kept = set(shown)
+    names = ", ".join(dict.fromkeys(name for name in header if name not in kept))
+    return names and (
+        f"left out, as the terminal is too narrow: {names}; a file, a pipe and --json get them."
+    )
+
+
+def wrapped(text: str, width: int | None, indent: str = "") -> str:
+    """A text in lines of so many characters, broken between words alone.
+
+    Args:
+        text: One line.
+        width: Characters in a line; None: any number.
+        indent: What every line but the first begins with.
+
+    """
+    if width is None or len(text) <= width:
+        return text
+    return textwrap.fill(
+        text,
+        max(width, len(indent) + 1),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def one_line(said: object) -> str:
@@ -105,8 +191,20 @@ def clock(seconds: float) -> str:
 def counted(kinds: Sequence[tuple[str, int]]) -> str:
     """Kinds with the number of slices of each; of a long list the first ten."""
     rest = kinds[SHOWN:]
-    more = f", {len(rest)} more ({sum(count for _, count in rest)} slices)" if rest else ""
-    return ", ".join(f"{kind} ({count} slices)" for kind, count in kinds[:SHOWN]) + more
+    more = (
+        f", {len(rest)} more ({number_of(sum(count for _, count in rest), 'slice')})"
+        if rest
+        else ""
+    )
+    return (
+        ", ".join(f"{kind} ({number_of(count, 'slice')})" for kind, count in kinds[:SHOWN]) + more
+    )
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a line; of a long list the first ten."""
+    more = [f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else []
+    return ", ".join([*names[:SHOWN], *more])
 
 
 def outlined(values: Mapping[str, object], indent: str = "  ") -> Iterator[str]:
@@ -128,8 +226,7 @@ def _in_a_line(value: object) -> str:
     if isinstance(value, Mapping):
         return ": ".join(_in_a_line(part) for part in value.values())
     if isinstance(value, list):
-        more = [f"and {len(value) - SHOWN} more"] if len(value) > SHOWN else []
-        return ", ".join([*map(_in_a_line, value[:SHOWN]), *more]) or "none"
+        return listed([_in_a_line(part) for part in value]) or "none"
     return "none" if value is None else str(value)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, UserError, refuse
+from sweep.core.text import number_of
 from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
 from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
@@ -112,7 +113,8 @@ def _surveyed(
     if not found:
         raise UserError(
             "no volume can be used",
-            f"{len(skipped)} volumes, the first: {skipped[0].name} ({skipped[0].reason})",
+            f"{number_of(len(skipped), 'volume')}, the first: {skipped[0].name} "
+            f"({skipped[0].reason})",
             "repair the volumes, or correct the manifest",
         )
     return found, tuple(skipped)

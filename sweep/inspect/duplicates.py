@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sweep.core.text import SHOWN, table
+from sweep.core.text import SHOWN, number_of, table
 from sweep.inspect.hashes import Rows, like_hashes
 from sweep.inspect.likeness import Spectrum, detail, likeness
 from sweep.store import Store
@@ -88,8 +88,10 @@ class Duplicates:
             return
         named = {one for pair in self.pairs for one in (pair.one, pair.other)}
         yield (
-            f"near-duplicates across splits: {len(self.pairs)} pairs, of {len(named)} of "
-            f"{self.slices} slices, {len({one.patient for one in named})} patients, "
+            f"near-duplicates across splits: {number_of(len(self.pairs), 'pair')}, of "
+            f"{len(named)} of "
+            f"{number_of(self.slices, 'slice')}, "
+            f"{number_of(len({one.patient for one in named}), 'patient')}, "
             f"splits {', '.join(sorted({one.split for one in named}))}"
         )
         yield from _table(self.pairs[:SHOWN])
@@ -103,7 +105,8 @@ class Duplicates:
     def _left_out(self) -> Iterator[str]:
         if self.compared < self.candidates:
             yield (
-                f"Of {self.candidates} pairs with like hashes the {self.compared} most alike were "
+                f"Of {number_of(self.candidates, 'pair')} with like hashes the {self.compared} "
+                "most alike were "
                 "compared; near-duplicates among the rest are not found."
             )
 

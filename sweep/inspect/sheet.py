@@ -6,7 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from sweep.core.errors import UserError
-from sweep.core.text import size_text
+from sweep.core.text import number_of, size_text
 from sweep.inspect.choosing import choose, windowed
 from sweep.inspect.layout import (
     TEXT,
@@ -48,7 +48,7 @@ def draw_sheet(store: Store, out: Path, *, per_split: int = 8, seed: int = 0) ->
 
 def _title(store: Store, seed: int) -> Iterator[Image.Image]:
     size = size_text(store.images.shape[1:])
-    yield text_strip(f"{store.path.name}: {len(store)} slices, {size}", TITLE)
+    yield text_strip(f"{store.path.name}: {number_of(len(store), 'slice')}, {size}", TITLE)
     yield text_strip(
         f"fingerprint {store.fingerprint[:12]}; slices drawn by seed {seed}, each in grey from 0 "
         "to its own 99.5th percentile",
@@ -68,7 +68,10 @@ def _splits(store: Store, per_split: int, seed: int) -> Iterator[Image.Image]:
         rows = store.indices([name])
         patients = len(set(store.patients[rows].tolist()))
         yield text_strip("", TEXT)
-        yield text_strip(f"split {name}: {len(rows)} slices of {patients} patients", TITLE)
+        yield text_strip(
+            f"split {name}: {number_of(len(rows), 'slice')} of {number_of(patients, 'patient')}",
+            TITLE,
+        )
         chosen = choose(store, name, per_split, seed)
         for start in range(0, len(chosen), columns):
             panels = [_panel(store, row) for row in chosen[start : start + columns]]

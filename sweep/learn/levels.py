@@ -33,7 +33,7 @@ from sweep.config.settings import DataSettings, LevelKnobs, Signal, StressSettin
 from sweep.core.errors import UserError, within
 from sweep.core.files import cache_folder, write_text
 from sweep.core.reading import read_json
-from sweep.core.text import size_text
+from sweep.core.text import number_of, size_text
 from sweep.learn.reference import Chosen, ReferencePlan, StoreSlices, choose
 from sweep.store import Store
 
@@ -175,8 +175,8 @@ def auto_levels(
     if new := [name for name in artifacts if name not in known]:
         reference = chosen.reference
         say(
-            f"calibrating {', '.join(new)} on {len(reference.keys)} slices of "
-            f"{len(set(reference.patients))} patients in training"
+            f"calibrating {', '.join(new)} on {number_of(len(reference.keys), 'slice')} of "
+            f"{number_of(len(set(reference.patients)), 'patient')} in training"
         )
 
         def keep(one: Calibration) -> None:
@@ -184,8 +184,6 @@ def auto_levels(
 
         found = calibrate_all(chosen, plan, new, cores(), say, keep, options)
         known |= {one.artifact: one for one in found}
-    else:
-        say(f"of {', '.join(artifacts)} as calibrated before on the same slices")
     calibrations = tuple(known[name] for name in artifacts)
     return Levels(calibrations, record(calibrations, describe(store, plan, chosen), plan.measure))
 

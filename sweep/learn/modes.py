@@ -36,6 +36,7 @@ from sweep.core.modes import (
     checkpoint_mode,
 )
 from sweep.core.records import CLEAN, TRAINED, Cell, Composition, Predictions
+from sweep.core.text import number_of
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.checkpoints import LoadedCheckpoint, load_checkpoint
 from sweep.learn.fit import Done, Evaluation
@@ -205,7 +206,7 @@ def composition_text(composition: Composition) -> str:
         for label, (least, _, greatest) in composition.positives.items()
     )
     return (
-        f"{composition.slices} slices in batches of {' or '.join(map(str, sizes))} "
+        f"{number_of(composition.slices, 'slice')} in batches of {' or '.join(map(str, sizes))} "
         f"({composition.batches} in all); shares of a batch: {shares}"
     )
 

@@ -8,7 +8,7 @@ from sweep.config.artifacts import base_of
 from sweep.config.levels import unreached
 from sweep.core.errors import UserError
 from sweep.core.records import CLEAN, Cell, is_missing
-from sweep.core.text import MISSING, outlined, size_text
+from sweep.core.text import MISSING, number_of, outlined, size_text
 from sweep.metrics.summary import macro_by_cell
 from sweep.metrics.table import SUMMARIES, metrics
 from sweep.portable.evidence import Evidence
@@ -100,7 +100,8 @@ def _scores(evidence: Evidence) -> Iterator[str]:
     yield _table(["metric", "clean", *(f"robust {name}" for name in SUMMARIES)], rows)
     yield (
         "In brackets 95 % bootstrap intervals over patients. They do not include the luck of "
-        f"having been chosen: the best epoch of its trial, of {evidence.trials} trials."
+        "having been chosen: the best epoch of its trial, of "
+        f"{number_of(evidence.trials, 'trial')}."
         if evidence.intervals
         else "There are no intervals: they are found for the best epoch of a trial that has ended."
     )

@@ -8,6 +8,7 @@ from sweep.config.arms import group_of
 from sweep.core.finals import TEST, VALIDATION
 from sweep.core.pareto import ranks
 from sweep.core.records import CLEAN, Cell, is_missing, null_if_missing
+from sweep.core.text import number_of
 from sweep.metrics.robustness import LEAST_ERROR, corruption_error
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import FAINT, by_group
@@ -81,7 +82,8 @@ def _groups(evidence: Evidence, at: At) -> Table:
     positive = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
     caption = (
         f"Each {evidence.kind} at {at.place}: mean of its trainings, 95 % interval over patients, "
-        f"seeds and configurations; {basis.patients} patients, of whom show: {positive}"
+        f"seeds and configurations; {number_of(basis.patients, 'patient')}, of whom show: "
+        f"{positive}"
     )
     return Table(f"means-{at.place}", caption, header, rows, data)
 

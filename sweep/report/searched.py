@@ -1,6 +1,7 @@
 """The section on the search: what each norm or arm was given, and what came of it."""
 
 import math
+from collections import Counter
 from statistics import fmean
 from typing import Any
 
@@ -8,11 +9,11 @@ from sweep.core.objective import value_of
 from sweep.core.records import (
     TRAINED,
     TrialRecord,
-    diverged,
     is_missing,
     is_screened,
     null_if_missing,
 )
+from sweep.core.states import DIVERGED, FAILED, PRUNED, state_of
 from sweep.core.text import sentence
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import FAINT, INK, by_group
@@ -23,6 +24,8 @@ from sweep.results.ranking import goodness
 from sweep.results.render import short, shown_value
 from sweep.results.savings import savings
 from sweep.stats.budget import expected_best
+
+SHORT_OF_THE_END = (PRUNED, FAILED, DIVERGED)
 
 
 def search_section(evidence: Evidence) -> Section:
@@ -47,8 +50,8 @@ def search_section(evidence: Evidence) -> Section:
 def _table(evidence: Evidence) -> Table:
     config, objective = evidence.config, evidence.config.search.objective
     dimensions = [name for name in config.search.dimensions() if name not in ("arm", "model.norm")]
-    header = [evidence.kind, "trials", "stopped early", "diverged or failed", "epochs"]
-    header += [f"best {short(name)}" for name in dimensions] + [f"best {objective}"]
+    header = [evidence.kind, "trials", *SHORT_OF_THE_END, "epochs"]
+    header += [f"best {short(name)}" for name in dimensions] + [f"best {objective}", "at epoch"]
     rows, data = [], []
     for group in evidence.config.groups():
         own = [trial for trial in evidence.trials if group_of_trial(trial) == group]
@@ -57,21 +60,20 @@ def _table(evidence: Evidence) -> Table:
             key=lambda trial: goodness(trial.metrics, objective),
             default=None,
         )
+        states = Counter(map(state_of, own))
         counts = [
             len(own),
-            sum(trial.status == "pruned" for trial in own),
-            sum(trial.status == "failed" or diverged(trial) for trial in own),
+            *(states[state] for state in SHORT_OF_THE_END),
             sum(evidence.folder.last_reported(trial.trial) for trial in own),
         ]
         chosen = [best.params.get(name) if best else None for name in dimensions]
         score = value_of(best.metrics, objective) if best else math.nan
+        epoch = best.best_epoch if best else None
         rows.append(
-            [group, *map(str, counts), *map(shown_value, chosen), value(score)],
+            [group, *map(str, counts), *map(shown_value, chosen), value(score), shown_value(epoch)],
         )
-        plain_row = dict(
-            zip(header, [group, *counts, *chosen, null_if_missing(score)], strict=True)
-        )
-        data.append(plain_row)
+        plain = [group, *counts, *chosen, null_if_missing(score), epoch]
+        data.append(dict(zip(header, plain, strict=True)))
     return Table(
         "search",
         "What was searched, and the best trial of each on validation patients",

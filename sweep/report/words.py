@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from sweep.core.finals import HOLDOUT, TEST, VALIDATION
-from sweep.core.text import sentence
+from sweep.core.text import number_of, sentence
 from sweep.report.evidence import At, Evidence
 from sweep.report.numbers import chance, listed, value
 from sweep.stats.effects import LEVEL, NormDifference
@@ -40,7 +40,7 @@ def _unfinished(evidence: Evidence) -> Iterator[str]:
     planned, trials = evidence.config.search.total, evidence.trials
     ended = sum(trial.status != "running" for trial in trials)
     if ended < planned:
-        yield f"The sweep is not finished: {ended} of {planned} trials have ended."
+        yield f"The sweep is not finished: {ended} of {number_of(planned, 'trial')} have ended."
     if absent := [one for one in evidence.config.groups() if one not in evidence.groups]:
         yield f"No training of {listed(absent)} has a score here."
 

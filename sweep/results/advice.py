@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from sweep.config.search import SearchSettings, epochs_of, stratum_of
 from sweep.config.space import Dimension
 from sweep.core.records import TrialRecord, diverged, is_screened
+from sweep.core.text import number_of
 from sweep.results.ranking import goodness
 
 FEW = 4  # trials of a stratum: of fewer the best says more of luck than of the stratum
@@ -38,7 +39,8 @@ def remarks(search: SearchSettings, epochs: int, trials: Sequence[TrialRecord]) 
         lost = sum(diverged(trial) for trial in own)
         if lost > len(own) / 2:
             lines.append(
-                f"{who}: {lost} of {len(own)} trials diverged; a smaller train.lr may mend it"
+                f"{who}: {lost} of {number_of(len(own), 'trial')} diverged; a smaller train.lr "
+                "may mend it"
             )
         if best := _best(own, search.objective):
             lines += _edges(search, who, best)

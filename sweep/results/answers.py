@@ -11,6 +11,7 @@ from sweep.remote.address import uri_of
 from sweep.results import ranking
 from sweep.results.finalists import FinalistFolder
 from sweep.results.folder import SweepFolder
+from sweep.results.states import states_in
 from sweep.results.tables import Slices
 from sweep.stats.difference import Answers
 
@@ -25,7 +26,7 @@ def of_trial(folder: SweepFolder, record: TrialRecord, mode: str = TRAINED) -> A
     if record.best_epoch is None or is_screened(record.metrics):
         raise UserError(
             "a trial that was not scored in full cannot be compared",
-            f"{record.trial} ({record.status})",
+            f"{record.trial} ({states_in(folder.path, [record])[record.trial]})",
             "take one that `mrisweep best` ranks",
         )
     if mode != TRAINED and mode not in record.modes:

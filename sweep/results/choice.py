@@ -15,6 +15,7 @@ from sweep.core.errors import told
 from sweep.core.files import write_text
 from sweep.core.objective import terms
 from sweep.core.records import CLEAN
+from sweep.core.text import number_of
 from sweep.metrics import Metric, metric_of
 from sweep.metrics.operating import operating_points
 from sweep.metrics.table import SUMMARIES
@@ -59,7 +60,9 @@ def measure(folder: SweepFolder) -> Choice:
         return Choice(objective, reason="no epoch was scored in full")
     trials = len({trial for _, trial, _ in epochs})
     if gone := [one for one in epochs if not folder.has_predictions(one.trial, one.epoch)]:
-        reason = f"the predictions of {len(gone)} of the {len(epochs)} epochs are not there"
+        reason = (
+            f"the predictions of {len(gone)} of the {number_of(len(epochs), 'epoch')} are not there"
+        )
         return Choice(objective, trials, len(epochs), reason=reason)
     _, slices = folder.predictions(epochs[0].trial, epochs[0].epoch)
     basis = basis_of(slices.truth, slices.labels, slices.patients)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweep.core.kinds import require_kind
 from sweep.core.reading import read_json, readable
+from sweep.core.text import number_of
 from sweep.stats.optimism import Optimism
 
 FILE = "choice.json"
@@ -70,7 +71,7 @@ def choice_text(choice: Choice, norm: str | None = None) -> str | None:
     if found is None:
         return None
     return (
-        f"the best of {choice.epochs} epochs of {choice.trials} trials"
+        f"the best of {number_of(choice.epochs, 'epoch')} of {number_of(choice.trials, 'trial')}"
         f"{f', of norm {norm},' if norm else ''} has {choice.objective} {found.naive:.3f} on the "
         f"patients that it was chosen by; a choice like this is worth {found.corrected:.3f} on "
         "others (bootstrap bias correction)."

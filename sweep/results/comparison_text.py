@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.core.records import is_missing, null_if_missing
-from sweep.core.text import MISSING, ruled_table
+from sweep.core.text import MISSING, fitted_table, number_of, wrapped
 from sweep.results import tables
 from sweep.results.render import thin_text
 from sweep.stats.comparison import Compared, Comparison
@@ -17,28 +17,40 @@ UNITS = {
 }
 
 
-def as_text(found: Comparison) -> str:
-    """The comparison in words and tables."""
+def as_text(found: Comparison, width: int | None = None) -> str:
+    """The comparison in words and tables.
+
+    Args:
+        found: The comparison.
+        width: Characters in a line; None: any number. Columns that have no room are left out.
+
+    """
     basis = found.basis
     shown = ", ".join(f"{label} {count}" for label, count in basis.positive.items())
     head = [
         f"{found.a} less {found.b}: {UNITS[found.unit]}, at {found.place}",
-        f"{basis.patients} patients, of whom show a label: {shown}{thin_text(basis)}",
+        f"{number_of(basis.patients, 'patient')}, of whom show a label: {shown}{thin_text(basis)}",
     ]
     header = ["", found.a, found.b, "difference", "95 %", "df", "P", "P adjusted"]
-    summary = ruled_table(header, [_row(one) for one in (found.primary, *found.summaries)])
-    parts = ["\n".join(head), summary]
+
+    def of(rows: Sequence[Compared]) -> str:
+        return fitted_table(
+            header, [_row(one) for one in rows], ("df", "P", found.b, found.a), width
+        )
+
+    parts = ["\n".join(wrapped(line, width) for line in head)]
+    parts.append(of((found.primary, *found.summaries)))
     if found.effects:
-        parts.append(_about_norms(found.effects[found.primary.score], found))
+        parts.append(_about_norms(found.effects[found.primary.score], found, width))
     if found.cells:
-        parts.append(ruled_table(header, [_row(cell) for cell in found.cells]))
+        parts.append(of(found.cells))
     adjusted = (
         "max-T over the cells"
         if found.unit == "patients"
         else "Holm, of a score over all pairs compared, of a cell over the cells of this pair"
     )
-    parts.append(f"P adjusted: {adjusted}; a mean over cells counts every artifact the same.")
-    parts += [f"note: {note}" for note in found.notes]
+    adjusted = f"P adjusted: {adjusted}; a mean over cells counts every artifact the same."
+    parts += [wrapped(said, width) for said in (adjusted, *(f"note: {one}" for one in found.notes))]
     return "\n\n".join(parts)
 
 
@@ -142,7 +154,7 @@ def _row(one: Compared) -> list[str]:
     ]
 
 
-def _about_norms(effects: NormEffects, found: Comparison) -> str:
+def _about_norms(effects: NormEffects, found: Comparison, width: int | None) -> str:
     score = found.primary.score
     header = ["norm", score, "configurations", "runs", "SD between them", "SD of seeds", "95 %"]
     body = [
@@ -159,7 +171,9 @@ def _about_norms(effects: NormEffects, found: Comparison) -> str:
         ]
         for one in effects.norms
     ]
-    return "\n".join([ruled_table(header, body), *_verdicts(effects, found)])
+    needless = ("SD of seeds", "SD between them", "runs", "configurations")
+    verdicts = (wrapped(said, width) for said in _verdicts(effects, found))
+    return "\n".join([fitted_table(header, body, needless, width), *verdicts])
 
 
 def _verdicts(effects: NormEffects, found: Comparison) -> Iterator[str]:

@@ -6,12 +6,9 @@ from typing import Any
 
 from sweep.core.failures import AGAIN
 from sweep.core.mirrors import named
-from sweep.core.records import diverged
+from sweep.core.states import FAILED, state_of
 from sweep.core.text import number_of
 from sweep.results.summary import Summary
-
-DIVERGED = "diverged"
-UNKNOWN = "failed"  # of a record of an earlier version, which says no more
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,8 @@ class FailedTrial:
         norm: Its norm.
         params: Its searched values.
         epochs: How many it had reported.
-        kind: What happened, see ``sweep.core.failures``, or ``diverged``.
+        kind: What happened, see ``sweep.core.failures``, or ``diverged``; of a record of an earlier
+            version, which says no more, ``failed``.
         reason: In one sentence.
         again: Whether the next ``resume`` tries it again.
         folder: The folder of its sweep.
@@ -52,13 +50,13 @@ def failed_trials(sweep: Summary) -> list[FailedTrial]:
             norm=one.norm,
             params=one.params,
             epochs=sweep.last_reported(one.trial),
-            kind=one.failure or (DIVERGED if diverged(one) else UNKNOWN),
+            kind=one.failure or state_of(one),
             reason=one.error or "",
             again=one.failure in AGAIN,
             folder=named(str(sweep.path)),
         )
         for one in sweep.trials
-        if one.status == "failed"
+        if one.status == FAILED
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sweep.core.finals import FIXED, HOLDOUT, VALIDATION, FinalistRecord
 from sweep.core.records import is_missing, missing_as_null
-from sweep.core.text import MISSING, ruled_table
+from sweep.core.text import MISSING, fitted, no_room, ruled_table, wrapped
 from sweep.metrics import Metric, metric_for
 from sweep.results.render import short, shown_value
 
@@ -84,36 +84,40 @@ def final_table(rows: Sequence[FinalistRow], objective: str, width: int | None =
     Args:
         rows: Of ``final_rows``.
         objective: Of whose metric the scores are.
-        width: Characters in a line; None: all. Settings that have no room are left out.
+        width: Characters in a line; None: all. Settings, then scores, that have no room are left
+            out, and named.
 
     """
     names = shown_of(metric_for(objective))
     parts = []
+    left_out = ""
     for place in dict.fromkeys(row.place for row in rows):
         own = [row for row in rows if row.place == place]
         searched = sorted({name for row in own for name in row.params} - {"model.norm"})
-        for settings in (searched, []):
-            header = ["trial", "norm", *map(short, settings), "seeds", *names]
-            body = [
-                [
-                    row.trial,
-                    row.norm,
-                    *(shown_value(row.params.get(name)) for name in settings),
-                    f"{row.seeds}" + (f" ({row.diverged} diverged)" if row.diverged else ""),
-                    *_cells(row, names),
-                ]
-                for row in own
+        settings = list(map(short, searched))
+        header = ["trial", "norm", *settings, "seeds", *names]
+        body = [
+            [
+                row.trial,
+                row.norm,
+                *(shown_value(row.params.get(name)) for name in searched),
+                f"{row.seeds}" + (f" ({row.diverged} diverged)" if row.diverged else ""),
+                *_cells(row, names),
             ]
-            text = ruled_table(header, body)
-            if width is None or len(text.splitlines()[0]) <= width:
-                break
+            for row in own
+        ]
+        head, *lines = fitted([header, *body], [*reversed(settings), *_needless(names)], width)
+        text = ruled_table(head, lines)
+        left_out = left_out or no_room(header, head)
         parts.append(f"{place}\n{text}")
+    if left_out:
+        parts.append(wrapped(left_out, width))
     about = (
         "mean over seeds ± standard deviation; robust: artifacts of the search, cvar_fixed over "
         "the cells that were the worst on validation slices; holdout: artifacts that nothing was "
         "chosen by"
     )
-    return "\n\n".join([*parts, about])
+    return "\n\n".join([*parts, wrapped(about, width)])
 
 
 def shown_of(metric: Metric) -> tuple[str, ...]:
@@ -125,6 +129,12 @@ def shown_of(metric: Metric) -> tuple[str, ...]:
         metric.robust("worst"),
         f"{HOLDOUT}{metric.name}_mean",
     )
+
+
+def _needless(names: Sequence[str]) -> list[str]:
+    """What gives way, in this order; the score on held-out artifacts stays."""
+    clean, mean, fixed, worst, _ = names
+    return [worst, fixed, clean, "seeds", mean]
 
 
 def _cells(row: FinalistRow, names: Iterable[str]) -> Iterator[str]:

@@ -21,6 +21,7 @@ from sweep.core.kinds import is_kept, require_kind, require_part
 from sweep.core.modes import checkpoint_mode
 from sweep.core.reading import read_json, readable
 from sweep.core.records import TRAINED, EpochRecord, Predictions, TrialRecord
+from sweep.core.text import listed
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.remote import places
 from sweep.results import locks, ownership, sweep_file, tables, trial_files
@@ -65,14 +66,25 @@ class SweepFolder:
             WorkError: A bucket that does not answer.
 
         """
-        if not sweep_file.is_free(path):
-            shown = places.shown(path)
+        if sweep_file.is_free(path):
+            return
+        shown, names = places.shown(path), sweep_file.names_at(path)
+        wrong, other = "the folder of a new sweep exists", "choose another with --out"
+        if sweep_file.FILE not in names or sweep_file.MARK not in names:
+            what = listed(names)
+            raise UserError(f"{wrong}, and is not a sweep's", f"{shown!r} with {what}", other)
+        if trial_files.FOLDER not in names:
             raise UserError(
-                "the folder of a new sweep exists",
-                f"{str(shown)!r}",
-                "choose another with --out, or continue the sweep in it with `mrisweep resume "
-                f"{shown}`",
+                f"{wrong}: it holds a sweep of which no trial has begun",
+                f"{shown!r}",
+                f"go on with that by `mrisweep resume {shown}`, remove the folder, or {other}",
             )
+        raise UserError(
+            f"{wrong}, and holds a sweep",
+            f"{shown!r}",
+            f"go on with that by `mrisweep resume {shown}`, look at it by `mrisweep best {shown}`, "
+            f"or {other}",
+        )
 
     @classmethod
     @contextmanager

@@ -14,12 +14,12 @@ from sweep.core.failures import AGAIN
 from sweep.core.files import ABANDONED_S
 from sweep.core.finals import VALIDATION, FinalistRecord
 from sweep.core.pareto import ranks
-from sweep.core.records import Status, TrialRecord, is_screened, scores_in
+from sweep.core.records import TrialRecord, is_screened, scores_in
+from sweep.core.states import RUNNING
 from sweep.results.inventory import Held, Kind
 from sweep.results.ranking import goodness, point_of
 
 LATELY_NS = int(ABANDONED_S) * 10**9  # a file that was begun so lately may be at work
-RUNNING: Status = "running"
 
 
 class Verdict(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 from sweep.config.arms import group_of
 from sweep.core.errors import UserError, nearest
 from sweep.core.modes import checkpoint_mode
-from sweep.core.objective import terms, value_of
+from sweep.core.objective import leading, terms, value_of
 from sweep.core.pareto import Point, hypervolume, ranks
 from sweep.core.records import (
     SCREEN,
@@ -22,10 +22,12 @@ from sweep.core.records import (
     is_missing,
     is_screened,
     scores_in,
+    screened,
     without_missing,
 )
 from sweep.learn.checkpoint_files import checkpoint_name
 from sweep.metrics.table import sign
+from sweep.results.states import states_in
 from sweep.results.summary import summary
 from sweep.results.sweep_file import opened
 from sweep.results.where import Where, require_names
@@ -46,7 +48,7 @@ class Ranked:
         checkpoint: The path of the best epoch's checkpoint, which its mode works with.
         metrics: The summary of that epoch; a missing value is absent.
         intervals: 95 % intervals, bootstrap over patients; none while the trial runs.
-        status: ``running``, ``finished``, ``pruned`` or ``failed``.
+        status: Where it stands, one of ``sweep.core.states.OF_TRIALS``.
         mode: How the checkpoint's network is used, see ``sweep.core.modes``.
         collapsed: The cells in which it collapsed, see ``sweep.metrics.collapse``; None: nobody
             has looked.
@@ -93,9 +95,19 @@ def of_folder(path: Path, names: Collection[str] | None = None) -> list[Ranked]:
 
 
 def of_trials(folder: Path, trials: Iterable[TrialRecord]) -> list[Ranked]:
-    """Those of a sweep's trials that have a best epoch, each in all its modes."""
+    """Those of a sweep's trials that have a best epoch, each in all its modes.
+
+    Raises:
+        UserError: Its ``sweep.yaml`` cannot be read.
+        WorkError: A bucket does not answer.
+
+    """
+    trials = list(trials)
+    states = states_in(folder, trials)
     scored = (record for record in trials if record.best_epoch is not None)
-    return [row for record in scored for row in _from_record(str(folder), record)]
+    return [
+        row for record in scored for row in _from_record(str(folder), record, states[record.trial])
+    ]
 
 
 def of_server(uri: str, experiment: str) -> list[Ranked]:
@@ -221,6 +233,7 @@ def best(
         )
     conditions = [Where.parse(text) for text in where]
     if found:
+        _refuse_other_fidelity(conditions, rows, by)
         require_names(conditions, found)
         asked = [by] if by in known else terms(by)
         for name in (*asked, *objectives):
@@ -240,6 +253,31 @@ def best(
         kept, key=lambda row: (-goodness(row.metrics, by), row.folder, row.trial, row.mode)
     )
     return _of_each_norm(order, 1 if top is None else top) if per_norm else order[:top]
+
+
+def _refuse_other_fidelity(conditions: Iterable[Where], rows: Iterable[Ranked], by: str) -> None:
+    """Rows have the scores of one fidelity alone: a condition on another could hold for none."""
+    of_screenings = by.startswith(SCREEN)
+    others = {
+        name for row in rows if is_screened(row.metrics) != of_screenings for name in row.metrics
+    }
+    for one in conditions:
+        if one.name not in others or one.name.startswith(SCREEN) == of_screenings:
+            continue
+        if of_screenings:
+            raise UserError(
+                f"{by} ranks the trials that were screened alone, which have no scores of a full "
+                "test",
+                f"--where {one.name!r}",
+                f"ask for {screened(one.name)}, or leave --by out",
+            )
+        raise UserError(
+            "the trials that are ranked were scored in full, and only those that were screened "
+            "alone have scores of screenings",
+            f"--where {one.name!r}",
+            f"ask for {one.name.removeprefix(SCREEN)}, or rank the screened trials by "
+            f"--by {screened(leading(by))}",
+        )
 
 
 def _of_each_norm(rows: Iterable[Ranked], most: int) -> list[Ranked]:
@@ -298,7 +336,7 @@ def _with_ranks(rows: Sequence[Ranked], objectives: Sequence[str]) -> list[Ranke
     return [replace(row, pareto_rank=rank) for row, rank in zip(rows, found, strict=True)]
 
 
-def _from_record(folder: str, record: TrialRecord) -> Iterator[Ranked]:
+def _from_record(folder: str, record: TrialRecord, state: str) -> Iterator[Ranked]:
     files = f"{folder}{os.sep}checkpoints{os.sep}{record.trial}{os.sep}"
     epoch = int(record.best_epoch or 0)
     trained = Ranked(
@@ -310,7 +348,7 @@ def _from_record(folder: str, record: TrialRecord) -> Iterator[Ranked]:
         checkpoint=files + checkpoint_name(epoch),
         metrics=without_missing(record.metrics),
         intervals=record.intervals,
-        status=record.status,
+        status=state,
         collapsed=record.collapsed,
         basis=record.basis,
     )

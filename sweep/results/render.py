@@ -1,8 +1,8 @@
-"""Tables for people: ranked configurations and the cells of a stress test."""
+"""The table of ranked configurations for people, and what is said of it."""
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 
 from sweep.config.arms import group_of
@@ -14,18 +14,24 @@ from sweep.core.records import (
     SCREEN,
     TRAINED,
     Basis,
-    EpochRecord,
     is_missing,
     is_screened,
     screened,
 )
-from sweep.core.text import MISSING, number_of, ruled_table, table
-from sweep.metrics.summary import macro_by_cell
+from sweep.core.states import FINISHED, INTERRUPTED, UNDER_WAY
+from sweep.core.text import MISSING, fitting, no_room, number_of, ruled_table, wrapped
 from sweep.metrics.table import SUMMARIES, metric_of
 from sweep.results.ranking import Ranked
 
 SUM = "objective"  # heads the column of a weighted sum
 CELLS_SHOWN = 3  # of the collapsed ones in a table
+
+# What a summary says of the cells, each an artifact at a level.
+MEANINGS = {
+    "mean": "over all artifacts and levels",
+    "worst": "the worst artifact and level",
+    "cvar": "the mean of the worst quarter of artifacts and levels",
+}
 
 
 def ranked_table(
@@ -57,7 +63,7 @@ def ranked_table(
         [
             str(place),
             *(sweeps[row.folder] for _ in several),
-            row.trial + ("" if row.status == "finished" else f" ({row.status})"),
+            row.trial + ("" if row.status == FINISHED else f" ({row.status})"),
             row.norm,
             *("*" if row.pareto_rank == 0 else "" for _ in front),
             *(row.mode for _ in modes),
@@ -77,12 +83,17 @@ def ranked_table(
         *beside[:1],
         *reversed(range(first, first + len(searched))),
     ]
-    kept = _fitting([header, *body], needless, width)
+    needless.append(header.index("epoch"))  # the last resort
+    kept = fitting([header, *body], needless, width)
     head, *lines = ([line[number] for number in kept] for line in [header, *body])
     left_out = [name for number, name in enumerate(header) if number not in kept]
     scores = [by if name == SUM else name for name in metrics if name not in left_out]
-    about = [*_about_objectives(by, objectives if front else ()), *_notes(rows, scores, left_out)]
-    return "\n\n".join([ruled_table(head, lines), *about])
+    about = [
+        *_about_scores(scores),
+        *_about_objectives(by, objectives if front else ()),
+        *_notes(rows, scores, left_out),
+    ]
+    return "\n\n".join([ruled_table(head, lines), *(wrapped(text, width) for text in about)])
 
 
 def path_names(paths: Iterable[str]) -> dict[str, str]:
@@ -144,6 +155,26 @@ def hypervolume_lines(found: Mapping[str | None, float], objectives: Sequence[st
     )
 
 
+def _about_scores(shown: Sequence[str]) -> Iterator[str]:
+    """How to read the columns of a table."""
+    names = [name for one in shown for name in terms(one)]
+    parts = ["the scores of a row are of its epoch, the best of its trial", *meanings(names)]
+    yield f"how to read it: {'; '.join(parts)}."
+
+
+def meanings(names: Collection[str]) -> list[str]:
+    """What the ends of the names of these scores mean."""
+    clean = any(name.removeprefix(SCREEN).startswith("clean/") for name in names)
+    return [
+        *(["clean: no artifact"] if clean else []),
+        *(
+            f"{ending}: {meaning}"
+            for ending, meaning in MEANINGS.items()
+            if any(name.endswith(f"_{ending}") for name in names)
+        ),
+    ]
+
+
 def _about_objectives(by: str, objectives: Sequence[str]) -> Iterator[str]:
     if len(terms(by)) > 1:
         yield f"{SUM}: {by}."
@@ -165,35 +196,19 @@ def screened_note(rows: Sequence[Ranked], by: str) -> str:
     here = f"not ranked here: {number_of(len(left_out), 'trial')} scored on"
     if of_screenings:
         return f"{here} all patients and cells; --by {by.removeprefix(SCREEN)} ranks such"
-    running = {(row.folder, row.trial) for row in rows if row.status == "running"}
-    under_way = len(running & left_out)
-    of_them = f", {under_way} of them under way" if under_way else ""
+    states = {(row.folder, row.trial): row.status for row in rows}
+    counts = Counter(states[one] for one in left_out)
+    of_them = "".join(f", {counts[state]} of them {state}" for state in UNDER_WAY if counts[state])
     return (
         f"{here} a part of the patients and cells alone (screened){of_them}; "
         f"--by {screened(leading(by))} ranks such"
     )
 
 
-def _fitting(
-    lines: Sequence[Sequence[str]], needless: Sequence[int], width: int | None
-) -> list[int]:
-    """The columns that a line of so many characters has room for."""
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    kept = list(range(len(widths)))
-    for number in needless:
-        if width is None or sum(widths[one] + 2 for one in kept) - 2 <= width:
-            break
-        kept.remove(number)
-    return kept
-
-
 def _notes(rows: Sequence[Ranked], shown: Sequence[str], left_out: Sequence[str]) -> Iterator[str]:
     """What the table does not show by itself."""
-    if left_out:
-        yield (
-            f"left out, as the terminal is too narrow: {', '.join(left_out)}; a file, a pipe and "
-            "`mrisweep best --json` get them."
-        )
+    if said := no_room(left_out, ()):
+        yield said
     yield from _basis(rows, shown)
     if any(is_missing(value_of(row.metrics, name)) for row in rows for name in shown):
         yield f"{MISSING} for a score: it is missing, as a cell of it is or a label has one class."
@@ -201,6 +216,11 @@ def _notes(rows: Sequence[Ranked], shown: Sequence[str], left_out: Sequence[str]
         yield (
             f"{', '.join(together)}: scores of whole batches of slices under one artifact at one "
             "level; a slice by itself has none."
+        )
+    if interrupted := {(row.folder, row.trial) for row in rows if row.status == INTERRUPTED}:
+        yield (
+            f"{INTERRUPTED}: no process drives the sweep, and `mrisweep resume` goes on with "
+            f"{number_of(len(interrupted), 'trial')} of these."
         )
     if any(row.collapsed for row in rows) and "collapsed" not in left_out:
         yield (
@@ -221,7 +241,8 @@ def _basis(rows: Sequence[Ranked], shown: Sequence[str]) -> Iterator[str]:
 
     The degrees of freedom are those of the first row's.
     """
-    without = [row for row in rows if not row.intervals and row.metrics and row.status != "running"]
+    ended = (row for row in rows if row.status not in UNDER_WAY)
+    without = [row for row in ended if not row.intervals and row.metrics]
     known = next((row for row in rows if row.basis is not None and row.intervals), None)
     if known is not None and known.basis is not None:
         basis = known.basis
@@ -249,27 +270,6 @@ def _collapsed(row: Ranked) -> str:
     ]
     more = [f"+{len(cells) - CELLS_SHOWN}"] if len(cells) > CELLS_SHOWN else []
     return ", ".join([*cells[:CELLS_SHOWN], *more]) or "none"
-
-
-def summary_table(values: Mapping[str, float]) -> str:
-    """A line for each summary of one checkpoint."""
-    rows = [
-        [name, MISSING if is_missing(value) else f"{value:.4f}"] for name, value in values.items()
-    ]
-    return "\n".join(table(rows))
-
-
-def stress_table(record: EpochRecord, metric: str) -> str:
-    """One metric in each cell, a column for each label."""
-    scores = [item for item in record.scores if item.metric == metric]
-    labels = list(dict.fromkeys(item.label for item in scores))
-    found = {(item.cell, item.label): item.value for item in scores}
-    body = []
-    for cell, macro in macro_by_cell(scores, metric).items():
-        values = (macro, *(found[cell, label] for label in labels))
-        shown = (MISSING if is_missing(value) else f"{value:.4f}" for value in values)
-        body.append([cell.artifact, str(cell.level), *shown])
-    return ruled_table(["artifact", "level", "macro", *labels], body)
 
 
 def shown_metrics(by: str, objectives: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from sweep.config.search import STRATIFY, SearchSettings, epochs_of, stratum_of
 from sweep.core.records import TrialRecord
+from sweep.core.text import number_of
 
 
 def savings(
@@ -41,7 +42,10 @@ def savings(
         return None
     own, all_ = sum(saved.values()), sum(planned.values())
     share = f"{100 * own / all_:.0f} %"
-    line = f"early stopping ({_rule(search, epochs)}) saved {own} of {all_} epochs ({share})"
+    line = (
+        f"early stopping ({_rule(search, epochs)}) saved {own} of {number_of(all_, 'epoch')} "
+        f"({share})"
+    )
     if not search.strata():
         return line
     names = [name for name in map(str, search.strata()) if name in planned]

@@ -19,16 +19,17 @@ from sweep.core.mirrors import named
 from sweep.core.objective import value_of
 from sweep.core.reading import glanced
 from sweep.core.records import TrialRecord, is_missing, is_screened, scores_in
+from sweep.core.states import FAILED, FINISHED, FINISHING, INTERRUPTED, RUNNING, UNDER_WAY
 from sweep.remote.places import refresh
 from sweep.results import advice, choice_file, trial_files
 from sweep.results.locks import driven
 from sweep.results.ranking import goodness
+from sweep.results.states import states_of
 from sweep.results.sweep_file import FILE, USED, Asked, asked, opened
 from sweep.results.trial_files import Entry, Stamp
 from sweep.search.forecast import forecast
 
 HOUR_S = 3600.0
-RUNNING, FINISHING, STOPPED, ENDED = "running", "finishing", "stopped", "ended"
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,10 @@ class UnderWay:
         norm: The norm of its network.
         epoch: Its last reported epoch.
         epochs: How many it may have.
+        best_epoch: The epoch that ``value`` is of; None before there is one.
         value: The objective at its best epoch; None before there is one.
         screened: Whether that is the score of a screening.
-        waits: Whether it has come to where trials wait for others.
+        state: ``running``, ``waiting`` or ``interrupted``, see ``sweep.core.states``.
 
     """
 
@@ -50,9 +52,10 @@ class UnderWay:
     norm: str
     epoch: int
     epochs: int
+    best_epoch: int | None
     value: float | None
     screened: bool
-    waits: bool
+    state: str
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,10 @@ class Standing:
         name: Its name.
         path: Its folder.
         driven: Whether a process drives it; None: the file system does not tell.
-        state: ``running``; ``finishing``: all trials have ended, and what follows them is under
-            way; ``stopped``: no process drives it and something is left to do; ``ended``.
+        state: ``running``; ``finishing``: all trials have ended, and what follows them is at work;
+            ``interrupted``: no process drives it and something is left to do; ``finished``.
         total: The trials that it is to have.
-        ended: How many have ended, by status.
+        ended: How many have ended, by state.
         under_way: Those that have not, by name.
         epochs: Reported epochs, of all trials.
         seconds: The time that the driver was at work on trials, over all its runs.
@@ -109,6 +112,10 @@ class Standing:
         """The pace so far; None before it can be told."""
         return self.epochs / self.seconds * HOUR_S if self.seconds >= 1 and self.epochs else None
 
+    def count(self, state: str) -> int:
+        """How many of the trials that have not ended are in a state."""
+        return sum(one.state == state for one in self.under_way)
+
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
         best, failed, pace = self.best, self.failed, self.epochs_an_hour
@@ -121,10 +128,9 @@ class Standing:
                 "total": self.total,
                 "ended": sum(self.ended.values()),
                 **self.ended,
-                "running": sum(not one.waits for one in self.under_way),
-                "waiting": sum(one.waits for one in self.under_way),
+                **{state: self.count(state) for state in UNDER_WAY},
             },
-            "running": [vars(one) for one in self.under_way],
+            "under_way": [vars(one) for one in self.under_way],
             "epochs": self.epochs,
             "seconds": self.seconds,
             "epochs_an_hour": pace,
@@ -180,13 +186,11 @@ class Watcher:
         stamps = self._read()
         entries = [entry for _, entry in self._entries.values()]
         records = sorted((entry.record for entry in entries), key=lambda one: one.number)
-        running = [one for one in records if one.status == "running"]
+        running = [one for one in records if one.status == RUNNING]
         last = {one.trial: trial_files.last_reported(self._path, one.trial) for one in running}
         epochs = sum(last.values()) + sum(entry.last_epoch or 0 for entry in entries)
-        ended = Counter(one.status for one in records if one.status != "running")
-        waits = of.search.waits_after(of.epochs)
-        if ended["pruned"] or any(epoch > (waits or 0) for epoch in last.values()):
-            waits = None  # those that are left go on
+        states = states_of(records, last, of.search, of.epochs, drives)
+        ended = Counter(state for state in states.values() if state not in UNDER_WAY)
         finalists = _finalists(self._path) if of.finalists else None
         state = self._state(drives, of, len(running), sum(ended.values()), finalists)
         seconds = _seconds_used(self._path)
@@ -200,7 +204,9 @@ class Watcher:
             state=state,
             total=max(of.search.total, len(records)),
             ended=dict(sorted(ended.items())),
-            under_way=tuple(_under_way(one, last[one.trial], of, waits) for one in running),
+            under_way=tuple(
+                _under_way(one, last[one.trial], of, states[one.trial]) for one in running
+            ),
             epochs=epochs,
             seconds=seconds,
             seconds_left=left,
@@ -208,7 +214,7 @@ class Watcher:
             objective=of.search.objective,
             best=_best(records, of.search.objective),
             failed=max(
-                (one for one in records if one.status == "failed"),
+                (one for one in records if one.status == FAILED),
                 key=lambda one: one.ended_at_ms or 0,
                 default=None,
             ),
@@ -254,21 +260,21 @@ class Watcher:
         finalists: tuple[int, int] | None,
     ) -> str:
         if running or ended < of.search.total:
-            return STOPPED if drives is False else RUNNING
+            return INTERRUPTED if drives is False else RUNNING
         if drives:
             return FINISHING
         lacks = of.finalists and (finalists is None or finalists[0] < finalists[1])
         followed = (self._path / choice_file.FILE).exists() and not lacks
-        return ENDED if followed else STOPPED
+        if followed:
+            return FINISHED
+        return INTERRUPTED if drives is False else FINISHING
 
     def _left(self, of: Asked, epochs: int, seconds: float, trials: int) -> float | None:
         """By the pace so far, and the epochs that early stopping is to be expected to leave."""
         if not epochs or seconds < 1:
             return None
         if self._expected is None or self._expected[0] is not of:
-            concurrent = max(
-                1, sum(e.record.status == "running" for _, e in self._entries.values())
-            )
+            concurrent = max(1, sum(e.record.status == RUNNING for _, e in self._entries.values()))
             self._expected = of, forecast(of.search, of.epochs, concurrent).epochs
         left = max(self._expected[1] - epochs, trials) * seconds / epochs
         hours = of.search.limits.hours
@@ -282,7 +288,7 @@ class Watcher:
         return max(0.0, self._now() - max(times) / 1e9) if times else None
 
 
-def _under_way(record: TrialRecord, epoch: int, of: Asked, waits: int | None) -> UnderWay:
+def _under_way(record: TrialRecord, epoch: int, of: Asked, state: str) -> UnderWay:
     value = value_of(scores_in(record.metrics), of.search.objective)
     none_yet = record.best_epoch is None or is_missing(value)
     return UnderWay(
@@ -290,9 +296,10 @@ def _under_way(record: TrialRecord, epoch: int, of: Asked, waits: int | None) ->
         norm=record.norm,
         epoch=epoch,
         epochs=epochs_of(record.params, of.epochs),
+        best_epoch=None if none_yet else record.best_epoch,
         value=None if none_yet else value,
         screened=is_screened(record.metrics),
-        waits=epoch == waits,
+        state=state,
     )
 
 

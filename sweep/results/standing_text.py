@@ -4,25 +4,28 @@ from collections.abc import Iterator, Sequence
 
 from sweep.core.objective import terms, value_of
 from sweep.core.records import TrialRecord, is_missing, is_screened, scores_in
-from sweep.core.text import MISSING, clock, number_of, table
-from sweep.results.standing import ENDED, FINISHING, RUNNING, Standing, UnderWay
+from sweep.core.states import FINISHED, FINISHING, INTERRUPTED, RUNNING, UNDER_WAY, state_of
+from sweep.core.text import MISSING, clock, fitted, number_of, table, wrapped
+from sweep.results.standing import Standing, UnderWay
 from sweep.results.trial_files import Entry
 
 LEAST_ROWS = 3  # of trials under way, however low a terminal is
 
 
-def lines(standing: Standing, height: int | None = None) -> list[str]:
+def lines(standing: Standing, height: int | None = None, width: int | None = None) -> list[str]:
     """Some lines: how far it is, the best trial, those under way, the last failure, remarks.
 
     Args:
         standing: Where it stands.
         height: Lines that there is room for; None: any number. Trials under way are left out first.
+        width: Characters in a line; None: any number. A command is never broken.
 
     """
     best, failed = standing.best, standing.failed
     head = [
         f"{standing.name}  {standing.place}",
-        f"state     {state_text(standing)}",
+        f"state     {_state(standing)}",
+        *(f"{word:<9} {command}" for word, _, command in _next(standing)),
         f"trials    {_counts(standing)}",
         f"pace      {_pace(standing)}",
     ]
@@ -32,9 +35,19 @@ def lines(standing: Standing, height: int | None = None) -> list[str]:
         head.append(f"best      {_scored(best, standing)} at epoch {best.best_epoch}")
     if failed is not None:
         head.append(f"failed    {failed.trial} ({failed.norm}): {failed.error}")
-    foot = [f"note      {note}" for note in standing.notes]
+    head = [*head[:1], *_wrapped(head[1:], width)]
+    foot = _wrapped([f"note      {note}" for note in standing.notes], width)
     room = None if height is None else max(LEAST_ROWS, height - len(head) - len(foot) - 4)
-    return [*head, *_under_way(standing, room), *foot]
+    return [*head, *_under_way(standing, room, width), *foot]
+
+
+def _wrapped(said: Sequence[str], width: int | None) -> list[str]:
+    """Lines that begin with a word of ten characters, in as many as they need."""
+    return [
+        part
+        for one in said
+        for part in ([one] if "mrisweep " in one else wrapped(one, width, " " * 10).split("\n"))
+    ]
 
 
 def line(standing: Standing) -> str:
@@ -43,44 +56,56 @@ def line(standing: Standing) -> str:
     if standing.seconds_left is not None:
         parts.append(f"about {clock(standing.seconds_left)} left")
     if standing.best is not None:
-        parts.append(f"best {_scored(standing.best, standing)}")
+        best = standing.best
+        parts.append(f"best {_scored(best, standing)} at epoch {best.best_epoch}")
     return f"{state_text(standing)}  |  {', '.join(parts)}"
 
 
 def ended_line(entry: Entry, standing: Standing) -> str:
     """One line of a trial that has ended."""
     record = entry.record
-    head = f"{record.trial} {record.norm:<8} {record.status:<8}"
+    head = f"{record.trial} {record.norm:<8} {state_of(record):<8}"
     if record.best_epoch is None:
         return f"{head} {record.error}"
     epochs = number_of(entry.last_epoch or 0, "epoch")
     how = "screened " if is_screened(record.metrics) else ""
     value = value_of(scores_in(record.metrics), standing.objective)
-    return f"{head} {epochs:>9}, {how}{_named(standing)} {value:.3f}"
+    score = f"{how}{_named(standing)} {value:.3f} at epoch {record.best_epoch}"
+    return f"{head} {epochs:>9}, best {score}"
 
 
 def state_text(standing: Standing) -> str:
     """What is going on, and where nothing is, how to go on."""
-    if standing.state == ENDED:
-        return f"ended; its table: mrisweep best {standing.place}"
-    if standing.driven is False:
-        return f"no process drives it; to go on: mrisweep resume {standing.place}"
+    following = (f"{said}: {command}" for _, said, command in _next(standing))
+    return "; ".join([_state(standing), *following])
+
+
+def _state(standing: Standing) -> str:
+    if standing.state == INTERRUPTED:
+        return f"{INTERRUPTED}: no process drives it"
+    words = standing.state
     if standing.state == FINISHING:
-        return "all trials have ended; what follows them is under way"
-    unsure = ", if a process drives it, which cannot be told from here"
-    return RUNNING + ("" if standing.driven else unsure)
+        words = f"{FINISHING}: all trials have ended, what follows them is at work"
+    unsure = standing.driven is None and standing.state in (RUNNING, FINISHING)
+    return words + (", if a process drives it; that cannot be told here" if unsure else "")
+
+
+def _next(standing: Standing) -> Iterator[tuple[str, str, str]]:
+    """What can be done where nothing goes on, in a word and in words, and by which command."""
+    if standing.state == FINISHED:
+        yield "table", "its table", f"mrisweep best {standing.place}"
+    elif standing.state == INTERRUPTED:
+        yield "go on", "to go on", f"mrisweep resume {standing.place}"
 
 
 def _counts(standing: Standing) -> str:
     ended = sum(standing.ended.values())
     by_status = ", ".join(f"{count} {status}" for status, count in standing.ended.items())
-    running = sum(not one.waits for one in standing.under_way)
-    waiting = len(standing.under_way) - running
-    return (
-        f"{ended} of {standing.total} ended{f' ({by_status})' if ended else ''}, {running} "
-        f"{'running' if standing.driven is not False else 'under way'}"
-        f"{f', {waiting} waiting' if waiting else ''}"
-    )
+    parts = [f"{ended} of {standing.total} ended{f' ({by_status})' if ended else ''}"]
+    for state in UNDER_WAY:
+        if (count := standing.count(state)) or (state, standing.state) == (RUNNING, RUNNING):
+            parts.append(f"{count} {state}")
+    return ", ".join(parts)
 
 
 def _pace(standing: Standing) -> str:
@@ -90,19 +115,21 @@ def _pace(standing: Standing) -> str:
         parts.append(f"{pace:.3g} an hour")
     if standing.seconds_left is not None:
         parts.append(f"about {clock(standing.seconds_left)} left")
-    if standing.silent_s is not None and standing.state != ENDED:
+    if standing.silent_s is not None and standing.state != FINISHED:
         parts.append(f"the latest {clock(standing.silent_s)} ago")
     return ", ".join(parts)
 
 
-def _under_way(standing: Standing, room: int | None) -> Iterator[str]:
+def _under_way(standing: Standing, room: int | None, width: int | None) -> Iterator[str]:
     rows = standing.under_way
     if not rows:
         return
     shown = rows if room is None or len(rows) <= room else rows[: room - 1]
-    header = ["trial", "norm", "epoch", _named(standing)]
+    header = ["trial", "norm", "epoch", _named(standing), "at epoch", "state"]
+    rest = None if width is None else width - 2
+    whole = fitted([header, *map(_cells, shown)], ("state", "norm", "at epoch"), rest)
     yield ""
-    yield from (f"  {row}" for row in table([header, *map(_cells, shown)], left=(0, 1)))
+    yield from (f"  {row}" for row in table(whole, left=(0, 1)))
     if len(shown) < len(rows):
         yield f"  and {len(rows) - len(shown)} more"
     yield ""
@@ -110,9 +137,9 @@ def _under_way(standing: Standing, room: int | None) -> Iterator[str]:
 
 def _cells(row: UnderWay) -> Sequence[str]:
     value = MISSING if row.value is None else f"{row.value:.3f}"
-    how = " waits" if row.waits else ""
+    at = MISSING if row.best_epoch is None else str(row.best_epoch)
     screened = " screened" if row.screened else ""
-    return row.trial, row.norm, f"{row.epoch}/{row.epochs}{how}", value + screened
+    return row.trial, row.norm, f"{row.epoch}/{row.epochs}", value + screened, at, row.state
 
 
 def _scored(record: TrialRecord, standing: Standing) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sweep.core.errors import WorkError
 from sweep.core.records import TrialRecord
-from sweep.core.text import SHOWN
+from sweep.core.text import listed
 from sweep.results import trial_files
 from sweep.results.ownership import is_strangers
 from sweep.results.trial_files import Entry, Stamp
@@ -86,9 +86,8 @@ def damage_of(sweeps: Iterable[Summary]) -> list[WorkError]:
     errors = [error for sweep in sweeps for error in sweep.damaged]
     if len(errors) < 2:
         return errors
-    more = [f"and {len(errors) - SHOWN} more"] if len(errors) > SHOWN else []
-    received = ", ".join([*(str(error.args[1]) for error in errors[:SHOWN]), *more])
     wrong = f"the records of {len(errors)} trials cannot be read"
+    received = listed([str(error.args[1]) for error in errors])
     return [WorkError(wrong, received, errors[0].args[2])]
 
 

@@ -114,6 +114,20 @@ def is_free(path: str | Path) -> bool:
     return not os.path.lexists(path) or half_made(Path(path))
 
 
+def names_at(path: str | Path) -> list[str]:
+    """What lies directly at a path or a URI that is there, by name.
+
+    Raises:
+        UserError: A bucket that cannot be opened, or not be written.
+        WorkError: A bucket that does not answer.
+
+    """
+    if (names := places.names_in_bucket(path)) is not None:
+        return names
+    place = Path(path)
+    return sorted(file.name for file in place.iterdir()) if place.is_dir() else ["a file"]
+
+
 def half_made(path: Path) -> bool:
     """Whether a path is a folder that was made for a sweep which a kill kept from being begun."""
     return path.is_dir() and all(_BEFORE.fullmatch(one.name) for one in path.iterdir())

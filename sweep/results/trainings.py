@@ -12,6 +12,7 @@ from sweep.config.arms import RULE, group_of
 from sweep.core.errors import UserError, WorkError, require_known
 from sweep.core.finals import FIXED, HOLDOUT, TEST, VALIDATION
 from sweep.core.records import CLEAN, Basis, Cell, TrialRecord, is_screened
+from sweep.core.text import number_of
 from sweep.metrics import Metric
 from sweep.metrics.operating import operating_points
 from sweep.results.answers import of_finalist, of_trial
@@ -135,9 +136,12 @@ def _finalists(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
 def _about_finalists(folder: SweepFolder, finalists: FinalistFolder) -> Iterator[str]:
     records, plan = finalists.records(), finalists.plan()
     if lost := sum(not record.metrics for record in records):
-        yield f"{lost} of {len(records)} trainings diverged and have no score"
+        yield f"{lost} of {number_of(len(records), 'training')} diverged and have no score"
     if plan and (left := len(plan.runs) - len(records)):
-        yield f"{left} of {len(plan.runs)} trainings are not finished: `mrisweep finalists` goes on"
+        yield (
+            f"{left} of {number_of(len(plan.runs), 'training')} are not finished: `mrisweep "
+            "finalists` goes on"
+        )
     if access := said_of_access(folder):
         yield access
 
@@ -216,7 +220,7 @@ def _require_alike(name: str, found: Iterable[Answers], first: Answers) -> None:
         if (one.keys, one.labels) != (first.keys, first.labels):
             raise WorkError(
                 "the predictions of a training are of other slices or labels than those of another",
-                f"{len(one.keys)} slices and {', '.join(one.labels)} of {name}",
+                f"{number_of(len(one.keys), 'slice')} and {', '.join(one.labels)} of {name}",
                 "restore its tables from a copy",
             )
 
@@ -230,7 +234,8 @@ def _refuse_gone(folder: SweepFolder, trials: Sequence[TrialRecord]) -> None:
         why = Gone(folder.path).why(path) or "no file"
         raise UserError(
             "the trials of the search cannot be compared, as predictions are not there",
-            f"{len(lacking)} of {len(trials)} trials without them, such as {name} ({why})",
+            f"{len(lacking)} of {number_of(len(trials), 'trial')} without them, such as {name} "
+            f"({why})",
             f"run `mrisweep finalists {folder.path}`, or compare two trials that have theirs",
         )
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sweep.config.search import SearchSettings, stratum_of
 from sweep.config.sweep import SweepConfig
 from sweep.core.records import TrialRecord
+from sweep.core.states import INTERRUPTED, RUNNING
 from sweep.core.text import number_of
 from sweep.results.folder import SweepFolder
 
@@ -136,10 +137,10 @@ def said_of_limit(
 
     """
     trials = folder.trials()
-    running = sum(one.status == "running" for one in trials)
+    left = sum(one.status == RUNNING for one in trials)  # nothing runs once a limit is reached
     return (
         f"search.limits.{reached.name} is reached, {reached.text()} are used"
-        f"{_of_strata(trials, search, epochs)}; {number_of(running, 'trial')} under way and "
+        f"{_of_strata(trials, search, epochs)}; {number_of(left, 'trial')} {INTERRUPTED} and "
         f"{search.total - len(trials)} not begun are left; to go on: mrisweep resume {folder.path} "
         f"--limit {reached.name}={2 * reached.limit:g}"
     )

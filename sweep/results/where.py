@@ -13,6 +13,7 @@ from sweep.config.reading import NOT_YAML, load_yaml
 from sweep.core.conditions import SIZES
 from sweep.core.errors import UserError, nearest
 from sweep.core.records import is_missing
+from sweep.core.states import OF_TRIALS
 
 if TYPE_CHECKING:
     from sweep.results.ranking import Ranked
@@ -45,7 +46,8 @@ class Where:
         """Read ``NAME>=VALUE``, with or without spaces.
 
         Raises:
-            UserError: A text that is none, or that compares the size of what is no number.
+            UserError: A text that is none, that compares the size of what is no number, or that
+                names a status that no trial can have.
 
         """
         remedy = "give NAME>=VALUE, such as 'clean/auroc>=0.9', 'train.lr<1e-3' or 'norm==group'"
@@ -57,6 +59,12 @@ class Where:
         if match is None or value is _ABSENT:
             raise UserError("--where cannot be read", f"{text!r}", remedy)
         sign = "==" if match[2] == "=" else match[2]
+        if match[1] == "status" and value not in OF_TRIALS:
+            raise UserError(
+                "there is no such status of a trial",
+                f"{match[3]!r} in {text!r}",
+                nearest(str(value), OF_TRIALS),
+            )
         if sign in SIZES and not _is_number(value):
             raise UserError(
                 "--where compares with something that is not a number",

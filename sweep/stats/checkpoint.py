@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.records import CLEAN, Basis, Cell, Predictions, is_missing
+from sweep.core.text import number_of
 from sweep.metrics import Metric, metrics
 from sweep.metrics.operating import operating_points
 from sweep.metrics.robustness import worst_weights
@@ -48,9 +50,9 @@ def basis_of(
         others = len(np.unique(of[~truth[:, column]]))
         positive[label] = shown
         if shown < LEAST:
-            few.append(f"{label} is shown by {shown} {units}{'s' if shown != 1 else ''}")
+            few.append(f"{label} is shown by {number_of(shown, units)}")
         elif others < LEAST:
-            few.append(f"{label} is not shown by {others} {units}{'s' if others != 1 else ''}")
+            few.append(f"{label} is not shown by {number_of(others, units)}")
     reason = f"{'; '.join(few)}: fewer than {LEAST}" if few else None
     thin = int((np.bincount(of, minlength=count) == 1).sum())
     return Basis(count, positive, {}, reason, thin)
@@ -126,8 +128,9 @@ def intervals_of(
     patients: Sequence[str],
     resamples: int = RESAMPLES,
     least: int = 1,
+    points: Mapping[str, float] | None = None,
 ) -> tuple[Intervals, Basis]:
-    """The 95 % intervals of a checkpoint's scores on validation slices.
+    """The 95 % intervals of a checkpoint's scores.
 
     Args:
         predictions: Every cell.
@@ -136,6 +139,7 @@ def intervals_of(
         patients: (N,) the patient of each slice.
         resamples: Of the patients.
         least: So many cells count in CVaR at least.
+        points: The operating point of each label, see ``sweep.metrics.summary.score``.
 
     Returns:
         (low, high) by the name of a score, and what they rest on; no interval where that is too
@@ -145,17 +149,14 @@ def intervals_of(
     basis = basis_of(truth, labels, patients)
     if basis.reason is not None:
         return {}, basis
-    names = [str(column) for column in range(truth.shape[1])]
-    points = {
-        int(column): point for column, point in operating_points(predictions, truth, names).items()
-    }
+    by_column = _points(predictions, truth, labels, points)
     weights = resampled_patients(basis.patients, resamples)
     intervals: Intervals = {}
     df: dict[str, float] = {}
     for metric in metrics().values():
         if not metric.has_interval:
             continue
-        macro = cells_of(metric, predictions, truth, patients, points, weights)
+        macro = cells_of(metric, predictions, truth, patients, by_column, weights)
         for name, value in summed_up(metric, macro, least).items():
             low, high, freedom = interval(value)
             if not is_missing(low):
@@ -163,3 +164,81 @@ def intervals_of(
             if not math.isnan(freedom):  # nothing moves a score that is the same for all patients
                 df[name] = min(freedom, 1e9)
     return intervals, replace(basis, df=df)
+
+
+class ArtifactScore(NamedTuple):
+    """What a checkpoint scores under one artifact.
+
+    Attributes:
+        artifact: Its name.
+        levels: Those that were scored.
+        mean: The mean over the levels; NaN where one is missing.
+        interval: 95 % of the mean; NaN where there is none.
+        worst: The worst level's score; NaN where one is missing.
+        worst_level: That level; None where one is missing.
+
+    """
+
+    artifact: str
+    levels: tuple[int, ...]
+    mean: float
+    interval: tuple[float, float]
+    worst: float
+    worst_level: int | None
+
+
+def by_artifact(
+    metric: Metric,
+    predictions: Sequence[Predictions],
+    truth: NDArray[np.bool_],
+    labels: Sequence[str],
+    patients: Sequence[str],
+    points: Mapping[str, float] | None = None,
+) -> list[ArtifactScore]:
+    """The scores of one metric under each artifact, in the order of the predictions.
+
+    Args:
+        metric: Which.
+        predictions: Every cell.
+        truth: (N, L) whether a slice shows a label.
+        labels: The L names.
+        patients: (N,) the patient of each slice.
+        points: The operating point of each label, see ``sweep.metrics.summary.score``.
+
+    """
+    basis = basis_of(truth, labels, patients)
+    by_column = _points(predictions, truth, labels, points)
+    weights = resampled_patients(basis.patients)
+    macro = cells_of(metric, predictions, truth, patients, by_column, weights)
+    sure = basis.reason is None and metric.has_interval
+    found = []
+    for artifact in dict.fromkeys(cell.artifact for cell in macro if cell != CLEAN):
+        own = {cell.level: part for cell, part in macro.items() if cell.artifact == artifact}
+        over = mean(list(own.values()))
+        low, high, _ = interval(over) if sure else (math.nan, math.nan, math.nan)
+        worst = None
+        if not math.isnan(over.value):
+            pick = min if metric.higher_is_better else max
+            worst = pick(own, key=lambda level: own[level].value)
+        found.append(
+            ArtifactScore(
+                artifact,
+                tuple(own),
+                over.value,
+                (low, high),
+                math.nan if worst is None else own[worst].value,
+                worst,
+            )
+        )
+    return found
+
+
+def _points(
+    predictions: Iterable[Predictions],
+    truth: NDArray[np.bool_],
+    labels: Sequence[str],
+    points: Mapping[str, float] | None,
+) -> dict[int, float]:
+    """The operating points by the column of their label."""
+    known = operating_points(predictions, truth, labels) if points is None else points
+    return {column: known[name] for column, name in enumerate(labels) if name in known}

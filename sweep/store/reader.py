@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sweep.core.errors import UserError, nearest, told
 from sweep.core.kinds import require_kind
 from sweep.core.reading import readable
-from sweep.core.text import ACTED_ON, one_line, shortened
+from sweep.core.text import ACTED_ON, number_of, one_line, shortened
 from sweep.store import checking
 from sweep.store.digests import content_digest
 from sweep.store.geometry import Direction, Frame, Geometry, Matrix, PixelMm, Sampling
@@ -254,7 +254,9 @@ class Store:
         counts = self.split_counts()
         for name in names:
             if name not in counts:
-                known = ", ".join(f"{split!r} ({count} slices)" for split, count in counts.items())
+                known = ", ".join(
+                    f"{split!r} ({number_of(count, 'slice')})" for split, count in counts.items()
+                )
                 raise UserError(
                     "there is no such split in the store",
                     f"{name!r} for {self.path}, which has {known}",

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from sweep.core.errors import UserError
+from sweep.core.text import number_of
 from sweep.ingest.fastmri.files import find_volumes
 from sweep.ingest.fastmri.notes import count, label_notes, table_notes, volume_notes
 from sweep.ingest.fastmri.reader import FastmriReader, Reconstruction
@@ -140,7 +141,7 @@ def _taken(found: Mapping[str, Path], tables: Tables) -> dict[str, Path]:
     if not taken:
         raise UserError(
             "the label file and the list of reviewed volumes name no volume in the folders",
-            f"{len(found)} volumes in the folders ({next(iter(found))}, for one)",
+            f"{number_of(len(found), 'volume')} in the folders ({next(iter(found))}, for one)",
             "give the tables that belong to these volumes, or pass 'all' with --reviewed",
         )
     return taken

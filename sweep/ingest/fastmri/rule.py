@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from sweep.config.reading import MOST_BYTES, NOT_YAML, load_yaml
 from sweep.core.errors import UserError, nearest, refuse, require_known, told
 from sweep.core.reading import read_text
+from sweep.core.text import number_of
 from sweep.ingest.fastmri.findings import Finding
 
 StudyLevel = Literal["slice", "drop"]
@@ -108,7 +109,7 @@ def apply_rule(findings: Iterable[Finding], rule: LabelRule) -> Labelled:
     unknown = Counter(one.name for one in counted if rule.label_of(one.name) is None)
     refuse(
         f"findings match no label ({', '.join(rule.labels)}) and are not ignored",
-        [f"{name!r} ({count} rows)" for name, count in unknown.items()],
+        [f"{name!r} ({number_of(count, 'row')})" for name, count in unknown.items()],
         "add patterns to the rule, under a label or under 'ignore'",
     )
     slices: dict[str, dict[int, tuple[str, ...]]] = {}

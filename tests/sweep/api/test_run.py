@@ -12,6 +12,7 @@ import ray
 import yaml
 
 from sweep.api.run import _drive, resume, run
+from sweep.cli import main
 from sweep.cluster.packing import Plan
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError
@@ -257,6 +258,18 @@ def test_a_sweep_in_which_all_is_done_starts_no_cluster_and_says_so(
     result = resume(str(tmp_path / "sweep"))
     assert result.path == tmp_path / "sweep"
     assert "all of it is done" in capsys.readouterr().err
+    assert main(["resume", str(tmp_path / "sweep")]) == 0
+    resumed = capsys.readouterr()
+    first = resumed.err.splitlines()[0]
+    assert first.startswith(
+        "the sweep has finished: all 2 trials have ended; to add some: mrisweep"
+    )
+    assert main(["best", str(tmp_path / "sweep")]) == 0
+    asked = capsys.readouterr()
+    assert "how to read it: " in asked.out
+    assert "\nto train trial-000" in asked.out
+    assert resumed.out.startswith(asked.out), "the end of a run says all that best says"
+    assert set(asked.err.splitlines()) <= set(resumed.err.splitlines())
 
 
 @pytest.mark.parametrize(

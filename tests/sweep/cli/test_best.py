@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import sweep
-from sweep.api.best import Found, doubts, in_folders
+from sweep.api.best import Found, doubts, in_folders, on_server
 from sweep.cli import main
 from sweep.core.errors import UserError
 from sweep.core.records import Basis
@@ -249,6 +249,56 @@ def test_little_evidence_is_marked(
     two[1].write_trial(dataclasses.replace(three, trial="trial-0004", number=4))
     text = printed(capsys, str(two[1].path))
     assert "evidence: batch 2 trials, group 3 trials; 4 seeds. The worst cells were chosen" in text
+
+
+def test_a_trial_that_has_not_ended_runs_only_while_a_process_drives_its_sweep(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, path = two[0], str(two[0].path)
+    scored(folder, 1, 0.9, status="running", ended_at_ms=None, intervals={}, basis=None)
+    with folder.lock():
+        text = printed(capsys, path)
+        assert "trial-0001 (running)" in text
+        assert "interrupted" not in text
+        assert [row["status"] for row in asked(capsys, path)] == ["running", "finished"]
+    text = printed(capsys, path)
+    assert "trial-0001 (interrupted)" in text
+    assert (
+        "interrupted: no process drives the sweep, and `mrisweep resume` goes on with 1 t" in text
+    )
+    rows = asked(capsys, path, "--where", "status==interrupted")
+    assert [(row["trial"], row["status"]) for row in rows] == [("trial-0001", "interrupted")]
+    assert asked(capsys, path, "--where", "status==running") == []
+    assert "no such status of a trial; received 'interupted' in" in complaint(
+        capsys, path, "--where", "status==interupted"
+    )
+
+
+def test_a_server_is_not_believed_that_a_trial_runs_where_its_folder_knows_better(
+    two: list[SweepFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, rows = two[0], in_folders(paths(two)).rows
+    told = [dataclasses.replace(row, status="running") for row in rows]
+    shutil.rmtree(two[1].path)
+    monkeypatch.setattr("sweep.results.ranking.of_server", lambda *_: told)
+    monkeypatch.setattr("sweep.results.ranking.objective_of_server", lambda *_: BY)
+    monkeypatch.setattr("sweep.results.ranking.objectives_of_server", lambda *_: ())
+
+    def states() -> set[tuple[bool, str]]:
+        found = on_server("http://nobody.example", "ledger").rows
+        return {(row.folder == str(here.path), row.status) for row in found}
+
+    assert states() == {(True, "interrupted"), (False, "running")}
+    with here.lock():
+        assert states() == {(True, "running"), (False, "running")}
+
+
+def test_why_nothing_is_ranked_depends_on_what_was_asked(
+    two: list[SweepFolder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(two[0].path)
+    assert main(["best", path, "--where", f"{BY}>2"]) == 0
+    assert capsys.readouterr().err == "no trial meets what was asked for\n"
 
 
 def test_what_is_missing_or_refused_is_marked(

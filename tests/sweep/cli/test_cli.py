@@ -196,7 +196,8 @@ def test_an_existing_folder_is_refused_and_kept(
     out.mkdir()
     (out / "notes.txt").write_text("mine")
     text = complaint(capsys, "run", sweep_file(tmp_path, store), "--out", str(out))
-    assert "choose another with --out, or continue the sweep in it" in text
+    assert "and is not a sweep's; received" in text
+    assert "with notes.txt; choose another with --out" in text
     assert (out / "notes.txt").read_text() == "mine"
 
 
@@ -488,8 +489,8 @@ def test_best_says_why_it_ranks_nothing_where_all_trials_are_screened(
         folder.write_trial(dataclasses.replace(record, **waits))
     assert main(["best", str(folder.path)]) == 0
     said = capsys.readouterr()
-    assert "no trial qualifies" in said.err
-    assert "2 of them under way; --by screen/robust/auroc_cvar ranks such" in said.err
+    assert "no trial has a score that robust/auroc_cvar ranks" in said.err
+    assert "2 of them interrupted; --by screen/robust/auroc_cvar ranks such" in said.err
     assert main(["best", str(folder.path), "--by", "screen/robust/auroc_cvar"]) == 0
     assert "trial-0001" in capsys.readouterr().out
 

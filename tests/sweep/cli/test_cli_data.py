@@ -47,7 +47,7 @@ def test_counts_source_and_near_duplicates_are_shown(
     shown = capsys.readouterr()
     assert copied.fingerprint in shown.out
     assert "kind: test" in shown.out
-    assert "1 pairs, of 2 of 2 slices, 2 patients, splits x, y" in shown.out
+    assert "1 pair, of 2 of 2 slices, 2 patients, splits x, y" in shown.out
     assert "a/0" in shown.out.splitlines()[-2]
     assert shown.err == ""
 

@@ -75,7 +75,7 @@ def test_sweeps_are_listed_and_nothing_else(
     assert header.split() == ["folder", "name", "state", "trials", "best", "by"]
     assert [row.split()[0] for row in rows] == [str(tmp_path / "a" / "one")]
     best = sweep.best(sweep_folder, top=1)[0]
-    assert f"2/2     {best.metrics[BY]:.3f} ({best.norm})" in rows[0]
+    assert f"2/2     {best.metrics[BY]:.3f} ({best.norm}, epoch {best.epoch})" in rows[0]
     assert f"note: {tmp_path / 'b' / 'deep' / 'two'}: the sweep file is not YAML" in said.err
     (plain,) = json.loads(printed(capsys, "list", str(tmp_path / "a"), "--json"))
     assert plain["folder"] == str(tmp_path / "a" / "one")

@@ -329,6 +329,31 @@ def test_jobs_are_listed_the_newest_first_with_how_far_they_are(
     assert main(["status", "--follow", *address]) == 2
 
 
+def test_the_folder_of_a_sweep_is_answered_without_a_cluster(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = bare_sweep(tmp_path / "sweep", trials=2)
+    add_trial(folder, 0, 10, "finished", 0.7)
+    add_trial(folder, 1, 3, value=0.6)
+    monkeypatch.chdir(tmp_path)
+    for name in (str(folder.path), "sweep", "./sweep"):
+        assert main(["status", name]) == 0
+        said = capsys.readouterr().out
+        assert "state     interrupted: no process drives it\ngo on     mrisweep resume " in said
+        assert "trials    1 of 2 ended (1 finished), 1 interrupted\n" in said
+    assert main(["status", "sweep", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["state"], found["trials"]["interrupted"]) == ("interrupted", 1)
+    for wrong, message in {
+        ("sweep", "--follow"): "--follow and --address are for jobs of a cluster; received the fo",
+        ("sweep", "--address", "http://x:1"): "--follow and --address are for jobs of a cluster",
+        ("./gone",): "there is no such folder of a sweep; received './gone'",
+        (".",): "the folder is not a sweep's",
+    }.items():
+        assert main(["status", *wrong]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_stop_says_what_remains(cluster: FakeJobs, capsys: pytest.CaptureFixture[str]) -> None:
     address = ("--address", cluster.address)
     cluster.add("one")

@@ -49,24 +49,28 @@ def test_in_a_log_it_follows_the_sweep_to_its_end(folder: SweepFolder) -> None:
     assert process.stdout
     with folder.lock():
         first = process.stdout.readline()
-        if first.startswith("no process drives it"):  # it was faster
+        if first.startswith("interrupted: no process drives it"):  # it was faster
             first = process.stdout.readline()
         assert first.startswith("running  |  1 of 2 ended (1 finished), 1 running, best trial-000")
         end(folder)
         rest = [process.stdout.readline() for _ in range(2)]
-        assert rest[0].startswith("trial-0001 group    finished 10 epochs, robust/auroc_cvar 0.")
-        assert rest[1].startswith("all trials have ended; what follows them is under way  |  2 of")
+        assert rest[0].startswith(
+            "trial-0001 group    finished 10 epochs, best robust/auroc_cvar 0."
+        )
+        assert rest[1].startswith(
+            "finishing: all trials have ended, what follows them is at work  |  2 of"
+        )
         os.kill(process.pid, 0)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
-    assert out.startswith("ended; its table: mrisweep best ")
+    assert out.startswith("finished; its table: mrisweep best ")
 
 
 def test_ctrl_c_ends_it_and_not_the_sweep(folder: SweepFolder) -> None:
     with start(folder, "--json") as process:
         assert process.stdout
         found = json.loads(process.stdout.readline())
-        assert (found["state"], found["driven"]) == ("stopped", False)
+        assert (found["state"], found["driven"]) == ("interrupted", False)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (130, "", "")
@@ -92,8 +96,8 @@ def test_on_a_terminal_it_is_drawn_over_itself(folder: SweepFolder) -> None:
 def test_once(folder: SweepFolder, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["watch", str(folder.path), "--once"]) == 0
     text = capsys.readouterr().out
-    assert "no process drives it; to go on: mrisweep resume " in text
-    assert "1 of 2 ended (1 finished), 1 under way" in text
+    assert "no process drives it\ngo on     mrisweep resume " in text
+    assert "1 of 2 ended (1 finished), 1 interrupted" in text
     assert main(["watch", str(folder.path), "--once", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["sweep"] == "knees"

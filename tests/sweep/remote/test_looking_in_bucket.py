@@ -61,7 +61,7 @@ def test_a_running_sweep_is_watched_from_another_node(
     node("laptop")
     looks = watch(uri, 0.01)
     first = next(looks)
-    assert (first.state, first.driven) == ("stopped", False)
+    assert (first.state, first.driven) == ("interrupted", False)
     assert first.plain()["folder"] == uri
     node("here")
     with driver.lock():
@@ -71,7 +71,7 @@ def test_a_running_sweep_is_watched_from_another_node(
         assert (second.state, second.driven) == ("finishing", True)
         assert [entry.record.trial for entry in second.fresh] == ["trial-0001"]
     (under_way.path / "choice.json").write_text("{}")
-    assert [found.state for found in looks] == ["ended"]
+    assert [found.state for found in looks] == ["finished"]
 
 
 def test_a_look_writes_nothing_into_the_bucket(
@@ -95,7 +95,7 @@ def test_a_driver_that_was_killed_drives_no_more_once_its_lease_is_over(
     assert driven(path)
     (there(uri) / ".lease").write_text(json.dumps({**holder, "lease_s": 0.0}))
     assert driven(path) is False
-    assert standing(uri).state == "stopped"
+    assert standing(uri).state == "interrupted"
     # One of this node has a lock here, which says at once that it is dead.
     (there(uri) / ".lease").write_text(json.dumps(holder))
     own = SweepFolder.open(uri, driving=True).path

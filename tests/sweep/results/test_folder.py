@@ -27,9 +27,10 @@ from sweep.store import Store
 def test_an_existing_folder_is_refused_and_not_touched(config: SweepConfig, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "thesis.txt").write_text("years of work")
-    with pytest.raises(
-        UserError, match=r"exists; received .*; choose another with --out, or continue"
-    ):
+    message = (
+        r"exists, and is not a sweep's; received .* with thesis.txt; choose another with --out$"
+    )
+    with pytest.raises(UserError, match=message):
         SweepFolder.create(tmp_path / "there", config)
     assert [path.name for path in (tmp_path / "there").iterdir()] == ["thesis.txt"]
 
@@ -170,7 +171,12 @@ def test_a_folder_that_a_kill_left_half_made_is_begun_again(
     folder = SweepFolder.create(place, config)
     assert SweepFolder.open(place).config() == config
     assert len(folder.identity.sweep_id) == 32
-    with pytest.raises(UserError, match="the folder of a new sweep exists"):
+    with pytest.raises(
+        UserError, match=f"no trial has begun; .* by `mrisweep resume {place}`, rem"
+    ):
+        SweepFolder.create(place, config)
+    (place / "trials").mkdir()
+    with pytest.raises(UserError, match=f"and holds a sweep; .*at it by `mrisweep best {place}`"):
         SweepFolder.create(place, config)
 
 

@@ -28,7 +28,7 @@ def row(trial: str, robust: float, clean: float = 0.9, norm: str = "batch") -> R
 BY = "robust/auroc_cvar"
 ROWS = [row("t2", 0.7), row("t1", 0.7), row("t0", 0.6, 0.95, "group"), row("t3", math.nan)]
 
-MUST = ["#", "trial", "norm", "epoch", BY]  # in a table of any width
+MUST = ["#", "trial", "norm", BY]  # in a table of any width
 
 
 def trials(rows: list[Ranked]) -> list[str]:
@@ -75,6 +75,7 @@ def test_only_one_norm() -> None:
         ({"where": ["clean/auroc>=high"]}, "not a number; received 'high' in .*; of texts =="),
         ({"where": ["clean/auroc>=1e"]}, "not a number; received '1e' in"),
         ({"where": ["clean/roc>=1"]}, "metric or searched setting; received 'clean/roc'; did you"),
+        ({"where": ["status==runing"]}, "no such status of a trial; .*; did you mean 'running'"),
         ({"top": 0}, "--top is below 1; received 0; give 1 or more"),
     ],
 )
@@ -84,7 +85,7 @@ def test_a_wrong_question_is_answered_with_what_exists(arguments: dict, message:
 
 
 def test_the_table_shows_intervals_and_says_what_is_missing() -> None:
-    table, _, missing = ranked_table(best(ROWS, BY), "robust/auroc_cvar").rpartition("\n\n")
+    table, _, missing = ranked_table(best(ROWS, BY), "robust/auroc_cvar").split("\n\n")
     lines = table.splitlines()
     assert lines[0].split()[:5] == ["#", "trial", "norm", "lr", "epoch"]
     assert "0.900 [0.800, 0.950]" in lines[2]
@@ -98,10 +99,12 @@ def test_the_table_shows_intervals_and_says_what_is_missing() -> None:
 def test_a_narrow_terminal_gets_what_fits_and_the_names_of_the_rest() -> None:
     whole = ranked_table(best(ROWS, BY), BY)
     needed = max(map(len, whole.split("\n\n")[0].splitlines()))
-    assert ranked_table(best(ROWS, BY), BY, needed) == whole
+    assert ranked_table(best(ROWS, BY), BY, needed).split("\n\n")[0] == whole.split("\n\n")[0]
     headers = []
     for width in range(needed - 1, 0, -1):
-        table, note, *_ = ranked_table(best(ROWS, BY), BY, width).split("\n\n")
+        table, *notes = ranked_table(best(ROWS, BY), BY, width).split("\n\n")
+        said_of = (" ".join(one.split()) for one in notes)
+        (note,) = (one for one in said_of if one.startswith("left out"))
         head, *lines = table.splitlines()
         shown, said = head.split(), note.split(": ")[1].split("; ")[0].split(", ")
         assert sorted([*shown, *said]) == sorted(whole.splitlines()[0].split())
@@ -150,7 +153,7 @@ def test_a_weighted_sum_ranks_and_has_a_column_that_is_explained() -> None:
     by = f"0.5 {CLEAN} + 0.5 {BY}"
     ranked = best(MANY, by, objectives=PAIR)
     assert trials(ranked) == ["t1", "t2", "t0", "t3", "t5", "t6", "t4"]
-    table, about, front, _ = ranked_table(ranked, by, None, PAIR).split("\n\n")
+    table, _, about, front, _ = ranked_table(ranked, by, None, PAIR).split("\n\n")
     assert table.splitlines()[0].split()[:6] == ["#", "trial", "norm", "front", "lr", "epoch"]
     assert table.splitlines()[0].split()[6] == "objective"
     assert about == f"objective: {by}."
@@ -165,10 +168,40 @@ def test_a_weighted_sum_ranks_and_has_a_column_that_is_explained() -> None:
 def test_the_objectives_stay_in_a_narrow_table() -> None:
     table = ranked_table(best(MANY, CLEAN, objectives=PAIR), CLEAN, 1, PAIR)
     head = table.splitlines()[0].split()
-    assert head == ["#", "trial", "norm", "front", "epoch", CLEAN, BY]
+    assert head == ["#", "trial", "norm", "front", CLEAN, BY]
 
 
-@pytest.mark.parametrize("status", ["finished", "running"])
+def test_a_condition_on_scores_that_no_ranked_row_has_says_why() -> None:
+    rows = [row("t0", 0.6), screened("t1", 0.8)]
+    by = f"screen/{BY}"
+    assert trials(best(rows, by, where=[f"{by}>=0.5"])) == ["t1"]
+    with pytest.raises(
+        UserError, match=f"were scored in full.*rank the screened trials by --by {by}"
+    ):
+        best(rows, BY, where=[f"{by}>=0.5"])
+    with pytest.raises(UserError, match=f"screened alone.*ask for {by}"):
+        best(rows, by, where=[f"{BY}>=0.5"])
+
+
+def test_the_table_says_how_it_is_read() -> None:
+    table = ranked_table(best(ROWS, BY), BY)
+    for said in (
+        "how to read it: the scores of a row are of its epoch, the best of its trial",
+        "clean: no artifact; mean: over all artifacts and levels; worst: the worst artifact and "
+        "level; cvar: the mean of the worst quarter of artifacts and levels.",
+    ):
+        assert said in table
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    rows = [replace(one, status="interrupted") for one in best(ROWS, BY)]
+    text = ranked_table(rows, BY, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert all(name in text.splitlines()[0] for name in ("trial", "norm", BY))
+
+
+@pytest.mark.parametrize("status", ["finished", "running", "interrupted"])
 def test_an_ended_trial_without_intervals_is_explained(status: str) -> None:
     bare = replace(ROWS[0], intervals={}, status=status)
     assert ("no interval, as too few patients" in ranked_table([bare], BY)) == (
@@ -194,9 +227,10 @@ def test_scores_of_screenings_and_of_full_tests_are_ranked_apart_and_counted_bes
     by = f"screen/{BY}"
     assert trials(best(rows, BY, mode="trained")) == ["t0"], "not below a better screening"
     assert trials(best(rows, by)) == ["t2", "t1", "t3"]
+    rows.append(screened("t4", 0.6, "interrupted"))
     note = screened_note(rows, BY)
-    assert note.startswith("not ranked here: 3 trials scored on a part of the patients and cells")
-    assert note.endswith(f"1 of them under way; --by {by} ranks such")
+    assert note.startswith("not ranked here: 4 trials scored on a part of the patients and cells")
+    assert note.endswith(f"1 of them running, 1 of them interrupted; --by {by} ranks such")
     other = screened_note(rows, by)
     assert other.startswith("not ranked here: 1 trial scored on all patients and cells; --by ")
     assert other.endswith(f"--by {BY} ranks such")

@@ -30,7 +30,7 @@ def text_of(found: Standing) -> str:
 def test_before_the_first_trial(make: Make) -> None:
     folder = make()
     found = standing(folder.path)
-    assert (found.state, found.driven, found.silent_s) == ("stopped", False, None)
+    assert (found.state, found.driven, found.silent_s) == ("interrupted", False, None)
     with folder.lock():
         found = standing(folder.path)
     assert (found.state, found.driven, found.epochs) == ("running", True, 0)
@@ -52,7 +52,7 @@ def test_a_running_sweep(make: Make) -> None:
     assert found.epochs_an_hour == pytest.approx(36)
     assert found.seconds_left == pytest.approx(2100), "21 of 40 epochs are left, at 100 s each"
     ended = {"total": 4, "ended": 2, "finished": 1, "failed": 1}
-    assert found.plain()["trials"] == {**ended, "running": 2, "waiting": 0}
+    assert found.plain()["trials"] == {**ended, "running": 2, "waiting": 0, "interrupted": 0}
     text = text_of(found)
     for said in (
         f"knees  {folder.path}\nstate     running\n",
@@ -64,8 +64,8 @@ def test_a_running_sweep(make: Make) -> None:
         assert said in text, text
     rows = [row.split() for row in text.splitlines() if row.startswith("  trial-")]
     assert rows == [
-        ["trial-0002", "group", "4/10", "0.800"],
-        ["trial-0003", "group", "2/10", "0.900", "screened"],
+        ["trial-0002", "group", "4/10", "0.800", "4", "running"],
+        ["trial-0003", "group", "2/10", "0.900", "screened", "2", "running"],
     ]
     assert line(found).startswith("running  |  2 of 4 ended (1 failed, 1 finished), 2 running, abo")
 
@@ -77,10 +77,10 @@ def test_running_is_not_believed_after_a_kill(make: Make) -> None:
     with folder.lock():
         assert state_text(standing(folder.path)) == "running"
     found = standing(folder.path)
-    assert (found.state, found.driven, found.seconds_left) == ("stopped", False, None)
-    said = f"no process drives it; to go on: mrisweep resume {folder.path}"
+    assert (found.state, found.driven, found.seconds_left) == ("interrupted", False, None)
+    said = f"interrupted: no process drives it; to go on: mrisweep resume {folder.path}"
     assert state_text(found) == said
-    assert "0 of 4 ended, 1 under way" in line(found)
+    assert "0 of 4 ended, 1 interrupted" in line(found)
 
 
 def test_where_nobody_can_tell_it_is_said(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +94,15 @@ def test_where_nobody_can_tell_it_is_said(make: Make, monkeypatch: pytest.Monkey
         monkeypatch.setattr("fcntl.flock", no_locks)
         found = standing(folder.path)
     assert (found.driven, found.state) == (None, "running")
-    assert "if a process drives it, which cannot be told from here" in text_of(found)
+    unsure = "if a process drives it; that cannot be told here"
+    assert unsure in text_of(found)
+    for number in range(4):
+        add_trial(folder, number, 10, "finished", 0.7)
+    found = standing(folder.path)
+    assert (found.driven, found.state) == (None, "finishing")
+    assert unsure in text_of(found)
+    (folder.path / CHOICE).write_text("{}")
+    assert "state     finished\n" in text_of(standing(folder.path))
 
 
 def test_the_end_comes_after_what_follows_the_trials(make: Make) -> None:
@@ -102,10 +110,10 @@ def test_the_end_comes_after_what_follows_the_trials(make: Make) -> None:
     add_trial(folder, 0, 10, "finished", 0.7)
     with folder.lock():
         assert standing(folder.path).state == "finishing"
-    assert standing(folder.path).state == "stopped"
+    assert standing(folder.path).state == "interrupted"
     (folder.path / CHOICE).write_text("{}")
-    assert standing(folder.path).state == "ended"
-    assert "ended; its table: mrisweep best" in text_of(standing(folder.path))
+    assert standing(folder.path).state == "finished"
+    assert "state     finished\ntable     mrisweep best" in text_of(standing(folder.path))
 
 
 def test_finalists_are_counted(make: Make) -> None:
@@ -114,15 +122,15 @@ def test_finalists_are_counted(make: Make) -> None:
     folder.write_config(config)
     add_trial(folder, 0, 10, "finished", 0.7)
     (folder.path / CHOICE).write_text("{}")
-    assert standing(folder.path).state == "stopped"
+    assert standing(folder.path).state == "interrupted"
     place = folder.path / "finalists"
     place.mkdir()
     (place / "plan.json").write_text(json.dumps({"runs": [{"name": "a"}, {"name": "b"}]}))
     (place / "a.json").touch()
-    assert standing(folder.path).state == "stopped"
+    assert standing(folder.path).state == "interrupted"
     assert "finalists 1 of 2 trained" in text_of(standing(folder.path))
     (place / "b.json").touch()
-    assert standing(folder.path).state == "ended"
+    assert standing(folder.path).state == "finished"
 
 
 def test_trials_that_wait_are_told_from_those_that_run(make: Make) -> None:
@@ -131,11 +139,11 @@ def test_trials_that_wait_are_told_from_those_that_run(make: Make) -> None:
     add_trial(folder, 1, 1, value=0.8)
     with folder.lock():
         found = standing(folder.path)
-        assert [one.waits for one in found.under_way] == [True, False]
+        assert [one.state for one in found.under_way] == ["waiting", "running"]
         assert "0 of 4 ended, 1 running, 1 waiting" in line(found)
-        assert "2/10 waits" in text_of(found)
+        assert "trial-0000 group 2/10 0.700 2 waiting" in " ".join(text_of(found).split())
         add_trial(folder, 1, 2, "pruned", 0.8)
-        assert [one.waits for one in standing(folder.path).under_way] == [False], "it goes on"
+        assert [one.state for one in standing(folder.path).under_way] == ["running"], "it goes on"
 
 
 def test_a_limit_in_time_is_the_end(make: Make) -> None:
@@ -157,7 +165,7 @@ def test_looked_at_again_it_says_what_has_ended_since(make: Make) -> None:
     add_trial(folder, 2, 0, "failed", error="no")
     found = watcher.look()
     assert [ended_line(entry, found) for entry in found.fresh] == [
-        f"trial-0001 group    finished  5 epochs, {METRIC} 0.800",
+        f"trial-0001 group    finished  5 epochs, best {METRIC} 0.800 at epoch 5",
         "trial-0002 group    failed   no",
     ]
     assert watcher.look().fresh == ()

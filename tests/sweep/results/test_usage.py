@@ -133,7 +133,7 @@ def test_the_sentence_says_what_each_norm_had_and_how_to_go_on(
     )
     assert said == (
         "search.limits.epochs is reached, 5 of 4 epochs are used (epochs: batch 3, group 2); 0 "
-        "trials under way and 4 not begun are left; to go on: mrisweep resume "
+        "trials interrupted and 4 not begun are left; to go on: mrisweep resume "
         f"{folder.path} --limit epochs=8"
     )
 

@@ -8,7 +8,7 @@ import pytest
 from sweep.core.records import CLEAN, Cell, Predictions
 from sweep.metrics import metrics
 from sweep.metrics.summary import score, summarize
-from sweep.stats.checkpoint import basis_of, cells_of, intervals_of, summed_up
+from sweep.stats.checkpoint import basis_of, by_artifact, cells_of, intervals_of, summed_up
 from sweep.stats.estimate import resampled_patients
 from sweep.stats.interval import interval
 
@@ -60,6 +60,27 @@ def test_every_score_with_an_interval_lies_in_it() -> None:
     assert set(found) == set(basis.df) == expected
     for name, (low, high) in found.items():
         assert low <= summary[name] <= high
+
+
+def test_the_mean_of_an_artifact_has_the_interval_of_a_sweep_that_has_it_alone() -> None:
+    cells, truth, labels, patients = predictions(3, patients=60, labels=2)
+    of = truth, labels, patients
+    metric = metrics()["auroc"]
+    noise, motion = by_artifact(metric, cells, *of)
+    assert (noise.artifact, noise.levels, noise.worst_level) == ("noise", (1, 5), 5)
+    assert (motion.artifact, motion.levels, motion.mean) == ("motion", (3,), motion.worst)
+    alone = [item for item in cells if item.cell.artifact != "motion"]
+    assert noise.mean == pytest.approx(summarize(score(alone, *of))["robust/auroc_mean"])
+    assert noise.interval == pytest.approx(intervals_of(alone, *of)[0]["robust/auroc_mean"])
+
+
+def test_an_operating_point_of_elsewhere_moves_what_depends_on_it() -> None:
+    cells, truth, labels, patients = predictions(3, patients=60, labels=2)
+    of = cells, truth, labels, patients
+    low = intervals_of(*of, resamples=200, points=dict.fromkeys(labels, -9.0))[0]
+    own = intervals_of(*of, resamples=200)[0]
+    assert low["clean/sensitivity"] == pytest.approx((1, 1)) != own["clean/sensitivity"]
+    assert low["clean/auroc"] == own["clean/auroc"]
 
 
 def test_sums_over_cells_are_those_of_the_scores() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError
+from sweep.core.text import number_of
 from sweep.ingest.formats.dicom.file import read_frames
 from sweep.ingest.formats.dicom.series import Placed, Series, read_series
 from sweep.ingest.formats.planes import (
@@ -85,7 +86,7 @@ def stack_grid(series: Series, path: Path) -> Grid:
         raise UnusableError(
             "the slices are not a stack with positions, orientation and pixel spacing, which "
             "planes other than the acquired ones need",
-            f"{path} with {len(frames)} slices: {len(places)} with a position, "
+            f"{path} with {number_of(len(frames), 'slice')}: {len(places)} with a position, "
             f"{sum(bool(one.orientation) for one in frames)} with an orientation, "
             f"{sum(bool(one.pixel_mm) for one in frames)} with a pixel spacing",
             "take the planes as acquired",
