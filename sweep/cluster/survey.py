@@ -4,7 +4,17 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sweep.cluster.nodes import Cluster, cluster_of
-from sweep.cluster.packing import Node, Plan, nodes_text, plan_of, refusal, without_gpus
+from sweep.cluster.packing import (
+    CPU,
+    Node,
+    Plan,
+    nodes_text,
+    plan_of,
+    refusal,
+    trials_at_a_time,
+    without_evaluators,
+    without_gpus,
+)
 from sweep.cluster.session import address_of
 from sweep.config.sweep import ClusterSettings
 from sweep.core.text import number_of
@@ -16,11 +26,15 @@ class Survey(NamedTuple):
     Attributes:
         trials: At a time, as far as is known.
         lines: What is to be said of the cluster, a line each.
+        finalists: At a time, once trials and evaluators have left their place to them.
+        cpus: Those of all nodes; None: nobody knows yet which nodes there will be.
 
     """
 
     trials: int
     lines: tuple[str, ...]
+    finalists: int = 1
+    cpus: float | None = None
 
 
 def survey(settings: ClusterSettings) -> Survey:
@@ -52,9 +66,15 @@ def surveyed(settings: ClusterSettings, cluster: Cluster, shared: bool) -> Surve
             raise error
         wrong, received, _ = error.args
         waits = f"the sweep would wait {settings.wait:g} min for nodes that may come"
-        return Survey(settings.concurrent or 1, (f"{wrong} ({received}); {waits}",))
+        trials = settings.concurrent or 1
+        return Survey(trials, (f"{wrong} ({received}); {waits}",), trials)
     lines = [*_shape(settings, cluster, plan)] if shared else []
-    return Survey(plan.trials, (*lines, *idle_gpus(settings, cluster.total, plan)))
+    return Survey(
+        plan.trials,
+        (*lines, *idle_gpus(settings, cluster.total, plan)),
+        trials_at_a_time(without_evaluators(settings), cluster.total),
+        sum(node.has.get(CPU, 0.0) for node in cluster.total),
+    )
 
 
 def idle_gpus(settings: ClusterSettings, nodes: Sequence[Node], plan: Plan) -> Iterator[str]:
