@@ -264,13 +264,15 @@ def estimate(
     rows = _rows(config)
     parts = pace.parts(expected, rows.passes, finals.seconds(config, measured, room))
     sizes = sizes_of(config, trainer)
+    epochs_differ = EPOCHS in search.dimensions()
+    reached = pace.longest() if epochs_differ else expected  # of files rather too many than too few
     return Cost(
         train_s=tuple(one.train_s for one in measured.taken),
         evaluate_s=tuple(map(measured.full_s, measured.taken)),
         parts=parts,
         expected_share=expected.epochs / sum(measured.epochs),
         checkpoint_bytes=sizes.checkpoint,
-        space=space_of(config, sizes, expected, room.trials, rows.number, finals.share),
+        space=space_of(config, sizes, reached, room.trials, rows.number, finals.share),
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
         unreached=unreached(config.stress),
@@ -296,7 +298,7 @@ def estimate(
         finalists=finals.text(config),
         step_s=max(max(one.step_s, one.batch_s + measured.longest_s) for one in measured.taken),
         hang_minutes=config.cluster.hang_minutes,
-        searched_epochs=EPOCHS in search.dimensions(),
+        searched_epochs=epochs_differ,
     )
 
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -46,7 +46,8 @@ TIMELESS = {
     "model.norm_eps",
 }
 CONFIGURATIONS, LONGEST_S = 8, 12.0  # that are measured at most, and until none more is begun
-WARM_UP, STEPS, ENOUGH_S = 2, 3, 0.25  # steps: not counted; at least; and until so long has passed
+WARM_UP, STEPS = 2, 3  # what is not counted, and what is, at least
+ENOUGH_S, LONG_S = 0.25, 3.0  # that it is done for at least, and after which no more is begun
 SETTLED = 2  # batches by which the pass of an average over its batches is measured
 STARTS_WORKER = "import sweep.cluster.tune"  # all that a worker, and the driver, import
 
@@ -106,18 +107,19 @@ def measure(config: SweepConfig, store: Store) -> Measured:
     """
     params = points(config.search, config.seed)
     counted = [{k: v for k, v in one.items() if k not in TIMELESS} for one in params]
-    distinct = [at for at, one in enumerate(counted) if one not in counted[:at]]
+    names = list(map(repr, counted))
+    distinct = dict(zip(names, counted, strict=True))
+    first = {name: names.index(name) for name in distinct}
     dimensions = config.search.dimensions()
     until = time.perf_counter() + LONGEST_S
-    found: dict[int, Taken] = {}
-    for at in _spread([counted[at] for at in distinct], dimensions, CONFIGURATIONS):
+    found: dict[str, Taken] = {}
+    for name in _spread(distinct, dimensions, CONFIGURATIONS):
         if not found or time.perf_counter() < until:
-            number = distinct[at]
-            found[number] = _taken(config, config.trial(params[number]), store)
-    taken = [found[_nearest(one, counted, list(found), dimensions)] for one in counted]
+            found[name] = _taken(config, config.trial(params[first[name]]), store)
+    like = {name: found[_nearest(name, found, distinct, dimensions)] for name in distinct}
     inputs_s, longest_s = _inputs_seconds(config, store)
     return Measured(
-        taken=tuple(taken),
+        taken=tuple(like[name] for name in names),
         epochs=tuple(epochs_of(one, config.train.epochs) for one in params),
         distinct=len(distinct),
         measured=len(found),
@@ -128,23 +130,32 @@ def measure(config: SweepConfig, store: Store) -> Measured:
 
 
 def _spread(
-    values: Sequence[Mapping[str, Any]], dimensions: Mapping[str, Dimension], most: int
-) -> list[int]:
-    """Places of some of them that lie far from each other: each next is the farthest from all."""
-    chosen = [0]
+    values: Mapping[str, Mapping[str, Any]], dimensions: Mapping[str, Dimension], most: int
+) -> list[str]:
+    """Names of some that lie far from each other: the first, then each time the farthest."""
+    chosen = [next(iter(values))]
     while len(chosen) < min(most, len(values)):
-        far = [min(_apart(one, values[at], dimensions) for at in chosen) for one in values]
-        chosen.append(int(np.argmax(far)))
+        far = {name: _least_apart(name, chosen, values, dimensions) for name in values}
+        chosen.append(max(far, key=far.__getitem__))
     return chosen
 
 
-def _nearest(
-    one: Mapping[str, Any],
-    values: Sequence[Mapping[str, Any]],
-    among: Sequence[int],
+def _least_apart(
+    name: str,
+    others: Iterable[str],
+    values: Mapping[str, Mapping[str, Any]],
     dimensions: Mapping[str, Dimension],
-) -> int:
-    return min(among, key=lambda at: _apart(one, values[at], dimensions))
+) -> float:
+    return min(_apart(values[name], values[other], dimensions) for other in others)
+
+
+def _nearest(
+    name: str,
+    among: Iterable[str],
+    values: Mapping[str, Mapping[str, Any]],
+    dimensions: Mapping[str, Dimension],
+) -> str:
+    return min(among, key=lambda other: _apart(values[name], values[other], dimensions))
 
 
 def _apart(
@@ -189,15 +200,19 @@ def _stress_batch(trial: TrialConfig, store: Store) -> tuple[NDArray[np.intp], f
     return batch, len(indices) / len(batch)
 
 
-def _seconds(work: Callable[[], object], least: int = STEPS, warm_up: int = WARM_UP) -> float:
+def _seconds(work: Callable[[], object]) -> float:
     """Of doing something once, on average, when it has been done before."""
-    for _ in range(warm_up):
+    for _ in range(WARM_UP):
+        started = time.perf_counter()
         work()
-    done, started = 0, time.perf_counter()
-    while done < least or time.perf_counter() - started < ENOUGH_S:
+        if time.perf_counter() - started > ENOUGH_S:
+            break  # of what takes so long the first time is hardly longer than the next
+    done, passed, started = 0, 0.0, time.perf_counter()
+    while (done < STEPS and passed < LONG_S) or passed < ENOUGH_S:
         work()
         done += 1
-    return (time.perf_counter() - started) / done
+        passed = time.perf_counter() - started
+    return passed / done
 
 
 def train_a_step(trainer: Trainer) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweep.api.measure import Measured, Taken
+from sweep.config.search import SearchSettings
 from sweep.config.sweep import SweepConfig
 from sweep.config.tracking import ALL
 from sweep.results.trackers import MLFLOW
@@ -134,7 +135,11 @@ class Pace:
 
     def expected(self) -> Forecast:
         """The search as it is expected to go."""
-        return self._played(self.courses())
+        return self._played(self.config.search, self.courses())
+
+    def longest(self) -> Forecast:
+        """The same, as if each trial had the most epochs."""
+        return self._played(self.config.search, self.slowest())
 
     def parts(self, expected: Forecast, passes: int, finalists_s: float) -> Parts:
         """How long each part of the sweep takes.
@@ -146,14 +151,7 @@ class Pace:
 
         """
         start_s, search = self.room.start_s, self.config.search
-        whole = forecast(
-            unpruned(search),
-            self.config.train.epochs,
-            self.trials,
-            self.slowest(),
-            self._first_s(),
-            self.config.seed,
-        )
+        whole = self._played(unpruned(search), self.slowest())
         plays = [self._at_least(seconds, expected) for seconds in expected.seconds]
         trials_s = statistics.fmean(plays)
         rows_s = passes * self._pooled(statistics.fmean(map(self.measured.full_s, self._taken)))
@@ -172,10 +170,9 @@ class Pace:
     def _taken(self) -> Sequence[Taken]:
         return self.measured.taken
 
-    def _played(self, courses: Sequence[Course]) -> Forecast:
-        config = self.config
-        epochs, seed = config.train.epochs, config.seed
-        return forecast(config.search, epochs, self.trials, courses, self._first_s(), seed)
+    def _played(self, search: SearchSettings, courses: Sequence[Course]) -> Forecast:
+        epochs, seed = self.config.train.epochs, self.config.seed
+        return forecast(search, epochs, self.trials, courses, self._first_s(), seed)
 
     def _course(self, taken: Taken, epochs: int) -> Course:
         start_s, full_s = self.room.start_s, self._pooled(self.measured.full_s(taken))

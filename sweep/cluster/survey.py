@@ -1,5 +1,6 @@
 """What a sweep would find on its cluster, for ``check``: who has room, and what stays idle."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -44,7 +45,11 @@ def survey(settings: ClusterSettings) -> Survey:
         UserError: One trial and the evaluators do not fit, and are not to wait for other nodes.
 
     """
-    return surveyed(settings, cluster_of(settings), address_of(settings) is not None)
+    shared = address_of(settings) is not None
+    found = surveyed(settings, cluster_of(settings), shared)
+    if shared or found.cpus is None:
+        return found
+    return found._replace(lines=(*found.lines, *busy(os.getloadavg()[0], found.cpus)))
 
 
 def surveyed(settings: ClusterSettings, cluster: Cluster, shared: bool) -> Survey:
@@ -75,6 +80,23 @@ def surveyed(settings: ClusterSettings, cluster: Cluster, shared: bool) -> Surve
         trials_at_a_time(without_evaluators(settings), cluster.total),
         sum(node.has.get(CPU, 0.0) for node in cluster.total),
     )
+
+
+def busy(load: float, cpus: float) -> Iterator[str]:
+    """What is to be said of a machine that has other work already, a line or none.
+
+    Ray gives its workers a lower priority than such work has, and than ``check`` has.
+
+    Args:
+        load: How many processes had work to do, on average over the last minute.
+        cpus: How many can have a CPU.
+
+    """
+    if load > cpus:
+        yield (
+            f"this machine has other work (load {load:.1f} on {cpus:g} CPUs), to which the workers "
+            "of a sweep give way: all takes longer than is said here"
+        )
 
 
 def idle_gpus(settings: ClusterSettings, nodes: Sequence[Node], plan: Plan) -> Iterator[str]:
