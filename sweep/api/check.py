@@ -41,7 +41,7 @@ from sweep.learn.trainer import Trainer
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
 
-ALIKE = 1.1  # times, within which configurations are said to take the same
+ALIKE = 1.1  # times, within which two durations are said to be the same
 SHORT = 0.1  # of what a worker may do nothing for: a step should take less
 
 
@@ -143,7 +143,8 @@ class Cost:
         parts = self.parts
         likely = f"about {span(parts.expected)} (between {between(parts.low, parts.high)})"
         before = ", not counting the calibration of levels" if self.calibrates else ""
-        most = f", at most {span(parts.most)} {self._at_worst()}" if parts.most > parts.high else ""
+        differs = parts.most > ALIKE * parts.high
+        most = f", at most {span(parts.most)} {self._at_worst()}" if differs else ""
         return f"{likely}{most}, on nodes like this one{before}"
 
     def _at_worst(self) -> str:
