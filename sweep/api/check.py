@@ -2,8 +2,8 @@
 
 import dataclasses
 import math
-import time
-from collections.abc import Iterator
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,8 @@ import torch
 
 import mrimodels
 from sweep.api.finalists import places_of
-from sweep.api.pace import Pace, allowed
+from sweep.api.measure import Measured, measure, train_a_step
+from sweep.api.pace import Pace, Parts, Room, allowed
 from sweep.api.preflight import (
     about_evidence,
     about_weights,
@@ -27,23 +28,21 @@ from sweep.config.arms import ARM
 from sweep.config.artifacts import artifact_of
 from sweep.config.finalists import FinalistSettings
 from sweep.config.levels import uncalibrated, unreached
-from sweep.config.search import STRATIFY
+from sweep.config.search import EPOCHS, STRATIFY
 from sweep.config.sweep import SweepConfig
 from sweep.core.modes import ADABN
-from sweep.core.text import bytes_text, clock, number_of
-from sweep.learn.batches import epoch_batches, steps_per_epoch
-from sweep.learn.checkpoints import for_evaluation
+from sweep.core.text import between, bytes_text, number_of, span
 from sweep.learn.finalist import slices_of
 from sweep.learn.levels import cached_levels, chosen_for, foreign_grid, plan_of
 from sweep.learn.modes import has_batch_norm
 from sweep.learn.screening import Screening
-from sweep.learn.stress import cells_of, default_device, predict
+from sweep.learn.stress import cells_of, default_device
 from sweep.learn.trainer import Trainer
 from sweep.results.folder import SweepFolder
-from sweep.search.forecast import forecast
 from sweep.store import Store
 
-STEPS = 3
+ALIKE = 1.1  # times, within which two durations are said to be the same
+SHORT = 0.1  # of what a worker may do nothing for: a step should take less
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,11 @@ class Cost:
     """Of a whole sweep, if every node is like this one.
 
     Attributes:
-        train_s: Seconds of training of one epoch.
-        evaluate_s: Seconds of stress-testing one epoch, all cells, one evaluator.
-        seconds: The seconds of the whole sweep, if no trial is stopped early.
-        expected_s: The same, as the scheduler stops trials whose scores are random.
-        expected_share: Of the epochs, those that are then trained.
+        train_s: Seconds of training of one epoch, of each trial.
+        evaluate_s: Seconds of stress-testing one epoch, all cells, one evaluator, of each trial.
+        parts: The seconds of the whole sweep, part by part.
+        expected_share: Of the epochs, those that are trained as the scheduler stops trials whose
+            scores are random.
         checkpoint_bytes: The checkpoint bytes of one epoch.
         space: What the sweep's folder will hold.
         slices: Training and validation slices.
@@ -63,29 +62,29 @@ class Cost:
         unreached: Distributions that were asked for and that no severity makes.
         unaugmented: The same of the augmentation.
         calibrates: Whether levels are to be calibrated first.
+        sampled: How many configurations were measured, and of how many that may differ in time.
         levels: What is to be said of the levels, a line each.
         unused: Names that have options and are neither stress-tested nor trained on.
         seen: Artifacts of the stress test that training sees.
         network: What was done to a network of another package, a line each.
         modes: The modes of batch norm that are asked for.
         rows: Rows of modes at most, those of averaged weights too.
-        rows_s: Seconds of scoring them, all evaluators.
         notes: What the sweep has little of to say anything by, a line each.
-        screen_s: Seconds of screening one epoch, one evaluator; None: every epoch is scored in
-            full.
+        screen_share: What a screening of one epoch takes, of a full stress test; None: every epoch
+            is scored in full.
         scheduler: What stops trials early.
         limits: What the limits of the sweep allow, a line each.
-        finalists: What the finalists are, and take; empty: there are none.
+        finalists: What the finalists are; empty: there are none.
         step_s: Seconds of the longest of what a worker does at a time, a step of training or a
             batch of a stress test.
         hang_minutes: How long one may do nothing; None: for ever.
+        searched_epochs: Whether trials differ in the epochs that they may have.
 
     """
 
-    train_s: float
-    evaluate_s: float
-    seconds: float
-    expected_s: float
+    train_s: tuple[float, ...]
+    evaluate_s: tuple[float, ...]
+    parts: Parts
     expected_share: float
     checkpoint_bytes: int
     space: Space
@@ -94,53 +93,84 @@ class Cost:
     unreached: tuple[str, ...]
     unaugmented: tuple[str, ...]
     calibrates: bool
+    sampled: tuple[int, int] = (1, 1)
     levels: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
     network: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     rows: int = 0
-    rows_s: float = 0.0
     notes: tuple[str, ...] = ()
-    screen_s: float | None = None
+    screen_share: float | None = None
     scheduler: str = "none"
     limits: tuple[str, ...] = ()
     finalists: str = ""
     step_s: float = 0.0
     hang_minutes: float | None = None
+    searched_epochs: bool = False
 
     def text(self) -> str:
         """For people."""
         train, validation = self.slices
-        before = "start-up and the calibration of levels" if self.calibrates else "start-up"
         return (
             f"{self._network()}"
-            f"training     {number_of(train, 'slice')}, {self.train_s:.1f} s an epoch\n"
+            f"training     {number_of(train, 'slice')}, {_each(self.train_s)} an epoch{self._sampled()}\n"
             f"stress test  {number_of(validation, 'slice')} x {self.cells} distributions, "
-            f"{self.evaluate_s:.1f} s an epoch on one evaluator{self._screening()}\n"
+            f"{_each(self.evaluate_s)} an epoch on one evaluator{self._screening()}\n"
             f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}{self._modes()}"
             f"checkpoint   {bytes_text(self.checkpoint_bytes)}\n"
             f"folder       {self.space.text()}\n"
-            f"whole sweep  at most about {clock(self.seconds)} on nodes like this one, not "
-            f"counting {before}"
-            f"{self._expected()}{self._limits()}{self._finalists()}{self._hangs()}{self._notes()}"
+            f"whole sweep  {self._whole()}\n"
+            f"of that      {self._parts()}"
+            f"{self._stopping()}{self._limits()}{self._finalists()}{self._hangs()}{self._notes()}"
         )
+
+    def _sampled(self) -> str:
+        measured, of = self.sampled
+        if of == 1:
+            return ""
+        among = f"{measured} of {of}" if measured < of else f"all {of}"
+        return f" (measured on {among} configurations that may differ in it)"
 
     def _screening(self) -> str:
-        return "" if self.screen_s is None else f", {self.screen_s:.1f} s where it is screened"
-
-    def _expected(self) -> str:
-        if self.scheduler == "none":
+        if self.screen_share is None:
             return ""
         return (
-            f"\nexpected     about {clock(self.expected_s)} with early stopping "
-            f"({self.scheduler}), which trains {100 * self.expected_share:.0f} % of the epochs"
-            f"{self._as_played()}"
+            f", {_each([self.screen_share * one for one in self.evaluate_s])} where it is screened"
         )
 
-    def _as_played(self) -> str:
-        """Of what the rest follows; ``topk`` leaves as many epochs whatever the scores are."""
-        return "" if self.scheduler == "topk" else " if scores are random"
+    def _whole(self) -> str:
+        parts = self.parts
+        likely = f"about {span(parts.expected)} (between {between(parts.low, parts.high)})"
+        before = ", not counting the calibration of levels" if self.calibrates else ""
+        differs = parts.most > ALIKE * parts.high
+        most = f", at most {span(parts.most)} {self._at_worst()}" if differs else ""
+        return f"{likely}{most}, on nodes like this one{before}"
+
+    def _at_worst(self) -> str:
+        differ = self.sampled[1] > 1 or self.searched_epochs
+        slowest = "all trials are of the slowest kind" if differ else ""
+        stopped = "" if self.scheduler == "none" else "no trial is stopped early"
+        return f"if {' and '.join(filter(None, (slowest, stopped)))}"
+
+    def _parts(self) -> str:
+        parts = self.parts
+        named = {
+            "start": parts.start,
+            "trials": parts.trials,
+            "modes": parts.rows,
+            "finalists": parts.finalists,
+            "end": parts.end,
+        }
+        return ", ".join(f"{name} {span(seconds)}" for name, seconds in named.items() if seconds)
+
+    def _stopping(self) -> str:
+        if self.scheduler == "none":
+            return ""
+        # What ``topk`` leaves of the epochs follows from no score.
+        guess = "" if self.scheduler == "topk" else " if scores are random"
+        share = f"{100 * self.expected_share:.0f} % of the epochs"
+        return f"\nstopping     early ({self.scheduler}), which trains {share}{guess}"
 
     def _limits(self) -> str:
         return "".join(f"\nlimit        {line}" for line in self.limits)
@@ -148,10 +178,10 @@ class Cost:
     def _hangs(self) -> str:
         if self.hang_minutes is None:
             return ""
-        longest, allowed = self.step_s, 60 * self.hang_minutes
-        short = "; too short: raise cluster.hang_minutes" if longest > allowed / 10 else ""
+        longest, patience = self.step_s, 60 * self.hang_minutes
+        short = "; too short: raise cluster.hang_minutes" if longest > SHORT * patience else ""
         return (
-            f"\nhangs        a worker that does nothing for {clock(allowed)} is ended, and its "
+            f"\nhangs        a worker that does nothing for {span(patience)} is ended, and its "
             f"work done again; a step or a batch takes up to {longest:.1f} s here{short}"
         )
 
@@ -182,10 +212,7 @@ class Cost:
             asked = ", ".join(self.modes)
             none = f"modes        no row of {asked}: no network of the sweep has batch norm\n"
             return none if asked else ""
-        return (
-            f"modes        at most {number_of(self.rows, 'row')} once the trials have ended, about "
-            f"{clock(self.rows_s)}\n"
-        )
+        return f"modes        at most {number_of(self.rows, 'row')} once the trials have ended\n"
 
     def _seen(self) -> str:
         if not self.seen:
@@ -202,13 +229,16 @@ class Cost:
         return "".join(f"levels       {line}\n" for line in self.levels)
 
 
-def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
-    """Measure a few steps of the configuration as written, and extrapolate.
+def estimate(
+    config: SweepConfig, store: Store, room: Room, measured: Measured | None = None
+) -> Cost:
+    """Measure a few steps of a few configurations, and play the search through at that pace.
 
     Args:
         config: The config of the sweep.
         store: Its data.
-        concurrent: Trials at a time.
+        room: Where it runs.
+        measured: What its work takes; None: it is measured here and now.
 
     Raises:
         UserError: The levels cannot be calibrated, or an artifact reaches none of those asked for;
@@ -223,31 +253,27 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
         told_by(bind(config, store).config)
     used = used_artifacts(config)
     unused = [name for name in config.stress.options if name not in used]
-    torch.set_num_threads(config.cluster.trial.threads)
+    finals = _finalists(config, store)
+    measured = measured or measure(config, store)
     device = default_device() if config.cluster.trial.gpu else torch.device("cpu")
     trainer = Trainer(config.trial({}), store, device)
-    train_s = _train_seconds(trainer)
-    torch.set_num_threads(config.cluster.evaluator.threads)
-    evaluate_s = _evaluate_seconds(trainer)
-    screen = _screened_share(trainer)
-    pace = Pace(config, concurrent, train_s, evaluate_s, screen and screen * evaluate_s)
-    search, most = config.search, config.search.most_epochs(config.train.epochs)
-    expected = forecast(search, config.train.epochs, concurrent)
-    expected_s = pace.seconds(expected.reached)
+    train_a_step(trainer)  # an optimizer that has made none has nothing to save
+    screen_share = _screened_share(trainer)
+    pace = Pace(config, measured, room, screen_share)
+    search = config.search
+    expected = pace.expected()
     rows = _rows(config)
-    rows_s = rows.passes * evaluate_s / config.cluster.evaluators
-    finals = _finalists(config, store)
+    parts = pace.parts(expected, rows.passes, finals.seconds(config, measured, room))
     sizes = sizes_of(config, trainer)
+    epochs_differ = EPOCHS in search.dimensions()
+    reached = pace.longest() if epochs_differ else expected  # of files rather too many than too few
     return Cost(
-        train_s=train_s,
-        evaluate_s=evaluate_s,
-        seconds=pace.seconds([search.total] * most) + rows_s,
-        expected_s=expected_s + rows_s,
-        expected_share=expected.epochs / (search.total * most),
+        train_s=tuple(one.train_s for one in measured.taken),
+        evaluate_s=tuple(map(measured.full_s, measured.taken)),
+        parts=parts,
+        expected_share=expected.epochs / sum(measured.epochs),
         checkpoint_bytes=sizes.checkpoint,
-        space=space_of(
-            config, sizes, expected, concurrent, rows.number, finals.share if finals else 0.0
-        ),
+        space=space_of(config, sizes, reached, room.trials, rows.number, finals.share),
         slices=(len(trainer.indices), len(store.indices(config.data.validation))),
         cells=len(cells_of(config.stress)),
         unreached=unreached(config.stress),
@@ -259,63 +285,77 @@ def estimate(config: SweepConfig, store: Store, concurrent: int) -> Cost:
             )
         ),
         calibrates=calibrates,
+        sampled=(measured.measured, measured.distinct),
         levels=levels,
         unused=tuple(unused),
         seen=seen_artifacts(config),
         network=(*_of_networks(config), *about_weights(config, store)),
         modes=config.stress.modes.names,
         rows=rows.number,
-        rows_s=rows_s,
         notes=about_evidence(config, store),
-        screen_s=pace.screen_s,
+        screen_share=screen_share,
         scheduler=search.scheduler,
-        limits=tuple(allowed(config, expected, expected_s, pace)),
-        finalists=finals.text(config, train_s, evaluate_s) if finals else "",
-        step_s=_step_seconds(trainer, train_s, evaluate_s),
+        limits=tuple(allowed(config, expected, parts.trials, pace)),
+        finalists=finals.text(config),
+        step_s=max(max(one.step_s, one.batch_s + measured.longest_s) for one in measured.taken),
         hang_minutes=config.cluster.hang_minutes,
+        searched_epochs=epochs_differ,
     )
 
 
-def _step_seconds(trainer: Trainer, train_s: float, evaluate_s: float) -> float:
-    """Of a step of training or of a batch of a cell, whichever is longer."""
-    config = trainer.config
-    validation = len(trainer.store.indices(config.data.validation))
-    batches = math.ceil(validation / config.stress.batch_size) * len(cells_of(config.stress))
-    steps = steps_per_epoch(len(trainer.indices), config.train)
-    return max(train_s / steps, evaluate_s / batches)
+def _each(seconds: Sequence[float]) -> str:
+    """Seconds of a step or an epoch of several configurations, in words."""
+    low, high = min(seconds), max(seconds)
+    if high <= ALIKE * low:
+        return f"{statistics.fmean(seconds):.2g} s"
+    return f"{low:.2g} to {high:.2g} s"
 
 
 class _Finalists(NamedTuple):
     """What the finalists of a sweep are asked.
 
     Attributes:
+        runs: How many trainings; 0: there are no finalists.
         places: Where.
         share: On how many times as many inputs as in a full stress test of the sweep.
 
     """
 
-    places: tuple[str, ...]
-    share: float
+    runs: int = 0
+    places: tuple[str, ...] = ()
+    share: float = 0.0
 
-    def text(self, config: SweepConfig, train_s: float, evaluate_s: float) -> str:
-        """How many trainings there will be, and how long they take beside those of the sweep."""
+    def seconds(self, config: SweepConfig, measured: Measured, room: Room) -> float:
+        """How long they take, one after the other on each worker, which keeps its inputs."""
+        if not self.runs:
+            return 0.0
+        epochs = (config.finalists or FinalistSettings()).epochs
+        scored = statistics.fmean(one.score_s for one in measured.taken)
+        made = self.share * measured.inputs_s
+        kept = min(1.0, measured.kept / config.cluster.evaluators / self.share)
+        scoring = epochs * (self.share * scored + (1 - kept) * made)
+        trained = statistics.fmean(one.train_s for one in measured.taken)
+        each = statistics.fmean(measured.epochs) * trained + scoring
+        return kept * made + math.ceil(self.runs / room.finalists) * each
+
+    def text(self, config: SweepConfig) -> str:
+        """How many trainings there will be, and where they are scored."""
+        if not self.runs:
+            return ""
         settings = config.finalists or FinalistSettings()
         groups = len(config.groups())
-        runs = groups * settings.per_norm * settings.seeds
-        scoring_s = settings.epochs * evaluate_s * self.share
-        seconds = runs * (config.train.epochs * train_s + scoring_s)
         kind = "arms" if config.search.arms else "norms"
         return (
-            f"{number_of(runs, 'training')} ({groups} {kind} x {settings.per_norm} x "
-            f"{number_of(settings.seeds, 'seed')}), "
-            f"scored at {', '.join(self.places)}: at most {clock(seconds)} of one trial's share"
+            f"{number_of(self.runs, 'training')} ({groups} {kind} x {settings.per_norm} x "
+            f"{number_of(settings.seeds, 'seed')}), scored at {', '.join(self.places)}"
         )
 
 
-def _finalists(config: SweepConfig, store: Store) -> _Finalists | None:
-    """What the finalists are asked; None: there are none."""
-    if config.finalists is None:
-        return None
+def _finalists(config: SweepConfig, store: Store) -> _Finalists:
+    """What the finalists are asked."""
+    settings = config.finalists
+    if settings is None:
+        return _Finalists()
     places, stores = places_of(config, store)
     validation = len(store.indices(config.data.validation)) * len(cells_of(config.stress))
     inputs = sum(
@@ -323,7 +363,11 @@ def _finalists(config: SweepConfig, store: Store) -> _Finalists | None:
         * (1 + len((*place.artifacts, *place.holdout)) * len(config.stress.levels))
         for place, there in zip(places, stores, strict=True)
     )
-    return _Finalists(tuple(place.name for place in places), inputs / validation)
+    return _Finalists(
+        len(config.groups()) * settings.per_norm * settings.seeds,
+        tuple(place.name for place in places),
+        inputs / validation,
+    )
 
 
 def _screened_share(trainer: Trainer) -> float | None:
@@ -400,37 +444,3 @@ def _with_stand_ins(config: SweepConfig, store: Store) -> tuple[SweepConfig, boo
         )
     stress = dataclasses.replace(config.stress, knobs={**config.stress.knobs, **knobs})
     return dataclasses.replace(config, stress=stress), bool(new), tuple(lines)
-
-
-def _train_seconds(trainer: Trainer) -> float:
-    """Of one epoch, from a few steps after one that warms up."""
-    settings, seed = trainer.config.train, trainer.config.seed
-    batches = list(epoch_batches(trainer.store, trainer.indices, settings, seed, 1))
-    trainer.begin(1)
-    steps = batches[: STEPS + 1]
-    started = 0.0
-    for number, batch in enumerate(steps):
-        started = time.perf_counter() if number == min(1, len(steps) - 1) else started
-        float(trainer.step(trainer.load(batch), 1, settings.lr))
-    measured = max(1, len(steps) - 1)
-    per_step = (time.perf_counter() - started) / measured
-    return per_step * steps_per_epoch(len(trainer.indices), settings)
-
-
-def _evaluate_seconds(trainer: Trainer) -> float:
-    """Of all cells, from one batch of each."""
-    trial_config, model = trainer.config, for_evaluation(trainer.model, trainer.spec)
-    indices = trainer.store.indices(trial_config.data.validation)
-    batch = indices[: trial_config.stress.batch_size]
-    started = time.perf_counter()
-    for cell in cells_of(trial_config.stress):
-        predict(
-            model,
-            trainer.store,
-            batch,
-            cell,
-            trial_config.data,
-            trial_config.stress,
-            trainer.device,
-        )
-    return (time.perf_counter() - started) * len(indices) / len(batch)

@@ -45,6 +45,8 @@ def _do_check(options: argparse.Namespace) -> None:
     from sweep.api.check import estimate
     from sweep.api.dataset import make_store
     from sweep.api.effects import without_effect
+    from sweep.api.measure import start_seconds
+    from sweep.api.pace import Room
     from sweep.api.places import about_places
     from sweep.api.preflight import open_data
     from sweep.cluster.survey import survey
@@ -56,9 +58,10 @@ def _do_check(options: argparse.Namespace) -> None:
     make_store(config.data, say)
     store = open_data(config)
     found = survey(config.cluster)
-    cost = estimate(config, store, found.trials)
+    room = Room(found.trials, found.finalists, found.cpus, start_seconds())
+    cost = estimate(config, store, room)
     trials = number_of(config.search.total, "trial")
-    epochs = number_of(config.train.epochs, "epoch")
+    epochs = number_of(config.search.most_epochs(config.train.epochs), "epoch")
     print(f"sweep        {config.name}: {trials} of at most {epochs}, {found.trials} at a time")
     for line in found.lines:
         print(f"cluster      {line}")

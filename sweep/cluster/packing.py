@@ -4,6 +4,7 @@ The totals of a cluster say little: a trial of 4 CPUs fits no two nodes of 2, an
 lies on one GPU. Amounts are counted in whole ten-thousandths, as Ray counts them.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError
 from sweep.core.text import SHOWN, number_of
 
-GPU = "GPU"
+CPU, GPU = "CPU", "GPU"
 UNIT = round(1 / SMALLEST)  # what a whole CPU or GPU counts
 
 
@@ -119,6 +120,11 @@ def trials_at_a_time(settings: ClusterSettings, nodes: Sequence[Node]) -> int:
     if plan is None:
         raise refusal(settings, nodes)
     return plan.trials
+
+
+def without_evaluators(settings: ClusterSettings) -> ClusterSettings:
+    """The same settings for workers that take the share of a trial once evaluators are gone."""
+    return dataclasses.replace(settings, evaluator=Share(cpu=0, gpu=0))
 
 
 def fitting(share: Share, nodes: Sequence[Node]) -> int:

@@ -1,10 +1,21 @@
 """What a sweep would find on its cluster, for ``check``: who has room, and what stays idle."""
 
+import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from sweep.cluster.nodes import Cluster, cluster_of
-from sweep.cluster.packing import Node, Plan, nodes_text, plan_of, refusal, without_gpus
+from sweep.cluster.packing import (
+    CPU,
+    Node,
+    Plan,
+    nodes_text,
+    plan_of,
+    refusal,
+    trials_at_a_time,
+    without_evaluators,
+    without_gpus,
+)
 from sweep.cluster.session import address_of
 from sweep.config.sweep import ClusterSettings
 from sweep.core.text import number_of
@@ -16,11 +27,15 @@ class Survey(NamedTuple):
     Attributes:
         trials: At a time, as far as is known.
         lines: What is to be said of the cluster, a line each.
+        finalists: At a time, once trials and evaluators have left their place to them.
+        cpus: Those of all nodes; None: nobody knows yet which nodes there will be.
 
     """
 
     trials: int
     lines: tuple[str, ...]
+    finalists: int = 1
+    cpus: float | None = None
 
 
 def survey(settings: ClusterSettings) -> Survey:
@@ -30,7 +45,11 @@ def survey(settings: ClusterSettings) -> Survey:
         UserError: One trial and the evaluators do not fit, and are not to wait for other nodes.
 
     """
-    return surveyed(settings, cluster_of(settings), address_of(settings) is not None)
+    shared = address_of(settings) is not None
+    found = surveyed(settings, cluster_of(settings), shared)
+    if shared or found.cpus is None:
+        return found
+    return found._replace(lines=(*found.lines, *busy(os.getloadavg()[0], found.cpus)))
 
 
 def surveyed(settings: ClusterSettings, cluster: Cluster, shared: bool) -> Survey:
@@ -52,9 +71,32 @@ def surveyed(settings: ClusterSettings, cluster: Cluster, shared: bool) -> Surve
             raise error
         wrong, received, _ = error.args
         waits = f"the sweep would wait {settings.wait:g} min for nodes that may come"
-        return Survey(settings.concurrent or 1, (f"{wrong} ({received}); {waits}",))
+        trials = settings.concurrent or 1
+        return Survey(trials, (f"{wrong} ({received}); {waits}",), trials)
     lines = [*_shape(settings, cluster, plan)] if shared else []
-    return Survey(plan.trials, (*lines, *idle_gpus(settings, cluster.total, plan)))
+    return Survey(
+        plan.trials,
+        (*lines, *idle_gpus(settings, cluster.total, plan)),
+        trials_at_a_time(without_evaluators(settings), cluster.total),
+        sum(node.has.get(CPU, 0.0) for node in cluster.total),
+    )
+
+
+def busy(load: float, cpus: float) -> Iterator[str]:
+    """What is to be said of a machine that has other work already, a line or none.
+
+    Ray gives its workers a lower priority than such work has, and than ``check`` has.
+
+    Args:
+        load: How many processes had work to do, on average over the last minute.
+        cpus: How many can have a CPU.
+
+    """
+    if load > cpus:
+        yield (
+            f"this machine has other work (load {load:.1f} on {cpus:g} CPUs), to which the workers "
+            "of a sweep give way: all takes longer than is said here"
+        )
 
 
 def idle_gpus(settings: ClusterSettings, nodes: Sequence[Node], plan: Plan) -> Iterator[str]:

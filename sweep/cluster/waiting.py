@@ -1,6 +1,5 @@
 """Waiting for room on a cluster, with a word on what there is, what lacks, and who has it."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -10,7 +9,15 @@ from typing import Any
 import ray
 
 from sweep.cluster.nodes import Cluster, Demand, look, other_jobs
-from sweep.cluster.packing import Plan, nodes_text, plan_of, refusal, trials_at_a_time, without_gpus
+from sweep.cluster.packing import (
+    Plan,
+    nodes_text,
+    plan_of,
+    refusal,
+    trials_at_a_time,
+    without_evaluators,
+    without_gpus,
+)
 from sweep.cluster.session import POLL_S, address_of, gather
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
@@ -139,7 +146,7 @@ def workers_at_a_time(settings: ClusterSettings, say: Say, again: bool) -> int:
         WorkError: It waited in vain.
 
     """
-    alone = dataclasses.replace(settings, evaluator=Share(cpu=0, gpu=0))
+    alone = without_evaluators(settings)
     wait_for_room(alone, say, again)
     return trials_at_a_time(alone, look().total)
 

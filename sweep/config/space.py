@@ -158,6 +158,15 @@ def combinations(
             yield params
 
 
+def applying(dimensions: Mapping[str, Dimension], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of values for all of a search space those that are searched beside the others."""
+    params: dict[str, Any] = {}
+    for name, dimension in dimensions.items():
+        if dimension.applies(params):
+            params[name] = values[name]
+    return params
+
+
 def _when(name: str, written: object) -> dict[str, tuple[Any, ...]]:
     if not isinstance(written, dict) or not all(isinstance(one, str) for one in written):
         raise UserError(

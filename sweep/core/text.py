@@ -188,6 +188,32 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def span(seconds: float) -> str:
+    """A duration that is roughly known, with its unit: ``40 s``, ``4 min``, ``2 h 10 min``."""
+    return " ".join(_parts_of(seconds))
+
+
+def between(low: float, high: float) -> str:
+    """Two ends of what a duration may be, such as ``3 and 6 min``; the unit once if it is one."""
+    first, last = _parts_of(low), _parts_of(high)
+    same = len(first) == len(last) == 2 and first[1] == last[1]
+    return f"{first[0] if same else ' '.join(first)} and {' '.join(last)}"
+
+
+def _parts_of(seconds: float) -> tuple[str, ...]:
+    """Numbers and units: as many digits as an estimate has."""
+    if seconds < 99.5:
+        rounded = round(seconds) if seconds < 20 else 5 * round(seconds / 5)
+        return str(max(1, rounded)), "s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return str(minutes), "min"
+    if seconds < 2 * DAY_S:
+        hours, rest = divmod(5 * round(minutes / 5), 60)
+        return (str(hours), "h", str(rest), "min") if rest else (str(hours), "h")
+    return f"{seconds / DAY_S:.1f}", "days"
+
+
 def counted(kinds: Sequence[tuple[str, int]]) -> str:
     """Kinds with the number of slices of each; of a long list the first ten."""
     rest = kinds[SHOWN:]

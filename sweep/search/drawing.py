@@ -10,7 +10,7 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, Trial
 
 from sweep.config.search import START, TURNS, SearchSettings
-from sweep.config.space import Dimension
+from sweep.config.space import Dimension, applying
 from sweep.core.keys import seed_of
 from sweep.search.distributions import decode, distribution_of, encode
 from sweep.search.samplers import learnt_from, make_sampler, shown
@@ -55,11 +55,11 @@ def draw(
     """
     seed, number, place = key
     if fixed.keys() >= dimensions.keys():
-        return Drawn(_applying(dimensions, fixed), {})
+        return Drawn(applying(dimensions, fixed), {})
     seen = shown(trials, settings)
     if start or _is_even(settings, len(trials), learnt_from(seen, settings)):
         point = sobol_point(settings.free(), seed, place)
-        return Drawn(_applying(dimensions, {**point, **start, **fixed}), {})
+        return Drawn(applying(dimensions, {**point, **start, **fixed}), {})
     sampler = make_sampler(settings, seed_of("sampler", seed, number) % 2**32)
     return _sampled(sampler, len(settings.maximised), dimensions, seen, fixed)
 
@@ -76,14 +76,6 @@ def _is_even(settings: SearchSettings, known: int, learnt: int) -> bool:
         return False
     first = START * (max(1, len(settings.strata())) if settings.budget == "joint" else 1)
     return known < first or learnt < START
-
-
-def _applying(dimensions: Mapping[str, Dimension], values: Mapping[str, Any]) -> dict[str, Any]:
-    params: dict[str, Any] = {}
-    for name, dimension in dimensions.items():
-        if dimension.applies(params):
-            params[name] = values[name]
-    return params
 
 
 def _sampled(

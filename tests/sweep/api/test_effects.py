@@ -8,6 +8,7 @@ import pytest
 
 from sweep.api.check import estimate
 from sweep.api.effects import NEEDS, without_effect
+from sweep.api.pace import Room
 from sweep.api.places import about_places
 from sweep.cli import main
 from sweep.config.sweep import SweepConfig
@@ -102,7 +103,7 @@ def places(store: Store, tmp_path: Path) -> tuple[SweepConfig, Path]:
 
 
 def said_of(config: SweepConfig, out: Path, store: Store) -> str:
-    return "\n".join(about_places(config, out, estimate(config, store, 1)))
+    return "\n".join(about_places(config, out, estimate(config, store, Room(1))))
 
 
 def test_places_where_all_is_well(places: tuple[SweepConfig, Path], store: Store) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from sweep.api.check import estimate
+from sweep.api.pace import Room
 from sweep.api.space import Space
 from sweep.config.sweep import SweepConfig
 from sweep.results.folder import SweepFolder
@@ -19,7 +20,7 @@ FACTOR = 1.25
 
 def space(config: SweepConfig, store: Store, **changes: Any) -> Space:
     values = {name.replace("__", "."): value for name, value in changes.items()}
-    return estimate(config.replace(values), store, 1).space
+    return estimate(config.replace(values), store, Room(1)).space
 
 
 @pytest.fixture(scope="module")

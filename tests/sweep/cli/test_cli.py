@@ -227,9 +227,11 @@ def test_check_says_what_the_sweep_costs_and_makes_nothing(
     assert main(["check", sweep_file(tmp_path, store), *rows]) == 0
     assert "modes        at most 9 rows" in capsys.readouterr().out
     groups = ["--set", "search.space.model.norm={choice: [group]}"]
-    assert main(["check", sweep_file(tmp_path, store), *physical, *modes, *groups]) == 0
-    none = "modes        no row of blend, adabn: no network of the sweep has batch norm"
-    assert none in capsys.readouterr().out
+    epochs = ["--set", "search.space.train.epochs={choice: [2, 5]}"]
+    assert main(["check", sweep_file(tmp_path, store), *physical, *modes, *groups, *epochs]) == 0
+    text = capsys.readouterr().out
+    assert "modes        no row of blend, adabn: no network of the sweep has batch norm" in text
+    assert "3 trials of at most 5 epochs, " in text, "the most that the space offers"
 
 
 def test_check_calibrates_nothing_and_says_what_will_be(
@@ -288,9 +290,10 @@ def test_check_says_what_the_augmentation_lacks_and_what_it_does_not_count(
     text = capsys.readouterr().out
     assert "left out     bias 5: no knob value has that similarity" in text
     assert "left out     of the augmentation ghosting 4: no knob value" in text
-    assert "nodes like this one, not counting start-up\n" in text
+    assert "on nodes like this one\n" in text
     assert main(["check", file]) == 0
-    assert "not counting start-up and the calibration of levels\n" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "on nodes like this one, not counting the calibration of levels\n" in text
 
 
 @pytest.mark.parametrize("command", ["check", "run"])

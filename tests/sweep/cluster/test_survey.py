@@ -3,7 +3,7 @@
 import pytest
 
 from sweep.cluster.nodes import Cluster
-from sweep.cluster.survey import surveyed
+from sweep.cluster.survey import busy, surveyed
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError
@@ -99,3 +99,15 @@ def test_what_cannot_run_is_refused(shared: bool) -> None:
     asked = ClusterSettings(trial=Share(cpu=16), wait=0 if shared else 10)
     with pytest.raises(UserError, match="a trial fits no node of the cluster"):
         surveyed(asked, TWO, shared)
+
+
+def test_places_of_finalists_are_those_of_trials_and_evaluators() -> None:
+    settings = ClusterSettings(evaluators=2, trial=Share(cpu=2), evaluator=Share(cpu=1))
+    found = surveyed(settings, cluster_with({"CPU": 8}), shared=False)
+    assert (found.trials, found.finalists, found.cpus) == (3, 4, 8)
+
+
+def test_other_work_of_this_machine_is_said() -> None:
+    assert list(busy(1.9, 2)) == []
+    (line,) = busy(5.04, 2)
+    assert line.startswith("this machine has other work (load 5.0 on 2 CPUs), to which the workers")

@@ -16,6 +16,7 @@ import torch
 import mrimodels
 from sweep.api.check import estimate
 from sweep.api.gc import gc
+from sweep.api.pace import Room
 from sweep.api.stress import stress_checkpoint
 from sweep.config.levels import knobs_of
 from sweep.config.settings import StressSettings
@@ -82,7 +83,7 @@ def test_the_folder_is_as_large_as_check_says(finished: Finished, store: Store) 
     sweep, done = finished
     held = sizes(inventory(sweep.folder))
     assert sizes_text(held) in done.stdout
-    said = estimate(SweepConfig.from_yaml(sweep.file), store, 1).space
+    said = estimate(SweepConfig.from_yaml(sweep.file), store, Room(1)).space
     assert 1 / 1.5 < sum(said.end.values()) / sum(held.values()) < 1.5
     assert Kind.TUNE not in held, "nobody reads it"
 

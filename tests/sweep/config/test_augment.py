@@ -7,6 +7,7 @@ import pytest
 
 from artifacts_sim import LEVELS, Several
 from sweep.api.check import estimate
+from sweep.api.pace import Room
 from sweep.api.preflight import bind
 from sweep.config.augment import AugmentSettings
 from sweep.config.levels import augmentation, operations
@@ -117,7 +118,7 @@ def test_a_new_sweep_does_not_train_on_held_out_artifacts_in_silence(
     message = "artifacts of the held-out family, .*; received .*; leave them out .*holdout: true"
     for space, given in (({}, [name]), ({"train.augment.artifacts": {"choice": [[], [name]]}}, [])):
         config = sweep_of(store, space, artifacts=["bias", *given])
-        for use in (bind, lambda config, store: estimate(config, store, 1)):
+        for use in (bind, lambda config, store: estimate(config, store, Room(1))):
             with pytest.raises(UserError, match=message):
                 use(config, store)
     allowed = sweep_of(store, {}, artifacts=["bias", "gibbs"], holdout=True)
@@ -137,6 +138,6 @@ def test_searched_artifacts_have_their_levels_from_the_beginning(store: Store) -
 
 
 def test_check_says_which_artifacts_of_the_stress_test_training_sees(store: Store) -> None:
-    text = estimate(sweep_of(store, {}, artifacts=["bias", "wrap"]), store, 1).text()
+    text = estimate(sweep_of(store, {}, artifacts=["bias", "wrap"]), store, Room(1)).text()
     assert "seen         bias of the stress test are in the augmentation, too" in text
-    assert "seen " not in estimate(sweep_of(store, {}), store, 1).text()
+    assert "seen " not in estimate(sweep_of(store, {}), store, Room(1)).text()

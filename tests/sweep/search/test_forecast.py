@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sweep.config.search import SearchSettings
-from sweep.search.forecast import forecast
+from sweep.search.forecast import Course, forecast
 
 NORMS = {"model.norm": {"choice": ["batch", "group", "layer"]}}
 
@@ -64,6 +64,36 @@ def test_every_rule_can_be_played_and_says_the_same_again(
     assert found.trials_within(found.epochs * 2) == 30
 
 
-def test_where_epochs_are_searched_the_most_decide() -> None:
+def test_where_epochs_are_searched_each_trial_has_those_of_its_point() -> None:
     space = {**NORMS, "train.epochs": {"choice": [4, 10]}}
-    assert len(forecast(SearchSettings(trials=6, space=space), 4, 1).reached) == 10
+    search = SearchSettings(trials=60, space=space, scheduler="none")
+    reached = forecast(search, 4, 1).reached
+    assert len(reached) == 10
+    assert reached[:4] == (60,) * 4
+    assert reached[4:] == (30,) * 6, "half of them have ten"
+
+
+def test_a_stopped_trial_has_trained_an_epoch_more_than_it_reported() -> None:
+    """Its scores come while the next epoch trains; with topk it waits for them."""
+    asha, topk = settings(30), settings(30, "topk")
+    ahead, behind = forecast(asha, 16, 4), forecast(topk, 16, 4)
+    stopped = 30 - ahead.reached[-1]
+    assert ahead.training_s == pytest.approx(ahead.epochs + stopped, rel=0.01)
+    assert behind.training_s == behind.epochs
+
+
+def test_places_that_are_free_are_taken_at_once() -> None:
+    """Two places, three trials of four, two and two seconds."""
+    search = settings(3, "none")
+    courses = [Course(4), Course(2), Course(2)]
+    assert forecast(search, 4, 2, courses).seconds == (4,)
+    assert forecast(search, 4, 1, courses).seconds == (8,)
+    assert forecast(search, 4, 3, courses).seconds == (4,)
+
+
+def test_a_trial_waits_for_the_scores_of_its_last_epoch_and_for_what_is_left() -> None:
+    course = Course(3, 1.0, (5.0, 5.0, 5.0), again_s=2.0, begin_s=0.5, report_s=0.1, end_s=0.2)
+    (seconds,) = forecast(settings(3, "none"), 3, 1, [course] * 3).seconds
+    # The evaluators get the third checkpoint as the first is reported and its epoch is trained.
+    one = 0.5 + 1 + 3 * 5 + 0.1 + 2 + 0.2
+    assert seconds == pytest.approx(3 * one)
