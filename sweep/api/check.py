@@ -114,7 +114,8 @@ class Cost:
         train, validation = self.slices
         return (
             f"{self._network()}"
-            f"training     {number_of(train, 'slice')}, {_each(self.train_s)} an epoch{self._sampled()}\n"
+            f"training     {number_of(train, 'slice')}, {_each(self.train_s)} an epoch"
+            f"{self._sampled()}\n"
             f"stress test  {number_of(validation, 'slice')} x {self.cells} distributions, "
             f"{_each(self.evaluate_s)} an epoch on one evaluator{self._screening()}\n"
             f"{self._left_out()}{self._levels()}{self._unused()}{self._seen()}{self._modes()}"

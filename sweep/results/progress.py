@@ -10,7 +10,8 @@ from sweep.core.objective import terms, value_of
 from sweep.core.pulse import At
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
 from sweep.core.stages import stage
-from sweep.core.text import MISSING, clock, number_of, table
+from sweep.core.states import state_of
+from sweep.core.text import MISSING, between, clock, number_of, span, table
 from sweep.results.ranking import leads
 from sweep.search.forecast import forecast
 from sweep.search.left import Begun, TimeLeft, Work, time_left
@@ -142,7 +143,7 @@ class Progress:
             one = self._running.pop(trial.trial, None)
             waited = self._waiting.pop(trial.trial, 0)
             epochs = one.epoch if one else waited
-        self._tell(self._line(trial, trial.status, epochs))
+        self._tell(self._line(trial, state_of(trial), epochs))
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -324,5 +325,5 @@ class Progress:
 
 def _span(left: TimeLeft) -> str:
     if left.high <= NARROW * left.low:
-        return f"about {clock(left.likely)}"
-    return f"{clock(left.low)} to {clock(left.high)}"
+        return f"about {span(left.likely)}"
+    return f"between {between(left.low, left.high)}"
