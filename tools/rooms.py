@@ -71,6 +71,7 @@ ROOMS = (
             f"artifacts_sim.{name}"
             for name in (
                 "errors",
+                "catalogue",
                 "values",
                 "limits",
                 "params",
@@ -80,7 +81,7 @@ ROOMS = (
                 "checks",
             )
         ),
-        "Errors, parameters, keyed draws, noise, levels and checks of the artifacts.",
+        "Errors, names, parameters, keyed draws, noise, levels and checks of the artifacts.",
     ),
     Room("artifacts_sim.acquisition", {"torch": ("artifacts_sim.acquisition",)}),
     Room(

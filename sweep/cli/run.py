@@ -8,12 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sweep.cli.base import Commands, add_sweep_file, command, room, say, say_remarks
+from sweep.cli.base import Commands, add_sweep_file, command, require_sweep, room, say, say_remarks
 from sweep.core.errors import UnfinishedError, UserError, of_system
 from sweep.core.interruption import interruptible
 from sweep.core.job import other_version
 from sweep.core.mirrors import named
 from sweep.core.saying import nobody_reads
+from sweep.remote.address import uri_of
 from sweep.remote.places import shown
 
 
@@ -59,6 +60,7 @@ def _do_run(options: argparse.Namespace) -> None:
     if options.print_config:
         print(config.to_yaml(), end="")
         return
+    say(f"read {options.sweep}; getting ready to run it")
     folder = options.out or Path("sweeps") / config.name
     if options.limit is not None:
         from sweep.api.smoke import smoke
@@ -111,11 +113,16 @@ def _do_resume(options: argparse.Namespace) -> None:
     if options.trials < 0:
         raise UserError("--trials is below 0", options.trials, "give 0 or more")
     from sweep.config.limits import given_limits
+    from sweep.results.sweep_file import config_in
 
+    limits = given_limits(options.limit)
+    require_sweep(options.folder)
     with _resumable(options.folder):
+        if uri_of(options.folder) is None:
+            config_in(options.folder)  # what is wrong with it is said before Ray is imported
         from sweep.api.run import resume
 
-        _announce(resume(options.folder, options.trials, given_limits(options.limit)))
+        _announce(resume(options.folder, options.trials, limits))
 
 
 def add_sync(commands: Commands) -> None:
@@ -130,6 +137,7 @@ def add_sync(commands: Commands) -> None:
 
 
 def _do_sync(options: argparse.Namespace) -> None:
+    require_sweep(options.folder)
     from sweep.api.run import sync_folder
     from sweep.results.folder import SweepFolder
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import mrimodels
 from artifacts_sim import LEVELS
-from mrimodels.foreign.places import is_place
+from mrimodels.places import is_place
 from sweep.config.base import Settings, require, settled
 from sweep.config.modes import ModeSettings
 from sweep.config.screen import ScreenSettings
@@ -181,7 +181,7 @@ class ModelSettings(Settings):
         plain = super().to_plain()
         return {k: v for k, v in plain.items() if v is not None or k not in _OF_WEIGHTS}
 
-    def pretrained(self) -> mrimodels.Weights | None:
+    def pretrained(self) -> "mrimodels.Weights | None":
         """The file of pretrained weights, or None."""
         if self.weights is None:
             return None

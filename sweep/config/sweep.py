@@ -173,7 +173,6 @@ class SweepConfig(Settings):
             'a name that a folder can have, without / \\ : * ? " < > | and control characters',
             self.name,
         )
-        check_options(self.stress.options)
         known = known_names(self.stress.options)
         require_known("stress.artifacts", self.stress.artifacts, known)
         require_known("train.augment.artifacts", self.train.augment.artifacts, known)
@@ -183,6 +182,7 @@ class SweepConfig(Settings):
         ):
             rule = f"levels of {LEVELS[0]} to {LEVELS[-1]}"
             require(set(levels) <= set(LEVELS), where, rule, levels)
+        check_options(self.stress.options)  # last: for options it imports artifacts, and torch
 
     def to_plain(self) -> dict[str, Any]:
         """As of all settings; without ``finalists`` and ``notify`` where there are none.
