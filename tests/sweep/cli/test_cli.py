@@ -48,6 +48,7 @@ COMMANDS = (
     "predict",
     "export",
     "sync",
+    "completion",
 )
 
 

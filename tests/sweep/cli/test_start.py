@@ -13,7 +13,18 @@ import yaml
 
 from tests.support.data import ROOT
 
-SLOW = ("torch", "ray", "mlflow", "optuna", "pandas", "scipy", "pyarrow", "h5py", "matplotlib")
+SLOW = (
+    "shtab",
+    "torch",
+    "ray",
+    "mlflow",
+    "optuna",
+    "pandas",
+    "scipy",
+    "pyarrow",
+    "h5py",
+    "matplotlib",
+)
 SCRIPT = f"""
 import sys
 from sweep.cli import main
