@@ -15,7 +15,7 @@ from artifacts_sim import LEVELS
 from sweep.config.arms import ARM, RULE, without_arm
 from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
-from sweep.config.base import Settings, require
+from sweep.config.base import Settings, require, require_seed
 from sweep.config.finalists import FinalistSettings
 from sweep.config.keep import KeepSettings, check_front
 from sweep.config.messages import explained
@@ -39,7 +39,7 @@ from sweep.config.tracking import TrackingSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
 from sweep.core.objective import terms
-from sweep.core.text import UNNAMEABLE
+from sweep.core.text import UNNAMEABLE, as_written
 from sweep.metrics import objectives
 from sweep.remote.places import file_here
 
@@ -122,7 +122,10 @@ class ClusterSettings(Settings):
         )
         require(0 <= self.wait < float("inf"), "wait", "minutes, 0 or more", self.wait)
         require(
-            self.trial.cpu + self.trial.gpu > 0, "trial", "a share of a CPU or a GPU", self.trial
+            self.trial.cpu + self.trial.gpu > 0,
+            "trial",
+            "a share of a CPU or a GPU",
+            self.trial.to_plain(),
         )
 
     def to_plain(self) -> dict[str, Any]:
@@ -173,6 +176,7 @@ class SweepConfig(Settings):
             'a name that a folder can have, without / \\ : * ? " < > | and control characters',
             self.name,
         )
+        require_seed("seed", self.seed)
         known = known_names(self.stress.options)
         require_known("stress.artifacts", self.stress.artifacts, known)
         require_known("train.augment.artifacts", self.train.augment.artifacts, known)
@@ -360,7 +364,7 @@ class SweepConfig(Settings):
             try:
                 self.fixed({**beside, name: value})
             except UserError as error:
-                offers = f"search.space.{name} offers {value!r}"
+                offers = f"search.space.{name} offers {as_written(value)}"
                 raise within(f"search.arms.{value}" if name == ARM else offers, error) from None
 
     def _check_space(self) -> None:
