@@ -53,8 +53,9 @@ class ClusterSettings(Settings):
     """Where the sweep runs and what each part takes.
 
     Attributes:
-        address: The address of a running Ray cluster, or ``auto``; null: ``RAY_ADDRESS`` if set (as
-            it is in a Ray job), else a cluster of this machine alone, for the time of the sweep.
+        address: The address of a running Ray cluster, or ``auto``, the one that was started on this
+            machine, never one of another sweep's own; null: ``RAY_ADDRESS`` if set (as it is in a
+            Ray job), else a cluster of this machine alone, for the time of the sweep.
             When to change it: the cluster is known by an address, and neither ``RAY_ADDRESS`` nor a
             job says it.
         trial: What one trial takes. When to change it: there are GPUs: ``{cpu: 2, gpu: 0.25}`` puts
