@@ -21,22 +21,28 @@ operators act on a `Signal`, which changes its domain only when one asks; `pipel
 way through the scanner for images, k-space and chains.
 
 To add an artifact, write one file with a subclass of `Artifact` (formula, source, knob with its
-unit) and add it to `registry.py`. The conformance kit, `tests/artifacts_sim/test_conformance.py`
+unit) and add it to `catalogue.py`. The conformance kit, `tests/artifacts_sim/test_conformance.py`
 and `test_domains.py`, then holds it to the contract; `mrisweep calibrate` gives it levels.
 """
 
-from artifacts_sim.acquisition.geometry import Geometry
-from artifacts_sim.acquisition.kspace import KSpace
-from artifacts_sim.base import Artifact
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from artifacts_sim.catalogue import GRIDS, LEVELS, expand, families, names
 from artifacts_sim.errors import ArtifactError
-from artifacts_sim.families import expand, families, family
-from artifacts_sim.keyed import Names
-from artifacts_sim.levels import GRIDS, LEVELS, Grid, Knob
-from artifacts_sim.params import Params
-from artifacts_sim.registry import drawn_by, get, named_grid, names, register, unregister
-from artifacts_sim.several import Several
-from artifacts_sim.shifts import Shift, ShiftParams
-from artifacts_sim.transform import Transform
+
+if TYPE_CHECKING:
+    from artifacts_sim.acquisition.geometry import Geometry
+    from artifacts_sim.acquisition.kspace import KSpace
+    from artifacts_sim.base import Artifact
+    from artifacts_sim.keyed import Names
+    from artifacts_sim.levels import Grid, Knob
+    from artifacts_sim.mixtures import family
+    from artifacts_sim.params import Params
+    from artifacts_sim.registry import drawn_by, get, named_grid, register, unregister
+    from artifacts_sim.several import Several
+    from artifacts_sim.shifts import Shift, ShiftParams
+    from artifacts_sim.transform import Transform
 
 __all__ = [
     "GRIDS",
@@ -63,3 +69,37 @@ __all__ = [
     "register",
     "unregister",
 ]
+
+# What needs torch, which takes a second to import: it is imported when it is used.
+_HOMES = {
+    "Artifact": "base",
+    "Geometry": "acquisition.geometry",
+    "Grid": "levels",
+    "KSpace": "acquisition.kspace",
+    "Knob": "levels",
+    "Names": "keyed",
+    "Params": "params",
+    "Several": "several",
+    "Shift": "shifts",
+    "ShiftParams": "shifts",
+    "Transform": "transform",
+    "drawn_by": "registry",
+    "family": "mixtures",
+    "get": "registry",
+    "named_grid": "registry",
+    "register": "registry",
+    "unregister": "registry",
+}
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not yet."""
+    return sorted([*globals(), *_HOMES])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found  # the next use is as fast as of any other name
+    return found

@@ -16,14 +16,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from artifacts_sim.catalogue import GRIDS, LEVELS
 from artifacts_sim.errors import ArtifactError, shown
 from artifacts_sim.limits import checked_knob
 from artifacts_sim.params import KnobValues
 from artifacts_sim.values import check_kind, is_listed, is_whole, number, plain
-
-LEVELS = (1, 2, 3, 4, 5)
-GRIDS = ("calibrated", "physical")
-"""The grids that ship."""
 
 RECORD_FORMAT = {"format": "mrisweep-levels", "version": 1}
 """What a record of calibrated levels begins with."""

@@ -1,45 +1,17 @@
-"""Every artifact by name."""
+"""Every artifact by name: made when it is asked for first."""
 
-import difflib
-import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
 from typing import Any
 
+from artifacts_sim import catalogue
 from artifacts_sim.base import Artifact
+from artifacts_sim.catalogue import SHIPPED, names, nearest, package_of
 from artifacts_sim.errors import ArtifactError, shown
-from artifacts_sim.kinds.anisotropy import Anisotropy
-from artifacts_sim.kinds.b0_distortion import B0Distortion
-from artifacts_sim.kinds.bias import Bias
-from artifacts_sim.kinds.blur import Blur
-from artifacts_sim.kinds.contrast import Contrast
-from artifacts_sim.kinds.elastic import Elastic
-from artifacts_sim.kinds.fat_shift import FatShift
-from artifacts_sim.kinds.ghosting import Ghosting
-from artifacts_sim.kinds.gibbs import Gibbs
-from artifacts_sim.kinds.low_field import LowField
-from artifacts_sim.kinds.metal import Metal
-from artifacts_sim.kinds.motion import Motion
-from artifacts_sim.kinds.noncentral_chi import NoncentralChi
-from artifacts_sim.kinds.nyquist_ghost import NyquistGhost
-from artifacts_sim.kinds.partial_fourier import PartialFourier
-from artifacts_sim.kinds.receive import Receive
-from artifacts_sim.kinds.rician import Rician
-from artifacts_sim.kinds.sense import Sense
-from artifacts_sim.kinds.spike import Spike
-from artifacts_sim.kinds.tissue_contrast import TissueContrast
-from artifacts_sim.kinds.tone_curve import ToneCurve
-from artifacts_sim.kinds.undersampling import Undersampling
-from artifacts_sim.kinds.wrap import Wrap
-from artifacts_sim.kinds.zipper import Zipper
 from artifacts_sim.levels import Grid, resolve_grid
 from artifacts_sim.params import Params, checked_params
 from artifacts_sim.values import check_kind
-
-GROUP = "mrisweep.artifacts"
-"""Entry points of other packages: the name of an artifact, and its class or an instance."""
 
 _artifacts: dict[str, Artifact] = {}
 
@@ -57,12 +29,7 @@ def register(artifact: Artifact) -> None:
         "what is registered is not an artifact",
         "pass an instance of a subclass of artifacts_sim.Artifact",
     )
-    if artifact.name in _artifacts:
-        raise ArtifactError(
-            "there is an artifact of this name already",
-            f"{artifact.name!r} again, from {type(artifact).__name__}",
-            "give it another name",
-        )
+    catalogue.register(artifact.name, type(artifact).__name__)
     _artifacts[artifact.name] = artifact
 
 
@@ -74,46 +41,20 @@ def unregister(name: str) -> None:
 
     """
     _check_name(name)
+    catalogue.unregister(name)
     _artifacts.pop(name, None)
 
 
-def names() -> tuple[str, ...]:
-    """Return the known artifacts: in the order of registration, then those of other packages.
-
-    Raises:
-        ArtifactError: A package adds an artifact under the name of one that ships, or two add one
-            under the same name.
-
-    """
-    return (*_artifacts, *(name for name in _added() if name not in _artifacts))
+def _shipped(name: str) -> Artifact:
+    """Import an artifact that ships, and make it."""
+    made: Artifact = getattr(import_module(f"artifacts_sim.kinds.{name}"), SHIPPED[name])()
+    return _artifacts.setdefault(name, made)
 
 
-def _added() -> dict[str, EntryPoint]:
-    """What other packages add; nothing of it is imported."""
-    found: dict[str, EntryPoint] = {}
-    for point in _points(tuple(sys.path)):
-        if point.name in _SHIPPED or found.setdefault(point.name, point).value != point.value:
-            raise ArtifactError(
-                f"the artifact {point.name!r} of {_package(point)} has a name that is taken",
-                point.value,
-                "rename it there, or uninstall that package",
-            )
-    return found
-
-
-@cache
-def _points(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
-    """The entry points of the packages on this path; finding them takes 20 ms."""
-    return tuple(entry_points(group=GROUP))
-
-
-def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "an installed package"
-
-
-def _loaded(point: EntryPoint) -> Artifact:
+def _loaded(name: str) -> Artifact:
     """Import an artifact of another package, and register it."""
-    name, package = point.name, _package(point)
+    point = catalogue.added()[name]
+    package = package_of(point)
     try:
         found = point.load()
         artifact = found() if isinstance(found, type) else found
@@ -154,16 +95,20 @@ def _with(name: str, options: Mapping[str, Any]) -> Artifact:
     known = [field.name for field in fields(artifact)]
     for option in options:
         if option not in known:
-            raise ArtifactError(f"{name} has no such option", repr(option), _nearest(option, known))
+            raise ArtifactError(f"{name} has no such option", repr(option), nearest(option, known))
     return replace(artifact, **options)
 
 
 def _found(name: str) -> Artifact:
-    """Look for an artifact in other packages, which costs a look at all that are installed."""
-    added = _added()
-    if name not in added:
-        raise ArtifactError("there is no such artifact", repr(name), _nearest(name, names()))
-    return _loaded(added[name])
+    """Look for an artifact that nobody has asked for yet.
+
+    To look in other packages costs a look at all that are installed.
+    """
+    if catalogue.is_registered(name):
+        return _shipped(name)
+    if name not in catalogue.added():
+        raise ArtifactError("there is no such artifact", repr(name), nearest(name, names()))
+    return _loaded(name)
 
 
 def named_grid(grid: Grid | str) -> Grid:
@@ -208,44 +153,5 @@ def recorded(name: Any, options: Any) -> Artifact:
 def _check_name(name: object) -> None:
     if not isinstance(name, str):
         raise ArtifactError(
-            "the name of an artifact is not text", shown(name), _nearest("", names())
+            "the name of an artifact is not text", shown(name), nearest("", names())
         )
-
-
-def _nearest(name: str, known: tuple[str, ...] | list[str]) -> str:
-    if not known:
-        return "leave it out"
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}known: {', '.join(known)}"
-
-
-for _artifact in (
-    Rician(),
-    Motion(),
-    Ghosting(),
-    Spike(),
-    Bias(),
-    NyquistGhost(),
-    Gibbs(),
-    Undersampling(),
-    PartialFourier(),
-    Zipper(),
-    Elastic(),
-    Anisotropy(),
-    Blur(),
-    Contrast(),
-    FatShift(),
-    Wrap(),
-    Receive(),
-    Sense(),
-    NoncentralChi(),
-    ToneCurve(),
-    TissueContrast(),
-    LowField(),
-    B0Distortion(),
-    Metal(),
-):
-    register(_artifact)
-
-_SHIPPED = frozenset(_artifacts)

@@ -5,32 +5,37 @@ keep it in a file without code. `ARCHS`, `NORMS` and `HEADS` are the tables of w
 `foreign` has networks of other packages, whose norms `convert` replaces.
 """
 
-from mrimodels.archs import ARCHS
-from mrimodels.checkpoint import Checkpoint, load, load_checkpoint, load_meta, save
-from mrimodels.classifier import Classifier, build, skeleton
-from mrimodels.dropout import KeyedDropout, key_dropout
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mrimodels.catalogue import HEADS, KEEP, TORCHVISION
 from mrimodels.errors import ModelError
-from mrimodels.foreign import (
-    TORCHVISION,
-    Loaded,
-    Replaced,
-    Weights,
-    convert,
-    digest_of,
-    is_norm,
-    summary,
-)
-from mrimodels.heads import HEADS
-from mrimodels.norms import NORMS, Norm, group_count
-from mrimodels.norms.modes import (
-    Population,
-    batch_norms,
-    batch_statistics,
-    population_statistics,
-    using_statistics,
-)
-from mrimodels.spec import KEEP, ModelSpec
-from mrimodels.stages import first_stages
+from mrimodels.norms.groups import group_count
+from mrimodels.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from mrimodels.archs import ARCHS
+    from mrimodels.checkpoint import Checkpoint, load, load_checkpoint, load_meta, save
+    from mrimodels.classifier import Classifier, build, skeleton
+    from mrimodels.dropout import KeyedDropout, key_dropout
+    from mrimodels.foreign import (
+        Loaded,
+        Replaced,
+        Weights,
+        convert,
+        digest_of,
+        is_norm,
+        summary,
+    )
+    from mrimodels.norms import NORMS, Norm
+    from mrimodels.norms.modes import (
+        Population,
+        batch_norms,
+        batch_statistics,
+        population_statistics,
+        using_statistics,
+    )
+    from mrimodels.stages import first_stages
 
 __all__ = [
     "ARCHS",
@@ -66,3 +71,46 @@ __all__ = [
     "summary",
     "using_statistics",
 ]
+
+# What needs torch, which takes a second to import: it is imported when it is used.
+_HOMES = {
+    "ARCHS": "archs",
+    "Checkpoint": "checkpoint",
+    "Classifier": "classifier",
+    "KeyedDropout": "dropout",
+    "Loaded": "foreign",
+    "NORMS": "norms",
+    "Norm": "norms",
+    "Population": "norms.modes",
+    "Replaced": "foreign",
+    "Weights": "foreign",
+    "batch_norms": "norms.modes",
+    "batch_statistics": "norms.modes",
+    "build": "classifier",
+    "convert": "foreign",
+    "digest_of": "foreign",
+    "first_stages": "stages",
+    "is_norm": "foreign",
+    "key_dropout": "dropout",
+    "load": "checkpoint",
+    "load_checkpoint": "checkpoint",
+    "load_meta": "checkpoint",
+    "population_statistics": "norms.modes",
+    "save": "checkpoint",
+    "skeleton": "classifier",
+    "summary": "foreign",
+    "using_statistics": "norms.modes",
+}
+
+
+def __dir__() -> list[str]:
+    """The public names, imported or not yet."""
+    return sorted([*globals(), *_HOMES])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found  # the next use is as fast as of any other name
+    return found

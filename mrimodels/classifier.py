@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from mrimodels.archs import ARCHS
+from mrimodels.catalogue import HEADS
 from mrimodels.errors import ModelError
 from mrimodels.foreign import Loaded, Made, Replaced, Weights, make_network
-from mrimodels.heads import HEADS, Head
+from mrimodels.heads import Head
 from mrimodels.initialise import initialise
 from mrimodels.randomness import KeyedDraws
 from mrimodels.spec import ModelSpec

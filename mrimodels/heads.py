@@ -1,15 +1,10 @@
 """From a feature map to logits: average pooling to a small grid, dropout, one linear layer."""
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d
 
 from mrimodels.dropout import KeyedDropout
-
-HEADS: Mapping[str, int] = {"gap": 1, "pool10": 10}
-"""Name -> side of the grid of averages that is flattened into the linear layer."""
 
 
 def average_grid(x: Tensor, side: int) -> Tensor:

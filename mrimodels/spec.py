@@ -1,26 +1,26 @@
-"""What a network is: a frozen record of plain values, checked when made."""
+"""What a network is: a frozen record of plain values, checked when made.
+
+Most checks need no torch, and it is imported by those alone that have to make a network.
+"""
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-
-from mrimodels.archs import ARCHS
-from mrimodels.errors import ModelError, require_name
-from mrimodels.foreign import (
-    Replaced,
-    Request,
-    Wanted,
-    check_network,
+from mrimodels.catalogue import (
+    ARCH_NAMES,
+    HEADS,
+    KEEP,
     is_of_library,
+    norm_names,
     require_arch,
-    require_size,
 )
-from mrimodels.heads import HEADS
-from mrimodels.norms import NORMS, Groups, NormChoice
+from mrimodels.errors import ModelError, require_name
+from mrimodels.norms.groups import Groups
 
-KEEP = "keep"
-"""The `norm` that leaves a network of another package as it is."""
+if TYPE_CHECKING:
+    from mrimodels.foreign import Replaced, Request
+    from mrimodels.norms import NormChoice
 
 _LEAST = {
     "in_channels": (1, "an image has a channel"),
@@ -79,18 +79,18 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         if self.is_foreign:
-            require_arch(self.arch, ARCHS)
-            require_name("norm", self.norm, (*NORMS, KEEP))
+            require_arch(self.arch)
+            require_name("norm", self.norm, (*norm_names(), KEEP))
             self._refuse_ours()
         elif self.norm == KEEP:
             raise ModelError(
                 "norm: keep leaves a network the norms that it comes with, and this one has none "
                 "of its own",
                 f"norm={KEEP!r} for {self.arch}",
-                f"take one of {', '.join(NORMS)}",
+                f"take one of {', '.join(norm_names())}",
             )
         else:
-            require_name("norm", self.norm, NORMS)
+            require_name("norm", self.norm, norm_names())
         require_name("head", self.head, HEADS)
         if not isinstance(self.antialias, bool):
             raise ModelError("antialias is not true or false", repr(self.antialias), "give a bool")
@@ -119,37 +119,47 @@ class ModelSpec:
             )
         groups = self._groups()
         if self.is_foreign:
-            check_network(self.request())
+            self.replaced()
         elif groups != Groups():
             self._require_groups()
 
     @property
     def is_foreign(self) -> bool:
         """Whether the network is not one of this package."""
-        return not (isinstance(self.arch, str) and self.arch in ARCHS)
+        return not (isinstance(self.arch, str) and self.arch in ARCH_NAMES)
 
     @property
     def is_of_users(self) -> bool:
         """Whether the network's code is the user's, or of a package that adds it."""
         return self.is_foreign and not is_of_library(self.arch)
 
-    def replaced(self) -> tuple[Replaced, ...]:
+    def replaced(self) -> "tuple[Replaced, ...]":
         """What gives way to the norm in a network of another package; of this one, nothing."""
-        return check_network(self.request()) if self.is_foreign else ()
+        if not self.is_foreign:
+            return ()
+        from mrimodels.foreign import check_network
+
+        return check_network(self.request())
 
     def require_size(self, height: int, width: int) -> None:
         """Raise `ModelError` unless the network takes images of this size; ours take any."""
         if self.is_foreign:
+            from mrimodels.foreign import require_size
+
             require_size(self.request(), height, width)
 
-    def request(self) -> Request:
+    def request(self) -> "Request":
         """What a network of another package is asked for."""
+        from mrimodels.foreign import Request, Wanted
+
         choice = None if self.norm == KEEP else self.norm_choice()
         wanted = Wanted(self.n_outputs, self.in_channels, self.dropout)
         return Request(self.arch, wanted, self.norm, choice)
 
-    def norm_choice(self) -> NormChoice:
+    def norm_choice(self) -> "NormChoice":
         """Return the norm with its settings, as a network asks for it."""
+        from mrimodels.norms import NORMS, NormChoice
+
         return NormChoice(NORMS[self.norm], self.norm_eps, self._groups())
 
     def _groups(self) -> Groups:
@@ -160,13 +170,18 @@ class ModelSpec:
             default = type(self).__dataclass_fields__[name].default
             if getattr(self, name) != default:
                 raise ModelError(
-                    f"{name} is a setting of {', '.join(ARCHS)} alone",
+                    f"{name} is a setting of {', '.join(ARCH_NAMES)} alone",
                     f"{name}={getattr(self, name)!r} for {self.arch}",
                     f"leave it out, which is {default!r}",
                 )
 
     def _require_groups(self) -> None:
         # The network alone knows the channels of its layers; without weights it is made in 10 ms.
+        import torch
+
+        from mrimodels.archs import ARCHS
+        from mrimodels.norms import NORMS, NormChoice
+
         with torch.device("meta"):
             ARCHS[self.arch](
                 in_channels=self.in_channels,

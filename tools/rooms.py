@@ -21,7 +21,7 @@ HEAVY = {
     *("ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib", "torch", "yaml", "rich"),
     *("h5py", "PIL", "nibabel", "pydicom", "tensorboard"),
     *("onnx", "onnxscript", "onnxruntime"),
-    *("vl_convert", "jinja2"),
+    *("vl_convert", "jinja2", "shtab"),
     *("torchvision", "timm", "monai", "safetensors"),  # imported by name, when a network asks
 }
 
@@ -71,6 +71,7 @@ ROOMS = (
             f"artifacts_sim.{name}"
             for name in (
                 "errors",
+                "catalogue",
                 "values",
                 "limits",
                 "params",
@@ -80,7 +81,7 @@ ROOMS = (
                 "checks",
             )
         ),
-        "Errors, parameters, keyed draws, noise, levels and checks of the artifacts.",
+        "Errors, names, parameters, keyed draws, noise, levels and checks of the artifacts.",
     ),
     Room("artifacts_sim.acquisition", {"torch": ("artifacts_sim.acquisition",)}),
     Room(
@@ -180,7 +181,7 @@ ROOMS = (
     ),
     Room("sweep.cluster", dict.fromkeys(("ray", "torch"), ("sweep.cluster",))),
     Room("sweep.api", {"torch": ("sweep.api",)}),
-    Room("sweep.cli", {"torch": ("sweep.cli",)}),
+    Room("sweep.cli", {"torch": ("sweep.cli",), "shtab": ("sweep.cli.completion",)}),
     Room("sweep", what="The names for scripts (`import sweep`), and `python -m sweep`."),
 )
 

@@ -9,11 +9,10 @@ take grey images, `weights` loads trained ones, `convert` puts a norm in the pla
 from mrimodels.foreign.convert import Replaced, convert, summary
 from mrimodels.foreign.layers import is_norm
 from mrimodels.foreign.network import Made, Request, check_network, make_network, require_size
-from mrimodels.foreign.sources import TORCHVISION, Wanted, is_of_library, require_arch
+from mrimodels.foreign.sources import Wanted
 from mrimodels.foreign.weights import Loaded, Weights, digest_of
 
 __all__ = [
-    "TORCHVISION",
     "Loaded",
     "Made",
     "Replaced",
@@ -24,9 +23,7 @@ __all__ = [
     "convert",
     "digest_of",
     "is_norm",
-    "is_of_library",
     "make_network",
-    "require_arch",
     "require_size",
     "summary",
 ]

@@ -8,24 +8,11 @@ from typing import Any
 
 from torch import nn
 
+from mrimodels.catalogue import ADDED_NETWORKS, TORCHVISION
 from mrimodels.errors import ModelError, told
-from mrimodels.foreign.libraries import library
-from mrimodels.foreign.places import as_callable, callable_at, is_place
-from mrimodels.plugins import Added
+from mrimodels.libraries import library
+from mrimodels.places import as_callable, callable_at
 
-GROUP = "mrisweep.models"
-"""Entry points of other packages: the name of a network, and the callable that makes it."""
-
-TORCHVISION: Mapping[str, str | None] = {
-    "resnet18": None,
-    "resnet50": None,
-    "convnext_tiny": None,
-    "densenet121": None,
-    "efficientnet_v2_s": "dropout",
-}
-"""Networks of torchvision -> the keyword of the dropout before the last layer, where it has one."""
-
-OURS_TO_CALL = "package.module:function"
 _OUTPUTS = ("n_outputs", "num_classes")
 _CHANNELS = ("in_channels", "in_chans")
 
@@ -44,30 +31,6 @@ class Wanted:
     n_outputs: int
     in_channels: int
     dropout: float = 0.0
-
-
-def names(ours: Collection[str]) -> list[str]:
-    """All that an `arch` can be, for messages, beside the names of this package's own."""
-    added = Added(GROUP, "network", (*ours, *TORCHVISION)).points()
-    return [*ours, *TORCHVISION, *added, "timm/NAME", "monai/NAME", OURS_TO_CALL]
-
-
-def require_arch(arch: object, ours: Collection[str]) -> None:
-    """Raise `ModelError` unless `arch` has the form of a name; nothing is imported."""
-    known = names(ours)
-    if isinstance(arch, str) and (
-        arch in known[:-3] or arch.startswith(("timm/", "monai/")) or is_place(arch)
-    ):
-        return
-    nearest = difflib.get_close_matches(str(arch), known[:-3], n=1, cutoff=0)
-    raise ModelError(
-        f"arch is not one of {', '.join(known)}", repr(arch), f"did you mean {nearest[0]!r}?"
-    )
-
-
-def is_of_library(arch: str) -> bool:
-    """Whether a network is torchvision's, timm's or MONAI's, and no code of the user's."""
-    return arch in TORCHVISION or arch.startswith(("timm/", "monai/"))
 
 
 def make(arch: str, wanted: Wanted) -> nn.Module:
@@ -148,9 +111,8 @@ def _of_monai(arch: str, wanted: Wanted) -> tuple[Callable[..., object], dict[st
 
 def _of_user(arch: str) -> Callable[..., object]:
     remedy = "name a function or a class that makes a torch.nn.Module"
-    added = Added(GROUP, "network", TORCHVISION)
-    if arch in added.points():
-        return as_callable(added.load(arch), arch, "network", remedy)
+    if arch in ADDED_NETWORKS.points():
+        return as_callable(ADDED_NETWORKS.load(arch), arch, "network", remedy)
     return callable_at(arch, "network", remedy)
 
 

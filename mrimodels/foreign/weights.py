@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mrimodels.errors import ModelError
 from mrimodels.files import read_bytes, require_plain_archive
 from mrimodels.foreign.channels import first_convolution
-from mrimodels.foreign.libraries import EXTRA, imported
+from mrimodels.libraries import EXTRA, imported
 
 _INSIDE = ("state_dict", "model")
 _PARALLEL = "module."

@@ -33,8 +33,24 @@ Statistics are computed in float32 at least, and the result has the input's dtyp
 three can be evaluated by other statistics than training left.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from mrimodels.norms.groups import Groups, group_count
-from mrimodels.norms.table import NORMS
-from mrimodels.norms.variant import Norm, NormChoice
+
+if TYPE_CHECKING:
+    from mrimodels.norms.table import NORMS
+    from mrimodels.norms.variant import Norm, NormChoice
 
 __all__ = ["NORMS", "Groups", "Norm", "NormChoice", "group_count"]
+
+# What needs torch, which takes a second to import: it is imported when it is used.
+_HOMES = {"NORMS": "table", "Norm": "variant", "NormChoice": "variant"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found  # the next use is as fast as of any other name
+    return found

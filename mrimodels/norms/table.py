@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from torch import nn
 
+from mrimodels.catalogue import ADDED_NORMS, norm_names
 from mrimodels.norms.evonorm import EvoNormS0
 from mrimodels.norms.frn import FilterResponseNorm
 from mrimodels.norms.pixel import LayerNorm2d, RMSNorm2d
@@ -13,11 +14,6 @@ from mrimodels.norms.skipinit import ChannelBias, ResidualGain
 from mrimodels.norms.standardised import standardised
 from mrimodels.norms.switchable import SwitchableNorm2d
 from mrimodels.norms.variant import Norm
-from mrimodels.plugins import Added
-
-GROUP = "mrisweep.norms"
-"""Entry points of other packages: the name of a norm, and a `Norm` or what makes its layer of
-(channels, eps)."""
 
 _SHIPPED: Mapping[str, Norm] = {
     "batch": Norm(lambda channels, eps, groups: nn.BatchNorm2d(channels, eps)),
@@ -40,20 +36,17 @@ _SHIPPED: Mapping[str, Norm] = {
 }
 
 
-_added = Added(GROUP, "norm", _SHIPPED)
-
-
 class _Norms(Mapping[str, Norm]):
     """The table; what is of other packages is imported when asked for."""
 
     def __getitem__(self, name: str) -> Norm:
-        return _SHIPPED[name] if name in _SHIPPED else _as_norm(_added.load(name))
+        return _SHIPPED[name] if name in _SHIPPED else _as_norm(ADDED_NORMS.load(name))
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**_SHIPPED, **_added.points()})
+        return iter(norm_names())
 
     def __len__(self) -> int:
-        return len({**_SHIPPED, **_added.points()})
+        return len(norm_names())
 
 
 NORMS: Mapping[str, Norm] = _Norms()

@@ -14,6 +14,7 @@ from sweep.cli.base import Parser, Version, say
 from sweep.cli.best import add_best
 from sweep.cli.check import add_check
 from sweep.cli.compare import add_compare
+from sweep.cli.completion import add_completion
 from sweep.cli.export import add_export
 from sweep.cli.finalists import add_finalists
 from sweep.cli.gc import add_gc
@@ -73,6 +74,7 @@ COMMANDS = (
     add_export,
     add_sync,
     add_gc,
+    add_completion,
 )
 
 

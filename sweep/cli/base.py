@@ -5,12 +5,14 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from sweep.core.errors import UserError
 from sweep.core.saying import is_terminal
 from sweep.core.saying import say as say
 from sweep.core.text import clock, wrapped
+from sweep.remote.address import uri_of
 
 LOG_EVERY_S = 30
 
@@ -82,6 +84,17 @@ def add_sweep_file(command: argparse.ArgumentParser, optional: bool = False) -> 
         metavar="KEY=VALUE",
         help="override a setting by its dotted name, such as train.epochs=2; may be repeated",
     )
+
+
+def require_sweep(folder: Path) -> None:
+    """Refuse what is no sweep's folder, before what takes seconds is imported.
+
+    One in a bucket is looked at when it is opened, as it is brought then.
+    """
+    from sweep.results.sweep_file import opened
+
+    if uri_of(folder) is None:
+        opened(folder)
 
 
 def add_options(command: argparse.ArgumentParser, more: str = "") -> None:

@@ -42,6 +42,12 @@ def _say_of_notify(config: "SweepConfig") -> None:
 
 
 def _do_check(options: argparse.Namespace) -> None:
+    from sweep.config.sweep import SweepConfig, given_names
+
+    config = SweepConfig.from_yaml(options.sweep, options.set)
+    given = given_names(options.sweep, options.set)
+    say(f"read {options.sweep}; looking at data and cluster")
+    # Here, as these take seconds to import, and most mistakes are found before.
     from sweep.api.check import estimate
     from sweep.api.dataset import make_store
     from sweep.api.effects import without_effect
@@ -50,10 +56,7 @@ def _do_check(options: argparse.Namespace) -> None:
     from sweep.api.places import about_places
     from sweep.api.preflight import open_data
     from sweep.cluster.survey import survey
-    from sweep.config.sweep import SweepConfig, given_names
 
-    config = SweepConfig.from_yaml(options.sweep, options.set)
-    given = given_names(options.sweep, options.set)
     _say_of_notify(config)
     make_store(config.data, say)
     store = open_data(config)

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from sweep.cli.base import Commands, command, room
+from sweep.cli.base import Commands, command, require_sweep, room
 
 
 def add_compare(commands: Commands) -> None:
@@ -42,6 +42,7 @@ def add_compare(commands: Commands) -> None:
 
 
 def _do_compare(options: argparse.Namespace) -> None:
+    require_sweep(options.folder)
     from sweep.api.compare import compare
     from sweep.api.output import check_output, writing
     from sweep.results.comparison_text import as_json, as_text, write_comparison

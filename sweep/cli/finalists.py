@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, room, say
+from sweep.cli.base import Commands, command, require_sweep, room, say
 from sweep.core.errors import UnfinishedError
 from sweep.core.interruption import interruptible
 from sweep.remote.places import shown
@@ -41,6 +41,7 @@ def add_finalists(commands: Commands) -> None:
 
 
 def _do_finalists(options: argparse.Namespace) -> None:
+    require_sweep(options.folder)
     from sweep.config.reading import override
 
     changes = override({}, options.set, "--set", "give key=value, such as seeds=10")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, say
+from sweep.cli.base import Commands, command, require_sweep, say
 from sweep.core.text import bytes_text, number_of, table
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def add_gc(commands: Commands) -> None:
 
 
 def _do_gc(options: argparse.Namespace) -> None:
+    require_sweep(options.folder)
     from sweep.api.gc import gc
     from sweep.config.keep import given_keep
 

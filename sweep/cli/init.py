@@ -24,9 +24,6 @@ def add_init(commands: Commands) -> None:
 
 
 def _do_init(options: argparse.Namespace) -> None:
-    import torch
-
-    from sweep.api.init import first_sweep
     from sweep.core.files import write_text
     from sweep.store import Store
 
@@ -35,7 +32,12 @@ def _do_init(options: argparse.Namespace) -> None:
             "the sweep file is there already", f"{str(options.out)!r}", "choose another name"
         )
     name = options.name or options.store.stem
-    text = first_sweep(Store.open(options.store), name, torch.cuda.device_count())
+    store = Store.open(options.store)
+    import torch
+
+    from sweep.api.init import first_sweep
+
+    text = first_sweep(store, name, torch.cuda.device_count())
     if options.out is None:
         print(text, end="")
         return

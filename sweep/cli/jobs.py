@@ -64,19 +64,21 @@ def add_submit(commands: Commands) -> None:
 
 
 def _do_submit(options: argparse.Namespace) -> None:
-    from sweep.api import jobs
-
     with_server = options.address, options.env, options.insecure
     if options.resume is not None:
         _refuse_both(options)
         more = ["--trials", str(options.trials)] if options.trials else []
         more += [word for limit in options.limit for word in ("--limit", limit)]
+        from sweep.api import jobs
+
         submitted = jobs.submit_resume(options.resume, more, *with_server)
     else:
         _refuse_without(options)
         from sweep.config.sweep import SweepConfig
 
         config = SweepConfig.from_yaml(options.sweep, options.set)
+        from sweep.api import jobs
+
         submitted = jobs.submit(config, options.out, *with_server)
     for note in submitted.notes:
         say(f"note: {note}")

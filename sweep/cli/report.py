@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sweep.cli.base import Commands, command, say
+from sweep.cli.base import Commands, command, require_sweep, say
 from sweep.core.mirrors import named
 
 
@@ -46,6 +46,7 @@ def add_report(commands: Commands) -> None:
 
 
 def _do_report(options: argparse.Namespace) -> None:
+    require_sweep(options.folder)
     from sweep.api.report import Outputs, write_report
 
     outputs = Outputs(

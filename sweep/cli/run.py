@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, add_sweep_file, command, say
+from sweep.cli.base import Commands, add_sweep_file, command, require_sweep, say
 from sweep.cli.best import say_what_lacks
 from sweep.cli.ranking import nothing_to_show, show_ranking
 from sweep.core.errors import UnfinishedError, UserError, WorkError, of_system
@@ -19,6 +19,7 @@ from sweep.core.saying import nobody_reads
 from sweep.core.stages import stage
 from sweep.core.states import FINISHED, state_of
 from sweep.core.text import number_of
+from sweep.remote.address import uri_of
 from sweep.remote.places import shown
 from sweep.terminal import on_screen
 
@@ -132,15 +133,20 @@ def _do_resume(options: argparse.Namespace) -> None:
     if options.trials < 0:
         raise UserError("--trials is below 0", options.trials, "give 0 or more")
     from sweep.config.limits import given_limits
+    from sweep.results.sweep_file import config_in
 
+    limits = given_limits(options.limit)
+    require_sweep(options.folder)
     with _resumable([options.folder]):
         with on_screen():
             stage("starting")
             if not options.trials and not options.limit:
                 _say_if_finished(options.folder)
+            if uri_of(options.folder) is None:
+                config_in(options.folder)  # what is wrong with it is said before Ray is imported
             from sweep.api.run import resume
 
-            result = resume(options.folder, options.trials, given_limits(options.limit))
+            result = resume(options.folder, options.trials, limits)
         _announce(result)
 
 
@@ -169,6 +175,7 @@ def add_sync(commands: Commands) -> None:
 
 
 def _do_sync(options: argparse.Namespace) -> None:
+    require_sweep(options.folder)
     from sweep.api.run import sync_folder
     from sweep.results.folder import SweepFolder
 

@@ -25,6 +25,7 @@ from sweep.core.stages import stage
 
 # Predictions and handles are all that travels through the object store.
 OBJECT_STORE_BYTES = 512 << 20
+PREFIX, OF_RAY = "mrisweep-", "r"  # of the folder of a cluster, and what Ray calls its own in it
 # The path of a socket has 107 characters at most; so many of them come after the folder for
 # temporary files: ours, then Ray's session with its date and process, then the longest name.
 SOCKET_PATH, BELOW = (107, 86)
@@ -93,7 +94,7 @@ def own_cluster(then: str, begun: Path | None, options: Mapping[str, object]) ->
     """
     global _own  # as Ray's own session is: a process has one or none
     stage("starting Ray on this machine")
-    folder = Path(tempfile.mkdtemp(prefix="mrisweep-", dir=_scratch()))  # for this user alone
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=_scratch()))  # for this user alone
     _own = OwnCluster(folder, then)
     guard = Guard(then, begun, folder)
     try:
@@ -102,7 +103,7 @@ def own_cluster(then: str, begun: Path | None, options: Mapping[str, object]) ->
                 address="local",
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
-                _temp_dir=str(folder / "r"),  # Ray opens this one to every user
+                _temp_dir=str(folder / OF_RAY),  # Ray opens this one to every user
                 **options,
             )
         _own.vital = _vital(guard.mark)
@@ -115,6 +116,11 @@ def own_cluster(then: str, begun: Path | None, options: Mapping[str, object]) ->
         if not _own.died:
             shutil.rmtree(folder, ignore_errors=True)
         _own = None
+
+
+def is_own_folder(path: Path) -> bool:
+    """Whether Ray's folder is that of a cluster which a sweep has started for itself."""
+    return path.name == OF_RAY and path.parent.name.startswith(PREFIX)
 
 
 def _scratch() -> str:

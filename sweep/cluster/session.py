@@ -17,6 +17,7 @@ import ray.exceptions
 from sweep.cluster.guard import Guard
 from sweep.cluster.job_server import own_token
 from sweep.cluster.local import MODE, TOKEN, TOKEN_FILE, check_cluster, own_cluster
+from sweep.cluster.running import AUTO, automatic
 from sweep.config.sweep import ClusterSettings
 from sweep.core.ending import raising_cause
 from sweep.core.errors import UserError, WorkError, told
@@ -33,7 +34,6 @@ WORKER_ENV = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
 }
 NO_TOKEN: Any = getattr(ray.exceptions, "AuthenticationError", ())  # of a Ray that has tokens
-AUTO = "auto"  # the cluster that runs on this machine
 CLIENT = "ray://"
 CLUSTER_NAME = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # of Ray's own service
 ADDRESS = re.compile(r"(?:ray://)?(\[[0-9a-fA-F:.]+\]|[^\s/:@]+):(\d{1,5})")
@@ -110,6 +110,7 @@ def _connected(
 ) -> Iterator[None]:
     """A session on the user's cluster, which ends with the driver, as far as it is the driver's."""
     stage(f"connecting to the Ray cluster at {address}")
+    address = automatic() if address == AUTO else address
     require_answer(address)
     with closing(Guard(then, begun)):
         try:
@@ -134,8 +135,6 @@ def require_answer(address: str) -> None:
         UserError: It is no address, or nobody does.
 
     """
-    if address == AUTO:
-        return
     form = ADDRESS.fullmatch(address)
     if form is None:
         raise UserError(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.core.errors import UserError
+from sweep.core.text import as_written
 
 ARM = "arm"  # the name by which the trial's arm stands beside what was searched
 RULE = "by:"  # before a score: not an arm, but whichever is the best by it
@@ -23,7 +24,7 @@ def check_arms(arms: Mapping[str, Mapping[str, Any]], space: Mapping[str, Any]) 
     if ARM in space:
         raise UserError(
             f"search.space has {ARM!r}, which is no setting",
-            f"{space[ARM]!r}",
+            as_written(space[ARM]),
             "name the arms in search.arms",
         )
     if len(arms) == 1:

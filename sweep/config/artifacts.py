@@ -8,13 +8,16 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import artifacts_sim
-from artifacts_sim import Artifact, ArtifactError
+from artifacts_sim import ArtifactError
 from sweep.config.base import require
 from sweep.config.reading import override
 from sweep.core.errors import UserError, nearest, require_known, within
+
+if TYPE_CHECKING:
+    from artifacts_sim import Artifact
 
 Options = Mapping[str, Mapping[str, Any]]
 """Name of an artifact or a variant -> its options."""
@@ -24,7 +27,7 @@ IN_A_SWEEP = "stress.options."
 """What stands before a name in messages on the options of a sweep."""
 
 
-def artifact_of(name: str, options: Options = NO_OPTIONS, where: str = IN_A_SWEEP) -> Artifact:
+def artifact_of(name: str, options: Options = NO_OPTIONS, where: str = IN_A_SWEEP) -> "Artifact":
     """The artifact of a name, with the options that it has there; else with its default ones.
 
     Args:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Self, get_args
 
 from sweep.core.errors import UserError
+from sweep.core.text import as_written
+
+MOST_SEED = 2**63 - 1
 
 _heard: ContextVar[list[tuple[str, str]] | None] = ContextVar("rules", default=None)
 
@@ -27,7 +30,12 @@ def require(ok: bool, name: str, rule: str, received: object) -> None:
     if (heard := _heard.get()) is not None:
         heard.append((name, rule))
     if not ok:
-        raise UserError(f"{name} cannot take this value", f"{received!r}", f"give {rule}")
+        raise UserError(f"{name} cannot take this value", as_written(received), f"give {rule}")
+
+
+def require_seed(name: str, seed: int) -> None:
+    """Raise ``UserError`` unless it is a seed, which every generator takes."""
+    require(0 <= seed <= MOST_SEED, name, "0 to 2^63 - 1", seed)
 
 
 def key_of(name: str) -> str:

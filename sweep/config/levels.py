@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import artifacts_sim
 from artifacts_sim import GRIDS, ArtifactError, Grid, Several, Shift
 from artifacts_sim.calibration.ssim import MEASURES
+from artifacts_sim.levels import calibrated_record
 from sweep.config.artifacts import NO_OPTIONS, Options, artifact_of, base_of, check_options
 from sweep.config.augment import AugmentSettings
 from sweep.config.settings import AUTO, LevelKnobs, StressSettings
@@ -284,7 +285,7 @@ def grid_meaning(grid: str) -> str:
 
 
 def _record(grid: str) -> dict[str, Any]:
-    return artifacts_sim.levels.calibrated_record() if grid in GRIDS else _read(grid).record
+    return calibrated_record() if grid in GRIDS else _read(grid).record
 
 
 def _grid(name: str) -> Grid:

@@ -79,7 +79,7 @@ def listed(notify: Any) -> Any:
     if not isinstance(sections, list | tuple) or not all(map(_is_section, sections)):
         raise UserError(
             "notify is neither a section nor a list of sections",
-            type(notify).__name__,
+            "something else, which is not repeated, as it may be a secret",
             f"give it keys: url: {ENV}NAME, or command: [PROGRAM, ARGUMENT, ...], and on",
         )
     return sections

@@ -15,7 +15,7 @@ import yaml
 from sweep.config.presets import presets
 from sweep.core.errors import UserError, nearest, require_known, told
 from sweep.core.reading import read_text
-from sweep.core.text import one_line, without_passwords
+from sweep.core.text import as_written, one_line, without_passwords
 
 MOST_BYTES = 4 << 20  # of a file of settings; PyYAML reads a megabyte in some seconds
 MOST, DEEP = 200_000, 50  # values, and levels, of settings
@@ -201,7 +201,7 @@ def override(
         if _has_comment(value):
             raise UserError(
                 f"the value of {flag} {name} has a # after a space, and YAML ends there",
-                f"{value!r}, of which {read!r} is left",
+                f"{value!r}, of which {as_written(read)} is left",
                 f"quote it, as in {flag} '{name}={json.dumps(value, ensure_ascii=False)}'",
             )
         set_dotted(raw, name.strip(), read)

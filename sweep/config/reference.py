@@ -6,13 +6,13 @@ and the rules that a value is held to are those that its errors name.
 
 import inspect
 import re
-import types
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from sweep.config.base import Settings, heard_rules, key_of
+from sweep.config.declared import alternatives, in_words, is_section, without_null
 from sweep.config.finalists import ExternalSettings, PrimarySettings
 from sweep.config.notify import NotifySettings
 from sweep.config.settings import DataSettings
@@ -30,8 +30,6 @@ _EXAMPLES: dict[type[Settings], dict[str, Any]] = {
     PrimarySettings: {"between": ("group", "batch")},
     NotifySettings: {"command": ("true",)},
 }
-_PLURAL = {"text": "texts", "integer": "integers", "number": "numbers", "section": "sections"}
-_WORDS = {bool: "true or false", int: "integer", float: "number", str: "text", Any: "value"}
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ def _sections(kind: type[Settings], name: str) -> Iterator[Section]:
         settings.append(
             Setting(
                 f"{before}{key}",
-                _kind(declared),
+                in_words(declared),
                 rules.get(field.name, rules.get(key, "")),
                 _default(field),
                 text.strip(),
@@ -117,7 +115,7 @@ def _sections(kind: type[Settings], name: str) -> Iterator[Section]:
             )
         )
         if inner := _section_in(declared):
-            listed = "[]" if get_origin(_without_null(declared)) is tuple else ""
+            listed = "[]" if get_origin(without_null(declared)) is tuple else ""
             within.append((inner, f"{before}{key}{listed}"))
     yield Section(name, _paragraphs(kind), tuple(settings))
     for inner, inner_name in within:
@@ -175,41 +173,11 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _without_null(declared: Any) -> Any:
-    kinds = [one for one in _alternatives(declared) if one is not type(None)]
-    return kinds[0] if len(kinds) == 1 else declared
-
-
-def _alternatives(declared: Any) -> tuple[Any, ...]:
-    is_union = get_origin(declared) in (Union, types.UnionType)
-    return get_args(declared) if is_union else (declared,)
-
-
 def _section_in(declared: Any) -> type[Settings] | None:
     """The class of the section, or of those in the list, that a setting is."""
-    for one in _alternatives(declared):
+    for one in alternatives(declared):
         for kind in (one, *get_args(one)):
-            if isinstance(kind, type) and issubclass(kind, Settings):
-                return kind
+            if is_section(kind):
+                found: type[Settings] = kind
+                return found
     return None
-
-
-def _kind(declared: Any) -> str:
-    """What a setting takes, in words."""
-    kinds = _alternatives(declared)
-    if len(kinds) > 1:
-        return " or ".join(_kind(one) for one in kinds)
-    (kind,) = kinds
-    if kind is type(None):
-        return "null"
-    if get_origin(kind) is Literal:
-        *others, last = map(_written, get_args(kind))
-        return f"{', '.join(others)} or {last}" if others else last
-    if get_origin(kind) is tuple:
-        items = _kind(get_args(kind)[0])
-        return f"list of {_PLURAL.get(items, items)}"
-    if get_origin(kind) is dict:
-        return "keys with values"
-    if isinstance(kind, type) and issubclass(kind, Settings):
-        return "section"
-    return _WORDS[kind]

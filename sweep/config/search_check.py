@@ -5,6 +5,7 @@ from importlib.util import find_spec
 from sweep.config.arms import ARM, check_arms
 from sweep.config.search import TURNS, SearchSettings, require_equal_shares
 from sweep.core.errors import UserError, nearest
+from sweep.core.text import as_written
 from sweep.metrics.table import OURS, metric_of
 
 MOST_COMBINATIONS = 100_000  # of a grid; they are laid out in memory, and nobody runs more
@@ -71,13 +72,13 @@ def _check_grid(search: SearchSettings) -> None:
         if dimension.kind != "choice":
             raise UserError(
                 f"search.space.{name} is a range, and a grid has combinations of choices alone",
-                f"{search.space[name]!r}",
+                as_written(search.space[name]),
                 "list its values as {choice: [...]}, or set search.sampler to tpe or random",
             )
         if dimension.when:
             raise UserError(
                 f"search.space.{name} is searched at times, and a grid tries every combination",
-                f"{search.space[name]!r}",
+                as_written(search.space[name]),
                 f"drop its `when`, or {INSTEAD}",
             )
     combinations = search.combinations()
@@ -97,7 +98,7 @@ def _check_grid(search: SearchSettings) -> None:
         if given:
             raise UserError(
                 f"search.{name} is set, and a grid tries its own combinations alone",
-                f"{given!r}",
+                as_written(given),
                 f"leave it out, or {INSTEAD}",
             )
 
@@ -114,7 +115,7 @@ def _check_strata(search: SearchSettings) -> None:
     if dimension and dimension.when:
         raise UserError(
             f"search.space.{search.stratify} is searched at times, and its values are the strata",
-            f"{search.space[str(search.stratify)]!r}",
+            as_written(search.space[str(search.stratify)]),
             "drop its `when`, or set search.stratify to null",
         )
     otherwise = "set {}, or search.budget to joint if only the winner counts"
@@ -131,7 +132,7 @@ def _check_seed(search: SearchSettings) -> None:
     if "seed" in search.space and search.sampler != "grid":
         raise UserError(
             "search.space has the seed, and a search would choose the luckiest",
-            f"{search.space['seed']!r}",
+            as_written(search.space["seed"]),
             "leave it out, or set search.sampler to grid, which tries every seed with everything",
         )
 
@@ -148,7 +149,7 @@ def _check_sampler(search: SearchSettings) -> None:
         if dimension.kind == "choice" or dimension.when.keys() & free.keys():
             raise UserError(
                 f"search.space.{name} is a choice or searched at times, and cmaes takes numbers",
-                f"{search.space[name]!r}",
+                as_written(search.space[name]),
                 INSTEAD,
             )
     if search.subject_to:
@@ -179,8 +180,8 @@ def _check_start(search: SearchSettings) -> None:
             if not dimensions[name].holds(value):
                 raise UserError(
                     f"{where} has a value of {name} that search.space does not offer",
-                    f"{value!r}",
-                    f"take one of {search.space[name]}",
+                    as_written(value),
+                    f"take one of {as_written(search.space[name])}",
                 )
     if search.start and search.budget == TURNS:
         raise UserError(

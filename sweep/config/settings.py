@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 import mrimodels
 from artifacts_sim import LEVELS
-from mrimodels.foreign.places import is_place
-from sweep.config.base import Settings, require, settled
+from mrimodels.places import is_place
+from sweep.config.base import Settings, require, require_seed, settled
 from sweep.config.modes import ModeSettings
 from sweep.config.screen import ScreenSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError
 from sweep.core.records import screening_of
+from sweep.core.text import as_written
 
 Split = str | int
 Normalize = Literal["robust", "zscore", "max", "none"]
@@ -72,7 +73,9 @@ class DataSettings(Settings):
     def __post_init__(self) -> None:
         roles = {"train": self.train, "validation": self.validation, "test": self.test}
         require(bool(self.train), "train", "at least one fold or split name", self.train)
-        require(bool(self.validation), "validation", "at least one fold or split name", ())
+        require(
+            bool(self.validation), "validation", "at least one fold or split name", self.validation
+        )
         seen: dict[str, str] = {}
         for role, splits in roles.items():
             for split in map(str, splits):
@@ -89,7 +92,7 @@ class DataSettings(Settings):
         elif self.dataset_options:
             raise UserError(
                 "there is no dataset to take the dataset_options",
-                f"{self.dataset_options!r}",
+                as_written(self.dataset_options),
                 "set dataset to package.module:Class, or leave them out",
             )
         # As they are read back from YAML or JSON, so that a sweep equals its record.
@@ -181,7 +184,7 @@ class ModelSettings(Settings):
         plain = super().to_plain()
         return {k: v for k, v in plain.items() if v is not None or k not in _OF_WEIGHTS}
 
-    def pretrained(self) -> mrimodels.Weights | None:
+    def pretrained(self) -> "mrimodels.Weights | None":
         """The file of pretrained weights, or None."""
         if self.weights is None:
             return None
@@ -248,6 +251,7 @@ class StressSettings(Settings):
         require(bool(self.artifacts), "artifacts", "at least one artifact", self.artifacts)
         require(bool(self.levels), "levels", "at least one level", self.levels)
         require(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
+        require_seed("seed", self.seed)
         for name, values in (("artifacts", self.artifacts), ("levels", self.levels)):
             require(len(set(values)) == len(values), name, "each value once", values)
         for artifact, knobs in self.knobs.items():

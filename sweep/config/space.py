@@ -8,6 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any, Literal, cast, get_args
 
 from sweep.core.errors import UserError, nearest
+from sweep.core.text import as_written
 
 Kind = Literal["choice", "uniform", "log", "int", "int_log"]
 KINDS = get_args(Kind)
@@ -46,7 +47,7 @@ class Dimension:
         if len(kinds) != 1:
             raise UserError(
                 f"search.space.{name} is not one kind with its values",
-                f"{written!r}",
+                as_written(written),
                 "write it for example as {log: [1.0e-4, 1.0e-2]}",
             )
         kind, values = next(iter(kinds.items()))
@@ -57,7 +58,7 @@ class Dimension:
         if not isinstance(values, list | tuple) or not values:
             raise UserError(
                 f"search.space.{name}.{kind} is not a list of values",
-                f"{values!r}",
+                as_written(values),
                 "list at least one",
             )
         read = tuple(values) if kind == "choice" else _ends(name, kind, values)
@@ -119,8 +120,8 @@ def in_order(dimensions: Mapping[str, Dimension]) -> dict[str, Dimension]:
                     raise UserError(
                         f"search.space.{name} is searched when {other} has a value that "
                         "search.space does not offer",
-                        f"{value!r}",
-                        f"take of {list(parent.values)}",
+                        as_written(value),
+                        f"take of {as_written(parent.values)}",
                     )
     try:
         sorter = TopologicalSorter({name: list(one.when) for name, one in dimensions.items()})
@@ -171,7 +172,7 @@ def _when(name: str, written: object) -> dict[str, tuple[Any, ...]]:
     if not isinstance(written, dict) or not all(isinstance(one, str) for one in written):
         raise UserError(
             f"search.space.{name}.when does not say which setting has which value",
-            f"{written!r}",
+            as_written(written),
             "write it for example as {model.norm: group}, or {model.norm: [group, layer]}",
         )
     return {
@@ -189,7 +190,7 @@ def _ends(name: str, kind: str, values: list[Any] | tuple[Any, ...]) -> tuple[fl
     except (TypeError, ValueError, OverflowError):  # the last of a whole number beyond all floats
         raise UserError(
             f"search.space.{name}.{kind} is not two {'whole' if whole else 'finite'} numbers",
-            f"{values!r}",
+            as_written(values),
             "write it as [low, high]",
         ) from None
     if low >= high or ("log" in kind and low <= 0):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from mrimodels.foreign.places import code_refused
+from mrimodels.places import code_refused
 from sweep.core.errors import UserError
 from sweep.core.owner import TRUST, stranger
 

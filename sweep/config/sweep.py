@@ -15,7 +15,7 @@ from artifacts_sim import LEVELS
 from sweep.config.arms import ARM, RULE, without_arm
 from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
-from sweep.config.base import Settings, require
+from sweep.config.base import Settings, require, require_seed
 from sweep.config.finalists import FinalistSettings
 from sweep.config.keep import KeepSettings, check_front
 from sweep.config.messages import explained
@@ -39,7 +39,7 @@ from sweep.config.tracking import TrackingSettings
 from sweep.config.training import TrainSettings
 from sweep.core.errors import UserError, require_known, within
 from sweep.core.objective import terms
-from sweep.core.text import UNNAMEABLE
+from sweep.core.text import UNNAMEABLE, as_written
 from sweep.metrics import objectives
 from sweep.remote.places import file_here
 
@@ -53,8 +53,9 @@ class ClusterSettings(Settings):
     """Where the sweep runs and what each part takes.
 
     Attributes:
-        address: The address of a running Ray cluster, or ``auto``; null: ``RAY_ADDRESS`` if set (as
-            it is in a Ray job), else a cluster of this machine alone, for the time of the sweep.
+        address: The address of a running Ray cluster, or ``auto``, the one that was started on this
+            machine, never one of another sweep's own; null: ``RAY_ADDRESS`` if set (as it is in a
+            Ray job), else a cluster of this machine alone, for the time of the sweep.
             When to change it: the cluster is known by an address, and neither ``RAY_ADDRESS`` nor a
             job says it.
         trial: What one trial takes. When to change it: there are GPUs: ``{cpu: 2, gpu: 0.25}`` puts
@@ -122,7 +123,10 @@ class ClusterSettings(Settings):
         )
         require(0 <= self.wait < float("inf"), "wait", "minutes, 0 or more", self.wait)
         require(
-            self.trial.cpu + self.trial.gpu > 0, "trial", "a share of a CPU or a GPU", self.trial
+            self.trial.cpu + self.trial.gpu > 0,
+            "trial",
+            "a share of a CPU or a GPU",
+            self.trial.to_plain(),
         )
 
     def to_plain(self) -> dict[str, Any]:
@@ -173,7 +177,7 @@ class SweepConfig(Settings):
             'a name that a folder can have, without / \\ : * ? " < > | and control characters',
             self.name,
         )
-        check_options(self.stress.options)
+        require_seed("seed", self.seed)
         known = known_names(self.stress.options)
         require_known("stress.artifacts", self.stress.artifacts, known)
         require_known("train.augment.artifacts", self.train.augment.artifacts, known)
@@ -183,6 +187,7 @@ class SweepConfig(Settings):
         ):
             rule = f"levels of {LEVELS[0]} to {LEVELS[-1]}"
             require(set(levels) <= set(LEVELS), where, rule, levels)
+        check_options(self.stress.options)  # last: for options it imports artifacts, and torch
 
     def to_plain(self) -> dict[str, Any]:
         """As of all settings; without ``finalists`` and ``notify`` where there are none.
@@ -360,7 +365,7 @@ class SweepConfig(Settings):
             try:
                 self.fixed({**beside, name: value})
             except UserError as error:
-                offers = f"search.space.{name} offers {value!r}"
+                offers = f"search.space.{name} offers {as_written(value)}"
                 raise within(f"search.arms.{value}" if name == ARM else offers, error) from None
 
     def _check_space(self) -> None:

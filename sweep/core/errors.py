@@ -144,7 +144,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
         known: Every name that would have been right.
 
     """
-    names = sorted(known)
+    names = sorted(set(known))
     if not names:
         return "there is none to take"
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)

@@ -5,9 +5,12 @@ import io
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from itertools import islice
 
 MISSING = "-"
+MOST_OF_A_VALUE = 200  # characters
+EXACT = 2**53  # above, a float is no count
 SHOWN = 10  # of a long list
 DAY_S = 24 * 3600
 HIDDEN = "***"  # in the place of a password
@@ -145,6 +148,32 @@ def one_line(said: object) -> str:
 def shortened(text: str, most: int) -> str:
     """A text of no more than so many characters, its end left out where it has more."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def as_written(value: object) -> str:
+    """A value that a user gave, as a sweep file would have it: a list in brackets, null, true.
+
+    Texts are in quotes; of a long value there is the beginning.
+    """
+    return shortened(_as_written(value), MOST_OF_A_VALUE)
+
+
+def _as_written(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return f"[{', '.join(map(_as_written, value))}]"
+        case Mapping():
+            parts = (f"{key}: {_as_written(item)}" for key, item in value.items())
+            return "{" + ", ".join(parts) + "}"
+        case float() if value.is_integer() and abs(value) < EXACT:  # written as 1, most likely
+            return str(int(value))
+        case date():
+            return value.isoformat()
+    return repr(value)
 
 
 def without_passwords(text: str) -> str:

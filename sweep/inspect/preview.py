@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from artifacts_sim.levels import LEVELS
+from artifacts_sim import LEVELS
 from sweep.config.artifacts import NO_OPTIONS, Options, listed, require_used
 from sweep.config.levels import grid_meaning, grid_options, in_grid
 from sweep.core.errors import require_known

@@ -12,7 +12,6 @@ from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
-from sweep.config.strangers import guarded
 from sweep.config.sweep import SweepConfig
 from sweep.core import mirrors
 from sweep.core.errors import UserError, nearest
@@ -216,8 +215,7 @@ class SweepFolder:
                 names code.
 
         """
-        with guarded(self._config_file):
-            return SweepConfig.from_dict(sweep_file.plain_settings(self.path))
+        return sweep_file.config_in(self.path)
 
     def write_config(self, config: SweepConfig) -> None:
         """Replace the resolved sweep."""

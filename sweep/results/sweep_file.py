@@ -7,7 +7,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweep.config.keep import KeepSettings
 from sweep.config.reading import read_file
@@ -17,6 +17,9 @@ from sweep.core.kinds import require_kind
 from sweep.core.text import UNNAMEABLE
 from sweep.remote import places
 from sweep.remote.address import uri_of
+
+if TYPE_CHECKING:
+    from sweep.config.sweep import SweepConfig
 
 FILE = "sweep.yaml"
 MARK = "sweep.json"  # which sweep it is; a folder without it is a user's own
@@ -187,18 +190,33 @@ def asked(folder: Path) -> Asked:
         return _checked(folder, raw)
 
 
-def _checked(folder: Path, raw: dict[str, Any]) -> Asked:
-    """Of a file that somebody has written by hand: read as those of users are, which needs torch.
+def config_in(folder: Path, raw: dict[str, Any] | None = None) -> "SweepConfig":
+    """The sweep in a folder as resolved; one that an earlier version began goes on as it began.
+
+    Args:
+        folder: The folder of the sweep.
+        raw: Its plain settings, where they have been read; None: they are read here.
 
     Raises:
-        UserError: It says what no sweep does.
+        UserError: The file cannot be read, says what no sweep does, or is a stranger's and names
+            code.
 
     """
     from sweep.config.strangers import guarded
     from sweep.config.sweep import SweepConfig
 
     with guarded(folder / FILE):
-        config = SweepConfig.from_dict(raw)
+        return SweepConfig.from_dict(plain_settings(folder) if raw is None else raw)
+
+
+def _checked(folder: Path, raw: dict[str, Any]) -> Asked:
+    """Of a file that somebody has written by hand: read as those of users are.
+
+    Raises:
+        UserError: It says what no sweep does.
+
+    """
+    config = config_in(folder, raw)
     plain = config.to_plain()
     return Asked(
         name=config.name,

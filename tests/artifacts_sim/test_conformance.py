@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import artifacts_sim
 from artifacts_sim import Artifact, ArtifactError, Geometry, Params, named_grid
 from artifacts_sim.calibration.ssim import foreground, mean_ssim
-from artifacts_sim.levels import LEVELS
+from artifacts_sim.catalogue import LEVELS
 from tests.support.shading import Shading
 
 pytestmark = pytest.mark.slow

@@ -1,5 +1,7 @@
 """Artifacts by name: those that ship, one's own, and those of other packages."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,5 +117,21 @@ def test_what_is_known_is_found_without_a_look_at_what_is_installed(
     def looked(**_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("artifacts_sim.registry.entry_points", looked)
+    monkeypatch.setattr("artifacts_sim.catalogue.entry_points", looked)
     assert artifacts_sim.get("motion").name == "motion"
+
+
+def test_names_are_known_without_torch() -> None:
+    code = (
+        "import artifacts_sim, sys\n"
+        "assert 'metal' in artifacts_sim.expand(['holdout'])\n"
+        "print('torch' in sys.modules, artifacts_sim.get('metal').name)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout == "False metal\n"
+
+
+def test_every_public_name_is_there() -> None:
+    for name in artifacts_sim.__all__:
+        assert getattr(artifacts_sim, name) is not None
+    assert set(artifacts_sim.__all__) <= set(dir(artifacts_sim))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mrimodels import ModelError
-from mrimodels.foreign.places import callable_at, is_place
+from mrimodels.places import callable_at, is_place
 from sweep.core.errors import UserError, told
 from sweep.ingest.dataset.contract import Dataset, checked_dataset
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from mrimodels import NORMS, ModelError, convert, is_norm, summary
 from mrimodels.foreign.layers import ChannelsLast
-from mrimodels.foreign.libraries import imported
+from mrimodels.libraries import imported
 from mrimodels.norms import Groups, NormChoice
 
 X = torch.linspace(-2, 3, 2 * 3 * 16 * 16).sin().reshape(2, 3, 16, 16)

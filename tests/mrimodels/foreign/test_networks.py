@@ -138,7 +138,7 @@ def test_keep_is_the_plain_network(draw, arch):
     model = mrimodels.build(spec_of(arch)).eval()
     x = draw(2, 1, 64, 64)
     if arch == "resnet18":
-        from mrimodels.foreign.libraries import imported
+        from mrimodels.libraries import imported
 
         plain = imported("torchvision").models.resnet18(weights=None, num_classes=3)
         wide = x.expand(-1, 3, -1, -1)
@@ -164,7 +164,7 @@ def _plain_networks_draw_nothing_global():
 
 
 def _of_library(arch: str) -> nn.Module:
-    from mrimodels.foreign.libraries import library
+    from mrimodels.libraries import library
 
     name = arch.partition("/")[2]
     if arch.startswith("timm"):

@@ -9,7 +9,7 @@ import torch
 
 import mrimodels
 from mrimodels import KEEP, ModelError, ModelSpec, Weights
-from mrimodels.foreign.libraries import imported
+from mrimodels.libraries import imported
 from tests.support.networks import OWN
 
 

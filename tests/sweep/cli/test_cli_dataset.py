@@ -68,7 +68,7 @@ def test_check_makes_the_store_that_the_sweep_file_describes(
     assert main(["check", str(file)]) == 0
     assert f"there is no {path} yet; it is made now" in capsys.readouterr().err
     assert main(["check", str(file)]) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == f"read {file}; looking at data and cluster\n"
 
 
 def test_columns_of_a_manifest_are_kept(

@@ -31,12 +31,12 @@ PHYSICAL = StressSettings(grid="physical")
         ({"augmix": -1}, "augmix .* received -1; give 0 to 10; the paper took 3"),
         ({"augmix": 200_000_000}, "augmix .* received 200000000; give 0 to 10"),
         ({"augmix": 3}, "augmix .* received 3; give 0, or name the artifacts to mix in train.aug"),
-        ({"augmix_consistency": 12.0}, "augmix_consistency .* 12.0; give 0, or set train.augment."),
+        ({"augmix_consistency": 12.0}, "augmix_consistency .* 12; give 0, or set train.augment."),
         ({"augmix_consistency": float("inf")}, "received inf; give a number of 0 or more"),
-        ({"rotate": 270.0}, "rotate .* received 270.0; give degrees from 0 to 180"),
-        ({"translate": 1.0}, "translate .* received 1.0; give a number from 0 to below 1"),
+        ({"rotate": 270.0}, "rotate .* received 270; give degrees from 0 to 180"),
+        ({"translate": 1.0}, "translate .* received 1; give a number from 0 to below 1"),
         ({"scale": -0.1}, "scale .* received -0.1; give a number from 0 to below 1"),
-        ({"crop": 0.0}, "crop .* received 0.0; give a number above 0, up to 1"),
+        ({"crop": 0.0}, "crop .* received 0; give a number above 0, up to 1"),
     ],
 )
 def test_values_that_mean_nothing_are_refused(given: dict[str, Any], message: str) -> None:

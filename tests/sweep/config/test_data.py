@@ -36,7 +36,7 @@ def test_its_options_can_be_set_by_name() -> None:
     ("data", "message"),
     [
         ({"dataset": "my.data.Brain"}, "received 'my.data.Brain'; give package.module:Class"),
-        ({"dataset_options": {"root": 1}}, r"no dataset to take .*; received {'root': 1}; set"),
+        ({"dataset_options": {"root": 1}}, r"no dataset to take .*; received {root: 1}; set"),
         ({"dataset": "a:B", "dataset_options": 3}, "dataset_options .*; received 3"),
     ],
 )

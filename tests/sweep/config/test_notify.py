@@ -42,17 +42,29 @@ def test_a_sweep_that_tells_nobody_has_the_record_that_it_had(tmp_path: Path) ->
     ("text", "said"),
     [
         (f"{{url: '{SECRET}'}}", "received https://hooks.chat.example/...; give url: env:NAME"),
-        (f"'{SECRET}'", "notify is neither a section nor a list of sections; received str"),
-        (f"['{SECRET}']", "notify is neither a section nor a list of sections; received list"),
+        (
+            f"'{SECRET}'",
+            "notify is neither a section nor a list of sections; received something else",
+        ),
+        (
+            f"['{SECRET}']",
+            "notify is neither a section nor a list of sections; received something else",
+        ),
         (f"{{url: ['{SECRET}']}}", "notify is neither a section"),
-        (f"{{ulr: '{SECRET}'}}", r"received 'notify\.0\.ulr'; did you mean 'url'"),
+        (f"{{ulr: '{SECRET}'}}", r"received 'notify\[0\]\.ulr'; did you mean 'url'"),
         ("{url: CHAT}", "received another text; give url: env:NAME"),
         ("{url: 'env:'}", "give url: env:NAME"),
         ("{on: [end]}", "has neither a url nor a command, or both; received neither"),
         ("{url: env:A, command: [b]}", "received both"),
         ("{url: env:A, on: []}", "give one or more of end, failure, best"),
-        ("{url: env:A, on: [ende]}", r"notify\.0\.on\.0 cannot take this value; received 'ende'"),
-        ("{command: tell me}", r"notify\.0\.command cannot .* give a list, such as \[a, b\]"),
+        (
+            "{url: env:A, on: [ende]}",
+            r"notify\[0\]\.on\[0\] cannot take this value; received 'ende'",
+        ),
+        (
+            "{command: tell me}",
+            r"notify\[0\]\.command cannot .* give a list of texts, such as \['tell me'\]",
+        ),
         ("{url: env:A, every: -1}", "give minutes, 0 or more"),
     ],
 )
@@ -71,5 +83,5 @@ def test_a_key_that_is_a_truth_value_in_yaml_is_a_name(tmp_path: Path) -> None:
 
 def test_a_misspelt_key_in_a_list_of_sections_is_named(tmp_path: Path) -> None:
     external: dict[str, Any] = {"name": "there", "stor": "b.h5"}
-    with pytest.raises(UserError, match=r"'finalists\.external\.0\.stor'; did you mean 'store'"):
+    with pytest.raises(UserError, match=r"'finalists\.external\[0\]\.stor'; did you mean 'store'"):
         read(tmp_path, f"finalists: {{external: [{external}]}}\n")

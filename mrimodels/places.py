@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from mrimodels.errors import ModelError, told
-from mrimodels.foreign.libraries import imported
+from mrimodels.libraries import imported
 
 _PLACE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 

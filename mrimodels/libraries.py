@@ -3,13 +3,11 @@
 from importlib import import_module
 from types import ModuleType
 
-import torch
-
 from mrimodels.errors import ModelError, told
 
 EXTRA = "pip install 'mrisweep[networks]'"
 
-_operators: list[torch.library.Library] = []  # what is declared lasts as long as its library
+_operators: list[object] = []  # what is declared lasts as long as its library
 
 
 def imported(name: str) -> ModuleType:
@@ -26,6 +24,8 @@ def imported(name: str) -> ModuleType:
     except RuntimeError as error:
         if _operators or "operator torchvision::" not in str(error):
             raise
+    import torch  # what fails is torchvision, which has imported it
+
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]  # torch's
     for operator in ("nms", "qnms"):
         schema = f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
