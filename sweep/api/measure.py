@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import mrimodels
 from sweep.config.levels import shift_of
 from sweep.config.search import EPOCHS, epochs_of
 from sweep.config.settings import TrialConfig
@@ -48,6 +49,7 @@ TIMELESS = {
 CONFIGURATIONS, LONGEST_S = 8, 12.0  # that are measured at most, and until none more is begun
 WARM_UP, STEPS = 2, 3  # what is not counted, and what is, at least
 ENOUGH_S, LONG_S = 0.25, 3.0  # that it is done for at least, and after which no more is begun
+LOOKS, IMAGES = 32, 8  # networks that see a few images alone, and how many
 SETTLED = 2  # batches by which the pass of an average over its batches is measured
 STARTS_WORKER = "import sweep.cluster.tune"  # all that a worker, and the driver, import
 
@@ -68,13 +70,18 @@ class Taken(NamedTuple):
     batch_s: float
     score_s: float
 
+    def times(self, factor: float) -> "Taken":
+        """What one takes that is so many times as slow."""
+        return Taken(*(factor * seconds for seconds in self))
+
 
 @dataclass(frozen=True)
 class Measured:
     """What was measured.
 
     Attributes:
-        taken: Of each trial, as of the measured configuration that is the most like it.
+        taken: Of each trial: of the measured configuration that is the most like it, times how much
+            longer its own network takes for a few images.
         epochs: (trials,) how many each has if nothing stops it.
         distinct: How many configurations there are that may differ in time.
         measured: How many of them were measured.
@@ -116,7 +123,17 @@ def measure(config: SweepConfig, store: Store) -> Measured:
     for name in _spread(distinct, dimensions, CONFIGURATIONS):
         if not found or time.perf_counter() < until:
             found[name] = _taken(config, config.trial(params[first[name]]), store)
-    like = {name: found[_nearest(name, found, distinct, dimensions)] for name in distinct}
+    near = {name: _nearest(name, found, distinct, dimensions) for name in distinct}
+    unlike = [name for name in distinct if name not in found][:LOOKS]
+    looked = {
+        name: _look_seconds(config.trial(params[first[name]]), store, config.cluster.evaluator)
+        for name in (*found, *unlike)
+        if unlike
+    }
+    like = {
+        name: found[other].times(looked[name] / looked[other] if name in looked else 1.0)
+        for name, other in near.items()
+    }
     inputs_s, longest_s = _inputs_seconds(config, store)
     return Measured(
         taken=tuple(like[name] for name in names),
@@ -267,6 +284,22 @@ def _forward_seconds(trainer: Trainer, batch: NDArray[np.intp], device: torch.de
         predict(model, trainer.store, batch, CLEAN, trial.data, trial.stress, device, kept)
 
     return _seconds(score)
+
+
+def _look_seconds(trial: TrialConfig, store: Store, share: Share) -> float:
+    """Of a pass of a few images, which says how networks compare and takes no training."""
+    device = _device_of(share)
+    torch.set_num_threads(share.threads)
+    spec = trial.model.spec(n_outputs=len(store.label_names))
+    model = for_evaluation(mrimodels.build(spec, trial.seed).to(device), spec)
+    images = torch.zeros(IMAGES, 1, *store.images.shape[1:], device=device)
+    each = []
+    with torch.inference_mode():
+        for _ in range(STEPS):
+            started = time.perf_counter()
+            float(model(images)[0, 0])
+            each.append(time.perf_counter() - started)
+    return min(each)
 
 
 def _inputs_seconds(config: SweepConfig, store: Store) -> tuple[float, float]:

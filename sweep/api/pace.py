@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweep.api.measure import Measured, Taken
-from sweep.config.search import SearchSettings
+from sweep.config.search import LEARNERS, SearchSettings
+from sweep.config.search import START as START_POINTS
 from sweep.config.sweep import SweepConfig
 from sweep.config.tracking import ALL
 from sweep.results.trackers import MLFLOW
@@ -60,7 +61,7 @@ class Parts:
         finalists: Their training and scoring.
         end: What is left when all of that is done.
         shorter: The seconds of trials of which nine in ten searches take more.
-        longer: Those of which nine in ten take less.
+        longer: Those of which nine in ten take less, of a sampler that is drawn to the slowest too.
         unpruned: Those of trials at most, if none is stopped and each is one of the slowest.
 
     """
@@ -133,6 +134,16 @@ class Pace:
         most = self.config.search.most_epochs(self.config.train.epochs)
         return [self._course(one, most)] * len(taken)
 
+    def drawn_to_the_slowest(self) -> list[Course]:
+        """The same, where a sampler learns that more epochs and larger networks score better.
+
+        It draws after the first points of each stratum, and then each trial is of the slowest kind.
+        """
+        search = self.config.search
+        learns = search.method() in LEARNERS
+        first = START_POINTS * max(1, len(search.strata())) if learns else search.total
+        return [*self.courses()[:first], *self.slowest()[first:]]
+
     def expected(self) -> Forecast:
         """The search as it is expected to go."""
         return self._played(self.config.search, self.courses())
@@ -152,8 +163,11 @@ class Pace:
         """
         start_s, search = self.room.start_s, self.config.search
         whole = self._played(unpruned(search), self.slowest())
+        learnt = self._played(search, self.drawn_to_the_slowest())
         plays = [self._at_least(seconds, expected) for seconds in expected.seconds]
-        trials_s = statistics.fmean(plays)
+        if_learnt = self._at_least(statistics.fmean(learnt.seconds), learnt)
+        # Nobody knows what a sampler will learn: half of the way from what is drawn evenly.
+        trials_s = (statistics.fmean(plays) + if_learnt) / 2
         rows_s = passes * self._pooled(statistics.fmean(map(self.measured.full_s, self._taken)))
         return Parts(
             start=START * start_s,
@@ -162,7 +176,7 @@ class Pace:
             finalists=finalists_s + FINALISTS * start_s if finalists_s else 0.0,
             end=self._end(trials_s + rows_s),
             shorter=float(np.percentile(plays, LOW)),
-            longer=float(np.percentile(plays, HIGH)),
+            longer=max(float(np.percentile(plays, HIGH)), if_learnt),
             unpruned=max(self._at_least(seconds, whole) for seconds in whole.seconds),
         )
 

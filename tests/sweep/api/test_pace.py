@@ -87,14 +87,27 @@ def test_more_threads_than_cpus_share_them() -> None:
 
 def test_searched_epochs_count_by_their_mean_and_at_most_by_the_most() -> None:
     config = config_of({"search.space": {"train.epochs": {"choice": [2, 6, 10]}}})
-    found = parts_of(config.replace({"search.trials": 60}), score_s=0)
+    even = config.replace({"search.trials": 60, "search.sampler": "sobol"})
+    found = parts_of(even, score_s=0)
     assert found.trials == pytest.approx(60 * 6 * 10, rel=0.05)
     assert found.unpruned == pytest.approx(60 * 10 * 10)
     assert found.most > 1.5 * found.high
 
 
+def test_a_sampler_that_learns_is_drawn_half_of_the_way_to_more_epochs() -> None:
+    config = config_of({"search.space": {"train.epochs": {"choice": [2, 10]}}})
+    blind, learns = (
+        parts_of(config.replace({"search.trials": 24, "search.sampler": name}), score_s=0)
+        for name in ("sobol", "gp")
+    )
+    assert blind.trials == blind.longer == pytest.approx(24 * 6 * 10)
+    assert learns.longer == pytest.approx((4 * 6 + 20 * 10) * 10), "after its first four points"
+    assert learns.trials == pytest.approx((blind.trials + learns.longer) / 2)
+    assert learns.shorter == blind.shorter
+
+
 def test_of_configurations_that_differ_the_mean_counts_and_at_most_the_slowest() -> None:
-    config = config_of()
+    config = config_of({"search.sampler": "sobol"})
     slow, fast = Taken(3, 30, 0, 0), Taken(1, 10, 0, 0)
     measured = replace(made_up(config), taken=(slow, fast) * 6, distinct=2, measured=2)
     pace = Pace(config, measured, ONE, None)
