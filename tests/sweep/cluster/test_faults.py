@@ -43,7 +43,7 @@ def test_a_diverging_trial_fails_alone_and_a_hanging_server_leaves_every_trial_s
     assert SECRET not in done.stdout + done.stderr
     files = [path for path in sweep.folder.parent.rglob("*") if path.is_file()]
     assert not [path for path in files if SECRET.encode() in path.read_bytes()]
-    assert "trial-0000 (batch) failed: robust/auroc_cvar was never finite" in done.stderr
+    assert "trial-0000 (batch) diverged: robust/auroc_cvar was never finite" in done.stderr
     assert f"run `mrisweep sync {sweep.folder}`" in done.stderr
     folder = SweepFolder.open(sweep.folder)
     records = folder.trials()

@@ -49,7 +49,7 @@ def test_the_title_says_what_is_seen(content, tmp_path, written):
     assert written[0] == "s.h5: 5 slices, 4 x 6"
     assert store.fingerprint[:12] in written[1]
     assert "drawn by seed 3, each in grey from 0 to its own 99.5th percentile" in written[1]
-    assert "split 2: 2 slices of 1 patients" in written
+    assert "split 2: 2 slices of 1 patient" in written
     assert "split train: 3 slices of 2 patients" in written
 
 

@@ -91,7 +91,7 @@ def test_kspace_is_counted_by_its_own_sizes(tmp_path):
     assert summary.kspace.sizes == (((1, 8, 6), 2), ((2, 8, 9), 1))
     assert summary.pixels == "float16"
     assert summary.file_bytes == (tmp_path / "s.h5").stat().st_size
-    assert "1 x 8 x 6 (2 slices), 2 x 8 x 9 (1 slices); zero-filled to 2 x 8 x 10" in (
+    assert "1 x 8 x 6 (2 slices), 2 x 8 x 9 (1 slice); zero-filled to 2 x 8 x 10" in (
         summary.details()
     )
 

@@ -74,7 +74,7 @@ def test_a_finding_that_no_pattern_takes(tmp_path):
     with pytest.raises(
         UserError,
         match=r"match no label \(tear, acl\) and are not ignored; "
-        r"received 'Cyst' \(2 rows\), 'Bone' \(1 rows\); add patterns",
+        r"received 'Cyst' \(2 rows\), 'Bone' \(1 row\); add patterns",
     ):
         apply_rule([found("Cyst"), found("tear"), found("Cyst", 1), found("Bone")], one)
 

@@ -448,7 +448,7 @@ def test_other_planes_need_a_stack(stack, changes):
 
 
 def test_a_single_slice_has_no_other_planes(save):
-    with pytest.raises(UnusableError, match="with 1 slices"):
+    with pytest.raises(UnusableError, match="with 1 slice: "):
         outline(save(dataset(noise())), "axial")
 
 
