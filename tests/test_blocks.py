@@ -23,7 +23,15 @@ from sweep.ingest.fastmri.rule import load_rule
 from sweep.results.where import Where
 from tests.support.data import ROOT
 from tests.support.documents import Block, Line, blocks, every_block, lines, pages, spans, text_of
-from tests.support.workshop import EXCUSES, excused, furnish_package, whole_sweep
+from tests.support.workshop import (
+    EXCUSES,
+    IN_ORDER,
+    excused,
+    furnish_package,
+    parts,
+    script,
+    whole_sweep,
+)
 
 BLOCKS = every_block()
 PACKAGES = ("sweep", "mrimodels", "artifacts_sim")
@@ -280,10 +288,32 @@ def test_every_block_has_a_kind_that_is_checked() -> None:
 
 
 def test_every_excuse_is_needed() -> None:
-    begun = [
-        (block, text)
-        for block in BLOCKS
-        for text in ([line.text for line in lines(block)] if block.kind == "sh" else [block.text])
-    ]
-    used = {excused(block, text) for block, text in begun}
+    used = {excused(block, part) for block in BLOCKS for part in parts(block)}
     assert [excuse for excuse in EXCUSES if excuse not in used] == []
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_a_block_is_typed_compared_or_excused(block: Block) -> None:
+    compared = block.kind == "text" and block.page in IN_ORDER
+    assert compared or script(block)
+
+
+def test_how_many_blocks_and_commands_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    typed = [
+        (block, part)
+        for block in BLOCKS
+        if block.kind != "text"
+        for part in parts(block)
+        if not excused(block, part) and not excused(block, block.text)
+    ]
+    commands = [words for block in of("sh") for line in lines(block) for words in line.ours()]
+    typed_shell = sum(block.kind == "sh" for block, _ in typed)
+    of_shell = sum(len(parts(block)) for block in of("sh"))
+    with capsys.disabled():
+        print(
+            f"\n{len(BLOCKS)} blocks in {len({block.page for block in BLOCKS})} documents, "
+            f"{len({block for block, _ in typed})} of them typed by `make docs-run`; "
+            f"{of_shell} lines of the shell, {typed_shell} typed; "
+            f"{len(commands)} commands of mrisweep read"
+        )
+    assert len(typed) > len(BLOCKS) / 2
