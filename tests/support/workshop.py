@@ -18,7 +18,7 @@ import yaml
 
 from sweep.config.reading import load_yaml
 from tests.support.data import ROOT
-from tests.support.documents import Block, Line, lines
+from tests.support.documents import Block, lines
 from tests.support.series import write_slice
 
 # What a document's part of a sweep file leaves to the reader.
@@ -54,7 +54,7 @@ samples = torch.randn(1, 2, 640, 400, dtype=torch.complex64)
 import artifacts_sim
 art, bound, step = artifacts_sim.get("bias"), 2.0, 0.1
 knob = torch.full((1,), 1.0, requires_grad=True)
-model, loss = torch.nn.Identity(), lambda outputs, labels: outputs.square().mean()
+model, loss = None, lambda model, images, labels: images.square().mean()
 """,
     "docs/data.md": "import torch\n",
     "docs/extending.md": """\
@@ -231,16 +231,21 @@ def _at_the_top(ignore: Any) -> Any:
 
 
 FURNISH = """
-mrisweep phantom --out singlecoil_train --patients 30
-mrisweep phantom --out singlecoil_val --patients 20 --seed 1
-cp singlecoil_train/labels.csv knee.csv
-cp singlecoil_train/file_list.csv knee_file_list.csv
-cp -r singlecoil_train/images singlecoil_train/manifest.csv .
-mrisweep ingest images manifest.csv --images images --out store.h5 --size 32
-mrisweep ingest images singlecoil_val/manifest.csv --images singlecoil_val/images --out new.h5 \
-  --size 32
-mrisweep ingest fastmri singlecoil_train/volumes --labels knee.csv --kspace \
-  --reviewed knee_file_list.csv --rule singlecoil_train/rule.yaml --out knee.h5
+mrisweep phantom --out phantom --patients 40 --findings four
+mkdir singlecoil_train singlecoil_val
+mv phantom/volumes/phantom-003* singlecoil_val
+mv phantom/volumes/* singlecoil_train
+mv phantom/images phantom/manifest.csv .
+mv phantom/labels.csv knee.csv
+mv phantom/file_list.csv knee_file_list.csv
+(echo file,patient,site; ls singlecoil_train singlecoil_val | sed -n 's/.*h5/&,of &,A/p') > TABLE.csv
+rm -r phantom
+KNEES="--labels knee.csv --reviewed knee_file_list.csv --rule madaan2023"
+mrisweep ingest fastmri singlecoil_train singlecoil_val $KNEES --size 32 --out store.h5
+mrisweep ingest fastmri singlecoil_val $KNEES --size 32 --out new.h5
+mrisweep ingest fastmri singlecoil_train singlecoil_val $KNEES --kspace \
+  --patients TABLE.csv --columns site \
+  --shares train=.7 validation=.15 test=.15 --out knee.h5
 cat > sweep.yaml <<'YAML'
 name: first
 data: {store: store.h5, train: [1, 2, 3], validation: [4], test: [5]}
@@ -297,10 +302,10 @@ def clear(folder: Path, block: Block) -> None:
 
 def script(block: Block, prelude: str = "") -> str:
     """What is typed of a block: lines of the shell; Python as a script; a sweep file checked."""
-    if excuse := excused(block, block.text):
-        return f"echo {shlex.quote(f'not typed: {excuse.why}')}\n"
     if block.kind == "sh":
-        return "".join(_typed(line) for line in lines(block))
+        return "".join(_typed(block, line.text) for line in lines(block))
+    if excused(block, block.text):
+        return _typed(block, block.text)
     if block.kind == "python":
         return _given("python -", prelude + block.text)
     if block.kind == "yaml" and "labels" not in load_yaml(block.text):
@@ -309,9 +314,9 @@ def script(block: Block, prelude: str = "") -> str:
     return ""
 
 
-def _typed(line: Line) -> str:
-    excuse = excused(line.block, line.text)
-    return f"echo {shlex.quote(f'not typed: {excuse.why}')}\n" if excuse else f"{line.text}\n"
+def _typed(block: Block, text: str) -> str:
+    excuse = excused(block, text)
+    return f"echo {shlex.quote(f'not typed: {excuse.why}')}\n" if excuse else f"{text}\n"
 
 
 def _given(command: str, text: str) -> str:
