@@ -28,6 +28,7 @@ from tests.support.workshop import (
     IN_ORDER,
     excused,
     furnish_package,
+    missing,
     parts,
     script,
     whole_sweep,
@@ -317,3 +318,9 @@ def test_how_many_blocks_and_commands_are_typed(capsys: pytest.CaptureFixture[st
             f"{len(commands)} commands of mrisweep read"
         )
     assert len(typed) > len(BLOCKS) / 2
+
+
+def test_what_a_document_shows_is_compared_but_for_numbers_and_norms() -> None:
+    shown = block_of("1  trial-0003  group  0.81 [0.70, 0.92]\nfolder  one", "text")
+    assert missing(shown, "\n1 trial-0012 batch 9e-05 [0.1, 0.2]  x\nfolder one, 3 MB\n") == []
+    assert missing(shown, "folder  one\n1  trial-0012  batch  0.5\n") == shown.text.splitlines()[:1]

@@ -45,9 +45,12 @@ def alone(*kinds: str) -> list[Block]:
 
 
 @pytest.mark.parametrize("page", IN_ORDER)
-def test_a_page_is_typed_from_top_to_bottom(workshop: Workshop, furniture: Path, page: str) -> None:
+def test_a_page_is_typed_from_top_to_bottom(
+    workshop: Workshop, page: str, request: pytest.FixtureRequest
+) -> None:
     clone = workshop.clone(page.replace("/", "-"))
     if page == "README.md":  # it begins with the reader's own pictures
+        furniture: Path = request.getfixturevalue("furniture")
         shutil.copytree(furniture / "images", clone / "images")
         shutil.copy(furniture / "manifest.csv", clone)
     typed = [block for block in every_block() if block.page == page]

@@ -238,7 +238,8 @@ mv phantom/volumes/* singlecoil_train
 mv phantom/images phantom/manifest.csv .
 mv phantom/labels.csv knee.csv
 mv phantom/file_list.csv knee_file_list.csv
-(echo file,patient,site; ls singlecoil_train singlecoil_val | sed -n 's/.*h5/&,of &,A/p') > TABLE.csv
+echo file,patient,site > TABLE.csv
+ls singlecoil_train singlecoil_val | sed -n 's/.*h5/&,of &,A/p' >> TABLE.csv
 rm -r phantom
 KNEES="--labels knee.csv --reviewed knee_file_list.csv --rule madaan2023"
 mrisweep ingest fastmri singlecoil_train singlecoil_val $KNEES --size 32 --out store.h5
@@ -325,7 +326,7 @@ def _given(command: str, text: str) -> str:
 
 def alike(text: str) -> str:
     """A line of what came out without what differs from machine to machine: numbers and norms."""
-    plain = re.sub(r"\d+(\.\d+)?", "0", re.sub(r"\b(batch|group|layer)\b", "norm", text))
+    plain = re.sub(r"\d+(\.\d+)?(e-?\d+)?", "0", re.sub(r"\b(batch|group|layer)\b", "norm", text))
     return " ".join(re.sub(r"[-+](?=0)", "", plain).split())
 
 
