@@ -3,11 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WHEEL := build/wheel
+# Errors alone: a machine's own settings of pip can make it warn of every package.
+QUIETLY := --quiet --quiet --disable-pip-version-check
 # Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
-.PHONY: help demo test test-fast test-long chaos nodes test-wheel test-minimum lint docs requirements \
-	deploy-check study-brain study-hospital clean
+.PHONY: help demo test test-fast test-long chaos nodes test-wheel test-minimum lint docs docs-run \
+	requirements deploy-check study-brain study-hospital clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -41,14 +43,14 @@ nodes: $(VENV)/.installed-test build/mlflow/.installed  ## a sweep on three real
 
 build/mlflow/.installed: deploy/requirements-mlflow.txt
 	$(PYTHON) -m venv build/mlflow
-	build/mlflow/bin/python -m pip install --quiet --require-hashes --requirement $<
+	build/mlflow/bin/python -m pip install $(QUIETLY) --require-hashes --requirement $<
 	touch $@
 
 test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, without the sources
 	rm -rf $(WHEEL) build/lib build/bdist*
-	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist .
-	$(BIN)/python -m pip install --quiet --no-deps --target $(WHEEL)/site $(WHEEL)/dist/*.whl
-	cp -r tests tools docs deploy examples benchmarks *.md CITATION.cff pyproject.toml \
+	$(BIN)/python -m pip wheel $(QUIETLY) --no-deps --no-build-isolation --wheel-dir $(WHEEL)/dist .
+	$(BIN)/python -m pip install $(QUIETLY) --no-deps --target $(WHEEL)/site $(WHEEL)/dist/*.whl
+	cp -r tests tools docs deploy examples benchmarks Makefile *.md CITATION.cff pyproject.toml \
 		constraints.txt $(WHEEL)/
 	cd $(WHEEL) && PYTHONPATH=site MRISWEEP_TEST_WHEEL=site \
 		MRISWEEP_TEST_DATA=$(or $(MRISWEEP_TEST_DATA),$(abspath ../shared)) \
@@ -57,20 +59,23 @@ test-wheel: $(VENV)/.installed-test  ## fast tests against the built wheel, with
 
 test-minimum:  ## fast tests with the oldest versions that pyproject.toml promises
 	$(PYTHON) -m venv build/minimum
-	build/minimum/bin/python -m pip install --quiet -c constraints-minimum.txt --editable '.[test]'
+	build/minimum/bin/python -m pip install $(QUIETLY) -c constraints-minimum.txt --editable '.[test]'
 	build/minimum/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow and not long"
 
 docs: $(VENV)/.installed-docs  ## the API reference from the docstrings, into build/docs; checks links
 	$(BIN)/python tools/api_reference.py build/docs
 	$(BIN)/python tools/links.py README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs deploy build/docs
 
+docs-run: $(VENV)/.installed-test  ## what README, docs and deploy say, typed as it stands there (20 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "long or not long" tests/test_blocks.py tests/test_typed.py --durations=10
+
 requirements:  ## the pinned requirements of deploy/, with hashes, from pyproject.toml and constraints.txt
 	$(PYTHON) -m venv build/uv
-	build/uv/bin/python -m pip install --quiet --requirement deploy/tools.txt
+	build/uv/bin/python -m pip install $(QUIETLY) --requirement deploy/tools.txt
 	PATH="$(CURDIR)/build/uv/bin:$$PATH" deploy/requirements.sh
 
 deploy-check: $(VENV)/.installed-test  ## tests of deploy/ with hadolint and Kubernetes' own schemas
-	$(BIN)/python -m pip install --quiet --requirement deploy/tools.txt
+	$(BIN)/python -m pip install $(QUIETLY) --requirement deploy/tools.txt
 	$(BIN)/python -m pytest tests/deploy
 
 lint: $(VENV)/.installed-test  ## ruff and mypy
@@ -82,15 +87,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install $(QUIETLY) --constraint constraints.txt --editable .
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install $(QUIETLY) --constraint constraints.txt --editable '.[test]'
 	touch $@ $(VENV)/.installed
 
 $(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m pip install $(QUIETLY) --constraint constraints.txt --editable '.[docs]'
 	touch $@ $(VENV)/.installed
 
 # Where the data of the studies are: the folders of their archives, each with a manifest.csv.

@@ -4,14 +4,11 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-import yaml
-
 import artifacts_sim
 from artifacts_sim.acquisition.operators import Stage
 from benchmarks import results
-from sweep.cli import parser
-from sweep.config.sweep import SweepConfig
 from tests.support.data import ROOT
+from tests.support.documents import every_block, lines
 from tools import links
 
 ARTIFACTS = ROOT / "docs" / "artifacts.md"
@@ -72,22 +69,10 @@ def test_the_tables_of_figures_are_those_of_the_results() -> None:
     assert shown == {path.stem for path in results.FOLDER.glob("*.json")}
 
 
-def first_screen() -> str:
-    return "\n".join((ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:40])
-
-
-def test_the_first_screen_has_a_sweep_file_that_is_valid() -> None:
-    (text,) = re.findall(r"<<'YAML'\n(.*?)\nYAML\n", first_screen(), re.DOTALL)
-    config = SweepConfig.from_dict(yaml.safe_load(text))
-    assert set(config.search.space) == {"model.norm", "train.lr"}
-
-
-def test_the_first_screen_has_commands_that_exist() -> None:
-    lines = [line.partition("#")[0] for line in first_screen().splitlines()]
-    commands = [line.split()[1:] for line in lines if line.startswith("mrisweep ")]
-    assert [command[0] for command in commands] == ["ingest", "check", "run", "best"]
-    for command in commands:
-        parser().parse_args(command)
+def test_the_first_screen_leads_from_a_manifest_to_the_best() -> None:
+    readme = [block for block in every_block() if block.page == "README.md" and block.line < 40]
+    commands = [words for block in readme for line in lines(block) for words in line.ours()]
+    assert [words[0] for words in commands] == ["ingest", "check", "run", "best"]
 
 
 def test_every_link_of_the_documents_leads_somewhere() -> None:

@@ -1,13 +1,11 @@
-"""What the tests of `deploy/` share: its folders, stand-ins for programs, commands of documents."""
+"""What the tests of `deploy/` share: its folders, stand-ins for programs, files read."""
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from itertools import groupby
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,6 @@ import yaml
 from tests.support.data import ROOT
 
 DEPLOY = ROOT / "deploy"
-OPERATORS = ("|", "&&", ";", "||")
-FENCED = re.compile(r"^ *```sh\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
 
 def pinned() -> dict[str, str]:
@@ -61,30 +57,6 @@ def bash(
         timeout=timeout,
         check=False,
     )
-
-
-def commands(text: str) -> Iterator[list[str]]:
-    """The arguments of every `mrisweep` in the shell blocks of a document."""
-    for block in FENCED.findall(text):
-        for line in block.replace("\\\n", " ").splitlines():
-            for command in parted(shlex.split(line, comments=True)):
-                if place := next(called(command), None):
-                    yield command[place:]
-
-
-def parted(words: list[str]) -> Iterator[list[str]]:
-    """The commands of a line, at the shell's operators."""
-    for operator, group in groupby(words, key=lambda word: word in OPERATORS):
-        if not operator:
-            yield list(group)
-
-
-def called(words: list[str]) -> Iterator[int]:
-    """Where the arguments of `mrisweep` begin: first, in a job, or in the container of the head."""
-    for place, word in enumerate(words):
-        before = words[place - 1] if place else "--"
-        if word.rpartition("/")[2] == "mrisweep" and before in ("--", "head"):
-            yield place + 1
 
 
 def documents(path: Path) -> list[dict[str, Any]]:

@@ -2,13 +2,12 @@ import pickle
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 
 from sweep.ingest.formats.dicom.volume import DICOM
 from sweep.ingest.volumes import plan_volumes
 from sweep.store.slices import check_slices
 from sweep.store.splits import SplitAssigner, equal_folds
+from tests.support.series import write_slice
 
 DEALING = SplitAssigner(equal_folds(2))
 
@@ -17,32 +16,13 @@ def volume(number):
     return np.random.default_rng(number).integers(0, 900, (4, 5, 6)).astype(np.uint16)
 
 
-def write(path, pixels, patient, place):
-    """One axial slice, the head's side at the greater places."""
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.SOPClassUID, made.SOPInstanceUID = MRImageStorage, f"1.2.{place}"
-    made.SeriesInstanceUID, made.SeriesDescription = "1.2", "T1 post"
-    made.PatientID = patient
-    made.Rows, made.Columns = pixels.shape
-    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
-    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 0
-    made.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-    made.ImagePositionPatient = [0, 0, 4 * place]
-    made.PixelSpacing, made.SliceThickness = [0.5, 1], 3
-    made.PixelData = pixels.tobytes()
-    made["PixelData"].VR = "OW"
-    made.save_as(path, enforce_file_format=True)
-
-
 @pytest.fixture
 def folder(tmp_path):
     """Three series, each in a folder of its own, written from the head down."""
     for number in range(3):
         (tmp_path / f"s{number}").mkdir()
         for place, pixels in enumerate(volume(number)):
-            write(tmp_path / f"s{number}" / f"IM{9 - place}", pixels, f"id-{number}", place)
+            write_slice(tmp_path / f"s{number}" / f"IM{9 - place}", pixels, f"id-{number}", place)
     (tmp_path / "s1" / "README").write_text("by hand")
     (tmp_path / "manifest.csv").write_text("file,label\ns0,tear\ns1,cyst\ns2,tear\n")
     return tmp_path
