@@ -5,8 +5,7 @@
 
 Each command is run in a process of its own, in a folder with nothing but sweep files, so that it
 ends with its first message: a text that was asked for, or what is wrong. A figure is the user and
-system time of the whole process, the median of five, after one that reads the files; of a process
-that imports what the command line is written with, and does nothing else, as well.
+system time of the whole process, the median of five, after one that reads the files from the disk.
 """
 
 import argparse

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
+from sweep.config.base import MOST_SEED
 from sweep.core.errors import UserError
 from sweep.core.saying import is_terminal
 from sweep.core.saying import say as say
@@ -84,6 +85,17 @@ def add_sweep_file(command: argparse.ArgumentParser, optional: bool = False) -> 
         metavar="KEY=VALUE",
         help="override a setting by its dotted name, such as train.epochs=2; may be repeated",
     )
+
+
+def add_seed(command: argparse.ArgumentParser, of: str) -> None:
+    """The seed of a command; ``of``: what it is the seed of, for the help."""
+    command.add_argument("--seed", type=_seed, default=0, metavar="SEED", help=of)
+
+
+def _seed(text: str) -> int:
+    if text.isdecimal() and int(text) <= MOST_SEED:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no seed, which is 0 to 2^63 - 1")
 
 
 def require_sweep(folder: Path) -> None:

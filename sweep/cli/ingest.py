@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, counter, say
+from sweep.cli.base import Commands, add_seed, command, counter, say
 from sweep.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=SHARE",
         help="splits to assign patients to instead, such as train=0.7 validation=0.15 test=0.15",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of assigning patients to splits")
+    add_seed(parser, "of assigning patients to splits")
     parser.add_argument("--workers", type=int, default=_cores(), help="processes that read")
     parser.add_argument(
         "--strict", action="store_true", help="stop at what cannot be used, skip nothing"

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, counter, say
+from sweep.cli.base import Commands, add_seed, command, counter, say
 from sweep.core.errors import WorkError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def add_data(commands: Commands) -> None:
     show.add_argument(
         "--per-split", type=int, default=8, metavar="N", help="slices of each split on the sheet"
     )
-    show.add_argument("--seed", type=int, default=0, help="of the choice of slices for the sheet")
+    add_seed(show, "of the choice of slices for the sheet")
     show.add_argument(
         "--verify", action="store_true", help="read all and compare it with digests and fingerprint"
     )

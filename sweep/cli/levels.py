@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sweep.cli.base import Commands, add_options, command, say
+from sweep.cli.base import Commands, add_options, add_seed, command, say
 
 ARTIFACTS = "artifacts, or a family: search, holdout (default: all)"
 
@@ -37,7 +37,7 @@ def add_calibrate(commands: Commands) -> None:
     calibrate.add_argument(
         "--held-out", type=int, help="slices of other patients (default: up to 96, as there are)"
     )
-    calibrate.add_argument("--seed", type=int, default=0, help="of the choice and of the draws")
+    add_seed(calibrate, "of the choice and of the draws")
     calibrate.add_argument(
         "--signal", choices=("images", "kspace"), default="images", help="what artifacts act on"
     )
@@ -112,7 +112,7 @@ def add_preview(commands: Commands) -> None:
         help="what a level means: calibrated (for 256 x 256), physical, or a file: levels.json of "
         "a sweep's folder, or of `mrisweep calibrate`",
     )
-    preview.add_argument("--seed", type=int, default=0, help="of the artifacts' draws")
+    add_seed(preview, "of the artifacts' draws")
     preview.add_argument(
         "--out",
         type=Path,

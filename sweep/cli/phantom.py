@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from sweep.cli.base import Commands, command, counter
+from sweep.cli.base import Commands, add_seed, command, counter
 from sweep.core.text import number_of
 
 
@@ -28,7 +28,7 @@ def add_phantom(commands: Commands) -> None:
         help="one: a lesion of the bone; four: of ligament, meniscus, cartilage and bone, the four "
         "labels of the rule madaan2023",
     )
-    phantom.add_argument("--seed", type=int, default=0, help="another seed, other patients")
+    add_seed(phantom, "another seed, other patients")
 
 
 def _do_phantom(options: argparse.Namespace) -> None:

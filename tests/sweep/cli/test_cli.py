@@ -94,6 +94,8 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
         ((), "required: COMMAND"),
         (("rnu",), "invalid choice: 'rnu'"),
         (("run",), "required: SWEEP.yaml"),
+        (("phantom", "--out", "a", "--seed", "-1"), "'-1' is no seed, which is 0 to 2^63 - 1"),
+        (("preview", "a.h5", "--seed", "x"), "'x' is no seed"),
         (("run", "none.yaml"), "no such sweep file; received 'none.yaml'"),
         (("run", "."), "the sweep file is a folder; received '.'"),
         (
