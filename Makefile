@@ -66,7 +66,7 @@ docs: $(VENV)/.installed-docs  ## the API reference from the docstrings, into bu
 	$(BIN)/python tools/api_reference.py build/docs
 	$(BIN)/python tools/links.py README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md docs deploy build/docs
 
-docs-run: $(VENV)/.installed-test  ## what README, docs and deploy say, typed as it stands there (20 minutes on 2 cores)
+docs-run: $(VENV)/.installed-test  ## what README, docs and deploy say, typed as it stands there (long: real sweeps)
 	$(BIN)/python -m pytest -m "long or not long" tests/test_blocks.py tests/test_typed.py --durations=10
 
 requirements:  ## the pinned requirements of deploy/, with hashes, from pyproject.toml and constraints.txt
