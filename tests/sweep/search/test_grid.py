@@ -162,9 +162,7 @@ def test_a_grid_that_was_begun_in_one_study_goes_on_in_its_order(tmp_path: Path)
 @pytest.mark.parametrize("kind", ["log", "uniform", "int", "int_log"])
 def test_a_range_is_refused_by_name(kind: str) -> None:
     ranged = settings(space={**SPACE, "model.width": {kind: [4, 8]}})
-    with pytest.raises(
-        UserError, match=rf"search.space.model.width is a range.*{kind}: \[4, 8\]"
-    ):
+    with pytest.raises(UserError, match=rf"search.space.model.width is a range.*{kind}: \[4, 8\]"):
         check_search(ranged)
 
 
