@@ -138,10 +138,10 @@ def _do_resume(options: argparse.Namespace) -> None:
     limits = given_limits(options.limit)
     require_sweep(options.folder)
     with _resumable([options.folder]):
+        if not options.trials and not options.limit:
+            _say_if_finished(options.folder)
         with on_screen():
             stage("starting")
-            if not options.trials and not options.limit:
-                _say_if_finished(options.folder)
             if uri_of(options.folder) is None:
                 config_in(options.folder)  # what is wrong with it is said before Ray is imported
             from sweep.api.run import resume

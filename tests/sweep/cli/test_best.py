@@ -283,6 +283,7 @@ def test_a_server_is_not_believed_that_a_trial_runs_where_its_folder_knows_bette
     monkeypatch.setattr("sweep.results.ranking.of_server", lambda *_: told)
     monkeypatch.setattr("sweep.results.ranking.objective_of_server", lambda *_: BY)
     monkeypatch.setattr("sweep.results.ranking.objectives_of_server", lambda *_: ())
+    monkeypatch.setattr("sweep.results.ranking.settings_of_server", lambda *_: {})
 
     def states() -> set[tuple[bool, str]]:
         found = on_server("http://nobody.example", "ledger").rows

@@ -4,6 +4,7 @@ By what is imported, not by time, so that a busy machine does not decide it; the
 measured by ``benchmarks/start.py``.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -150,8 +151,11 @@ def test_a_file_or_folder_that_is_not_there_is_said_at_once(
 def test_what_comes_next_is_said_before_it_is_imported(tmp_path: Path) -> None:
     """Torch cannot be imported here, and the line is there all the same."""
     write(tmp_path, "seed", 1)
-    (tmp_path / "torch.py").write_text("raise SystemExit(7)")
-    for command in ("check", "run"):
+    (tmp_path / "torch.py").write_text("import time\ntime.sleep(2)\nraise SystemExit(7)")
+    for command, line in (
+        ("check", "read sweep.yaml; "),
+        ("run", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  starting$"),
+    ):
         said, end = first_message(tmp_path, command, "sweep.yaml")
-        assert said.strip().startswith("read sweep.yaml; ")
+        assert re.match(line, said.strip())
         assert end[:2] == ["status", "7"]
