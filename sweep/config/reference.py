@@ -18,6 +18,7 @@ from sweep.config.notify import NotifySettings
 from sweep.config.settings import DataSettings
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, nearest
+from sweep.core.text import as_written
 
 GIVEN = "must be given"  # in the place of a default
 WHEN = "When to change it: "  # before the last part of what is said of a setting
@@ -153,24 +154,8 @@ def _docstring(kind: type) -> str:
 def _default(field: "Field[Any]") -> str:
     if field.default_factory is not MISSING:
         value = field.default_factory()
-        return "" if isinstance(value, Settings) else _written(value)
-    return GIVEN if field.default is MISSING else _written(field.default)
-
-
-def _written(value: Any) -> str:
-    """A value as a sweep file has it."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return str(value).lower()
-        case list() | tuple():
-            return f"[{', '.join(map(_written, value))}]"
-        case dict():
-            return "{" + ", ".join(f"{key}: {_written(item)}" for key, item in value.items()) + "}"
-        case float():
-            return f"{value:g}"
-    return str(value)
+        return "" if isinstance(value, Settings) else as_written(value, quoted=False)
+    return GIVEN if field.default is MISSING else as_written(field.default, quoted=False)
 
 
 def _section_in(declared: Any) -> type[Settings] | None:

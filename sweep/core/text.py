@@ -150,30 +150,33 @@ def shortened(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
-def as_written(value: object) -> str:
-    """A value that a user gave, as a sweep file would have it: a list in brackets, null, true.
+def as_written(value: object, quoted: bool = True) -> str:
+    """A value as a sweep file has it: a list in brackets, null, true; of a long one the beginning.
 
-    Texts are in quotes; of a long value there is the beginning.
+    Args:
+        value: The value.
+        quoted: Whether texts are in quotes.
+
     """
-    return shortened(_as_written(value), MOST_OF_A_VALUE)
+    return shortened(_as_written(value, quoted), MOST_OF_A_VALUE)
 
 
-def _as_written(value: object) -> str:
+def _as_written(value: object, quoted: bool) -> str:
     match value:
         case None:
             return "null"
         case bool():
             return str(value).lower()
         case list() | tuple():
-            return f"[{', '.join(map(_as_written, value))}]"
+            return f"[{', '.join(_as_written(item, quoted) for item in value)}]"
         case Mapping():
-            parts = (f"{key}: {_as_written(item)}" for key, item in value.items())
+            parts = (f"{key}: {_as_written(item, quoted)}" for key, item in value.items())
             return "{" + ", ".join(parts) + "}"
         case float() if value.is_integer() and abs(value) < EXACT:  # written as 1, most likely
             return str(int(value))
         case date():
             return value.isoformat()
-    return repr(value)
+    return repr(value) if quoted else str(value)
 
 
 def without_passwords(text: str) -> str:
