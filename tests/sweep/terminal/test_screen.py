@@ -137,7 +137,7 @@ SCRIPT = """
 def on_terminal(
     columns: int, rows: int, *arguments: str, seconds: float = 0.7, **environment: str
 ) -> tuple[list[list[str]], bytes]:
-    """What a terminal of that size shows: after each piece of output, without empty lines."""
+    """What a terminal of that size shows: before it is drawn anew, and last; no empty lines."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     script = textwrap.dedent(SCRIPT).replace("{seconds}", str(seconds))
@@ -149,8 +149,7 @@ def on_terminal(
         env={**os.environ, "TERM": "xterm", **environment},
     )
     os.close(theirs)
-    screen, seen, raw = pyte.Screen(columns, rows), [], b""
-    stream = pyte.ByteStream(screen)
+    raw = b""
     while True:
         try:
             piece = os.read(ours, 65536)
@@ -159,10 +158,13 @@ def on_terminal(
         if not piece:
             break
         raw += piece
-        stream.feed(piece)
-        seen.append([line.rstrip() for line in screen.display if line.strip()])
     process.wait()
     os.close(ours)
+    screen, seen = pyte.Screen(columns, rows), []
+    stream = pyte.ByteStream(screen)
+    for drawing in re.split(rb"(?=\r\x1b\[2K)", raw):
+        stream.feed(drawing)
+        seen.append([line.rstrip() for line in screen.display if line.strip()])
     return seen, raw
 
 
