@@ -190,7 +190,7 @@ def test_who_hangs_is_ended_and_its_work_done_again(served: Served) -> None:
     calls = {name: worker.work.remote() for name, worker in workers.items()}
     for name, worker in workers.items():
         watch.began(name, worker)
-    wait_until(lambda: (watch.look(), pool[0].hear.remote("gets-on"), watch.hung)[-1])
+    wait_until(lambda: (watch.look(), pool[0].hear.remote("gets-on", None), watch.hung)[-1])
     assert watch.hung == {"hangs"}
     with pytest.raises(ray.exceptions.RayActorError):
         ray.get(calls["hangs"])
