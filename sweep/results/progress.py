@@ -261,7 +261,7 @@ class Progress:
                 for name, one in self._running.items()
             ],
             waiting=[
-                Begun(epochs, self._may_have[name], self._epoch_s.get(name))
+                Begun(epochs, self._may_have.get(name, self.epochs), self._epoch_s.get(name))
                 for name, epochs in self._waiting.items()
             ],
             unbegun=max(0, lacks - len(self._running) - len(self._waiting)),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.5  # between two looks at what the command is at
 EVERY_S = 60.0  # in a log, from one line to the next at most
+LEAST = 6  # lines of the body: the trials, what is left, the best, two that run
 PART = 2 / 3  # of a terminal's height at most: above it stays what was said last
 
 _open: "Screen | None" = None
@@ -119,6 +120,8 @@ class Screen:
         facts = [f"{name:<8}  {one_line(fact)}" for name, fact in dict(self._facts).items()]
         head = [f"{self.clock():<8}  {text}"]
         room = max(1, int(PART * height))
+        if body is not None and room < len(head) + len(facts) + LEAST:
+            facts = []  # how far the trials are matters more
         shown = [] if body is None else body.lines(width, room - len(head) - len(facts))
         return [*head, *facts, *shown][:room]
 

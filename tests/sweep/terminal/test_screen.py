@@ -21,6 +21,7 @@ from sweep.core.stages import stage
 from sweep.terminal import Screen, on_screen
 
 DATE = "2026-01-02 03:04:05  "
+SIZE = ("COLUMNS", "LINES")
 
 
 class Clock:
@@ -146,7 +147,12 @@ def on_terminal(
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env={**os.environ, "TERM": "xterm", **environment},
+        # Variables say the size where the tests run, not that of this terminal.
+        env={
+            **{name: value for name, value in os.environ.items() if name not in SIZE},
+            "TERM": "xterm",
+            **environment,
+        },
     )
     os.close(theirs)
     raw = b""
@@ -183,6 +189,13 @@ def test_a_terminal_shows_clock_stage_folder_and_body_without_a_broken_line(colu
         assert re.fullmatch(r"0:0\d {6}starting Ray on this machine(, for 0:0\d)?", head)
         assert folder == "folder    sweeps/one"
         assert all(len(line) == columns - 1 for line in body)
+
+
+def test_a_low_terminal_shows_the_body_before_the_places() -> None:
+    seen, _ = on_terminal(80, 8, "body")
+    low = [lines[-5:] for lines in seen if any(line.startswith("row 3") for line in lines)]
+    assert low
+    assert all("folder" not in line for lines in low for line in lines)
 
 
 def test_its_clock_ticks() -> None:
