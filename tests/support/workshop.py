@@ -116,6 +116,8 @@ EXCUSES = (
     Excuse("docs/performance.md", "whole sweep", "other seconds; test_check.py has the words"),
     Excuse("docs/notify.md", "brain-norms", "a sweep that runs, on another machine"),
     Excuse("docs/presets.md", "mrisweep run madaan2023 --set data.store=knee.h5   #", "300 trials"),
+    Excuse("docs/search.md", "pip", "a package that shows journals"),
+    Excuse("docs/search.md", "optuna-dashboard", "that package, a server until Ctrl-C"),
     Excuse("docs/results.md", "mrisweep run", "thirty trials; `make study-brain` has more of them"),
     Excuse("docs/results.md", "mrisweep best", "that sweep"),
     Excuse("docs/results.md", "name: lgg-norms", "the study's data"),
