@@ -5,11 +5,11 @@ keep it in a file without code. `ARCHS`, `NORMS` and `HEADS` are the tables of w
 `foreign` has networks of other packages, whose norms `convert` replaces.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from mrimodels.catalogue import HEADS, KEEP, TORCHVISION
 from mrimodels.errors import ModelError
+from mrimodels.late import imported
 from mrimodels.norms.groups import group_count
 from mrimodels.spec import ModelSpec
 
@@ -109,8 +109,4 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found  # the next use is as fast as of any other name
-    return found
+    return imported(__name__, _HOMES, name)

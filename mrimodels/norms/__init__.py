@@ -33,9 +33,9 @@ Statistics are computed in float32 at least, and the result has the input's dtyp
 three can be evaluated by other statistics than training left.
 """
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
+from mrimodels.late import imported
 from mrimodels.norms.groups import Groups, group_count
 
 if TYPE_CHECKING:
@@ -49,8 +49,4 @@ _HOMES = {"NORMS": "table", "Norm": "variant", "NormChoice": "variant"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found  # the next use is as fast as of any other name
-    return found
+    return imported(__name__, _HOMES, name)

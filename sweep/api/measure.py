@@ -234,8 +234,12 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def train_a_step(trainer: Trainer) -> None:
     """Train on the first batch, and wait until it is done."""
-    rows = next(_batches(trainer))
     trainer.begin(1)
+    _step(trainer, next(_batches(trainer)))
+
+
+def _step(trainer: Trainer, rows: NDArray[np.int64]) -> None:
+    """Train on one batch, after ``begin``, and wait until it is done."""
     float(trainer.step(trainer.load(rows), 1, trainer.config.train.lr))
 
 
@@ -248,11 +252,7 @@ def _batches(trainer: Trainer) -> Iterator[NDArray[np.int64]]:
 def _step_seconds(trainer: Trainer) -> float:
     rows = cycle(_batches(trainer))
     trainer.begin(1)
-
-    def step() -> None:
-        float(trainer.step(trainer.load(next(rows)), 1, trainer.config.train.lr))
-
-    return _seconds(step)
+    return _seconds(lambda: _step(trainer, next(rows)))
 
 
 def _settle_seconds(trainer: Trainer) -> float:

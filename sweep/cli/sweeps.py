@@ -50,7 +50,7 @@ def _do_list(options: argparse.Namespace) -> None:
 
 
 def _cells(standing: "Standing") -> tuple[str, ...]:
-    from sweep.core.objective import terms, value_of
+    from sweep.core.objective import short_name, value_of
     from sweep.core.states import FINISHING, RUNNING
     from sweep.core.text import MISSING
 
@@ -65,5 +65,5 @@ def _cells(standing: "Standing") -> tuple[str, ...]:
         f"{standing.state}?" if unsure else standing.state,
         f"{sum(standing.ended.values())}/{standing.total}",
         value,
-        objective if len(terms(objective)) == 1 else "objective",
+        short_name(objective),
     )

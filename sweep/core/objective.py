@@ -24,6 +24,11 @@ def terms(objective: str) -> Mapping[str, float]:
     return MappingProxyType(found)
 
 
+def short_name(objective: str) -> str:
+    """What an objective is called in a line of text, where a sum of metrics is too long."""
+    return objective if len(terms(objective)) == 1 else "objective"
+
+
 def mean_of(names: Sequence[str]) -> str:
     """The mean of some metrics, as it is written."""
     return " + ".join(f"{1 / len(names):g} {name}" for name in names)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sweep.config.search import SearchSettings, epochs_of
-from sweep.core.objective import terms, value_of
+from sweep.core.objective import short_name, value_of
 from sweep.core.pulse import At
 from sweep.core.records import EpochRecord, TrialRecord, is_screened, scores_in
 from sweep.core.stages import stage
 from sweep.core.states import state_of
 from sweep.core.text import MISSING, between, clock, number_of, span, table
 from sweep.results.ranking import leads
+from sweep.results.standing_text import score_text
 from sweep.search.forecast import forecast
 from sweep.search.left import Begun, TimeLeft, Work, time_left
 from sweep.terminal import Screen
@@ -79,7 +80,7 @@ class Progress:
     ) -> None:
         self.screen, self.search, self.epochs = screen, search, epochs
         self.objective = search.objective
-        self.named = self.objective if len(terms(self.objective)) == 1 else "objective"
+        self.named = short_name(self.objective)
         self._ended: set[str] = set()
         self._best: TrialRecord | None = None
         self._running: dict[str, _UnderWay] = {}
@@ -151,8 +152,8 @@ class Progress:
 
     def rows(self, done: int, total: int, latest: str) -> None:
         """Say how many rows of modes are evaluated, and which is the latest."""
-        self._rows = f"modes: {done} of {total} rows"
-        self.screen.tell(f"{latest}  |  {self._rows}")
+        self._rows = f"{done} of {total} rows"
+        self.screen.tell(f"{latest}  |  modes: {self._rows}")
 
     def close(self, finished: bool) -> None:
         """Nothing runs any more."""
@@ -171,7 +172,7 @@ class Progress:
         if best:
             head.append(f"{'best':<8}  {best}")
         if self._rows:
-            head.append(f"{'modes':<8}  {self._rows.removeprefix('modes: ')}")
+            head.append(f"{'modes':<8}  {self._rows}")
         return [*head, *self._table(running, width, height - len(head))]
 
     def line(self) -> str:
@@ -282,10 +283,8 @@ class Progress:
         head = f"{trial.trial} {trial.norm:<8} {what:<8}"
         if trial.best_epoch is None:
             return f"{head} {trial.error}"
-        how = "screened " if is_screened(trial.metrics) else ""
-        value = value_of(scores_in(trial.metrics), self.objective)
-        at = f"at epoch {trial.best_epoch}"
-        return f"{head} {number_of(epochs, 'epoch'):>9}, {how}{self.named} {value:.3f} {at}"
+        score = score_text(trial, self.objective)
+        return f"{head} {number_of(epochs, 'epoch'):>9}, {score}"
 
     def _table(self, running: list[_UnderWay], width: int, height: int) -> list[str]:
         if not running:

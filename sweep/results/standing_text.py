@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sweep.core.objective import terms, value_of
+from sweep.core.objective import short_name, value_of
 from sweep.core.records import TrialRecord, is_missing, is_screened, scores_in
 from sweep.core.states import FINISHED, FINISHING, INTERRUPTED, RUNNING, UNDER_WAY, state_of
 from sweep.core.text import MISSING, clock, fitted, number_of, table, wrapped
@@ -68,10 +68,14 @@ def ended_line(entry: Entry, standing: Standing) -> str:
     if record.best_epoch is None:
         return f"{head} {record.error}"
     epochs = number_of(entry.last_epoch or 0, "epoch")
+    return f"{head} {epochs:>9}, best {score_text(record, standing.objective)}"
+
+
+def score_text(record: TrialRecord, objective: str) -> str:
+    """What a trial scores at its best epoch, which it has."""
     how = "screened " if is_screened(record.metrics) else ""
-    value = value_of(scores_in(record.metrics), standing.objective)
-    score = f"{how}{_named(standing)} {value:.3f} at epoch {record.best_epoch}"
-    return f"{head} {epochs:>9}, best {score}"
+    value = value_of(scores_in(record.metrics), objective)
+    return f"{how}{short_name(objective)} {value:.3f} at epoch {record.best_epoch}"
 
 
 def state_text(standing: Standing) -> str:
@@ -125,7 +129,7 @@ def _under_way(standing: Standing, room: int | None, width: int | None) -> Itera
     if not rows:
         return
     shown = rows if room is None or len(rows) <= room else rows[: room - 1]
-    header = ["trial", "norm", "epoch", _named(standing), "at epoch", "state"]
+    header = ["trial", "norm", "epoch", short_name(standing.objective), "at epoch", "state"]
     rest = None if width is None else width - 2
     whole = fitted([header, *map(_cells, shown)], ("state", "norm", "at epoch"), rest)
     yield ""
@@ -145,9 +149,4 @@ def _cells(row: UnderWay) -> Sequence[str]:
 def _scored(record: TrialRecord, standing: Standing) -> str:
     value = value_of(record.metrics, standing.objective)
     shown = MISSING if is_missing(value) else f"{value:.3f}"
-    return f"{record.trial} ({record.norm}) {_named(standing)} {shown}"
-
-
-def _named(standing: Standing) -> str:
-    """A sum of metrics is long."""
-    return standing.objective if len(terms(standing.objective)) == 1 else "objective"
+    return f"{record.trial} ({record.norm}) {short_name(standing.objective)} {shown}"

@@ -1,13 +1,14 @@
 """Lines of a terminal that are drawn anew all the time, below all that is printed meanwhile."""
 
-import errno
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from rich.console import Console
 from rich.live import Live as RichLive
 from rich.text import Text
+
+from sweep.core.saying import GONE
 
 Lines = Callable[[int, int], list[str]]
 """(columns, lines of the terminal) -> what to show."""
@@ -76,22 +77,25 @@ class _Terminal:
 
     def write(self, text: str) -> int:
         """Write it, where there is still a terminal."""
-        with suppress(ValueError):  # it was closed here
-            try:
-                return self._stream.write(text)
-            except OSError as error:
-                if error.errno not in (errno.EPIPE, errno.EIO):
-                    raise
+        with _closed_or_not():
+            self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
         """See ``write``."""
-        with suppress(ValueError):
-            try:
-                self._stream.flush()
-            except OSError as error:
-                if error.errno not in (errno.EPIPE, errno.EIO):
-                    raise
+        with _closed_or_not():
+            self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextmanager
+def _closed_or_not() -> Iterator[None]:
+    """While inside, it is no error that the terminal was closed, here or at its other end."""
+    with suppress(ValueError):  # here
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
