@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from sweep.cli.base import Commands, add_seed, command, counter, say
 from sweep.core.errors import UserError
@@ -67,6 +67,7 @@ def _plan_images(options: argparse.Namespace) -> "Plan":
         task=options.task,
         columns=options.columns,
         assigner=_assigner(options),
+        **_looking(options, "pictures"),
     )
 
 
@@ -147,7 +148,7 @@ def _plan_fastmri(options: argparse.Namespace) -> "Plan":
         wide=options.wide,
         size=options.size,
         assigner=_assigner(options),
-        progress=counter("volumes looked at"),
+        **_looking(options, "volumes"),
     )
 
 
@@ -214,7 +215,7 @@ def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
         task=options.task,
         columns=options.columns,
         assigner=_assigner(options),
-        progress=counter("volumes looked at"),
+        **_looking(options, "volumes"),
     )
 
 
@@ -305,6 +306,25 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     )
 
 
+class _Looking(TypedDict):
+    workers: int
+    progress: Callable[[int, int], None]
+    waiting: Callable[[str, float], None]
+
+
+def _looking(options: argparse.Namespace, what: str) -> _Looking:
+    """How headers are read, and what is said meanwhile."""
+    return {
+        "workers": options.workers,
+        "progress": counter(f"{what} looked at"),
+        "waiting": _still,
+    }
+
+
+def _still(name: str, seconds: float) -> None:
+    say(f"still reading {name}: {seconds:.0f} s")
+
+
 def _cores() -> int:
     has_affinity = hasattr(os, "sched_getaffinity")
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
@@ -349,6 +369,7 @@ def _ingesting(plan: Callable[[argparse.Namespace], "Plan"]) -> Callable[..., No
                 workers=options.workers,
                 strict=options.strict,
                 progress=counter("slices"),
+                waiting=_still,
             )
         except KeyboardInterrupt:
             say("mrisweep: interrupted; the same command goes on where it stopped")

@@ -7,7 +7,6 @@ import difflib
 import errno
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from sweep.core.mirrors import named
 from sweep.core.text import SHOWN, one_line, shortened, without_passwords
@@ -89,6 +88,12 @@ _OF_SURROUNDINGS = {
     errno.ENOMEM: ("the memory is used up", "make room in it"),
 }
 
+# Where one of these is met while a file is read, the file may be as sound as any.
+_NO_FAULT_OF_A_FILE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.ESTALE, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+    | {errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH}
+)
+
 
 def of_system(error: OSError, then: str | None = None) -> UserError | WorkError:
     """What the system refused, as the user meets it.
@@ -161,25 +166,34 @@ def require_known(name: str, values: Collection[str], known: Collection[str]) ->
 
 
 @contextmanager
-def broken_is_unusable(wrong: str, path: Path, remedy: str) -> Iterator[None]:
+def broken_is_unusable(wrong: str, path: object, remedy: str) -> Iterator[None]:
     """Turn whatever a library raises of a damaged file into one kind of error.
 
     Damaged files make libraries raise errors of nearly every type.
 
     Args:
         wrong: What is wrong with a file that cannot be read, such as ``the file is no volume``.
-        path: The path of the file.
+        path: The file, as it is to be named.
         remedy: What the user should do.
 
     Raises:
-        UnusableError: Anything was raised.
+        UnusableError: Anything was raised but what follows.
+        UserError, WorkError: As they were raised.
+        WorkError: It is the disk or the machine that fails.
 
     """
     try:
         yield
-    except UnusableError:
+    except (UserError, WorkError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_FAULT_OF_A_FILE:
+            what, received, mend = refused(error)
+            raise WorkError(
+                f"{what}, as a file was read",
+                f"{path} ({received})",
+                f"{mend}, then run the same command: it goes on where it stopped",
+            ) from error
         raise UnusableError(wrong, f"{path} ({told(error)})", remedy) from error
 
 

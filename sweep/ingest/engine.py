@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 
-from sweep.core.errors import UnusableError, UserError, WorkError, refuse
+from sweep.core.errors import UserError, WorkError, refuse
 from sweep.core.text import SHOWN, number_of
 from sweep.ingest.partial import PartialStore, check_room, partial_store
-from sweep.ingest.plan import Item, Plan, Progress, Skipped
+from sweep.ingest.plan import Item, Plan, Progress, Skipped, beside
 from sweep.ingest.tasks import ItemTask, WriteItems, Written
-from sweep.ingest.workers import WorkerCrash, can_be_sent, work
+from sweep.ingest.workers import HERE, Waiting, WorkerCrash, can_be_sent, check_workers, work
 from sweep.store import Store, refuse_existing
 from sweep.store.fingerprint import fingerprint
 from sweep.store.layout import Form, PixelType, create
@@ -68,6 +68,7 @@ def ingest(
     workers: int = 1,
     strict: bool = False,
     progress: Progress | None = None,
+    waiting: Waiting | None = None,
 ) -> Report:
     """Read all items of a plan into a new store.
 
@@ -75,11 +76,13 @@ def ingest(
         plan: What to read.
         out: The new store.
         pixels: Type of the stored pixels.
-        workers: Processes that read; 1: this one, as always for a reader that cannot be sent to
-            others, such as one of a dataset that holds an open file. With more, the main module of
-            the calling program must be importable, as ``multiprocessing`` asks.
+        workers: Processes that read, beside this one, so that a file that crashes its reader, or
+            never ends, costs that file alone. One that reads a dataset is this one, as always where
+            the reader cannot be sent to others, such as one of a dataset that holds an open file.
+            The main module of the calling program must be importable, as ``multiprocessing`` asks.
         strict: An item that cannot be used is an error, where otherwise it is left out.
         progress: Called with the number of slices done and of all slices.
+        waiting: Called with the name of an item that takes long, and the seconds.
 
     Raises:
         UserError: ``out`` exists; no worker; a law of ``check_slices`` is broken; an unfinished
@@ -89,18 +92,20 @@ def ingest(
 
     """
     refuse_existing(out)
-    if workers < 1:
-        raise UserError("there would be no worker to read the files", workers, "take 1 or more")
+    check_workers(workers)
     if strict:
         _refuse_skipped(plan, plan.skipped)
-    check_slices(plan.slices, plan.label_names, plan.task)
+    with beside(plan.skipped):
+        check_slices(plan.slices, plan.label_names, plan.task)
     form = _form(plan, pixels, plan.skipped)
     notes = plan.notes
-    if workers > 1 and not can_be_sent(plan.reader):
-        workers, notes = 1, (*notes, ALONE)
+    if plan.unit == "item" and workers == 1:
+        workers = HERE
+    elif not can_be_sent(plan.reader):
+        workers, notes = HERE, (*notes, ALONE)
     try:
         with partial_store(out, _digest(plan, form)) as place:
-            filled, skipped = _make(plan, form, place, out, workers, strict, progress)
+            filled, skipped = _make(plan, form, place, out, workers, strict, progress, waiting)
     except OSError as error:
         raise WorkError(
             "the store could not be written",
@@ -119,12 +124,13 @@ def _make(
     workers: int,
     strict: bool,
     progress: Progress | None,
+    waiting: Waiting | None,
 ) -> tuple[dict[str, Written], tuple[Skipped, ...]]:
-    """WriteItems the draft and publish it; what is in it, by name, and every item left out."""
+    """Write the draft and publish it; what is in it, by name, and every item left out."""
     check_room(out, place.draft, len(plan.slices), form)
     if not place.draft.exists():
         create(place.draft, plan.slices, form)
-    filled, failed = _fill(plan, place, workers, strict, progress)
+    filled, failed = _fill(plan, place, workers, strict, progress, waiting)
     skipped = (*plan.skipped, *failed)
     if not filled:
         raise UserError(
@@ -157,7 +163,12 @@ def _refuse_skipped(plan: Plan, skipped: Sequence[Skipped]) -> None:
 
 
 def _fill(
-    plan: Plan, place: PartialStore, workers: int, strict: bool, progress: Progress | None
+    plan: Plan,
+    place: PartialStore,
+    workers: int,
+    strict: bool,
+    progress: Progress | None,
+    waiting: Waiting | None,
 ) -> tuple[dict[str, Written], list[Skipped]]:
     """Put every item into the draft; what is there, by name, and what could not be used."""
     noted, done, total = place.journal.entries, 0, len(plan.slices)
@@ -167,10 +178,12 @@ def _fill(
     ]
     filled: dict[str, Written] = {}
     failed: list[Skipped] = []
-    with closing(work(WriteItems(place.draft, plan.reader), tasks, workers)) as answers:
+    with closing(work(WriteItems(place.draft, plan.reader), tasks, workers, waiting)) as answers:
         for task, answer in answers:
             outcome = (
-                _crashed(plan, task.item, answer) if isinstance(answer, WorkerCrash) else answer
+                Skipped(task.item.name, answer.reason(task.item.name, plan.unit))
+                if isinstance(answer, WorkerCrash)
+                else answer
             )
             if isinstance(outcome, Skipped):
                 if strict:
@@ -188,15 +201,6 @@ def _fill(
 def _first_rows(items: Sequence[Item]) -> list[int]:
     counts = [len(item.slices) for item in items]
     return list(accumulate(counts, initial=0))[:-1]
-
-
-def _crashed(plan: Plan, item: Item, death: WorkerCrash) -> Skipped:
-    error = UnusableError(
-        f"the process that reads the {plan.unit} ended twice: it is damaged, or memory ran out",
-        f"{item.name}, exit code {death.exit_code}",
-        "repair or remove it, or take fewer workers",
-    )
-    return Skipped(item.name, str(error))
 
 
 def _publish(

@@ -1,16 +1,20 @@
 """Picture files with a manifest: one picture, one slice."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweep.core.errors import UnusableError, UserError
+from sweep.core.errors import UserError
 from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
 from sweep.ingest.formats.pixels import check_size, fit, native_size, read_grey, size_of
-from sweep.ingest.plan import Item, Plan, Plane, Skipped, common_shape
+from sweep.ingest.looking import Look, look
+from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, beside, common_shape
+from sweep.ingest.workers import Waiting
 from sweep.store.geometry import UNKNOWN, Geometry, Matrix
 from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
+
+AT_ONCE = 32  # headers of pictures, which take less time than being sent
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ def plan_images(
     task: Task | None = None,
     columns: Sequence[str] = (),
     assigner: SplitAssigner,
+    workers: int = 1,
+    progress: Progress | None = None,
+    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of grey pictures, in the manifest's order; reads their headers, no pixel.
 
@@ -50,6 +57,9 @@ def plan_images(
             else 'multilabel'.
         columns: Other columns of the manifest to keep, see ``read_manifest``.
         assigner: The assignment of patients to splits, where the manifest names none.
+        workers: Processes that read headers.
+        progress: Called with the number of pictures looked at and of all.
+        waiting: See ``look``.
 
     Raises:
         UserError: An unusable manifest, no such folder, no usable picture, pictures of two sizes.
@@ -60,9 +70,19 @@ def plan_images(
         raise UserError("there is no such folder of images", folder, "correct the path")
     rows = read_manifest(manifest, columns=columns)
     names = label_names(rows, manifest)
-    sizes, skipped = _sizes(rows, folder)
+    seen = look(
+        Look(_SizeIn(folder), _file_of),
+        rows,
+        workers=workers,
+        at_once=AT_ONCE,
+        progress=progress,
+        waiting=waiting,
+    )
+    sizes, skipped = dict(seen.found), seen.skipped
+    _refuse_none(sizes, skipped)
     shape = (size, size) if size else common_shape((str(row), own) for row, own in sizes.items())
-    slices = assign_splits([_slice(row, sizes.get(row), size) for row in rows], assigner)
+    with beside(skipped):
+        slices = assign_splits([_slice(row, sizes.get(row), size) for row in rows], assigner)
     return Plan(
         items=tuple(
             Item(row.file, (folder / row.file,), (one,))
@@ -99,19 +119,24 @@ def _slice(row: Row, own: Matrix | None, size: int | None) -> Slice:
     )
 
 
-def _sizes(rows: Sequence[Row], folder: Path) -> tuple[dict[Row, Matrix], tuple[Skipped, ...]]:
-    """(H, W) of every picture, and those that are not there or do not say it."""
-    found: dict[Row, Matrix] = {}
-    skipped = []
-    for row in rows:
-        try:
-            found[row] = size_of(located(row, folder), str(row))
-        except UnusableError as error:
-            skipped.append(Skipped(row.file, str(error)))
-    if not found:
+@dataclass(frozen=True)
+class _SizeIn:
+    """(H, W) of a row's picture in a folder, from its header."""
+
+    folder: Path
+
+    def __call__(self, row: Row) -> Matrix:
+        return size_of(located(row, self.folder), str(row))
+
+
+def _file_of(row: Row) -> str:
+    return row.file
+
+
+def _refuse_none(sizes: Mapping[Row, Matrix], skipped: Sequence[Skipped]) -> None:
+    if not sizes:
         raise UserError(
             "no picture can be used",
             f"{len(skipped)} pictures, the first: {skipped[0].name} ({skipped[0].reason})",
             "repair the pictures, or correct the manifest",
         )
-    return found, tuple(skipped)

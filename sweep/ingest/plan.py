@@ -1,6 +1,7 @@
 """The seam between formats and the store: what is to be read, in which order, and how."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UserError
-from sweep.core.text import size_text
+from sweep.core.text import SHOWN, number_of, size_text
 from sweep.store.geometry import Frame
 from sweep.store.slices import Slice, Task
 
@@ -99,6 +100,30 @@ class Plan:
     def slices(self) -> list[Slice]:
         """All slices, in the order of the store."""
         return [one for item in self.items for one in item.slices]
+
+
+@contextmanager
+def beside(skipped: Sequence[Skipped]) -> Iterator[None]:
+    """Name what was left out before in an error that it may be the cause of.
+
+    Raises:
+        UserError: As it was raised, the first of what was left out with what was received.
+
+    """
+    try:
+        yield
+    except UserError as error:
+        if not skipped:
+            raise
+        wrong, received, remedy = error.args
+        named = "; ".join(f"{one.name} ({one.reason})" for one in skipped[:SHOWN])
+        more = f"; and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
+        raise UserError(
+            wrong,
+            f"{received}, after {number_of(len(skipped), 'file')} had been left out as unusable: "
+            f"{named}{more}",
+            remedy,
+        ) from error
 
 
 def common_shape(

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.core.errors import UnusableError
+from sweep.core.errors import UnusableError, broken_is_unusable
 from sweep.ingest.journal import Entry, stamp_of
-from sweep.ingest.plan import Item, Reader, Skipped
+from sweep.ingest.plan import Item, Plane, Reader, Skipped
 from sweep.store.writer import StoreWriter
 
 
@@ -36,17 +36,28 @@ class WriteItems:
     Attributes:
         draft: The file that all write into.
         reader: The reader of the items.
+        computing_s: Seconds of computing that an item may take, and one more for each MB of it.
 
     """
 
     draft: Path
     reader: Reader
+    computing_s: float = 60
 
     @contextmanager
     def open(self) -> Iterator[Callable[[ItemTask], Written | Skipped]]:
         """Open the draft; gives the function that does a task."""
         with StoreWriter.open(self.draft) as draft:
             yield partial(self._do, draft)
+
+    def name(self, task: ItemTask, /) -> str:
+        """The name of the item."""
+        return task.item.name
+
+    def limit_s(self, task: ItemTask, /) -> float:
+        """Enough for what is slow to unpack, and for an end of what never ends."""
+        sizes = [stamp[0] for stamp in stamp_of(task.item.paths) if stamp]
+        return self.computing_s + sum(sizes) / 1e6
 
     def _do(self, draft: StoreWriter, task: ItemTask) -> Written | Skipped:
         stamp = stamp_of(task.item.paths)
@@ -59,7 +70,7 @@ class WriteItems:
 
     def _read(self, draft: StoreWriter, task: ItemTask) -> tuple[bytes, ...]:
         """Put one slice while the next one is read: both wait for disks, and hold no lock."""
-        pairs = zip(task.item.slices, self.reader(task.item), strict=True)
+        pairs = zip(task.item.slices, self._planes(task.item), strict=True)
         digests = []
         with ThreadPoolExecutor(1) as writer:
             putting: Future[bytes] | None = None
@@ -70,6 +81,11 @@ class WriteItems:
             if putting is not None:
                 digests.append(putting.result())
         return tuple(digests)
+
+    def _planes(self, item: Item) -> Iterator[Plane]:
+        """What the reader gives; whatever it raises is a fault of this item."""
+        with broken_is_unusable("it cannot be read", item.name, "repair or remove it"):
+            yield from self.reader(item)
 
 
 def _holds(draft: StoreWriter, task: ItemTask) -> bool:

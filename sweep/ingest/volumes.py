@@ -13,7 +13,9 @@ from sweep.core.text import number_of
 from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
 from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
-from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, common_shape
+from sweep.ingest.looking import Look, look
+from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, beside, common_shape
+from sweep.ingest.workers import Waiting
 from sweep.store.geometry import Geometry
 from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
@@ -38,7 +40,9 @@ def plan_volumes(
     task: Task | None = None,
     columns: Sequence[str] = (),
     assigner: SplitAssigner,
+    workers: int = 1,
     progress: Progress | None = None,
+    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of the planes of volumes; reads the manifest and headers, no pixel.
 
@@ -52,7 +56,9 @@ def plan_volumes(
         columns: Other columns of the manifest to keep, see ``read_manifest``; a ``sequence`` there
             goes before that of the file.
         assigner: The assignment of patients to splits, without a column ``fold`` or ``split``.
+        workers: Processes that read headers.
         progress: Called with the number of volumes surveyed and the number of all.
+        waiting: See ``look``.
 
     Raises:
         UserError: An unusable manifest or folder; no volume that can be used; a slice of no known
@@ -64,8 +70,17 @@ def plan_volumes(
         raise UserError("there is no such folder of volumes", folder, "correct the path")
     rows = read_manifest(manifest, volumes=True, patients=not form.names_patients, columns=columns)
     names = label_names(rows, manifest)
-    found, skipped = _surveyed(rows, folder, form, axis, size, progress)
-    items = _items(found, folder, assigner)
+    seen = look(
+        Look(_DescribedBy(folder, form, axis, size), _name_of),
+        _by_volume(rows),
+        workers=workers,
+        progress=progress,
+        waiting=waiting,
+    )
+    found, skipped = [described for _, described in seen.found], seen.skipped
+    _refuse_none(found, skipped)
+    with beside(skipped):
+        items = _items(found, folder, assigner)
     return Plan(
         items=items,
         reader=VolumeReader(form, folder, axis, size),
@@ -88,28 +103,33 @@ def plan_volumes(
     )
 
 
-def _surveyed(
-    rows: Sequence[Row],
-    folder: Path,
-    form: Format,
-    axis: Axis,
-    size: int | None,
-    progress: Progress | None,
-) -> tuple[list[Described], tuple[Skipped, ...]]:
-    """The volumes in the manifest's order, and those that cannot be used."""
+def _by_volume(rows: Sequence[Row]) -> list[Sequence[Row]]:
+    """The rows of each file, in the manifest's order of the files."""
     volumes: dict[str, list[Row]] = {}
     for row in rows:
         volumes.setdefault(row.file, []).append(row)
-    found: list[Described] = []
-    skipped: list[Skipped] = []
-    for done, (name, its_rows) in enumerate(volumes.items(), start=1):
-        try:
-            outline = form.outline(located(its_rows[0], folder), axis)
-            found.append(Described(name, outline, tuple(_slices(its_rows, outline, size))))
-        except UnusableError as error:
-            skipped.append(Skipped(name, str(error)))
-        if progress is not None:
-            progress(done, len(volumes))
+    return list(volumes.values())
+
+
+def _name_of(rows: Sequence[Row]) -> str:
+    return rows[0].file
+
+
+@dataclass(frozen=True)
+class _DescribedBy:
+    """What the header of a volume says of the rows that name it."""
+
+    folder: Path
+    form: Format
+    axis: Axis
+    size: int | None
+
+    def __call__(self, rows: Sequence[Row]) -> Described:
+        outline = self.form.outline(located(rows[0], self.folder), self.axis)
+        return Described(_name_of(rows), outline, tuple(_slices(rows, outline, self.size)))
+
+
+def _refuse_none(found: Sequence[Described], skipped: Sequence[Skipped]) -> None:
     if not found:
         raise UserError(
             "no volume can be used",
@@ -117,7 +137,6 @@ def _surveyed(
             f"({skipped[0].reason})",
             "repair the volumes, or correct the manifest",
         )
-    return found, tuple(skipped)
 
 
 def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator[Slice]:

@@ -1,13 +1,17 @@
 """Worker processes that take one task after the other, and are replaced when they die.
 
 Not ``concurrent.futures``: there, a worker that dies takes all tasks with it, and the task that
-killed it is not known. Here a damaged file that crashes a C library costs that file only.
+killed it is not known. Here a damaged file that crashes a C library, or sends it into a loop
+without end, costs that file only.
 """
 
+import math
 import multiprocessing
 import pickle
+import resource
 import signal
 import sys
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -17,7 +21,16 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from sweep.core.errors import UserError
+from sweep.core.errors import UnusableError, UserError, WorkError
+
+HERE = 0  # workers: everything is done in this process
+SAID_S = 60  # a task without an answer for so long is spoken of, and again after as long
+WALL_S = 3600  # no file takes so long that is read at all
+ENDING_S = 5  # for a process that was told to end; one that waits for a dead disk cannot
+# Imported once, and forked from for each worker: a worker then starts in milliseconds.
+PRELOADED = ["sweep.ingest.tasks", "sweep.ingest.formats.pixels"]
+
+Waiting = Callable[[str, float], None]  # called with what takes long, and for how many seconds
 
 TaskT = TypeVar("TaskT")
 AnswerT = TypeVar("AnswerT")
@@ -32,44 +45,90 @@ class Job(Protocol[TaskT_contra, AnswerT_co]):
         """Make ready once; gives the function that does a task."""
         ...
 
+    def name(self, task: TaskT_contra, /) -> str:
+        """The name of a task in messages."""
+        ...
+
+    def limit_s(self, task: TaskT_contra, /) -> float:
+        """Seconds of computing after which a task is given up; those of waiting do not count."""
+        ...
+
 
 @dataclass(frozen=True)
 class WorkerCrash:
-    """Instead of an answer: the task ended two processes, one after the other.
+    """Instead of an answer: the task ended two processes, or computed without end.
 
     Attributes:
-        exit_code: The exit code of the second; a negative one is the signal that ended it.
+        exit_code: The exit code of the last; a negative one is the signal that ended it.
 
     """
 
     exit_code: int | None
 
+    def reason(self, name: str, unit: str = "file") -> str:
+        """What became of what was read, in words.
+
+        Args:
+            name: Its name.
+            unit: What it is called in messages.
+
+        """
+        if self.exit_code == -signal.SIGXCPU:
+            wrong = f"reading the {unit} does not end: it is damaged"
+            return str(UnusableError(wrong, name, "repair or remove it"))
+        error = UnusableError(
+            f"the process that reads the {unit} ended twice: it is damaged, or memory ran out",
+            f"{name}, exit code {self.exit_code}",
+            "repair or remove it, or take fewer workers",
+        )
+        return str(error)
+
 
 def work(
-    job: Job[TaskT, AnswerT], tasks: Sequence[TaskT], workers: int
+    job: Job[TaskT, AnswerT],
+    tasks: Sequence[TaskT],
+    workers: int,
+    waiting: Waiting | None = None,
 ) -> Generator[tuple[TaskT, AnswerT | WorkerCrash]]:
     """Do all tasks; answers come as they are ready.
 
-    With one worker everything happens in this process, without protection from a crash. Leaving
-    the loop early ends the workers in the middle of what they do.
+    Leaving the loop early ends the workers in the middle of what they do.
+
+    Args:
+        job: What is done with each task.
+        tasks: The tasks, in the order in which they are begun.
+        workers: Processes beside this one; ``HERE`` = this one, without protection from a crash.
+        waiting: Called for a task that has no answer after a minute, and each further minute.
 
     Raises:
-        UserError, OSError: As the job raised it.
+        UserError, WorkError, OSError: As the job raised it.
+        WorkError: A task has no answer after an hour.
         RuntimeError: The job raised anything else; its traceback.
 
     """
-    if workers <= 1:
+    if workers == HERE:
         with job.open() as do:
             for task in tasks:
                 yield task, do(task)
         return
-    pool = _WorkerPool(job, tasks)
+    pool = _WorkerPool(job, tasks, waiting)
     try:
         pool.start(workers)
         while pool.alive:
             yield from pool.answers()
     finally:
         pool.end()
+
+
+def check_workers(workers: int) -> None:
+    """Refuse a number of workers that a user cannot mean.
+
+    Raises:
+        UserError: It is below 1.
+
+    """
+    if workers < 1:
+        raise UserError("there would be no worker to read the files", workers, "take 1 or more")
 
 
 def can_be_sent(value: object) -> bool:
@@ -100,14 +159,20 @@ class _Worker(Generic[TaskT]):
     process: BaseProcess
     connection: Connection
     task: TaskT
+    ready: bool = False
+    since: float = 0.0
+    spoken_of: float = 0.0
 
 
 class _WorkerPool(Generic[TaskT, AnswerT]):
     """The processes that live, each with the task it was given last."""
 
-    def __init__(self, job: Job[TaskT, AnswerT], tasks: Sequence[TaskT]) -> None:
+    def __init__(
+        self, job: Job[TaskT, AnswerT], tasks: Sequence[TaskT], told: Waiting | None
+    ) -> None:
         self.alive: list[_Worker[TaskT]] = []
         self._job = job
+        self._told = told
         self._waiting = deque(tasks)
         self._suspect: list[TaskT] = []  # tasks that have ended a process before
 
@@ -117,71 +182,124 @@ class _WorkerPool(Generic[TaskT, AnswerT]):
 
     def answers(self) -> Iterator[tuple[TaskT, AnswerT | WorkerCrash]]:
         """Wait for the next answers, and give the next tasks out."""
-        ready = wait([worker.connection for worker in self.alive])
+        ready = wait([worker.connection for worker in self.alive], timeout=1)
         for worker in [one for one in self.alive if one.connection in ready]:
             task, answer = worker.task, self._answer(worker)
+            if answer is None:
+                worker.ready = True
+                continue
             if isinstance(answer, WorkerCrash):
                 self.alive.remove(worker)
-                if task not in self._suspect:
+                if task not in self._suspect and answer.exit_code != -signal.SIGXCPU:
                     self._suspect.append(task)
                     self._start_worker(task)
                     continue
                 self.start(len(self.alive) + 1)
             elif self._waiting:
-                worker.task = self._waiting.popleft()
-                _send(worker)
+                _give(worker, self._waiting.popleft())
             else:
                 self.alive.remove(worker)
                 _end(worker)
             yield task, answer
+        if not ready:
+            self._look_at_clocks()
 
     def end(self) -> None:
         for worker in self.alive:
             worker.process.terminate()
             _end(worker)
 
+    def _look_at_clocks(self) -> None:
+        now = time.monotonic()
+        for worker in self.alive:
+            if now - worker.since > WALL_S:
+                raise WorkError(
+                    "reading does not end, and computes nothing: the disk may not answer",
+                    f"{self._job.name(worker.task)}, for {WALL_S / 60:.0f} minutes",
+                    "see that the disk is there, or leave this out, then run the same command",
+                )
+            if self._told is not None and now - worker.spoken_of > SAID_S:
+                worker.spoken_of = now
+                self._told(self._job.name(worker.task), now - worker.since)
+
     def _start_worker(self, task: TaskT) -> None:
-        context = multiprocessing.get_context("spawn")  # a fork would take threads' locks along
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._job), daemon=True)
+        ours, theirs = _context().Pipe()
+        process = _context().Process(target=_serve, args=(theirs, self._job), daemon=True)
         process.start()
         theirs.close()  # so that the worker's death is the end of the pipe
         self.alive.append(_Worker(process, ours, task))
-        _send(self.alive[-1])
+        _give(self.alive[-1], task)
 
-    def _answer(self, worker: _Worker[TaskT]) -> AnswerT | WorkerCrash:
+    def _answer(self, worker: _Worker[TaskT]) -> AnswerT | WorkerCrash | None:
+        """What a worker says; None: that it is ready."""
         try:
             kind, answer = worker.connection.recv()
         except (EOFError, ConnectionResetError):
             _end(worker)
+            if not worker.ready:  # no file had been touched
+                raise WorkError(
+                    "a process that is to read files ended as it started",
+                    f"exit code {worker.process.exitcode}",
+                    "look at what it printed above; where memory is short, take fewer workers",
+                ) from None
             return WorkerCrash(worker.process.exitcode)
         if kind == "raised":
             raise answer
-        return cast("AnswerT", answer)
+        return cast("AnswerT | None", answer)
 
 
-def _send(worker: _Worker[TaskT]) -> None:
+def _context() -> multiprocessing.context.ForkServerContext:
+    """Workers are forked from a server without threads: a fork of this process takes locks."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
+
+
+def _give(worker: _Worker[TaskT], task: TaskT) -> None:
+    worker.task = task
+    worker.since = worker.spoken_of = time.monotonic()
     with suppress(BrokenPipeError):  # it has died: its next answer is that
-        worker.connection.send(worker.task)
+        worker.connection.send(task)
 
 
 def _end(worker: _Worker[TaskT]) -> None:
     worker.connection.close()
-    worker.process.join()
+    worker.process.join(ENDING_S)
+    if worker.process.is_alive():
+        worker.process.kill()
+        worker.process.join(ENDING_S)
 
 
 def _serve(connection: Connection, job: Job[TaskT, AnswerT]) -> None:
     """Life of a worker: it ends when the pipe does, be it by the parent's death."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    with suppress(EOFError, BrokenPipeError), job.open() as do:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with suppress(BrokenPipeError):  # nobody listens any more
+        try:
+            with job.open() as do:
+                connection.send(("ready", None))
+                for task in _tasks(connection):
+                    _allow(job.limit_s(task))
+                    connection.send(("done", do(task)))
+        except (UserError, WorkError, OSError) as error:
+            connection.send(("raised", error))
+        except Exception:
+            connection.send(("raised", RuntimeError(traceback.format_exc())))
+
+
+def _tasks(connection: Connection) -> Iterator[Any]:
+    with suppress(EOFError):
         while True:
-            connection.send(_outcome(do, connection.recv()))
+            yield connection.recv()
 
 
-def _outcome(do: Callable[[TaskT], AnswerT], task: TaskT) -> tuple[str, AnswerT | Exception]:
-    try:
-        return "done", do(task)
-    except (UserError, OSError) as error:
-        return "raised", error
-    except Exception:
-        return "raised", RuntimeError(traceback.format_exc())
+def _allow(seconds: float) -> None:
+    """Let the system end this process (SIGXCPU) once it has computed for so long from now.
+
+    It is the system that looks at the clock, as code of C that loops leaves Python no turn.
+    """
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    soft = math.ceil(time.process_time() + seconds)
+    if hard != resource.RLIM_INFINITY:
+        soft = min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))

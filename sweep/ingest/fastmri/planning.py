@@ -14,7 +14,8 @@ from sweep.ingest.fastmri.rule import load_rule
 from sweep.ingest.fastmri.survey import Survey, Wide, survey
 from sweep.ingest.fastmri.tables import Owner, Tables, read_tables
 from sweep.ingest.formats.pixels import check_size
-from sweep.ingest.plan import Item, Plan, Progress
+from sweep.ingest.plan import Item, Plan, Progress, beside
+from sweep.ingest.workers import Waiting
 from sweep.store.slices import Slice, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
 
@@ -34,7 +35,9 @@ def plan_fastmri(
     wide: Wide = "drop",
     size: int | None = None,
     assigner: SplitAssigner,
+    workers: int = 1,
     progress: Progress | None = None,
+    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of knee volumes; reads tables and headers, no pixel.
 
@@ -54,7 +57,9 @@ def plan_fastmri(
         wide: 'drop' them or 'keep' them.
         size: Pad images to a square and resize to (size, size); None = they have one size.
         assigner: The assignment of patients to splits.
+        workers: Processes that read headers.
         progress: Called with the number of headers read and the number of all.
+        waiting: See ``look``.
 
     Raises:
         UserError: Settings that contradict one another; an unusable table, rule or folder; images
@@ -75,9 +80,18 @@ def plan_fastmri(
     )
     reader = FastmriReader(reconstruction, kspace, size)
     taken = _taken(found, tables)
-    surveyed = survey(taken, reader, max_columns=max_columns, wide=wide, progress=progress)
+    surveyed = survey(
+        taken,
+        reader,
+        max_columns=max_columns,
+        wide=wide,
+        workers=workers,
+        progress=progress,
+        waiting=waiting,
+    )
     owners = {name: tables.owner(name, volume) for name, volume in surveyed.volumes.items()}
-    items = _items(surveyed, tables, owners, assigner)
+    with beside(surveyed.skipped):
+        items = _items(surveyed, tables, owners, assigner)
     counts = count(found, tables, surveyed, owners)
     return Plan(
         items=items,

@@ -1,15 +1,17 @@
 """Reading the headers of many fastMRI volumes, and judging which of them can go into one store."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sweep.core.errors import UnusableError, UserError
+from sweep.core.errors import UserError
 from sweep.ingest.fastmri.reader import FastmriReader, Source
 from sweep.ingest.fastmri.volume import Volume, read_volume
+from sweep.ingest.looking import Look, look
 from sweep.ingest.plan import Progress, Skipped, common_shape
+from sweep.ingest.workers import Waiting
 from sweep.store.geometry import Frame, Geometry
 
 Wide = Literal["drop", "keep"]
@@ -53,7 +55,9 @@ def survey(
     *,
     max_columns: int,
     wide: Wide,
+    workers: int,
     progress: Progress | None,
+    waiting: Waiting | None,
 ) -> Survey:
     """Read the header of every volume.
 
@@ -62,24 +66,24 @@ def survey(
         reader: Says where the images come from.
         max_columns: The max columns of k-space; a volume with more is wide.
         wide: Whether wide volumes are dropped.
+        workers: Processes that read headers.
         progress: Called with the number of headers read and the number of all.
+        waiting: See ``look``.
 
     Raises:
         UserError: No volume is left; images of several sizes without a size to bring them to.
 
     """
-    volumes: dict[str, Volume] = {}
-    geometries: dict[str, Geometry] = {}
-    skipped: list[Skipped] = []
-    for done, (name, path) in enumerate(paths.items(), start=1):
-        try:
-            volume = read_volume(path)
-            geometries[name] = reader.geometry(volume)
-            volumes[name] = volume
-        except UnusableError as error:
-            skipped.append(Skipped(name, str(error)))
-        if progress is not None:
-            progress(done, len(paths))
+    seen = look(
+        Look(_VolumeFor(reader), _name_of),
+        list(paths.items()),
+        workers=workers,
+        progress=progress,
+        waiting=waiting,
+    )
+    skipped = seen.skipped
+    volumes = {name: volume for (name, _), (volume, _) in seen.found}
+    geometries = {name: geometry for (name, _), (_, geometry) in seen.found}
     over = tuple(
         name
         for name, one in volumes.items()
@@ -96,7 +100,7 @@ def survey(
     return Survey(
         volumes=volumes,
         geometries=geometries,
-        skipped=tuple(skipped),
+        skipped=skipped,
         wide=over,
         shape=common_shape(
             ((name, reader.shape(volume)) for name, volume in volumes.items()),
@@ -108,7 +112,22 @@ def survey(
     )
 
 
-def _left_out(skipped: list[Skipped], wide: tuple[str, ...], max_columns: int) -> str:
+def _name_of(named: tuple[str, Path]) -> str:
+    return named[0]
+
+
+@dataclass(frozen=True)
+class _VolumeFor:
+    """A volume without its pixels, and the geometry of what a reader makes of it."""
+
+    reader: FastmriReader
+
+    def __call__(self, named: tuple[str, Path]) -> tuple[Volume, Geometry]:
+        volume = read_volume(named[1])
+        return volume, self.reader.geometry(volume)
+
+
+def _left_out(skipped: Sequence[Skipped], wide: tuple[str, ...], max_columns: int) -> str:
     unusable = [f"{one.name} ({one.reason})" for one in skipped[:3]]
     columns = [f"{wide[0]} (more than {max_columns} columns)"] if wide else []
     examples = ", ".join([*unusable, *columns])

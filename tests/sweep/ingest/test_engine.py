@@ -15,10 +15,11 @@ import pytest
 from PIL import Image
 
 from sweep.core.errors import UserError, WorkError
-from sweep.ingest import partial
+from sweep.ingest import engine, partial
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
 from sweep.ingest.plan import Plan
+from sweep.ingest.workers import HERE, work
 from sweep.store import Store
 from sweep.store.splits import SplitAssigner, equal_folds
 from sweep.store.writer import StoreWriter
@@ -257,6 +258,13 @@ def test_a_store_too_large_for_the_disk_is_refused_before_it_begins(
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test replaces is replaced for the work as well."""
+    monkeypatch.setattr(engine, "work", lambda job, tasks, workers, said: work(job, tasks, HERE))
+
+
+@pytest.mark.usefixtures("in_this_process")
 def test_a_full_disk_keeps_what_was_done(
     pictures: Path, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,6 +292,7 @@ def test_a_folder_that_cannot_be_made_is_named(pictures: Path, tmp_path: Path) -
         ingest(plan_of(pictures), tmp_path / "file" / "s.h5")
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_the_write_may_take_less_than_it_was_given(
     pictures: Path, whole: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

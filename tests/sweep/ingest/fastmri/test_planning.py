@@ -1,11 +1,13 @@
 import json
 import pickle
+from functools import partial
 
 import h5py
 import numpy as np
 import pytest
 
 from sweep.core.errors import UserError
+from sweep.ingest.fastmri import survey
 from sweep.ingest.fastmri.planning import plan_fastmri
 from sweep.ingest.formats.pixels import fit
 from sweep.phantom.folder import make_phantom
@@ -449,3 +451,29 @@ def test_the_real_tables_on_volumes_of_the_real_names(tmp_path):
     assert counts["reviewed_absent"] == 1172 - len(plan.items)
     assert labelled(plan)["file1000001/014"] == {"cartilage"}
     assert {one.split for one in plan.slices} <= {"train", "val"}
+
+
+def damaged_header(path, start, damage):
+    """Overwrite what follows the mark of the heap that a header of variable length lies in."""
+    with h5py.File(path, "r+") as file:
+        del file["ismrmrd_header"]
+        file.create_dataset("ismrmrd_header", data="<x/>", dtype=h5py.string_dtype())
+    found = bytearray(path.read_bytes())
+    mark = found.index(b"GCOL")
+    found[mark + start : mark + start + len(damage)] = damage
+    path.write_bytes(found)
+
+
+@pytest.mark.parametrize(
+    ("start", "damage"), [(16, bytes(4080)), (8, b"\xff" * 8), (24, b"\xff" * 8)]
+)
+def test_a_header_that_loops_or_crashes_hdf5_costs_its_volume_alone(
+    data, monkeypatch, start, damage
+):
+    """Zeros after the first 16 bytes of the heap send HDF5 2.x into a loop without end."""
+    monkeypatch.setattr(survey, "Look", partial(survey.Look, computing_s=2))
+    damaged_header(data.volumes / "phantom-0002.h5", start, damage)
+    plan = data.plan()
+    names = {one.name for one in plan.skipped}
+    assert names <= {"phantom-0002"}
+    assert len(plan.items) == 4 - len(names)
