@@ -23,6 +23,7 @@ from sweep.cli.init import add_init
 from sweep.cli.inspect import add_data
 from sweep.cli.jobs import add_status, add_stop, add_submit
 from sweep.cli.levels import add_calibrate, add_preview
+from sweep.cli.manifest import add_manifest
 from sweep.cli.phantom import add_phantom
 from sweep.cli.predict import add_predict
 from sweep.cli.presets import add_presets
@@ -50,6 +51,7 @@ exit status: 0 done, 1 the work failed, 2 bad input, 130 interrupted.
 
 COMMANDS = (
     add_ingest,
+    add_manifest,
     add_data,
     add_phantom,
     add_calibrate,

@@ -11,14 +11,21 @@ from sweep.core.errors import UserError
 
 if TYPE_CHECKING:
     from sweep.ingest.engine import Report
+    from sweep.ingest.formats.manifest import Reading
     from sweep.ingest.formats.planes import Format
     from sweep.ingest.plan import Plan
     from sweep.store.splits import SplitAssigner
 
 MANIFEST = (
-    "The manifest is a CSV file with the columns file, label, patient, and optionally fold or "
-    "split. Several labels are separated by '|'; an empty label is no finding. Without fold or "
-    "split, patients (never slices) are assigned to folds, stratified by label."
+    "The manifest is a table (CSV, Excel or Parquet) with the columns file, label, patient, and "
+    "optionally fold or split. Several labels are separated by '|'; an empty label is no finding. "
+    "Without fold or split, patients (never slices) are assigned to folds, stratified by label. "
+    "`mrisweep manifest DIR` drafts one."
+)
+TREE = (
+    "Folders say what files are: [train|validation|test]/CLASS/[PATIENT]/FILE. Whose a file is "
+    "comes from --patient-pattern, else from the header of DICOM, else from a folder below that of "
+    "the class, else from a word such as sub-01 in every path; what was taken is said."
 )
 VOLUMES = (
     " An optional column slice, counted from 0, names single slices of a file: then these are "
@@ -36,6 +43,7 @@ def add_ingest(commands: Commands) -> None:
     )
     kinds = ingest.add_subparsers(title="kinds", metavar="KIND", required=True)
     _add_images(kinds)
+    _add_folder(kinds)
     _add_fastmri(kinds)
     _add_nifti(kinds)
     _add_dicom(kinds)
@@ -50,9 +58,9 @@ def _add_images(kinds: Commands) -> None:
         "make a store from picture files (PNG, JPEG, TIFF, BMP; grey, 8 or 16 bit)",
         MANIFEST,
     )
-    images.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
+    images.add_argument("manifest", type=Path, metavar="MANIFEST")
     images.add_argument("--images", type=Path, required=True, metavar="DIR", help="of the files")
-    _add_columns(images)
+    _add_reading(images)
     _add_task(images)
     _add_common(images)
 
@@ -65,10 +73,101 @@ def _plan_images(options: argparse.Namespace) -> "Plan":
         options.images,
         size=options.size,
         task=options.task,
-        columns=options.columns,
+        reading=_reading(options),
         assigner=_assigner(options),
-        **_looking(options, "pictures"),
+        **looking(options, "pictures"),
     )
+
+
+def _add_folder(kinds: Commands) -> None:
+    folder = command(
+        kinds,
+        "folder",
+        _ingesting(_plan_folder),
+        "make a store from a folder of each class, without a manifest",
+        TREE,
+    )
+    folder.add_argument("folder", type=Path, metavar="DIR")
+    add_tree(folder)
+    folder.add_argument(
+        "--ignore-splits",
+        action="store_true",
+        help="pass over folders named train, validation and test, and assign patients anew",
+    )
+    _add_axis(folder)
+    _add_task(folder)
+    _add_common(folder)
+
+
+def add_tree(parser: argparse.ArgumentParser) -> None:
+    """Options of what reads a tree of files without a manifest."""
+    parser.add_argument(
+        "--kind",
+        choices=("images", "nifti", "dicom"),
+        help="which files to take, where there are several kinds",
+    )
+    _add_patients(parser)
+
+
+def _plan_folder(options: argparse.Namespace) -> "Plan":
+    from sweep.ingest.images import plan_pictures
+    from sweep.ingest.tree import read_tree, with_patients
+    from sweep.ingest.volumes import plan_scans
+
+    reading = reading_of_tree(options)
+    tree = read_tree(
+        options.folder,
+        reading=reading,
+        kind=options.kind,
+        splits=not options.ignore_splits,
+        **looking(options, "files"),
+    )
+    if not any(row.labels for row in tree.collection.rows):
+        raise UserError(
+            "no folder names a class, so that no slice would have a label",
+            options.folder,
+            "put the files into a folder of each class, or draft a manifest with `mrisweep "
+            f"manifest {options.folder}` and fill in its labels",
+        )
+    collection = with_patients(tree.collection, reading)
+    assigner = _assigner(options)
+    if tree.kind == "images":
+        return plan_pictures(
+            collection,
+            size=options.size,
+            task=options.task,
+            assigner=assigner,
+            **looking(options, "pictures"),
+        )
+    return plan_scans(
+        collection,
+        _format(tree.kind),
+        axis=options.axis,
+        size=options.size,
+        task=options.task,
+        assigner=assigner,
+        unknown_patients=reading.unknown_patients,
+        **looking(options, "volumes"),
+    )
+
+
+def reading_of_tree(options: argparse.Namespace) -> "Reading":
+    """What is said of patients where there is no manifest."""
+    from sweep.ingest.formats.manifest import Reading
+
+    return Reading(
+        patient_pattern=options.patient_pattern, unknown_patients=options.unknown_patients
+    )
+
+
+def _format(kind: str) -> "Format":
+    if kind == "nifti":
+        from sweep.ingest.formats.nifti import NIFTI
+
+        return NIFTI
+    from sweep.ingest.formats.dicom.volume import DICOM
+
+    return DICOM
 
 
 def _add_fastmri(kinds: Commands) -> None:
@@ -148,7 +247,7 @@ def _plan_fastmri(options: argparse.Namespace) -> "Plan":
         wide=options.wide,
         size=options.size,
         assigner=_assigner(options),
-        **_looking(options, "volumes"),
+        **looking(options, "volumes"),
     )
 
 
@@ -178,29 +277,20 @@ def _add_dicom(kinds: Commands) -> None:
 
 
 def _add_volumes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
+    parser.add_argument("manifest", type=Path, metavar="MANIFEST")
     parser.add_argument("--volumes", type=Path, required=True, metavar="DIR", help="of the files")
-    parser.add_argument(
-        "--axis",
-        choices=("acquired", "axial", "coronal", "sagittal"),
-        default="acquired",
-        help="which slices: as they were acquired, or along the axis nearest to an anatomical one",
-    )
-    _add_columns(parser)
+    _add_axis(parser)
+    _add_reading(parser)
     _add_task(parser)
     _add_common(parser)
 
 
 def _plan_nifti(options: argparse.Namespace) -> "Plan":
-    from sweep.ingest.formats.nifti import NIFTI
-
-    return _plan_volumes(options, NIFTI)
+    return _plan_volumes(options, _format("nifti"))
 
 
 def _plan_dicom(options: argparse.Namespace) -> "Plan":
-    from sweep.ingest.formats.dicom.volume import DICOM
-
-    return _plan_volumes(options, DICOM)
+    return _plan_volumes(options, _format("dicom"))
 
 
 def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
@@ -213,9 +303,9 @@ def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
         axis=options.axis,
         size=options.size,
         task=options.task,
-        columns=options.columns,
+        reading=_reading(options),
         assigner=_assigner(options),
-        **_looking(options, "volumes"),
+        **looking(options, "volumes"),
     )
 
 
@@ -260,6 +350,81 @@ def _plan_dataset(options: argparse.Namespace) -> "Plan":
     )
 
 
+def _add_axis(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--axis",
+        choices=("acquired", "axial", "coronal", "sagittal"),
+        default="acquired",
+        help="which slices of volumes: as they were acquired, or along the axis nearest to an "
+        "anatomical one",
+    )
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--column",
+        nargs="+",
+        default=[],
+        metavar="ROLE=NAME",
+        help="columns of other names, such as file=image_path label=diagnosis patient=subject",
+    )
+    parser.add_argument(
+        "--label-columns",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="columns that are a label each, with 1 or 0 in their cells, instead of label",
+    )
+    parser.add_argument(
+        "--label-separator",
+        metavar="MARK",
+        help="what stands between the labels in a cell, instead of '|'",
+    )
+    _add_patients(parser)
+    _add_columns(parser)
+
+
+def _add_patients(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--patient-pattern",
+        metavar="REGEX",
+        help="looked for in the path of each file; its first group, or all that it finds, is the "
+        "patient, such as 'patient_([0-9]+)'",
+    )
+    parser.add_argument(
+        "--unknown-patients",
+        choices=("refuse", "each-file"),
+        default="refuse",
+        help="files of which nothing says whose they are: refuse them, or let each file be a "
+        "patient, at the risk of flattered scores, of which every report will speak",
+    )
+
+
+def _reading(options: argparse.Namespace) -> "Reading":
+    from sweep.ingest.formats.manifest import Reading
+
+    return Reading(
+        names=_pairs("--column", options.column, "file=image_path"),
+        keep=options.columns,
+        label_columns=options.label_columns,
+        label_separator=options.label_separator,
+        patient_pattern=options.patient_pattern,
+        unknown_patients=options.unknown_patients,
+    )
+
+
+def _pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not (name and mark and value):
+            raise UserError(
+                f"{option} cannot be read", f"{text!r}", f"give NAME=VALUE, such as {example}"
+            )
+        pairs[name] = value
+    return pairs
+
+
 def _add_columns(parser: argparse.ArgumentParser, table: str = "the manifest") -> None:
     parser.add_argument(
         "--columns",
@@ -300,10 +465,15 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="splits to assign patients to instead, such as train=0.7 validation=0.15 test=0.15",
     )
     add_seed(parser, "of assigning patients to splits")
-    parser.add_argument("--workers", type=int, default=_cores(), help="processes that read")
+    add_workers(parser)
     parser.add_argument(
         "--strict", action="store_true", help="stop at what cannot be used, skip nothing"
     )
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """``--workers``."""
+    parser.add_argument("--workers", type=int, default=_cores(), help="processes that read")
 
 
 class _Looking(TypedDict):
@@ -312,7 +482,7 @@ class _Looking(TypedDict):
     waiting: Callable[[str, float], None]
 
 
-def _looking(options: argparse.Namespace, what: str) -> _Looking:
+def looking(options: argparse.Namespace, what: str) -> _Looking:
     """How headers are read, and what is said meanwhile."""
     return {
         "workers": options.workers,

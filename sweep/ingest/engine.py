@@ -10,12 +10,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
 
 from sweep.core.errors import UserError, WorkError, refuse
 from sweep.core.text import SHOWN, number_of
+from sweep.ingest.formats.labels import gone_note
 from sweep.ingest.partial import PartialStore, check_room, partial_store
 from sweep.ingest.plan import Item, Plan, Progress, Skipped, beside
 from sweep.ingest.tasks import ItemTask, WriteItems, Written
@@ -105,7 +106,9 @@ def ingest(
         workers, notes = HERE, (*notes, ALONE)
     try:
         with partial_store(out, _digest(plan, form)) as place:
-            filled, skipped = _make(plan, form, place, out, workers, strict, progress, waiting)
+            filled, skipped, gone = _make(
+                plan, form, place, out, workers, strict, progress, waiting
+            )
     except OSError as error:
         raise WorkError(
             "the store could not be written",
@@ -113,7 +116,7 @@ def ingest(
             "make room or repair the disk, then run the same command: it goes on where it stopped",
         ) from error
     found = sum(len(one.entry.digests) for one in filled.values() if one.found)
-    return Report(Store.open(out), skipped, notes, found, plan.unit)
+    return Report(Store.open(out), skipped, (*notes, *gone), found, plan.unit)
 
 
 def _make(
@@ -125,8 +128,13 @@ def _make(
     strict: bool,
     progress: Progress | None,
     waiting: Waiting | None,
-) -> tuple[dict[str, Written], tuple[Skipped, ...]]:
-    """Write the draft and publish it; what is in it, by name, and every item left out."""
+) -> tuple[dict[str, Written], tuple[Skipped, ...], tuple[str, ...]]:
+    """Write the draft and publish it.
+
+    Returns:
+        What is in it, by name; every item left out; what is to be said of that.
+
+    """
     check_room(out, place.draft, len(plan.slices), form)
     if not place.draft.exists():
         create(place.draft, plan.slices, form)
@@ -138,8 +146,26 @@ def _make(
             f"{len(skipped)} {plan.unit}s, the first: {failed[0].name} ({failed[0].reason})",
             "repair them, or give others",
         )
-    _publish(plan, _form(plan, form.pixels, skipped), place, filled, out)
-    return filled, skipped
+    left = _without_labels_gone(plan, filled)
+    _publish(left, _form(left, form.pixels, skipped), place, filled, out)
+    gone = tuple(gone_note([plan.label_names], left.label_names))
+    return filled, skipped, gone
+
+
+def _without_labels_gone(plan: Plan, filled: Mapping[str, Written]) -> Plan:
+    """The plan without labels that none of the slices shows which are left.
+
+    Raises:
+        UserError: None is left.
+
+    """
+    if plan.declared or len(filled) == len(plan.items):
+        return plan
+    kept = [one for item in plan.items if item.name in filled for one in item.slices]
+    shown = frozenset[str]().union(*(one.labels for one in kept))
+    names = tuple(name for name in plan.label_names if name in shown)
+    check_slices(kept, names, plan.task)
+    return replace(plan, label_names=names)
 
 
 def _form(plan: Plan, pixels: PixelType, skipped: Sequence[Skipped]) -> Form:

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.core.errors import UserError
-from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
+from sweep.ingest.formats.labels import gone_note, label_names
+from sweep.ingest.formats.locating import located
+from sweep.ingest.formats.manifest import (
+    USUALLY,
+    Collection,
+    Reading,
+    Row,
+    read_manifest,
+    task_of,
+    unknown_note,
+    unknown_source,
+)
 from sweep.ingest.formats.pixels import check_size, fit, native_size, read_grey, size_of
 from sweep.ingest.looking import Look, look
 from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, beside, common_shape
@@ -40,36 +51,71 @@ def plan_images(
     *,
     size: int | None = None,
     task: Task | None = None,
-    columns: Sequence[str] = (),
+    reading: Reading = USUALLY,
     assigner: SplitAssigner,
     workers: int = 1,
     progress: Progress | None = None,
     waiting: Waiting | None = None,
 ) -> Plan:
-    """Plan a store of grey pictures, in the manifest's order; reads their headers, no pixel.
+    """Plan a store of the grey pictures that a manifest names, see ``plan_pictures``.
 
     Args:
-        manifest: CSV file, see ``read_manifest``.
+        manifest: A table, see ``read_manifest``.
         folder: The folder that the manifest's files are in.
-        size: Pad to a square and resize to (size, size), see ``fit``; None = all pictures must
-            have one size, and keep it.
-        task: None = 'multiclass' if every row has exactly one label and there are several labels,
-            else 'multilabel'.
-        columns: Other columns of the manifest to keep, see ``read_manifest``.
-        assigner: The assignment of patients to splits, where the manifest names none.
+        size: As ``plan_pictures`` takes it, and so what follows.
+        task: The task.
+        reading: How the manifest is to be understood.
+        assigner: The assignment of patients to splits.
         workers: Processes that read headers.
         progress: Called with the number of pictures looked at and of all.
         waiting: See ``look``.
 
     Raises:
-        UserError: An unusable manifest, no such folder, no usable picture, pictures of two sizes.
+        UserError: An unusable manifest; no such folder; see ``plan_pictures``.
+
+    """
+    if not folder.is_dir():
+        raise UserError("there is no such folder of images", folder, "correct the path")
+    return plan_pictures(
+        read_manifest(manifest, folder, reading=reading),
+        size=size,
+        task=task,
+        assigner=assigner,
+        workers=workers,
+        progress=progress,
+        waiting=waiting,
+    )
+
+
+def plan_pictures(
+    collection: Collection,
+    *,
+    size: int | None = None,
+    task: Task | None = None,
+    assigner: SplitAssigner,
+    workers: int = 1,
+    progress: Progress | None = None,
+    waiting: Waiting | None = None,
+) -> Plan:
+    """Plan a store of grey pictures, in their order; reads their headers, no pixel.
+
+    Args:
+        collection: The pictures, and what is known of them.
+        size: Pad to a square and resize to (size, size), see ``fit``; None = all pictures must
+            have one size, and keep it.
+        task: None = 'multiclass' if every row has exactly one label and there are several labels,
+            else 'multilabel'.
+        assigner: The assignment of patients to splits, where the rows name none.
+        workers: Processes that read headers.
+        progress: Called with the number of pictures looked at and of all.
+        waiting: See ``look``.
+
+    Raises:
+        UserError: No usable picture, or none with a label; pictures of two sizes.
 
     """
     check_size(size)
-    if not folder.is_dir():
-        raise UserError("there is no such folder of images", folder, "correct the path")
-    rows = read_manifest(manifest, columns=columns)
-    names = label_names(rows, manifest)
+    rows, folder = collection.rows, collection.folder
     seen = look(
         Look(_SizeIn(folder), _file_of),
         rows,
@@ -80,6 +126,8 @@ def plan_images(
     )
     sizes, skipped = dict(seen.found), seen.skipped
     _refuse_none(sizes, skipped)
+    usable = [row for row in rows if row in sizes]
+    names = label_names([row.labels for row in usable], collection.where)
     shape = (size, size) if size else common_shape((str(row), own) for row, own in sizes.items())
     with beside(skipped):
         slices = assign_splits([_slice(row, sizes.get(row), size) for row in rows], assigner)
@@ -92,16 +140,21 @@ def plan_images(
         reader=PictureReader(size),
         shape=shape,
         label_names=names,
-        task=task or task_of(rows, names),
+        task=task or task_of(usable, names),
         source={
             "kind": "images",
-            "manifest": str(manifest),
+            **collection.source,
             "images": str(folder),
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
-            **({"columns": list(columns)} if columns else {}),
+            **unknown_source(usable),
         },
         skipped=skipped,
+        notes=(
+            *collection.notes,
+            *gone_note((row.labels for row in rows), names),
+            *unknown_note(usable, len(usable)),
+        ),
     )
 
 

@@ -82,6 +82,8 @@ class Plan:
         skipped: Items already found unusable.
         notes: What the user should know of the choices made, one sentence each.
         unit: What an item is called in messages.
+        declared: The labels are those of a rule or of a dataset's own list, and stay in the store
+            where no slice shows them; otherwise they are those that its slices show.
 
     """
 
@@ -95,6 +97,7 @@ class Plan:
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     unit: Literal["file", "item"] = "file"
+    declared: bool = False
 
     @property
     def slices(self) -> list[Slice]:

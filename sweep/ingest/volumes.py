@@ -10,7 +10,21 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, UserError, refuse
 from sweep.core.text import number_of
-from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
+from sweep.ingest.formats.labels import gone_note, label_names
+from sweep.ingest.formats.locating import located
+from sweep.ingest.formats.manifest import (
+    USUALLY,
+    Collection,
+    Reading,
+    Row,
+    Unknown,
+    read_manifest,
+    task_of,
+    unknown_note,
+    unknown_patient,
+    unknown_patients,
+    unknown_source,
+)
 from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
 from sweep.ingest.looking import Look, look
@@ -38,40 +52,88 @@ def plan_volumes(
     axis: Axis = "acquired",
     size: int | None = None,
     task: Task | None = None,
-    columns: Sequence[str] = (),
+    reading: Reading = USUALLY,
     assigner: SplitAssigner,
     workers: int = 1,
     progress: Progress | None = None,
     waiting: Waiting | None = None,
 ) -> Plan:
-    """Plan a store of the planes of volumes; reads the manifest and headers, no pixel.
+    """Plan a store of the planes of the volumes that a manifest names, see ``plan_scans``.
 
     Args:
-        manifest: CSV file, see ``read_manifest``; its slices are counted along ``axis``.
+        manifest: A table, see ``read_manifest``; its slices are counted along ``axis``.
         folder: The folder that the manifest's files are in.
-        form: The form of the files.
-        axis: The axis that the planes lie along, see ``view_along``.
-        size: See ``fit_square``; None = all planes have one shape, and keep it.
-        task: None = as ``task_of`` finds.
-        columns: Other columns of the manifest to keep, see ``read_manifest``; a ``sequence`` there
-            goes before that of the file.
-        assigner: The assignment of patients to splits, without a column ``fold`` or ``split``.
+        form: As ``plan_scans`` takes it, and so what follows.
+        axis: The axis that the planes lie along.
+        size: The size of the planes.
+        task: The task.
+        reading: How the manifest is to be understood.
+        assigner: The assignment of patients to splits.
         workers: Processes that read headers.
         progress: Called with the number of volumes surveyed and the number of all.
         waiting: See ``look``.
 
     Raises:
-        UserError: An unusable manifest or folder; no volume that can be used; a slice of no known
-            patient; planes of several shapes; a split for some patients only.
+        UserError: An unusable manifest or folder; see ``plan_scans``.
+
+    """
+    if not folder.is_dir():
+        raise UserError("there is no such folder of volumes", folder, "correct the path")
+    return plan_scans(
+        read_manifest(
+            manifest, folder, volumes=True, patients=not form.names_patients, reading=reading
+        ),
+        form,
+        axis=axis,
+        size=size,
+        task=task,
+        assigner=assigner,
+        unknown_patients=reading.unknown_patients,
+        workers=workers,
+        progress=progress,
+        waiting=waiting,
+    )
+
+
+def plan_scans(
+    collection: Collection,
+    form: Format,
+    *,
+    axis: Axis = "acquired",
+    size: int | None = None,
+    task: Task | None = None,
+    assigner: SplitAssigner,
+    unknown_patients: Unknown = "refuse",
+    workers: int = 1,
+    progress: Progress | None = None,
+    waiting: Waiting | None = None,
+) -> Plan:
+    """Plan a store of the planes of volumes; reads their headers, no pixel.
+
+    Args:
+        collection: The volumes, and what is known of them; a ``sequence`` there goes before that
+            of the file.
+        form: The form of the files.
+        axis: The axis that the planes lie along, see ``view_along``.
+        size: See ``fit_square``; None = all planes have one shape, and keep it.
+        task: None = as ``task_of`` finds.
+        assigner: The assignment of patients to splits, where the rows name none.
+        unknown_patients: What is done with volumes of which neither row nor file says whose they
+            are, see ``Reading``.
+        workers: Processes that read headers.
+        progress: Called with the number of volumes surveyed and the number of all.
+        waiting: See ``look``.
+
+    Raises:
+        UserError: No volume that can be used, or none with a label; a slice of no known patient;
+            planes of several shapes; a split for some patients only.
 
     """
     check_size(size)
-    if not folder.is_dir():
-        raise UserError("there is no such folder of volumes", folder, "correct the path")
-    rows = read_manifest(manifest, volumes=True, patients=not form.names_patients, columns=columns)
-    names = label_names(rows, manifest)
+    rows, folder = collection.rows, collection.folder
+    each_file = unknown_patients == "each-file"
     seen = look(
-        Look(_DescribedBy(folder, form, axis, size), _name_of),
+        Look(_DescribedBy(folder, form, axis, size, each_file), _name_of),
         _by_volume(rows),
         workers=workers,
         progress=progress,
@@ -79,6 +141,8 @@ def plan_volumes(
     )
     found, skipped = [described for _, described in seen.found], seen.skipped
     _refuse_none(found, skipped)
+    slices = [one for volume in found for one in volume.slices]
+    names = label_names([one.labels for one in slices], collection.where)
     with beside(skipped):
         items = _items(found, folder, assigner)
     return Plan(
@@ -88,18 +152,23 @@ def plan_volumes(
         if size
         else common_shape((volume.name, volume.outline.shape) for volume in found),
         label_names=names,
-        task=task or task_of(rows, names),
+        task=task or task_of(slices, names),
         source={
             "kind": form.kind,
-            "manifest": str(manifest),
+            **collection.source,
             "folder": str(folder),
             "axis": axis,
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
-            **({"columns": list(columns)} if columns else {}),
+            **unknown_source(slices),
         },
         skipped=skipped,
-        notes=tuple(_notes(found, skipped, rows)),
+        notes=(
+            *collection.notes,
+            *_notes(found, skipped, rows),
+            *gone_note((row.labels for row in rows), names),
+            *unknown_note(slices, len(found)),
+        ),
     )
 
 
@@ -123,9 +192,12 @@ class _DescribedBy:
     form: Format
     axis: Axis
     size: int | None
+    each_file: bool
 
     def __call__(self, rows: Sequence[Row]) -> Described:
         outline = self.form.outline(located(rows[0], self.folder), self.axis)
+        if self.each_file and not (rows[0].patient or outline.patient):
+            outline = replace(outline, patient=unknown_patient(_name_of(rows)))
         return Described(_name_of(rows), outline, tuple(_slices(rows, outline, self.size)))
 
 
@@ -179,7 +251,7 @@ def _items(found: Sequence[Described], folder: Path, assigner: SplitAssigner) ->
     refuse(
         "volumes have no patient, neither in the manifest nor in their own header",
         [volume.slices[0].origin for volume in found if not volume.slices[0].patient],
-        "fill the column 'patient'",
+        "fill the column 'patient', or pass --patient-pattern or --unknown-patients each-file",
     )
     assigned = iter(assign_splits([one for volume in found for one in volume.slices], assigner))
     return tuple(
@@ -204,7 +276,8 @@ def _notes(
     if unknown := sum(one.pixel_mm is None or one.orientation is None for one in places):
         yield f"Slices whose file does not say their pixel size or orientation: {unknown}."
     unnamed = {row.file for row in rows if not row.patient}
-    if own := sum(volume.name in unnamed for volume in found):
+    named = [one for one in found if not unknown_patients([one.slices[0]])]
+    if own := sum(volume.name in unnamed for volume in named):
         yield (
             f"Volumes whose patient is the PatientID of their file: {own}; it stands in the "
             "store, and a store of identified data is itself identified."

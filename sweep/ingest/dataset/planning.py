@@ -129,6 +129,7 @@ def plan_dataset(
         skipped=skipped,
         notes=tuple(_notes(dataset, found)),
         unit="item",
+        declared=bool(names),
     )
 
 

@@ -1,10 +1,10 @@
 """Finding the volumes of a data set in folders."""
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from sweep.core.errors import UserError, refuse
+from sweep.ingest.formats.walking import files_below
 
 SUFFIX = ".h5"
 
@@ -29,9 +29,8 @@ def find_volumes(folders: Sequence[Path]) -> dict[str, Path]:
         "correct the path",
     )
     found: dict[str, list[Path]] = {}
-    seen: set[tuple[int, int]] = set()
-    for folder in folders:
-        for path in _below(folder, seen):
+    for path in files_below(*folders):
+        if path.name.endswith(SUFFIX):
             found.setdefault(volume_name(path.name), []).append(path)
     repeated = [" and ".join(map(str, paths)) for paths in found.values() if len(paths) > 1]
     refuse(
@@ -46,23 +45,3 @@ def find_volumes(folders: Sequence[Path]) -> dict[str, Path]:
             "name the folder that the volumes are in",
         )
     return {name: found[name][0] for name in sorted(found)}
-
-
-def _below(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    for root, subfolders, names in os.walk(folder, onerror=_refuse_folder, followlinks=True):
-        subfolders.sort()
-        status = Path(root).stat()
-        identity = (status.st_dev, status.st_ino)
-        if identity in seen:
-            subfolders.clear()
-            continue
-        seen.add(identity)
-        yield from (Path(root) / name for name in sorted(names) if name.endswith(SUFFIX))
-
-
-def _refuse_folder(error: OSError) -> None:
-    raise UserError(
-        "the folder cannot be read",
-        f"{error.filename} ({type(error).__name__}: {error.strerror})",
-        "correct its permissions",
-    ) from error

@@ -99,6 +99,7 @@ def plan_fastmri(
         shape=surveyed.shape,
         label_names=tuple(loaded.labels),
         task="multilabel",
+        declared=True,
         kspace=surveyed.frame if kspace else None,
         skipped=surveyed.skipped,
         notes=(

@@ -1,13 +1,11 @@
-"""Tables beside the images: CSV files with named columns."""
+"""Tables beside the images, with named columns."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sweep.core.errors import UserError, nearest, refuse, told
-from sweep.core.reading import opened_text
-from sweep.ingest.formats.separators import refuse_other_separator
+from sweep.core.errors import UserError, nearest, refuse
+from sweep.ingest.formats.sheet import read_sheet
 
 
 class Row(NamedTuple):
@@ -30,40 +28,25 @@ class Row(NamedTuple):
 def read_table(
     path: Path, what: str, columns: Mapping[str, Sequence[str]], keep: Sequence[str] = ()
 ) -> list[Row]:
-    """Read a CSV file; columns that are not asked for are ignored.
+    """Read a table; columns that are not asked for are ignored.
 
     Args:
-        path: UTF-8, the first line names the columns.
+        path: See ``read_sheet``; the first line names the columns.
         what: The kind of table, for messages: "table of patients".
         columns: For each name the headings that it may have.
         keep: Headings of further columns to keep.
 
     Raises:
-        UserError: No such file, not UTF-8 text or not CSV; a column missing or there twice; no
-            row; a row of another length than the header; an empty cell in a column asked for.
+        UserError: See ``read_sheet``; a column missing or there twice; no row; an empty cell in a
+            column asked for.
 
     """
-    try:
-        with opened_text(path) as file:
-            reader = csv.reader(file)
-            head = [name.strip() for name in next(reader, [])]
-            lines = [(reader.line_num, tuple(cells)) for cells in reader if cells]
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(
-            f"the {what} is not a readable CSV file in UTF-8",
-            f"{path} ({told(error)})",
-            "give another file",
-        ) from error
-    refuse_other_separator(what, path, head, [one for names in columns.values() for one in names])
+    known = [*(one for names in columns.values() for one in names), *keep]
+    head, lines, _ = read_sheet(path, what, known)
     if not lines:
         raise UserError(f"the {what} has no row below its header", path, "add rows")
     places = _places(head, columns, f"the {what} {path}")
     kept = _places(head, {name: (name,) for name in keep}, f"the {what} {path}")
-    refuse(
-        f"rows of the {what} {path} do not have {len(head)} cells, as its header has",
-        [f"row {number} with {len(cells)}" for number, cells in lines if len(cells) != len(head)],
-        "quote cells that hold a comma",
-    )
     rows = [
         Row(number, _cells(cells, places), cells, _cells(cells, kept)) for number, cells in lines
     ]
@@ -81,7 +64,7 @@ def _cells(cells: Sequence[str], places: Mapping[str, int]) -> dict[str, str]:
     return {name: cells[place].strip() for name, place in places.items()}
 
 
-def _places(head: list[str], columns: Mapping[str, Sequence[str]], what: str) -> dict[str, int]:
+def _places(head: Sequence[str], columns: Mapping[str, Sequence[str]], what: str) -> dict[str, int]:
     places = {
         name: [place for place, heading in enumerate(head) if heading in accepted]
         for name, accepted in columns.items()

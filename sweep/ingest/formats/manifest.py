@@ -1,24 +1,107 @@
-"""The manifest of an image collection: a CSV file with a row for each picture, volume or slice."""
+"""The manifest of an image collection: a table with a row for each picture, volume or slice."""
 
-import csv
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
-from sweep.core.errors import UnusableError, UserError, nearest, refuse, told
-from sweep.core.reading import opened_text
-from sweep.ingest.formats.separators import refuse_other_separator
+from sweep.core.errors import UserError, nearest, refuse, require_known, told
+from sweep.ingest.formats.labels import (
+    SEPARATOR,
+    named_in,
+    refuse_joined,
+    shown_by,
+    spelling_notes,
+    spellings,
+)
+from sweep.ingest.formats.sheet import Line, read_sheet
 from sweep.store.slices import Slice, Task, check_column_names
 
-REQUIRED = ("file", "label")
-PATIENT = "patient"
+FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
 SPLITTING = ("fold", "split")
-SLICE = "slice"
-ROLES = (*REQUIRED, PATIENT, *SPLITTING, SLICE)
-SEQUENCE = "sequence"
+ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE)
 NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
+# What tables in public use call the columns that a manifest has to have.
+USUAL = {
+    FILE: ("image_path", "filename", "file_name", "filepath", "path", "image", "img", "fname"),
+    LABEL: ("class", "diagnosis", "target", "category", "finding", "labels"),
+    PATIENT: ("patient_id", "patientid", "subject", "subject_id", "participant_id", "case", "pid"),
+}
+
+UNKNOWN = "unknown ("  # begins the name of a patient that nobody knows
+
+Unknown = Literal["refuse", "each-file"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a manifest is to be understood.
+
+    Attributes:
+        names: The column for a role, where it has not the name of the role:
+            ``{"file": "image_path"}``.
+        keep: Other columns to keep, whose cells may be empty.
+        label_columns: Columns that are a label each, with 1 or 0 in their cells; then there is no
+            column ``label``.
+        label_separator: What stands between the names in a cell of ``label``; None: ``|``, and
+            names that seem to be several are refused.
+        patient_pattern: A regular expression that is looked for in the path of a file: its first
+            group, or all that it finds, is the patient. Then a column ``patient`` is not used.
+        unknown_patients: What is done with files whose patient nothing says: 'refuse' them, or
+            let 'each-file' be a patient, at the risk that slices of one person lie in several
+            splits.
+
+    Raises:
+        UserError: A role that is none; a pattern that is no regular expression.
+
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    keep: Sequence[str] = ()
+    label_columns: Sequence[str] = ()
+    label_separator: str | None = None
+    patient_pattern: str | None = None
+    unknown_patients: Unknown = "refuse"
+
+    def __post_init__(self) -> None:
+        require_known("--column", list(self.names), (*ROLES, SEQUENCE))
+        try:
+            re.compile(self.patient_pattern or "")
+        except re.error as error:
+            raise UserError(
+                "the pattern of patients is no regular expression",
+                f"{self.patient_pattern!r} ({told(error)})",
+                "correct it, such as 'patient_([0-9]+)'",
+            ) from error
+
+    def column(self, role: str) -> str:
+        """The name of the column for a role."""
+        return self.names.get(role, role)
+
+    def patient_in(self, file: str) -> str:
+        """The patient that the pattern finds in the path of a file; empty = none."""
+        found = re.search(self.patient_pattern or "$^", file)
+        return (found[1] or "" if found.re.groups else found[0]) if found else ""
+
+    def to_plain(self) -> dict[str, object]:
+        """What of it is not as usual, as JSON can say it."""
+        said: dict[str, object] = {
+            "column_names": dict(self.names),
+            "columns": list(self.keep),
+            "label_columns": list(self.label_columns),
+            "label_separator": self.label_separator,
+            "patient_pattern": self.patient_pattern,
+            "unknown_patients": None
+            if self.unknown_patients == "refuse"
+            else self.unknown_patients,
+        }
+        return {name: value for name, value in said.items() if value}
+
+
+USUALLY = Reading()
 
 
 @dataclass(frozen=True)
@@ -26,7 +109,7 @@ class Row:
     """One row.
 
     Attributes:
-        number: Line of the file; the header is line 1.
+        number: Line of the file; the header is line 1; 0 = it stands in no file.
         file: Path inside the image folder, with forward slashes.
         labels: The names in the label cell; empty = no finding.
         patient: Whose image it is; empty where the manifest may leave it to the file and does.
@@ -48,90 +131,151 @@ class Row:
 
     def __str__(self) -> str:
         place = "" if self.slice is None else f", slice {self.slice}"
-        return f"row {self.number} ({self.file}{place})"
+        name = f"{self.file}{place}"
+        return f"row {self.number} ({name})" if self.number else name
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Files with what is known of them, before the first is looked at.
+
+    Attributes:
+        rows: What is known, in the order of the store to be.
+        folder: The folder that the paths of the rows start from.
+        where: Where the rows come from, for messages.
+        source: The same as JSON can say it, for the store.
+        notes: What the user should know of how they were read.
+
+    """
+
+    rows: Sequence[Row]
+    folder: Path
+    where: str
+    source: Mapping[str, object]
+    notes: tuple[str, ...] = ()
 
 
 def read_manifest(
-    path: Path, *, volumes: bool = False, patients: bool = True, columns: Sequence[str] = ()
-) -> list[Row]:
+    path: Path,
+    folder: Path,
+    *,
+    volumes: bool = False,
+    patients: bool = True,
+    reading: Reading = USUALLY,
+) -> Collection:
     """Read a manifest; columns ``file``, ``label``, ``patient``, and ``fold`` or ``split`` if any.
 
-    A label cell holds one name, several separated by ``|``, or nothing for no finding. Other
-    columns are ignored unless they are asked for. Whether the images exist is not asked here.
+    A label cell holds one name, several separated by ``|``, or nothing for no finding. Names that
+    differ in case or white space only are one. Other columns are ignored unless they are asked
+    for. Whether the images exist is not asked here.
 
     Args:
-        path: The manifest.
+        path: The manifest, see ``read_sheet`` for its formats.
+        folder: The folder that its paths start from; one that is absolute may lead into it.
         volumes: A file holds several slices. Then the optional column ``slice`` numbers them from
             0: a file has one row without a number, for all its slices, or a row for each of some.
-        patients: Each row names its patient; otherwise the column may be missing or a cell empty.
-        columns: Other columns to keep, whose cells may be empty.
+        patients: Each row names its patient; otherwise the file may.
+        reading: How it is to be understood.
 
     Raises:
-        UserError: No such file, or not UTF-8 text; a missing column; ``fold`` and ``split`` both;
-            a column to keep that is not there, is one of the above or cannot be stored; no row; a
-            row of another length than the header; an empty file, patient or split cell; a slice
-            that is no number; a file, or a slice of it, twice; a file with two patients; a file
-            outside the image folder.
+        UserError: See ``read_sheet``; a missing column; ``fold`` and ``split`` both; a column to
+            keep that is not there, is one of the above or cannot be stored; no row; an empty file,
+            patient or split cell; a slice that is no number; a file, or a slice of it, twice; a
+            file with two patients; a file outside the image folder; a label that seems to be
+            several.
 
     """
-    try:
-        with opened_text(path) as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            refuse_other_separator("manifest", path, header, ROLES)
-            _check_columns(header, (*REQUIRED, PATIENT) if patients else REQUIRED, path)
-            _check_kept(columns, header, path)
-            slicing = volumes and SLICE in header
-            rows = [_row(cells, reader.line_num, slicing, columns, path) for cells in reader]
-    except UserError:  # which is a ValueError
-        raise
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(
-            "the manifest is not a readable CSV file in UTF-8",
-            f"{path} ({told(error)})",
-            "give another file",
-        ) from error
-    _check_cells(rows, patients, path)
+    known = [*map(reading.column, ROLES), *reading.keep, *reading.label_columns]
+    header, lines, kind = read_sheet(path, "manifest", known)
+    required = [FILE, *([] if reading.label_columns else [LABEL])]
+    named = reading.patient_pattern or reading.unknown_patients != "refuse"
+    if patients and not named:
+        required.append(PATIENT)
+    _check_columns(header, required, reading, path)
+    _check_kept(header, reading, path)
+    places = {name: place for place, name in enumerate(header)}
+    slicing = volumes and reading.column(SLICE) in places
+    read = _RowReader(places, reading, slicing, folder, path)
+    rows = [read(line) for line in lines]
+    _check_cells(rows, patients and not named, path)
+    if reading.patient_pattern is not None:
+        _check_pattern(rows, reading, path)
+    if patients:
+        rows = [replace(row, patient=row.patient or unknown_patient(row.file)) for row in rows]
     _check_files(rows, path)
-    return rows
-
-
-def located(row: Row, folder: Path) -> Path:
-    """Where the file of a row is; links may lead anywhere, as those of data managers do.
-
-    Raises:
-        UnusableError: There is neither a file nor a folder, or links that lead in a circle.
-
-    """
-    path = folder / row.file
-    try:
-        path.resolve(strict=True)
-    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a circle, before 3.13
-        raise UnusableError(
-            "a file of the manifest cannot be found",
-            f"{row} in {folder} ({type(error).__name__}: {error})",
-            "add the file or remove the row",
-        ) from error
-    if not (path.is_file() or path.is_dir()):  # a pipe would be waited for
-        raise UnusableError(
-            "what a row of the manifest names is no file",
-            f"{row} in {folder}",
-            "put a file in its place, or remove the row",
+    counts = Counter(name for row in rows for name in row.labels)
+    if reading.label_separator is None and not reading.label_columns:
+        refuse_joined(counts, SEPARATOR)
+    taken = spellings(counts)
+    rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
+    notes = [f"The manifest is {kind}."] if kind else []
+    if read.slashed:
+        notes.append(
+            f"Paths with backslashes: {read.slashed}; read as if they had forward slashes."
         )
-    return path
-
-
-def _check_columns(header: list[str], required: tuple[str, ...], path: Path) -> None:
-    refuse(
-        f"the manifest {path} does not have all of the columns {', '.join(required)}",
-        [
-            f"no {name!r} ({nearest(name, header) if header else 'the first line is empty'})"
-            for name in required
-            if name not in header
-        ],
-        "name them in the first line",
+    return Collection(
+        rows,
+        folder,
+        str(path),
+        {"manifest": str(path), **reading.to_plain()},
+        (*notes, *spelling_notes(counts, taken)),
     )
-    if all(name in header for name in SPLITTING):
+
+
+def unknown_patient(file: str) -> str:
+    """The name of the patient that a file is of, where nothing says whose it is."""
+    return f"{UNKNOWN}{file})"
+
+
+def unknown_note(rows: Sequence[Row | Slice], files: int) -> Iterator[str]:
+    """Say for how many of the files nobody knows whose they are, and what that risks."""
+    if unknown := unknown_patients(rows):
+        yield (
+            f"Files of which nothing says whose they are: {unknown} of {files}; each counts as a "
+            "patient. Where images of one person lie in several splits, scores are flattered."
+        )
+
+
+def unknown_source(rows: Sequence[Row | Slice]) -> dict[str, object]:
+    """The same for the store, which every report repeats."""
+    unknown = unknown_patients(rows)
+    return {"files_of_unknown_patients": unknown} if unknown else {}
+
+
+def unknown_patients(rows: Sequence[Row | Slice]) -> int:
+    """For how many files ``unknown_patient`` has given the patient."""
+    return sum(name.startswith(UNKNOWN) for name in {row.patient for row in rows})
+
+
+def _check_columns(
+    header: Sequence[str], required: Sequence[str], reading: Reading, path: Path
+) -> None:
+    missing = [role for role in required if reading.column(role) not in header]
+    usual = {
+        role: found
+        for role in missing
+        if (found := next((name for name in header if name.lower() in USUAL[role]), ""))
+    }
+    remedy = "name them in the first line"
+    if usual:
+        pairs = " ".join(f"{role}={found}" for role, found in usual.items())
+        remedy = f"say which columns these are: --column {pairs}"
+    elif PATIENT in missing:
+        remedy += (
+            "; where the paths say whose the files are, pass --patient-pattern; where nothing "
+            "does, --unknown-patients each-file, which risks flattered scores"
+        )
+    refuse(
+        f"the manifest {path} does not have all of the columns "
+        f"{', '.join(map(reading.column, required))}",
+        [
+            f"no {reading.column(role)!r} "
+            f"({nearest(reading.column(role), header) if header else 'the first line is empty'})"
+            for role in missing
+        ],
+        remedy,
+    )
+    if all(reading.column(name) in header for name in SPLITTING):
         raise UserError(
             "the manifest says twice how to split",
             f"{path} with the columns 'fold' and 'split'",
@@ -139,52 +283,87 @@ def _check_columns(header: list[str], required: tuple[str, ...], path: Path) -> 
         )
 
 
-def _check_kept(columns: Sequence[str], header: list[str], path: Path) -> None:
+def _check_kept(header: Sequence[str], reading: Reading, path: Path) -> None:
+    asked = [*reading.keep, *reading.label_columns]
     refuse(
-        f"columns to keep are not in the manifest {path}",
-        [f"{name!r} ({nearest(name, header)})" for name in columns if name not in header],
-        "correct --columns",
+        f"columns that are asked for are not in the manifest {path}",
+        [f"{name!r} ({nearest(name, header)})" for name in asked if name not in header],
+        "correct --columns or --label-columns",
     )
     refuse(
         "columns to keep have a meaning of their own in a manifest",
-        [repr(name) for name in columns if name in ROLES],
+        [repr(name) for name in reading.keep if name in ROLES],
         "leave them out of --columns: the store says by itself what they mean",
     )
-    check_column_names([name for name in columns if name != SEQUENCE])
+    check_column_names([name for name in reading.keep if name != SEQUENCE])
 
 
-def _row(
-    cells: dict[str, str], number: int, slicing: bool, columns: Sequence[str], path: Path
-) -> Row:
-    more = None in cells
-    if more or None in cells.values():
-        raise UserError(
-            f"a row of the manifest has {'more' if more else 'fewer'} cells than the header",
-            f"{path}, row {number}",
-            "quote cells that hold a comma" if more else "add the missing cells",
+class _RowReader:
+    """Makes rows of lines.
+
+    Attributes:
+        slashed: Rows whose path had backslashes.
+
+    """
+
+    def __init__(
+        self, places: Mapping[str, int], reading: Reading, slicing: bool, folder: Path, path: Path
+    ) -> None:
+        self.slashed = 0
+        self._places = places
+        self._reading = reading
+        self._slicing = slicing
+        self._roots = {str(folder.absolute()), str(folder.resolve())}
+        self._path = path
+
+    def __call__(self, line: Line) -> Row:
+        reading = self._reading
+
+        def cell(role: str) -> str:
+            place = self._places.get(reading.column(role))
+            return "" if place is None else line.cells[place].strip()
+
+        file = self._file(cell(FILE))
+        kept = {name: line.cells[self._places[name]].strip() for name in reading.keep}
+        sequence = kept.pop(SEQUENCE, "")
+        split = next((name for name in SPLITTING if reading.column(name) in self._places), None)
+        marks = {name: line.cells[self._places[name]] for name in reading.label_columns}
+        where = f"{self._path}, row {line.number}"
+        return Row(
+            number=line.number,
+            file=file,
+            labels=shown_by(marks, where)
+            if marks
+            else named_in(cell(LABEL), reading.label_separator or SEPARATOR),
+            patient=cell(PATIENT) if reading.patient_pattern is None else reading.patient_in(file),
+            split=None if split is None else cell(split),
+            slice=_slice(cell(SLICE), where) if self._slicing else None,
+            columns=kept,
+            sequence=sequence,
         )
-    file = cells["file"].strip()
-    names = (name.strip() for name in cells["label"].split("|"))
-    return Row(
-        number=number,
-        file=posixpath.normpath(file) if file else "",
-        labels=frozenset(name for name in names if name),
-        patient=cells.get(PATIENT, "").strip(),
-        split=next((cells[name].strip() for name in SPLITTING if name in cells), None),
-        slice=_slice(cells[SLICE].strip(), number, path) if slicing else None,
-        columns={name: cells[name].strip() for name in columns if name != SEQUENCE},
-        sequence=cells[SEQUENCE].strip() if SEQUENCE in columns else "",
-    )
+
+    def _file(self, cell: str) -> str:
+        """With forward slashes, from the folder on."""
+        if "\\" in cell and "/" not in cell:  # as Windows writes paths
+            self.slashed += 1
+            cell = cell.replace("\\", "/")
+        if not cell:
+            return ""
+        file = posixpath.normpath(cell)
+        for root in self._roots:
+            if file.startswith(f"{root}/"):
+                return file[len(root) + 1 :]
+        return file
 
 
-def _slice(cell: str, number: int, path: Path) -> int | None:
+def _slice(cell: str, where: str) -> int | None:
     if not cell:
         return None
     found = NUMBER.fullmatch(cell)
     if found is None:
         raise UserError(
             "a slice is not a number from 0, or empty for all slices of the file",
-            f"{path}, row {number}: {cell!r}",
+            f"{where}: {cell!r}",
             "correct the column 'slice'",
         )
     return int(found[1])
@@ -196,8 +375,22 @@ def _check_cells(rows: list[Row], patients: bool, path: Path) -> None:
     check = _checker(rows, path)
     check("name no file", lambda row: not row.file, "fill the column 'file'")
     if patients:
-        check("name no patient", lambda row: not row.patient, "fill the column 'patient'")
+        check(
+            "name no patient",
+            lambda row: not row.patient,
+            "fill the column 'patient', or pass --patient-pattern or --unknown-patients each-file",
+        )
     check("have no split", lambda row: row.split == "", "fill the column 'fold' or 'split'")
+
+
+def _check_pattern(rows: list[Row], reading: Reading, path: Path) -> None:
+    check = _checker(rows, path)
+    if reading.unknown_patients == "refuse":
+        check(
+            f"name a file in which the pattern of patients {reading.patient_pattern!r} finds none",
+            lambda row: not row.patient,
+            "correct --patient-pattern, or pass --unknown-patients each-file as well",
+        )
 
 
 def _check_files(rows: list[Row], path: Path) -> None:
@@ -211,7 +404,7 @@ def _check_files(rows: list[Row], path: Path) -> None:
     check(
         "name files outside the image folder",
         _leaves,
-        "move the files into it, and correct the rows",
+        "give the folder that all of them are in, and paths from there",
     )
     check(
         "name a file, or a slice of it, again",
@@ -240,23 +433,6 @@ def _checker(rows: list[Row], path: Path) -> Callable[[str, Callable[[Row], bool
 def _leaves(row: Row) -> bool:
     """Whether the path, as written, leads out of the folder."""
     return row.file.startswith(("/", "../")) or row.file == ".."
-
-
-def label_names(rows: Sequence[Row], manifest: Path) -> tuple[str, ...]:
-    """All labels that occur, sorted.
-
-    Raises:
-        UserError: No row has a label.
-
-    """
-    names = sorted(frozenset[str]().union(*(row.labels for row in rows)))
-    if not names:
-        raise UserError(
-            "no row of the manifest names a finding",
-            f"{manifest} with an empty column 'label'",
-            "fill the column where there is a finding",
-        )
-    return tuple(names)
 
 
 def task_of(rows: Sequence[Row | Slice], names: Sequence[str]) -> Task:

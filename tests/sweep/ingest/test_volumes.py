@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from sweep.core.errors import UnusableError, UserError
-from sweep.ingest.formats.manifest import Row, label_names, task_of
+from sweep.ingest.formats.labels import label_names
+from sweep.ingest.formats.manifest import Reading, Row, task_of
 from sweep.ingest.formats.pixels import fit_square
 from sweep.ingest.formats.planes import Format, Outline, Section
 from sweep.ingest.plan import Item
@@ -88,13 +89,13 @@ def row(number, *labels):
 )
 def test_the_task_follows_from_the_labels(labels, task):
     rows = [row(number, *names) for number, names in enumerate(labels)]
-    assert task_of(rows, label_names(rows, Path("m.csv"))) == task
+    assert task_of(rows, label_names([one.labels for one in rows], "m.csv")) == task
 
 
 def test_label_names_are_sorted_and_some():
-    assert label_names([row(0, "b", "c"), row(1), row(2, "a")], Path("m.csv")) == ("a", "b", "c")
+    assert label_names([{"b", "c"}, set(), {"a"}], "m.csv") == ("a", "b", "c")
     with pytest.raises(UserError, match=r"names a finding; received m\.csv with an empty column"):
-        label_names([row(0)], Path("m.csv"))
+        label_names([set()], "m.csv")
 
 
 def test_every_slice_of_a_volume_has_the_labels_of_its_row(volumes):
@@ -121,7 +122,7 @@ def test_numbered_rows_take_their_slices_only(volumes):
 
 def test_columns_of_the_manifest_go_to_every_slice_of_the_volume(volumes):
     volumes.describe("a,tear,ann,A,T1", "b,,bob,,", header="file,label,patient,site,sequence")
-    first, second = volumes.plan(columns=["site", "sequence"]).items
+    first, second = volumes.plan(reading=Reading(keep=["site", "sequence"])).items
     assert [one.columns for one in first.slices] == [{"site": "A"}] * 3
     assert {one.sequence for one in first.slices} == {"T1"}
     assert {one.sequence for one in second.slices} == {
@@ -149,7 +150,8 @@ def test_a_bad_volume_is_skipped_named_and_counted(volumes):
     plan = volumes.plan()
     assert [item.name for item in plan.items] == ["a", "c"]
     assert plan.skipped == (("bad", "the volume is bad; received bad; repair it"),)
-    assert plan.label_names == ("cyst", "tear")
+    assert plan.label_names == ("tear",)
+    assert "which the store does not have: cyst." in " ".join(plan.notes)
     assert "Volumes that cannot be used: 1 of 3; left out." in plan.notes
 
 

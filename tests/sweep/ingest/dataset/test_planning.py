@@ -7,6 +7,7 @@ from PIL import Image
 import sweep
 from sweep.core.errors import UserError
 from sweep.ingest import engine
+from sweep.ingest.formats.manifest import Reading
 from sweep.ingest.formats.pixels import fit
 from sweep.ingest.images import plan_images
 from sweep.store.splits import SplitAssigner
@@ -46,7 +47,7 @@ def test_a_dataset_gives_the_store_that_its_pictures_give(collection, tmp_path, 
         collection.manifest,
         collection.images,
         size=size,
-        columns=["site"],
+        reading=Reading(keep=["site"]),
         assigner=SplitAssigner(seed=3),
     )
     pictures = engine.ingest(plan, tmp_path / "pictures.h5").store

@@ -1,7 +1,17 @@
 import pytest
 
 from sweep.core.errors import UnusableError, UserError
-from sweep.ingest.formats.manifest import located, read_manifest
+from sweep.ingest.formats.locating import located
+from sweep.ingest.formats.manifest import (
+    Reading,
+    read_manifest,
+    unknown_note,
+    unknown_source,
+)
+
+
+def rows_of(path, **options):
+    return read_manifest(path, path.parent / "images", **options).rows
 
 
 @pytest.fixture
@@ -16,7 +26,7 @@ def manifest(tmp_path):
 
 def test_cells_are_read_as_written_and_other_columns_ignored(manifest):
     text = "patient,weight,file,label,fold\np1,70,a/b.png,tear,3\np2,80,c.png,,1\n"
-    first, second = read_manifest(manifest(text))
+    first, second = rows_of(manifest(text))
     assert (first.file, first.labels, first.patient, first.split) == (
         "a/b.png",
         {"tear"},
@@ -37,27 +47,27 @@ def test_cells_are_read_as_written_and_other_columns_ignored(manifest):
     ],
 )
 def test_labels_of_a_cell(manifest, cell, labels):
-    (row,) = read_manifest(manifest(f"file,label,patient\na.png,{cell},p\n"))
+    (row,) = rows_of(manifest(f"file,label,patient\na.png,{cell},p\n"))
     assert row.labels == labels
 
 
 def test_without_fold_and_split_there_is_no_split(manifest):
-    (row,) = read_manifest(manifest("file,label,patient\na.png,x,p\n"))
+    (row,) = rows_of(manifest("file,label,patient\na.png,x,p\n"))
     assert row.split is None
 
 
 def test_a_split_column_serves_like_a_fold_column(manifest):
-    (row,) = read_manifest(manifest("file,label,patient,split\na.png,x,p, train\n"))
+    (row,) = rows_of(manifest("file,label,patient,split\na.png,x,p, train\n"))
     assert row.split == "train"
 
 
 def test_spreadsheets_add_a_byte_order_mark_and_spaces(manifest):
-    (row,) = read_manifest(manifest("file , label, patient\r\na.png, x, p \r\n", "utf-8-sig"))
+    (row,) = rows_of(manifest("file , label, patient\r\na.png, x, p \r\n", "utf-8-sig"))
     assert (row.file, row.labels, row.patient) == ("a.png", {"x"}, "p")
 
 
 def test_rows_are_numbered_as_an_editor_numbers_lines(manifest):
-    rows = read_manifest(manifest("file,label,patient\n\na.png,x,p\n\n\nb.png,y,p\n"))
+    rows = rows_of(manifest("file,label,patient\n\na.png,x,p\n\n\nb.png,y,p\n"))
     assert [row.number for row in rows] == [3, 6]
 
 
@@ -71,10 +81,13 @@ def test_rows_are_numbered_as_an_editor_numbers_lines(manifest):
         ("file,label,patient_id\na.png,x,p\n", r"no 'patient' \(did you mean 'patient_id'\?\)"),
         ("file,label,patient\n", "has no row; received .* with a header only"),
         ("file,label,patient,fold,split\na.png,x,p,1,test\n", "columns 'fold' and 'split'"),
-        ("file,label,patient\na.png,x\n", "fewer cells than the header; received .*, row 2; add"),
+        (
+            "file,label,patient\na.png,x\n",
+            "do not have 3 cells, as its header has; received row 2 with 2; quote",
+        ),
         (
             "file,label,patient\na.png,x,p\nb.png,x,y,p\n",
-            "more cells than the header; received .*, row 3; quote",
+            "do not have 3 cells, as its header has; received row 3 with 4; quote",
         ),
         ("file,label,patient\n,x,p\n", r"name no file; received row 2 \(\);"),
         ("file,label,patient\na.png,x, \n", r"name no patient; received row 2 \(a\.png\)"),
@@ -96,61 +109,53 @@ def test_rows_are_numbered_as_an_editor_numbers_lines(manifest):
 )
 def test_bad_manifests(manifest, text, message):
     with pytest.raises(UserError, match=message):
-        read_manifest(manifest(text))
-
-
-@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
-def test_what_is_separated_by_something_else_is_called_that(manifest, mark, name):
-    text = "file,label,patient\n1.png,x,p\n".replace(",", mark)
-    message = f"^the columns of the manifest seem to be separated by {name}; .*with commas"
-    with pytest.raises(UserError, match=message):
-        read_manifest(manifest(text))
+        rows_of(manifest(text))
 
 
 def test_a_column_with_another_name_is_called_that(manifest):
     with pytest.raises(UserError, match=r"^the manifest .* does not have all of the columns"):
-        read_manifest(manifest("file,label;x,name\n1.png,x,p\n"))
+        rows_of(manifest("file,label;x,name\n1.png,x,p\n"))
 
 
 def test_a_manifest_in_another_encoding(manifest):
-    with pytest.raises(UserError, match=r"UTF-8; received .*manifest\.csv"):
-        read_manifest(manifest("file,label,patient\nä.png,x,p\n", "latin-1"))
+    with pytest.raises(UserError, match=r"not a readable CSV.*received .*manifest\.csv.*UTF-8"):
+        rows_of(manifest("file,label,patient\nä.png,x,p\n", "latin-1"))
 
 
 def test_no_such_manifest(tmp_path):
-    with pytest.raises(UserError, match=r"readable CSV file.*nothing\.csv"):
-        read_manifest(tmp_path / "nothing.csv")
+    with pytest.raises(UserError, match=r"readable CSV.*nothing\.csv"):
+        rows_of(tmp_path / "nothing.csv")
 
 
 def test_many_problems_come_in_one_message(manifest):
     rows = "".join(f"{number}.png,x,\n" for number in range(12))
     with pytest.raises(UserError, match=r"row 11 \(9\.png\), and 2 more;"):
-        read_manifest(manifest("file,label,patient\n" + rows))
+        rows_of(manifest("file,label,patient\n" + rows))
 
 
 def test_a_volume_may_have_a_row_for_each_of_some_slices(manifest):
     text = "file,slice,label,patient\na.nii,3,tear,p\na.nii, 0,,p\nb.nii,,cyst,q\nc.nii,12.0,x,q\n"
-    rows = read_manifest(manifest(text), volumes=True)
+    rows = rows_of(manifest(text), volumes=True)
     assert [row.slice for row in rows] == [3, 0, None, 12]
     assert [str(row) for row in rows[1:3]] == ["row 3 (a.nii, slice 0)", "row 4 (b.nii)"]
 
 
 def test_of_pictures_the_column_slice_says_nothing(manifest):
-    (row,) = read_manifest(manifest("file,slice,label,patient\na.png,middle,x,p\n"))
+    (row,) = rows_of(manifest("file,slice,label,patient\na.png,middle,x,p\n"))
     assert row.slice is None
 
 
 def test_without_a_column_slice_a_row_is_of_the_whole_volume(manifest):
-    (row,) = read_manifest(manifest("file,label,patient\na.nii,x,p\n"), volumes=True)
+    (row,) = rows_of(manifest("file,label,patient\na.nii,x,p\n"), volumes=True)
     assert row.slice is None
 
 
 @pytest.mark.parametrize("text", ["file,label\na,x\n", "file,label,patient\na,x,\n"])
 def test_the_patient_may_be_left_to_the_file(manifest, text):
-    (row,) = read_manifest(manifest(text), patients=False)
+    (row,) = rows_of(manifest(text), patients=False)
     assert row.patient == ""
     with pytest.raises(UserError, match="patient"):
-        read_manifest(manifest(text))
+        rows_of(manifest(text))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +177,7 @@ def test_the_patient_may_be_left_to_the_file(manifest, text):
 def test_rows_of_volumes_that_contradict_one_another(manifest, rows, message):
     text = "\n".join(["file,slice,label,patient", *rows])
     with pytest.raises(UserError, match=message):
-        read_manifest(manifest(text), volumes=True)
+        rows_of(manifest(text), volumes=True)
 
 
 @pytest.fixture
@@ -182,7 +187,7 @@ def locate(manifest, tmp_path):
     (tmp_path / "outside.png").write_bytes(b"b")
 
     def find(file):
-        (row,) = read_manifest(manifest(f"file,label,patient\n{file},x,p\n"))
+        (row,) = rows_of(manifest(f"file,label,patient\n{file},x,p\n"))
         return located(row, tmp_path / "images")
 
     return find
@@ -199,7 +204,7 @@ def test_a_file_is_found_where_it_is_also_through_links_inside(locate, tmp_path)
 
 def test_the_folder_itself_may_be_a_link(manifest, locate, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "images")
-    (row,) = read_manifest(manifest("file,label,patient\ninner/a.png,x,p\n"))
+    (row,) = rows_of(manifest("file,label,patient\ninner/a.png,x,p\n"))
     assert located(row, tmp_path / "link") == tmp_path / "link" / "inner" / "a.png"
 
 
@@ -228,13 +233,13 @@ SITES = "file,label,patient,site,sequence\na.png,x,p, A ,T1\nb.png,x,p,,\n"
 
 
 def test_columns_that_are_asked_for_are_kept(manifest):
-    first, second = read_manifest(manifest(SITES), columns=["site"])
+    first, second = rows_of(manifest(SITES), reading=Reading(keep=["site"]))
     assert (first.columns, second.columns) == ({"site": "A"}, {"site": ""})
     assert first.sequence == ""
 
 
 def test_a_column_of_sequences_is_the_sequence(manifest):
-    first, second = read_manifest(manifest(SITES), columns=["sequence"])
+    first, second = rows_of(manifest(SITES), reading=Reading(keep=["sequence"]))
     assert (first.sequence, second.sequence) == ("T1", "")
     assert first.columns == {}
 
@@ -248,12 +253,97 @@ def test_a_column_of_sequences_is_the_sequence(manifest):
 )
 def test_a_column_that_cannot_be_kept_is_refused(manifest, columns, message):
     with pytest.raises(UserError, match=message):
-        read_manifest(manifest(SITES), columns=columns)
+        rows_of(manifest(SITES), reading=Reading(keep=columns))
 
 
 def test_a_column_to_keep_has_a_name_that_a_store_can_have(manifest):
     text = "file,label,patient,number,a/b\na.png,x,p,1,2\n"
     with pytest.raises(UserError, match="by itself; received 'number'"):
-        read_manifest(manifest(text), columns=["number"])
+        rows_of(manifest(text), reading=Reading(keep=["number"]))
     with pytest.raises(UserError, match="cannot be used; received 'a/b'"):
-        read_manifest(manifest(text), columns=["a/b"])
+        rows_of(manifest(text), reading=Reading(keep=["a/b"]))
+
+
+def read(path, **options):
+    return read_manifest(path, path.parent / "images", **options)
+
+
+def test_columns_may_have_other_names(manifest):
+    path = manifest("image_path,Diagnosis,subject_id\na.png,x,p\n")
+    with pytest.raises(
+        UserError,
+        match="--column file=image_path label=Diagnosis patient=subject_id",
+    ):
+        read(path)
+    names = {"file": "image_path", "label": "Diagnosis", "patient": "subject_id"}
+    found = read(path, reading=Reading(names=names))
+    (row,) = found.rows
+    assert (row.file, row.labels, row.patient) == ("a.png", {"x"}, "p")
+    assert found.source["column_names"] == names
+    with pytest.raises(UserError, match="--column has an unknown name; received 'fiel'; did you"):
+        Reading(names={"fiel": "a"})
+
+
+def test_labels_in_columns_of_their_own(manifest):
+    path = manifest("file,patient,acl,tear\na.png,p,1,0\nb.png,q,1,1\nc.png,r,0,\n")
+    rows = read(path, reading=Reading(label_columns=["acl", "tear"])).rows
+    assert [row.labels for row in rows] == [{"acl"}, {"acl", "tear"}, set()]
+
+
+def test_labels_with_another_mark_between_them(manifest):
+    path = manifest("file,label,patient\na.png,edema;tear,p\n")
+    with pytest.raises(UserError, match="2 labels with ';' between them; received 'edema;tear'"):
+        read(path)
+    (row,) = read(path, reading=Reading(label_separator=";")).rows
+    assert row.labels == {"edema", "tear"}
+    (row,) = read(path, reading=Reading(label_separator="|")).rows
+    assert row.labels == {"edema;tear"}
+
+
+def test_labels_that_differ_in_case_are_one_and_said(manifest):
+    path = manifest("file,label,patient\na.png,Glioma,p\nb.png,GLIOMA ,q\nc.png,Glioma,r\n")
+    found = read(path)
+    assert [row.labels for row in found.rows] == [{"Glioma"}] * 3
+    assert "'GLIOMA' (1 row) as 'Glioma'." in found.notes[0]
+
+
+def test_the_patient_may_stand_in_the_path(manifest):
+    path = manifest("file,label\ns/p01_1.png,x\ns/p02_1.png,y\n")
+    with pytest.raises(UserError, match=r"no 'patient'.*pass --patient-pattern; where nothing"):
+        read(path)
+    rows = read(path, reading=Reading(patient_pattern="p([0-9]+)_")).rows
+    assert [row.patient for row in rows] == ["01", "02"]
+    rows = read(path, reading=Reading(patient_pattern="p[0-9]+")).rows
+    assert [row.patient for row in rows] == ["p01", "p02"]
+    with pytest.raises(UserError, match=r"'p01' finds none; received row 3 \(s/p02_1\.png\)"):
+        read(path, reading=Reading(patient_pattern="p01"))
+    with pytest.raises(UserError, match="no regular expression"):
+        Reading(patient_pattern="(")
+
+
+@pytest.mark.parametrize(
+    "text", ["file,label\na.png,x\nb.png,y\n", "file,label,patient\na.png,x,\nb.png,y,\n"]
+)
+def test_where_no_patient_is_known_each_file_may_be_one_at_a_risk_that_is_said(manifest, text):
+    found = read(manifest(text), reading=Reading(unknown_patients="each-file"))
+    assert [row.patient for row in found.rows] == ["unknown (a.png)", "unknown (b.png)"]
+    (note,) = unknown_note(found.rows, 2)
+    assert "2 of 2; each counts as a patient." in note
+    assert "scores are flattered" in note
+    assert unknown_source(found.rows) == {"files_of_unknown_patients": 2}
+
+
+def test_backslashes_and_absolute_paths_into_the_folder(manifest, tmp_path):
+    inside = tmp_path / "images" / "s" / "c.png"
+    path = manifest(f"file,label,patient\ns\\a.png,x,p\n{inside},y,q\n")
+    found = read(path)
+    assert [row.file for row in found.rows] == ["s/a.png", "s/c.png"]
+    assert "backslashes: 1;" in found.notes[0]
+
+
+def test_a_path_in_the_wrong_case_has_its_near_match_named(manifest, tmp_path):
+    (tmp_path / "images" / "Inner").mkdir(parents=True)
+    (tmp_path / "images" / "Inner" / "IMG_1.PNG").touch()
+    (row,) = read(manifest("file,label,patient\ninner/img_1.png,x,p\n")).rows
+    with pytest.raises(UnusableError, match=r"did you mean 'Inner/IMG_1\.PNG'\?"):
+        located(row, tmp_path / "images")

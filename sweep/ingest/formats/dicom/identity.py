@@ -1,0 +1,33 @@
+"""Whose a DICOM file is and which series it belongs to, without its pixels."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pydicom import dcmread
+
+from sweep.core.errors import broken_is_unusable
+
+KEYWORDS = ["PatientID", "SeriesInstanceUID", "SOPInstanceUID", "Rows"]
+
+
+class Identity(NamedTuple):
+    """What tells files apart: the UID of the series, and the PatientID, which may be empty."""
+
+    series: str
+    patient: str
+
+
+def identity_of(path: Path) -> Identity | None:
+    """Read what tells a file apart; None = it is no image.
+
+    Raises:
+        UnusableError: It is no DICOM file, or a damaged one.
+
+    """
+    wrong, remedy = "the file is not a readable DICOM file", "repair or remove it"
+    with broken_is_unusable(wrong, path, remedy):
+        dataset = dcmread(path, stop_before_pixels=True, specific_tags=KEYWORDS)
+        if "Rows" not in dataset:
+            return None
+        series = str(dataset.get("SeriesInstanceUID", "") or dataset.get("SOPInstanceUID", ""))
+        return Identity(series or str(path), str(dataset.get("PatientID", "") or ""))
