@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("artifacts_sim", "mrimodels", "sweep")
 HEAVY = {
     *("ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib", "torch", "yaml", "rich"),
-    *("h5py", "PIL", "nibabel", "pydicom", "tensorboard"),
+    *("h5py", "PIL", "nibabel", "pydicom", "openpyxl", "tensorboard"),
     *("onnx", "onnxscript", "onnxruntime"),
     *("vl_convert", "jinja2", "shtab"),
     *("torchvision", "timm", "monai", "safetensors"),  # imported by name, when a network asks
@@ -122,6 +122,8 @@ ROOMS = (
         {
             "PIL": ("sweep.ingest.formats.pixels",),
             "nibabel": ("sweep.ingest.formats.nifti",),
+            "pyarrow": ("sweep.ingest.formats.sheet",),
+            "openpyxl": ("sweep.ingest.formats.sheet",),
             "pydicom": ("sweep.ingest.formats.dicom",),
         },
     ),

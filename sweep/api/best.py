@@ -330,7 +330,10 @@ def remarks(path: str | Path) -> list[str]:
 def remarks_on(sweep: Summary, of: Asked) -> list[str]:
     """As ``remarks``, on trials that were read already."""
     saved = savings(of.search, of.epochs, sweep.trials, sweep.last_reported)
-    return [*([saved] if saved else []), *advice.remarks(of.search, of.epochs, sweep.trials)]
+    return [
+        *([saved] if saved else []),
+        *advice.remarks(of.search, of.epochs, sweep.trials, of.caution),
+    ]
 
 
 def choice_lines(found: Found, norm: str | None = None) -> dict[str, str]:

@@ -90,7 +90,7 @@ def bind(
 
     """
     refuse_held_out(config)
-    data = config.data.of_store(str(store.path), store.fingerprint)
+    data = config.data.of_store(str(store.path), store.fingerprint, store.caution)
     used = used_artifacts(config)
     if remark := foreign_grid(config.stress, config.data, store):
         say(f"levels: {remark}")
@@ -135,7 +135,7 @@ def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
     """What the sweep has little of to say anything by, a line each."""
     rows = store.indices(config.data.validation)
     truth, patients = store.labels[rows].astype(bool), store.patients[rows].tolist()
-    lines = []
+    lines = [store.caution] if store.caution else []
     if few := basis_of(truth, store.label_names, patients, "validation patient").reason:
         lines.append(
             f"scores will have no intervals, as {few}. Chance moves scores of so few patients by "

@@ -69,7 +69,7 @@ def smoke(
     tried = config.replace(
         {
             "name": f"{config.name}-limit-{most}",
-            "data": data.of_store(str(excerpt.path), excerpt.fingerprint).to_plain(),
+            "data": data.of_store(str(excerpt.path), excerpt.fingerprint, store.caution).to_plain(),
             "search": search.to_plain(),
             "train.epochs": 1,
             "finalists": None,

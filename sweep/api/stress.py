@@ -154,6 +154,8 @@ def stress(
     _require_mode(loaded, mode)
     store = Store.open(data)
     info.check_store(store)
+    if store.caution:
+        say(store.caution)
     trial_config = info.config
     check_signal(store, trial_config.data.signal)
     settings = _with_options(trial_config.stress, options)

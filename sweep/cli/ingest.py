@@ -146,7 +146,7 @@ def _plan_folder(options: argparse.Namespace) -> "Plan":
         size=options.size,
         task=options.task,
         assigner=assigner,
-        unknown_patients=reading.unknown_patients,
+        unknown=reading.unknown_patients,
         **looking(options, "volumes"),
     )
 

@@ -56,6 +56,9 @@ class DataSettings(Settings):
         fingerprint: The store must have this one; null: any. A sweep's folder records the one it
             ran on here, so that it is resumed on the same data or not at all. When to change it:
             the sweep must run on the very file of an earlier one.
+        caution: What flatters scores by how the store was made, such as patients that nobody knows;
+            null: nothing. A sweep's folder records it here, and every report repeats it. When to
+            change it: never; ingest the data again with what was unknown.
 
     """
 
@@ -69,6 +72,7 @@ class DataSettings(Settings):
     normalize: Normalize = "robust"
     scan_draws: bool = True
     fingerprint: str | None = None
+    caution: str | None = None
 
     def __post_init__(self) -> None:
         roles = {"train": self.train, "validation": self.validation, "test": self.test}
@@ -99,17 +103,26 @@ class DataSettings(Settings):
         object.__setattr__(self, "dataset_options", settled(None, self.dataset_options))
 
     def to_plain(self) -> dict[str, Any]:
-        """As of all settings; without what is of a dataset where there is none.
+        """As of all settings; without a caution, or what is of a dataset, where there is none.
 
-        So the record of a sweep that names none is what it was before there were datasets.
+        So the record of a sweep that has neither is what it was before there were any.
         """
         plain = super().to_plain()
-        named = self.dataset is not None
-        return {k: v for k, v in plain.items() if named or not k.startswith("dataset")}
+        absent = {"caution"} if self.caution is None else set()
+        if self.dataset is None:
+            absent |= {"dataset", "dataset_options"}
+        return {name: value for name, value in plain.items() if name not in absent}
 
-    def of_store(self, store: str, fingerprint: str) -> "DataSettings":
+    def of_store(self, store: str, fingerprint: str, caution: str | None) -> "DataSettings":
         """The same, bound to a store as it is, whatever it was made of."""
-        return replace(self, store=store, fingerprint=fingerprint, dataset=None, dataset_options={})
+        return replace(
+            self,
+            store=store,
+            fingerprint=fingerprint,
+            caution=caution,
+            dataset=None,
+            dataset_options={},
+        )
 
 
 _OF_WEIGHTS = ("weights", "weights_digest")

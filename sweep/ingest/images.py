@@ -15,6 +15,7 @@ from sweep.ingest.formats.manifest import (
     read_manifest,
     task_of,
     unknown_note,
+    unknown_patients,
     unknown_source,
 )
 from sweep.ingest.formats.pixels import check_size, fit, native_size, read_grey, size_of
@@ -147,7 +148,7 @@ def plan_pictures(
             "images": str(folder),
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
-            **unknown_source(usable),
+            **unknown_source(unknown_patients(usable)),
         },
         skipped=skipped,
         notes=(

@@ -88,7 +88,7 @@ def plan_volumes(
         size=size,
         task=task,
         assigner=assigner,
-        unknown_patients=reading.unknown_patients,
+        unknown=reading.unknown_patients,
         workers=workers,
         progress=progress,
         waiting=waiting,
@@ -103,7 +103,7 @@ def plan_scans(
     size: int | None = None,
     task: Task | None = None,
     assigner: SplitAssigner,
-    unknown_patients: Unknown = "refuse",
+    unknown: Unknown = "refuse",
     workers: int = 1,
     progress: Progress | None = None,
     waiting: Waiting | None = None,
@@ -118,7 +118,7 @@ def plan_scans(
         size: See ``fit_square``; None = all planes have one shape, and keep it.
         task: None = as ``task_of`` finds.
         assigner: The assignment of patients to splits, where the rows name none.
-        unknown_patients: What is done with volumes of which neither row nor file says whose they
+        unknown: What is done with volumes of which neither row nor file says whose they
             are, see ``Reading``.
         workers: Processes that read headers.
         progress: Called with the number of volumes surveyed and the number of all.
@@ -131,7 +131,7 @@ def plan_scans(
     """
     check_size(size)
     rows, folder = collection.rows, collection.folder
-    each_file = unknown_patients == "each-file"
+    each_file = unknown == "each-file"
     seen = look(
         Look(_DescribedBy(folder, form, axis, size, each_file), _name_of),
         _by_volume(rows),
@@ -160,7 +160,7 @@ def plan_scans(
             "axis": axis,
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
-            **unknown_source(slices),
+            **unknown_source(unknown_patients(slices)),
         },
         skipped=skipped,
         notes=(

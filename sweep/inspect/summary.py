@@ -48,6 +48,7 @@ class Summary:
         intensities: One entry for each split.
         kspace: None where none is kept.
         source: Where the slices come from and how they were prepared.
+        caution: What flatters scores by how the store was made; None = nothing that is known.
 
     """
 
@@ -67,6 +68,7 @@ class Summary:
     intensities: tuple[Intensities, ...]
     kspace: KspaceSummary | None
     source: Mapping[str, Any]
+    caution: str | None
 
     def text(self) -> str:
         """Lay out a table with a row for each split and, last, one for all of them."""
@@ -77,6 +79,7 @@ class Summary:
                 f"{self.path}: {self.task}, {size_text(self.shape)}",
                 *table(rows),
                 f"fingerprint {self.fingerprint}",
+                *([f"caution: {self.caution}"] if self.caution else []),
             ]
         )
 
@@ -189,6 +192,7 @@ def summarize(store: Store) -> Summary:
         intensities=tuple(measure_intensities(store, *one) for one in chosen.items()),
         kspace=count_kspace(store),
         source=store.source,
+        caution=store.caution,
     )
 
 

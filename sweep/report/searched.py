@@ -37,7 +37,7 @@ def search_section(evidence: Evidence) -> Section:
     said += [sentence(saved)] if saved else []
     if (kept := choice_file.kept(evidence.folder.path)) and (line := choice_file.choice_text(kept)):
         said.append(sentence(line))
-    remarks = list(map(sentence, advice.remarks(*of, trials)))
+    remarks = list(map(sentence, advice.remarks(*of, trials, config.data.caution)))
     blocks: list[Block] = [Text(tuple(said)), _table(evidence)]
     if remarks:
         blocks.append(Text(tuple(remarks), is_list=True))

@@ -13,13 +13,16 @@ FEW = 4  # trials of a stratum: of fewer the best says more of luck than of the 
 EDGE = 0.1  # of a range, on either side
 
 
-def remarks(search: SearchSettings, epochs: int, trials: Sequence[TrialRecord]) -> list[str]:
+def remarks(
+    search: SearchSettings, epochs: int, trials: Sequence[TrialRecord], caution: str | None = None
+) -> list[str]:
     """Remarks on the trials of a sweep, a line each; none on what is still to come.
 
     Args:
         search: That of the sweep.
         epochs: Those of a trial, as set.
         trials: All its trials.
+        caution: What flatters scores by how the store was made; it is said first.
 
     """
     whole = len(trials) >= search.total
@@ -27,7 +30,7 @@ def remarks(search: SearchSettings, epochs: int, trials: Sequence[TrialRecord]) 
     for trial in trials:
         if trial.status != "running":
             strata.setdefault(stratum_of(search, trial.params), []).append(trial)
-    lines: list[str] = []
+    lines = [caution] if caution else []
     few = [f"{name} ({len(own)})" for name, own in strata.items() if len(own) < FEW]
     if whole and search.strata() and few:
         lines.append(

@@ -219,7 +219,7 @@ class Watcher:
                 default=None,
             ),
             finalists=finalists,
-            notes=tuple(advice.remarks(of.search, of.epochs, records)),
+            notes=tuple(advice.remarks(of.search, of.epochs, records, of.caution)),
             fresh=self._fresh(),
         )
 

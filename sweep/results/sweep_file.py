@@ -52,6 +52,12 @@ class Asked:
     keep: KeepSettings
     compared: dict[str, Any]
 
+    @property
+    def caution(self) -> str | None:
+        """What flatters scores by how the store was made; None = nothing that is known."""
+        caution = self.compared["data"].get("caution")
+        return str(caution) if caution else None
+
 
 def opened(path: str | Path, bring: str = places.RECORDS, driving: bool = False) -> Path:
     """The absolute path of a sweep's folder; of one in a bucket, where it is on this node.

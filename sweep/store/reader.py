@@ -32,7 +32,7 @@ from sweep.store.layout import (
     chunk_offsets,
     frame_slices,
 )
-from sweep.store.slices import Task
+from sweep.store.slices import UNKNOWN_PATIENTS, Task
 
 TEXTS = ("scan", "patient", "split", "sequence")  # that every store has of each slice
 PIXELS = (np.dtype("<f4"), np.dtype("<f2"))
@@ -94,6 +94,17 @@ class Store:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def caution(self) -> str | None:
+        """What flatters scores by how the store was made, in words; None = nothing is known."""
+        files = self.source.get(UNKNOWN_PATIENTS)
+        if not isinstance(files, int) or files < 1:
+            return None
+        return (
+            f"nothing says whose {number_of(files, 'file')} of the store are, and each counts as "
+            "a patient: where images of one person lie in several splits, scores are flattered"
+        )
 
     @property
     def images(self) -> NDArray[np.float32 | np.float16]:

@@ -17,6 +17,10 @@ OWN_NAMES = (  # what a store says of its slices by itself
     *("pixel_mm", "thickness_mm", "orientation"),
 )
 
+# In the source of a store: how many of its files count as a patient each, as nobody knows whose
+# they are.
+UNKNOWN_PATIENTS = "files_of_unknown_patients"
+
 
 @dataclass(frozen=True)
 class Slice:

@@ -1,5 +1,6 @@
 """A place in which what the documents say can be typed: their files in small, and what it lacks."""
 
+import copy
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import yaml
+from PIL import Image
 
 from sweep.config.reading import load_yaml
 from tests.support.data import ROOT
@@ -103,6 +105,7 @@ EXCUSES = (
     Excuse("docs/cluster.md", "mrisweep submit", "a cluster; test_jobs.py has one"),
     Excuse("docs/cluster.md", "mlflow server", "PostgreSQL and a bucket"),
     Excuse("docs/cluster.md", "cluster:\n  trial:", "GPUs"),
+    Excuse("docs/data.md", "[train", "how folders lie"),
     Excuse("docs/data.md", "labels:", "findings of fastMRI+"),
     Excuse("docs/jobs.md", "", "a cluster; test_job_server.py has one"),
     Excuse("docs/mlflow.md", "model = ", "the id of a model of the user's"),
@@ -139,7 +142,7 @@ def whole_sweep(part: Mapping[str, Any]) -> dict[str, Any]:
     """A sweep file with the part in it, and the rest as small as it can be."""
     if "name" in part:
         return dict(part)
-    whole = _merged(REST, part)
+    whole = _merged(copy.deepcopy(REST), part)  # what is set in it then is not set in the rest
     if "arms" in whole["search"]:  # they take the norm's place
         del whole["search"]["space"]["model.norm"]
     return whole
@@ -287,7 +290,11 @@ def furnish(workshop: Workshop) -> Path:
         for place in range(4):
             path = folder / "dicom" / f"p{number}" / f"{place}.dcm"
             write_slice(path, volume[:, :, place], f"p{number}", place)
-        rows.append(f"p{number},{('tear', 'cyst')[number % 2]},p{number}")
+        label = ("tear", "cyst")[number % 2]
+        (folder / "classes" / label).mkdir(parents=True, exist_ok=True)
+        picture = Image.fromarray((volume[:, :, 0] // 4).astype(np.uint8))
+        picture.save(folder / "classes" / label / f"patient_{number}.png")
+        rows.append(f"p{number},{label},p{number}")
     (folder / "series.csv").write_text("\n".join(rows), encoding="utf-8")
     volumes = [re.sub(r"^(p\d)", r"\1.nii", row) for row in rows]
     (folder / "volumes.csv").write_text("\n".join(volumes), encoding="utf-8")

@@ -13,6 +13,7 @@ from sweep.ingest.fastmri.reader import FastmriReader, Reconstruction
 from sweep.ingest.fastmri.rule import load_rule
 from sweep.ingest.fastmri.survey import Survey, Wide, survey
 from sweep.ingest.fastmri.tables import Owner, Tables, read_tables
+from sweep.ingest.formats.manifest import unknown_source
 from sweep.ingest.formats.pixels import check_size
 from sweep.ingest.plan import Item, Plan, Progress, beside
 from sweep.ingest.workers import Waiting
@@ -122,6 +123,7 @@ def plan_fastmri(
             "size": size,
             "counts": counts,
             **({"columns": list(columns)} if columns else {}),
+            **unknown_source(counts["patients_unknown"]),
         },
     )
 

@@ -18,7 +18,7 @@ from sweep.ingest.formats.labels import (
     spellings,
 )
 from sweep.ingest.formats.sheet import Line, read_sheet
-from sweep.store.slices import Slice, Task, check_column_names
+from sweep.store.slices import UNKNOWN_PATIENTS, Slice, Task, check_column_names
 
 FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
 SPLITTING = ("fold", "split")
@@ -236,10 +236,9 @@ def unknown_note(rows: Sequence[Row | Slice], files: int) -> Iterator[str]:
         )
 
 
-def unknown_source(rows: Sequence[Row | Slice]) -> dict[str, object]:
-    """The same for the store, which every report repeats."""
-    unknown = unknown_patients(rows)
-    return {"files_of_unknown_patients": unknown} if unknown else {}
+def unknown_source(files: int) -> dict[str, object]:
+    """The same for the store, whose ``caution`` every report repeats."""
+    return {UNKNOWN_PATIENTS: files} if files else {}
 
 
 def unknown_patients(rows: Sequence[Row | Slice]) -> int:

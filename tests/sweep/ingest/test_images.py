@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from sweep.config.settings import DataSettings
 from sweep.core.errors import UserError
 from sweep.ingest import engine
 from sweep.ingest.formats.manifest import Reading
@@ -306,3 +307,22 @@ def test_a_manifest_that_is_no_file_is_not_waited_for(collection, place):
             collection.images,
             assigner=SplitAssigner(equal_folds(2), 0),
         )
+
+
+def test_that_nobody_knows_whose_files_are_stands_in_the_store_and_in_what_reports_repeat(
+    tmp_path,
+):
+    for name in ("a", "b", "c", "d"):
+        Image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4)).save(tmp_path / f"{name}.png")
+    (tmp_path / "m.csv").write_text("file,label\na.png,x\nb.png,y\nc.png,x\nd.png,y\n")
+    reading = Reading(unknown_patients="each-file")
+    assigner = SplitAssigner(equal_folds(2))
+    plan = plan_images(tmp_path / "m.csv", tmp_path, reading=reading, assigner=assigner)
+    store = engine.ingest(plan, tmp_path / "s.h5").store
+    assert "nothing says whose 4 files of the store are" in store.caution
+    assert f"caution: {store.caution}" in summarize(store).text()
+    settings = DataSettings(store="s.h5", train=("1",), validation=("2",))
+    bound = settings.of_store("s.h5", store.fingerprint, store.caution)
+    assert DataSettings.from_plain(bound.to_plain()) == bound
+    assert bound.caution == store.caution
+    assert "caution" not in settings.to_plain()

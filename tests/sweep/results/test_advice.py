@@ -125,3 +125,10 @@ def test_a_winner_that_does_not_meet_the_conditions_of_the_search() -> None:
     meeting = trial(0, 0.7)
     meeting.metrics["clean/auroc"] = 0.95
     assert remarks(asked, [meeting, *(trial(n, 0.6) for n in range(1, 8))]) == []
+
+
+def test_what_flatters_scores_by_how_the_store_was_made_is_said_first() -> None:
+    of = config()
+    said = advice.remarks(of.search, of.train.epochs, [trial(0, 0.5)], "nobody knows whose")
+    assert said[0] == "nobody knows whose"
+    assert said[1:] == remarks(of, [trial(0, 0.5)])
