@@ -121,7 +121,7 @@ ROOMS = (
         "sweep.ingest.formats",
         {
             "PIL": ("sweep.ingest.formats.pixels",),
-            "nibabel": ("sweep.ingest.formats.nifti",),
+            "nibabel": ("sweep.ingest.formats.nifti", "sweep.ingest.formats.dicom.mosaic"),
             "pydicom": ("sweep.ingest.formats.dicom",),
         },
     ),

@@ -164,15 +164,23 @@ def _add_nifti(kinds: Commands) -> None:
 
 
 def _add_dicom(kinds: Commands) -> None:
-    _add_volumes(
-        command(
-            kinds,
-            "dicom",
-            _ingesting(_plan_dicom),
-            "make a store from DICOM files, or folders of one series each",
-            MANIFEST + VOLUMES + " Where the manifest names no patient, the file's PatientID is "
-            "taken, and stands in the store.",
-        )
+    dicom = command(
+        kinds,
+        "dicom",
+        _ingesting(_plan_dicom),
+        "make a store from DICOM files, or folders of one series each",
+        MANIFEST + VOLUMES + " Where the manifest names no patient, the file's PatientID is "
+        "taken, and stands in the store.",
+    )
+    _add_volumes(dicom)
+    dicom.add_argument(
+        "--take",
+        nargs="+",
+        default=[],
+        metavar="KEYWORD=VALUE",
+        help="of folders and files that are no single stack the slices where this holds, such as "
+        "EchoTime=80 ImageType=M: keywords of DICOM, or tags such as 0043,102F; one keyword twice "
+        "= either value; one part of a value is enough, and * stands for anything",
     )
 
 
@@ -197,9 +205,10 @@ def _plan_nifti(options: argparse.Namespace) -> "Plan":
 
 
 def _plan_dicom(options: argparse.Namespace) -> "Plan":
-    from sweep.ingest.formats.dicom.volume import DICOM
+    from sweep.ingest.formats.dicom.choice import choice_of
+    from sweep.ingest.formats.dicom.volume import dicom
 
-    return _plan_volumes(options, DICOM)
+    return _plan_volumes(options, dicom(choice_of(options.take)))
 
 
 def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":

@@ -1,6 +1,7 @@
 """The seam between formats and the store: what is to be read, in which order, and how."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UserError
-from sweep.core.text import size_text
+from sweep.core.text import SHOWN, number_of, size_text
 from sweep.store.geometry import Frame
 from sweep.store.slices import Slice, Task
 
@@ -64,6 +65,38 @@ class Skipped(NamedTuple):
 
     name: str
     reason: str
+
+
+def reasons_of(skipped: Sequence[Skipped], unit: str) -> str:
+    """How many items are left out, and why each of the first ten is."""
+    shown = "; ".join(f"{one.name} ({one.reason})" for one in skipped[:SHOWN])
+    more = f"; and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
+    return f"{number_of(len(skipped), unit)}: {shown}{more}"
+
+
+@contextmanager
+def left_out_before(skipped: Sequence[Skipped], unit: str) -> Iterator[None]:
+    """Where the items that are left break a law, say which were left out before, and why.
+
+    Args:
+        skipped: The items already found unusable.
+        unit: What an item is called in messages.
+
+    Raises:
+        UserError: What was raised, with the reasons beside what was received.
+
+    """
+    try:
+        yield
+    except UserError as error:
+        if not skipped:
+            raise
+        wrong, received, remedy = error.args
+        raise UserError(
+            wrong,
+            f"{received}, without what cannot be used: {reasons_of(skipped, unit)}",
+            f"repair what cannot be used, or {remedy}",
+        ) from error
 
 
 @dataclass(frozen=True)
