@@ -16,7 +16,7 @@ from pydicom.uid import UID, JPEGExtended12Bit
 
 from sweep.core.errors import UnusableError, broken_is_unusable
 from sweep.ingest.formats.dicom.choice import Choice
-from sweep.ingest.formats.dicom.facts import NAMING, TELLING, facts_of
+from sweep.ingest.formats.dicom.facts import facts_of
 from sweep.ingest.formats.dicom.frames import Frame
 from sweep.ingest.formats.dicom.header import (
     GREY,
@@ -54,12 +54,13 @@ class RuledOut:
     facts: Mapping[str, str]
 
 
-def read_header(path: Path, choice: Choice) -> Header | RuledOut | None:
+def read_header(path: Path, choice: Choice, names: Sequence[str]) -> Header | RuledOut | None:
     """Read a file up to its pixels.
 
     Args:
         path: The file.
         choice: A file that it rules out is not looked at further, whatever its pixels are.
+        names: What to know of each frame, see ``facts_of``; the keywords of the choice with it.
 
     Returns:
         None: It is not DICOM, or DICOM without pixels, such as a DICOMDIR.
@@ -88,7 +89,6 @@ def read_header(path: Path, choice: Choice) -> Header | RuledOut | None:
         facts = facts_of(dataset, (), choice.keywords)
         if "PerFrameFunctionalGroupsSequence" not in dataset and not choice.takes(facts):
             return RuledOut(facts)
-        names = (*TELLING, *NAMING, *choice.keywords)
         header = header_of(dataset, names, path, floats=pixels.tag in FLOATS)
         _check_decoder(dataset, path)
         if _padding(dataset, pixels, path) > 0:

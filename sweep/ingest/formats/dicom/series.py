@@ -7,10 +7,17 @@ from pathlib import Path
 
 from sweep.core.errors import UnusableError
 from sweep.ingest.formats.dicom.choice import Choice
+from sweep.ingest.formats.dicom.facts import NAMING, TELLING
 from sweep.ingest.formats.dicom.file import RuledOut, read_header
 from sweep.ingest.formats.dicom.header import Header
 from sweep.ingest.formats.dicom.part10 import is_dicom
-from sweep.ingest.formats.dicom.stack import Placed, check_one, in_order, shown_values
+from sweep.ingest.formats.dicom.stack import (
+    Placed,
+    check_one,
+    in_order,
+    is_one,
+    shown_values,
+)
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,17 @@ def read_series(path: Path, choice: Choice) -> Series:
 
     """
     files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+    series = _series(path, files, choice, choice.keywords)
+    if not is_one(series.slices):  # only then does it matter what else tells slices apart
+        series = _series(path, files, choice, (*choice.keywords, *TELLING, *NAMING))
+        check_one(series.slices, path)
+    return series
+
+
+def _series(path: Path, files: Sequence[Path], choice: Choice, names: Sequence[str]) -> Series:
     # What starts with a dot is an operating system's or an editor's own.
     found = {
-        file: read_header(file, choice)
+        file: read_header(file, choice, names)
         for file in files
         if file == path or not file.name.startswith(".")
     }
@@ -60,15 +75,12 @@ def read_series(path: Path, choice: Choice) -> Series:
     slices = [Placed(header, frame) for header in headers for frame in header.frames]
     taken = [one for one in slices if choice.takes(one.frame.facts)]
     if not taken:
+        facts = [*(one.facts for one in other), *(one.frame.facts for one in slices)]
         raise UnusableError(
             "no slice is what --take asks for",
-            f"{path} and {choice}, where the slices have "
-            + _values(
-                choice, [*(one.facts for one in other), *(one.frame.facts for one in slices)]
-            ),
+            f"{path} and {choice}, where the slices have {_values(choice, facts)}",
             "correct --take, or remove the rows of the volume",
         )
-    check_one(taken, path)
     used = {one.header.path for one in taken}
     remarks = {remark for header in headers if header.path in used for remark in header.remarks}
     if other or len(taken) < len(slices):

@@ -33,12 +33,22 @@ class Placed:
     frame: Frame
 
 
+def is_one(slices: Sequence[Placed]) -> bool:
+    """Whether slices are one stack, see ``check_one``."""
+    return _laws(slices).hold(range(len(slices)))
+
+
 def check_one(slices: Sequence[Placed], path: Path) -> None:
     """Refuse slices that are no single stack, with what tells them apart and how to take one.
 
+    Args:
+        slices: With all that may tell them apart among the facts of their frames.
+        path: The file or folder.
+
     Raises:
-        UnusableError: Several patients, series, matrix sizes or image orientations; several slices
-            at one place or, where places are unknown, under one number.
+        UnusableError: Several patients, series, matrix sizes or image orientations; slices with and
+            without a position; several slices at one place or, where places are unknown, under one
+            number.
 
     """
     facts = [one.frame.facts for one in slices]
@@ -112,11 +122,17 @@ def _laws(slices: Sequence[Placed]) -> _Laws:
         "patients": [one.header.patient for one in slices],
         "series": [one.header.series for one in slices],
         "matrix sizes": [f"{one.header.shape[0]} x {one.header.shape[1]}" for one in slices],
+        "kinds of slices": [_kind(one.frame) for one in slices],
         "image orientations": _orientations(one.frame.orientation for one in slices),
     }
     places = _places(slices)
     apart = parts["image orientations"]
     return _Laws(parts, None if places is None else list(zip(apart, places, strict=True)))
+
+
+def _kind(frame: Frame) -> str:
+    placed = frame.position is not None and frame.orientation is not None
+    return "with a position" if placed else "without a position"
 
 
 def _places(slices: Sequence[Placed]) -> list[Hashable] | None:

@@ -118,6 +118,16 @@ def test_two_echoes_of_magnitude_and_phase_take_two_keywords(tmp_path):
     np.testing.assert_array_equal(images(folder, choice), volumes[2][0])
 
 
+def test_a_screenshot_among_the_slices_is_said(tmp_path):
+    volume = noise(SLICES, 3, 4)
+    folder = write_stacks(tmp_path / "s", [(volume, {"ImageType": ["ORIGINAL", "PRIMARY"]})])
+    shot = {"ImageType": ["DERIVED", "SECONDARY"], "ImagePositionPatient": ""}
+    write_slice(folder / "shot", volume[0], 0, **shot)
+    with pytest.raises(UnusableError, match="2 kinds of slices: 'with a .*--take ImageType=ORIG"):
+        outline(folder, "acquired")
+    np.testing.assert_array_equal(images(folder, choice_of(["ImageType=ORIGINAL"])), volume)
+
+
 def test_a_copy_of_a_slice_is_said(tmp_path):
     volume = noise(SLICES, 3, 4)
     folder = write_stacks(tmp_path / "s", [(volume, {})])
