@@ -39,7 +39,7 @@ def facts_of(dataset: Any, groups: Sequence[Any], names: Sequence[str]) -> dict[
 
     """
     found: dict[str, Any] = {}
-    for group in groups:
+    for group in groups if names else ():
         for keyword, element in _elements(group):
             found.setdefault(keyword, element)
     facts = {}

@@ -12,7 +12,7 @@ from pydicom.dataset import FileDataset
 from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.pixels.processing import apply_color_lut
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, JPEGExtended12Bit
+from pydicom.uid import UID, JPEGExtended12Bit, RLELossless
 
 from sweep.core.errors import UnusableError, broken_is_unusable
 from sweep.ingest.formats.dicom.choice import Choice
@@ -39,6 +39,7 @@ from sweep.ingest.formats.pixels import one_channel
 SUFFIXES = (".dcm", ".ima", ".dicom")
 EXTRA = "install the decoders: `pip install 'mrisweep[dicom]'`"
 PADDED = "Volumes with bytes after the pixels that the header promises, taken as padding"
+AGAIN = "export it again or remove its rows"
 EXACT = 2**24  # integers up to here are exact as 32-bit floats
 
 
@@ -120,9 +121,10 @@ def read_frames(
     """
     with _reading(path):
         dataset = read_whole(path)
+        remedy = _remedy(dataset)
     values, decoded = None, None
     for frame in frames:
-        with _reading(path):
+        with _reading(path, remedy):
             if values is None or decoded != frame.index:
                 values, decoded = _grey(dataset, frame.index, path), frame.index
             top, left = frame.corner
@@ -132,9 +134,9 @@ def read_frames(
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(path: Path, remedy: str = AGAIN) -> Iterator[None]:
     """Turn pydicom's errors into ours, and keep its warnings of sloppy files to itself."""
-    wrong, remedy = "the image is not a readable DICOM file", "export it again or remove its rows"
+    wrong = "the image is not a readable DICOM file"
     with broken_is_unusable(wrong, path, remedy), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -162,6 +164,15 @@ def _check_decoder(dataset: FileDataset, path: Path) -> None:
             f"{path} with {decoder.UID.name}, {dataset.BitsStored} bits",
             EXTRA,
         )
+
+
+def _remedy(dataset: FileDataset) -> str:
+    """What to do where the decoders that are there cannot read the pixels."""
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_encapsulated or syntax == RLELossless:
+        return AGAIN
+    missing = any("pylibjpeg" in one for one in get_decoder(syntax).missing_dependencies)
+    return f"{EXTRA}, {AGAIN}" if missing else AGAIN
 
 
 def _can_decode(decoder: Decoder, dataset: FileDataset) -> bool:
@@ -195,6 +206,7 @@ def _grey(dataset: FileDataset, index: int, path: Path) -> NDArray[np.float64]:
     """The stored values of a frame, black the least."""
     kind = dataset.PhotometricInterpretation
     if "PixelData" not in dataset:  # FloatPixelData, DoubleFloatPixelData
+        dataset.BitsStored = dataset.BitsAllocated  # pydicom 3.0.0 asks for what maps leave out
         return np.asarray(pixel_array(dataset, index=index), np.float64)
     values = _stored(dataset, index)
     white = 2**dataset.BitsStored - 1

@@ -17,8 +17,8 @@ from pydicom.valuerep import VR
 
 from sweep.core.errors import UnusableError
 
-PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)  # the elements that hold pixels
-FLOATS = PIXELS[:2]
+PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))  # the elements that hold pixels
+FLOATS = (0x7FE00008, 0x7FE00009)
 UNDEFINED = 0xFFFFFFFF  # length of compressed pixels
 PREAMBLE = 128
 FIRST_GROUPS = (0x0000, 0x0002, 0x0008)  # a dataset begins with one of them

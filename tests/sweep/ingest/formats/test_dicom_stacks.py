@@ -123,7 +123,7 @@ def test_a_screenshot_among_the_slices_is_said(tmp_path):
     folder = write_stacks(tmp_path / "s", [(volume, {"ImageType": ["ORIGINAL", "PRIMARY"]})])
     shot = {"ImageType": ["DERIVED", "SECONDARY"], "ImagePositionPatient": ""}
     write_slice(folder / "shot", volume[0], 0, **shot)
-    with pytest.raises(UnusableError, match="2 kinds of slices: 'with a .*--take ImageType=ORIG"):
+    with pytest.raises(UnusableError, match=r"2 kinds of slices: 'with a.*--take ImageType=ORIG"):
         outline(folder, "acquired")
     np.testing.assert_array_equal(images(folder, choice_of(["ImageType=ORIGINAL"])), volume)
 
