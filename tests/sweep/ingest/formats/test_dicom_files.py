@@ -6,6 +6,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -119,6 +120,19 @@ def test_compressed_without_loss_is_the_same(tmp_path, dtype):
     plain = images(save(tmp_path / "a", made))
     made.compress(JPEG2000Lossless)
     np.testing.assert_array_equal(images(save(tmp_path / "b", made)), plain)
+
+
+def test_where_decoders_fail_that_are_not_all_the_extra_is_advised(tmp_path, monkeypatch):
+    made = dataset(noise(48, 40), JPEG2000Lossless, PixelData=encapsulate([b"damaged" * 9]))
+    made["PixelData"].is_undefined_length = True
+    path = save(tmp_path / "a", made)
+    decoder = pydicom.pixels.get_decoder(JPEG2000Lossless)
+    monkeypatch.setattr(decoder, "_unavailable", {"pylibjpeg": ("pylibjpeg>=2.0",)})
+    with pytest.raises(UnusableError, match=r"pip install 'mrisweep\[dicom\]'`, export it again"):
+        images(path)
+    monkeypatch.setattr(decoder, "_unavailable", {})
+    with pytest.raises(UnusableError, match=r"; export it again or remove its rows"):
+        images(path)
 
 
 @pytest.mark.parametrize("excess", [2, 6, 22])
