@@ -121,7 +121,7 @@ ROOMS = (
         "sweep.ingest.formats",
         {
             "PIL": ("sweep.ingest.formats.pixels",),
-            "nibabel": ("sweep.ingest.formats.nifti",),
+            "nibabel": ("sweep.ingest.formats.nifti", "sweep.ingest.formats.dicom.mosaic"),
             "pyarrow": ("sweep.ingest.formats.sheet",),
             "openpyxl": ("sweep.ingest.formats.sheet",),
             "pydicom": ("sweep.ingest.formats.dicom",),

@@ -95,6 +95,7 @@ def _add_folder(kinds: Commands) -> None:
         help="pass over folders named train, validation and test, and assign patients anew",
     )
     _add_axis(folder)
+    _add_take(folder)
     _add_task(folder)
     _add_common(folder)
 
@@ -141,7 +142,7 @@ def _plan_folder(options: argparse.Namespace) -> "Plan":
         )
     return plan_scans(
         collection,
-        _format(tree.kind),
+        _format(tree.kind, options.take),
         axis=options.axis,
         size=options.size,
         task=options.task,
@@ -160,14 +161,15 @@ def reading_of_tree(options: argparse.Namespace) -> "Reading":
     )
 
 
-def _format(kind: str) -> "Format":
+def _format(kind: str, take: Sequence[str] = ()) -> "Format":
     if kind == "nifti":
         from sweep.ingest.formats.nifti import NIFTI
 
         return NIFTI
-    from sweep.ingest.formats.dicom.volume import DICOM
+    from sweep.ingest.formats.dicom.choice import choice_of
+    from sweep.ingest.formats.dicom.volume import dicom
 
-    return DICOM
+    return dicom(choice_of(take))
 
 
 def _add_fastmri(kinds: Commands) -> None:
@@ -264,15 +266,27 @@ def _add_nifti(kinds: Commands) -> None:
 
 
 def _add_dicom(kinds: Commands) -> None:
-    _add_volumes(
-        command(
-            kinds,
-            "dicom",
-            _ingesting(_plan_dicom),
-            "make a store from DICOM files, or folders of one series each",
-            MANIFEST + VOLUMES + " Where the manifest names no patient, the file's PatientID is "
-            "taken, and stands in the store.",
-        )
+    dicom = command(
+        kinds,
+        "dicom",
+        _ingesting(_plan_dicom),
+        "make a store from DICOM files, or folders of one series each",
+        MANIFEST + VOLUMES + " Where the manifest names no patient, the file's PatientID is "
+        "taken, and stands in the store.",
+    )
+    _add_volumes(dicom)
+    _add_take(dicom)
+
+
+def _add_take(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--take",
+        nargs="+",
+        default=[],
+        metavar="KEYWORD=VALUE",
+        help="of DICOM that is no single stack the slices where this holds, such as "
+        "EchoTime=80 ImageType=M: keywords of DICOM, or tags such as 0043,102F; one keyword twice "
+        "= either value; one part of a value is enough, and * stands for anything",
     )
 
 
@@ -290,7 +304,7 @@ def _plan_nifti(options: argparse.Namespace) -> "Plan":
 
 
 def _plan_dicom(options: argparse.Namespace) -> "Plan":
-    return _plan_volumes(options, _format("dicom"))
+    return _plan_volumes(options, _format("dicom", options.take))
 
 
 def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":

@@ -18,7 +18,7 @@ from sweep.core.errors import UserError, WorkError, refuse
 from sweep.core.text import SHOWN, number_of
 from sweep.ingest.formats.labels import gone_note
 from sweep.ingest.partial import PartialStore, check_room, partial_store
-from sweep.ingest.plan import Item, Plan, Progress, Skipped, beside
+from sweep.ingest.plan import Item, Plan, Progress, Skipped, left_out_before
 from sweep.ingest.tasks import ItemTask, WriteItems, Written
 from sweep.ingest.workers import HERE, Waiting, WorkerCrash, can_be_sent, check_workers, work
 from sweep.store import Store, refuse_existing
@@ -96,7 +96,7 @@ def ingest(
     check_workers(workers)
     if strict:
         _refuse_skipped(plan, plan.skipped)
-    with beside(plan.skipped):
+    with left_out_before(plan.skipped, plan.unit):
         check_slices(plan.slices, plan.label_names, plan.task)
     form = _form(plan, pixels, plan.skipped)
     notes = plan.notes

@@ -20,7 +20,7 @@ from sweep.ingest.formats.manifest import (
 )
 from sweep.ingest.formats.pixels import check_size, fit, native_size, read_grey, size_of
 from sweep.ingest.looking import Look, look
-from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, beside, common_shape
+from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, common_shape, left_out_before
 from sweep.ingest.workers import Waiting
 from sweep.store.geometry import UNKNOWN, Geometry, Matrix
 from sweep.store.slices import Slice, Task, scan_name, slice_key
@@ -130,7 +130,7 @@ def plan_pictures(
     usable = [row for row in rows if row in sizes]
     names = label_names([row.labels for row in usable], collection.where)
     shape = (size, size) if size else common_shape((str(row), own) for row, own in sizes.items())
-    with beside(skipped):
+    with left_out_before(skipped, "file"):
         slices = assign_splits([_slice(row, sizes.get(row), size) for row in rows], assigner)
     return Plan(
         items=tuple(

@@ -67,6 +67,38 @@ class Skipped(NamedTuple):
     reason: str
 
 
+def reasons_of(skipped: Sequence[Skipped], unit: str) -> str:
+    """How many items are left out, and why each of the first ten is."""
+    shown = "; ".join(f"{one.name} ({one.reason})" for one in skipped[:SHOWN])
+    more = f"; and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
+    return f"{number_of(len(skipped), unit)}: {shown}{more}"
+
+
+@contextmanager
+def left_out_before(skipped: Sequence[Skipped], unit: str) -> Iterator[None]:
+    """Where the items that are left break a law, say which were left out before, and why.
+
+    Args:
+        skipped: The items already found unusable.
+        unit: What an item is called in messages.
+
+    Raises:
+        UserError: What was raised, with the reasons beside what was received.
+
+    """
+    try:
+        yield
+    except UserError as error:
+        if not skipped:
+            raise
+        wrong, received, remedy = error.args
+        raise UserError(
+            wrong,
+            f"{received}, without what cannot be used: {reasons_of(skipped, unit)}",
+            f"repair what cannot be used, or {remedy}",
+        ) from error
+
+
 @dataclass(frozen=True)
 class Plan:
     """An ingest before the first pixel is read.
@@ -103,30 +135,6 @@ class Plan:
     def slices(self) -> list[Slice]:
         """All slices, in the order of the store."""
         return [one for item in self.items for one in item.slices]
-
-
-@contextmanager
-def beside(skipped: Sequence[Skipped]) -> Iterator[None]:
-    """Name what was left out before in an error that it may be the cause of.
-
-    Raises:
-        UserError: As it was raised, the first of what was left out with what was received.
-
-    """
-    try:
-        yield
-    except UserError as error:
-        if not skipped:
-            raise
-        wrong, received, remedy = error.args
-        named = "; ".join(f"{one.name} ({one.reason})" for one in skipped[:SHOWN])
-        more = f"; and {len(skipped) - SHOWN} more" if len(skipped) > SHOWN else ""
-        raise UserError(
-            wrong,
-            f"{received}, after {number_of(len(skipped), 'file')} had been left out as unusable: "
-            f"{named}{more}",
-            remedy,
-        ) from error
 
 
 def common_shape(

@@ -1,5 +1,6 @@
 """From files of oriented volumes with a manifest to the plan of a store, whatever their format."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, UserError, refuse
-from sweep.core.text import number_of
 from sweep.ingest.formats.labels import gone_note, label_names
 from sweep.ingest.formats.locating import located
 from sweep.ingest.formats.manifest import (
@@ -28,7 +28,16 @@ from sweep.ingest.formats.manifest import (
 from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
 from sweep.ingest.looking import Look, look
-from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, beside, common_shape
+from sweep.ingest.plan import (
+    Item,
+    Plan,
+    Plane,
+    Progress,
+    Skipped,
+    common_shape,
+    left_out_before,
+    reasons_of,
+)
 from sweep.ingest.workers import Waiting
 from sweep.store.geometry import Geometry
 from sweep.store.slices import Slice, Task, scan_name, slice_key
@@ -143,14 +152,14 @@ def plan_scans(
     _refuse_none(found, skipped)
     slices = [one for volume in found for one in volume.slices]
     names = label_names([one.labels for one in slices], collection.where)
-    with beside(skipped):
+    with left_out_before(skipped, "volume"):
         items = _items(found, folder, assigner)
+        shapes = ((volume.name, volume.outline.shape) for volume in found)
+        shape = (size, size) if size else common_shape(shapes)
     return Plan(
         items=items,
         reader=VolumeReader(form, folder, axis, size),
-        shape=(size, size)
-        if size
-        else common_shape((volume.name, volume.outline.shape) for volume in found),
+        shape=shape,
         label_names=names,
         task=task or task_of(slices, names),
         source={
@@ -160,6 +169,7 @@ def plan_scans(
             "axis": axis,
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
+            **form.options,
             **unknown_source(unknown_patients(slices)),
         },
         skipped=skipped,
@@ -205,8 +215,7 @@ def _refuse_none(found: Sequence[Described], skipped: Sequence[Skipped]) -> None
     if not found:
         raise UserError(
             "no volume can be used",
-            f"{number_of(len(skipped), 'volume')}, the first: {skipped[0].name} "
-            f"({skipped[0].reason})",
+            reasons_of(skipped, "volume"),
             "repair the volumes, or correct the manifest",
         )
 
@@ -272,6 +281,8 @@ def _notes(
         yield f"Volumes that cannot be used: {len(skipped)} of {every}; left out."
     if ignored := sum(volume.outline.ignored for volume in found):
         yield f"Files beside the volumes that are no image of them: {ignored}; ignored."
+    remarks = Counter(remark for volume in found for remark in volume.outline.remarks)
+    yield from (f"{remark}: {remarks[remark]}." for remark in sorted(remarks))
     places = [one.geometry for volume in found for one in volume.slices]
     if unknown := sum(one.pixel_mm is None or one.orientation is None for one in places):
         yield f"Slices whose file does not say their pixel size or orientation: {unknown}."

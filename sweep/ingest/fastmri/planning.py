@@ -15,7 +15,7 @@ from sweep.ingest.fastmri.survey import Survey, Wide, survey
 from sweep.ingest.fastmri.tables import Owner, Tables, read_tables
 from sweep.ingest.formats.manifest import unknown_source
 from sweep.ingest.formats.pixels import check_size
-from sweep.ingest.plan import Item, Plan, Progress, beside
+from sweep.ingest.plan import Item, Plan, Progress, left_out_before
 from sweep.ingest.workers import Waiting
 from sweep.store.slices import Slice, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
@@ -91,7 +91,7 @@ def plan_fastmri(
         waiting=waiting,
     )
     owners = {name: tables.owner(name, volume) for name, volume in surveyed.volumes.items()}
-    with beside(surveyed.skipped):
+    with left_out_before(surveyed.skipped, "volume"):
         items = _items(surveyed, tables, owners, assigner)
     counts = count(found, tables, surveyed, owners)
     return Plan(

@@ -5,8 +5,8 @@ to the centre of the voxel in DICOM's patient coordinates, LPS in mm (x to the p
 the back, z to the head).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
@@ -50,6 +50,8 @@ class Outline:
         patient: Whose it is; empty = the file does not say.
         sequence: Name of the pulse sequence or series; empty = the file does not say.
         ignored: Files beside it that are no part of it.
+        remarks: What the user should know of it, each a sentence's beginning such as ``Volumes
+            unpacked from mosaics``: the volumes that say the same are counted.
 
     """
 
@@ -59,6 +61,7 @@ class Outline:
     patient: str = ""
     sequence: str = ""
     ignored: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Format:
         outline: The outline of a volume, seen along an axis, from its header.
         sections: Its numbered planes along an axis, one at a time.
         names_patients: Whether its files say whose they are.
+        options: How its files are read otherwise than by default, as JSON can say it.
 
     """
 
@@ -77,6 +81,7 @@ class Format:
     outline: Callable[[Path, Axis], Outline]
     sections: Callable[[Path, Axis, Sequence[int]], Iterator[Section]]
     names_patients: bool
+    options: Mapping[str, object] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,19 @@
 import pickle
+from functools import partial
 
 import numpy as np
+import pydicom
 import pytest
+from pydicom.dataset import Dataset
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    RLELossless,
+)
 
-from sweep.ingest.formats.dicom.volume import DICOM
+from sweep.core.errors import UserError
+from sweep.ingest.formats.dicom.choice import choice_of
+from sweep.ingest.formats.dicom.volume import DICOM, dicom
 from sweep.ingest.volumes import plan_volumes
 from sweep.store.slices import check_slices
 from sweep.store.splits import SplitAssigner, equal_folds
@@ -28,8 +38,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def plan(folder, **options):
-    return plan_volumes(folder / "manifest.csv", folder, DICOM, assigner=DEALING, **options)
+def plan(folder, form=DICOM, **options):
+    return plan_volumes(folder / "manifest.csv", folder, form, assigner=DEALING, **options)
 
 
 def read(planned):
@@ -100,3 +110,101 @@ def test_with_size_every_plane_has_it(folder):
     planned = plan(folder, axis="coronal", size=12)
     assert planned.slices[0].geometry.pixel_mm == pytest.approx((16 / 12, 16 / 12))
     assert {images.shape for images in read(planned)} == {(5, 12, 12)}
+
+
+def digest_of(planned):
+    """All that a store would hold of it: what is said of each slice, and every pixel."""
+    return (
+        [(one.key, one.labels, one.split, one.sequence, one.geometry) for one in planned.slices],
+        [images.tobytes() for images in read(planned)],
+    )
+
+
+def rename_in_another_order(series):
+    for number, path in enumerate(sorted(series.iterdir(), reverse=True)):
+        path.rename(series / f"x{number}.dcm")
+
+
+def add_a_stranger(series):
+    (series / "notes.txt").write_text("no image")
+    (series / "._IM6").write_bytes(b"\0\5\x16\7")
+
+
+def save_again(series):
+    for path in series.iterdir():
+        pydicom.dcmread(path).save_as(path)
+
+
+def save_otherwise(series, syntax):
+    for path in series.iterdir():
+        made = pydicom.dcmread(path)
+        if syntax.is_encapsulated:
+            made.compress(syntax, generate_instance_uid=False)
+        else:
+            made.file_meta.TransferSyntaxUID = syntax
+        made.save_as(path)
+
+
+def strip_the_preambles(series):
+    for path in series.iterdir():
+        bare = Dataset(pydicom.dcmread(path))
+        pydicom.dcmwrite(path, bare, implicit_vr=True, little_endian=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rename_in_another_order,
+        add_a_stranger,
+        save_again,
+        partial(save_otherwise, syntax=ImplicitVRLittleEndian),
+        partial(save_otherwise, syntax=DeflatedExplicitVRLittleEndian),
+        partial(save_otherwise, syntax=RLELossless),
+        strip_the_preambles,
+    ],
+)
+def test_how_a_series_is_kept_does_not_change_the_store(folder, change):
+    before = digest_of(plan(folder))
+    for number in range(3):
+        (folder / f"s{number}" / "README").unlink(missing_ok=True)
+        change(folder / f"s{number}")
+    assert digest_of(plan(folder)) == before
+
+
+def test_a_choice_stands_in_the_store_and_goes_to_the_workers(folder):
+    for number in range(3):
+        for place, pixels in enumerate(volume(number)):
+            path = folder / f"s{number}" / f"second{place}"
+            write_slice(path, pixels + 1, f"id-{number}", place)
+            made = pydicom.dcmread(path)
+            made.EchoTime = 80
+            made.save_as(path)
+    with pytest.raises(UserError, match=r"no volume can be used.*s0 \(.*EchoTime=80.*s2 \("):
+        plan(folder)
+    planned = plan(folder, form=dicom(choice_of(["EchoTime=80"])))
+    assert planned.source["take"] == "EchoTime=80"
+    for number, images in enumerate(read(planned)):
+        np.testing.assert_array_equal(images, volume(number) + 1)
+    note = "Volumes with other slices, too, than --take EchoTime=80 asks for: 3."
+    assert note in planned.notes
+
+
+def test_volumes_that_are_no_mr_are_counted(folder):
+    for number, modality in enumerate(("CT", "CT", "MR")):
+        for path in (folder / f"s{number}").glob("IM*"):
+            made = pydicom.dcmread(path)
+            made.Modality = modality
+            made.save_as(path)
+    notes = plan(folder).notes
+    assert "Volumes with images that are not MR (Modality CT): 2." in notes
+    assert not any("Modality MR" in note for note in notes)
+
+
+def test_reasons_are_told_where_too_few_volumes_are_left(folder):
+    for name in ("s0", "s2"):
+        path = folder / name / "IM8"
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UserError, match="1 patients, which leave '2' of 2 splits empty") as error:
+        plan(folder)
+    assert "2 volumes: s0 (the pixels" in str(error.value)
+    assert "; s2 (the pixels" in str(error.value)

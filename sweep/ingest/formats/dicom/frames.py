@@ -1,13 +1,16 @@
 """What a DICOM header says of each frame: where it lies, and what its values mean."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sweep.core.errors import UnusableError
+from sweep.ingest.formats.dicom.facts import facts_of
+from sweep.ingest.formats.dicom.mosaic import Mosaic
 from sweep.store.geometry import Direction, Geometry
 
 SKEW = 0.01  # cosine between row and column from which they are no image plane
@@ -26,6 +29,8 @@ class Frame:
             slices.
         slope: The factor that, with the intercept, leads from stored values to units.
         intercept: The intercept in units.
+        facts: What tells it from others, see ``facts_of``.
+        corner: The row and column in the frame where the picture begins, of a mosaic.
 
     """
 
@@ -36,27 +41,24 @@ class Frame:
     thickness_mm: float | None
     slope: float
     intercept: float
+    facts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    corner: tuple[int, int] = (0, 0)
 
     @property
     def geometry(self) -> Geometry:
         """As far as the file says."""
         return Geometry(self.pixel_mm, self.thickness_mm, self.orientation)
 
-    @property
-    def place_mm(self) -> float | None:
-        """Along the normal of the image, (direction of a row) x (direction of a column)."""
-        if self.position is None or self.orientation is None:
-            return None
-        along, down = self.orientation
-        return float(np.cross(along, down) @ np.array(self.position))
 
-
-def frames_of(dataset: Any, count: int, path: Path) -> tuple[Frame, ...]:
+def frames_of(dataset: Any, count: int, names: Sequence[str], path: Path) -> tuple[Frame, ...]:
     """Read what a header says of each frame; enhanced files say it in functional groups.
+
+    Of several frames without groups, the one position of the file is none of a frame.
 
     Args:
         dataset: Pydicom's, up to the pixels.
         count: Number of frames.
+        names: What to know of each, see ``facts_of``.
         path: Its file.
 
     Raises:
@@ -72,10 +74,21 @@ def frames_of(dataset: Any, count: int, path: Path) -> tuple[Frame, ...]:
             f"{path} with {count} frames and {len(each)} descriptions",
             "export it again",
         )
-    return tuple(_frame(dataset, [*each[n : n + 1], *shared], n) for n in range(count))
+    frames = [_frame(dataset, [*each[n : n + 1], *shared], names, n) for n in range(count)]
+    if count > 1 and not each:
+        frames = [replace(frame, position=None) for frame in frames]
+    return tuple(frames)
 
 
-def _frame(dataset: Any, groups: list[Any], index: int) -> Frame:
+def tiles_of(frame: Frame, mosaic: Mosaic) -> tuple[Frame, ...]:
+    """The pictures of a mosaic, each a frame with its place."""
+    return tuple(
+        replace(frame, position=position, corner=corner)
+        for position, corner in zip(mosaic.positions, mosaic.corners, strict=True)
+    )
+
+
+def _frame(dataset: Any, groups: list[Any], names: Sequence[str], index: int) -> Frame:
     def find(macro: str, name: str) -> Any:
         """The frame's own value, else that shared by all frames, else the file's."""
         items = (group.get(macro) for group in groups)
@@ -95,6 +108,7 @@ def _frame(dataset: Any, groups: list[Any], index: int) -> Frame:
         thickness_mm=(thickness or spacing or (None,))[0],
         slope=(slope or (1.0,))[0],
         intercept=(intercept or (0.0,))[0],
+        facts=facts_of(dataset, groups, names),
     )
 
 

@@ -1,29 +1,23 @@
 """A DICOM series: the slices of one file, or of the files in a folder, in their order."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from sweep.core.errors import UnusableError
-from sweep.ingest.formats.dicom.file import read_header
-from sweep.ingest.formats.dicom.frames import Frame
+from sweep.ingest.formats.dicom.choice import Choice
+from sweep.ingest.formats.dicom.facts import NAMING, TELLING
+from sweep.ingest.formats.dicom.file import RuledOut, read_header
 from sweep.ingest.formats.dicom.header import Header
-from sweep.store.geometry import Direction
-
-SHOWN = 4
-PARALLEL = 1e-3  # difference of a direction's parts up to which two directions count as one
-PLACE = 3  # decimals of a mm that count when slices are sorted
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A frame and the file that it is in."""
-
-    header: Header
-    frame: Frame
+from sweep.ingest.formats.dicom.part10 import is_dicom
+from sweep.ingest.formats.dicom.stack import (
+    Placed,
+    check_one,
+    in_order,
+    is_one,
+    shown_values,
+)
 
 
 @dataclass(frozen=True)
@@ -36,78 +30,87 @@ class Series:
             known, else by instance number, else by the files' names; frames of a file that say
             nothing stay in their order.
         ignored: Files in the folder that are not DICOM or have no pixels.
+        remarks: What the user should know of it.
 
     """
 
     headers: tuple[Header, ...]
     slices: tuple[Placed, ...]
     ignored: int
+    remarks: tuple[str, ...]
 
 
-def read_series(path: Path) -> Series:
+def read_series(path: Path, choice: Choice) -> Series:
     """Read the headers of a file, or of all files that lie in a folder.
 
     Raises:
-        UnusableError: No image; an unusable one; several series, patients, matrix sizes or image
-            orientations.
+        UnusableError: No image, or none that the choice takes; an unusable one; what is taken is no
+            single stack, see ``check_one``.
 
     """
     files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    found = [read_header(file) for file in files]
-    headers = tuple(header for header in found if header is not None)
-    if not headers:
+    series = _series(path, files, choice, choice.keywords)
+    if not is_one(series.slices):  # only then does it matter what else tells slices apart
+        series = _series(path, files, choice, (*choice.keywords, *TELLING, *NAMING))
+        check_one(series.slices, path)
+    return series
+
+
+def _series(path: Path, files: Sequence[Path], choice: Choice, names: Sequence[str]) -> Series:
+    # What starts with a dot is an operating system's or an editor's own.
+    found = {
+        file: read_header(file, choice, names)
+        for file in files
+        if file == path or not file.name.startswith(".")
+    }
+    headers = [one for one in found.values() if isinstance(one, Header)]
+    other = [one for one in found.values() if isinstance(one, RuledOut)]
+    if not headers and not other:
         raise UnusableError(
             "there is no DICOM image with pixels",
             path,
             "name the file or folder of one series",
         )
-    _check_one(headers, path)
+    _check_lost(found)
     slices = [Placed(header, frame) for header in headers for frame in header.frames]
-    return Series(headers, tuple(_sorted(slices)), len(found) - len(headers))
+    taken = [one for one in slices if choice.takes(one.frame.facts)]
+    if not taken:
+        facts = [*(one.facts for one in other), *(one.frame.facts for one in slices)]
+        raise UnusableError(
+            "no slice is what --take asks for",
+            f"{path} and {choice}, where the slices have {_values(choice, facts)}",
+            "correct --take, or remove the rows of the volume",
+        )
+    used = {one.header.path for one in taken}
+    remarks = {remark for header in headers if header.path in used for remark in header.remarks}
+    if other or len(taken) < len(slices):
+        remarks.add(f"Volumes with other slices, too, than --take {choice} asks for")
+    return Series(
+        headers=tuple(header for header in headers if header.path in used),
+        slices=tuple(in_order(taken)),
+        ignored=len(files) - len(headers) - len(other),
+        remarks=tuple(sorted(remarks)),
+    )
 
 
-def _check_one(headers: Sequence[Header], path: Path) -> None:
-    frames = (frame for header in headers for frame in header.frames)
-    parts = {
-        "series": {header.series for header in headers},
-        "patients": {header.patient for header in headers},
-        "matrix sizes": {f"{header.shape[0]} x {header.shape[1]}" for header in headers},
-        "image orientations": _orientations(frame.orientation for frame in frames),
-    }
-    for what, names in parts.items():
-        if len(names) > 1:
-            shown = ", ".join(repr(name) for name in sorted(names)[:SHOWN])
-            more = ", ..." if len(names) > SHOWN else ""
+def _check_lost(found: Mapping[Path, object]) -> None:
+    """Refuse what is named as the slices are and is none: without it the others would move up."""
+    named = {_pattern(file) for file, one in found.items() if isinstance(one, Header | RuledOut)}
+    for file, one in found.items():
+        if one is None and _pattern(file) in named and not is_dicom(file):
             raise UnusableError(
-                "the volume is not one series of one patient, size and orientation",
-                f"{path} with {len(names)} {what}: {shown}{more}",
-                "put each in a folder of its own",
+                "a file is named as the DICOM slices beside it are, and is none",
+                file,
+                "export it again, or remove it",
             )
 
 
-def _orientations(orientations: Iterable[tuple[Direction, Direction] | None]) -> set[str]:
-    known: list[tuple[Direction, Direction]] = []
-    for one in orientations:
-        if one and not any(np.allclose(one, other, rtol=0, atol=PARALLEL) for other in known):
-            known.append(one)
-    return {"\\".join(f"{part:.3f}" for direction in one for part in direction) for one in known}
+def _pattern(file: Path) -> str:
+    """The name with the same sign for every number; a name without one has none like it."""
+    return re.sub(r"\d+", "0", file.name)
 
 
-def _sorted(slices: list[Placed]) -> list[Placed]:
-    if all(one.frame.place_mm is not None for one in slices):
-        # Rounded, so that several images of one place keep their own order.
-        return sorted(
-            slices, key=lambda one: (round(one.frame.place_mm or 0, PLACE), *_number(one))
-        )
-    if all(one.header.instance is not None for one in slices):
-        return sorted(slices, key=_number)
-    return sorted(slices, key=lambda one: (_natural(one.header.path.name), one.frame.index))
-
-
-def _number(one: Placed) -> tuple[int, int]:
-    return one.header.instance or 0, one.frame.index
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Orders 'IM2' before 'IM10'."""
-    return [(int(digits or 0), text) for text, digits in re.findall(r"(\D*)(\d*)", name)]
+def _values(choice: Choice, facts: Sequence[Mapping[str, str]]) -> str:
+    return "; ".join(
+        f"{name} {shown_values({one.get(name, '') for one in facts})}" for name in choice.keywords
+    )

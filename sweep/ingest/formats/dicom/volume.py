@@ -1,6 +1,7 @@
 """A DICOM series as a volume: its slices as stored, or planes along another axis of the stack."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -9,8 +10,10 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError
 from sweep.core.text import number_of
+from sweep.ingest.formats.dicom.choice import ALL, Choice
 from sweep.ingest.formats.dicom.file import read_frames
-from sweep.ingest.formats.dicom.series import Placed, Series, read_series
+from sweep.ingest.formats.dicom.series import Series, read_series
+from sweep.ingest.formats.dicom.stack import Placed
 from sweep.ingest.formats.planes import (
     Axis,
     Format,
@@ -24,14 +27,25 @@ from sweep.ingest.formats.planes import (
 EVEN = 0.01  # relative difference up to which steps or spacings count as equal
 
 
-def outline(path: Path, axis: Axis) -> Outline:
+def dicom(choice: Choice) -> Format:
+    """DICOM, of which the slices are taken that the choice names."""
+    return Format(
+        "dicom",
+        partial(outline, choice=choice),
+        partial(sections, choice=choice),
+        names_patients=True,
+        options={"take": str(choice)} if choice.wanted else {},
+    )
+
+
+def outline(path: Path, axis: Axis, choice: Choice = ALL) -> Outline:
     """Read the headers of a series: one file, or the files in a folder.
 
     Raises:
         UnusableError: See ``read_series``; for an anatomical axis, see ``stack_grid``.
 
     """
-    series = read_series(path)
+    series = read_series(path, choice)
     first = series.headers[0]
     if axis == "acquired":
         height, width = first.shape
@@ -48,10 +62,13 @@ def outline(path: Path, axis: Axis) -> Outline:
         patient=first.patient,
         sequence=first.sequence,
         ignored=series.ignored,
+        remarks=series.remarks,
     )
 
 
-def sections(path: Path, axis: Axis, numbers: Sequence[int]) -> Iterator[Section]:
+def sections(
+    path: Path, axis: Axis, numbers: Sequence[int], choice: Choice = ALL
+) -> Iterator[Section]:
     """Give the numbered planes of a series, in the files' units, see ``read_frames``.
 
     As acquired one slice is held at a time, otherwise the volume.
@@ -60,7 +77,7 @@ def sections(path: Path, axis: Axis, numbers: Sequence[int]) -> Iterator[Section
         UnusableError: See ``outline`` and ``read_frames``.
 
     """
-    series = read_series(path)
+    series = read_series(path, choice)
     if axis == "acquired":
         slices = [series.slices[number] for number in numbers]
         for one, image in zip(slices, _images(slices), strict=True):
@@ -112,8 +129,8 @@ def stack_grid(series: Series, path: Path) -> Grid:
 
 
 def _images(slices: Sequence[Placed]) -> Iterator[NDArray[np.float32]]:
-    for path, run in groupby(slices, key=lambda one: one.header.path):
-        yield from read_frames(path, [one.frame for one in run])
+    for header, run in groupby(slices, key=lambda one: one.header):
+        yield from read_frames(header.path, [one.frame for one in run], header.shape)
 
 
 def _volume(series: Series, grid: Grid) -> NDArray[np.float32]:
@@ -123,4 +140,4 @@ def _volume(series: Series, grid: Grid) -> NDArray[np.float32]:
     return volume
 
 
-DICOM = Format("dicom", outline, sections, names_patients=True)
+DICOM = dicom(ALL)

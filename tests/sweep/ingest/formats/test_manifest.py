@@ -6,6 +6,7 @@ from sweep.ingest.formats.manifest import (
     Reading,
     read_manifest,
     unknown_note,
+    unknown_patients,
     unknown_source,
 )
 
@@ -330,7 +331,7 @@ def test_where_no_patient_is_known_each_file_may_be_one_at_a_risk_that_is_said(m
     (note,) = unknown_note(found.rows, 2)
     assert "2 of 2; each counts as a patient." in note
     assert "scores are flattered" in note
-    assert unknown_source(found.rows) == {"files_of_unknown_patients": 2}
+    assert unknown_source(unknown_patients(found.rows)) == {"files_of_unknown_patients": 2}
 
 
 def test_backslashes_and_absolute_paths_into_the_folder(manifest, tmp_path):
