@@ -120,8 +120,8 @@ ROOMS = (
     Room(
         "sweep.ingest.formats",
         {
-            "PIL": ("sweep.ingest.formats.pixels",),
-            "nibabel": ("sweep.ingest.formats.nifti",),
+            "PIL": ("sweep.ingest.formats.pixels", "sweep.ingest.formats.decoding"),
+            "nibabel": ("sweep.ingest.formats.volumes",),
             "pydicom": ("sweep.ingest.formats.dicom",),
         },
     ),
