@@ -1,4 +1,4 @@
-"""``ingest``: stores from pictures, fastMRI volumes, NIfTI, DICOM, and datasets of the user's."""
+"""``ingest``: stores from pictures, fastMRI, volumes, DICOM, and datasets of the user's."""
 
 import argparse
 import os
@@ -24,6 +24,13 @@ VOLUMES = (
     " An optional column slice, counted from 0, names single slices of a file: then these are "
     "taken, otherwise all of them, with the labels of their file."
 )
+SEVERAL = (
+    " A column volume, from 0, says which volume of a file with several, such as 4-D NIfTI, a row "
+    "speaks of. The suffix says the format: NIfTI (.nii, .nii.gz, .hdr with .img), FreeSurfer's "
+    ".mgh and .mgz, MetaImage (.mha, .mhd) and NRRD (.nrrd, .nhdr) with `pip install "
+    "'mrisweep[formats]'`, NumPy's .npy and .npz as (slice, row, column), TIFF with a page for "
+    "each slice."
+)
 
 
 def add_ingest(commands: Commands) -> None:
@@ -37,7 +44,7 @@ def add_ingest(commands: Commands) -> None:
     kinds = ingest.add_subparsers(title="kinds", metavar="KIND", required=True)
     _add_images(kinds)
     _add_fastmri(kinds)
-    _add_nifti(kinds)
+    _add_volume_files(kinds)
     _add_dicom(kinds)
     _add_dataset(kinds)
 
@@ -151,16 +158,26 @@ def _plan_fastmri(options: argparse.Namespace) -> "Plan":
     )
 
 
-def _add_nifti(kinds: Commands) -> None:
-    _add_volumes(
-        command(
-            kinds,
-            "nifti",
-            _ingesting(_plan_nifti),
-            "make a store from NIfTI volumes (.nii, .nii.gz)",
-            MANIFEST + VOLUMES,
+def _add_volume_files(kinds: Commands) -> None:
+    """``ingest volumes``, and by the name that it had first."""
+    for name, summary in (
+        ("volumes", "make a store from volumes (NIfTI, MGH, MHA, NRRD, NumPy, multi-page TIFF)"),
+        ("nifti", "the same as volumes, by its first name"),
+    ):
+        added = command(
+            kinds, name, _ingesting(_plan_volume_files), summary, MANIFEST + VOLUMES + SEVERAL
         )
-    )
+        _add_volumes(added)
+        added.add_argument(
+            "--array", metavar="NAME", help="which array of .npz files; by default their only one"
+        )
+        added.add_argument(
+            "--nan",
+            choices=("refuse", "zero"),
+            default="refuse",
+            help="what becomes of a volume with voxels that are NaN or infinite: it is left "
+            "out, or they are set to 0, as what lies outside the head, and counted",
+        )
 
 
 def _add_dicom(kinds: Commands) -> None:
@@ -190,10 +207,10 @@ def _add_volumes(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
 
 
-def _plan_nifti(options: argparse.Namespace) -> "Plan":
-    from sweep.ingest.formats.nifti import NIFTI
+def _plan_volume_files(options: argparse.Namespace) -> "Plan":
+    from sweep.ingest.formats.volumes.reading import Choices, volume_format
 
-    return _plan_volumes(options, NIFTI)
+    return _plan_volumes(options, volume_format(Choices(options.array, options.nan)))
 
 
 def _plan_dicom(options: argparse.Namespace) -> "Plan":

@@ -13,7 +13,8 @@ from sweep.core.text import number_of
 from sweep.ingest.formats.manifest import Row, label_names, located, read_manifest, task_of
 from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
-from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, common_shape
+from sweep.ingest.lying import Lying, lying_of
+from sweep.ingest.plan import Item, Part, Plan, Plane, Progress, Skipped, common_shape
 from sweep.store.geometry import Geometry
 from sweep.store.slices import Slice, Task, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
@@ -26,6 +27,7 @@ class Described:
     name: str
     outline: Outline
     slices: tuple[Slice, ...]
+    part: Part | None
 
 
 def plan_volumes(
@@ -62,10 +64,18 @@ def plan_volumes(
     check_size(size)
     if not folder.is_dir():
         raise UserError("there is no such folder of volumes", folder, "correct the path")
-    rows = read_manifest(manifest, volumes=True, patients=not form.names_patients, columns=columns)
+    rows = read_manifest(
+        manifest,
+        volumes=True,
+        several=form.numbered is not None,
+        patients=not form.names_patients,
+        columns=columns,
+    )
     names = label_names(rows, manifest)
     found, skipped = _surveyed(rows, folder, form, axis, size, progress)
-    items = _items(found, folder, assigner)
+    items = _items(found, assigner)
+    lying = lying_of((one.outline.geometries[0], one.slices) for one in found)
+    zeroed = {one.name: one.outline.zeroed for one in found if one.outline.zeroed}
     return Plan(
         items=items,
         reader=VolumeReader(form, folder, axis, size),
@@ -82,9 +92,12 @@ def plan_volumes(
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
             **({"columns": list(columns)} if columns else {}),
+            **form.chosen,
+            **({"zeroed": zeroed} if zeroed else {}),
+            **({"planes": lying.counts} if lying.mixed else {}),
         },
         skipped=skipped,
-        notes=tuple(_notes(found, skipped, rows)),
+        notes=tuple(_notes(found, skipped, rows, lying)),
     )
 
 
@@ -99,13 +112,16 @@ def _surveyed(
     """The volumes in the manifest's order, and those that cannot be used."""
     volumes: dict[str, list[Row]] = {}
     for row in rows:
-        volumes.setdefault(row.file, []).append(row)
+        volumes.setdefault(_name(row), []).append(row)
     found: list[Described] = []
     skipped: list[Skipped] = []
     for done, (name, its_rows) in enumerate(volumes.items(), start=1):
         try:
-            outline = form.outline(located(its_rows[0], folder), axis)
-            found.append(Described(name, outline, tuple(_slices(its_rows, outline, size))))
+            first = its_rows[0]
+            outline = form.of_volume(first.volume).outline(located(first, folder), axis)
+            slices = tuple(_slices(its_rows, outline, size))
+            part = None if first.volume is None else Part(first.file, first.volume)
+            found.append(Described(name, outline, slices, part))
         except UnusableError as error:
             skipped.append(Skipped(name, str(error)))
         if progress is not None:
@@ -118,6 +134,11 @@ def _surveyed(
             "repair the volumes, or correct the manifest",
         )
     return found, tuple(skipped)
+
+
+def _name(row: Row) -> str:
+    """Of a volume, unique in its manifest."""
+    return row.file if row.volume is None else f"{row.file}/{row.volume:03d}"
 
 
 def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator[Slice]:
@@ -133,7 +154,7 @@ def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator
                 "correct the column 'slice'",
             )
         patient = row.patient or outline.patient
-        scan = scan_name(patient, row.file)
+        scan = scan_name(patient, _name(row))
         yield Slice(
             key=slice_key(scan, number),
             scan=scan,
@@ -156,7 +177,7 @@ def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geo
     return replace(geometry, pixel_mm=pixel_mm, native=native)
 
 
-def _items(found: Sequence[Described], folder: Path, assigner: SplitAssigner) -> tuple[Item, ...]:
+def _items(found: Sequence[Described], assigner: SplitAssigner) -> tuple[Item, ...]:
     refuse(
         "volumes have no patient, neither in the manifest nor in their own header",
         [volume.slices[0].origin for volume in found if not volume.slices[0].patient],
@@ -168,13 +189,14 @@ def _items(found: Sequence[Described], folder: Path, assigner: SplitAssigner) ->
             name=volume.name,
             paths=volume.outline.paths,
             slices=tuple(islice(assigned, len(volume.slices))),
+            part=volume.part,
         )
         for volume in found
     )
 
 
 def _notes(
-    found: Sequence[Described], skipped: Sequence[Skipped], rows: Sequence[Row]
+    found: Sequence[Described], skipped: Sequence[Skipped], rows: Sequence[Row], lying: Lying
 ) -> Iterator[str]:
     if skipped:
         every = len(found) + len(skipped)
@@ -184,6 +206,12 @@ def _notes(
     places = [one.geometry for volume in found for one in volume.slices]
     if unknown := sum(one.pixel_mm is None or one.orientation is None for one in places):
         yield f"Slices whose file does not say their pixel size or orientation: {unknown}."
+    if zeroed := [volume.outline.zeroed for volume in found if volume.outline.zeroed]:
+        yield (
+            f"Voxels that are NaN or infinite in their file, and 0 in the store: {sum(zeroed)}, "
+            f"in {number_of(len(zeroed), 'volume')}."
+        )
+    yield from lying.notes()
     unnamed = {row.file for row in rows if not row.patient}
     if own := sum(volume.name in unnamed for volume in found):
         yield (
@@ -217,8 +245,11 @@ class VolumeReader:
 
         """
         numbers = [one.number or 0 for one in item.slices]
+        file, form = item.name, self.format
+        if item.part is not None:
+            file, form = item.part.file, form.of_volume(item.part.number)
         shows = False
-        for one in self.format.sections(self.folder / item.name, self.axis, numbers):
+        for one in form.sections(self.folder / file, self.axis, numbers):
             shows = shows or bool(one.image.min() < one.image.max())
             yield Plane(self._fitted(one))
         if not shows:

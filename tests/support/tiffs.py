@@ -72,7 +72,7 @@ def damages(whole: bytes, count: int, seed: int = 0) -> Iterator[bytes]:
             for place in places:
                 damaged[place] = generator.integers(256)
         elif kind == 2:
-            a, b = sorted(places[:1].tolist() + [int(generator.integers(len(whole)))])
+            a, b = sorted([int(places[0]), int(generator.integers(len(whole)))])
             length = int(min(12, b - a, len(whole) - b))
             first, second = damaged[a : a + length], damaged[b : b + length]
             damaged[a : a + length], damaged[b : b + length] = second, first

@@ -79,7 +79,8 @@ def decoded(picture: Image.Image, origin: str) -> NDArray[np.generic]:
     """
     tags, bits = dict(_tags(picture)), _bits(picture)  # which loading may change
     picture.load()
-    ImageOps.exif_transpose(picture, in_place=True)  # a page of a TIFF is upright already
+    if not tags:  # as loading has set a page of a TIFF upright
+        ImageOps.exif_transpose(picture, in_place=True)
     mode = picture.mode
     if mode not in (*GREY, *COLOUR, *ALPHA):
         raise UnusableError(
@@ -116,7 +117,8 @@ def _bits(picture: Image.Image) -> int:
     tags = _tags(picture)
     if tags:
         return int(max(tags.get(BITS, (1,))))
-    return 16 if any(";16" in str(tile[3]) for tile in picture.tile) else 8
+    tiles: list[Any] = getattr(picture, "tile", [])  # the last part is how the decoder is to unpack
+    return 16 if any(";16" in str(tile[3]) for tile in tiles) else 8
 
 
 def _opaque(picture: Image.Image, origin: str) -> NDArray[np.generic]:

@@ -16,6 +16,7 @@ REQUIRED = ("file", "label")
 PATIENT = "patient"
 SPLITTING = ("fold", "split")
 SLICE = "slice"
+VOLUME = "volume"
 ROLES = (*REQUIRED, PATIENT, *SPLITTING, SLICE)
 SEQUENCE = "sequence"
 NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
@@ -34,6 +35,7 @@ class Row:
         slice: The slice of a volume that the row speaks of, from 0; None = of the whole file.
         columns: The cells of the columns to keep; empty = unknown.
         sequence: The cell of the column ``sequence``, if that is to be kept; empty = unknown.
+        volume: Which volume of a file of several the row speaks of, from 0; None = the only one.
 
     """
 
@@ -45,14 +47,21 @@ class Row:
     slice: int | None = None
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     sequence: str = ""
+    volume: int | None = None
 
     def __str__(self) -> str:
-        place = "" if self.slice is None else f", slice {self.slice}"
+        parts = ((VOLUME, self.volume), (SLICE, self.slice))
+        place = "".join(f", {name} {number}" for name, number in parts if number is not None)
         return f"row {self.number} ({self.file}{place})"
 
 
 def read_manifest(
-    path: Path, *, volumes: bool = False, patients: bool = True, columns: Sequence[str] = ()
+    path: Path,
+    *,
+    volumes: bool = False,
+    several: bool = False,
+    patients: bool = True,
+    columns: Sequence[str] = (),
 ) -> list[Row]:
     """Read a manifest; columns ``file``, ``label``, ``patient``, and ``fold`` or ``split`` if any.
 
@@ -63,6 +72,8 @@ def read_manifest(
         path: The manifest.
         volumes: A file holds several slices. Then the optional column ``slice`` numbers them from
             0: a file has one row without a number, for all its slices, or a row for each of some.
+        several: A file may hold several volumes. Then the optional column ``volume`` numbers them
+            from 0, and each has rows of its own.
         patients: Each row names its patient; otherwise the column may be missing or a cell empty.
         columns: Other columns to keep, whose cells may be empty.
 
@@ -80,9 +91,13 @@ def read_manifest(
             header = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
             refuse_other_separator("manifest", path, header, ROLES)
             _check_columns(header, (*REQUIRED, PATIENT) if patients else REQUIRED, path)
-            _check_kept(columns, header, path)
-            slicing = volumes and SLICE in header
-            rows = [_row(cells, reader.line_num, slicing, columns, path) for cells in reader]
+            numbering = [
+                name
+                for name, meant in ((SLICE, volumes), (VOLUME, several))
+                if meant and name in header
+            ]
+            _check_kept(columns, header, path, numbering)
+            rows = [_row(cells, reader.line_num, numbering, columns, path) for cells in reader]
     except UserError:  # which is a ValueError
         raise
     except (OSError, ValueError, csv.Error) as error:
@@ -139,7 +154,9 @@ def _check_columns(header: list[str], required: tuple[str, ...], path: Path) -> 
         )
 
 
-def _check_kept(columns: Sequence[str], header: list[str], path: Path) -> None:
+def _check_kept(
+    columns: Sequence[str], header: list[str], path: Path, numbering: Sequence[str]
+) -> None:
     refuse(
         f"columns to keep are not in the manifest {path}",
         [f"{name!r} ({nearest(name, header)})" for name in columns if name not in header],
@@ -147,14 +164,18 @@ def _check_kept(columns: Sequence[str], header: list[str], path: Path) -> None:
     )
     refuse(
         "columns to keep have a meaning of their own in a manifest",
-        [repr(name) for name in columns if name in ROLES],
+        [repr(name) for name in columns if name in (*ROLES, *numbering)],
         "leave them out of --columns: the store says by itself what they mean",
     )
     check_column_names([name for name in columns if name != SEQUENCE])
 
 
 def _row(
-    cells: dict[str, str], number: int, slicing: bool, columns: Sequence[str], path: Path
+    cells: dict[str, str],
+    number: int,
+    numbering: Sequence[str],
+    columns: Sequence[str],
+    path: Path,
 ) -> Row:
     more = None in cells
     if more or None in cells.values():
@@ -171,21 +192,23 @@ def _row(
         labels=frozenset(name for name in names if name),
         patient=cells.get(PATIENT, "").strip(),
         split=next((cells[name].strip() for name in SPLITTING if name in cells), None),
-        slice=_slice(cells[SLICE].strip(), number, path) if slicing else None,
+        slice=_numbered(SLICE, cells, number, path) if SLICE in numbering else None,
         columns={name: cells[name].strip() for name in columns if name != SEQUENCE},
         sequence=cells[SEQUENCE].strip() if SEQUENCE in columns else "",
+        volume=_numbered(VOLUME, cells, number, path) if VOLUME in numbering else None,
     )
 
 
-def _slice(cell: str, number: int, path: Path) -> int | None:
+def _numbered(name: str, cells: Mapping[str, str], number: int, path: Path) -> int | None:
+    cell = cells[name].strip()
     if not cell:
         return None
     found = NUMBER.fullmatch(cell)
     if found is None:
         raise UserError(
-            "a slice is not a number from 0, or empty for all slices of the file",
+            f"a {name} is not a number from 0, or empty for all of the file",
             f"{path}, row {number}: {cell!r}",
-            "correct the column 'slice'",
+            f"correct the column {name!r}",
         )
     return int(found[1])
 
@@ -201,12 +224,12 @@ def _check_cells(rows: list[Row], patients: bool, path: Path) -> None:
 
 
 def _check_files(rows: list[Row], path: Path) -> None:
-    whole = {row.file for row in rows if row.slice is None}
+    whole = {(row.file, row.volume) for row in rows if row.slice is None}
     patient: dict[str, str] = {}
-    first: dict[tuple[str, int | None], Row] = {}
+    first: dict[tuple[str, int | None, int | None], Row] = {}
     for row in rows:
         patient.setdefault(row.file, row.patient)
-        first.setdefault((row.file, row.slice), row)
+        first.setdefault((row.file, row.volume, row.slice), row)
     check = _checker(rows, path)
     check(
         "name files outside the image folder",
@@ -215,12 +238,12 @@ def _check_files(rows: list[Row], path: Path) -> None:
     )
     check(
         "name a file, or a slice of it, again",
-        lambda row: first[row.file, row.slice] is not row,
+        lambda row: first[row.file, row.volume, row.slice] is not row,
         "remove the repeats",
     )
     check(
         "name a slice of a file that has a row without a slice as well",
-        lambda row: row.slice is not None and row.file in whole,
+        lambda row: row.slice is not None and (row.file, row.volume) in whole,
         "remove the row for the whole file, or those for its slices",
     )
     check(

@@ -5,8 +5,8 @@ to the centre of the voxel in DICOM's patient coordinates, LPS in mm (x to the p
 the back, z to the head).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import permutations
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
@@ -50,6 +50,7 @@ class Outline:
         patient: Whose it is; empty = the file does not say.
         sequence: Name of the pulse sequence or series; empty = the file does not say.
         ignored: Files beside it that are no part of it.
+        zeroed: Voxels that are not finite in the file, and are given as 0.
 
     """
 
@@ -59,6 +60,7 @@ class Outline:
     patient: str = ""
     sequence: str = ""
     ignored: int = 0
+    zeroed: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ class Format:
         outline: The outline of a volume, seen along an axis, from its header.
         sections: Its numbered planes along an axis, one at a time.
         names_patients: Whether its files say whose they are.
+        numbered: Of files with several volumes, the format of the numbered one, from 0; None = a
+            file holds one volume.
+        chosen: What of it is a choice of the user's, by the names that a store's source keeps.
 
     """
 
@@ -77,6 +82,14 @@ class Format:
     outline: Callable[[Path, Axis], Outline]
     sections: Callable[[Path, Axis, Sequence[int]], Iterator[Section]]
     names_patients: bool
+    numbered: Callable[[int], "Format"] | None = None
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    def of_volume(self, number: int | None) -> "Format":
+        """The format of a file of which one volume is meant; None = the only one that it has."""
+        if number is None or self.numbered is None:
+            return self
+        return self.numbered(number)
 
 
 @dataclass(frozen=True)
@@ -87,12 +100,14 @@ class Grid:
         shape: Voxels along each axis of the array.
         affine: (4, 4), index to mm in LPS; None = the source does not say.
         oriented: False = only the lengths of the affine's columns mean something.
+        thick: False = of these lengths, that from slice to slice does not either.
 
     """
 
     shape: tuple[int, int, int]
     affine: Affine | None
     oriented: bool = True
+    thick: bool = True
 
     def __post_init__(self) -> None:
         if self.affine is not None and not _spans(self.affine):
@@ -107,7 +122,7 @@ class Grid:
         thickness, height, width = map(float, _lengths(self.affine))
         return Geometry(
             pixel_mm=(height, width),
-            thickness_mm=thickness,
+            thickness_mm=thickness if self.thick else None,
             orientation=(_direction(along), _direction(down)) if self.oriented else None,
         )
 
@@ -139,7 +154,7 @@ class View:
             index[old, new] = -1 if flip else 1
             index[old, 3] = grid.shape[old] - 1 if flip else 0
         affine = None if grid.affine is None else grid.affine @ index
-        return Grid((shape[0], shape[1], shape[2]), affine, grid.oriented)
+        return Grid((shape[0], shape[1], shape[2]), affine, grid.oriented, grid.thick)
 
 
 def view_along(grid: Grid, axis: Axis, origin: str) -> View:

@@ -75,6 +75,9 @@ def test_the_orientation_may_stand_behind_the_pixels_of_a_png(tmp_path):
     assert size_of(tmp_path / "a.png", "a") == image.shape == (8, 6)
 
 
+NOT_READ = {("<", np.float64), (">", np.float64), (">", np.uint32)}
+
+
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(
     "dtype", [np.uint8, np.int8, np.uint16, np.int16, np.int32, np.uint32, np.float32, np.float64]
@@ -83,14 +86,11 @@ def test_a_tiff_comes_with_its_own_values_or_is_refused(path, order, dtype):
     info = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else np.finfo(np.float32)
     pixels = np.array([[info.min, 0, 5], [7, 100, info.max]]).astype(dtype)
     path.write_bytes(tiff(pixels, order))
-    try:
-        image = read(path)
-    except UnusableError as error:
-        assert "not a readable file" in str(error)
-        assert order == ">" or dtype == np.float64, "a kind that is read elsewhere"
-        assert dtype not in (np.uint8, np.uint16, np.int16, np.float32)
+    if (order, dtype) in NOT_READ:
+        with pytest.raises(UnusableError, match="save it as grey with 8, 16 or 32 bits"):
+            read(path)
     else:
-        np.testing.assert_array_equal(image, pixels.astype(np.float32))
+        np.testing.assert_array_equal(read(path), pixels.astype(np.float32))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
@@ -159,7 +159,7 @@ def test_a_transparent_value_counts_where_a_pixel_has_it(tmp_path, pixels):
     Image.fromarray(pixels).save(tmp_path / "a.png", transparency=int(pixels[1, 1]) + 1)
     np.testing.assert_array_equal(read(tmp_path / "a.png"), pixels)
     Image.fromarray(pixels).save(tmp_path / "a.png", transparency=int(pixels[1, 1]))
-    with pytest.raises(UnusableError, match="transparent.* 1 of 48 pixels"):
+    with pytest.raises(UnusableError, match=r"transparent.* 1 of 48 pixels"):
         read(tmp_path / "a.png")
 
 
