@@ -58,7 +58,7 @@ def open_mgh(path: Path) -> Scan:
         raise UnusableError(
             "the volume is not an MGH file", f"{path} ({type(image).__name__})", "convert it"
         )
-    with ImageOpener(path) as file:
+    with ImageOpener(str(path)) as file:
         told = file.read(GOOD_RAS + 2)[GOOD_RAS:] != b"\0\0"
     scan = _scan(image, path, 1.0, True, SLICES_LAST)
     # Without the flag nothing is known, and nibabel gives FreeSurfer's coronal 1 mm.
