@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sweep.core.errors import UnusableError, told
 
@@ -23,6 +23,7 @@ WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLE_FORMAT, ORIENTATION = 256, 257, 258, 26
 WHITE_IS_ZERO = 0
 UNSIGNED, SIGNED = 1, 2
 SIDEWAYS = (5, 6, 7, 8)  # orientations under which rows of the file are columns of the picture
+NOT_KNOWN = "its header is none of theirs, or says a kind of pixel that Pillow does not read"
 EXIF_IN_PNG = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 
 
@@ -47,9 +48,10 @@ def opened(path: Path, origin: str) -> Iterator[Image.Image]:
         except UnusableError:
             raise
         except Exception as error:
+            said = NOT_KNOWN if isinstance(error, UnidentifiedImageError) else told(error)
             raise UnusableError(
                 f"the image is not a readable file of {', '.join(FORMATS)}",
-                f"{origin}: {told(error)}",
+                f"{origin}: {said}",
                 "repair the file, save it as grey with 8, 16 or 32 bits, or remove the row",
             ) from error
 

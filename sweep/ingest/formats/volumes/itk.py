@@ -1,6 +1,7 @@
 """MetaImage (.mha, .mhd) and NRRD (.nrrd, .nhdr) files, which SimpleITK reads."""
 
 import re
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,14 @@ OF_A_PATIENT = re.compile(
     rb"^space:\s*((left|right)-(anterior|posterior)-superior|[LR][AP]S)\s*$",
     re.MULTILINE | re.IGNORECASE,
 )
-ELSEWHERE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*([^\r\n]*)", re.MULTILINE)
+VOXELS = re.compile(rb"^(?:ElementDataFile[ \t]*=|data ?file:)[ \t]*([^\r\n]*)\r?\n", re.MULTILINE)
+LOCAL = b"LOCAL"  # in the file of the header
+PACKED = re.compile(
+    rb"^(CompressedData\s*=\s*T|BinaryData\s*=\s*F|encoding:\s*+(?!raw\b))",
+    re.MULTILINE | re.IGNORECASE,
+)
+END_OF_NRRD = re.compile(rb"\r?\n\r?\n")
+WHERE = re.compile(r".*ITK ERROR: ", re.DOTALL)  # in ITK's source the error arose
 
 
 def open_itk(path: Path) -> Scan:
@@ -50,7 +58,7 @@ def open_itk(path: Path) -> Scan:
     reader = sitk.ImageFileReader()
     reader.SetImageIO(READERS[path.suffix.lower()])
     reader.SetFileName(str(path))
-    reader.ReadImageInformation()
+    _run(reader.ReadImageInformation)
     size = tuple(int(length) for length in reader.GetSize())
     if len(size) not in (3, 4) or min(size) < 1:
         raise refuse_shape(path, size_text(size))
@@ -58,17 +66,27 @@ def open_itk(path: Path) -> Scan:
         header = file.read(HEADER)
 
     def voxels(number: int) -> NDArray[np.generic]:
-        values = sitk.GetArrayFromImage(reader.Execute())
+        values = sitk.GetArrayFromImage(_run(reader.Execute))
         return np.asarray(values[number] if len(size) > 3 else values).T
 
+    paths, starts = _voxels(path, header)
     return Scan(
-        paths=_paths(path, header),
+        paths=paths,
         grid=Grid((size[0], size[1], size[2]), _affine(reader), _lies(path, header)),
         acquired=SLICES_LAST,
         count=size[3] if len(size) > 3 else 1,
         dtype=_dtype(sitk, reader),
         voxels=voxels,
+        starts=starts,
     )
+
+
+def _run(step: Callable[[], Any]) -> Any:
+    """Do what ITK does; of its error keep what it says, without the place in its source."""
+    try:
+        return step()
+    except RuntimeError as error:
+        raise ValueError(WHERE.sub("", str(error))) from error
 
 
 def _affine(reader: Any) -> NDArray[np.float64]:
@@ -94,8 +112,16 @@ def _lies(path: Path, header: bytes) -> bool:
     return said.search(header) is not None
 
 
-def _paths(path: Path, header: bytes) -> tuple[Path, ...]:
-    """The header, and the file of the voxels where it has one of its own."""
-    found = ELSEWHERE.search(header)
-    other = path.parent / found[1].decode("utf-8", "replace").strip() if found else path
-    return (path, other) if other != path and other.is_file() else (path,)
+def _voxels(path: Path, header: bytes) -> tuple[tuple[Path, ...], int | None]:
+    """The header and the file of the voxels, where that is another; and where these begin in it.
+
+    The beginning is None of what is packed or lies in several files, and else the least it can be.
+    """
+    found, packed = VOXELS.search(header), PACKED.search(header) is not None
+    if found is None or found[1].strip() == LOCAL:
+        end = found if found is not None else END_OF_NRRD.search(header)
+        return (path,), None if packed or end is None else end.end()
+    other = path.parent / found[1].decode("utf-8", "replace").strip()
+    if not other.is_file():
+        return (path,), None
+    return (path, other), None if packed else 0

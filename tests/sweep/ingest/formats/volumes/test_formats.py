@@ -153,6 +153,30 @@ def test_channels_and_complex_numbers_are_refused(tmp_path):
         outline(tmp_path / "a.nrrd", "acquired")
 
 
+@needs_itk
+@pytest.mark.parametrize("name", ["a.mha", "a.mhd", "a.nrrd", "a.nhdr"])
+def test_a_cut_file_is_known_by_its_length(tmp_path, name, capfd):
+    save_itk(tmp_path / name, voxels())
+    path = tmp_path / (name if name in ("a.mha", "a.nrrd") else "a.raw")
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UnusableError, match="ends before the last voxel"):
+        outline(tmp_path / name, "acquired")
+    assert capfd.readouterr() == ("", "")
+
+
+@needs_itk
+def test_what_itk_says_is_told_without_its_source_and_the_same_in_every_run(tmp_path):
+    save_itk(tmp_path / "a.mha", voxels())
+    content = (tmp_path / "a.mha").read_bytes()
+    (tmp_path / "a.mha").write_bytes(
+        content.replace(b"ElementSpacing = 1 1 1", b"ElementSpacing = 0 0 0")
+    )
+    with pytest.raises(UnusableError, match="Zero-valued spacing") as caught:
+        planes(tmp_path / "a.mha")
+    assert "0x" not in str(caught.value)
+    assert ".hxx" not in str(caught.value)
+
+
 def test_without_simpleitk_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(itk, "find_spec", lambda name: None)
     (tmp_path / "a.mha").write_bytes(b"")
