@@ -129,6 +129,15 @@ def test_a_png_with_16_bits_in_several_channels(tmp_path, kind, channels):
         read(tmp_path / "a.png")
 
 
+def test_a_picture_that_would_fill_the_memory(tmp_path):
+    header = struct.pack(">IIBBBBB", 60000, 60000, 8, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+    for look in (read, lambda path: size_of(path, "a")):
+        with pytest.raises(UnusableError, match="DecompressionBombError"):
+            look(tmp_path / "a.png")
+
+
 def test_gamma_and_significant_bits_change_no_value(tmp_path):
     twelve = GREY16 >> 4
     for pixels in (GREY8, GREY16, twelve):
