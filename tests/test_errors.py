@@ -12,7 +12,7 @@ import mrimodels
 import sweep
 from artifacts_sim import ArtifactError
 from mrimodels import ModelError
-from sweep.core.errors import SeveralFaultsError, UnusableError, UserError, WorkError, within
+from sweep.core.errors import SeveralFaultsError, UnusableError, UserError, WorkError, told, within
 
 ERRORS = (ArtifactError, ModelError, UserError, UnusableError, WorkError)
 RAISED_BY_NAME = {*(error.__name__ for error in ERRORS), "refuse"}
@@ -85,3 +85,8 @@ def test_every_error_is_written_in_that_form() -> None:
         or "received" in part
     ]
     assert not broken, "\n".join(broken)
+
+
+def test_what_a_library_says_is_told_without_addresses_that_differ_between_runs() -> None:
+    said = "ImageBase(0x55e9fad3e0d0): no; <File object at 0x7f7059072700>; value 0x1f of 3"
+    assert told(ValueError(said)) == "ValueError: ImageBase: no; <File object >; value 0x1f of 3"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("artifacts_sim", "mrimodels", "sweep")
 HEAVY = {
     *("ray", "optuna", "mlflow", "pyarrow", "pydantic", "matplotlib", "torch", "yaml", "rich"),
-    *("h5py", "PIL", "nibabel", "pydicom", "openpyxl", "tensorboard"),
+    *("h5py", "PIL", "nibabel", "pydicom", "SimpleITK", "openpyxl", "tensorboard"),
     *("onnx", "onnxscript", "onnxruntime"),
     *("vl_convert", "jinja2", "shtab"),
     *("torchvision", "timm", "monai", "safetensors"),  # imported by name, when a network asks
@@ -120,10 +120,18 @@ ROOMS = (
     Room(
         "sweep.ingest.formats",
         {
-            "PIL": ("sweep.ingest.formats.pixels",),
-            "nibabel": ("sweep.ingest.formats.nifti", "sweep.ingest.formats.dicom.mosaic"),
+            "PIL": (
+                "sweep.ingest.formats.pixels",
+                "sweep.ingest.formats.decoding",
+                "sweep.ingest.formats.volumes.stack",
+            ),
+            "nibabel": (
+                "sweep.ingest.formats.volumes.nifti",
+                "sweep.ingest.formats.dicom.mosaic",
+            ),
             "pyarrow": ("sweep.ingest.formats.sheet",),
             "openpyxl": ("sweep.ingest.formats.sheet",),
+            "SimpleITK": ("sweep.ingest.formats.volumes.itk",),
             "pydicom": ("sweep.ingest.formats.dicom",),
         },
     ),

@@ -1,4 +1,4 @@
-"""``ingest``: stores from pictures, fastMRI volumes, NIfTI, DICOM, and datasets of the user's."""
+"""``ingest``: stores from pictures, fastMRI, volumes, DICOM, and datasets of the user's."""
 
 import argparse
 import os
@@ -31,6 +31,13 @@ VOLUMES = (
     " An optional column slice, counted from 0, names single slices of a file: then these are "
     "taken, otherwise all of them, with the labels of their file."
 )
+SEVERAL = (
+    " A column volume, from 0, says which volume of a file with several, such as 4-D NIfTI, a row "
+    "speaks of. The suffix says the format: NIfTI (.nii, .nii.gz, .hdr with .img), FreeSurfer's "
+    ".mgh and .mgz, MetaImage (.mha, .mhd) and NRRD (.nrrd, .nhdr) with `pip install "
+    "'mrisweep[formats]'`, NumPy's .npy and .npz as (slice, row, column), TIFF with a page for "
+    "each slice."
+)
 
 
 def add_ingest(commands: Commands) -> None:
@@ -45,7 +52,7 @@ def add_ingest(commands: Commands) -> None:
     _add_images(kinds)
     _add_folder(kinds)
     _add_fastmri(kinds)
-    _add_nifti(kinds)
+    _add_volume_files(kinds)
     _add_dicom(kinds)
     _add_dataset(kinds)
 
@@ -96,6 +103,7 @@ def _add_folder(kinds: Commands) -> None:
     )
     _add_axis(folder)
     _add_take(folder)
+    _add_choices(folder)
     _add_task(folder)
     _add_common(folder)
 
@@ -104,7 +112,7 @@ def add_tree(parser: argparse.ArgumentParser) -> None:
     """Options of what reads a tree of files without a manifest."""
     parser.add_argument(
         "--kind",
-        choices=("images", "nifti", "dicom"),
+        choices=("images", "volumes", "dicom"),
         help="which files to take, where there are several kinds",
     )
     _add_patients(parser)
@@ -142,7 +150,7 @@ def _plan_folder(options: argparse.Namespace) -> "Plan":
         )
     return plan_scans(
         collection,
-        _format(tree.kind, options.take),
+        _format(tree.kind, options),
         axis=options.axis,
         size=options.size,
         task=options.task,
@@ -161,15 +169,8 @@ def reading_of_tree(options: argparse.Namespace) -> "Reading":
     )
 
 
-def _format(kind: str, take: Sequence[str] = ()) -> "Format":
-    if kind == "nifti":
-        from sweep.ingest.formats.nifti import NIFTI
-
-        return NIFTI
-    from sweep.ingest.formats.dicom.choice import choice_of
-    from sweep.ingest.formats.dicom.volume import dicom
-
-    return dicom(choice_of(take))
+def _format(kind: str, options: argparse.Namespace) -> "Format":
+    return _dicom(options) if kind == "dicom" else _volume_files(options)
 
 
 def _add_fastmri(kinds: Commands) -> None:
@@ -253,15 +254,29 @@ def _plan_fastmri(options: argparse.Namespace) -> "Plan":
     )
 
 
-def _add_nifti(kinds: Commands) -> None:
-    _add_volumes(
-        command(
-            kinds,
-            "nifti",
-            _ingesting(_plan_nifti),
-            "make a store from NIfTI volumes (.nii, .nii.gz)",
-            MANIFEST + VOLUMES,
+def _add_volume_files(kinds: Commands) -> None:
+    """``ingest volumes``, and by the name that it had first."""
+    for name, summary in (
+        ("volumes", "make a store from volumes (NIfTI, MGH, MHA, NRRD, NumPy, multi-page TIFF)"),
+        ("nifti", "the same as volumes, by its first name"),
+    ):
+        added = command(
+            kinds, name, _ingesting(_plan_volume_files), summary, MANIFEST + VOLUMES + SEVERAL
         )
+        _add_volumes(added)
+        _add_choices(added)
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--array", metavar="NAME", help="which array of .npz files; by default their only one"
+    )
+    parser.add_argument(
+        "--nan",
+        choices=("refuse", "zero"),
+        default="refuse",
+        help="what becomes of a volume with voxels that are NaN or infinite: it is left "
+        "out, or they are set to 0, as what lies outside the head, and counted",
     )
 
 
@@ -299,12 +314,25 @@ def _add_volumes(parser: argparse.ArgumentParser) -> None:
     _add_common(parser)
 
 
-def _plan_nifti(options: argparse.Namespace) -> "Plan":
-    return _plan_volumes(options, _format("nifti"))
+def _plan_volume_files(options: argparse.Namespace) -> "Plan":
+    return _plan_volumes(options, _volume_files(options))
+
+
+def _volume_files(options: argparse.Namespace) -> "Format":
+    from sweep.ingest.formats.volumes.reading import Choices, volume_format
+
+    return volume_format(Choices(options.array, options.nan))
 
 
 def _plan_dicom(options: argparse.Namespace) -> "Plan":
-    return _plan_volumes(options, _format("dicom", options.take))
+    return _plan_volumes(options, _dicom(options))
+
+
+def _dicom(options: argparse.Namespace) -> "Format":
+    from sweep.ingest.formats.dicom.choice import choice_of
+    from sweep.ingest.formats.dicom.volume import dicom
+
+    return dicom(choice_of(options.take))
 
 
 def _plan_volumes(options: argparse.Namespace, form: "Format") -> "Plan":

@@ -15,7 +15,7 @@ def add_manifest(commands: Commands) -> None:
         commands,
         "manifest",
         _do_manifest,
-        "draft a manifest for a folder of pictures, NIfTI or DICOM",
+        "draft a manifest for a folder of pictures, volumes or DICOM",
         TREE + " What nothing says is left empty, to be filled in.",
     )
     manifest.add_argument("folder", type=Path, metavar="DIR")

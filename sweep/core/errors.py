@@ -5,12 +5,14 @@ A message says what is wrong, what was received, and what to do, in this order.
 
 import difflib
 import errno
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sweep.core.mirrors import named
 from sweep.core.text import SHOWN, one_line, shortened, without_passwords
 
+ADDRESS = re.compile(r"(\bat )?\(?\b0x[0-9a-fA-F]{6,}\b\)?")
 LONGEST = 400  # characters of what a library says; some show all that they were given
 
 
@@ -60,8 +62,11 @@ class UnfinishedError(WorkError):
 
 
 def told(error: BaseException) -> str:
-    """What kind of error it is and what it says, on one line, as received from a library."""
-    said = without_passwords(one_line(error))
+    """What kind of error it is and what it says, on one line, as received from a library.
+
+    Without addresses in memory: what is told of a file is the same in every run.
+    """
+    said = without_passwords(ADDRESS.sub("", one_line(error)))
     return f"{type(error).__name__}: {shortened(said, LONGEST)}"
 
 

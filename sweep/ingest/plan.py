@@ -31,6 +31,13 @@ class Plane(NamedTuple):
     kspace: NDArray[np.complex64] | None = None
 
 
+class Part(NamedTuple):
+    """One volume of a file that holds several: the file's name, and the volume's number from 0."""
+
+    file: str
+    number: int
+
+
 @dataclass(frozen=True)
 class Item:
     """What is read as a whole or skipped as a whole: a picture, a volume, a series.
@@ -39,12 +46,14 @@ class Item:
         name: The name for messages; unique in its plan.
         paths: The files; that one changed between two runs is seen by size and time.
         slices: The slices in the order in which they are read.
+        part: Which part of its file the item is; None = all of it.
 
     """
 
     name: str
     paths: tuple[Path, ...]
     slices: tuple[Slice, ...]
+    part: Part | None = None
 
 
 class Reader(Protocol):

@@ -22,15 +22,15 @@ from sweep.ingest.formats.dicom.file import SUFFIXES as DICOM
 from sweep.ingest.formats.dicom.identity import Identity, identity_of
 from sweep.ingest.formats.labels import spelling_notes, spellings
 from sweep.ingest.formats.manifest import Collection, Reading, Row, unknown_patient
+from sweep.ingest.formats.volumes.reading import SUFFIXES as VOLUMES
 from sweep.ingest.formats.walking import files_below, is_leftover
 from sweep.ingest.looking import Look, look
 from sweep.ingest.plan import Progress, Skipped
 from sweep.ingest.workers import Waiting
 
-Kind = Literal["images", "nifti", "dicom"]
+Kind = Literal["images", "volumes", "dicom"]
 PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-NIFTI = (".nii", ".nii.gz")
-WORDS: dict[Kind, str] = {"images": "picture", "nifti": "NIfTI volume", "dicom": "DICOM file"}
+WORDS: dict[Kind, str] = {"images": "picture", "volumes": "volume", "dicom": "DICOM file"}
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
@@ -94,7 +94,7 @@ def read_tree(
     progress: Progress | None = None,
     waiting: Waiting | None = None,
 ) -> Tree:
-    """Look at a tree of pictures, NIfTI volumes or DICOM files.
+    """Look at a tree of pictures, volumes or DICOM files.
 
     Whose a file is is said by the pattern of ``reading``, else by the headers of DICOM files, else
     by a folder below that of the class, else by a usual word in every path, such as ``sub-01``.
@@ -150,8 +150,8 @@ def _kind_of(path: Path) -> Kind | None:
     name = path.name.lower()
     if name.endswith(PICTURES):
         return "images"
-    if name.endswith(NIFTI):
-        return "nifti"
+    if name.endswith(VOLUMES) and not name.endswith(".img"):  # which lies beside its .hdr
+        return "volumes"
     return "dicom" if name.endswith(DICOM) or _says_dicom(path) else None
 
 
@@ -169,7 +169,7 @@ def _says_dicom(path: Path) -> bool:
 def _only(counts: Counter[Kind], folder: Path) -> Kind:
     if not counts:
         raise UserError(
-            "the folder holds no picture, NIfTI volume or DICOM file",
+            "the folder holds no picture, volume or DICOM file",
             folder,
             "name the folder that the images are in",
         )

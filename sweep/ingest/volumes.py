@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, UserError, refuse
+from sweep.core.text import number_of
 from sweep.ingest.formats.labels import gone_note, label_names
 from sweep.ingest.formats.locating import located
 from sweep.ingest.formats.manifest import (
@@ -28,8 +29,10 @@ from sweep.ingest.formats.manifest import (
 from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
 from sweep.ingest.looking import Look, look
+from sweep.ingest.lying import Lying, lying_of
 from sweep.ingest.plan import (
     Item,
+    Part,
     Plan,
     Plane,
     Progress,
@@ -51,6 +54,7 @@ class Described:
     name: str
     outline: Outline
     slices: tuple[Slice, ...]
+    part: Part | None
 
 
 def plan_volumes(
@@ -90,7 +94,12 @@ def plan_volumes(
         raise UserError("there is no such folder of volumes", folder, "correct the path")
     return plan_scans(
         read_manifest(
-            manifest, folder, volumes=True, patients=not form.names_patients, reading=reading
+            manifest,
+            folder,
+            volumes=True,
+            several=form.numbered is not None,
+            patients=not form.names_patients,
+            reading=reading,
         ),
         form,
         axis=axis,
@@ -153,9 +162,11 @@ def plan_scans(
     slices = [one for volume in found for one in volume.slices]
     names = label_names([one.labels for one in slices], collection.where)
     with left_out_before(skipped, "volume"):
-        items = _items(found, folder, assigner)
+        items = _items(found, assigner)
         shapes = ((volume.name, volume.outline.shape) for volume in found)
         shape = (size, size) if size else common_shape(shapes)
+    lying = lying_of((one.outline.geometries[0], one.slices) for one in found)
+    zeroed = {one.name: one.outline.zeroed for one in found if one.outline.zeroed}
     return Plan(
         items=items,
         reader=VolumeReader(form, folder, axis, size),
@@ -170,12 +181,14 @@ def plan_scans(
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
             **form.options,
+            **({"zeroed": zeroed} if zeroed else {}),
+            **({"planes": lying.counts} if lying.mixed else {}),
             **unknown_source(unknown_patients(slices)),
         },
         skipped=skipped,
         notes=(
             *collection.notes,
-            *_notes(found, skipped, rows),
+            *_notes(found, skipped, rows, lying),
             *gone_note((row.labels for row in rows), names),
             *unknown_note(slices, len(found)),
         ),
@@ -186,12 +199,12 @@ def _by_volume(rows: Sequence[Row]) -> list[Sequence[Row]]:
     """The rows of each file, in the manifest's order of the files."""
     volumes: dict[str, list[Row]] = {}
     for row in rows:
-        volumes.setdefault(row.file, []).append(row)
+        volumes.setdefault(_name(row), []).append(row)
     return list(volumes.values())
 
 
 def _name_of(rows: Sequence[Row]) -> str:
-    return rows[0].file
+    return _name(rows[0])
 
 
 @dataclass(frozen=True)
@@ -205,10 +218,14 @@ class _DescribedBy:
     each_file: bool
 
     def __call__(self, rows: Sequence[Row]) -> Described:
-        outline = self.form.outline(located(rows[0], self.folder), self.axis)
-        if self.each_file and not (rows[0].patient or outline.patient):
-            outline = replace(outline, patient=unknown_patient(_name_of(rows)))
-        return Described(_name_of(rows), outline, tuple(_slices(rows, outline, self.size)))
+        first = rows[0]
+        form = self.form.of_volume(first.volume)
+        outline = form.outline(located(first, self.folder), self.axis)
+        if self.each_file and not (first.patient or outline.patient):
+            outline = replace(outline, patient=unknown_patient(first.file))
+        slices = tuple(_slices(rows, outline, self.size))
+        part = None if first.volume is None else Part(first.file, first.volume)
+        return Described(_name(first), outline, slices, part)
 
 
 def _refuse_none(found: Sequence[Described], skipped: Sequence[Skipped]) -> None:
@@ -218,6 +235,11 @@ def _refuse_none(found: Sequence[Described], skipped: Sequence[Skipped]) -> None
             reasons_of(skipped, "volume"),
             "repair the volumes, or correct the manifest",
         )
+
+
+def _name(row: Row) -> str:
+    """Of a volume, unique in its manifest."""
+    return row.file if row.volume is None else f"{row.file}/{row.volume:03d}"
 
 
 def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator[Slice]:
@@ -233,7 +255,7 @@ def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator
                 "correct the column 'slice'",
             )
         patient = row.patient or outline.patient
-        scan = scan_name(patient, row.file)
+        scan = scan_name(patient, _name(row))
         yield Slice(
             key=slice_key(scan, number),
             scan=scan,
@@ -256,7 +278,7 @@ def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geo
     return replace(geometry, pixel_mm=pixel_mm, native=native)
 
 
-def _items(found: Sequence[Described], folder: Path, assigner: SplitAssigner) -> tuple[Item, ...]:
+def _items(found: Sequence[Described], assigner: SplitAssigner) -> tuple[Item, ...]:
     refuse(
         "volumes have no patient, neither in the manifest nor in their own header",
         [volume.slices[0].origin for volume in found if not volume.slices[0].patient],
@@ -268,13 +290,14 @@ def _items(found: Sequence[Described], folder: Path, assigner: SplitAssigner) ->
             name=volume.name,
             paths=volume.outline.paths,
             slices=tuple(islice(assigned, len(volume.slices))),
+            part=volume.part,
         )
         for volume in found
     )
 
 
 def _notes(
-    found: Sequence[Described], skipped: Sequence[Skipped], rows: Sequence[Row]
+    found: Sequence[Described], skipped: Sequence[Skipped], rows: Sequence[Row], lying: Lying
 ) -> Iterator[str]:
     if skipped:
         every = len(found) + len(skipped)
@@ -286,6 +309,12 @@ def _notes(
     places = [one.geometry for volume in found for one in volume.slices]
     if unknown := sum(one.pixel_mm is None or one.orientation is None for one in places):
         yield f"Slices whose file does not say their pixel size or orientation: {unknown}."
+    if zeroed := [volume.outline.zeroed for volume in found if volume.outline.zeroed]:
+        yield (
+            f"Voxels that are NaN or infinite in their file, and 0 in the store: {sum(zeroed)}, "
+            f"in {number_of(len(zeroed), 'volume')}."
+        )
+    yield from lying.notes()
     unnamed = {row.file for row in rows if not row.patient}
     named = [one for one in found if not unknown_patients([one.slices[0]])]
     if own := sum(volume.name in unnamed for volume in named):
@@ -320,8 +349,11 @@ class VolumeReader:
 
         """
         numbers = [one.number or 0 for one in item.slices]
+        file, form = item.name, self.format
+        if item.part is not None:
+            file, form = item.part.file, form.of_volume(item.part.number)
         shows = False
-        for one in self.format.sections(self.folder / item.name, self.axis, numbers):
+        for one in form.sections(self.folder / file, self.axis, numbers):
             shows = shows or bool(one.image.min() < one.image.max())
             yield Plane(self._fitted(one))
         if not shows:

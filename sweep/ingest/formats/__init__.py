@@ -1,4 +1,4 @@
-"""File formats as users have them, read and checked: manifests, pictures, NIfTI, DICOM.
+"""File formats as users have them, read and checked: manifests, pictures, volumes, DICOM.
 
 A reader of a format belongs here: it knows files, and neither plans nor stores.
 """

@@ -23,6 +23,7 @@ from sweep.store.slices import UNKNOWN_PATIENTS, Slice, Task, check_column_names
 FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
 SPLITTING = ("fold", "split")
 ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE)
+VOLUME = "volume"
 NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
 # What tables in public use call the columns that a manifest has to have.
 USUAL = {
@@ -67,7 +68,7 @@ class Reading:
     unknown_patients: Unknown = "refuse"
 
     def __post_init__(self) -> None:
-        require_known("--column", list(self.names), (*ROLES, SEQUENCE))
+        require_known("--column", list(self.names), (*ROLES, VOLUME, SEQUENCE))
         try:
             re.compile(self.patient_pattern or "")
         except re.error as error:
@@ -117,6 +118,7 @@ class Row:
         slice: The slice of a volume that the row speaks of, from 0; None = of the whole file.
         columns: The cells of the columns to keep; empty = unknown.
         sequence: The cell of the column ``sequence``, if that is to be kept; empty = unknown.
+        volume: Which volume of a file of several the row speaks of, from 0; None = the only one.
 
     """
 
@@ -128,9 +130,11 @@ class Row:
     slice: int | None = None
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     sequence: str = ""
+    volume: int | None = None
 
     def __str__(self) -> str:
-        place = "" if self.slice is None else f", slice {self.slice}"
+        parts = ((VOLUME, self.volume), (SLICE, self.slice))
+        place = "".join(f", {name} {number}" for name, number in parts if number is not None)
         name = f"{self.file}{place}"
         return f"row {self.number} ({name})" if self.number else name
 
@@ -160,6 +164,7 @@ def read_manifest(
     folder: Path,
     *,
     volumes: bool = False,
+    several: bool = False,
     patients: bool = True,
     reading: Reading = USUALLY,
 ) -> Collection:
@@ -174,6 +179,8 @@ def read_manifest(
         folder: The folder that its paths start from; one that is absolute may lead into it.
         volumes: A file holds several slices. Then the optional column ``slice`` numbers them from
             0: a file has one row without a number, for all its slices, or a row for each of some.
+        several: A file may hold several volumes. Then the optional column ``volume`` numbers them
+            from 0, and each has rows of its own.
         patients: Each row names its patient; otherwise the file may.
         reading: How it is to be understood.
 
@@ -192,10 +199,14 @@ def read_manifest(
     if patients and not named:
         required.append(PATIENT)
     _check_columns(header, required, reading, path)
-    _check_kept(header, reading, path)
     places = {name: place for place, name in enumerate(header)}
-    slicing = volumes and reading.column(SLICE) in places
-    read = _RowReader(places, reading, slicing, folder, path)
+    numbering = [
+        name
+        for name, meant in ((SLICE, volumes), (VOLUME, several))
+        if meant and reading.column(name) in places
+    ]
+    _check_kept(header, reading, numbering, path)
+    read = _RowReader(places, reading, numbering, folder, path)
     rows = [read(line) for line in lines]
     _check_cells(rows, patients and not named, path)
     if reading.patient_pattern is not None:
@@ -282,7 +293,9 @@ def _check_columns(
         )
 
 
-def _check_kept(header: Sequence[str], reading: Reading, path: Path) -> None:
+def _check_kept(
+    header: Sequence[str], reading: Reading, numbering: Sequence[str], path: Path
+) -> None:
     asked = [*reading.keep, *reading.label_columns]
     refuse(
         f"columns that are asked for are not in the manifest {path}",
@@ -291,7 +304,7 @@ def _check_kept(header: Sequence[str], reading: Reading, path: Path) -> None:
     )
     refuse(
         "columns to keep have a meaning of their own in a manifest",
-        [repr(name) for name in reading.keep if name in ROLES],
+        [repr(name) for name in reading.keep if name in (*ROLES, *numbering)],
         "leave them out of --columns: the store says by itself what they mean",
     )
     check_column_names([name for name in reading.keep if name != SEQUENCE])
@@ -306,12 +319,17 @@ class _RowReader:
     """
 
     def __init__(
-        self, places: Mapping[str, int], reading: Reading, slicing: bool, folder: Path, path: Path
+        self,
+        places: Mapping[str, int],
+        reading: Reading,
+        numbering: Sequence[str],
+        folder: Path,
+        path: Path,
     ) -> None:
         self.slashed = 0
         self._places = places
         self._reading = reading
-        self._slicing = slicing
+        self._numbering = numbering
         self._roots = {str(folder.absolute()), str(folder.resolve())}
         self._path = path
 
@@ -336,9 +354,10 @@ class _RowReader:
             else named_in(cell(LABEL), reading.label_separator or SEPARATOR),
             patient=cell(PATIENT) if reading.patient_pattern is None else reading.patient_in(file),
             split=None if split is None else cell(split),
-            slice=_slice(cell(SLICE), where) if self._slicing else None,
+            slice=_numbered(SLICE, cell(SLICE), where) if SLICE in self._numbering else None,
             columns=kept,
             sequence=sequence,
+            volume=_numbered(VOLUME, cell(VOLUME), where) if VOLUME in self._numbering else None,
         )
 
     def _file(self, cell: str) -> str:
@@ -355,15 +374,15 @@ class _RowReader:
         return file
 
 
-def _slice(cell: str, where: str) -> int | None:
+def _numbered(name: str, cell: str, where: str) -> int | None:
     if not cell:
         return None
     found = NUMBER.fullmatch(cell)
     if found is None:
         raise UserError(
-            "a slice is not a number from 0, or empty for all slices of the file",
+            f"a {name} is not a number from 0, or empty for all of the file",
             f"{where}: {cell!r}",
-            "correct the column 'slice'",
+            f"correct the column {name!r}",
         )
     return int(found[1])
 
@@ -393,12 +412,12 @@ def _check_pattern(rows: list[Row], reading: Reading, path: Path) -> None:
 
 
 def _check_files(rows: list[Row], path: Path) -> None:
-    whole = {row.file for row in rows if row.slice is None}
+    whole = {(row.file, row.volume) for row in rows if row.slice is None}
     patient: dict[str, str] = {}
-    first: dict[tuple[str, int | None], Row] = {}
+    first: dict[tuple[str, int | None, int | None], Row] = {}
     for row in rows:
         patient.setdefault(row.file, row.patient)
-        first.setdefault((row.file, row.slice), row)
+        first.setdefault((row.file, row.volume, row.slice), row)
     check = _checker(rows, path)
     check(
         "name files outside the image folder",
@@ -407,12 +426,12 @@ def _check_files(rows: list[Row], path: Path) -> None:
     )
     check(
         "name a file, or a slice of it, again",
-        lambda row: first[row.file, row.slice] is not row,
+        lambda row: first[row.file, row.volume, row.slice] is not row,
         "remove the repeats",
     )
     check(
         "name a slice of a file that has a row without a slice as well",
-        lambda row: row.slice is not None and row.file in whole,
+        lambda row: row.slice is not None and (row.file, row.volume) in whole,
         "remove the row for the whole file, or those for its slices",
     )
     check(

@@ -1,7 +1,5 @@
 """A grey picture file as an array, and an array at another size."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,57 +7,80 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from sweep.core.errors import UnusableError, UserError
+from sweep.core.text import number_of, size_text
+from sweep.ingest.formats.decoding import decoded, opened, upright_size
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
-GREY_MODES = ("L", "I", "I;16", "I;16B", "I;16L")
-COLOUR_MODES = ("RGB", "P")
-MAX_VALUE = 65535
 SQUARE = 0.01  # relative difference of spacings up to which pixels count as square
 MAX_ASPECT = 100
 MAX_CHANNEL_DIFFERENCE = 8  # of 255; JPEG stores grey as colour with errors of a few levels
 
 
 def read_grey(path: Path, origin: str) -> NDArray[np.float32]:
-    """Read one grey picture of 8 or 16 bits; three channels pass when they are all but equal.
+    """Read one grey picture, the right way up; three channels pass when they are all but equal.
 
     Args:
         path: PNG, JPEG, TIFF or BMP.
         origin: How to name the picture in messages.
 
     Returns:
-        (H, W) in the file's own intensity units, 0..255 or 0..65535.
+        (H, W) in the file's own intensity units, finite; 0..255 of 8 bits, 0..65535 of 16.
 
     Raises:
-        UnusableError: The file cannot be read, holds several pictures, colour, another kind of
-            pixel, or one value only.
+        UnusableError: The file cannot be read, holds several pictures, colour, transparency,
+            another kind of pixel, values that are not finite, or one value only.
 
     """
-    mode, values = _decode(path, origin)
-    pixels = one_channel(values, origin) if mode in COLOUR_MODES else values
-    if pixels.min() < 0 or pixels.max() > MAX_VALUE:
+    with opened(path, origin) as picture:
+        frames = getattr(picture, "n_frames", 1)
+        if frames > 1:
+            raise UnusableError(
+                "the image file holds several slices",
+                f"{origin} with {frames} slices",
+                "save each alone, or take a TIFF as a volume (`mrisweep ingest volumes`)",
+            )
+        foretold, pixels = upright_size(picture, path), grey_of(picture, origin)
+        if pixels.shape != foretold:
+            raise UnusableError(
+                "the image has another size than its header says",
+                f"{origin} with {size_text(pixels.shape)} and not {size_text(foretold)} pixels",
+                "repair the file or remove the row",
+            )
+        if pixels.min() == pixels.max():
+            raise UnusableError(
+                "the image is empty: every pixel has the same value",
+                f"{origin} with {pixels.flat[0]:g} everywhere",
+                "remove the row or repair the file",
+            )
+    return pixels
+
+
+def grey_of(picture: Image.Image, origin: str) -> NDArray[np.float32]:
+    """Decode the grey of a picture, or of the page that it stands at: (H, W), finite.
+
+    Raises:
+        UnusableError: Colour, transparency, another kind of pixel, a value that is not finite.
+
+    """
+    values = decoded(picture, origin)
+    pixels = one_channel(values, origin) if values.ndim > 2 else values
+    if bad := pixels.size - np.count_nonzero(np.isfinite(pixels)):
         raise UnusableError(
-            f"pixels are not in 0..{MAX_VALUE}",
-            f"{origin} with {pixels.min():g}..{pixels.max():g}",
-            "save it with 8 or 16 bits",
-        )
-    if pixels.min() == pixels.max():
-        raise UnusableError(
-            "the image is empty: every pixel has the same value",
-            f"{origin} with {pixels.flat[0]:g} everywhere",
-            "remove the row or repair the file",
+            "pixels are NaN or infinite",
+            f"{origin}, {bad} of {number_of(pixels.size, 'pixel')}",
+            "replace them, or remove the row",
         )
     return pixels.astype(np.float32)
 
 
 def size_of(path: Path, origin: str) -> tuple[int, int]:
-    """(H, W) of a picture, from its header.
+    """(H, W) of what ``read_grey`` gives, from the header.
 
     Raises:
         UnusableError: The file cannot be read.
 
     """
-    with _opened(path, origin) as picture:
-        return picture.height, picture.width
+    with opened(path, origin) as picture:
+        return upright_size(picture, path)
 
 
 def one_channel(values: NDArray[np.generic], origin: str, white: int = 255) -> NDArray[np.floating]:
@@ -184,38 +205,6 @@ def _square(shape: tuple[int, ...], pixel_mm: tuple[float, float] | None) -> tup
         )
     side = min(pixel_mm)
     return round(height * pixel_mm[0] / side), round(width * pixel_mm[1] / side)
-
-
-@contextmanager
-def _opened(path: Path, origin: str) -> Iterator[Image.Image]:
-    try:
-        with Image.open(path, formats=FORMATS) as picture:
-            yield picture
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnusableError(
-            f"the image is not a readable file of {', '.join(FORMATS)}",
-            f"{origin}: {type(error).__name__}: {error}",
-            "repair the file or remove the row",
-        ) from error
-
-
-def _decode(path: Path, origin: str) -> tuple[str, NDArray[np.generic]]:
-    with _opened(path, origin) as picture:
-        mode, frames = picture.mode, getattr(picture, "n_frames", 1)
-        values = np.asarray(picture.convert("RGB") if mode == "P" else picture)
-    if frames > 1:
-        raise UnusableError(
-            "the image file holds several slices",
-            f"{origin} with {frames} slices",
-            "save each alone",
-        )
-    if mode not in GREY_MODES + COLOUR_MODES:
-        raise UnusableError(
-            "the image is not grey with 8 or 16 bits",
-            f"{origin} with pixels of kind {mode!r}",
-            "save it as grey with 8 or 16 bits",
-        )
-    return mode, values
 
 
 def _padded(image: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -52,6 +52,7 @@ class Outline:
         ignored: Files beside it that are no part of it.
         remarks: What the user should know of it, each a sentence's beginning such as ``Volumes
             unpacked from mosaics``: the volumes that say the same are counted.
+        zeroed: Voxels that are not finite in the file, and are given as 0.
 
     """
 
@@ -62,6 +63,7 @@ class Outline:
     sequence: str = ""
     ignored: int = 0
     remarks: tuple[str, ...] = ()
+    zeroed: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,10 @@ class Format:
         outline: The outline of a volume, seen along an axis, from its header.
         sections: Its numbered planes along an axis, one at a time.
         names_patients: Whether its files say whose they are.
-        options: How its files are read otherwise than by default, as JSON can say it.
+        numbered: Of files with several volumes, the format of the numbered one, from 0; None = a
+            file holds one volume.
+        options: What of it is a choice of the user's, as JSON can say it, by the names that a
+            store's source keeps.
 
     """
 
@@ -81,7 +86,14 @@ class Format:
     outline: Callable[[Path, Axis], Outline]
     sections: Callable[[Path, Axis, Sequence[int]], Iterator[Section]]
     names_patients: bool
+    numbered: Callable[[int], "Format"] | None = None
     options: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+    def of_volume(self, number: int | None) -> "Format":
+        """The format of a file of which one volume is meant; None = the only one that it has."""
+        if number is None or self.numbered is None:
+            return self
+        return self.numbered(number)
 
 
 @dataclass(frozen=True)
@@ -92,12 +104,14 @@ class Grid:
         shape: Voxels along each axis of the array.
         affine: (4, 4), index to mm in LPS; None = the source does not say.
         oriented: False = only the lengths of the affine's columns mean something.
+        thick: False = of these lengths, that from slice to slice does not either.
 
     """
 
     shape: tuple[int, int, int]
     affine: Affine | None
     oriented: bool = True
+    thick: bool = True
 
     def __post_init__(self) -> None:
         if self.affine is not None and not _spans(self.affine):
@@ -112,7 +126,7 @@ class Grid:
         thickness, height, width = map(float, _lengths(self.affine))
         return Geometry(
             pixel_mm=(height, width),
-            thickness_mm=thickness,
+            thickness_mm=thickness if self.thick else None,
             orientation=(_direction(along), _direction(down)) if self.oriented else None,
         )
 
@@ -144,7 +158,7 @@ class View:
             index[old, new] = -1 if flip else 1
             index[old, 3] = grid.shape[old] - 1 if flip else 0
         affine = None if grid.affine is None else grid.affine @ index
-        return Grid((shape[0], shape[1], shape[2]), affine, grid.oriented)
+        return Grid((shape[0], shape[1], shape[2]), affine, grid.oriented, grid.thick)
 
 
 def view_along(grid: Grid, axis: Axis, origin: str) -> View:

@@ -116,14 +116,14 @@ def test_without_folders_of_classes_the_labels_are_empty(tmp_path: Path) -> None
 def test_several_kinds_ask_for_one(tmp_path: Path) -> None:
     folder = pictures(tmp_path, "a/1.png", "a/2.png")
     (folder / "a" / "3.nii.gz").touch()
-    with pytest.raises(UserError, match="2 pictures, 1 NIfTI volume; pass --kind images"):
+    with pytest.raises(UserError, match="2 pictures, 1 volume; pass --kind images"):
         read(folder)
-    assert read(folder, kind="nifti").collection.rows[0].file == "a/3.nii.gz"
+    assert read(folder, kind="volumes").collection.rows[0].file == "a/3.nii.gz"
 
 
 @pytest.mark.parametrize("empty", [True, False])
 def test_no_file_of_a_known_kind(tmp_path: Path, empty: bool) -> None:
-    with pytest.raises(UserError, match=r"holds no picture, NIfTI volume or DICOM|no such folder"):
+    with pytest.raises(UserError, match=r"holds no picture, volume or DICOM|no such folder"):
         read(tmp_path if empty else tmp_path / "none")
 
 

@@ -65,19 +65,25 @@ def test_colour_is_not_grey(read):
         read(coloured)
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "1"])
+@pytest.mark.parametrize("mode", ["CMYK", "1"])
 def test_other_kinds_of_pixel_are_refused(read, mode):
     with pytest.raises(
         UserError, match=f"not grey .*; received row 2 .a. with pixels of kind '{mode}'"
     ):
-        read(Image.fromarray(GREY8).convert(mode))
+        read(Image.fromarray(GREY8).convert(mode), "a.tif")
 
 
-def test_pixels_beyond_16_bits_are_refused(read):
-    with pytest.raises(
-        UserError, match=r"not in 0\.\.65535; received row 2 \(a\) with -1\.\.70000"
-    ):
-        read(np.array([[-1, 70000]], np.int32), "a.tif")
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+def test_tiffs_of_32_bits_keep_their_values(read, dtype, compression):
+    pixels = np.array([[-1, 70000], [3, 16777216]], dtype)
+    np.testing.assert_array_equal(read(pixels, "a.tif", compression=compression), pixels)
+
+
+def test_a_pixel_that_is_not_finite(read):
+    pixels = np.array([[1, np.nan], [3, np.inf]], np.float32)
+    with pytest.raises(UserError, match=r"NaN or infinite; received row 2 \(a\), 2 of 4 pixels"):
+        read(pixels, "a.tif")
 
 
 def test_a_stack_is_not_one_slice(read):

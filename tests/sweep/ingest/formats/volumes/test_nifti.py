@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sweep.core.errors import UnusableError
-from sweep.ingest.formats.nifti import outline, sections
+from sweep.ingest.formats.volumes.reading import outline, sections
 
 AFFINE = np.array([[-0.5, 0, 0, 30], [0, 2.0, 0.1, -40], [0, -0.05, 4, 5], [0, 0, 0, 1]])
 NAMES = ["a.nii", "a.nii.gz", "a.img"]
@@ -161,8 +161,8 @@ def coloured():
     [
         (coloured(), "with voxels in colour; save one channel"),
         (noise(dtype=np.complex64), "with voxels complex; save one channel, or the magnitude"),
-        (noise((3, 4, 5, 2)), "of size 3 x 4 x 5 x 2; save each volume alone"),
-        (noise((3, 4, 1, 5)), "of size 3 x 4 x 1 x 5"),
+        (noise((3, 4, 5, 2)), "with 2 volumes; add a column 'volume'"),
+        (noise((3, 4, 5, 1, 2)), "of size 3 x 4 x 5 x 1 x 2; save each volume alone"),
         (noise((3,)), "of size 3; save"),
         (np.zeros((3, 0, 5), np.uint8), "of size 3 x 0 x 5"),
     ],
@@ -200,24 +200,24 @@ def test_a_file_cut_anywhere_is_unusable(save, name, share):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "wrong"),
     [
-        ("a.nii", b"file,label,patient\n" * 40),
-        ("a.nii.gz", b"not compressed"),
-        ("a.nii.gz", gzip.compress(b"not a volume" * 40, mtime=0)),
-        ("a.txt", b"notes"),
+        ("a.nii", b"file,label,patient\n" * 40, "not a readable file"),
+        ("a.nii.gz", b"not compressed", "not a readable file"),
+        ("a.nii.gz", gzip.compress(b"not a volume" * 40, mtime=0), "not a readable file"),
+        ("a.txt", b"notes", "no format of volumes that is read here"),
     ],
 )
-def test_files_of_another_kind(tmp_path, name, content):
+def test_files_of_another_kind(tmp_path, name, content, wrong):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UnusableError, match=rf"not a readable NIfTI file; received .*{name}"):
+    with pytest.raises(UnusableError, match=rf"{wrong}; received .*{name}"):
         outline(tmp_path / name, "acquired")
 
 
 def test_a_volume_of_another_format_is_named(tmp_path):
-    nibabel.save(nibabel.MGHImage(noise(dtype=np.float32), AFFINE), tmp_path / "a.mgz")
-    with pytest.raises(UnusableError, match=r"a\.mgz \(MGHImage\); convert it"):
-        outline(tmp_path / "a.mgz", "acquired")
+    nibabel.save(nibabel.spm99analyze.Spm99AnalyzeImage(noise(), None), tmp_path / "a.img")
+    with pytest.raises(UnusableError, match=r"a\.hdr \(Spm2AnalyzeImage\); convert it"):
+        outline(tmp_path / "a.hdr", "acquired")
 
 
 def test_a_pair_without_its_other_half(save):
