@@ -323,6 +323,6 @@ class Progress:
 
 
 def _span(left: TimeLeft) -> str:
-    if left.high <= NARROW * left.low:
+    if left.high <= NARROW * left.low or span(left.low) == span(left.high):
         return f"about {span(left.likely)}"
     return f"between {between(left.low, left.high)}"

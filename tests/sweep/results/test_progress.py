@@ -222,3 +222,13 @@ def test_what_cannot_be_summed_up_does_not_end_the_sweep(monkeypatch: pytest.Mon
     last = out.getvalue().splitlines()[-1]
     assert "trial-0001 group    finished" in last
     assert last.endswith("  |  cannot be shown: ZeroDivisionError: division by zero")
+
+
+def test_a_time_left_whose_two_ends_read_alike_is_said_once() -> None:
+    progress, out, now = shown(4, 2)
+    progress.began(trial(0))
+    for number in (1, 2):
+        now.time += 0.01
+        progress.reported(trial(0, 0.7), epoch(number))
+    progress.ended(trial(0, 0.7, "finished"))
+    assert ", about 1 s left, best " in out.getvalue()
