@@ -9,7 +9,7 @@ from rich.file_proxy import FileProxy
 from rich.live import Live as RichLive
 from rich.text import Text
 
-from sweep.core.saying import write
+from sweep.core.saying import is_terminal, write
 
 Lines = Callable[[int, int], list[str]]
 """(columns, lines of the terminal) -> what to show."""
@@ -37,8 +37,9 @@ class Live:
             console=self._console,
             auto_refresh=False,  # a thread of it would end with the first error
             transient=True,
-            redirect_stdout=False,  # results, which may go elsewhere
-            redirect_stderr=True,  # what libraries say there would be drawn over
+            # What others print on the terminal would be drawn over; results may go elsewhere.
+            redirect_stdout=is_terminal(sys.stdout),
+            redirect_stderr=True,
         )
 
     def start(self) -> None:
@@ -56,8 +57,9 @@ class Live:
 
     def stop(self) -> None:
         """Draw them no more, and leave nothing of them."""
-        if isinstance(sys.stderr, FileProxy):
-            sys.stderr.flush()  # a line that a library has begun
+        for printed in (sys.stdout, sys.stderr):
+            if isinstance(printed, FileProxy):
+                printed.flush()  # a line that was begun
         self._live.stop()
 
     def print(self, text: str) -> None:

@@ -210,6 +210,9 @@ SCRIPT = """
         print("from a library", file=sys.stderr)
         screen.show(Body() if "body" in sys.argv else None)
         time.sleep({seconds})
+        if "prints" in sys.argv:
+            print("from a plugin", flush=True)
+            time.sleep({seconds})
         if "dies" in sys.argv:
             import os
             os.kill(os.getpid(), 9)
@@ -287,11 +290,13 @@ def test_its_clock_ticks() -> None:
 
 
 def test_nothing_of_it_stays_but_what_was_said() -> None:
-    seen, _ = on_terminal(80, 24, "body")
+    seen, _ = on_terminal(80, 24, "body", "prints")
     text = "\n".join(seen[-1])
     assert "folder" not in text
     assert "row 0" not in text
     assert "note: a line that stays" in text
+    assert "from a library" in text
+    assert "from a plugin" in text
     assert seen[-1][-1] == "the result"
 
 
