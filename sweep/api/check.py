@@ -142,7 +142,9 @@ class Cost:
 
     def _whole(self) -> str:
         parts = self.parts
-        likely = f"about {span(parts.expected)} (between {between(parts.low, parts.high)})"
+        likely = f"about {span(parts.expected)}"
+        if span(parts.low) != span(parts.high):
+            likely += f" (between {between(parts.low, parts.high)})"
         before = ", not counting the calibration of levels" if self.calibrates else ""
         differs = parts.most > ALIKE * parts.high
         most = f", at most {span(parts.most)} {self._at_worst()}" if differs else ""

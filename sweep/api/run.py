@@ -95,7 +95,7 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
     Raises:
         UserError: A setting is wrong, the folder exists, another process begins a sweep in it, the
             search is one of earlier versions, the data cannot carry the sweep, there is nothing to
-            learn of the earlier sweep, or the cluster is too small.
+            learn of the earlier sweep, the cluster is too small, or this process uses Ray already.
         WorkError: No trial came to a result.
         UnfinishedError: The trials have ended, and not all finalists did, see ``outcome``.
         KeyboardInterrupt: After the folder was left in a state that ``resume`` continues.

@@ -41,6 +41,7 @@ TLS = "RAY_USE_TLS"
 WITH_TOKEN = "token"
 ANSWER_S, QUIET_S = 10.0, 3.0  # in which somebody has to answer, and after which it is said
 POLL_S = 1.0  # between two looks at what may end the driver's waiting
+_taken = threading.Lock()  # by the session of this process: it has one Ray
 
 
 @contextmanager
@@ -53,7 +54,7 @@ def session(settings: ClusterSettings, then: str = "", begun: Path | None = None
         begun: The file whose presence says that there is something to go on with; None: there is.
 
     Raises:
-        UserError: No cluster at the address.
+        UserError: No cluster at the address, or this process uses Ray already.
         WorkError: A cluster could not be started here, or it died: as ``look`` says.
 
     """
@@ -70,9 +71,36 @@ def session(settings: ClusterSettings, then: str = "", begun: Path | None = None
         cluster = _connected(address, then, begun, options)
     else:
         cluster = own_cluster(then, begun, options)
-    with raising_cause(), _started(cluster, then if begun is None or begun.exists() else ""):
+    said = then if begun is None or begun.exists() else ""
+    with _only_one(), raising_cause(), _started(cluster, said):
         stop_if_asked()
         yield
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    """Refuse a second user of this process's Ray: the end of either would be that of both.
+
+    Raises:
+        UserError: It is in use.
+
+    """
+    if not _taken.acquire(blocking=False):
+        raise UserError(
+            "a process has one Ray, and another sweep of this process uses it",
+            f"a second one in {threading.current_thread().name}",
+            "wait until the other has ended, or run this one in a process of its own",
+        )
+    try:
+        if ray.is_initialized():
+            raise UserError(
+                "a sweep starts Ray and ends it, and this process uses Ray already",
+                "a Ray that is initialised",
+                "call ray.shutdown() before, or run the sweep in a process of its own",
+            )
+        yield
+    finally:
+        _taken.release()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from sweep.core.mirrors import named
 
-GONE = (errno.EPIPE, errno.EIO)  # whoever read a pipe, and a terminal that was closed
+_GONE = (errno.EPIPE, errno.EIO)  # whoever read a pipe, and a terminal that was closed
 _printer: Callable[[str], None] | None = None
 
 
@@ -40,19 +40,35 @@ def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
     there = stream or sys.stderr
     if there is None:  # not stdout, which `print` would take
         return
+    write(f"{named(text)}{end}", there)
+
+
+def write(text: str, stream: TextIO) -> None:
+    """Write something at once, whoever else writes there, and whatever becomes of it.
+
+    What an encoding does not have is written as an escape.
+    """
     try:
-        # At once, whoever else writes there.
-        print(f"{named(text)}{end}", end="", file=there, flush=True)
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            encoding = getattr(stream, "encoding", None) or "ascii"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
     except OSError as error:
-        if error.errno in GONE:
-            _silence(there)
+        if error.errno in _GONE:
+            with suppress(OSError, ValueError, AttributeError):  # it may be none of the system's
+                _silence(stream)
     except ValueError:  # it was closed
         pass
 
 
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a stream goes to a terminal; it is None where the process began without it."""
-    return stream is not None and stream.isatty()
+    try:
+        return stream is not None and stream.isatty()
+    except (ValueError, AttributeError):  # it was closed; it can be written to, and no more
+        return False
 
 
 def settle_streams() -> None:

@@ -16,7 +16,7 @@ from sweep.results.ranking import leads
 from sweep.results.standing_text import score_text
 from sweep.search.forecast import forecast
 from sweep.search.left import Begun, TimeLeft, Work, time_left
-from sweep.terminal import Screen
+from sweep.terminal import Screen, or_why
 
 SHOWN = 3  # trials under way in a line of a log
 NARROW = 1.2  # what differs by less is said as one
@@ -196,7 +196,7 @@ class Progress:
 
     def _tell(self, text: str) -> None:
         """Outside of the lock: whoever draws has the screen's, and asks for ours."""
-        self.screen.tell(text if self.screen.live else f"{text}  |  {self.summary()}")
+        self.screen.tell(text if self.screen.live else f"{text}  |  {or_why(self.summary)}")
 
     def _time(self, one: _UnderWay) -> None:
         """Take down what its epochs take; the first of a worker is a slow one, as it warms up."""
@@ -323,6 +323,6 @@ class Progress:
 
 
 def _span(left: TimeLeft) -> str:
-    if left.high <= NARROW * left.low:
+    if left.high <= NARROW * left.low or span(left.low) == span(left.high):
         return f"about {span(left.likely)}"
     return f"between {between(left.low, left.high)}"

@@ -1,30 +1,30 @@
 """Lines of a terminal that are drawn anew all the time, below all that is printed meanwhile."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import sys
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from rich.console import Console
+from rich.file_proxy import FileProxy
 from rich.live import Live as RichLive
 from rich.text import Text
 
-from sweep.core.saying import GONE
+from sweep.core.saying import is_terminal, write
 
 Lines = Callable[[int, int], list[str]]
 """(columns, lines of the terminal) -> what to show."""
 
 
 class Live:
-    """Some lines below all others.
+    """Some lines below all others, drawn when they are asked to be.
 
     Args:
         stream: Of the terminal.
         lines: What they are now.
-        every_s: Seconds from one drawing to the next.
 
     """
 
-    def __init__(self, stream: TextIO, lines: Lines, every_s: float) -> None:
+    def __init__(self, stream: TextIO, lines: Lines) -> None:
         self._lines = lines
         self._console = _Console(
             file=_Terminal(stream),  # type: ignore[arg-type]  # it is as much of a file as is used
@@ -34,31 +34,38 @@ class Live:
             emoji=False,
         )
         self._live = RichLive(
-            get_renderable=self._drawn,
             console=self._console,
-            refresh_per_second=1 / every_s,
+            auto_refresh=False,  # a thread of it would end with the first error
             transient=True,
-            redirect_stdout=False,  # results, which may go elsewhere
-            redirect_stderr=True,  # what libraries say there would be drawn over
+            # What others print on the terminal would be drawn over; results may go elsewhere.
+            redirect_stdout=is_terminal(sys.stdout),
+            redirect_stderr=True,
         )
 
     def start(self) -> None:
-        """Draw them, from now on."""
-        self._live.start(refresh=True)
+        """Have them below all others, from now on."""
+        self._live.start()
+        self.draw()
+
+    def draw(self) -> None:
+        """Draw them as they are now."""
+        # Made without a lock of the terminal's: what they are made of has locks of its own.
+        width, height = self._console.size
+        shown = [line[: width - 1] for line in self._lines(width, height)]
+        text = Text("\n".join(shown), no_wrap=True, overflow="crop")
+        self._live.update(text, refresh=True)
 
     def stop(self) -> None:
         """Draw them no more, and leave nothing of them."""
+        for printed in (sys.stdout, sys.stderr):
+            if isinstance(printed, FileProxy):
+                printed.flush()  # a line that was begun
         self._live.stop()
 
     def print(self, text: str) -> None:
         """Print a line above them."""
         # The terminal breaks what is too long, so that it can be copied as it was.
         self._console.print(Text(text), soft_wrap=True)
-
-    def _drawn(self) -> Text:
-        width, height = self._console.size
-        shown = [line[: width - 1] for line in self._lines(width, height)]
-        return Text("\n".join(shown), no_wrap=True, overflow="crop")
 
 
 class _Console(Console):
@@ -77,25 +84,11 @@ class _Terminal:
 
     def write(self, text: str) -> int:
         """Write it, where there is still a terminal."""
-        with _closed_or_not():
-            self._stream.write(text)
+        write(text, self._stream)
         return len(text)
 
     def flush(self) -> None:
-        """See ``write``."""
-        with _closed_or_not():
-            self._stream.flush()
+        """Nothing is held back."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-@contextmanager
-def _closed_or_not() -> Iterator[None]:
-    """While inside, it is no error that the terminal was closed, here or at its other end."""
-    with suppress(ValueError):  # here
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in GONE:
-                raise

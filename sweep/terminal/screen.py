@@ -5,10 +5,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from sweep.core.errors import told
 from sweep.core.saying import is_terminal, said_by, say
 from sweep.core.stages import current
 from sweep.core.text import clock, one_line
@@ -21,11 +22,9 @@ EVERY_S = 60.0  # in a log, from one line to the next at most
 LEAST = 6  # lines of the body: the trials, what is left, the best, two that run
 PART = 2 / 3  # of a terminal's height at most: above it stays what was said last
 
-_open: "Screen | None" = None
-
 
 class Body(Protocol):
-    """What is shown below the clock; it may be asked by a thread of its own."""
+    """What is shown below the clock; it is asked by a thread of its own."""
 
     def lines(self, width: int, height: int) -> list[str]:
         """Some lines for a terminal of so many columns, with room for so many lines."""
@@ -66,21 +65,21 @@ class Screen:
         self._live = _live(there, self.lines) if self.live else None
         self._over = threading.Event()
         self._lock = threading.RLock()
-        self._ticker = threading.Thread(target=self._tick, name="log", daemon=True)
+        self._ticker = threading.Thread(target=self._tick, name="screen", daemon=True)
 
     def __enter__(self) -> "Screen":
         if self._live is not None:
             self._live.start()
-        else:
-            self._ticker.start()
+        self._ticker.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        if self._live is not None:
-            self._live.stop()
-        else:
+        try:
             self._ticker.join()
+        finally:
+            if self._live is not None:
+                self._live.stop()
 
     def fact(self, name: str, text: str) -> None:
         """Something to be seen all the time, such as the folder; in a log a line, once."""
@@ -122,15 +121,25 @@ class Screen:
         room = max(1, int(PART * height))
         if body is not None and room < len(head) + len(facts) + LEAST:
             facts = []  # how far the trials are matters more
-        shown = [] if body is None else body.lines(width, room - len(head) - len(facts))
+        if body is None:
+            return [*head, *facts][:room]
+        least = room - len(head) - len(facts)
+        shown = or_why(lambda: "\n".join(body.lines(width, least))).splitlines()
         return [*head, *facts, *shown][:room]
 
     def _tick(self) -> None:
         while not self._over.wait(POLL_S):
-            self.look()
+            with suppress(Exception):  # what could not be shown this time may be the next time
+                self.look()
 
     def look(self) -> None:
-        """Say in a log what the command has come to, and in a minute of silence how far it is."""
+        """Draw the lines of a terminal anew.
+
+        Say in a log what the command has come to, and in a minute of silence how far it is.
+        """
+        if self._live is not None:
+            self._live.draw()
+            return
         with self._lock:
             at = current()
             if at != self._told and self.now() - at.since >= POLL_S:
@@ -138,7 +147,7 @@ class Screen:
             elif self.now() - self._said_at >= EVERY_S:
                 body = self._body
                 waits = f"{at.text or 'starting'}, for {clock(self.now() - at.since)}"
-                self._log(body.line() if body is not None else waits)
+                self._log(or_why(body.line) if body is not None else waits)
 
     def _tell_stage(self) -> None:
         """In front of what is said next, so that the lines are in their order."""
@@ -155,19 +164,53 @@ class Screen:
 def _live(stream: TextIO, lines: Callable[[int, int], list[str]]) -> "Live":
     from sweep.terminal.live import Live  # no log needs what it is made with
 
-    return Live(stream, lines, POLL_S)
+    return Live(stream, lines)
+
+
+def or_why(ask: Callable[[], str]) -> str:
+    """What is to be shown, or why it cannot be: nothing that is shown may end the work."""
+    try:
+        return ask()
+    except Exception as error:
+        return f"cannot be shown: {one_line(told(error))}"
+
+
+class _Shared:
+    """The one screen of a process, as stderr is one: there while anybody is inside."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._stack = ExitStack()
+        self._screen: Screen | None = None
+
+    def enter(self) -> Screen:
+        """Be inside; whoever comes first opens it."""
+        with self._lock:
+            if self._screen is None:
+                screen = self._stack.enter_context(Screen())
+                self._stack.enter_context(said_by(screen.say))
+                self._screen = screen
+            self._inside += 1
+            return self._screen
+
+    def leave(self) -> None:
+        """Be inside no more; whoever goes last closes it."""
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._screen = None
+                self._stack.close()
+
+
+_shared = _Shared()
 
 
 @contextmanager
 def on_screen() -> Iterator[Screen]:
-    """While inside, whatever is said is shown by one screen; the one that is open, if one is."""
-    global _open  # as stderr is: a process has one
-    if _open is not None:
-        yield _open
-        return
-    with Screen() as screen, said_by(screen.say):
-        _open = screen
-        try:
-            yield screen
-        finally:
-            _open = None
+    """While inside, whatever is said is shown by one screen, which all threads share."""
+    screen = _shared.enter()
+    try:
+        yield screen
+    finally:
+        _shared.leave()

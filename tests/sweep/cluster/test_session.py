@@ -12,6 +12,7 @@ import pytest
 
 from sweep.cluster import session
 from sweep.cluster.session import require_answer
+from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError
 
 SECRET = "abcdef0123456789"
@@ -132,3 +133,27 @@ def test_the_token_is_looked_for_where_ray_does(
 def test_another_method_is_left_to_ray(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "CLUSTER_NAME", "/ray.rpc.Other/Method")
     require_answer(address)
+
+
+def test_a_second_sweep_of_a_process_is_refused_and_the_first_goes_on() -> None:
+    with session._only_one():
+        with ThreadPoolExecutor(1) as pool:
+            tried = pool.submit(session._only_one().__enter__)
+            with pytest.raises(UserError, match=r"a process has one Ray.*of its own"):
+                tried.result()
+        with pytest.raises(UserError), session._only_one():
+            pass
+    with session._only_one():
+        pass
+
+
+def test_the_ray_of_a_script_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: True)
+    ended: list[None] = []
+    monkeypatch.setattr("ray.shutdown", lambda: ended.append(None))
+    with (
+        pytest.raises(UserError, match=r"uses Ray already.*call ray.shutdown\(\)"),
+        session.session(ClusterSettings()),
+    ):
+        pass
+    assert not ended

@@ -7,13 +7,15 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from sweep.core.saying import say
+from sweep.core.saying import is_terminal, say
 
 # Speaks, waits until the reader is gone, speaks on, and ends with a status of its own.
 SPEAKER = """
 import sys
-from sweep.core.saying import say
+from sweep.core.saying import is_terminal, say
 say("first")
 sys.stdin.readline()
 for _ in range(3):
@@ -56,3 +58,29 @@ def test_a_full_disk_and_a_closed_stream(tmp_path: Path) -> None:
         say("kept", stream=log)
     say("lost", stream=log)
     assert (tmp_path / "log").read_text() == "kept\n"
+
+
+class Piped(io.StringIO):
+    """None of the system's, with a reader that is gone."""
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+def test_a_stream_that_is_none_of_the_systems() -> None:
+    say("lost", stream=Piped())
+
+
+def test_what_an_encoding_does_not_have_is_an_escape_and_the_rest_is_said() -> None:
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii", errors="strict")
+    say("folder  Köln", stream=stream)
+    assert raw.getvalue() == b"folder  K\\xf6ln\n"
+
+
+def test_what_is_closed_or_can_only_be_written_to_is_no_terminal() -> None:
+    closed = io.StringIO()
+    closed.close()
+    only_written: Any = SimpleNamespace(write=None, flush=None)
+    assert not is_terminal(closed)
+    assert not is_terminal(only_written)

@@ -211,3 +211,24 @@ def test_a_sum_of_metrics_is_named_in_one_word() -> None:
     progress.ended(dataclasses.replace(trial(0, 0.7, "finished"), metrics=both))
     text = out.getvalue()
     assert ", objective 0.800 at epoch 1  |  1 of 1 ended, 0 running, best objective 0.800" in text
+
+
+def test_what_cannot_be_summed_up_does_not_end_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress, out, now = shown(4, 2)
+    run_one(progress, now)
+    progress.began(trial(1))
+    monkeypatch.setattr("sweep.results.progress.time_left", lambda *_: 1 / 0)
+    progress.ended(trial(1, 0.5, "finished"))
+    last = out.getvalue().splitlines()[-1]
+    assert "trial-0001 group    finished" in last
+    assert last.endswith("  |  cannot be shown: ZeroDivisionError: division by zero")
+
+
+def test_a_time_left_whose_two_ends_read_alike_is_said_once() -> None:
+    progress, out, now = shown(4, 2)
+    progress.began(trial(0))
+    for number in (1, 2):
+        now.time += 0.01
+        progress.reported(trial(0, 0.7), epoch(number))
+    progress.ended(trial(0, 0.7, "finished"))
+    assert ", about 1 s left, best " in out.getvalue()

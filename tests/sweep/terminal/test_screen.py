@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import textwrap
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -114,6 +115,87 @@ def test_what_is_said_anywhere_goes_through_the_screen(capsys: pytest.CaptureFix
     assert second == "after"
 
 
+class Faulty:
+    """Cannot be shown twice, and can from then on."""
+
+    def __init__(self) -> None:
+        self.asked, self.shown = 0, threading.Event()
+
+    def lines(self, width: int, height: int) -> list[str]:
+        return [self.line()]
+
+    def line(self) -> str:
+        self.asked += 1
+        if self.asked <= 2:
+            raise ZeroDivisionError("by nothing")
+        self.shown.set()
+        return "3 of 8 ended"
+
+
+class Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_what_cannot_be_drawn_neither_ends_the_drawing_nor_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sweep.terminal.screen.POLL_S", 0.01)
+    out, body = Tty(), Faulty()
+    with Screen(out) as screen:
+        screen.show(body)
+        assert body.shown.wait(10)
+        screen.say("note: one")
+    assert "cannot be shown: ZeroDivisionError: by nothing" in out.getvalue()
+    assert "3 of 8 ended" in out.getvalue()
+    assert "note: one" in out.getvalue()
+
+
+def test_a_log_goes_on_after_what_it_cannot_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweep.terminal.screen.POLL_S", 0.01)
+    monkeypatch.setattr("sweep.terminal.screen.EVERY_S", 0.0)
+    body, out = Faulty(), io.StringIO()
+    with Screen(out) as screen:
+        screen.show(body)
+        assert body.shown.wait(10)
+    assert "  cannot be shown: ZeroDivisionError: by nothing\n" in out.getvalue()
+
+
+def test_a_line_that_a_library_has_begun_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    out = Tty()
+    with Screen(out):
+        sys.stderr.write("from a library, without an end")
+    assert "from a library, without an end" in out.getvalue()
+
+
+def test_the_screen_of_two_threads_is_there_until_both_are_done(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    inside, gone = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with on_screen():
+            inside.set()
+            assert second_inside.wait(10)
+        gone.set()
+
+    second_inside = threading.Event()
+    thread = threading.Thread(target=first)
+    thread.start()
+    assert inside.wait(10)
+    with on_screen():
+        second_inside.set()
+        assert gone.wait(10)
+        say("note: one")
+    thread.join()
+    say("after")
+    one, after = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  note: one", one)
+    assert after == "after"
+
+
 SCRIPT = """
     import sys, time
     from sweep.core.saying import say
@@ -128,6 +210,9 @@ SCRIPT = """
         print("from a library", file=sys.stderr)
         screen.show(Body() if "body" in sys.argv else None)
         time.sleep({seconds})
+        if "prints" in sys.argv:
+            print("from a plugin", flush=True)
+            time.sleep({seconds})
         if "dies" in sys.argv:
             import os
             os.kill(os.getpid(), 9)
@@ -205,11 +290,13 @@ def test_its_clock_ticks() -> None:
 
 
 def test_nothing_of_it_stays_but_what_was_said() -> None:
-    seen, _ = on_terminal(80, 24, "body")
+    seen, _ = on_terminal(80, 24, "body", "prints")
     text = "\n".join(seen[-1])
     assert "folder" not in text
     assert "row 0" not in text
     assert "note: a line that stays" in text
+    assert "from a library" in text
+    assert "from a plugin" in text
     assert seen[-1][-1] == "the result"
 
 
