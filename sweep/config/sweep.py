@@ -16,6 +16,7 @@ from sweep.config.arms import ARM, RULE, without_arm
 from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
 from sweep.config.base import Settings, require, require_seed
+from sweep.config.declared import alternatives, place_at
 from sweep.config.finalists import FinalistSettings
 from sweep.config.keep import KeepSettings, check_front
 from sweep.config.messages import explained
@@ -361,6 +362,9 @@ class SweepConfig(Settings):
             raise within("search.space offers a norm to an arch", error) from None
 
     def _check_values(self, name: str, dimension: Dimension, beside: Mapping[str, Any]) -> None:
+        kinds = alternatives(place_at(name.split("."), SweepConfig).declared)
+        if int in kinds and float not in kinds:
+            dimension.require_whole(name)
         for value in dimension.samples():
             try:
                 self.fixed({**beside, name: value})

@@ -642,7 +642,7 @@ def test_predict_says_in_a_line_what_it_did(
         (("--batch-size", "0"), "--batch-size is below 1; received 0; give 1 or more"),
         (("--out", "."), "the output is a folder"),
         (("--data", "file", "--out", "file", "--force"), "the output is one of the inputs"),
-        (("--out", "file/p.parquet"), "the output's folder cannot be written"),
+        (("--out", "file/p.parquet"), "a part of the output's path is no folder"),
         (("--data", "file"), "the store is not a readable HDF5 file"),
     ],
 )
