@@ -6,6 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
@@ -22,7 +23,10 @@ from sweep.config.settings import TrialConfig
 from sweep.config.share import Share
 from sweep.config.space import Dimension
 from sweep.config.sweep import SweepConfig
+from sweep.core.errors import WorkError, told
+from sweep.core.failures import MEMORY, failure_of
 from sweep.core.records import CLEAN
+from sweep.core.text import as_written
 from sweep.learn.batches import epoch_batches, steps_per_epoch
 from sweep.learn.checkpoint_files import CheckpointFolder
 from sweep.learn.checkpoints import EpochStats, for_evaluation
@@ -111,6 +115,9 @@ def measure(config: SweepConfig, store: Store) -> Measured:
         config: The sweep, whose levels are known.
         store: Its data.
 
+    Raises:
+        WorkError: A configuration does not fit the memory of this machine.
+
     """
     params = points(config.search, config.seed)
     counted = [{k: v for k, v in one.items() if k not in TIMELESS} for one in params]
@@ -122,7 +129,8 @@ def measure(config: SweepConfig, store: Store) -> Measured:
     found: dict[str, Taken] = {}
     for name in _spread(distinct, dimensions, CONFIGURATIONS):
         if not found or time.perf_counter() < until:
-            found[name] = _taken(config, config.trial(params[first[name]]), store)
+            with _within_memory(distinct[name]):
+                found[name] = _taken(config, config.trial(params[first[name]]), store)
     near = {name: _nearest(name, found, distinct, dimensions) for name in distinct}
     unlike = [name for name in distinct if name not in found][:LOOKS]
     looked = {
@@ -144,6 +152,22 @@ def measure(config: SweepConfig, store: Store) -> Measured:
         kept=_kept_share(config, store),
         longest_s=longest_s,
     )
+
+
+@contextmanager
+def _within_memory(params: Mapping[str, Any]) -> Iterator[None]:
+    """While a configuration is measured: what it lacks of memory is said of it."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if failure_of(error).kind not in MEMORY:
+            raise
+        values = ", ".join(f"{name} {as_written(value)}" for name, value in params.items())
+        raise WorkError(
+            "a configuration of the search does not fit the memory of this machine",
+            f"{values or 'the one there is'} ({told(error)})",
+            "lower model.width or train.batch_size in it, or check it on a larger machine",
+        ) from error
 
 
 def _spread(

@@ -1,11 +1,11 @@
 """The file that a command is to write: whether it may, before the work begins."""
 
-import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from sweep.core.errors import UserError, WorkError, told
+from sweep.core.files import may_write_in
 
 
 def check_output(path: Path, force: bool, inputs: Collection[Path]) -> None:
@@ -45,11 +45,15 @@ def check_place(path: Path) -> None:
         path: What is to be made; folders on the way to it are made, too.
 
     Raises:
-        UserError: The folder that it, or the first of those, is to lie in cannot be written.
+        UserError: What it, or the first of those, is to lie in is no folder, or cannot be
+            written; of a folder that is there, it itself.
 
     """
-    there = next(folder for folder in path.absolute().parents if folder.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    place = path.absolute()
+    there = place if place.is_dir() else next(one for one in place.parents if one.exists())
+    if not there.is_dir():
+        raise UserError("a part of the output's path is no folder", f"{str(there)!r}", "correct it")
+    if not may_write_in(there):
         raise UserError(
             "the output's folder cannot be written",
             f"{str(there)!r}",

@@ -32,7 +32,7 @@ from sweep.core.objective import terms
 from sweep.core.records import Cell, EpochRecord, TrialRecord, is_missing
 from sweep.core.saying import say as _say
 from sweep.core.stages import stage
-from sweep.core.text import SHOWN, number_of
+from sweep.core.text import SHOWN, as_written, number_of
 from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
@@ -101,6 +101,12 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
         KeyboardInterrupt: After the folder was left in a state that ``resume`` continues.
 
     """
+    if not isinstance(config, SweepConfig):
+        raise UserError(
+            "run takes a SweepConfig",
+            as_written(config),
+            "make one by SweepConfig.from_yaml(path), or by SweepConfig.from_dict(settings)",
+        )
     config = SweepConfig.from_dict(config.to_plain())  # a script may have made it of anything
     path = Path(out) if out else Path("sweeps") / config.name
     with on_screen() as screen:

@@ -7,6 +7,7 @@ MLflow take seconds.
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -34,7 +35,7 @@ from sweep.cli.stress import add_stress
 from sweep.cli.sweeps import add_list
 from sweep.cli.watch import add_watch
 from sweep.core.errors import UserError, WorkError, of_system
-from sweep.core.leaving import leave
+from sweep.core.leaving import leave, leave_quickly
 from sweep.core.saying import nobody_reads, settle_streams, silence_all
 
 EPILOG = """\
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # wait for each other. Before NumPy is imported; torch has threads of its own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
+        _refuse_empty(sys.argv[1:] if arguments is None else arguments)
         options = parser().parse_args(arguments)
         options.command(options)
     except UserError as error:
@@ -107,9 +109,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    """Of nothing a path would become the folder that the command runs in."""
+    if "" in arguments:
+        before = " ".join(arguments[: arguments.index("")])
+        raise UserError(
+            "an argument is empty",
+            f"{before} ''",
+            "give a value; a variable of the shell that is not set has none",
+        )
+
+
 def command_line() -> NoReturn:
     """Run the command of this process, and end it."""
     settle_streams()
+    leave_quickly()
     leave(main())
 
 

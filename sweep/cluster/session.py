@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
@@ -142,7 +143,11 @@ def _connected(
     require_answer(address)
     with closing(Guard(then, begun)):
         try:
-            with _said_if_long(f"waiting for the Ray cluster at {address}"):
+            # Ray's client warns of what it raises, too.
+            with (
+                _said_if_long(f"waiting for the Ray cluster at {address}"),
+                warnings.catch_warnings(action="ignore", category=UserWarning),
+            ):
                 ray.init(address=address, **options)
         except NO_TOKEN as error:
             raise _no_token(address, told(error)) from None
@@ -196,7 +201,8 @@ def _ask(address: str) -> None:
             code = error.code()
             if code == grpc.StatusCode.UNAUTHENTICATED:
                 mode = os.environ.get(MODE)
-                sent = "another token, or none" if mode == WITH_TOKEN else f"{MODE}={mode}"
+                sent = f"{MODE}={mode}" if mode else f"{MODE} is not set"
+                sent = "another token, or none" if mode == WITH_TOKEN else sent
                 raise _no_token(address, sent) from None
             if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                 raise _no_answer(address, "who answers there is no cluster") from None

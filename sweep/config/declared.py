@@ -1,5 +1,6 @@
 """What settings are declared as: in words, and at a path into a section."""
 
+import re
 import types
 from collections.abc import Sequence
 from dataclasses import fields
@@ -97,12 +98,20 @@ def asked(declared: Any, received: object) -> str:
     """What is to be given in the place of what was received, such as ``give an integer``."""
     kinds = alternatives(declared)
     text = f"give {' or '.join(map(_with_article, kinds))}"
-    if any(get_origin(one) is tuple for one in kinds):
-        as_list = as_written([received]) if isinstance(received, str | int | float) else "[a, b]"
-        return f"{text}, such as {as_list}"
+    lists = [one for one in kinds if get_origin(one) is tuple]
+    if lists:
+        return f"{text}, such as {_as_list(received, get_args(lists[0])[0] is int)}"
     if str in kinds and isinstance(received, int | float):
         return f"{text}; in quotes, {str(received)!r}, it is one"
     return text
+
+
+def _as_list(received: object, of_integers: bool) -> str:
+    """What was received as the list that it may have been meant as."""
+    if isinstance(received, str):
+        parts = re.findall(r"\d+", received) if of_integers else re.split(r"\s*,\s*", received)
+        return as_written([int(one) if one.isdecimal() else one for one in parts or ["1", "2"]])
+    return as_written([received]) if isinstance(received, int | float) else "[a, b]"
 
 
 def _with_article(kind: Any) -> str:

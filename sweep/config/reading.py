@@ -149,7 +149,10 @@ def read_file(path: Path) -> dict[str, Any]:
         raw = load_yaml(text)
     except NOT_YAML as error:
         raise UserError(
-            "the sweep file is not YAML", f"{str(path)!r} ({_told(error)})", "correct it there"
+            "the sweep file is not YAML",
+            f"{str(path)!r} ({_told(error)})",
+            "correct it there, or in the line above: keys are `name: value`, with a space after "
+            "the colon, and lines begin with spaces and never with a tab",
         ) from None
     if not isinstance(raw, dict):
         raise UserError(

@@ -13,6 +13,7 @@ from sweep.core.text import as_written
 Kind = Literal["choice", "uniform", "log", "int", "int_log"]
 KINDS = get_args(Kind)
 WHEN = "when"
+_OF_WHOLE = {"uniform": "int", "log": "int_log"}  # a range of real numbers: that of whole ones
 SHORT = 32  # whole numbers of a range that are all tried
 
 
@@ -86,6 +87,23 @@ class Dimension:
             return (low, inner, high)
         step = max(1, math.ceil((high - low) / SHORT))
         return (*range(low, high, step), high)
+
+    def require_whole(self, name: str) -> None:
+        """Refuse a range of real numbers for a setting that takes whole ones.
+
+        Raises:
+            UserError: It is one; the remedy writes the range of whole numbers within.
+
+        """
+        if self.kind not in _OF_WHOLE:
+            return
+        low, high = math.ceil(self.values[0]), math.floor(self.values[1])
+        kind = _OF_WHOLE[self.kind]
+        raise UserError(
+            f"search.space.{name} takes whole numbers, and {self.kind} draws others",
+            f"{{{self.kind}: {as_written(list(self.values))}}}",
+            f"write {{{kind}: [{low}, {high}]}}" if low < high else "list them: {choice: [a, b]}",
+        )
 
     def holds(self, value: Any) -> bool:
         """Whether a value lies in it."""

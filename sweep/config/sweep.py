@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from artifacts_sim import LEVELS
 from sweep.config.arms import ARM, RULE, without_arm
 from sweep.config.artifacts import check_options, known_names
 from sweep.config.augment import AugmentSettings
-from sweep.config.base import Settings, require, require_seed
+from sweep.config.base import Settings, key_of, require, require_seed
+from sweep.config.declared import alternatives, place_at
 from sweep.config.finalists import FinalistSettings
 from sweep.config.keep import KeepSettings, check_front
 from sweep.config.messages import explained
@@ -361,6 +362,9 @@ class SweepConfig(Settings):
             raise within("search.space offers a norm to an arch", error) from None
 
     def _check_values(self, name: str, dimension: Dimension, beside: Mapping[str, Any]) -> None:
+        kinds = alternatives(place_at(name.split("."), SweepConfig).declared)
+        if int in kinds and float not in kinds:
+            dimension.require_whole(name)
         for value in dimension.samples():
             try:
                 self.fixed({**beside, name: value})
@@ -406,6 +410,15 @@ def _adapter() -> TypeAdapter[SweepConfig]:
 
 
 def _refuse_unsearchable(where: str, name: str) -> None:
+    inside = [
+        f"{section}{key_of(item.name)}"
+        for section in SEARCHABLE[:2]
+        for item in fields(place_at([section.rstrip(".")], SweepConfig).declared)
+    ]
+    if meant := next((one for one in inside if one.partition(".")[2] == name), None):
+        raise UserError(
+            f"{where}: there is no such setting", f"{name!r}", f"did you mean {meant!r}?"
+        )
     if not name.startswith(SEARCHABLE):
         raise UserError(
             f"{where} has a setting that cannot be searched, as it changes what trials are "

@@ -13,6 +13,7 @@ from sweep.core.errors import UserError, WorkError, refused, told
 Kind = Literal["raised", "gpu_memory", "memory", "died", "hung", "surroundings"]
 # What may go well another time.
 AGAIN: tuple[Kind, ...] = ("memory", "died", "hung", "surroundings")
+MEMORY: tuple[Kind, ...] = ("memory", "gpu_memory")
 KIND, REASON = "failure_kind", "failure"  # in a result that a worker gives its driver
 
 _CPU_MEMORY = ("can't allocate memory", "not enough memory")  # of torch, of a plain RuntimeError

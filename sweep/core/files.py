@@ -5,6 +5,7 @@ import os
 import re
 import stat
 import sys
+import tempfile
 import time
 import uuid
 import zlib
@@ -54,6 +55,18 @@ def replacing(path: Path, publish: bool = True) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def may_write_in(folder: Path) -> bool:
+    """Whether a file or folder can be made in one that is there: by trying it.
+
+    Permissions alone do not tell of everything, such as a server that refuses the root of others.
+    """
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".mrisweep-", dir=folder))
+    except OSError:
+        return False
+    return True
 
 
 def require_replaceable(path: Path) -> None:

@@ -100,7 +100,8 @@ class Screen:
                 self._live.print(text)
             else:
                 self._tell_stage()
-                self._log(text)
+                if text != self._told.text:  # it was said with the stage
+                    self._log(text)
 
     def tell(self, text: str) -> None:
         """A line that stays, of something that happened now."""

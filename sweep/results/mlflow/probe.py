@@ -1,10 +1,9 @@
 """Whether a tracking server would take the results of a sweep, as far as a question can tell."""
 
-import os
 from pathlib import Path
 
 from sweep.core.errors import UserError, WorkError
-from sweep.core.files import SQLITE, missing_database
+from sweep.core.files import SQLITE, may_write_in, missing_database
 from sweep.results.mlflow.refusals import in_our_words
 from sweep.results.mlflow.server import client_of
 
@@ -21,8 +20,7 @@ def refusal(address: str) -> str | None:
     if missing_database(address):
         place = Path(address.removeprefix(SQLITE)).absolute().parents
         there = next(folder for folder in place if folder.exists())
-        writable = there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-        return None if writable else f"{there} is no folder that can be written"
+        return None if may_write_in(there) else f"{there} is no folder that can be written"
     try:
         with in_our_words(address):
             client_of(address).search_experiments(max_results=1)

@@ -35,7 +35,8 @@ REASONS = re.compile(
 STATUS = re.compile(r"error code (\d{3})|^(\d{3}) (?:Client|Server) Error|many (\d{3}) error")
 FULL = re.compile(r"disk is full|no space left|quota exceeded|insufficient storage", re.IGNORECASE)
 BEHIND = re.compile(r" \[SQL: | \(Background on this error")  # what databases say beside it
-NO_MLFLOW = "not in a valid JSON format"
+# What MLflow says of an answer that is a page for people, or is of a server without its addresses.
+NO_MLFLOW = re.compile(r"not in a valid JSON format|<!doctype|<html", re.IGNORECASE)
 
 Class = TypeVar("Class", bound=type)
 
@@ -98,9 +99,10 @@ def _three_parts(error: Exception, address: str) -> tuple[str, str, str]:
         return "there is no room left", answer, "make room there"
     if status is not None and status >= 500:
         return "the tracking server fails", f"{status} from {address}", "see what its log says"
-    if NO_MLFLOW in text:
+    if NO_MLFLOW.search(text):
         remedy = "correct the address, or log in where something stands before the server"
-        return "what answers is not MLflow", f"{said} from {address}", remedy
+        answer = f"a page for people, {status}," if status else said
+        return "what answers is not MLflow", f"{answer} from {address}", remedy
     if reason := _unreached(error, text):
         return (
             "the tracking server does not answer",

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from sweep.api import measure
 from sweep.api.check import Cost, estimate
 from sweep.api.measure import CONFIGURATIONS
 from sweep.api.pace import Room
 from sweep.api.preflight import about_evidence, bind
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, WorkError
 from sweep.core.text import between, span
 from sweep.results.folder import SweepFolder
 from sweep.store import Store
@@ -182,3 +183,22 @@ def test_finalists_are_counted_and_their_stores_are_looked_at(store: Store, tmp_
     gone = {"name": "there", "store": str(tmp_path / "none.h5")}
     with pytest.raises(UserError, match="there is no such store"):
         estimate(asked.replace({"finalists.external": [gone]}), store, Room(1))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: 252247026564 bytes")],
+)
+def test_a_network_that_memory_does_not_hold_is_named(
+    error: Exception, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    config = SweepConfig.from_dict(
+        settings(store, stress={"artifacts": ["bias"], "levels": [1], "grid": "physical"})
+    )
+    monkeypatch.setattr(measure, "Trainer", refuse)
+    said = r"does not fit the memory of this machine; received model.norm 'batch' .*lower model"
+    with pytest.raises(WorkError, match=said):
+        estimate(config, store, Room(1))

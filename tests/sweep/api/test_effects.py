@@ -85,7 +85,9 @@ def test_nothing_to_search(store: Store) -> None:
 @pytest.mark.parametrize(
     ("name", "kinds", "said"),
     [
-        ("train.batch_size", {"uniform": [8, 32]}, "search.space.train.batch_size offers 16.8"),
+        ("train.batch_size", {"uniform": [8, 32]}, r"uniform: .*; write \{int: \[8, 32\]\}"),
+        ("model.width", {"log": [7.5, 32.5]}, r"draws others; .*; write \{int_log: \[8, 32\]\}"),
+        ("model.stem_stride", {"uniform": [1, 1.5]}, "list them"),
         ("model.norm_groups", {"int": [2, 8]}, "search.space.model.norm_groups offers 3"),
         ("train.dropout", {"uniform": [0, 1]}, "no such setting"),
     ],
@@ -123,7 +125,7 @@ def test_a_folder_that_is_there(
 def test_a_place_that_is_no_folder(places: tuple[SweepConfig, Path], store: Store) -> None:
     config, out = places
     out.parent.touch()
-    assert "the output's folder cannot be written" in said_of(config, out, store)
+    assert "a part of the output's path is no folder" in said_of(config, out, store)
 
 
 def test_a_disk_that_is_too_small(

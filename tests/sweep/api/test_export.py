@@ -194,7 +194,7 @@ def test_a_network_of_k_space_takes_the_magnitude_and_says_so(
         ({"torch": "a.md"}, "two of the files, models and model card, would have one name"),
         ({"onnx": "a.pt2", "torch": "a.pt2"}, "would have one name"),
         ({"torch": "mine.pt2"}, "the output exists"),
-        ({"onnx": "new.onnx", "torch": "file/m.pt2"}, "the output's folder cannot be written"),
+        ({"onnx": "new.onnx", "torch": "file/m.pt2"}, "a part of the output's path is no folder"),
     ],
 )
 def test_files_that_cannot_be_are_refused_before_the_work(

@@ -287,3 +287,9 @@ def test_settings_that_a_script_made_of_anything_are_checked_before_anything_is_
     with pytest.raises(UserError, match=said):
         run(made, str(tmp_path / "out"))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", ["sweep.yaml", {"name": "a"}, None])
+def test_what_is_no_config_is_called_so(given: Any) -> None:
+    with pytest.raises(UserError, match=r"run takes a SweepConfig; received .*from_yaml"):
+        run(given)

@@ -642,7 +642,7 @@ def test_predict_says_in_a_line_what_it_did(
         (("--batch-size", "0"), "--batch-size is below 1; received 0; give 1 or more"),
         (("--out", "."), "the output is a folder"),
         (("--data", "file", "--out", "file", "--force"), "the output is one of the inputs"),
-        (("--out", "file/p.parquet"), "the output's folder cannot be written"),
+        (("--out", "file/p.parquet"), "a part of the output's path is no folder"),
         (("--data", "file"), "the store is not a readable HDF5 file"),
     ],
 )
@@ -660,3 +660,13 @@ def test_predict_refuses_in_one_message_and_leaves_nothing(
     command = ["predict", best_checkpoint(sweep_folder), "--data", str(store.path)]
     assert message in complaint(capsys, *command, "--out", "p.parquet", *arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("arguments", [["run", "s.yaml", "--out", ""], ["best", ""]])
+def test_an_empty_argument_is_no_path(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As of a variable of the shell that is not set; it would be the current folder."""
+    assert main(arguments) == 2
+    before = " ".join(arguments[:-1])
+    assert f"an argument is empty; received {before} ''; give a value" in capsys.readouterr().err

@@ -97,7 +97,7 @@ def test_what_is_waited_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("mode", "token", "said"),
     [
-        (None, None, "RAY_AUTH_MODE=None"),
+        (None, None, "RAY_AUTH_MODE is not set"),
         ("disabled", SECRET, "RAY_AUTH_MODE=disabled"),
         ("token", None, "another token, or none"),
         ("token", "wrong", "another token, or none"),

@@ -149,6 +149,12 @@ def config(*assignments: str) -> SweepConfig:
             "search.space.train.lrr={log: [1, 2]}",
             r"offers 1: there is no such setting; received 'train.lrr'",
         ),
+        (
+            "search.space.norm={choice: [batch]}",
+            r"no such setting; received 'norm'; .*'model.norm'",
+        ),
+        ("stress.levels=1-3", r"give a list of integers, such as \[1, 3\]"),
+        ("data.train=1,2", r"give a list of text or integer, such as \[1, 2\]"),
         ("search.space.model.norm={choice: [batch, lyer]}", r"offers 'lyer': .*'layer'"),
         (
             "search.space.stress.seed={choice: [1, 2]}",

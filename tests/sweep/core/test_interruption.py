@@ -1,7 +1,11 @@
-"""A signal that is lost where it arrives is found again."""
+"""A signal that is lost where it arrives is found again, and each is answered at once."""
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +104,45 @@ def test_what_a_library_makes_of_an_interruption_is_the_interruption() -> None:
 def test_an_error_that_nobody_asked_for_stays_one() -> None:
     with pytest.raises(FileNotFoundError), interruptible():
         raise FileNotFoundError("no signal has come")
+
+
+# In C code that no signal interrupts: a lock that is held, as in the start of Ray.
+IN_A_LIBRARY = """
+import ctypes, sys
+from sweep.core.interruption import interruptible
+with interruptible():
+    print("in it", flush=True)
+    lock, library = ctypes.create_string_buffer(64), ctypes.CDLL(None)
+    library.pthread_mutex_lock(lock)
+    library.pthread_mutex_lock(lock)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the lock is glibc's")
+def test_a_signal_is_answered_while_a_library_does_not_come_back() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", IN_A_LIBRARY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "in it\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr.readline() == "stopping, as it was asked to\n"
+        assert time.monotonic() - began < 5
+        process.kill()
+
+
+def test_a_signal_is_answered_once_and_nothing_is_said_without(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with interruptible():
+        pass
+    assert capsys.readouterr().err == ""
+    with pytest.raises(KeyboardInterrupt):
+        signalled_twice(signal.SIGHUP, signal.SIGTERM, [])
+    assert capsys.readouterr().err == "stopping, as it was asked to\n"

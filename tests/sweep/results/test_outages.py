@@ -51,6 +51,10 @@ FAULTS: dict[str, tuple[Callable[[], AbstractContextManager[str]], str]] = {
     ),
     "full": (lambda: servers.answering(507), "507 from {}"),
     "another": (lambda: servers.answering(200, "<html>Log in</html>"), "Log in"),
+    "no page": (
+        lambda: servers.answering(404, "<!DOCTYPE HTML><title>Not found</title>"),
+        "a page for people, 404, from {}",
+    ),
 }
 REMEDIES = {
     "401": "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
@@ -59,6 +63,7 @@ REMEDIES = {
     "500": "see what its log says",
     "refused": "correct the address, or start the server",
     "another": "what answers is not MLflow",
+    "no page": "what answers is not MLflow",
     "an hour": "the tracking server fails",
 }
 

@@ -85,6 +85,14 @@ def test_a_stage_comes_before_what_is_said_in_it() -> None:
     assert out.getvalue() == f"{DATE}starting Ray\n{DATE}note: one\n"
 
 
+def test_what_is_said_as_its_stage_is_one_line() -> None:
+    screen, out = logged(Clock())
+    stage("stopping")
+    screen.say("stopping")
+    screen.say("done")
+    assert out.getvalue() == f"{DATE}stopping\n{DATE}done\n"
+
+
 def test_a_log_is_never_silent_for_more_than_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = Clock()
     at_work(monkeypatch, now)
