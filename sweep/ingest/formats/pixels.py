@@ -220,5 +220,7 @@ def _decode(path: Path, origin: str) -> tuple[str, NDArray[np.generic]]:
 
 def _padded(image: NDArray[np.float32]) -> NDArray[np.float32]:
     side = max(image.shape)
+    if image.shape == (side, side):
+        return image
     missing = [side - length for length in image.shape]
     return np.pad(image, [(rest // 2, rest - rest // 2) for rest in missing])
