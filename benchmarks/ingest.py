@@ -18,13 +18,26 @@ Where stored reconstructions are copied there is nothing to transform, and the c
 reading alone. With ``--workers N`` the same ingest by N
 processes is timed, too.
 
+Three more, where they are asked for:
+
+- ``--manifest M.csv --images DIR``: CPU time of ``mrisweep ingest images --size 96`` by 1 and by 2
+  workers, whole processes, beside that of decoding the pictures alone; ``--against TREE`` runs
+  another checkout in turns with this one.
+- ``--search STORE.h5``: seconds that the search for near-duplicates in a store takes.
+- for stored images, SHA-256 of the same pixels alone, which an ingest cannot do without.
+
 Run on an idle machine: ``python benchmarks/ingest.py``.
 """
 
 import argparse
+import csv
+import hashlib
 import os
+import resource
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,10 +46,13 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from PIL import Image
 from results import Record
 
 from sweep.ingest.engine import ingest
 from sweep.ingest.fastmri.planning import plan_fastmri
+from sweep.inspect.duplicates import near_duplicates
+from sweep.store import Store
 from sweep.store.splits import SplitAssigner, equal_folds
 
 ROWS, COLUMNS, SIDE = 640, 368, 320
@@ -174,6 +190,7 @@ def measure(folder: Path, case: Case, rounds: int, workers: int, record: Record)
     runs: dict[str, Callable[[], None]] = {"ingest": lambda: ingest_all(folder, case, 1)}
     if case.stored:
         runs["reading"] = lambda: read(folder, dataset, lambda image: None)
+        runs["and SHA-256"] = lambda: read(folder, dataset, lambda one: hashlib.sha256(one.data))
     else:
         runs["recipe"] = lambda: read(folder, dataset, recipe)
         runs["ifft2"] = lambda: read(folder, dataset, ifft2)
@@ -196,6 +213,84 @@ def measure(folder: Path, case: Case, rounds: int, workers: int, record: Record)
     record.add("ingest of", case.name, "and writing", median["h5py writes"] / median["ingest"])
 
 
+def cpu_seconds(tree: Path, manifest: Path, images: Path, workers: int) -> float:
+    """CPU time of the whole command, its workers included, from the code of one checkout."""
+    with tempfile.TemporaryDirectory() as temporary:
+        code = "from sweep.cli import command_line; command_line()"
+        options = ["--size", "96", "--workers", str(workers), "--out", f"{temporary}/s.h5"]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                code,
+                "ingest",
+                "images",
+                manifest,
+                "--images",
+                images,
+                *options,
+            ],
+            env={**os.environ, "PYTHONPATH": str(tree)},
+            check=True,
+            capture_output=True,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def decode_seconds(manifest: Path, images: Path) -> float:
+    """CPU time of decoding every picture, and nothing else."""
+    with manifest.open(newline="") as file:
+        paths = [images / row["file"] for row in csv.DictReader(file)]
+    started = time.process_time()
+    for path in paths:
+        with Image.open(path) as picture:
+            picture.load()
+    return time.process_time() - started
+
+
+def measure_pictures(
+    manifest: Path, images: Path, against: Path | None, rounds: int, record: Record
+) -> None:
+    """Print the CPU time of an ingest of pictures, and of what it cannot do without."""
+    trees = {"this": Path(__file__).resolve().parents[1], **({"that": against} if against else {})}
+    decoding: list[float] = []
+    taken: dict[tuple[int, str], list[float]] = {}
+    for _ in range(rounds):
+        decoding.append(decode_seconds(manifest, images))
+        for workers in (1, 2):
+            for name, tree in trees.items():
+                used = cpu_seconds(tree, manifest, images, workers)
+                taken.setdefault((workers, name), []).append(used)
+    floor = statistics.median(decoding)
+    print(f"decoding alone  {floor:6.2f} s of CPU time")
+    for (workers, name), each in taken.items():
+        median = statistics.median(each)
+        print(
+            f"{workers} workers, {name}  {median:6.2f} s of CPU time, {median / floor:.1f} x that"
+        )
+        if name == "this":
+            record.add(
+                "pictures", f"{workers} workers", "CPU time against decoding", median / floor
+            )
+            if against:
+                ratio = statistics.median(taken[workers, "that"]) / median
+                record.add("pictures", f"{workers} workers", "times as much before", ratio)
+
+
+def measure_search(path: Path, rounds: int, record: Record) -> None:
+    """Print how long near-duplicates are looked for."""
+    store, taken = Store.open(path), []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        found = near_duplicates(store)
+        taken.append(time.perf_counter() - started)
+    each = statistics.median(taken)
+    print(f"near-duplicates in {len(store)} slices, {found.compared} pairs compared: {each:.2f} s")
+    record.add("near-duplicates", f"{len(store)} slices of {store.images.shape[1:]}", "s", each)
+
+
 def _bytes(path: Path, dataset: str) -> int:
     with h5py.File(path) as file:
         return int(file[dataset].nbytes)
@@ -209,6 +304,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/ingest.json")
+    parser.add_argument("--manifest", type=Path, help="of pictures to ingest")
+    parser.add_argument("--images", type=Path, help="their folder")
+    parser.add_argument("--against", type=Path, help="another checkout that ingests them")
+    parser.add_argument("--search", type=Path, nargs="+", default=[], metavar="STORE.h5")
     options = parser.parse_args()
     record = Record("ingest")
     for case in CASES:
@@ -217,6 +316,10 @@ def main() -> None:
             slices = options.slices if case.coils == 1 else max(1, options.slices // 6)
             write_volumes(folder, case, options.volumes, slices)
             measure(folder, case, options.rounds, options.workers, record)
+    if options.manifest:
+        measure_pictures(options.manifest, options.images, options.against, options.rounds, record)
+    for path in options.search:
+        measure_search(path, options.rounds, record)
     if options.save:
         print(f"written to {record.save()}")
 

@@ -1,5 +1,6 @@
 """What a worker does: read an item, and put its slices into the draft."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sweep.core.errors import UnusableError, broken_is_unusable
+from sweep.core.heap import keep_freed_memory
 from sweep.ingest.journal import Entry, stamp_of
 from sweep.ingest.plan import Item, Plane, Reader, Skipped
 from sweep.store.writer import StoreWriter
+
+AHEAD = 3  # slices that wait to be put; with one, either thread would wait for the other's each
 
 
 class ItemTask(NamedTuple):
@@ -47,8 +51,9 @@ class WriteItems:
     @contextmanager
     def open(self) -> Iterator[Callable[[ItemTask], Written | Skipped]]:
         """Open the draft; gives the function that does a task."""
-        with StoreWriter.open(self.draft) as draft:
-            yield partial(self._do, draft)
+        keep_freed_memory()
+        with StoreWriter.open(self.draft) as draft, ThreadPoolExecutor(1) as beside:
+            yield partial(self._do, draft, beside)
 
     def name(self, task: ItemTask, /) -> str:
         """The name of the item."""
@@ -59,27 +64,36 @@ class WriteItems:
         sizes = [stamp[0] for stamp in stamp_of(task.item.paths) if stamp]
         return self.computing_s + sum(sizes) / 1e6
 
-    def _do(self, draft: StoreWriter, task: ItemTask) -> Written | Skipped:
+    def _do(
+        self, draft: StoreWriter, beside: ThreadPoolExecutor, task: ItemTask
+    ) -> Written | Skipped:
         stamp = stamp_of(task.item.paths)
         try:
             if task.noted is not None and task.noted.stamp == stamp and _holds(draft, task):
                 return Written(task.noted, found=True)
-            return Written(Entry(stamp, self._read(draft, task)), found=False)
+            return Written(Entry(stamp, self._read(draft, beside, task)), found=False)
         except UnusableError as error:
             return Skipped(task.item.name, str(error))
 
-    def _read(self, draft: StoreWriter, task: ItemTask) -> tuple[bytes, ...]:
-        """Put one slice while the next one is read: both wait for disks, and hold no lock."""
+    def _read(
+        self, draft: StoreWriter, beside: ThreadPoolExecutor, task: ItemTask
+    ) -> tuple[bytes, ...]:
+        """Put slices while the next ones are read: both wait for disks, and hold no lock.
+
+        The last has no next one: an item of one slice, such as a picture, needs no other thread.
+        """
         pairs = zip(task.item.slices, self._planes(task.item), strict=True)
-        digests = []
-        with ThreadPoolExecutor(1) as writer:
-            putting: Future[bytes] | None = None
-            for place, (one, plane) in enumerate(pairs, start=task.first):
-                if putting is not None:
-                    digests.append(putting.result())
-                putting = writer.submit(draft.write, place, plane.image, plane.kspace, one.origin)
-            if putting is not None:
-                digests.append(putting.result())
+        last = task.first + len(task.item.slices) - 1
+        digests: list[bytes] = []
+        putting: deque[Future[bytes]] = deque()
+        for place, (one, plane) in enumerate(pairs, start=task.first):
+            ready = draft.prepare(plane.image, plane.kspace, one.origin)
+            while len(putting) == AHEAD or (putting and place == last):
+                digests.append(putting.popleft().result())
+            if place < last:
+                putting.append(beside.submit(draft.put, place, ready))
+            else:
+                digests.append(draft.put(place, ready))
         return tuple(digests)
 
     def _planes(self, item: Item) -> Iterator[Plane]:

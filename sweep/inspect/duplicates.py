@@ -21,20 +21,23 @@ found, and other slices or another scan of one person rarely.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from sweep.core.heap import keep_freed_memory
 from sweep.core.text import SHOWN, number_of, table
+from sweep.core.threads import one_blas_thread
 from sweep.inspect.hashes import Rows, like_hashes
-from sweep.inspect.likeness import Spectrum, detail, likeness
+from sweep.inspect.likeness import SPECTRUM, Spectra, detail, likeness
 from sweep.store import Store
 
 BITS = 8  # of 63, that the hashes may differ in
 LIKENESS = 0.88
-COMPARED = 20_000  # pairs whose pixels are compared at most, for 10 to 20 s
-HELD = 2048  # spectra in memory at a time, 80 MB
+COMPARED = 20_000  # pairs whose pixels are compared at most, for some seconds
+DIGITS = 6  # of a likeness; the rounding of float32 is below
+HELD = 4096  # spectra in memory at a time, 150 MB
+BATCH = 64  # pairs that are compared at a time; 7 MB, for the cache
 
 
 class SliceName(NamedTuple):
@@ -115,31 +118,61 @@ def near_duplicates(store: Store) -> Duplicates:
     """Find copies across splits, whatever their grey scale, with some noise or a small shift.
 
     Slices of a single value are left out. Takes seconds for 42,000 slices: the hashes of all pairs
-    are compared, and the pixels of at most ``COMPARED``.
+    are compared, and the pixels of at most ``COMPARED``. What is found does not depend on the order
+    of the slices in the store.
     """
     least, greatest = store.columns["value_range"].T
-    hashes, filled = store.columns["perceptual_hash"], np.flatnonzero(least < greatest)
-    like = like_hashes(hashes, store.splits, filled, BITS, COMPARED)
-    found = sorted(_confirmed(store, like.pairs), key=lambda pair: (-pair[0], *pair[1:]))
+    filled = np.flatnonzero(least < greatest)
+    by_key = filled[np.argsort(store.keys[filled])]
+    hashes = store.columns["perceptual_hash"]
+    like = like_hashes(hashes, store.splits, by_key, BITS, COMPARED)
+    keep_freed_memory()
+    with one_blas_thread():
+        found = list(_confirmed(store, like.pairs))
     return Duplicates(
         slices=len(store),
         candidates=like.found,
         compared=len(like.pairs),
-        pairs=tuple(
-            Duplicate(how, _named(store, one), _named(store, other)) for how, one, other in found
-        ),
+        pairs=tuple(sorted(found, key=lambda pair: (-pair.likeness, pair.one, pair.other))),
     )
 
 
-def _confirmed(store: Store, pairs: Rows) -> Iterator[tuple[float, int, int]]:
-    @lru_cache(HELD)
-    def detail_of(row: int) -> Spectrum:
-        return detail(store.read([row])[0])
+def _confirmed(store: Store, pairs: Rows) -> Iterator[Duplicate]:
+    held = _Held(store)
+    for near in _parts(pairs, HELD // 2):
+        held.turn_to(np.unique(near))
+        for some in _parts(near, BATCH):
+            alike = likeness(held.of(some[:, 0]), held.of(some[:, 1]))
+            for place in np.flatnonzero(alike >= LIKENESS).tolist():
+                how = round(float(alike[place]), DIGITS)
+                yield Duplicate(how, *(_named(store, row) for row in some[place].tolist()))
 
-    for one, other in pairs.tolist():
-        how = likeness(detail_of(one), detail_of(other))
-        if how >= LIKENESS:
-            yield how, one, other
+
+def _parts(pairs: Rows, size: int) -> Iterator[Rows]:
+    return (pairs[start : start + size] for start in range(0, len(pairs), size))
+
+
+class _Held:
+    """The spectra of the slices that the pairs at hand are of; what the next ones need stays."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._rows = np.empty(0, np.intp)
+        self._spectra = np.empty((0, *SPECTRUM), np.complex64)
+
+    def turn_to(self, rows: Rows) -> None:
+        """Hold the spectra of these slices, ascending, and of no others."""
+        kept = np.isin(self._rows, rows)
+        new = np.setdiff1d(rows, self._rows[kept])
+        spectra = np.empty((len(rows), *SPECTRUM), np.complex64)
+        spectra[np.searchsorted(rows, self._rows[kept])] = self._spectra[kept]
+        for place, row in zip(np.searchsorted(rows, new), new.tolist(), strict=True):
+            spectra[place] = detail(self._store.read([row])[0])
+        self._rows, self._spectra = rows, spectra
+
+    def of(self, rows: Rows) -> Spectra:
+        """The spectra of slices that are held, one for each row."""
+        return self._spectra[np.searchsorted(self._rows, rows)]
 
 
 def _named(store: Store, row: int) -> SliceName:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 1024  # hashes on each side that are compared at a time
+STRIP, WIDTH = 128, 2048  # hashes on each side that are compared at a time; 2 MB, for the cache
+PLACE_BITS = 28  # of a pair's rank, for each of its places: as many slices as no store has
 
 Rows = NDArray[np.intp]
+Ranks = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +20,8 @@ class LikeHashes:
 
     Attributes:
         found: The number of all such pairs.
-        pairs: (P, 2) row numbers of those that differ least, ascending; the slice whose split
-            comes first by name stands first.
+        pairs: (P, 2) row numbers of those that differ least; the slice whose split comes first by
+            name stands first. Pairs are sorted by split, and within it as the rows were given.
 
     """
 
@@ -35,32 +37,49 @@ def like_hashes(
     Args:
         hashes: (N,).
         groups: (N,).
-        rows: Those of the N to compare, ascending.
+        rows: Those of the N to compare; the order decides between pairs that differ equally.
         bits: The bits that may differ.
-        most: Pairs to keep; of more, those that differ least, and of equals those met first.
+        most: Pairs to keep; of more, those that differ least, and of equals the first by group
+            and then by the order of ``rows``.
 
     """
-    found, kept, limit = 0, np.empty((0, 3), np.intp), bits
-    for one, other in _blocks(groups, rows):
-        differing = np.bitwise_count(hashes[one][:, None] ^ hashes[other])
-        found += int(np.count_nonzero(differing <= bits))
-        first, second = np.nonzero(differing <= limit)
-        new = np.column_stack([differing[first, second], one[first], other[second]])
-        kept = _least(np.concatenate([kept, new.astype(np.intp)]), most)
-        if len(kept) == most:  # from here on only a pair that differs less gets in
-            limit = int(kept[-1, 0]) - 1
-    pairs = kept[:, 1:]
-    return LikeHashes(found, pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
+    _, codes = np.unique(groups[rows], return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    sorted_hashes, ends = hashes[rows[order]], np.cumsum(np.bincount(codes))
+    found, kept, limit = 0, np.empty(0, np.int64), bits
+    for first, stop, others in _strips(ends.tolist()):
+        near = [kept]
+        for second in range(others, len(rows), WIDTH):
+            differing = np.bitwise_count(
+                sorted_hashes[first:stop, None] ^ sorted_hashes[second : second + WIDTH]
+            )
+            count = int(np.count_nonzero(differing <= bits))
+            found += count
+            if count and limit >= 0:
+                near.append(_ranks(differing, limit, first, second))
+        kept = _least(np.concatenate(near), most)
+        if len(kept) == most:  # later strips rank behind: only a pair that differs less gets in
+            limit = int(kept.max() >> 2 * PLACE_BITS) - 1
+    kept.sort()
+    places = np.column_stack([kept >> PLACE_BITS, kept]) & ((1 << PLACE_BITS) - 1)
+    places = places[np.lexsort((places[:, 1], places[:, 0]))]
+    return LikeHashes(found, rows[order][places])
 
 
-def _blocks(groups: NDArray[np.str_], rows: Rows) -> Iterator[tuple[Rows, Rows]]:
-    names, codes = np.unique(groups[rows], return_inverse=True)
-    members = [rows[codes == code] for code in range(len(names))]
-    for ones, others in combinations(members, 2):
-        for start in range(0, len(ones), BLOCK):
-            for other in range(0, len(others), BLOCK):
-                yield ones[start : start + BLOCK], others[other : other + BLOCK]
+def _strips(ends: list[int]) -> Iterator[tuple[int, int, int]]:
+    """First place and the one after the last of a strip of a group; where later groups begin."""
+    for start, end in pairwise([0, *ends]):
+        for first in range(start, end, STRIP):
+            yield first, min(first + STRIP, end), end
 
 
-def _least(met: Rows, most: int) -> Rows:
-    return met[np.argsort(met[:, 0], kind="stable")[:most]]
+def _ranks(differing: NDArray[np.uint8], limit: int, first: int, second: int) -> Ranks:
+    """One number for each pair that is near enough: bits that differ, then its two places."""
+    where = np.flatnonzero(differing <= limit)
+    one, other = np.divmod(where, differing.shape[1])
+    bits = differing.reshape(-1)[where].astype(np.int64)
+    return np.asarray(bits << 2 * PLACE_BITS | (first + one) << PLACE_BITS | (second + other))
+
+
+def _least(ranks: Ranks, most: int) -> Ranks:
+    return ranks if len(ranks) <= most else np.partition(ranks, most - 1)[:most]

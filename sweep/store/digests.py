@@ -43,7 +43,7 @@ def perceptual_hash(image: NDArray[np.float32]) -> np.uint64:
     """
     small = np.asarray(Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX))
     frequencies = (_COSINES @ small @ _COSINES.T).ravel()[1:]
-    bits = frequencies > np.median(frequencies)
+    bits = frequencies > np.sort(frequencies)[len(frequencies) // 2]  # their number is odd
     return np.uint64(int.from_bytes(np.packbits(bits), "big"))
 
 

@@ -25,12 +25,23 @@ LEAST = -126  # exponent of the smallest normal float32
 HALF_PEAK = 15  # a float16 slice is scaled to a peak of 2^14 to 2^15, far from either end
 
 
-class _Stored(NamedTuple):
-    """A slice as it stands in the file: pixels (H, W), scale (), k-space in the frame if kept."""
+class Ready(NamedTuple):
+    """A slice as it will stand in the file, and what follows from it but for its digest.
+
+    Attributes:
+        pixels: (H, W), before scaling.
+        scale: ().
+        kspace: (coil, RO, PE) in the frame of the store; None where none is kept.
+        value_range: (2,) least and greatest pixel, in the source's units.
+        perceptual_hash: See ``sweep.store.digests``.
+
+    """
 
     pixels: NDArray[Any]
     scale: NDArray[Any] | np.float32
     kspace: NDArray[np.complex64] | None
+    value_range: NDArray[np.float32]
+    perceptual_hash: np.uint64
 
 
 class StoreWriter:
@@ -74,6 +85,19 @@ class StoreWriter:
 
         Args:
             row: Number of the slice.
+            image: As the other arguments, see ``prepare``, whose errors it raises.
+            kspace: See there.
+            origin: See there.
+
+        """
+        return self.put(row, self.prepare(image, kspace, origin))
+
+    def prepare(
+        self, image: NDArray[np.float32], kspace: NDArray[np.complex64] | None, origin: str
+    ) -> Ready:
+        """Check a slice and measure it; nothing is written.
+
+        Args:
             image: (H, W).
             kspace: (coil, RO, PE) in the slice's own sizes; None where the store keeps none.
             origin: How to name the slice in messages.
@@ -84,17 +108,26 @@ class StoreWriter:
 
         """
         self._check(image, kspace, origin)
-        scale = np.float32(1) if self._pixels.itemsize == 4 else half_scale(image)
-        stored = np.ascontiguousarray(image / scale, self._pixels)
-        return self._store(row, _Stored(stored, scale, self._framed(kspace)))
+        whole = self._pixels.itemsize == 4
+        scale = np.float32(1) if whole else half_scale(image)
+        pixels = np.ascontiguousarray(image if whole else image / scale, self._pixels)
+        return _measured(pixels, scale, self._framed(kspace))
+
+    def put(self, row: int, one: Ready) -> bytes:
+        """Write a slice that is ready; its digest. It waits for the disk, and holds no lock."""
+        self._write("images", row, one.pixels)
+        self._write("scale", row, one.scale)
+        if one.kspace is not None:
+            self._write_at(int(self._chunks[row]), one.kspace)
+        return self._write_measures(row, one)
 
     def measure(self, row: int) -> bytes:
         """Write what follows from a slice that is there; its digest."""
-        return self._measure(row, self._stored(row))
+        return self._write_measures(row, self._stored(row))
 
     def copy(self, row: int, other: "StoreWriter", from_row: int) -> bytes:
         """Take a slice of another draft of the same form as it is stored; its digest."""
-        return self._store(row, other._stored(from_row))
+        return self.put(row, other._stored(from_row))
 
     def finish(self, fingerprint: str) -> None:
         """Write the fingerprint, last of all, and wait for the disk."""
@@ -111,33 +144,25 @@ class StoreWriter:
                 f"at {origin}"
             )
         for values in (image, kspace):
-            if values is not None and not np.isfinite(values).all():
+            if values is not None and not _finite(values):
                 raise UnusableError(
                     "pixels or samples are not finite numbers",
                     f"{origin}, which has NaN or infinity",
                     "repair the file",
                 )
 
-    def _store(self, row: int, one: "_Stored") -> bytes:
-        self._write("images", row, one.pixels)
-        self._write("scale", row, one.scale)
-        if one.kspace is not None:
-            self._write_at(int(self._chunks[row]), one.kspace)
-        return self._measure(row, one)
-
-    def _measure(self, row: int, one: "_Stored") -> bytes:
-        image = one.pixels.astype(np.float32) * np.float32(one.scale)
+    def _write_measures(self, row: int, one: Ready) -> bytes:
         digest = content_digest(one.scale, one.pixels, one.kspace)
-        self._write("value_range", row, np.array([image.min(), image.max()]))
-        self._write("perceptual_hash", row, perceptual_hash(image))
+        self._write("value_range", row, one.value_range)
+        self._write("perceptual_hash", row, one.perceptual_hash)
         self._write("digest", row, np.frombuffer(digest, np.uint8))
         return digest
 
-    def _stored(self, row: int) -> "_Stored":
+    def _stored(self, row: int) -> Ready:
         kspace = None
         if self.frame is not None:
             kspace = self._read_at(int(self._chunks[row]), KSPACE, self.frame)
-        return _Stored(
+        return _measured(
             self._read("images", row, self._pixels, self.shape),
             self._read("scale", row, np.dtype("<f4"), ()),
             kspace,
@@ -176,6 +201,23 @@ class StoreWriter:
                 raise OSError("the draft of the store ends before its last value")
             offset, buffer = offset + read, buffer[read:]
         return values
+
+
+def _finite(values: NDArray[np.inexact[Any]]) -> bool:
+    """Whether all are finite numbers: the least and the greatest say it, and take no memory."""
+    parts = np.ascontiguousarray(values).view(values.real.dtype)
+    return bool(np.isfinite([parts.min(), parts.max()]).all())
+
+
+def _measured(
+    pixels: NDArray[Any],
+    scale: NDArray[Any] | np.float32,
+    kspace: NDArray[np.complex64] | None,
+) -> Ready:
+    whole = pixels.dtype.itemsize == 4  # then the scale is 1, and the pixels need no copy
+    image = pixels if whole else pixels.astype(np.float32) * np.float32(scale)
+    value_range = np.array([image.min(), image.max()])
+    return Ready(pixels, scale, kspace, value_range, perceptual_hash(image))
 
 
 def _bytes(values: NDArray[Any]) -> memoryview:

@@ -209,5 +209,7 @@ def _square(shape: tuple[int, ...], pixel_mm: tuple[float, float] | None) -> tup
 
 def _padded(image: NDArray[np.float32]) -> NDArray[np.float32]:
     side = max(image.shape)
+    if image.shape == (side, side):
+        return image
     missing = [side - length for length in image.shape]
     return np.pad(image, [(rest // 2, rest - rest // 2) for rest in missing])

@@ -10,8 +10,9 @@ from PIL import Image
 from sweep.ingest.formats.pixels import fit, read_grey
 from sweep.inspect import duplicates
 from sweep.inspect.duplicates import near_duplicates
+from sweep.store import write_store
 from tests.support.data import BRAIN, needs
-from tests.support.pictures import SIZE, store_of, texture
+from tests.support.pictures import SIZE, one_finding, store_of, texture
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +112,35 @@ def test_what_was_not_compared_is_told(tmp_path, monkeypatch):
     found = near_duplicates(store)
     assert len(found.pairs) == 3
     assert "Of 4 pairs with like hashes the 3 most alike were compared" in found.text()
+
+
+@pytest.mark.parametrize("most", [3, 20_000])
+def test_neither_the_order_of_the_slices_nor_the_type_of_pixels_matters(
+    most, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(duplicates, "COMPARED", most)
+    monkeypatch.setattr(duplicates, "HELD", 4)  # few at a time, many times
+    images = [texture(seed % 3) + np.float32(seed) for seed in range(12)]
+    slices = [one_finding(f"k{n}", f"p{n}", "abc"[n % 4 % 3]) for n in range(12)]
+    stores = [
+        write_store(
+            tmp_path / f"{n}.h5",
+            [slices[row] for row in order],
+            [images[row] for row in order],
+            shape=images[0].shape,
+            label_names=("lesion",),
+            task="multilabel",
+            source={},
+            pixels=pixels,
+        )
+        for n, (order, pixels) in enumerate(
+            [(range(12), "float32"), (range(11, -1, -1), "float32"), (range(12), "float16")]
+        )
+    ]
+    whole, turned, half = (near_duplicates(store) for store in stores)
+    assert len(whole.pairs) == min(most, 15)
+    assert whole == turned
+    assert {pair[1:] for pair in half.pairs} == {pair[1:] for pair in whole.pairs}
 
 
 def test_none_is_told(tmp_path):

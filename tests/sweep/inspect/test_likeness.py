@@ -1,10 +1,17 @@
 import numpy as np
 import pytest
 
-from sweep.inspect.likeness import detail, likeness
+from sweep.inspect.likeness import SIDE, detail
+from sweep.inspect.likeness import likeness as likenesses
 from tests.support.pictures import texture
 
 SLICE = texture(1)
+
+
+def likeness(one, other):
+    """Of a single pair."""
+    (found,) = likenesses(one[None], other[None])
+    return float(found)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-4, 1.0, 1e30])
@@ -44,3 +51,28 @@ def test_what_is_shifted_further_or_negative_is_not_alike():
 def test_a_slice_of_one_value_is_like_nothing():
     flat = detail(np.zeros((10, 10), np.float32))
     assert likeness(flat, flat) == 0
+
+
+def test_every_pair_is_compared_by_itself_and_at_the_best_shift_of_all():
+    """The inverse transform in full, of which only the shifts that count are made."""
+    ones = np.stack([detail(texture(seed)) for seed in range(5)])
+    others = np.stack([detail(np.roll(texture(seed), 2, 0)) for seed in (0, 1, 3, 3, 9)])
+    everywhere = np.fft.irfft2(ones * others.conj(), (SIDE, SIDE))
+    near = np.r_[-3:4]
+    expected = [one[np.ix_(near, near)].max() for one in everywhere]
+    np.testing.assert_allclose(likenesses(ones, others), expected, atol=1e-6)
+
+
+def test_detail_is_what_a_fine_mean_keeps_and_a_coarse_one_loses():
+    image = texture(5, SIDE)
+    padded = np.pad(image.astype(float), 4, mode="edge")
+
+    def mean_over(width):
+        windows = np.lib.stride_tricks.sliding_window_view(padded, (width, width))
+        cut = (9 - width) // 2
+        return windows.mean(axis=(2, 3))[cut : cut + SIDE, cut : cut + SIDE]
+
+    expected = mean_over(3) - mean_over(9)
+    expected -= expected.mean()
+    expected /= np.linalg.norm(expected)
+    np.testing.assert_allclose(np.fft.irfft2(detail(image)), expected, atol=1e-6)
