@@ -27,6 +27,7 @@ from sweep.store.layout import Form, PixelType, create
 from sweep.store.slices import check_slices
 from sweep.store.writer import StoreWriter
 
+AT_ONCE = 8  # pictures, each of which takes less time than a message; so many are done again
 ALONE = "Everything was read in one process, as what reads it cannot be pickled for others."
 
 
@@ -204,7 +205,9 @@ def _fill(
     ]
     filled: dict[str, Written] = {}
     failed: list[Skipped] = []
-    with closing(work(WriteItems(place.draft, plan.reader), tasks, workers, waiting)) as answers:
+    single = all(len(item.slices) == 1 for item in plan.items)
+    job, at_once = WriteItems(place.draft, plan.reader), AT_ONCE if single else 1
+    with closing(work(job, tasks, workers, waiting, at_once)) as answers:
         for task, answer in answers:
             outcome = (
                 Skipped(task.item.name, answer.reason(task.item.name, plan.unit))

@@ -7,7 +7,7 @@ without end, as well.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 from sweep.core.errors import UnusableError, broken_is_unusable
 from sweep.ingest.plan import Progress, Skipped
@@ -15,13 +15,6 @@ from sweep.ingest.workers import Waiting, WorkerCrash, check_workers, work
 
 ThingT = TypeVar("ThingT")
 SeenT = TypeVar("SeenT")
-
-
-class Task(NamedTuple, Generic[ThingT]):
-    """Things that a worker is given together: the number of the first, and all of them."""
-
-    first: int
-    things: Sequence[ThingT]
 
 
 @dataclass(frozen=True)
@@ -46,7 +39,7 @@ class Look(Generic[ThingT, SeenT]):
         question: What is asked of each thing; pickled. It raises ``UnusableError`` of one that
             cannot be used, and whatever else it raises is a fault of that thing as well.
         called: The name of a thing in messages, unique; pickled.
-        computing_s: Seconds of computing that the things of one task may take.
+        computing_s: Seconds of computing that a thing may take, or those that are asked together.
 
     """
 
@@ -55,20 +48,17 @@ class Look(Generic[ThingT, SeenT]):
     computing_s: float = 60
 
     @contextmanager
-    def open(self) -> Iterator[Callable[[Task[ThingT]], list[SeenT | Skipped]]]:
+    def open(self) -> Iterator[Callable[[ThingT], SeenT | Skipped]]:
         """Nothing is to be made ready."""
-        yield self._do
+        yield self._asked
 
-    def name(self, task: Task[ThingT], /) -> str:
-        """The names of the things."""
-        return ", ".join(map(self.called, task.things))
+    def name(self, thing: ThingT, /) -> str:
+        """The name of a thing."""
+        return self.called(thing)
 
-    def limit_s(self, _: Task[ThingT], /) -> float:
+    def limit_s(self, _: ThingT, /) -> float:
         """The same for all."""
         return self.computing_s
-
-    def _do(self, task: Task[ThingT]) -> list[SeenT | Skipped]:
-        return list(map(self._asked, task.things))
 
     def _asked(self, thing: ThingT) -> SeenT | Skipped:
         name = self.called(thing)
@@ -104,23 +94,16 @@ def look(
 
     """
     check_workers(workers)
-    starts = range(0, len(things), at_once)
-    together = [Task(start, things[start : start + at_once]) for start in starts]
-    alone: list[Task[ThingT]] = []
-    seen: dict[int, SeenT | Skipped] = {}
-    for tasks in (together, alone):  # what ended a process together is asked one by one
-        with closing(work(job, tasks, workers, waiting)) as answers:
-            for task, answer in answers:
-                if not isinstance(answer, WorkerCrash):
-                    seen.update(enumerate(answer, start=task.first))
-                elif len(task.things) > 1:
-                    alone.extend(Task(task.first + n, [one]) for n, one in enumerate(task.things))
-                else:
-                    name = job.name(task)
-                    seen[task.first] = Skipped(name, answer.reason(name))
-                if progress is not None:
-                    progress(len(seen), len(things))
-    outcomes = [(thing, seen[number]) for number, thing in enumerate(things)]
+    seen: dict[str, SeenT | Skipped] = {}
+    with closing(work(job, things, workers, waiting, at_once)) as answers:
+        for thing, answer in answers:
+            name = job.called(thing)
+            seen[name] = (
+                Skipped(name, answer.reason(name)) if isinstance(answer, WorkerCrash) else answer
+            )
+            if progress is not None:
+                progress(len(seen), len(things))
+    outcomes = [(thing, seen[job.called(thing)]) for thing in things]
     return Seen(
         [(thing, one) for thing, one in outcomes if not isinstance(one, Skipped)],
         tuple(one for _, one in outcomes if isinstance(one, Skipped)),

@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -28,7 +28,7 @@ SAID_S = 60  # a task without an answer for so long is spoken of, and again afte
 WALL_S = 3600  # no file takes so long that is read at all
 ENDING_S = 5  # for a process that was told to end; one that waits for a dead disk cannot
 # Imported once, and forked from for each worker: a worker then starts in milliseconds.
-PRELOADED = ["sweep.ingest.tasks", "sweep.ingest.formats.pixels"]
+PRELOADED = ["sweep.ingest.tasks", "sweep.ingest.images"]
 
 Waiting = Callable[[str, float], None]  # called with what takes long, and for how many seconds
 
@@ -89,6 +89,7 @@ def work(
     tasks: Sequence[TaskT],
     workers: int,
     waiting: Waiting | None = None,
+    at_once: int = 1,
 ) -> Generator[tuple[TaskT, AnswerT | WorkerCrash]]:
     """Do all tasks; answers come as they are ready.
 
@@ -99,6 +100,8 @@ def work(
         tasks: The tasks, in the order in which they are begun.
         workers: Processes beside this one; ``HERE`` = this one, without protection from a crash.
         waiting: Called for a task that has no answer after a minute, and each further minute.
+        at_once: How many a worker is given together, where each takes less time than to be sent.
+            Those that end a process together are done again one by one.
 
     Raises:
         UserError, WorkError, OSError: As the job raised it.
@@ -111,6 +114,40 @@ def work(
             for task in tasks:
                 yield task, do(task)
         return
+    together = [tuple(tasks[first : first + at_once]) for first in range(0, len(tasks), at_once)]
+    alone: list[tuple[TaskT, ...]] = []
+    for batches in (together, alone):
+        with closing(_work(_Together(job), batches, workers, waiting)) as answers:
+            for batch, answer in answers:
+                if not isinstance(answer, WorkerCrash):
+                    yield from zip(batch, answer, strict=True)
+                elif len(batch) == 1:
+                    yield batch[0], answer
+                else:
+                    alone.extend((task,) for task in batch)
+
+
+@dataclass(frozen=True)
+class _Together(Generic[TaskT, AnswerT]):
+    """The same job for several tasks at once."""
+
+    job: Job[TaskT, AnswerT]
+
+    @contextmanager
+    def open(self) -> Iterator[Callable[[Sequence[TaskT]], list[AnswerT]]]:
+        with self.job.open() as do:
+            yield lambda tasks: list(map(do, tasks))
+
+    def name(self, tasks: Sequence[TaskT], /) -> str:
+        return ", ".join(map(self.job.name, tasks))
+
+    def limit_s(self, tasks: Sequence[TaskT], /) -> float:
+        return max(map(self.job.limit_s, tasks))
+
+
+def _work(
+    job: Job[TaskT, AnswerT], tasks: Sequence[TaskT], workers: int, waiting: Waiting | None
+) -> Generator[tuple[TaskT, AnswerT | WorkerCrash]]:
     pool = _WorkerPool(job, tasks, waiting)
     try:
         pool.start(workers)

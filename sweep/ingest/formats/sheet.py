@@ -9,9 +9,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
-import pyarrow.parquet as pq
-from openpyxl import load_workbook
-
 from sweep.core.errors import UserError, refuse, told
 from sweep.core.reading import MOST_OF_TABLE, opened
 
@@ -79,12 +76,16 @@ def _read(
 ) -> tuple[tuple[str, ...], list[Line], str]:
     suffix = path.suffix.lower()
     if suffix in EXCEL:
+        from openpyxl import load_workbook
+
         sheets = load_workbook(file, read_only=True, data_only=True)
         first = sheets.worksheets[0]
         more = len(sheets.worksheets) > 1
         kind = f"the sheet {first.title!r} of an Excel file" if more else "an Excel file"
         return *_headed(enumerate(first.iter_rows(values_only=True), start=1)), kind
     if suffix in PARQUET:
+        import pyarrow.parquet as pq
+
         read = pq.read_table(file)
         rows = zip(*(column.to_pylist() for column in read.columns), strict=True)
         return *_headed(enumerate([tuple(read.column_names), *rows], start=1)), "a Parquet file"

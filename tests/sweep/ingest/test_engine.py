@@ -261,7 +261,7 @@ def test_a_store_too_large_for_the_disk_is_refused_before_it_begins(
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test replaces is replaced for the work as well."""
-    monkeypatch.setattr(engine, "work", lambda job, tasks, workers, said: work(job, tasks, HERE))
+    monkeypatch.setattr(engine, "work", lambda job, tasks, *_: work(job, tasks, HERE))
 
 
 @pytest.mark.usefixtures("in_this_process")
