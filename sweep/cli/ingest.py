@@ -242,7 +242,7 @@ def _plan_fastmri(options: argparse.Namespace) -> "Plan":
         reviewed=reviewed if reviewed in (None, "all") else Path(reviewed),
         patients=options.patients,
         split_column=options.split_column,
-        columns=options.columns,
+        columns=_columns(options),
         rule=options.rule,
         reconstruction=options.reconstruction,
         kspace=options.kspace,
@@ -447,7 +447,7 @@ def _reading(options: argparse.Namespace) -> "Reading":
 
     return Reading(
         names=_pairs("--column", options.column, "file=image_path"),
-        keep=options.columns,
+        keep=_columns(options),
         label_columns=options.label_columns,
         label_separator=options.label_separator,
         patient_pattern=options.patient_pattern,
@@ -507,6 +507,12 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
         help="splits to assign patients to instead, such as train=0.7 validation=0.15 test=0.15",
     )
     add_seed(parser, "of assigning patients to splits")
+    parser.add_argument(
+        "--split-by",
+        metavar="COLUMN",
+        help="a column, such as site, of which each value gets splits of its own: A-1, A-2, ...; "
+        "with --folds 1 each value is a split",
+    )
     add_workers(parser)
     parser.add_argument(
         "--strict", action="store_true", help="stop at what cannot be used, skip nothing"
@@ -545,8 +551,16 @@ def _cores() -> int:
 def _assigner(options: argparse.Namespace) -> "SplitAssigner":
     from sweep.store.splits import SplitAssigner, equal_folds
 
-    shares = _shares(options.shares) if options.shares else equal_folds(options.folds)
-    return SplitAssigner(shares, options.seed)
+    by = options.split_by or ""
+    least = 1 if by else 2
+    shares = _shares(options.shares) if options.shares else equal_folds(options.folds, least)
+    return SplitAssigner(shares, options.seed, by)
+
+
+def _columns(options: argparse.Namespace) -> list[str]:
+    """Those to keep: also the one that slices are split by."""
+    by = [options.split_by] if options.split_by and options.split_by not in options.columns else []
+    return [*options.columns, *by]
 
 
 def _shares(texts: Sequence[str]) -> dict[str, float]:

@@ -1,11 +1,13 @@
 """Assigning patients, never slices, to splits."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, refuse, within
 from sweep.core.keys import digest
+from sweep.core.text import number_of
 from sweep.store.slices import Slice
 
 
@@ -16,27 +18,36 @@ class SplitAssigner:
     Attributes:
         shares: For each split the part of the patients that it gets; they sum to 1.
         seed: The seed; another one gives another assignment.
+        by: A column, such as ``site``, of which each value has splits of its own, ``A-1``; empty =
+            none has. With a single share a value is a split, ``A``.
 
     Raises:
-        UserError: Fewer than two splits, a share not above 0, or shares that do not sum to 1.
+        UserError: Fewer than two splits without ``by``, a share not above 0, or shares that do not
+            sum to 1.
 
     """
 
     shares: Mapping[str, float] = field(default_factory=lambda: equal_folds(5))
     seed: int = 0
+    by: str = ""
 
     def __post_init__(self) -> None:
         shares = self.shares.values()
-        if len(shares) < 2 or min(shares) <= 0 or not math.isclose(sum(shares), 1, abs_tol=1e-6):
+        if (
+            len(shares) < (1 if self.by else 2)
+            or min(shares) <= 0
+            or not math.isclose(sum(shares), 1, abs_tol=1e-6)
+        ):
             raise UserError(
-                "there are fewer than 2 splits, or their shares are not above 0 with the sum 1",
+                f"there are fewer than {least} splits, or their shares are not above 0 with the sum 1",
                 dict(self.shares),
                 "correct the shares",
             )
 
     def to_plain(self) -> dict[str, object]:
         """As JSON can say it."""
-        return {"shares": dict(self.shares), "seed": self.seed}
+        by = {"by": self.by} if self.by else {}
+        return {"shares": dict(self.shares), "seed": self.seed, **by}
 
     def assign(self, findings: Mapping[str, frozenset[str]]) -> dict[str, str]:
         """Assign every patient to a split, stratified by what the patient shows.
@@ -77,15 +88,19 @@ class SplitAssigner:
         return assigned
 
 
-def equal_folds(folds: int) -> dict[str, float]:
+def equal_folds(folds: int, least: int = 2) -> dict[str, float]:
     """Shares of the folds '1', '2', ..., each the same.
 
     Raises:
-        UserError: Fewer than two.
+        UserError: Fewer than ``least``.
 
     """
-    if folds < 2:
-        raise UserError("there would be fewer than 2 folds", folds, "take at least 2")
+    if folds < least:
+        raise UserError(
+            f"there would be fewer than {number_of(least, 'fold')}",
+            folds,
+            f"take at least {least}",
+        )
     return {str(number): 1 / folds for number in range(1, folds + 1)}
 
 
@@ -93,10 +108,18 @@ def assign_splits(slices: Sequence[Slice], assigner: SplitAssigner) -> list[Slic
     """The slices with a split each: those with an empty one get the split of their patient.
 
     Raises:
-        UserError: See ``SplitAssigner.assign``; or some slices have a split and others not.
+        UserError: See ``SplitAssigner.assign``; some slices have a split and others not; or, of an
+            assignment by a column, slices have a split already, no value in it, or a patient's
+            slices have several.
 
     """
     open_ = [one for one in slices if not one.split]
+    if assigner.by and len(open_) < len(slices):
+        raise UserError(
+            "the splits are given, and are to be assigned by a column as well",
+            f"a split of {len(slices) - len(open_)} slices, and the column {assigner.by!r}",
+            "leave out one of the two",
+        )
     if not open_:
         return list(slices)
     if len(open_) < len(slices):
@@ -108,5 +131,45 @@ def assign_splits(slices: Sequence[Slice], assigner: SplitAssigner) -> list[Slic
     findings: dict[str, frozenset[str]] = {}
     for one in slices:
         findings[one.patient] = findings.get(one.patient, frozenset()) | one.labels
-    assigned = assigner.assign(findings)
+    assigned = (
+        _assigned_by(slices, findings, assigner) if assigner.by else assigner.assign(findings)
+    )
     return [replace(one, split=assigned[one.patient]) for one in slices]
+
+
+def _assigned_by(
+    slices: Sequence[Slice], findings: Mapping[str, frozenset[str]], assigner: SplitAssigner
+) -> dict[str, str]:
+    """The split of each patient, where each value of a column has splits of its own."""
+    values: dict[str, set[str]] = {}
+    for one in slices:
+        values.setdefault(one.patient, set()).add(one.columns.get(assigner.by, ""))
+    refuse(
+        f"slices have nothing in the column {assigner.by!r}, by which they are to be split",
+        [one.origin for one in slices if not one.columns.get(assigner.by)],
+        "fill it in, or leave --split-by out",
+    )
+    refuse(
+        f"patients have several values in the column {assigner.by!r}, by which they are to be "
+        "split, and would lie in several splits",
+        [f"{patient!r} ({', '.join(sorted(v))})" for patient, v in values.items() if len(v) > 1],
+        "give each patient one, or leave --split-by out",
+    )
+    assigned: dict[str, str] = {}
+    for value in sorted(set().union(*values.values())):
+        own = {patient: findings[patient] for patient in findings if values[patient] == {value}}
+        if len(assigner.shares) == 1:
+            assigned |= dict.fromkeys(own, value)
+            continue
+        with _within(value, assigner.by):
+            dealt = assigner.assign(own)
+        assigned |= {patient: f"{value}-{split}" for patient, split in dealt.items()}
+    return assigned
+
+
+@contextmanager
+def _within(value: str, column: str) -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise within(f"of {column} {value!r}", error) from error

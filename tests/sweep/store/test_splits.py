@@ -182,3 +182,49 @@ def test_some_slices_with_a_split_and_some_without_are_refused():
     message = "received 59 of 60 slices without a split, line 1 the first; fill them in"
     with pytest.raises(UserError, match=message):
         assign_splits(mixed, SplitAssigner())
+
+
+def at(patient, site, split=""):
+    return Slice(
+        key=f"{patient}/x",
+        patient=patient,
+        split=split,
+        labels=frozenset(),
+        origin=patient,
+        columns={"site": site},
+    )
+
+
+SITES = [at(f"p{number}", "AB"[number % 3 == 0]) for number in range(12)]
+
+
+def test_each_value_of_a_column_has_splits_of_its_own():
+    assigned = assign_splits(SITES, SplitAssigner(equal_folds(2), by="site"))
+    assert Counter(one.split for one in assigned) == {"A-1": 4, "A-2": 4, "B-1": 2, "B-2": 2}
+    assert all(one.split[0] == one.columns["site"] for one in assigned)
+
+
+def test_with_one_fold_a_value_is_a_split():
+    assigned = assign_splits(SITES, SplitAssigner(equal_folds(1, 1), by="site"))
+    assert all(one.split == one.columns["site"] for one in assigned)
+
+
+def test_what_another_site_has_does_not_matter_for_the_splits_of_one():
+    alone = [one for one in SITES if one.columns["site"] == "A"]
+    assigner = SplitAssigner(equal_folds(2), by="site")
+    whole = {one.patient: one.split for one in assign_splits(SITES, assigner)}
+    assert all(one.split == whole[one.patient] for one in assign_splits(alone, assigner))
+
+
+@pytest.mark.parametrize(
+    ("slices", "message"),
+    [
+        ([*SITES, at("q", "")], "have nothing in the column 'site'.*received q;"),
+        ([*SITES, at("p0", "A")], r"several values in the column 'site'.*'p0' \(A, B\)"),
+        ([*SITES, at("q", "A", "1")], "the splits are given, and are to be assigned by a column"),
+        ([*SITES, at("q", "C")], "of site 'C': splits would have no patient"),
+    ],
+)
+def test_what_cannot_be_split_by_a_column_is_said(slices, message):
+    with pytest.raises(UserError, match=message):
+        assign_splits(slices, SplitAssigner(equal_folds(2), by="site"))
