@@ -32,14 +32,12 @@ class SplitAssigner:
     by: str = ""
 
     def __post_init__(self) -> None:
-        shares = self.shares.values()
-        if (
-            len(shares) < (1 if self.by else 2)
-            or min(shares) <= 0
-            or not math.isclose(sum(shares), 1, abs_tol=1e-6)
-        ):
+        shares, least = self.shares.values(), 1 if self.by else 2
+        whole = math.isclose(sum(shares), 1, abs_tol=1e-6)
+        if len(shares) < least or min(shares) <= 0 or not whole:
             raise UserError(
-                f"there are fewer than {least} splits, or their shares are not above 0 with the sum 1",
+                f"there are fewer than {number_of(least, 'split')}, or their shares are not above "
+                "0 with the sum 1",
                 dict(self.shares),
                 "correct the shares",
             )
