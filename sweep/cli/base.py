@@ -147,6 +147,12 @@ def room() -> int | None:
     return shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
 
 
+def note(text: str) -> None:
+    """Remark something on stderr, broken between words on a terminal."""
+    width = shutil.get_terminal_size().columns if is_terminal(sys.stderr) else None
+    say(wrapped(f"note: {text}", width))
+
+
 def show(text: str) -> None:
     """Print what is no table and no command, broken between words on a terminal."""
     width = room()

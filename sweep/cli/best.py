@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, say
+from sweep.cli.base import Commands, command, note, say
 from sweep.cli.ranking import nothing_to_show, show_ranking
 from sweep.core.errors import UserError, WorkError, within
 
@@ -182,7 +182,7 @@ def say_what_lacks(errors: Sequence[UserError | WorkError]) -> None:
 
     """
     for error in errors[:-1]:
-        say(f"note: {error}")
+        note(str(error))
     if errors:
         raise within("the answer lacks something", errors[-1])
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, add_sweep_file, command, say
+from sweep.cli.base import Commands, add_sweep_file, command, note, say
 from sweep.core.errors import UserError
 from sweep.core.text import number_of
 
@@ -38,7 +38,7 @@ def _say_of_notify(config: "SweepConfig") -> None:
         try:
             check_notify(one)
         except UserError as error:
-            say(f"note: on this machine: {error}")
+            note(f"on this machine: {error}")
 
 
 def _do_check(options: argparse.Namespace) -> None:

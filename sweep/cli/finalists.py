@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, require_sweep, room, say
+from sweep.cli.base import Commands, command, note, require_sweep, room, say
 from sweep.core.errors import UnfinishedError
 from sweep.core.interruption import interruptible
 from sweep.remote.places import shown
@@ -83,4 +83,4 @@ def show_finalists(
     else:
         print(final_table(rows, folder.config().search.objective, room()))
     if access := said_of_access(folder):
-        say(f"note: {access}")
+        note(access)

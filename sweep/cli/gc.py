@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, require_sweep, say
+from sweep.cli.base import Commands, command, note, require_sweep
 from sweep.core.text import bytes_text, number_of, table
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def _do_gc(options: argparse.Namespace) -> None:
 
     found = gc(options.folder, given_keep(options.keep), options.dry_run)
     if found.driven:
-        say("note: another process drives this sweep; this is how it stands now")
+        note("another process drives this sweep; this is how it stands now")
     if options.files:
         for one in found.going:
             print(f"{one.file.path}  {bytes_text(one.file.size)}")

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from sweep.cli.base import Commands, add_sweep_file, command, room, say
+from sweep.cli.base import Commands, add_sweep_file, command, note, room, say
 from sweep.core.errors import UserError, WorkError
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def _do_submit(options: argparse.Namespace) -> None:
         from sweep.api import jobs
 
         submitted = jobs.submit(config, options.out, *with_server)
-    for note in submitted.notes:
-        say(f"note: {note}")
+    for line in submitted.notes:
+        note(line)
     server, job_id = submitted.server, submitted.id
     say(f"job {job_id} is submitted to {server.address}")
     if options.detach:

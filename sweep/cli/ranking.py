@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import room, say, show
+from sweep.cli.base import note, room, show
 from sweep.core.mirrors import named
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def show_ranking(
     print(ranked_table(rows, found.by, room(), found.objectives))
     if covered:
         _show_covered(found)
-    note = screened_note(found.rows, found.by)
-    for line in filter(None, (note, evidence_line(found.rows, found.by), *choices)):
+    screened = screened_note(found.rows, found.by)
+    for line in filter(None, (screened, evidence_line(found.rows, found.by), *choices)):
         show(f"\n{line}")
     _print_command(rows[0], found)
     for line in _notes(found):
-        say(f"note: {line}")
+        note(line)
 
 
 def nothing_to_show(found: "Found", conditions: bool) -> Iterator[str]:
@@ -53,15 +53,15 @@ def nothing_to_show(found: "Found", conditions: bool) -> Iterator[str]:
     """
     from sweep.results.render import screened_note
 
-    note = screened_note(found.rows, found.by)
+    screened = screened_note(found.rows, found.by)
     if not found.rows:
         yield "no trial has a score yet"
     elif conditions:
         yield "no trial meets what was asked for"
     else:
         yield f"no trial has a score that {found.by} ranks"
-    if note:
-        yield note
+    if screened:
+        yield screened
 
 
 def _show_covered(found: "Found") -> None:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command, room, say
+from sweep.cli.base import Commands, command, note, room, say
 
 if TYPE_CHECKING:
     from sweep.results.standing import Standing
@@ -46,7 +46,7 @@ def _do_list(options: argparse.Namespace) -> None:
         say(f"no sweep is in {options.folder.resolve()}")
     for path, standing in found:
         if isinstance(standing, Exception):
-            say(f"note: {path}: {standing}")
+            note(f"{path}: {standing}")
 
 
 def _cells(standing: "Standing") -> tuple[str, ...]:
