@@ -179,13 +179,17 @@ def _add_fastmri(kinds: Commands) -> None:
         "fastmri",
         _ingesting(_plan_fastmri),
         "make a store from fastMRI volumes with fastMRI+ labels",
-        "Takes every *.h5 file below the folders, single-coil or multi-coil, with reconstructions "
-        "or with k-space alone. Without a column of splits, patients (never slices) are assigned "
-        "to folds, stratified by label.",
+        "Takes every *.h5 and *.hdf5 file below the folders, single-coil or multi-coil, with "
+        "reconstructions or with k-space alone. Without a column of splits, patients (never "
+        "slices) are assigned to folds, stratified by label.",
     )
     fastmri.add_argument("folders", type=Path, nargs="+", metavar="DIR")
     fastmri.add_argument(
-        "--labels", type=Path, required=True, metavar="knee.csv", help="fastMRI+ annotations"
+        "--labels",
+        type=Path,
+        required=True,
+        metavar="knee.csv",
+        help="fastMRI+ annotations, or the slice-level table of fastMRI prostate",
     )
     fastmri.add_argument(
         "--reviewed",
@@ -195,9 +199,9 @@ def _add_fastmri(kinds: Commands) -> None:
     )
     fastmri.add_argument(
         "--rule",
-        default="madaan2023",
         metavar="NAME|RULE.yaml",
-        help="which annotation means which label",
+        help="which annotation means which label: madaan2023 (knee), brain, prostate or a file; by "
+        "default the one of these that knows what the label file names",
     )
     fastmri.add_argument(
         "--patients",
@@ -212,9 +216,10 @@ def _add_fastmri(kinds: Commands) -> None:
     _add_columns(fastmri, "TABLE.csv")
     fastmri.add_argument(
         "--reconstruction",
-        choices=("auto", "rss", "esc", "kspace"),
+        choices=("auto", "rss", "esc", "kspace", "b50", "b1000", "b1500", "adc"),
         default="auto",
-        help="which image: reconstruction_rss, reconstruction_esc, or made of the k-space; auto: "
+        help="which image: reconstruction_rss, reconstruction_esc, that of a b-value, adc_map, or "
+        "made of the k-space; auto: "
         "rss where the file has it, and with --kspace always made of the k-space that is kept",
     )
     fastmri.add_argument(

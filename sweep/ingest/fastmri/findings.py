@@ -1,4 +1,4 @@
-"""What readers found in volumes: the label file of fastMRI+, and the list of what was reviewed."""
+"""What readers found in volumes: a label file, and the list of what was reviewed."""
 
 import re
 from collections.abc import Collection
@@ -9,8 +9,12 @@ from sweep.core.errors import UserError, refuse
 from sweep.core.reading import opened_text
 from sweep.ingest.fastmri.files import volume_name
 from sweep.ingest.fastmri.table import Row, read_table
+from sweep.ingest.formats.sheet import read_sheet
 
 COLUMNS = {name: (name,) for name in ("file", "slice", "study_level", "label")}
+# The slice-level tables of fastMRI prostate, known by the column of the score.
+SCORE = "PIRADS"
+SCORED = {"file": ("fastmri_rawfile",), "slice": ("slice",), "label": (SCORE,)}
 STUDY_LEVEL = {"no": False, "yes": True}
 NUMBER = re.compile("[0-9]{1,6}")
 
@@ -47,16 +51,21 @@ class Reviewed(NamedTuple):
 
 
 def read_findings(path: Path) -> Findings:
-    """Read a label file of fastMRI+.
+    """Read a label file of fastMRI+ or of fastMRI prostate.
 
-    CSV with the columns ``file`` (with or without ``.h5``), ``slice``, ``study_level`` (Yes or
-    No) and ``label``; those of the box are not used. Rows that agree in every cell count once.
+    That of fastMRI+ is CSV with the columns ``file`` (with or without ``.h5``), ``slice`` (from
+    0), ``study_level`` (Yes or No) and ``label``; those of the box are not used. That of fastMRI
+    prostate has ``fastmri_rawfile``, ``slice`` (from 1) and ``PIRADS``; a score of 3 is the finding
+    "PIRADS 3". Rows that agree in every cell count once.
 
     Raises:
-        UserError: See ``read_table``; a slice that is not a whole number from 0; a study level
-            other than Yes or No.
+        UserError: See ``read_table``; a slice that is not a whole number from 0, or from 1; a
+            study level other than Yes or No.
 
     """
+    known = [one for names in (*COLUMNS.values(), *SCORED.values()) for one in names]
+    if SCORE in read_sheet(path, "label file", known).header:
+        return _read_scores(path)
     rows = read_table(path, "label file", COLUMNS)
     refuse(
         f"rows of the label file {path} have no slice number from 0, or no study level Yes or No",
@@ -64,6 +73,30 @@ def read_findings(path: Path) -> Findings:
         "correct the rows",
     )
     unique = {row.whole: _finding(row) for row in rows}
+    return Findings(tuple(unique.values()), len(rows) - len(unique))
+
+
+def _read_scores(path: Path) -> Findings:
+    """Give the scores of slices as findings; their slices are counted from 1, ours from 0."""
+    rows = read_table(path, "label file", SCORED)
+    refuse(
+        f"rows of the label file {path} have no slice number from 1, as tables of {SCORE} have",
+        [
+            f"row {row.number} with {row.cells['slice']!r}"
+            for row in rows
+            if not NUMBER.fullmatch(row.cells["slice"]) or int(row.cells["slice"]) < 1
+        ],
+        "correct the rows",
+    )
+    unique = {
+        row.whole: Finding(
+            file=volume_name(row.cells["file"]),
+            slice=int(row.cells["slice"]) - 1,
+            study_level=False,
+            name=f"{SCORE} {row.cells['label']}",
+        )
+        for row in rows
+    }
     return Findings(tuple(unique.values()), len(rows) - len(unique))
 
 

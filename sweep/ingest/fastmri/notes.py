@@ -4,13 +4,19 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
-from sweep.core.text import SHOWN
+from sweep.core.text import SHOWN, listed
 from sweep.ingest.fastmri.findings import Reviewed
+from sweep.ingest.fastmri.rule import StudyLevel
 from sweep.ingest.fastmri.survey import Survey, Wide
 from sweep.ingest.fastmri.tables import Owner, Tables
 from sweep.ingest.plan import Item
 
 Counts = Mapping[str, int]
+STUDY_LEVEL: Mapping[StudyLevel, str] = {
+    "slice": "count at the slice they name",
+    "volume": "count at every slice of it",
+    "drop": "are dropped",
+}
 
 
 def count(
@@ -43,9 +49,28 @@ def count(
     }
 
 
+def folder_notes(others: Counter[str]) -> Iterator[str]:
+    """Say which files of the folders are no volumes.
+
+    Args:
+        others: How many there are of each kind, see ``find_volumes``.
+
+    """
+    if others:
+        kinds = listed([f"{count} {kind}" for kind, count in others.most_common()])
+        total = others.total()
+        yield f"Files in the folders that are no volumes by their names: {total} ({kinds})."
+
+
 def table_notes(tables: Tables, counts: Counts) -> Iterator[str]:
     """Say what of the tables is used, and what is missing."""
-    at = "count at the slice they name" if tables.rule.study_level == "slice" else "are dropped"
+    at = STUDY_LEVEL[tables.rule.study_level]
+    if tables.chosen:
+        rule = tables.rule
+        yield (
+            f"Label rule: {rule.name}, for findings of the {rule.anatomy}, chosen by those of the "
+            "label file; --rule takes another."
+        )
     sentences = {
         "duplicate_rows": "Rows of the label file that repeat another in every cell: {}; dropped.",
         "ignored_rows": "Rows of the label file that the label rule ignores: {}.",

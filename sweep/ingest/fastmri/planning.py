@@ -8,11 +8,12 @@ from typing import Literal
 from sweep.core.errors import UserError
 from sweep.core.text import number_of
 from sweep.ingest.fastmri.files import find_volumes
-from sweep.ingest.fastmri.notes import count, label_notes, table_notes, volume_notes
+from sweep.ingest.fastmri.notes import count, folder_notes, label_notes, table_notes, volume_notes
 from sweep.ingest.fastmri.reader import FastmriReader, Reconstruction
 from sweep.ingest.fastmri.rule import load_rule
 from sweep.ingest.fastmri.survey import Survey, Wide, survey
 from sweep.ingest.fastmri.tables import Owner, Tables, read_tables
+from sweep.ingest.fastmri.volume import STORED
 from sweep.ingest.formats.manifest import unknown_source
 from sweep.ingest.formats.pixels import check_size
 from sweep.ingest.plan import Item, Plan, Progress, left_out_before
@@ -29,7 +30,7 @@ def plan_fastmri(
     patients: Path | None = None,
     split_column: str | None = None,
     columns: Sequence[str] = (),
-    rule: str | Path = "madaan2023",
+    rule: str | Path | None = None,
     reconstruction: Reconstruction = "auto",
     kspace: bool = False,
     max_columns: int = 400,
@@ -40,10 +41,10 @@ def plan_fastmri(
     progress: Progress | None = None,
     waiting: Waiting | None = None,
 ) -> Plan:
-    """Plan a store of knee volumes; reads tables and headers, no pixel.
+    """Plan a store of volumes; reads tables and headers, no pixel.
 
     Args:
-        folders: ``*.h5`` below them are the volumes; one volume is one item.
+        folders: The HDF5 files below them are the volumes; one volume is one item.
         labels: Findings, see ``read_findings``.
         reviewed: List of the volumes that a reader has looked at, see ``read_reviewed``; others
             are left out. 'all' = every volume was reviewed; None = those with a finding were.
@@ -51,7 +52,8 @@ def plan_fastmri(
             to the patient that its attribute ``patient_id`` names, or else to one of its own.
         split_column: The split column of that table; None = patients are assigned to splits.
         columns: Further columns of that table to keep; unknown of a volume that it does not name.
-        rule: The rule from findings to labels, see ``load_rule``.
+        rule: The rule from findings to labels, see ``load_rule``; None = the one that is shipped
+            and knows the findings, see ``choose_rule``.
         reconstruction: Where images come from, see ``FastmriReader``.
         kspace: Keep k-space beside the images, which are then made of it.
         max_columns: Volumes with more columns of k-space are wide.
@@ -68,8 +70,8 @@ def plan_fastmri(
 
     """
     _check_settings(reconstruction, kspace, max_columns, size)
-    loaded = load_rule(rule)
-    found = find_volumes(folders)
+    loaded = None if rule is None else load_rule(rule)
+    found, others = find_volumes(folders)
     tables = read_tables(
         found,
         loaded,
@@ -98,15 +100,16 @@ def plan_fastmri(
         items=items,
         reader=reader,
         shape=surveyed.shape,
-        label_names=tuple(loaded.labels),
+        label_names=tuple(tables.rule.labels),
         task="multilabel",
         declared=True,
         kspace=surveyed.frame if kspace else None,
         skipped=surveyed.skipped,
         notes=(
+            *folder_notes(others),
             *table_notes(tables, counts),
             *volume_notes(surveyed, tables, counts, max_columns, wide),
-            *label_notes(loaded.labels, items),
+            *label_notes(tables.rule.labels, items),
         ),
         source={
             "kind": "fastmri",
@@ -115,7 +118,7 @@ def plan_fastmri(
             "reviewed": str(reviewed) if reviewed else None,
             "patients": str(patients) if patients else None,
             "splits": _splits(split_column, assigner),
-            "rule": loaded.to_plain(),
+            "rule": tables.rule.to_plain(),
             "reconstruction": reconstruction,
             "kspace": kspace,
             "max_columns": max_columns,
@@ -135,7 +138,7 @@ def _splits(column: str | None, assigner: SplitAssigner) -> dict[str, object]:
 def _check_settings(
     reconstruction: Reconstruction, kspace: bool, max_columns: int, size: int | None
 ) -> None:
-    if kspace and reconstruction in ("rss", "esc"):
+    if kspace and reconstruction in STORED:
         raise UserError(
             "--kspace excludes stored images, as clean and corrupted images are to come from one "
             "acquisition",

@@ -7,8 +7,10 @@ from typing import Literal
 from sweep.core.errors import UnusableError
 from sweep.ingest.fastmri.reconstruction import reconstruct
 from sweep.ingest.fastmri.volume import (
+    STORED,
     Stored,
     Volume,
+    many_axes,
     read_kspace,
     read_stored,
     read_volume,
@@ -17,8 +19,8 @@ from sweep.ingest.formats.pixels import fit_square, fitted_mm, native_size
 from sweep.ingest.plan import Item, Plane
 from sweep.store.geometry import Geometry
 
-Reconstruction = Literal["auto", "rss", "esc", "kspace"]
-Source = Literal["rss", "esc", "kspace"]
+Reconstruction = Literal["auto", "kspace", "rss", "esc", "b50", "b1000", "b1500", "adc"]
+Source = Stored | Literal["kspace"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class FastmriReader:
     """Reads volumes of fastMRI's layout.
 
     Attributes:
-        reconstruction: 'rss' or 'esc', the images as stored; 'kspace', made of it; 'auto', those
-            of 'rss' where the file has them, else made.
+        reconstruction: A key of ``STORED``, the images as stored; 'kspace', made of it; 'auto',
+            those of 'rss' where the file has them, else made.
         kspace: The k-space is kept beside the images. They are always made of it then: clean and
             corrupted images have to come from one acquisition, and in a single-coil file
             reconstruction_rss is of all coils, while its k-space is of one emulated coil.
@@ -72,10 +74,20 @@ class FastmriReader:
                 return wanted
             if self.reconstruction != "auto":
                 raise UnusableError(
-                    f"the volume has no reconstruction_{wanted}",
+                    f"the volume has no {STORED[wanted]}",
                     volume.path,
-                    "pass --reconstruction auto, or remove the file",
+                    f"pass --reconstruction {' or '.join((*volume.stored, 'auto'))}, or remove the "
+                    "file",
                 )
+        if volume.unread:
+            raise many_axes(volume.path, volume.unread, volume.stored)
+        images_alone = volume.sampling is None and not self.kspace and bool(volume.stored)
+        if images_alone and self.reconstruction == "auto":
+            raise UnusableError(
+                "the volume has neither reconstruction_rss nor k-space to make images of",
+                f"{volume.path}, with {', '.join(STORED[which] for which in volume.stored)}",
+                f"pass --reconstruction {' or '.join(volume.stored)}",
+            )
         if volume.sampling is None:
             raise UnusableError(
                 "the volume has no k-space to make images of",

@@ -95,7 +95,7 @@ def survey(
         raise UserError(
             "no volume can be used",
             _left_out(skipped, over, max_columns),
-            "repair the files, or raise --max-columns",
+            "raise --max-columns" if over and not skipped else "repair the files",
         )
     return Survey(
         volumes=volumes,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from sweep.core.errors import UserError
+from sweep.ingest.fastmri.choice import check_known, choose_rule
 from sweep.ingest.fastmri.findings import Findings, Reviewed, read_findings, read_reviewed
 from sweep.ingest.fastmri.patients import Patient, read_patients
 from sweep.ingest.fastmri.rule import Labelled, LabelRule, apply_rule
@@ -27,6 +28,7 @@ class Tables:
 
     Attributes:
         rule: The rule from findings to labels.
+        chosen: It was chosen by what the label file says.
         findings: The rows of the label file.
         labelled: The labels that they are.
         reviewed: The list of reviewed volumes; 'all' = each is; None = those with a finding.
@@ -35,6 +37,7 @@ class Tables:
     """
 
     rule: LabelRule
+    chosen: bool
     findings: Findings
     labelled: Labelled
     reviewed: Reviewed | Literal["all"] | None
@@ -53,7 +56,8 @@ class Tables:
 
     def labels(self, name: str, number: int) -> frozenset[str]:
         """Labels of a slice."""
-        return frozenset(self.labelled.slices.get(name, {}).get(number, ()))
+        of_volume = self.labelled.volumes.get(name, frozenset())
+        return of_volume.union(self.labelled.slices.get(name, {}).get(number, ()))
 
     def rows_beyond(self, name: str, slices: int) -> list[int]:
         """For each row that names a slice which the volume does not have, that slice."""
@@ -71,7 +75,7 @@ class Tables:
 
 def read_tables(
     found: Mapping[str, Path],
-    rule: LabelRule,
+    rule: LabelRule | None,
     *,
     labels: Path,
     reviewed: Path | Literal["all"] | None,
@@ -82,8 +86,8 @@ def read_tables(
     """Read all tables; see ``plan_fastmri`` for them.
 
     Raises:
-        UserError: See the readers; a split column, or columns to keep, without a table of
-            patients.
+        UserError: See the readers, ``choose_rule`` and ``check_known``; a split column, or columns
+            to keep, without a table of patients.
 
     """
     if split_column and patients is None:
@@ -99,11 +103,14 @@ def read_tables(
             "pass --patients as well",
         )
     findings = read_findings(labels)
+    taken = rule or choose_rule(findings.rows)
+    check_known(findings.rows, taken)
     known = {row.file for row in findings.rows}.union(found)
     return Tables(
-        rule=rule,
+        rule=taken,
+        chosen=rule is None,
         findings=findings,
-        labelled=apply_rule(findings.rows, rule),
+        labelled=apply_rule(findings.rows, taken),
         reviewed=read_reviewed(reviewed, known) if isinstance(reviewed, Path) else reviewed,
         patients=read_patients(patients, split_column, columns) if patients else {},
     )

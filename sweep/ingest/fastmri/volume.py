@@ -1,17 +1,20 @@
-"""Volumes of fastMRI's knee layout: one HDF5 file each.
+"""Volumes of fastMRI's layouts: one HDF5 file each.
 
 ::
 
     kspace               complex (slice, RO, PE) or (slice, coil, RO, PE), DC at N // 2; absent
-                         where a user has kept the images alone
+                         where a user has kept the images alone. With more axes, as (average,
+                         slice, coil, RO, PE) of fastMRI prostate, it is not read
     reconstruction_rss   real (slice, H, W), of all coils; absent from test files
     reconstruction_esc   real (slice, H, W), of the emulated single coil, beside its k-space
+    b50, b1000, b1500    real (slice, H, W), of diffusion files of fastMRI prostate, by b-value
+    adc_map              real (slice, H, W), of the same
     ismrmrd_header       XML
     mask                 of undersampled test files only
     attributes           acquisition, patient_id
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +29,20 @@ from sweep.ingest.fastmri.header import Header, parse_header
 from sweep.store.checking import names, own
 from sweep.store.geometry import Sampling
 
-Stored = Literal["rss", "esc"]
-STORED: tuple[Stored, ...] = ("rss", "esc")
+Stored = Literal["rss", "esc", "b50", "b1000", "b1500", "adc"]
+# Their datasets.
+STORED: Mapping[Stored, str] = {
+    "rss": "reconstruction_rss",
+    "esc": "reconstruction_esc",
+    "b50": "b50",
+    "b1000": "b1000",
+    "b1500": "b1500",
+    "adc": "adc_map",
+}
 # What h5py raises of damaged files.
 DAMAGE = (OSError, LookupError, RuntimeError, ValueError, TypeError, MemoryError)
 REMEDY = "fetch the file again or remove it"
+MORE_AXES = (5, 6, 7)  # numbers of axes of a k-space that is known for one, and not read
 
 
 @dataclass(frozen=True)
@@ -40,7 +52,10 @@ class Volume:
     Attributes:
         path: The file.
         slices: How many.
-        sampling: The sampling of the k-space of each slice; None = the file has none.
+        sampling: The sampling of the k-space of each slice; None = the file has none that can be
+            read.
+        unread: The shape of a k-space with more axes than (slice, coil, RO, PE); None = it has
+            no more, or there is none.
         stored: (H, W) of the reconstructions that the file holds.
         undersampled: The k-space lacks lines that a mask names.
         acquisition: The pulse sequence; empty = the file does not say.
@@ -52,6 +67,7 @@ class Volume:
     path: Path
     slices: int
     sampling: Sampling | None
+    unread: tuple[int, ...] | None
     stored: Mapping[Stored, tuple[int, int]]
     undersampled: bool
     acquisition: str
@@ -63,19 +79,28 @@ def read_volume(path: Path) -> Volume:
     """Read all but the pixels.
 
     Raises:
-        UnusableError: Not a file, not HDF5, truncated or damaged; neither k-space nor images;
-            data of the wrong kind, number of axes or size; datasets of unequal numbers of slices.
+        UnusableError: Not a file, not HDF5, truncated or damaged; ISMRMRD raw data; neither
+            k-space nor images; data of the wrong kind, number of axes or size; datasets of unequal
+            numbers of slices.
 
     """
     with _opened(path) as file:
+        _refuse_raw(path, file)
         header = _header(file)
-        kspace = _array(file, "kspace", "c", (3, 4))
-        stored = {which: _array(file, f"reconstruction_{which}", "fiu", (3,)) for which in STORED}
+        kspace = _array(file, "kspace", "c", (3, 4), MORE_AXES)
+        arrays = {which: _array(file, name, "fiu", (3,)) for which, name in STORED.items()}
+        stored = {which: one for which, one in arrays.items() if one is not None}
+        unread = kspace.shape if kspace is not None and kspace.ndim in MORE_AXES else None
+        if unread:
+            kspace = None
+        if unread and not stored:
+            raise many_axes(path, unread, stored)
         return Volume(
             path=path,
-            slices=_slices(path, {"kspace": kspace, "rss": stored["rss"], "esc": stored["esc"]}),
+            slices=_slices(path, kspace, stored),
             sampling=None if kspace is None else _sampling(kspace.shape, header),
-            stored={which: one.shape[1:] for which, one in stored.items() if one is not None},
+            unread=unread,
+            stored={which: one.shape[1:] for which, one in stored.items()},
             undersampled="mask" in file,
             acquisition=_text(file.attrs.get("acquisition", "")),
             patient=_text(file.attrs.get("patient_id", "")),
@@ -101,7 +126,21 @@ def read_stored(volume: Volume, which: Stored) -> Iterator[NDArray[np.float32]]:
         UnusableError: It cannot be read.
 
     """
-    return _planes(volume, f"reconstruction_{which}", np.dtype(np.float32))
+    return _planes(volume, STORED[which], np.dtype(np.float32))
+
+
+def many_axes(path: Path, shape: Sequence[int], stored: Iterable[Stored]) -> UnusableError:
+    """That a k-space of more axes than can be read was asked for, and what to take instead."""
+    images = " or ".join(stored)
+    return UnusableError(
+        f"the k-space has {len(shape)} axes, where (slice, coil, RO, PE) or (slice, RO, PE) can be "
+        "read; the others are of averages, echoes or repetitions",
+        f"{tuple(shape)} in {path}",
+        f"pass --reconstruction {images}, without --kspace, for the images that the file holds"
+        if images
+        else "take one of them, or their mean where all lines were measured, and write the file "
+        "anew with four axes; or add reconstruction_rss",
+    )
 
 
 def _planes(volume: Volume, name: str, dtype: np.dtype[Any]) -> Iterator[NDArray[Any]]:
@@ -131,8 +170,32 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         ) from error
 
 
-def _array(file: h5py.File, name: str, kinds: str, axes: tuple[int, ...]) -> h5py.Dataset | None:
-    """Give a dataset, checked but not read; None = there is none of that name."""
+def _refuse_raw(path: Path, file: h5py.File) -> None:
+    """Refuse what converters of a vendor's raw data write, such as siemens_to_ismrmrd."""
+    group = own(file, "dataset") if "dataset" in names(file) else None
+    if isinstance(group, h5py.Group) and {"data", "xml"}.issubset(group):
+        raise UnusableError(
+            "the file is ISMRMRD raw data: readouts in the order in which they were measured, not "
+            "yet sorted into k-space",
+            f"{path}, with dataset/data and dataset/xml",
+            "sort them with the package ismrmrd, and write 'kspace' as (slice, coil, RO, PE) with "
+            "DC at N // 2, or images as 'reconstruction_rss', into a file of its own",
+        )
+
+
+def _array(
+    file: h5py.File, name: str, kinds: str, axes: tuple[int, ...], more: tuple[int, ...] = ()
+) -> h5py.Dataset | None:
+    """Give a dataset, checked but not read; None = there is none of that name.
+
+    Args:
+        file: Where it is looked for.
+        name: What it is called.
+        kinds: The kinds of its numbers, as ``numpy.dtype.kind`` has them.
+        axes: The numbers of axes that it should have.
+        more: Further ones that it may have.
+
+    """
     if name not in names(file):
         return None
     dataset = own(file, name)
@@ -143,7 +206,7 @@ def _array(file: h5py.File, name: str, kinds: str, axes: tuple[int, ...]) -> h5p
             f"{name} is not an array of {wanted} numbers", f"{found} in {file.filename}", REMEDY
         )
     shape = dataset.shape or ()
-    if len(shape) not in axes or 0 in shape:
+    if len(shape) not in axes + more or 0 in shape:
         wanted = " or ".join(map(str, axes))
         raise UnusableError(
             f"{name} does not have {wanted} axes, or one of them is empty",
@@ -153,8 +216,9 @@ def _array(file: h5py.File, name: str, kinds: str, axes: tuple[int, ...]) -> h5p
     return dataset
 
 
-def _slices(path: Path, datasets: Mapping[str, h5py.Dataset | None]) -> int:
-    counts = {name: len(one) for name, one in datasets.items() if one is not None}
+def _slices(path: Path, kspace: h5py.Dataset | None, stored: Mapping[Stored, h5py.Dataset]) -> int:
+    counts = {} if kspace is None else {"kspace": len(kspace)}
+    counts |= {which: len(one) for which, one in stored.items()}
     if not counts:
         raise UnusableError(
             "the volume has neither a dataset 'kspace' nor 'reconstruction_rss'", path, REMEDY

@@ -12,7 +12,10 @@ def touch(path):
     return path
 
 
-@pytest.mark.parametrize("text", ["file1000001", "file1000001.h5", " file1000001.h5\r"])
+@pytest.mark.parametrize(
+    "text",
+    ["file1000001", "file1000001.h5", " file1000001.h5\r", "file1000001.H5", "file1000001.HDF5"],
+)
 def test_a_name_is_written_with_or_without_suffix(text):
     assert volume_name(text) == "file1000001"
 
@@ -26,7 +29,8 @@ def test_volumes_are_found_below_all_folders_in_order_of_their_names(tmp_path):
     touch(tmp_path / "one" / "notes.txt")
     (tmp_path / "two" / "folder.h5").mkdir()
     found = find_volumes([tmp_path / "two", tmp_path / "one"])
-    assert list(found.items()) == sorted(paths.items())
+    assert list(found.volumes.items()) == sorted(paths.items())
+    assert found.others == {"*.txt": 1}
 
 
 def test_links_are_followed_and_a_loop_ends(tmp_path):
@@ -36,17 +40,17 @@ def test_links_are_followed_and_a_loop_ends(tmp_path):
     (inside / "linked").symlink_to(outside)
     (outside / "far" / "back").symlink_to(inside)
     (inside / "self").symlink_to(inside)
-    assert list(find_volumes([inside])) == ["a", "b"]
+    assert list(find_volumes([inside]).volumes) == ["a", "b"]
 
 
 def test_a_folder_named_twice_is_read_once(tmp_path):
     touch(tmp_path / "sub" / "a.h5")
-    assert len(find_volumes([tmp_path, tmp_path / "sub", tmp_path])) == 1
+    assert len(find_volumes([tmp_path, tmp_path / "sub", tmp_path]).volumes) == 1
 
 
 def test_a_link_that_leads_nowhere_is_found_for_its_header_to_be_refused(tmp_path):
     (tmp_path / "a.h5").symlink_to(tmp_path / "a.h5")
-    assert list(find_volumes([tmp_path])) == ["a"]
+    assert list(find_volumes([tmp_path]).volumes) == ["a"]
 
 
 def test_a_name_twice_is_refused(tmp_path):
@@ -64,11 +68,20 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path):
         find_volumes([path, tmp_path / "none"])
 
 
-def test_no_volume_at_all_is_refused(tmp_path):
-    touch(tmp_path / "a.hdf5")
-    message = rf"no volume, a file \*\.h5, in .*; received {tmp_path}; name the folder"
+def test_no_volume_at_all_is_refused_with_what_is_there_instead(tmp_path):
+    touch(tmp_path / "a.nii")
+    touch(tmp_path / ".DS_Store")
+    message = rf"a file \*\.h5 or \*\.hdf5, in .*; received {tmp_path} \(with 1 \*\.nii\); name"
     with pytest.raises(UserError, match=message):
         find_volumes([tmp_path])
+
+
+def test_every_usual_suffix_is_found_and_other_files_are_counted(tmp_path):
+    for name in ("a.h5", "b.H5", "c.hdf5", "d.HDF5", "e.txt", "f.txt", "LICENSE", "Thumbs.db"):
+        touch(tmp_path / name)
+    found = find_volumes([tmp_path])
+    assert list(found.volumes) == ["a", "b", "c", "d"]
+    assert found.others == {"*.txt": 2, "without a suffix": 1}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read any folder")

@@ -121,3 +121,25 @@ def test_the_real_list_of_reviewed_files():
     assert {row.file for row in read_findings(FASTMRI_PLUS / "knee.csv").rows} <= found.files
     patients = read_patients(FASTMRI_PLUS / "knee_acquisitions.csv", None)
     assert len({patients[name].name for name in found.files}) == 556
+
+
+SCORES = "fastmri_pt_id,slice,PIRADS,fastmri_rawfile,data_split,folder"
+
+
+def test_scores_of_fastmri_prostate_are_findings_of_slices_from_0(tmp_path):
+    row = "4,13,4,axt2_004.h5,test,ids"
+    found = read_findings(labels(tmp_path, "4,1,1,axt2_004.h5,test,ids", row, row, head=SCORES))
+    assert found.duplicates == 1
+    assert found.rows == (
+        Finding("axt2_004", 0, False, "PIRADS 1"),
+        Finding("axt2_004", 12, False, "PIRADS 4"),
+    )
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "1.5"])
+def test_a_slice_of_a_score_that_is_not_counted_from_1(tmp_path, number):
+    row = f"4,{number},4,axt2_004.h5,test,ids"
+    with pytest.raises(
+        UserError, match=f"no slice number from 1, .*; received row 2 with '{number}'"
+    ):
+        read_findings(labels(tmp_path, row, head=SCORES))

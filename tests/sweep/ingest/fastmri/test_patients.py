@@ -40,16 +40,19 @@ def test_further_columns_are_kept_and_may_be_empty(tmp_path):
     [
         (
             "file,patients\nf1,ann\n",
-            "column once; received 'patient' or 'patient_id' 0 times .*'patients'",
+            "received 'patient' or 'patient_id' or 'fastmri_pt_id' 0 times .*'patients'",
         ),
-        ("file,fname,patient\nf1,f1,ann\n", "column once; received 'file' or 'fname' 2 times"),
+        (
+            "file,fname,patient\nf1,f1,ann\n",
+            "column once; received 'file' or 'fname' or 'fastmri_rawfile' 2 times",
+        ),
         (
             "file,patient,grop\nf1,ann,1\n",
             r"received 'group' 0 times \(did you mean 'grop'\?\); correct",
         ),
         (
             "file,patient,group\nf1,ann,1\nf1.h5,bob,1\n",
-            "names volumes more than once; received f1 in 2 rows",
+            "several things of one volume; received f1 with 'ann', '1' and 'bob', '1'; leave",
         ),
         ("file,patient,group\nf1,,1\n", "are empty; received row 2 without 'patient'; fill"),
         ("file,patient,group\nf1,ann,\n", "received row 2 without 'split'"),
@@ -90,3 +93,12 @@ def test_the_real_table():
     assert len(patients) == 1394
     assert {one.split for one in patients.values()} == {"train", "val", "test_v2", "challenge"}
     assert len({one.name for one in patients.values()}) == 660
+
+
+def test_the_tables_of_fastmri_prostate_with_a_row_for_each_slice(tmp_path):
+    rows = [f"7,{number},1,axt2_007.h5,test,ids_1_to_26" for number in (1, 2, 3)]
+    head = "fastmri_pt_id,slice,PIRADS,fastmri_rawfile,data_split,folder"
+    path = table(tmp_path, "\n".join([head, *rows]) + "\n")
+    assert read_patients(path, "data_split") == {"axt2_007": ("7", "test", {})}
+    with pytest.raises(UserError, match="several things of one volume; received axt2_007 with '7'"):
+        read_patients(path, "slice")

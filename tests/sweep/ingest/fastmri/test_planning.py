@@ -52,7 +52,9 @@ class Data:
 def made(folder, **options):
     make_phantom(folder / "p", 4, **(SMALL | options))
     data = Data(folder, folder / "p" / "volumes")
-    data.label("phantom-0001,1,No,1,2,3,4,Meniscus Tear", "phantom-0003.h5,0,No,,,,,Cyst")
+    data.label(
+        "phantom-0001,1,No,1,2,3,4,Meniscus Tear", "phantom-0003.h5,0,No,,,,,Periarticular cysts"
+    )
     return data
 
 
@@ -305,8 +307,8 @@ def test_volumes_not_on_the_list_are_left_out(data):
     listed = data.write("list.csv", "phantom-0001", "phantom-0002.h5", "absent-1", "Knee data")
     data.label(
         "phantom-0001,1,No,1,2,3,4,Meniscus Tear",
-        "absent-1,1,No,1,2,3,4,Cyst",
-        "absent-2,1,No,1,2,3,4,Cyst",
+        "absent-1,1,No,1,2,3,4,Periarticular cysts",
+        "absent-2,1,No,1,2,3,4,Periarticular cysts",
     )
     plan = data.plan(reviewed=listed)
     assert [item.name for item in plan.items] == ["phantom-0001", "phantom-0002"]
@@ -325,14 +327,14 @@ def test_with_all_reviewed_a_volume_without_a_row_shows_nothing(data):
 
 def test_rows_of_the_label_file_that_are_not_used_are_said(data):
     rule = data.write(
-        "rule.yaml", "labels: {tear: ['*tear*']}", "ignore: [cyst]", "study_level: slice"
+        "rule.yaml", "labels: {tear: ['*tear*']}", "ignore: ['*cysts']", "study_level: slice"
     )
     row = "phantom-0001,1,No,1,2,3,4,Meniscus Tear"
     data.label(
         *(row, row),
         "phantom-0001,3,No,1,2,3,4,Meniscus Tear",
         "phantom-0002,0,Yes,,,,,Old tear",
-        "phantom-0003,0,No,1,2,3,4,Cyst",
+        "phantom-0003,0,No,1,2,3,4,Periarticular cysts",
     )
     plan = data.plan(rule=rule)
     assert plan.label_names == ("tear",)
@@ -477,3 +479,69 @@ def test_a_header_that_loops_or_crashes_hdf5_costs_its_volume_alone(
     names = {one.name for one in plan.skipped}
     assert names <= {"phantom-0002"}
     assert len(plan.items) == 4 - len(names)
+
+
+def test_the_rule_is_chosen_by_the_label_file_and_that_is_said(data):
+    assert note(data.plan(), "Label rule: madaan2023, for findings of the knee")
+    assert not [one for one in data.plan(rule="madaan2023").notes if one.startswith("Label rule")]
+    data.label("phantom-0001,0,Yes,,,,,Normal for age", "phantom-0003,1,No,1,2,3,4,Edema")
+    plan = data.plan(reviewed=None)
+    assert note(plan, "Label rule: brain, for findings of the brain, chosen by those of the label")
+    assert labelled(plan) == {"phantom-0003/001": {"abnormal"}}
+    assert len(plan.items) == 2
+    with pytest.raises(
+        UserError, match=r"'Normal for age' .*; pass --rule brain, which knows them"
+    ):
+        data.plan(rule="madaan2023")
+
+
+def test_a_finding_of_a_whole_brain_counts_at_every_slice(data):
+    data.label("phantom-0001,0,Yes,,,,,Global white matter disease")
+    assert labelled(data.plan()) == {
+        f"phantom-0001/00{number}": {"white_matter"} for number in range(3)
+    }
+
+
+def test_a_table_of_fastmri_prostate_gives_labels_patients_and_splits(data):
+    """Images of diffusion, slices from 1, a patient and a split in every row of a slice."""
+    for number in range(4):
+        with data.edit(number) as file:
+            file["b1500"] = file["reconstruction_rss"][...]
+            file["averages"] = np.stack([file["kspace"][...][:, None]] * 2)
+            for name in ("kspace", "reconstruction_rss", "reconstruction_esc"):
+                del file[name]
+            file.move("averages", "kspace")
+    table = data.write(
+        "labels.csv",
+        "fastmri_pt_id,slice,PIRADS,fastmri_rawfile,data_split,folder",
+        *(
+            f"{number},{place},{4 if (number, place) == (2, 3) else 1},phantom-000{number}.h5,"
+            f"{'test' if number == 3 else 'training'},ids_1_to_26"
+            for number in range(4)
+            for place in (1, 2, 3)
+        ),
+    )
+    plan = data.plan(
+        reviewed=None, patients=table, split_column="data_split", reconstruction="b1500"
+    )
+    assert plan.label_names == ("significant",)
+    assert labelled(plan) == {"phantom-0002/002": {"significant"}}
+    assert [one.slices[0].patient for one in plan.items] == ["0", "1", "2", "3"]
+    assert [one.slices[0].split for one in plan.items] == ["training"] * 3 + ["test"]
+    with pytest.raises(UserError, match=r"has 5 axes.*pass --reconstruction b1500"):
+        data.plan(reviewed=None)
+
+
+def test_other_files_in_the_folders_are_counted_and_said(data):
+    (data.volumes / "phantom-0001.h5").rename(data.volumes / "phantom-0001.HDF5")
+    (data.volumes / "readme.txt").touch()
+    plan = data.plan()
+    assert len(plan.items) == 4
+    assert note(plan, "Files in the folders that are no volumes by their names: 1 (1 *.txt).")
+
+
+def test_unusable_files_alone_do_not_ask_for_more_columns(data):
+    for path in data.volumes.iterdir():
+        path.write_bytes(b"no")
+    with pytest.raises(UserError, match=r"no volume can be used; .*; repair the files$"):
+        data.plan()

@@ -154,3 +154,11 @@ def test_the_counts_of_the_study():
     assert len(labelled.slices) == 974
     assert sum(map(len, labelled.slices.values())) == 9594
     assert (labelled.ignored, labelled.study_level) == (0, 13)
+
+
+def test_a_finding_of_a_whole_volume_that_counts_at_every_slice(tmp_path):
+    one = rule(tmp_path, "labels: {any: ['*']}\nstudy_level: volume")
+    labelled = apply_rule([found("old", 3), found("all over", study_level=True)], one)
+    assert labelled.slices == {"f1": {3: ("any",)}}
+    assert labelled.volumes == {"f1": {"any"}}
+    assert labelled.study_level == 1

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from sweep.core.errors import UnusableError
+from sweep.ingest.fastmri.reader import FastmriReader
 from sweep.ingest.fastmri.volume import read_kspace, read_stored, read_volume
 from sweep.store.geometry import Sampling
 
@@ -130,7 +131,7 @@ def test_a_mask_is_seen(path):
         ("kspace", b"text", "kspace is not an array of complex numbers; "),
         ("kspace", h5py.Empty("c8"), "does not have 3 or 4 axes, or one of them is empty"),
         ("kspace", KSPACE[0], r"kspace does not have 3 or 4 axes, .*; received \(12, 8\) in "),
-        ("kspace", KSPACE[:, None, None], "does not have 3 or 4 axes"),
+        ("kspace", KSPACE.reshape(3, *[1] * 5, 12, 8), "does not have 3 or 4 axes"),
         ("kspace", KSPACE[:0], r"one of them is empty; received \(0, 12, 8\) in "),
         ("kspace", KSPACE[:, :, :0], "axes, or one of them is empty; received "),
         ("kspace", KSPACE[:2], "equally many slices; .* with 2 in kspace, 3 in rss, 3 in esc"),
@@ -254,4 +255,77 @@ def test_what_lies_in_another_file_is_refused(path, tmp_path):
         other["kspace"] = file["kspace"][...]
     replace(path, "kspace", h5py.ExternalLink(str(tmp_path / "other.h5"), "/kspace"))
     with pytest.raises(UnusableError, match="'kspace' is a link to elsewhere"):
+        read_volume(path)
+
+
+AVERAGES = noise(2, 3, 4, 12, 8)  # (average, slice, coil, RO, PE), as fastMRI prostate has them
+
+
+def reader(reconstruction="auto", kspace=False):
+    return FastmriReader(reconstruction, kspace, None)
+
+
+@pytest.mark.parametrize("kspace", [AVERAGES, AVERAGES.swapaxes(0, 1), AVERAGES[None]])
+@pytest.mark.parametrize("reconstruction", ["auto", "rss", "esc"])
+def test_a_kspace_of_more_axes_is_not_asked_for_where_images_are_taken(
+    path, kspace, reconstruction
+):
+    replace(path, "kspace", kspace)
+    volume = read_volume(path)
+    assert (volume.slices, volume.sampling, volume.unread) == (3, None, kspace.shape)
+    source = reader(reconstruction).source(volume)
+    expected = IMAGES if source == "esc" else 2 * IMAGES
+    np.testing.assert_array_equal(list(read_stored(volume, source)), expected)
+
+
+@pytest.mark.parametrize("asked", [reader("kspace"), reader(kspace=True)])
+def test_a_kspace_of_more_axes_that_is_asked_for_says_its_axes_and_what_to_do(path, asked):
+    replace(path, "kspace", AVERAGES)
+    message = (
+        r"has 5 axes, where \(slice, coil, RO, PE\) .* averages, echoes or repetitions; received "
+        r"\(2, 3, 4, 12, 8\) in .*; pass --reconstruction rss or esc, without --kspace, for"
+    )
+    with pytest.raises(UnusableError, match=message):
+        asked.source(read_volume(path))
+
+
+def test_a_kspace_of_more_axes_alone_is_refused(path):
+    replace(path, "kspace", AVERAGES)
+    for name in ("reconstruction_rss", "reconstruction_esc"):
+        replace(path, name, None)
+    with pytest.raises(UnusableError, match=r"has 5 axes.*\.h5; take one of them, or .* anew"):
+        read_volume(path)
+
+
+def test_diffusion_files_of_fastmri_prostate(path):
+    """Images by b-value beside a k-space of averages: which one is taken is for the user to say."""
+    replace(path, "kspace", AVERAGES)
+    for name in ("reconstruction_rss", "reconstruction_esc"):
+        replace(path, name, None)
+    images = {name: number * IMAGES for number, name in enumerate(("b50", "b1500", "adc_map"))}
+    with h5py.File(path, "r+") as file:
+        for name, planes in images.items():
+            file[name] = planes
+    volume = read_volume(path)
+    assert list(volume.stored) == ["b50", "b1500", "adc"]
+    assert reader("adc").shape(volume) == (6, 6)
+    np.testing.assert_array_equal(list(read_stored(volume, "adc")), images["adc_map"])
+    with pytest.raises(UnusableError, match="pass --reconstruction b50 or b1500 or adc, without"):
+        reader().source(volume)
+    with pytest.raises(UnusableError, match=r"no b1000; .*; pass --reconstruction b50 or b1500"):
+        reader("b1000").source(volume)
+    replace(path, "kspace", None)
+    with pytest.raises(
+        UnusableError, match=r"neither reconstruction_rss nor k-space .*adc_map; pa"
+    ):
+        reader().source(read_volume(path))
+
+
+def test_raw_data_of_ismrmrd_are_told_for_what_they_are(tmp_path):
+    path = tmp_path / "meas.h5"
+    with h5py.File(path, "w") as file:
+        file["dataset/data"] = np.zeros(4)
+        file["dataset/xml"] = [HEADER.encode()]
+    message = r"is ISMRMRD raw data: .*; received .*meas\.h5, with dataset/data .*; sort them with"
+    with pytest.raises(UnusableError, match=message):
         read_volume(path)
