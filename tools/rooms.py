@@ -138,7 +138,7 @@ ROOMS = (
     Room("sweep.ingest"),
     Room(
         "sweep.ingest.fastmri",
-        {"h5py": ("sweep.ingest.fastmri.volume",)},
+        {"h5py": ("sweep.ingest.fastmri.volume", "sweep.ingest.fastmri.raw")},
     ),
     Room("sweep.ingest.dataset"),
     Room("sweep.phantom", dict.fromkeys(("h5py", "PIL", "yaml"), ("sweep.phantom",))),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree
 
 RECON = "encoding/reconSpace"
+ENCODED = "encoding/encodedSpace"
 MAX_MATRIX = 8192  # pixels; a larger image is a damaged header
 STEPS = "encoding/encodingLimits/kspace_encoding_step_1"
 
@@ -59,11 +60,70 @@ def parse_header(text: str | bytes) -> Header:
     )
 
 
+@dataclass(frozen=True)
+class Encoding:
+    """What a header of raw data says of their sampling.
+
+    Attributes:
+        trajectory: Its kind, in lower case; may be empty.
+        matrix: Rows (along the readout) and columns of the encoded matrix; 0 = it does not say.
+        lengths_mm: The field of view of these, and that of the image; None = it does not say.
+        patient: The patient that it names; may be empty.
+        protocol: The protocol that it names; may be empty.
+
+    """
+
+    trajectory: str
+    matrix: tuple[int, int]
+    lengths_mm: tuple[tuple[float, float], tuple[float, float]] | None
+    patient: str
+    protocol: str
+
+    def image(self) -> tuple[tuple[int, int], tuple[float, float] | None]:
+        """(H, W) of the image in encoded pixels, oversampling cropped, and their size in mm."""
+        if self.lengths_mm is None:
+            return self.matrix, None
+        rows, columns = (
+            min(count, max(1, round(count * wanted / encoded)))
+            for count, encoded, wanted in zip(self.matrix, *self.lengths_mm, strict=True)
+        )
+        between_rows, between_columns = (
+            length / count for length, count in zip(self.lengths_mm[0], self.matrix, strict=True)
+        )
+        return (rows, columns), (between_rows, between_columns)
+
+
+def parse_encoding(text: str | bytes) -> Encoding:
+    """Read what a header says of the sampling; a broken one says nothing."""
+    try:
+        root = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError, LookupError):
+        return Encoding("", (0, 0), None, "", "")
+    rows, columns = (_count(root, f"{ENCODED}/matrixSize/{axis}") or 0 for axis in "xy")
+    lengths = [
+        _number(root, f"{space}/fieldOfView_mm/{axis}") or 0
+        for space in (ENCODED, RECON)
+        for axis in "xy"
+    ]
+    x, y, image_x, image_y = lengths
+    return Encoding(
+        trajectory=_said(root, "encoding/trajectory").lower(),
+        matrix=(rows, columns),
+        lengths_mm=((x, y), (image_x, image_y)) if min(lengths) > 0 else None,
+        patient=_said(root, "subjectInformation/patientID"),
+        protocol=_said(root, "measurementInformation/protocolName"),
+    )
+
+
+def _said(root: ElementTree.Element, path: str) -> str:
+    text = root.findtext("/".join(f"{{*}}{tag}" for tag in path.split("/")))
+    return (text or "").strip()
+
+
 def _number(root: ElementTree.Element, path: str) -> float | None:
     """A finite number, in whatever namespace the elements are."""
-    text = root.findtext("/".join(f"{{*}}{tag}" for tag in path.split("/")))
     try:
-        value = float(text or "")
+        value = float(_said(root, path))
     except ValueError:
         return None
     return value if math.isfinite(value) else None

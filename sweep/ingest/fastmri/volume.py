@@ -12,6 +12,7 @@
     ismrmrd_header       XML
     mask                 of undersampled test files only
     attributes           acquisition, patient_id
+    dataset              instead of all of these: ISMRMRD raw data, see ``raw``
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.fastmri.header import Header, parse_header
+from sweep.ingest.fastmri.raw import is_raw, raw_planes, survey_raw
 from sweep.store.checking import names, own
 from sweep.store.geometry import Sampling
 
@@ -61,6 +63,7 @@ class Volume:
         acquisition: The pulse sequence; empty = the file does not say.
         patient: Whose knee it is; empty = the file does not say.
         header: What its ISMRMRD header says.
+        raw: It is ISMRMRD raw data, see ``survey_raw``.
 
     """
 
@@ -73,19 +76,22 @@ class Volume:
     acquisition: str
     patient: str
     header: Header
+    raw: bool = False
 
 
 def read_volume(path: Path) -> Volume:
     """Read all but the pixels.
 
     Raises:
-        UnusableError: Not a file, not HDF5, truncated or damaged; ISMRMRD raw data; neither
+        UnusableError: Not a file, not HDF5, truncated or damaged; ISMRMRD raw data that
+            cannot be sorted, see ``survey_raw``; neither
             k-space nor images; data of the wrong kind, number of axes or size; datasets of unequal
             numbers of slices.
 
     """
     with _opened(path) as file:
-        _refuse_raw(path, file)
+        if is_raw(file):
+            return _raw_volume(path, file)
         header = _header(file)
         kspace = _array(file, "kspace", "c", (3, 4), MORE_AXES)
         arrays = {which: _array(file, name, "fiu", (3,)) for which, name in STORED.items()}
@@ -115,6 +121,10 @@ def read_kspace(volume: Volume) -> Iterator[NDArray[np.complex64]]:
         UnusableError: It cannot be read.
 
     """
+    if volume.raw:
+        with _opened(volume.path) as file:
+            yield from raw_planes(volume.path, file)
+        return
     for plane in _planes(volume, "kspace", np.dtype(np.complex64)):
         yield plane.reshape(-1, *plane.shape[-2:])
 
@@ -170,17 +180,20 @@ def _opened(path: Path) -> Iterator[h5py.File]:
         ) from error
 
 
-def _refuse_raw(path: Path, file: h5py.File) -> None:
-    """Refuse what converters of a vendor's raw data write, such as siemens_to_ismrmrd."""
-    group = own(file, "dataset") if "dataset" in names(file) else None
-    if isinstance(group, h5py.Group) and {"data", "xml"}.issubset(group):
-        raise UnusableError(
-            "the file is ISMRMRD raw data: readouts in the order in which they were measured, not "
-            "yet sorted into k-space",
-            f"{path}, with dataset/data and dataset/xml",
-            "sort them with the package ismrmrd, and write 'kspace' as (slice, coil, RO, PE) with "
-            "DC at N // 2, or images as 'reconstruction_rss', into a file of its own",
-        )
+def _raw_volume(path: Path, file: h5py.File) -> Volume:
+    raw = survey_raw(path, file)
+    return Volume(
+        path=path,
+        slices=raw.slices,
+        sampling=raw.sampling,
+        unread=None,
+        stored={},
+        undersampled=False,
+        acquisition=raw.protocol,
+        patient=raw.patient,
+        header=raw.header,
+        raw=True,
+    )
 
 
 def _array(

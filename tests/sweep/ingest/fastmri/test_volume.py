@@ -319,13 +319,3 @@ def test_diffusion_files_of_fastmri_prostate(path):
         UnusableError, match=r"neither reconstruction_rss nor k-space .*adc_map; pa"
     ):
         reader().source(read_volume(path))
-
-
-def test_raw_data_of_ismrmrd_are_told_for_what_they_are(tmp_path):
-    path = tmp_path / "meas.h5"
-    with h5py.File(path, "w") as file:
-        file["dataset/data"] = np.zeros(4)
-        file["dataset/xml"] = [HEADER.encode()]
-    message = r"is ISMRMRD raw data: .*; received .*meas\.h5, with dataset/data .*; sort them with"
-    with pytest.raises(UnusableError, match=message):
-        read_volume(path)
