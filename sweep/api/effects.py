@@ -21,6 +21,11 @@ NEEDS = {
     "stress.modes.blend_source": "stress.modes.names",
     "stress.modes.precise_slices": "stress.modes.names",
 }
+# Settings that count trials, and what becomes of them with a larger number than there are.
+OF_TRIALS = {
+    "cluster.concurrent": "as many run at once as the cluster has room for",
+    "keep.top": "all of them are the best",
+}
 SHRINKS = 8  # times, from the stem of a network of ours to its last stage
 
 
@@ -48,11 +53,30 @@ def without_effect(config: SweepConfig, given: Collection[str], store: Store) ->
                 f"train.batch_size {size:g} is more than there are training slices, {slices}: an "
                 "epoch is one step on all of them"
             )
+    yield from _beyond(config, given)
     if not dimensions and config.search.total > 1:
         yield (
             f"nothing is searched, so that all {number_of(config.search.total, 'trial')} are the "
             "same training: "
             "set search.trials to 1, or search something"
+        )
+
+
+def _beyond(config: SweepConfig, given: Collection[str]) -> Iterator[str]:
+    """Limits that nothing reaches."""
+    total, epochs = config.search.total, max(config.offered("train.epochs"))
+    for name, then in OF_TRIALS.items():
+        values = [value for value in config.offered(name) if value is not None]
+        if name in given and values and min(values) > total:
+            yield (
+                f"{name} {min(values):g} is more than there are trials, {total}: {then}, as it "
+                f"would with {total}"
+            )
+    patience = [value for value in config.offered("train.patience") if value is not None]
+    if "train.patience" in given and patience and min(patience) >= epochs:
+        yield (
+            f"train.patience {min(patience):g} ends no trial, as none has more epochs than "
+            f"{epochs:g}: a smaller one would"
         )
 
 

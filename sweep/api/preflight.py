@@ -151,8 +151,9 @@ def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
     each = search.total // search.shares()
     if search.waits_after(config.train.epochs) and search.kept() >= each:
         lines.append(
-            f"topk stops nothing, as the best {search.kept()} of {number_of(each, 'trial')} go on; "
-            "more trials or a smaller search.keep would let it"
+            f"topk stops no trial, as {search.kept()} of each group may go on to the end, and a "
+            f"group has {number_of(each, 'trial')}: set more search.trials, or a smaller "
+            "search.keep"
         )
     return tuple(lines)
 

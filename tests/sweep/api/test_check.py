@@ -144,7 +144,9 @@ def test_few_patients_and_few_trials_are_noted(store: Store) -> None:
         "more into data.validation"
     )
     assert of_trials.startswith("3 trials for 3 strata; with fewer than 4 each")
-    assert of_stopping.startswith("topk stops nothing, as the best 2 of 1 trial go on")
+    assert of_stopping.startswith(
+        "topk stops no trial, as 2 of each group may go on to the end, and a"
+    )
     enough = about_evidence(config.replace({"search.trials": 12}), store)
     assert enough == (of_patients,)
 

@@ -76,9 +76,23 @@ def test_instance_norm_on_maps_of_one_pixel(tmp_path: Path) -> None:
     assert said not in remarks(large, **{"search.space": NORMS, **ANY, "model.stem_stride": 2})
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("cluster.concurrent", 50, "cluster.concurrent 50 is more than there are trials, 6"),
+        ("keep.top", 9, "keep.top 9 is more than there are trials, 6: all of them are the best"),
+        ("train.patience", 5, "train.patience 5 ends no trial, as none has more epochs than 5"),
+    ],
+)
+def test_limits_that_nothing_reaches(store: Store, name: str, value: int, said: str) -> None:
+    changes = {"train.epochs": 5, "search.trials": 6}
+    assert said in remarks(store, name, **changes, **{name: value})
+    assert name not in remarks(store, name, **changes, **{name: 4})
+
+
 def test_nothing_to_search(store: Store) -> None:
     nothing = {"search.space": {}, "search.stratify": None}
-    assert "all 4 trials are the same training" in remarks(store, **nothing, **{"search.trials": 4})
+    assert "all 4 trials are the same training" in remarks(store, **nothing, **{"search.trials": 6})
     assert config_of(store, **nothing, **{"search.trials": None}).search.total == 1
 
 
