@@ -125,7 +125,8 @@ def main(driver: str, mark: str, then: str, begun: str, folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     with suppress(OSError):  # nobody may be left to read it
         if then and (not begun or Path(begun).exists()):
-            os.write(2, f"mrisweep: the driver was killed; continue with: {then}\n".encode())
+            said = f"mrisweep: the driver ended before it had cleaned up; continue with: {then}\n"
+            os.write(2, said.encode())
 
 
 if __name__ == "__main__":

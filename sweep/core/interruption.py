@@ -57,6 +57,11 @@ def stop_if_asked() -> None:
         raise KeyboardInterrupt
 
 
+def is_asked() -> bool:
+    """Whether a signal has come since ``interruptible`` was entered: somebody waits for the end."""
+    return _asked.is_set()
+
+
 def _stop(number: int, frame: FrameType | None) -> None:
     again = _asked.is_set()
     _asked.set()

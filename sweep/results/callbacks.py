@@ -12,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from sweep.core.errors import UserError, WorkError
 from sweep.core.finals import FinalistRecord
+from sweep.core.interruption import is_asked
 from sweep.core.leaving import leave_behind
 from sweep.core.records import EpochRecord, TrialRecord, counting
 from sweep.core.stages import stage
@@ -24,8 +25,9 @@ from sweep.results.sweep_file import asked
 Say = Callable[[str], None]
 REPORT = "report.html"  # in a sweep's folder, and by this name with the trackers
 # Of the end of a sweep, in seconds: what a tracker may take without finishing anything, what it may
-# take in all, and in all where the sweep was interrupted; and when the user is told of the wait.
-PATIENCE_S, LONGEST_S, INTERRUPTED_S, QUIET_S = 30.0, 120.0, 20.0, 10.0
+# take in all; in all where a limit ended it, and where a signal did, after which somebody waits for
+# the prompt; and when the user is told of the wait.
+PATIENCE_S, LONGEST_S, LIMITED_S, ASKED_S, QUIET_S = 30.0, 120.0, 20.0, 3.0, 10.0
 # A tracker that failed is tried again while the sweep goes on: after so many seconds, then later.
 PAUSE_S, LONGEST_PAUSE_S = 15.0, 600.0
 
@@ -306,7 +308,9 @@ class InThread:
         stage(f"telling {self.name} the rest")
         self._finished = finished
         self._tasks.put(None)
-        longest_s = self._longest_s if finished else min(self._longest_s, INTERRUPTED_S)
+        longest_s = self._longest_s
+        if not finished:
+            longest_s = min(longest_s, ASKED_S if is_asked() else LIMITED_S)
         began, told = time.monotonic(), False
         while self._thread.is_alive():
             self._thread.join(0.1)

@@ -90,7 +90,8 @@ def test_a_driver_that_dies_leaves_nothing_and_says_how_to_go_on(tmp_path: Path,
             wait_until(lambda: not any(map(lives, pids)))
             wait_until(lambda: (tmp_path / "said").stat().st_size)
         assert not (tmp_path / "own").exists()
-        said = "mrisweep: the driver was killed; continue with: mrisweep resume DIR\n"
+        said = "mrisweep: the driver ended before it had cleaned up; continue with: mrisweep resume"
+        said += " DIR\n"
         assert (tmp_path / "said").read_text() == said
         assert all(one.poll() is None for one in strangers)
     finally:

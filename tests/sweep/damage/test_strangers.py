@@ -167,5 +167,5 @@ def test_a_folder_that_cannot_be_written_to_answers_questions(
                 assert answer.status == 2
                 assert "the sweep's folder cannot be written to; received" in answer.err
             answer = ask("report", place / "sweep")
-            assert "the output could not be written; received" in answer.err
+            assert "the output's folder cannot be written; received" in answer.err
         assert contents(place) == before

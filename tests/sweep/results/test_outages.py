@@ -15,7 +15,7 @@ import pytest
 from sweep.api.run import sync_folder
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UserError, WorkError
-from sweep.results import ranking
+from sweep.results import callbacks, ranking
 from sweep.results.callbacks import InThread, replay_to_end
 from sweep.results.folder import SweepFolder
 from sweep.results.trackers import make_tracker, start_trackers
@@ -151,6 +151,18 @@ def test_a_server_that_is_slow_and_never_done_is_left_after_a_while(folder: Swee
     running.close(finished=True)
     assert "lacks a part of this sweep; received not all of it within 0.5 s" in said[-1]
     assert running.lacks
+
+
+def test_who_asked_for_an_end_does_not_wait_long_for_a_server(
+    folder: SweepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(callbacks, "is_asked", lambda: True)
+    running = InThread("mine", lambda: Recorder(lambda _: time.sleep(0.2)), folder, said.append)
+    monkeypatch.setattr(callbacks, "ASKED_S", 0.3)
+    running.close(finished=False)
+    assert "received not all of it within 0.3 s; nothing is lost" in said[-1]
+    assert "mrisweep sync" in said[-1]
 
 
 def test_who_was_given_up_writes_no_more(folder: SweepFolder) -> None:
