@@ -23,7 +23,7 @@ from sweep.config.sweep import ClusterSettings
 from sweep.core.ending import raising_cause
 from sweep.core.errors import UserError, WorkError, told
 from sweep.core.interruption import stop_if_asked
-from sweep.core.saying import say
+from sweep.core.saying import said_if_long
 from sweep.core.stages import stage
 
 # glibc gives large blocks back to the system at each free, and a torch step in a Ray worker then
@@ -40,7 +40,7 @@ CLUSTER_NAME = "/ray.rpc.NodeInfoGcsService/GetClusterId"  # of Ray's own servic
 ADDRESS = re.compile(r"(?:ray://)?(\[[0-9a-fA-F:.]+\]|[^\s/:@]+):(\d{1,5})")
 TLS = "RAY_USE_TLS"
 WITH_TOKEN = "token"
-ANSWER_S, QUIET_S = 10.0, 3.0  # in which somebody has to answer, and after which it is said
+ANSWER_S = 10.0  # in which somebody has to answer
 POLL_S = 1.0  # between two looks at what may end the driver's waiting
 _taken = threading.Lock()  # by the session of this process: it has one Ray
 
@@ -145,7 +145,7 @@ def _connected(
         try:
             # Ray's client warns of what it raises, too.
             with (
-                _said_if_long(f"waiting for the Ray cluster at {address}"),
+                said_if_long(f"waiting for the Ray cluster at {address}"),
                 warnings.catch_warnings(action="ignore", category=UserWarning),
             ):
                 ray.init(address=address, **options)
@@ -176,7 +176,7 @@ def require_answer(address: str) -> None:
             f"give HOST:PORT, ray://HOST:PORT or {AUTO}",
         )
     try:
-        with _said_if_long(f"waiting for somebody to answer at {address}"):
+        with said_if_long(f"waiting for somebody to answer at {address}"):
             socket.create_connection((form[1].strip("[]"), int(form[2])), ANSWER_S).close()
     except (OSError, OverflowError) as error:
         raise _no_answer(address, told(error)) from None
@@ -232,18 +232,6 @@ def _no_token(address: str, received: str) -> UserError:
         f"{address!r} ({received})",
         f"set {MODE}={WITH_TOKEN}, and {TOKEN} or {TOKEN_FILE} to its token",
     )
-
-
-@contextmanager
-def _said_if_long(text: str) -> Iterator[None]:
-    """While inside, say what is waited for once it takes long."""
-    timer = threading.Timer(QUIET_S, say, [text])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def look() -> None:

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
@@ -11,6 +12,7 @@ from typing import TextIO
 from sweep.core.mirrors import named
 
 _GONE = (errno.EPIPE, errno.EIO)  # whoever read a pipe, and a terminal that was closed
+QUIET_S = 3.0  # after which it is said what is waited for
 _printer: Callable[[str], None] | None = None
 
 
@@ -41,6 +43,24 @@ def say(text: str, end: str = "\n", stream: TextIO | None = None) -> None:
     if there is None:  # not stdout, which `print` would take
         return
     write(f"{named(text)}{end}", there)
+
+
+@contextmanager
+def said_if_long(text: str, quiet_s: float = QUIET_S) -> Iterator[None]:
+    """While inside, say what is waited for once it takes long.
+
+    Args:
+        text: What to say, such as ``waiting for the Ray cluster at HOST:PORT``.
+        quiet_s: Seconds after which it is said.
+
+    """
+    timer = threading.Timer(quiet_s, say, [text])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def write(text: str, stream: TextIO) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sweep.core.errors import UserError, WorkError
 from sweep.core.files import SQLITE, may_write_in, missing_database
+from sweep.core.saying import said_if_long
 from sweep.results.mlflow.refusals import in_our_words
 from sweep.results.mlflow.server import client_of
 
@@ -22,7 +23,7 @@ def refusal(address: str) -> str | None:
         there = next(folder for folder in place if folder.exists())
         return None if may_write_in(there) else f"{there} is no folder that can be written"
     try:
-        with in_our_words(address):
+        with said_if_long(f"waiting for MLflow at {address}"), in_our_words(address):
             client_of(address).search_experiments(max_results=1)
     except (UserError, WorkError) as error:
         wrong, received, _ = error.args

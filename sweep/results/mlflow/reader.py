@@ -9,6 +9,7 @@ from mlflow.entities import Run
 from sweep.core.errors import UserError
 from sweep.core.files import missing_database
 from sweep.core.records import TRAINED
+from sweep.core.saying import said_if_long
 from sweep.remote.address import uri_of
 from sweep.results.folder import SweepFolder
 from sweep.results.mlflow.names import (
@@ -91,7 +92,7 @@ def _search(address: str, experiment: str, role: str) -> Iterator[Run]:
     """All runs of a role, page by page."""
     if missing_database(address):
         raise UserError("there is no such database", f"{address!r}", "correct the path")
-    with in_our_words(address, UserError):
+    with said_if_long(f"waiting for MLflow at {address}"), in_our_words(address, UserError):
         client = client_of(address)
         found = client.get_experiment_by_name(experiment)
         if found is None:

@@ -6,11 +6,14 @@ import os
 import pty
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from sweep.core.saying import is_terminal, say
+import pytest
+
+from sweep.core.saying import is_terminal, said_if_long, say
 
 # Speaks, waits until the reader is gone, speaks on, and ends with a status of its own.
 SPEAKER = """
@@ -84,3 +87,12 @@ def test_what_is_closed_or_can_only_be_written_to_is_no_terminal() -> None:
     only_written: Any = SimpleNamespace(write=None, flush=None)
     assert not is_terminal(closed)
     assert not is_terminal(only_written)
+
+
+def test_what_is_waited_for_is_said_once_it_takes_long(capsys: pytest.CaptureFixture[str]) -> None:
+    with said_if_long("waiting for nobody", quiet_s=30):
+        pass
+    assert capsys.readouterr().err == ""
+    with said_if_long("waiting for somebody", quiet_s=0.01):
+        time.sleep(0.3)
+    assert capsys.readouterr().err == "waiting for somebody\n"
