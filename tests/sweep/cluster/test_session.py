@@ -88,12 +88,6 @@ def test_somebody_who_is_no_cluster(
         require_answer(address)
 
 
-def test_what_is_waited_for_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    with session._said_if_long("waiting for a bus"):
-        pass
-    assert capsys.readouterr().err == ""
-
-
 @pytest.mark.parametrize(
     ("mode", "token", "said"),
     [
