@@ -170,6 +170,26 @@ def require_known(name: str, values: Collection[str], known: Collection[str]) ->
             raise UserError(f"{name} has an unknown name", f"{value!r}", nearest(str(value), known))
 
 
+def blame_no_file(error: Exception, path: object) -> None:
+    """Do nothing, unless what was raised as a file was read is the fault of the disk or machine.
+
+    Args:
+        error: What was raised.
+        path: The file, as it is to be named.
+
+    Raises:
+        WorkError: It is.
+
+    """
+    if isinstance(error, OSError) and error.errno in _NO_FAULT_OF_A_FILE:
+        what, received, mend = refused(error)
+        raise WorkError(
+            f"{what}, as a file was read",
+            f"{path} ({received})",
+            f"{mend}, then run the same command: it goes on where it stopped",
+        ) from error
+
+
 @contextmanager
 def broken_is_unusable(wrong: str, path: object, remedy: str) -> Iterator[None]:
     """Turn whatever a library raises of a damaged file into one kind of error.
@@ -192,13 +212,7 @@ def broken_is_unusable(wrong: str, path: object, remedy: str) -> Iterator[None]:
     except (UserError, WorkError):
         raise
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _NO_FAULT_OF_A_FILE:
-            what, received, mend = refused(error)
-            raise WorkError(
-                f"{what}, as a file was read",
-                f"{path} ({received})",
-                f"{mend}, then run the same command: it goes on where it stopped",
-            ) from error
+        blame_no_file(error, path)
         raise UnusableError(wrong, f"{path} ({told(error)})", remedy) from error
 
 

@@ -20,6 +20,7 @@ from sweep.core.errors import UserError, refuse
 from sweep.core.text import SHOWN, number_of
 from sweep.ingest.formats.dicom.file import SUFFIXES as DICOM
 from sweep.ingest.formats.dicom.identity import Identity, identity_of
+from sweep.ingest.formats.dicom.part10 import is_dicom
 from sweep.ingest.formats.labels import spelling_notes, spellings
 from sweep.ingest.formats.manifest import Collection, Reading, Row, unknown_patient
 from sweep.ingest.formats.volumes.reading import SUFFIXES as VOLUMES
@@ -156,12 +157,9 @@ def _kind_of(path: Path) -> Kind | None:
 
 
 def _says_dicom(path: Path) -> bool:
-    """Whether a file without a known suffix has the mark of DICOM behind its preamble."""
-    if not path.is_file():
-        return False
+    """Whether a file without a known suffix begins as DICOM does."""
     try:
-        with path.open("rb") as file:
-            return file.read(132)[128:] == b"DICM" and path.name.upper() != "DICOMDIR"
+        return path.is_file() and path.name.upper() != "DICOMDIR" and is_dicom(path)
     except OSError:
         return False
 

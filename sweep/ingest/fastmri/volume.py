@@ -25,7 +25,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from sweep.core.errors import UnusableError, UserError
+from sweep.core.errors import UnusableError, broken_is_unusable
 from sweep.ingest.fastmri.header import Header, parse_header
 from sweep.ingest.fastmri.raw import is_raw, raw_planes, survey_raw
 from sweep.store.checking import names, own
@@ -41,8 +41,6 @@ STORED: Mapping[Stored, str] = {
     "b1500": "b1500",
     "adc": "adc_map",
 }
-# What h5py raises of damaged files.
-DAMAGE = (OSError, LookupError, RuntimeError, ValueError, TypeError, MemoryError)
 REMEDY = "fetch the file again or remove it"
 MORE_AXES = (5, 6, 7)  # numbers of axes of a k-space that is known for one, and not read
 
@@ -165,19 +163,11 @@ def _planes(volume: Volume, name: str, dtype: np.dtype[Any]) -> Iterator[NDArray
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
     """Open a file; all that h5py raises of a damaged one becomes one kind of error."""
-    try:
+    with broken_is_unusable("the volume is not a readable HDF5 file", path, REMEDY):
         if not path.is_file():  # asked before HDF5, which would wait for a pipe for ever
             raise UnusableError("the volume is not a file, or is a broken link", path, REMEDY)
         with h5py.File(path, "r", locking=False) as file:  # locks fail on some shared disks
             yield file
-    except UserError:
-        raise
-    except DAMAGE as error:
-        raise UnusableError(
-            "the volume is not a readable HDF5 file",
-            f"{path} ({type(error).__name__}: {error})",
-            REMEDY,
-        ) from error
 
 
 def _raw_volume(path: Path, file: h5py.File) -> Volume:

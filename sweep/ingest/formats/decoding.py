@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from sweep.core.errors import UnusableError, told
+from sweep.core.errors import UnusableError, blame_no_file, told
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 GREY = ("L", "I", "I;16", "I;16B", "I;16L", "F")
@@ -37,6 +37,7 @@ def opened(path: Path, origin: str) -> Iterator[Image.Image]:
 
     Raises:
         UnusableError: Anything was raised.
+        WorkError: It is the disk or the machine that fails.
 
     """
     with warnings.catch_warnings():
@@ -48,6 +49,7 @@ def opened(path: Path, origin: str) -> Iterator[Image.Image]:
         except UnusableError:
             raise
         except Exception as error:
+            blame_no_file(error, origin)
             said = NOT_KNOWN if isinstance(error, UnidentifiedImageError) else told(error)
             raise UnusableError(
                 f"the image is not a readable file of {', '.join(FORMATS)}",

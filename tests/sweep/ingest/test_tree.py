@@ -169,3 +169,14 @@ def test_what_is_around_the_folder_changes_nothing(tmp_path: Path) -> None:
     one = read(pictures(tmp_path / "one", *names))
     two = read(pictures(tmp_path / "train" / "sub-9" / "two", *names))
     assert said(one) == said(two)
+
+
+def test_dicom_without_preamble_is_dicom_as_any(tmp_path: Path) -> None:
+    whole = Path(str(get_testdata_file("MR_small.dcm"))).read_bytes()
+    for name in ("a/1.dcm", "b/2"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        path.write_bytes(whole[132:])
+    tree = read(tmp_path)
+    assert tree.kind == "dicom"
+    assert [file for file, *_ in said(tree)] == ["a/1.dcm", "b/2"]

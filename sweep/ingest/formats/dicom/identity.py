@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from pydicom import dcmread
 
-from sweep.core.errors import broken_is_unusable
+from sweep.core.errors import UnusableError, broken_is_unusable
+from sweep.ingest.formats.dicom.part10 import is_dicom
 
 KEYWORDS = ["PatientID", "SeriesInstanceUID", "SOPInstanceUID", "Rows"]
 
@@ -26,7 +27,9 @@ def identity_of(path: Path) -> Identity | None:
     """
     wrong, remedy = "the file is not a readable DICOM file", "repair or remove it"
     with broken_is_unusable(wrong, path, remedy):
-        dataset = dcmread(path, stop_before_pixels=True, specific_tags=KEYWORDS)
+        if not is_dicom(path):
+            raise UnusableError(wrong, f"{path}, which does not begin as DICOM does", remedy)
+        dataset = dcmread(path, stop_before_pixels=True, specific_tags=KEYWORDS, force=True)
         if "Rows" not in dataset:
             return None
         series = str(dataset.get("SeriesInstanceUID", "") or dataset.get("SOPInstanceUID", ""))

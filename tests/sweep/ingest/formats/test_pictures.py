@@ -3,12 +3,13 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
-from sweep.core.errors import UnusableError
+from sweep.core.errors import UnusableError, WorkError
 from sweep.ingest.formats.pixels import read_grey, size_of
 from tests.support.tiffs import damages, tiff
 
@@ -235,3 +236,16 @@ def test_damage_is_the_failure_of_its_file(path, name):
 @pytest.mark.parametrize("name", FILES)
 def test_much_damage_is_the_failure_of_its_file(path, name):
     assert damaged_files(path, FILES[name], 3000) < 3000
+
+
+def test_a_disk_that_fails_is_no_fault_of_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(np.arange(16, dtype=np.uint8).reshape(4, 4)).save(tmp_path / "a.png")
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error", "a.png")
+
+    monkeypatch.setattr(Path, "open", failing)
+    with pytest.raises(WorkError, match="the disk fails, as a file was read; received row 2"):
+        read_grey(tmp_path / "a.png", "row 2")
