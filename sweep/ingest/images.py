@@ -18,13 +18,13 @@ from sweep.ingest.formats.manifest import (
     unknown_patients,
     unknown_source,
 )
-from sweep.ingest.formats.pixels import check_size, fit, native_size, read_grey, size_of
+from sweep.ingest.formats.pixels import fit, native_size, read_grey, size_of
 from sweep.ingest.looking import Look, look
-from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, common_shape, left_out_before
-from sweep.ingest.workers import Waiting
+from sweep.ingest.making import Making
+from sweep.ingest.plan import Item, Plan, Plane, Skipped, common_shape, left_out_before
 from sweep.store.geometry import UNKNOWN, Geometry, Matrix
-from sweep.store.slices import Slice, Task, scan_name, slice_key
-from sweep.store.splits import SplitAssigner, assign_splits
+from sweep.store.slices import Slice, scan_name, slice_key
+from sweep.store.splits import assign_splits
 
 AT_ONCE = 32  # headers of pictures, which take less time than being sent
 
@@ -49,27 +49,17 @@ class PictureReader:
 def plan_images(
     manifest: Path,
     folder: Path,
+    making: Making,
     *,
-    size: int | None = None,
-    task: Task | None = None,
     reading: Reading = USUALLY,
-    assigner: SplitAssigner,
-    workers: int = 1,
-    progress: Progress | None = None,
-    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of the grey pictures that a manifest names, see ``plan_pictures``.
 
     Args:
         manifest: A table, see ``read_manifest``.
         folder: The folder that the manifest's files are in.
-        size: As ``plan_pictures`` takes it, and so what follows.
-        task: The task.
+        making: What is asked of the store.
         reading: How the manifest is to be understood.
-        assigner: The assignment of patients to splits.
-        workers: Processes that read headers.
-        progress: Called with the number of pictures looked at and of all.
-        waiting: See ``look``.
 
     Raises:
         UserError: An unusable manifest; no such folder; see ``plan_pictures``.
@@ -77,53 +67,29 @@ def plan_images(
     """
     if not folder.is_dir():
         raise UserError("there is no such folder of images", folder, "correct the path")
-    return plan_pictures(
-        read_manifest(manifest, folder, reading=reading),
-        size=size,
-        task=task,
-        assigner=assigner,
-        workers=workers,
-        progress=progress,
-        waiting=waiting,
-    )
+    return plan_pictures(read_manifest(manifest, folder, reading=reading), making)
 
 
-def plan_pictures(
-    collection: Collection,
-    *,
-    size: int | None = None,
-    task: Task | None = None,
-    assigner: SplitAssigner,
-    workers: int = 1,
-    progress: Progress | None = None,
-    waiting: Waiting | None = None,
-) -> Plan:
+def plan_pictures(collection: Collection, making: Making) -> Plan:
     """Plan a store of grey pictures, in their order; reads their headers, no pixel.
 
     Args:
         collection: The pictures, and what is known of them.
-        size: Pad to a square and resize to (size, size), see ``fit``; None = all pictures must
-            have one size, and keep it.
-        task: None = 'multiclass' if every row has exactly one label and there are several labels,
-            else 'multilabel'.
-        assigner: The assignment of patients to splits, where the rows name none.
-        workers: Processes that read headers.
-        progress: Called with the number of pictures looked at and of all.
-        waiting: See ``look``.
+        making: What is asked of the store.
 
     Raises:
         UserError: No usable picture, or none with a label; pictures of two sizes.
 
     """
-    check_size(size)
+    size, assigner = making.size, making.assigner
     rows, folder = collection.rows, collection.folder
     seen = look(
         Look(_SizeIn(folder), _file_of),
         rows,
-        workers=workers,
+        workers=making.workers,
         at_once=AT_ONCE,
-        progress=progress,
-        waiting=waiting,
+        progress=making.progress,
+        waiting=making.waiting,
     )
     sizes, skipped = dict(seen.found), seen.skipped
     _refuse_none(sizes, skipped)
@@ -141,7 +107,7 @@ def plan_pictures(
         reader=PictureReader(size),
         shape=shape,
         label_names=names,
-        task=task or task_of(usable, names),
+        task=making.task or task_of(usable, names),
         source={
             "kind": "images",
             **collection.source,

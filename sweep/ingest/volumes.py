@@ -26,24 +26,23 @@ from sweep.ingest.formats.manifest import (
     unknown_patients,
     unknown_source,
 )
-from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
+from sweep.ingest.formats.pixels import fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
 from sweep.ingest.looking import Look, look
 from sweep.ingest.lying import Lying, lying_of
+from sweep.ingest.making import Making
 from sweep.ingest.plan import (
     Item,
     Part,
     Plan,
     Plane,
-    Progress,
     Skipped,
     common_shape,
     left_out_before,
     reasons_of,
 )
-from sweep.ingest.workers import Waiting
 from sweep.store.geometry import Geometry
-from sweep.store.slices import Slice, Task, scan_name, slice_key
+from sweep.store.slices import Slice, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
 
 
@@ -61,15 +60,10 @@ def plan_volumes(
     manifest: Path,
     folder: Path,
     form: Format,
+    making: Making,
     *,
     axis: Axis = "acquired",
-    size: int | None = None,
-    task: Task | None = None,
     reading: Reading = USUALLY,
-    assigner: SplitAssigner,
-    workers: int = 1,
-    progress: Progress | None = None,
-    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of the planes of the volumes that a manifest names, see ``plan_scans``.
 
@@ -77,14 +71,9 @@ def plan_volumes(
         manifest: A table, see ``read_manifest``; its slices are counted along ``axis``.
         folder: The folder that the manifest's files are in.
         form: As ``plan_scans`` takes it, and so what follows.
+        making: What is asked of the store.
         axis: The axis that the planes lie along.
-        size: The size of the planes.
-        task: The task.
         reading: How the manifest is to be understood.
-        assigner: The assignment of patients to splits.
-        workers: Processes that read headers.
-        progress: Called with the number of volumes surveyed and the number of all.
-        waiting: See ``look``.
 
     Raises:
         UserError: An unusable manifest or folder; see ``plan_scans``.
@@ -102,29 +91,19 @@ def plan_volumes(
             reading=reading,
         ),
         form,
+        making,
         axis=axis,
-        size=size,
-        task=task,
-        assigner=assigner,
         unknown=reading.unknown_patients,
-        workers=workers,
-        progress=progress,
-        waiting=waiting,
     )
 
 
 def plan_scans(
     collection: Collection,
     form: Format,
+    making: Making,
     *,
     axis: Axis = "acquired",
-    size: int | None = None,
-    task: Task | None = None,
-    assigner: SplitAssigner,
     unknown: Unknown = "refuse",
-    workers: int = 1,
-    progress: Progress | None = None,
-    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of the planes of volumes; reads their headers, no pixel.
 
@@ -132,30 +111,25 @@ def plan_scans(
         collection: The volumes, and what is known of them; a ``sequence`` there goes before that
             of the file.
         form: The form of the files.
+        making: What is asked of the store.
         axis: The axis that the planes lie along, see ``view_along``.
-        size: See ``fit_square``; None = all planes have one shape, and keep it.
-        task: None = as ``task_of`` finds.
-        assigner: The assignment of patients to splits, where the rows name none.
         unknown: What is done with volumes of which neither row nor file says whose they
             are, see ``Reading``.
-        workers: Processes that read headers.
-        progress: Called with the number of volumes surveyed and the number of all.
-        waiting: See ``look``.
 
     Raises:
         UserError: No volume that can be used, or none with a label; a slice of no known patient;
             planes of several shapes; a split for some patients only.
 
     """
-    check_size(size)
+    size, assigner = making.size, making.assigner
     rows, folder = collection.rows, collection.folder
     each_file = unknown == "each-file"
     seen = look(
         Look(_DescribedBy(folder, form, axis, size, each_file), _name_of),
         _by_volume(rows),
-        workers=workers,
-        progress=progress,
-        waiting=waiting,
+        workers=making.workers,
+        progress=making.progress,
+        waiting=making.waiting,
     )
     found, skipped = [described for _, described in seen.found], seen.skipped
     _refuse_none(found, skipped)
@@ -172,7 +146,7 @@ def plan_scans(
         reader=VolumeReader(form, folder, axis, size),
         shape=shape,
         label_names=names,
-        task=task or task_of(slices, names),
+        task=making.task or task_of(slices, names),
         source={
             "kind": form.kind,
             **collection.source,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sweep.cli.base import Commands, command
 from sweep.cli.ingest.carrying_out import ingesting
 from sweep.cli.ingest.dicom import add_take, dicom_files
-from sweep.cli.ingest.options import add_common, add_patients, add_task, assigner_of, looking
+from sweep.cli.ingest.options import add_common, add_patients, add_task, looking, making_of
 from sweep.cli.ingest.volumes import add_axis, add_choices, volume_files
 from sweep.core.errors import UserError
 
@@ -78,24 +78,14 @@ def _plan_folder(options: argparse.Namespace) -> "Plan":
             f"manifest {options.folder}` and fill in its labels",
         )
     collection = with_patients(tree.collection, reading)
-    assigner = assigner_of(options)
     if tree.kind == "images":
-        return plan_pictures(
-            collection,
-            size=options.size,
-            task=options.task,
-            assigner=assigner,
-            **looking(options, "pictures"),
-        )
+        return plan_pictures(collection, making_of(options, "pictures"))
     return plan_scans(
         collection,
         _format(tree.kind, options),
+        making_of(options, "volumes"),
         axis=options.axis,
-        size=options.size,
-        task=options.task,
-        assigner=assigner,
         unknown=reading.unknown_patients,
-        **looking(options, "volumes"),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command
 from sweep.cli.ingest.carrying_out import ingesting
-from sweep.cli.ingest.options import add_common, add_task, assigner_of, looking
+from sweep.cli.ingest.options import add_common, add_task, making_of
 from sweep.cli.ingest.reading import MANIFEST, add_reading, reading_of
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ def _plan_images(options: argparse.Namespace) -> "Plan":
     return plan_images(
         options.manifest,
         options.images,
-        size=options.size,
-        task=options.task,
+        making_of(options, "pictures"),
         reading=reading_of(options),
-        assigner=assigner_of(options),
-        **looking(options, "pictures"),
     )

@@ -10,6 +10,7 @@ from sweep.cli.base import add_seed, counter, say
 from sweep.core.errors import UserError
 
 if TYPE_CHECKING:
+    from sweep.ingest.making import Making
     from sweep.store.splits import SplitAssigner
 
 
@@ -115,6 +116,13 @@ def still(name: str, seconds: float) -> None:
 def _cores() -> int:
     has_affinity = hasattr(os, "sched_getaffinity")
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
+
+
+def making_of(options: argparse.Namespace, what: str) -> "Making":
+    """What the options ask of the store to be; ``what``: the files, for progress."""
+    from sweep.ingest.making import Making
+
+    return Making(assigner_of(options), options.size, options.task, **looking(options, what))
 
 
 def assigner_of(options: argparse.Namespace) -> "SplitAssigner":

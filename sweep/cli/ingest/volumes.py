@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command
 from sweep.cli.ingest.carrying_out import ingesting
-from sweep.cli.ingest.options import add_common, add_task, assigner_of, looking
+from sweep.cli.ingest.options import add_common, add_task, making_of
 from sweep.cli.ingest.reading import MANIFEST, add_reading, reading_of
 
 if TYPE_CHECKING:
@@ -95,10 +95,7 @@ def planned_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
         options.manifest,
         options.volumes,
         form,
+        making_of(options, "volumes"),
         axis=options.axis,
-        size=options.size,
-        task=options.task,
         reading=reading_of(options),
-        assigner=assigner_of(options),
-        **looking(options, "volumes"),
     )
