@@ -63,6 +63,7 @@ def plan_volumes(
     making: Making,
     *,
     axis: Axis = "acquired",
+    middle: int | None = None,
     reading: Reading = USUALLY,
 ) -> Plan:
     """Plan a store of the planes of the volumes that a manifest names, see ``plan_scans``.
@@ -73,6 +74,7 @@ def plan_volumes(
         form: As ``plan_scans`` takes it, and so what follows.
         making: What is asked of the store.
         axis: The axis that the planes lie along.
+        middle: So many planes in the middle of each volume whose rows name no slice; None = all.
         reading: How the manifest is to be understood.
 
     Raises:
@@ -93,6 +95,7 @@ def plan_volumes(
         form,
         making,
         axis=axis,
+        middle=middle,
         unknown=reading.unknown_patients,
     )
 
@@ -103,6 +106,7 @@ def plan_scans(
     making: Making,
     *,
     axis: Axis = "acquired",
+    middle: int | None = None,
     unknown: Unknown = "refuse",
 ) -> Plan:
     """Plan a store of the planes of volumes; reads their headers, no pixel.
@@ -113,6 +117,7 @@ def plan_scans(
         form: The form of the files.
         making: What is asked of the store.
         axis: The axis that the planes lie along, see ``view_along``.
+        middle: So many planes in the middle of each volume whose rows name no slice; None = all.
         unknown: What is done with volumes of which neither row nor file says whose they
             are, see ``Reading``.
 
@@ -121,11 +126,12 @@ def plan_scans(
             planes of several shapes; a split for some patients only.
 
     """
+    _check_middle(middle)
     size, assigner = making.size, making.assigner
     rows, folder = collection.rows, collection.folder
     each_file = unknown == "each-file"
     seen = look(
-        Look(_DescribedBy(folder, form, axis, size, each_file), _name_of),
+        Look(_DescribedBy(folder, form, axis, size, middle, each_file), _name_of),
         _by_volume(rows),
         workers=making.workers,
         progress=making.progress,
@@ -152,6 +158,7 @@ def plan_scans(
             **collection.source,
             "folder": str(folder),
             "axis": axis,
+            **({"middle": middle} if middle else {}),
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
             **form.options,
@@ -189,6 +196,7 @@ class _DescribedBy:
     form: Format
     axis: Axis
     size: int | None
+    middle: int | None
     each_file: bool
 
     def __call__(self, rows: Sequence[Row]) -> Described:
@@ -197,9 +205,14 @@ class _DescribedBy:
         outline = form.outline(located(first, self.folder), self.axis)
         if self.each_file and not (first.patient or outline.patient):
             outline = replace(outline, patient=unknown_patient(first.file))
-        slices = tuple(_slices(rows, outline, self.size))
+        slices = tuple(_slices(rows, outline, self.size, self.middle))
         part = None if first.volume is None else Part(first.file, first.volume)
         return Described(_name(first), outline, slices, part)
+
+
+def _check_middle(middle: int | None) -> None:
+    if middle is not None and middle < 1:
+        raise UserError("--middle takes no slice", middle, "take 1 or more")
 
 
 def _refuse_none(found: Sequence[Described], skipped: Sequence[Skipped]) -> None:
@@ -216,10 +229,16 @@ def _name(row: Row) -> str:
     return row.file if row.volume is None else f"{row.file}/{row.volume:03d}"
 
 
-def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator[Slice]:
+def _slices(
+    rows: Sequence[Row], outline: Outline, size: int | None, middle: int | None
+) -> Iterator[Slice]:
     count = len(outline.geometries)
-    if rows[0].slice is None:
-        rows = [replace(rows[0], slice=number) for number in range(count)]
+    if rows[0].instance is not None:
+        rows = [_placed(row, outline) for row in rows]
+    elif rows[0].slice is None:
+        taken = count if middle is None else min(middle, count)
+        first = (count - taken) // 2
+        rows = [replace(rows[0], slice=number) for number in range(first, first + taken)]
     for row in sorted(rows, key=lambda row: row.slice or 0):
         number = row.slice or 0
         if number >= count:
@@ -242,6 +261,20 @@ def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator
             columns=row.columns,
             geometry=_fitted(outline.geometries[number], outline.shape, size),
         )
+
+
+def _placed(row: Row, outline: Outline) -> Row:
+    """The row with the place of the slice that it names by its InstanceNumber."""
+    places = [place for place, own in enumerate(outline.instances) if own == row.instance]
+    if len(places) != 1:
+        known = [own for own in outline.instances if own is not None]
+        raise UnusableError(
+            "the slice that a row names by its InstanceNumber is not there once",
+            f"{row}, {number_of(len(places), 'time')} in a volume "
+            + (f"with {min(known)} to {max(known)}" if known else "that has none"),
+            "correct the row, and take the planes as acquired",
+        )
+    return replace(row, slice=places[0])
 
 
 def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geometry:

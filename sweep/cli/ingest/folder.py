@@ -85,6 +85,7 @@ def _plan_folder(options: argparse.Namespace) -> "Plan":
         _format(tree.kind, options),
         making_of(options, "volumes"),
         axis=options.axis,
+        middle=options.middle,
         unknown=reading.unknown_patients,
     )
 

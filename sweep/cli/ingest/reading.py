@@ -49,7 +49,7 @@ def reading_of(options: argparse.Namespace) -> "Reading":
     from sweep.ingest.formats.manifest import Reading
 
     return Reading(
-        names=_pairs("--column", options.column, "file=image_path"),
+        names=pairs("--column", options.column, "file=image_path"),
         keep=columns_of(options),
         label_columns=options.label_columns,
         label_separator=options.label_separator,
@@ -58,13 +58,14 @@ def reading_of(options: argparse.Namespace) -> "Reading":
     )
 
 
-def _pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
-    pairs = {}
+def pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
+    """What texts such as ``NAME=VALUE`` say."""
+    read = {}
     for text in texts:
         name, mark, value = text.partition("=")
         if not (name and mark and value):
             raise UserError(
                 f"{option} cannot be read", f"{text!r}", f"give NAME=VALUE, such as {example}"
             )
-        pairs[name] = value
-    return pairs
+        read[name] = value
+    return read

@@ -23,7 +23,7 @@ from sweep.store.slices import UNKNOWN_PATIENTS, Slice, Task, check_column_names
 FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
 SPLITTING = ("fold", "split")
 ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE)
-VOLUME = "volume"
+VOLUME, INSTANCE = "volume", "instance"
 NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
 # What tables in public use call the columns that a manifest has to have.
 USUAL = {
@@ -119,6 +119,7 @@ class Row:
         columns: The cells of the columns to keep; empty = unknown.
         sequence: The cell of the column ``sequence``, if that is to be kept; empty = unknown.
         volume: Which volume of a file of several the row speaks of, from 0; None = the only one.
+        instance: The slice by its InstanceNumber, where its place is not known; None = it is.
 
     """
 
@@ -131,9 +132,10 @@ class Row:
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     sequence: str = ""
     volume: int | None = None
+    instance: int | None = None
 
     def __str__(self) -> str:
-        parts = ((VOLUME, self.volume), (SLICE, self.slice))
+        parts = ((VOLUME, self.volume), (SLICE, self.slice), (INSTANCE, self.instance))
         place = "".join(f", {name} {number}" for name, number in parts if number is not None)
         name = f"{self.file}{place}"
         return f"row {self.number} ({name})" if self.number else name

@@ -53,6 +53,8 @@ class Outline:
         remarks: What the user should know of it, each a sentence's beginning such as ``Volumes
             unpacked from mosaics``: the volumes that say the same are counted.
         zeroed: Voxels that are not finite in the file, and are given as 0.
+        instances: The InstanceNumber of each plane, None where it has none; empty = the format
+            knows none, or the planes are not those that were acquired.
 
     """
 
@@ -64,6 +66,7 @@ class Outline:
     ignored: int = 0
     remarks: tuple[str, ...] = ()
     zeroed: int = 0
+    instances: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)

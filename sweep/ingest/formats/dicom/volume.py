@@ -50,11 +50,13 @@ def outline(path: Path, axis: Axis, choice: Choice = ALL) -> Outline:
     if axis == "acquired":
         height, width = first.shape
         geometries = tuple(one.frame.geometry for one in series.slices)
+        instances = tuple(one.header.instance for one in series.slices)
     else:
         grid = stack_grid(series, path)
         seen = view_along(grid, axis, str(path)).grid(grid)
         count, height, width = seen.shape
         geometries = (seen.geometry,) * count
+        instances = ()
     return Outline(
         paths=tuple(header.path for header in series.headers),
         shape=(height, width),
@@ -63,6 +65,7 @@ def outline(path: Path, axis: Axis, choice: Choice = ALL) -> Outline:
         sequence=first.sequence,
         ignored=series.ignored,
         remarks=series.remarks,
+        instances=instances,
     )
 
 
