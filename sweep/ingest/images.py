@@ -76,9 +76,7 @@ def plan_images(
     return plan_pictures(collection, making, channel=channel)
 
 
-def plan_pictures(
-    collection: Collection, making: Making, *, channel: int | None = None
-) -> Plan:
+def plan_pictures(collection: Collection, making: Making, *, channel: int | None = None) -> Plan:
     """Plan a store of grey pictures, in their order; reads their headers, no pixel.
 
     Args:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweep.cli.base import Commands, command
+from sweep.cli.base import Commands, command, room, show
 from sweep.cli.ingest.carrying_out import ingesting
 from sweep.cli.ingest.dicom import add_take, dicom_files
 from sweep.cli.ingest.options import (
@@ -99,4 +99,7 @@ def _do_presets(options: argparse.Namespace) -> None:
     from sweep.ingest.presets.reading import load_preset
     from sweep.ingest.presets.telling import presets_table, told
 
-    print(presets_table() if options.name is None else told(load_preset(options.name)))
+    if options.name is None:
+        print(presets_table(room()))
+    else:
+        show(told(load_preset(options.name)))

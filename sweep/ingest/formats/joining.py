@@ -29,6 +29,11 @@ YES_OR_NO: Meaning = {
 }
 
 
+def meaning_of(shown: Sequence[str]) -> Meaning:
+    """What cells say where these, and no others, say that the label of the column is shown."""
+    return {**dict.fromkeys(shown, COLUMN), ANY: ""}
+
+
 @dataclass(frozen=True)
 class LabelTable:
     """Where labels stand, and how they are to be understood.
@@ -246,9 +251,7 @@ def read_labels(table: LabelTable) -> Labelled:
 def _shown(
     table: Keyed, key: Key, columns: Sequence[str], meaning: Meaning
 ) -> frozenset[str] | None:
-    said = [
-        label_said(table.cell(key, name), name, meaning, table.origin(key)) for name in columns
-    ]
+    said = [label_said(table.cell(key, name), name, meaning, table.origin(key)) for name in columns]
     return None if None in said else frozenset(filter(None, said))
 
 

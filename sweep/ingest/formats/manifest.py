@@ -9,6 +9,15 @@ from pathlib import Path
 from typing import Literal
 
 from sweep.core.errors import UserError, nearest, refuse, require_known, told
+from sweep.ingest.formats.joining import (
+    YES_OR_NO,
+    LabelTable,
+    Meaning,
+    label_said,
+    left_out_notes,
+    read_labels,
+    refuse_none_known,
+)
 from sweep.ingest.formats.labels import (
     SEPARATOR,
     named_in,
@@ -47,6 +56,10 @@ class Reading:
         keep: Other columns to keep, whose cells may be empty.
         label_columns: Columns that are a label each, with 1 or 0 in their cells; then there is no
             column ``label``.
+        label_meaning: What the cells of these columns say; by default 1 or 0.
+        label_table: A table beside the manifest that labels are taken from, by a key; then the
+            manifest has none.
+        header: The names of the columns, where the manifest has no header.
         label_separator: What stands between the names in a cell of ``label``; None: ``|``, and
             names that seem to be several are refused.
         patient_pattern: A regular expression that is looked for in the path of a file: its first
@@ -63,6 +76,9 @@ class Reading:
     names: Mapping[str, str] = field(default_factory=dict)
     keep: Sequence[str] = ()
     label_columns: Sequence[str] = ()
+    label_meaning: Meaning = field(default_factory=lambda: YES_OR_NO, hash=False)
+    label_table: LabelTable | None = None
+    header: Sequence[str] = ()
     label_separator: str | None = None
     patient_pattern: str | None = None
     unknown_patients: Unknown = "refuse"
@@ -93,6 +109,9 @@ class Reading:
             "column_names": dict(self.names),
             "columns": list(self.keep),
             "label_columns": list(self.label_columns),
+            "label_meaning": None if self.label_meaning is YES_OR_NO else dict(self.label_meaning),
+            "label_table": None if self.label_table is None else self.label_table.to_plain(),
+            "header": list(self.header),
             "label_separator": self.label_separator,
             "patient_pattern": self.patient_pattern,
             "unknown_patients": None
@@ -195,8 +214,8 @@ def read_manifest(
 
     """
     known = [*map(reading.column, ROLES), *reading.keep, *reading.label_columns]
-    header, lines, kind = read_sheet(path, "manifest", known)
-    required = [FILE, *([] if reading.label_columns else [LABEL])]
+    header, lines, kind = read_sheet(path, "manifest", known, reading.header)
+    required = [FILE, *([] if reading.label_columns or reading.label_table else [LABEL])]
     named = reading.patient_pattern or reading.unknown_patients != "refuse"
     if patients and not named:
         required.append(PATIENT)
@@ -216,8 +235,15 @@ def read_manifest(
     if patients:
         rows = [replace(row, patient=row.patient or unknown_patient(row.file)) for row in rows]
     _check_files(rows, path)
+    tabled: tuple[str, ...] = ()
+    if reading.label_table is not None:
+        rows, tabled = labelled_rows(rows, reading.label_table)
     counts = Counter(name for row in rows for name in row.labels)
-    if reading.label_separator is None and not reading.label_columns:
+    if (
+        reading.label_table is None
+        and reading.label_separator is None
+        and not reading.label_columns
+    ):
         refuse_joined(counts, SEPARATOR)
     taken = spellings(counts)
     rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
@@ -231,8 +257,42 @@ def read_manifest(
         folder,
         str(path),
         {"manifest": str(path), **reading.to_plain()},
-        (*notes, *spelling_notes(counts, taken)),
+        (*notes, *tabled, *spelling_notes(counts, taken)),
     )
+
+
+def labelled_rows(rows: Sequence[Row], table: LabelTable) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows with the labels of a table beside them, and what is said of those left out.
+
+    The key of a row is its cell in the column of the key, if that is kept, else a part of its
+    path, see ``Labelled.key_of``.
+
+    Raises:
+        UserError: See ``read_labels``; the table names none of the files.
+
+    """
+    said = read_labels(table)
+    found: list[Row] = []
+    without = silent = 0
+    for row in rows:
+        key = said.key_of(row.file, row.columns.get(table.key, ""))
+        labels = None if key is None else said.labels[key]
+        if labels is not None:
+            found.append(replace(row, labels=labels))
+        elif key is None:
+            without += 1
+        else:
+            silent += 1
+    if without == len(rows):
+        refuse_none_known(said.table, [row.file for row in rows])
+    notes = tuple(left_out_notes(table.path, without, silent))
+    if not found:
+        raise UserError(
+            "the table of labels does not say all labels of any file",
+            " ".join(notes),
+            "fill in its cells, or name fewer columns with --label-columns",
+        )
+    return found, notes
 
 
 def unknown_patient(file: str) -> str:
@@ -351,7 +411,7 @@ class _RowReader:
         return Row(
             number=line.number,
             file=file,
-            labels=shown_by(marks, where)
+            labels=_labels(marks, reading.label_meaning, where)
             if marks
             else named_in(cell(LABEL), reading.label_separator or SEPARATOR),
             patient=cell(PATIENT) if reading.patient_pattern is None else reading.patient_in(file),
@@ -374,6 +434,13 @@ class _RowReader:
             if file.startswith(f"{root}/"):
                 return file[len(root) + 1 :]
         return file
+
+
+def _labels(marks: Mapping[str, str], meaning: Meaning, where: str) -> frozenset[str]:
+    if meaning is YES_OR_NO:
+        return shown_by(marks, where)
+    said = [label_said(cell, name, meaning, where) for name, cell in marks.items()]
+    return frozenset(filter(None, said))
 
 
 def _numbered(name: str, cell: str, where: str) -> int | None:

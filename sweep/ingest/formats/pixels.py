@@ -56,9 +56,7 @@ def read_grey(path: Path, origin: str, channel: int | None = None) -> NDArray[np
     return pixels
 
 
-def grey_of(
-    picture: Image.Image, origin: str, channel: int | None = None
-) -> NDArray[np.float32]:
+def grey_of(picture: Image.Image, origin: str, channel: int | None = None) -> NDArray[np.float32]:
     """Decode the grey of a picture, or of the page that it stands at: (H, W), finite.
 
     Raises:

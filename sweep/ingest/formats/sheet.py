@@ -42,9 +42,7 @@ class Sheet(NamedTuple):
     kind: str
 
 
-def read_sheet(
-    path: Path, what: str, known: Collection[str], header: Sequence[str] = ()
-) -> Sheet:
+def read_sheet(path: Path, what: str, known: Collection[str], header: Sequence[str] = ()) -> Sheet:
     """Read a table; the format is known by the suffix, CSV being the rest.
 
     Args:

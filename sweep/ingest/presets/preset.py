@@ -36,7 +36,7 @@ class Table:
 
     Attributes:
         file: Its path below the folder of tables; it may have fields of the images' paths.
-        key: For each column of its key the field of the path that is the same.
+        key: For each column of its key what it is by the path, a text with fields.
         header: The names of its columns, where it has no header.
         labels: For each column of labels, by name or glob, what its cells say.
         columns: Columns to keep where the table has them: the name in the store, and its heading.
@@ -56,7 +56,7 @@ class Places:
 
     Attributes:
         file: Its path below the folder of tables.
-        key: For each column of its key the field of the path that is the same.
+        key: For each column of its key what it is by the path, a text with fields.
         instance: The column with the InstanceNumber of a slice.
         column: Which column of labels a row is about, its cells in small letters with ``_``
             between words in the place of ``{headings}``.

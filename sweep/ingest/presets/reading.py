@@ -101,8 +101,10 @@ def _check(preset: Preset, origin: str) -> None:
     _require(bool(preset.files), "has no 'files'", "", origin)
     in_all = frozenset.intersection(*(one.names for one in preset.files))
     in_some = frozenset().union(*(one.names for one in preset.files))
-    for table in (*preset.tables, *([preset.places] if preset.places else [])):
-        _known_fields(table.key.values(), in_all, origin)
+    beside: list[Table | Places] = [*preset.tables, *([preset.places] if preset.places else [])]
+    for table in beside:
+        for text in table.key.values():
+            _known_fields(names_in(text), in_all, origin)
         _known_fields(names_in(table.file), in_all | set(preset.choose), origin)
         _require(bool(table.key), "has a table without a key", table.file, origin)
     for text in (preset.label, preset.patient):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from sweep.core.errors import UserError
 from sweep.core.text import SHOWN, number_of
-from sweep.ingest.formats.joining import Key, key_text, left_out_notes
+from sweep.ingest.formats.joining import Key, left_out_notes
 from sweep.ingest.formats.manifest import Collection, Reading, Row
 from sweep.ingest.formats.walking import files_below, is_leftover
 from sweep.ingest.presets.paths import filled
-from sweep.ingest.presets.preset import Chosen, Preset, spelt
-from sweep.ingest.presets.tables import Marked, Tables, read_places
+from sweep.ingest.presets.preset import Chosen, Preset
+from sweep.ingest.presets.tables import Marked, Tables, key_of, read_places
 from sweep.ingest.tree import with_patients
 
 
@@ -161,8 +161,8 @@ def _rows(
                 shown = filter(None, said.labels.values())
                 rows.append(replace(row, labels=row.labels.union(shown)))
             continue
-        key = tuple(key_text(fields[name]) for name in preset.places.key.values())
-        slices = list(_marked_rows(row, marked.get(key, ()), said.labels))
+        here = marked.get(key_of(preset.places, fields), ())
+        slices = list(_marked_rows(row, here, said.labels))
         unmarked += not slices
         rows += slices
     tables.check_kept()

@@ -132,11 +132,13 @@ class Tables:
         if read is None:
             read = read_keyed(path, "table", list(table.key), header, most)
             self._read[path, table.file] = read
-        return read, tuple(key_text(fields[name]) for name in table.key.values())
+        return read, key_of(table, fields)
 
     def _labels(self, table: Table, read: Keyed, key: Key) -> Iterator[tuple[str, str | None]]:
         for text, meaning in table.labels.items():
-            says = {one: label for cell, label in meaning.items() for one in spelt(cell, self._chosen)}
+            says = {
+                one: label for cell, label in meaning.items() for one in spelt(cell, self._chosen)
+            }
             for glob in spelt(text, self._chosen):
                 for name in columns_like(read, [glob], list(table.key)):
                     cell = read.cell(key, name)
@@ -147,6 +149,11 @@ class Tables:
         further = [name for name in self._keep if name in read.header]
         self._kept.update(further, kept)
         return {**kept, **{name: name for name in further}}
+
+
+def key_of(table: Table | Places, fields: Fields) -> Key:
+    """The key of a table that a file has, by the fields of its path."""
+    return tuple(key_text(filled(text, fields)) for text in table.key.values())
 
 
 class Marked(NamedTuple):

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
-from sweep.core.text import ruled_table
+from sweep.core.text import fitted_table
 from sweep.ingest.presets.preset import Preset
 from sweep.ingest.presets.reading import load_preset, preset_names
 
 HEADER = ("name", "what", "kind", "licence", "needs")
 
 
-def presets_table() -> str:
-    """A row for each preset that ships."""
-    return ruled_table(HEADER, [row_of(load_preset(name)) for name in preset_names()])
+def presets_table(width: int | None) -> str:
+    """A row for each preset that ships, in lines of so many characters; None: any number."""
+    rows = [row_of(load_preset(name)) for name in preset_names()]
+    return fitted_table(HEADER, rows, ("needs", "licence"), width)
 
 
 def row_of(preset: Preset) -> tuple[str, ...]:
