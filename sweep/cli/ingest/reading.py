@@ -1,11 +1,11 @@
 """How the manifest of an ingest is to be understood: its options."""
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sweep.cli.ingest.marks import MARKS, add_marks, boxes_of, marking_of
 from sweep.cli.ingest.options import add_columns, add_patients, columns_of
-from sweep.core.errors import UserError
+from sweep.cli.ingest.pairs import pairs
 
 if TYPE_CHECKING:
     from sweep.ingest.formats.manifest import Reading
@@ -15,7 +15,7 @@ MANIFEST = (
     "The manifest is a table (CSV, Excel or Parquet) with the columns file, label, patient, and "
     "optionally fold or split. Several labels are separated by '|'; an empty label is no finding. "
     "Without fold or split, patients (never slices) are assigned to folds, stratified by label. "
-    "`mrisweep manifest DIR` drafts one."
+    "`mrisweep manifest DIR` drafts one." + MARKS
 )
 
 
@@ -40,6 +40,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         metavar="MARK",
         help="what stands between the labels in a cell, instead of '|'",
     )
+    add_marks(parser)
     add_patients(parser)
     add_columns(parser)
 
@@ -49,22 +50,12 @@ def reading_of(options: argparse.Namespace) -> "Reading":
     from sweep.ingest.formats.manifest import Reading
 
     return Reading(
-        names=_pairs("--column", options.column, "file=image_path"),
+        names=pairs("--column", options.column, "file=image_path"),
         keep=columns_of(options),
         label_columns=options.label_columns,
         label_separator=options.label_separator,
         patient_pattern=options.patient_pattern,
         unknown_patients=options.unknown_patients,
+        marking=marking_of(options),
+        boxes=boxes_of(options),
     )
-
-
-def _pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
-    pairs = {}
-    for text in texts:
-        name, mark, value = text.partition("=")
-        if not (name and mark and value):
-            raise UserError(
-                f"{option} cannot be read", f"{text!r}", f"give NAME=VALUE, such as {example}"
-            )
-        pairs[name] = value
-    return pairs
