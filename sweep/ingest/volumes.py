@@ -26,6 +26,8 @@ from sweep.ingest.formats.manifest import (
     unknown_patients,
     unknown_source,
 )
+from sweep.ingest.formats.marks.marking import Marking
+from sweep.ingest.formats.marks.showing import Tally, notes_of, shown_in, source_of, total
 from sweep.ingest.formats.pixels import fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
 from sweep.ingest.looking import Look, look
@@ -48,12 +50,13 @@ from sweep.store.splits import SplitAssigner, assign_splits
 
 @dataclass(frozen=True)
 class Described:
-    """A volume that can be used, as far as its header says."""
+    """A volume that can be used, as far as its header says; ``tally``: what its marks came to."""
 
     name: str
     outline: Outline
     slices: tuple[Slice, ...]
     part: Part | None
+    tally: Tally
 
 
 def plan_volumes(
@@ -128,19 +131,20 @@ def plan_scans(
     """
     _check_middle(middle)
     size, assigner = making.size, making.assigner
-    rows, folder = collection.rows, collection.folder
+    rows, folder, marking = collection.rows, collection.folder, collection.marking
     each_file = unknown == "each-file"
     seen = look(
-        Look(_DescribedBy(folder, form, axis, size, middle, each_file), _name_of),
+        Look(_DescribedBy(folder, form, axis, size, middle, each_file, marking), _name_of),
         _by_volume(rows),
         workers=making.workers,
         progress=making.progress,
         waiting=making.waiting,
     )
-    found, skipped = [described for _, described in seen.found], seen.skipped
-    _refuse_none(found, skipped)
+    _refuse_none(len(seen.found), seen.skipped)
+    skipped, tally = seen.skipped, total(described.tally for _, described in seen.found)
+    found = [described for _, described in seen.found if described.slices]
     slices = [one for volume in found for one in volume.slices]
-    names = label_names([one.labels for one in slices], collection.where)
+    names = label_names([one.labels for one in slices], collection.where, collection.is_marked)
     with left_out_before(skipped, "volume"):
         items = _items(found, assigner)
         shapes = ((volume.name, volume.outline.shape) for volume in found)
@@ -164,12 +168,14 @@ def plan_scans(
             **form.options,
             **({"zeroed": zeroed} if zeroed else {}),
             **({"planes": lying.counts} if lying.mixed else {}),
+            **source_of(tally),
             **unknown_source(unknown_patients(slices)),
         },
         skipped=skipped,
         notes=(
             *collection.notes,
             *_notes(found, skipped, rows, lying),
+            *notes_of(tally, marking),
             *gone_note((row.labels for row in rows), names),
             *unknown_note(slices, len(found)),
         ),
@@ -198,6 +204,7 @@ class _DescribedBy:
     size: int | None
     middle: int | None
     each_file: bool
+    marking: Marking
 
     def __call__(self, rows: Sequence[Row]) -> Described:
         first = rows[0]
@@ -205,9 +212,15 @@ class _DescribedBy:
         outline = form.outline(located(first, self.folder), self.axis)
         if self.each_file and not (first.patient or outline.patient):
             outline = replace(outline, patient=unknown_patient(first.file))
-        slices = tuple(_slices(rows, outline, self.size, self.middle))
+        rows = _by_slice(rows, outline, self.middle)
+        showing = shown_in(rows, outline, self.folder, self.axis, self.marking)
+        slices = tuple(
+            _slice(row, labels, outline, self.size)
+            for row, labels in zip(rows, showing.labels, strict=True)
+            if labels is not None
+        )
         part = None if first.volume is None else Part(first.file, first.volume)
-        return Described(_name(first), outline, slices, part)
+        return Described(_name(first), outline, slices, part, showing.tally)
 
 
 def _check_middle(middle: int | None) -> None:
@@ -215,7 +228,7 @@ def _check_middle(middle: int | None) -> None:
         raise UserError("--middle takes no slice", middle, "take 1 or more")
 
 
-def _refuse_none(found: Sequence[Described], skipped: Sequence[Skipped]) -> None:
+def _refuse_none(found: int, skipped: Sequence[Skipped]) -> None:
     if not found:
         raise UserError(
             "no volume can be used",
@@ -229,38 +242,41 @@ def _name(row: Row) -> str:
     return row.file if row.volume is None else f"{row.file}/{row.volume:03d}"
 
 
-def _slices(
-    rows: Sequence[Row], outline: Outline, size: int | None, middle: int | None
-) -> Iterator[Slice]:
+def _by_slice(rows: Sequence[Row], outline: Outline, middle: int | None) -> list[Row]:
+    """A row for each slice that is taken of a volume, in the order of the slices."""
     count = len(outline.geometries)
     if rows[0].instance is not None:
         rows = [_placed(row, outline) for row in rows]
     elif rows[0].slice is None:
         taken = count if middle is None else min(middle, count)
         first = (count - taken) // 2
-        rows = [replace(rows[0], slice=number) for number in range(first, first + taken)]
-    for row in sorted(rows, key=lambda row: row.slice or 0):
-        number = row.slice or 0
-        if number >= count:
+        return [replace(rows[0], slice=number) for number in range(first, first + taken)]
+    for row in rows:
+        if (row.slice or 0) >= count:
             raise UnusableError(
                 "the manifest names a slice that the volume does not have",
                 f"{row} of a volume with {count} slices, which count from 0",
                 "correct the column 'slice'",
             )
-        patient = row.patient or outline.patient
-        scan = scan_name(patient, _name(row))
-        yield Slice(
-            key=slice_key(scan, number),
-            scan=scan,
-            number=number,
-            patient=patient,
-            split=row.split or "",
-            labels=row.labels,
-            origin=str(row),
-            sequence=row.sequence or outline.sequence,
-            columns=row.columns,
-            geometry=_fitted(outline.geometries[number], outline.shape, size),
-        )
+    return sorted(rows, key=lambda row: row.slice or 0)
+
+
+def _slice(row: Row, labels: frozenset[str], outline: Outline, size: int | None) -> Slice:
+    number = row.slice or 0
+    patient = row.patient or outline.patient
+    scan = scan_name(patient, _name(row))
+    return Slice(
+        key=slice_key(scan, number),
+        scan=scan,
+        number=number,
+        patient=patient,
+        split=row.split or "",
+        labels=labels,
+        origin=str(row),
+        sequence=row.sequence or outline.sequence,
+        columns=row.columns,
+        geometry=_fitted(outline.geometries[number], outline.shape, size),
+    )
 
 
 def _placed(row: Row, outline: Outline) -> Row:

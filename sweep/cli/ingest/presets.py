@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sweep.cli.base import Commands, command, room, show
 from sweep.cli.ingest.carrying_out import ingesting
 from sweep.cli.ingest.dicom import add_take, dicom_files
+from sweep.cli.ingest.marks import add_least
 from sweep.cli.ingest.options import (
     add_columns,
     add_common,
@@ -15,7 +16,7 @@ from sweep.cli.ingest.options import (
     columns_of,
     making_of,
 )
-from sweep.cli.ingest.reading import pairs
+from sweep.cli.ingest.pairs import pairs
 from sweep.cli.ingest.volumes import add_axis, add_choices, volume_files
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def add_presets(kinds: Commands) -> None:
     add_axis(preset)
     add_take(preset)
     add_choices(preset)
+    add_least(preset)
     add_patients(preset)
     add_columns(preset, "its tables")
     add_task(preset)
@@ -74,6 +76,7 @@ def add_presets(kinds: Commands) -> None:
 
 def _plan_preset(options: argparse.Namespace) -> "Plan":
     from sweep.ingest.formats.manifest import Reading
+    from sweep.ingest.formats.marks.area import area_of
     from sweep.ingest.presets.planning import plan_preset
     from sweep.ingest.presets.reading import load_preset
     from sweep.ingest.presets.rows import Asked
@@ -84,6 +87,8 @@ def _plan_preset(options: argparse.Namespace) -> "Plan":
         choices=pairs("--choose", options.choose, "plane=sagittal"),
         keep=[name for name in columns_of(options) if name not in preset.columns],
         splits=not options.ignore_splits,
+        least=area_of(options.least_area) if options.least_area is not None else None,
+        below=options.below,
         reading=Reading(
             patient_pattern=options.patient_pattern, unknown_patients=options.unknown_patients
         ),

@@ -1,11 +1,12 @@
 """How the manifest of an ingest is to be understood: its options."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweep.cli.ingest.marks import MARKS, add_marks, boxes_of, marking_of
 from sweep.cli.ingest.options import add_columns, add_patients, columns_of
+from sweep.cli.ingest.pairs import pairs
 from sweep.core.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MANIFEST = (
     "The manifest is a table (CSV, Excel or Parquet) with the columns file, label, patient, and "
     "optionally fold or split. Several labels are separated by '|'; an empty label is no finding. "
     "Without fold or split, patients (never slices) are assigned to folds, stratified by label. "
-    "`mrisweep manifest DIR` drafts one."
+    "`mrisweep manifest DIR` drafts one." + MARKS
 )
 
 
@@ -57,6 +58,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="the names of the columns, where the manifest has no header, such as file,label",
     )
     add_label_table(parser)
+    add_marks(parser)
     add_patients(parser)
     add_columns(parser)
 
@@ -128,17 +130,6 @@ def reading_of(options: argparse.Namespace) -> "Reading":
         label_separator=options.label_separator,
         patient_pattern=options.patient_pattern,
         unknown_patients=options.unknown_patients,
+        marking=marking_of(options),
+        boxes=boxes_of(options),
     )
-
-
-def pairs(option: str, texts: Sequence[str], example: str) -> dict[str, str]:
-    """What texts such as ``NAME=VALUE`` say."""
-    read = {}
-    for text in texts:
-        name, mark, value = text.partition("=")
-        if not (name and mark and value):
-            raise UserError(
-                f"{option} cannot be read", f"{text!r}", f"give NAME=VALUE, such as {example}"
-            )
-        read[name] = value
-    return read

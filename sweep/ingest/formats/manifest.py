@@ -1,6 +1,5 @@
 """The manifest of an image collection: a table with a row for each picture, volume or slice."""
 
-import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from sweep.core.errors import UserError, nearest, refuse, require_known, told
+from sweep.core.text import number_of
+from sweep.ingest.formats.cells import Paths, leads_out, numbered
 from sweep.ingest.formats.joining import (
     YES_OR_NO,
     LabelTable,
@@ -26,14 +27,15 @@ from sweep.ingest.formats.labels import (
     spelling_notes,
     spellings,
 )
+from sweep.ingest.formats.marks.boxes import Box, BoxTable, read_boxes
+from sweep.ingest.formats.marks.marking import AS_THEY_ARE, Marking
 from sweep.ingest.formats.sheet import Line, read_sheet
 from sweep.store.slices import UNKNOWN_PATIENTS, Slice, Task, check_column_names
 
 FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
 SPLITTING = ("fold", "split")
-ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE)
-VOLUME, INSTANCE = "volume", "instance"
-NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
+VOLUME, MASK, INSTANCE = "volume", "mask", "instance"
+ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE, MASK)
 # What tables in public use call the columns that a manifest has to have.
 USUAL = {
     FILE: ("image_path", "filename", "file_name", "filepath", "path", "image", "img", "fname"),
@@ -67,6 +69,8 @@ class Reading:
         unknown_patients: What is done with files whose patient nothing says: 'refuse' them, or
             let 'each-file' be a patient, at the risk that slices of one person lie in several
             splits.
+        marking: How masks and boxes become labels.
+        boxes: The table of boxes; None = there is none.
 
     Raises:
         UserError: A role that is none; a pattern that is no regular expression.
@@ -82,6 +86,8 @@ class Reading:
     label_separator: str | None = None
     patient_pattern: str | None = None
     unknown_patients: Unknown = "refuse"
+    marking: Marking = AS_THEY_ARE
+    boxes: BoxTable | None = None
 
     def __post_init__(self) -> None:
         require_known("--column", list(self.names), (*ROLES, VOLUME, SEQUENCE))
@@ -117,6 +123,8 @@ class Reading:
             "unknown_patients": None
             if self.unknown_patients == "refuse"
             else self.unknown_patients,
+            **self.marking.to_plain(),
+            **(self.boxes.to_plain() if self.boxes else {}),
         }
         return {name: value for name, value in said.items() if value}
 
@@ -139,6 +147,8 @@ class Row:
         sequence: The cell of the column ``sequence``, if that is to be kept; empty = unknown.
         volume: Which volume of a file of several the row speaks of, from 0; None = the only one.
         instance: The slice by its InstanceNumber, where its place is not known; None = it is.
+        mask: Path of the mask of the file, as that of the file; empty = it has none.
+        boxes: The boxes of the file, on whichever of its slices.
 
     """
 
@@ -152,6 +162,8 @@ class Row:
     sequence: str = ""
     volume: int | None = None
     instance: int | None = None
+    mask: str = ""
+    boxes: tuple[Box, ...] = ()
 
     def __str__(self) -> str:
         parts = ((VOLUME, self.volume), (SLICE, self.slice), (INSTANCE, self.instance))
@@ -170,6 +182,7 @@ class Collection:
         where: Where the rows come from, for messages.
         source: The same as JSON can say it, for the store.
         notes: What the user should know of how they were read.
+        marking: How masks and boxes of the rows become labels.
 
     """
 
@@ -178,6 +191,12 @@ class Collection:
     where: str
     source: Mapping[str, object]
     notes: tuple[str, ...] = ()
+    marking: Marking = AS_THEY_ARE
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether there is a mask or a box."""
+        return any(row.mask or row.boxes for row in self.rows)
 
 
 def read_manifest(
@@ -215,10 +234,15 @@ def read_manifest(
     """
     known = [*map(reading.column, ROLES), *reading.keep, *reading.label_columns]
     header, lines, kind = read_sheet(path, "manifest", known, reading.header)
-    required = [FILE, *([] if reading.label_columns or reading.label_table else [LABEL])]
+    marked = reading.column(MASK) in header or reading.boxes is not None
+    elsewhere = reading.label_columns or reading.label_table or marked
+    required = [FILE, *([] if elsewhere else [LABEL])]
     named = reading.patient_pattern or reading.unknown_patients != "refuse"
     if patients and not named:
         required.append(PATIENT)
+    if MASK in reading.names or reading.marking.of_masks:
+        required.append(MASK)
+    _check_marked(reading, marked, path)
     _check_columns(header, required, reading, path)
     places = {name: place for place, name in enumerate(header)}
     numbering = [
@@ -227,37 +251,48 @@ def read_manifest(
         if meant and reading.column(name) in places
     ]
     _check_kept(header, reading, numbering, path)
-    read = _RowReader(places, reading, numbering, folder, path)
+    paths = Paths(folder)
+    read = _RowReader(places, reading, numbering, paths, path)
     rows = [read(line) for line in lines]
     _check_cells(rows, patients and not named, path)
     if reading.patient_pattern is not None:
         _check_pattern(rows, reading, path)
     if patients:
         rows = [replace(row, patient=row.patient or unknown_patient(row.file)) for row in rows]
+    if reading.column(MASK) in header and reading.marking.no_mask == "refuse":
+        _check_masks(rows, path)
     _check_files(rows, path)
     tabled: tuple[str, ...] = ()
     if reading.label_table is not None:
         rows, tabled = labelled_rows(rows, reading.label_table)
-    counts = Counter(name for row in rows for name in row.labels)
-    if (
-        reading.label_table is None
-        and reading.label_separator is None
-        and not reading.label_columns
-    ):
+    boxes = [] if reading.boxes is None else _boxes(reading, reading.boxes, paths, volumes)
+    marking = reading.marking
+    counts = Counter(name for one in (*rows, *boxes) for name in one.labels)
+    counts.update(marking.values_of())
+    joined = reading.label_separator is None and not reading.label_columns
+    if joined and reading.label_table is None:
         refuse_joined(counts, SEPARATOR)
     taken = spellings(counts)
     rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
+    marking = marking.renamed(taken)
+    box_notes: tuple[str, ...] = ()
+    if reading.boxes is not None:
+        boxes = [
+            one._replace(labels=frozenset(map(taken.__getitem__, one.labels))) for one in boxes
+        ]
+        rows, box_notes = _with_boxes(rows, boxes, reading.boxes)
     notes = [f"The manifest is {kind}."] if kind else []
-    if read.slashed:
+    if paths.slashed:
         notes.append(
-            f"Paths with backslashes: {read.slashed}; read as if they had forward slashes."
+            f"Paths with backslashes: {paths.slashed}; read as if they had forward slashes."
         )
     return Collection(
         rows,
         folder,
         str(path),
         {"manifest": str(path), **reading.to_plain()},
-        (*notes, *tabled, *spelling_notes(counts, taken)),
+        (*notes, *tabled, *spelling_notes(counts, taken), *box_notes),
+        marking,
     )
 
 
@@ -373,26 +408,20 @@ def _check_kept(
 
 
 class _RowReader:
-    """Makes rows of lines.
-
-    Attributes:
-        slashed: Rows whose path had backslashes.
-
-    """
+    """Makes rows of lines."""
 
     def __init__(
         self,
         places: Mapping[str, int],
         reading: Reading,
         numbering: Sequence[str],
-        folder: Path,
+        paths: Paths,
         path: Path,
     ) -> None:
-        self.slashed = 0
         self._places = places
         self._reading = reading
         self._numbering = numbering
-        self._roots = {str(folder.absolute()), str(folder.resolve())}
+        self._file = paths
         self._path = path
 
     def __call__(self, line: Line) -> Row:
@@ -416,24 +445,12 @@ class _RowReader:
             else named_in(cell(LABEL), reading.label_separator or SEPARATOR),
             patient=cell(PATIENT) if reading.patient_pattern is None else reading.patient_in(file),
             split=None if split is None else cell(split),
-            slice=_numbered(SLICE, cell(SLICE), where) if SLICE in self._numbering else None,
+            slice=numbered(SLICE, cell(SLICE), where) if SLICE in self._numbering else None,
             columns=kept,
             sequence=sequence,
-            volume=_numbered(VOLUME, cell(VOLUME), where) if VOLUME in self._numbering else None,
+            volume=numbered(VOLUME, cell(VOLUME), where) if VOLUME in self._numbering else None,
+            mask=self._file(cell(MASK)),
         )
-
-    def _file(self, cell: str) -> str:
-        """With forward slashes, from the folder on."""
-        if "\\" in cell and "/" not in cell:  # as Windows writes paths
-            self.slashed += 1
-            cell = cell.replace("\\", "/")
-        if not cell:
-            return ""
-        file = posixpath.normpath(cell)
-        for root in self._roots:
-            if file.startswith(f"{root}/"):
-                return file[len(root) + 1 :]
-        return file
 
 
 def _labels(marks: Mapping[str, str], meaning: Meaning, where: str) -> frozenset[str]:
@@ -441,19 +458,6 @@ def _labels(marks: Mapping[str, str], meaning: Meaning, where: str) -> frozenset
         return shown_by(marks, where)
     said = [label_said(cell, name, meaning, where) for name, cell in marks.items()]
     return frozenset(filter(None, said))
-
-
-def _numbered(name: str, cell: str, where: str) -> int | None:
-    if not cell:
-        return None
-    found = NUMBER.fullmatch(cell)
-    if found is None:
-        raise UserError(
-            f"a {name} is not a number from 0, or empty for all of the file",
-            f"{where}: {cell!r}",
-            f"correct the column {name!r}",
-        )
-    return int(found[1])
 
 
 def _check_cells(rows: list[Row], patients: bool, path: Path) -> None:
@@ -480,6 +484,76 @@ def _check_pattern(rows: list[Row], reading: Reading, path: Path) -> None:
         )
 
 
+def _check_marked(reading: Reading, marked: bool, path: Path) -> None:
+    marking = reading.marking
+    if not marked and (marking.least is not None or marking.below != "negative"):
+        raise UserError(
+            "there is a least area, and nothing that has one",
+            f"{path} without a column {reading.column(MASK)!r}, and no table of boxes",
+            "name the column of masks, such as --column mask=seg, give --boxes, or leave "
+            "--least-area and --below out",
+        )
+    if marking.counted != "index" and reading.boxes is None:
+        raise UserError(
+            "it is said what slices of boxes are, and there is no table of boxes",
+            f"{path} alone",
+            "give --boxes, or leave --box-slices out",
+        )
+
+
+def _check_masks(rows: list[Row], path: Path) -> None:
+    _checker(rows, path)(
+        "name no mask",
+        lambda row: not row.mask,
+        "fill the column 'mask', remove rows of which no finding is known, or pass --no-mask "
+        "negative if these images show none",
+    )
+
+
+def _boxes(reading: Reading, table: BoxTable, paths: Paths, volumes: bool) -> list[Box]:
+    return read_boxes(
+        table,
+        paths,
+        slices=volumes,
+        separator=reading.label_separator or SEPARATOR,
+        areas=reading.marking.least is not None,
+    )
+
+
+def _with_boxes(
+    rows: list[Row], boxes: Sequence[Box], table: BoxTable
+) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows with the boxes of their files, and what is to be said of those that have no row."""
+    files = {row.file for row in rows}
+    of_file: dict[str, list[Box]] = {}
+    for box in boxes:
+        of_file.setdefault(box.file, []).append(box)
+    lost = [file for file in of_file if file not in files]
+    if len(lost) == len(of_file):
+        raise UserError(
+            "no box is on a file of the manifest",
+            f"{table.path} with {number_of(len(of_file), 'file')}, such as {lost[0]!r} "
+            f"({nearest(lost[0], files)})"
+            if lost
+            else f"{table.path} without a row",
+            "name files in it as the manifest does, by their path below the folder",
+        )
+    notes = []
+    if lost:
+        count = sum(len(of_file[file]) for file in lost)
+        notes.append(
+            f"Boxes on files that the manifest does not have: {count}, on "
+            f"{number_of(len(lost), 'file')}, such as {lost[0]!r}; left out."
+        )
+    if bare := len(files.difference(of_file)):
+        notes.append(
+            f"Files without a box: {bare} of {len(files)}; none of their slices shows a finding "
+            "of the table."
+        )
+    frozen = {file: tuple(its) for file, its in of_file.items()}
+    return [replace(row, boxes=frozen.get(row.file, ())) for row in rows], tuple(notes)
+
+
 def _check_files(rows: list[Row], path: Path) -> None:
     whole = {(row.file, row.volume) for row in rows if row.slice is None}
     patient: dict[str, str] = {}
@@ -490,7 +564,7 @@ def _check_files(rows: list[Row], path: Path) -> None:
     check = _checker(rows, path)
     check(
         "name files outside the image folder",
-        _leaves,
+        lambda row: leads_out(row.file) or leads_out(row.mask),
         "give the folder that all of them are in, and paths from there",
     )
     check(
@@ -515,11 +589,6 @@ def _checker(rows: list[Row], path: Path) -> Callable[[str, Callable[[Row], bool
         refuse(f"rows of {path} {breach}", [str(row) for row in rows if breaks(row)], remedy)
 
     return check
-
-
-def _leaves(row: Row) -> bool:
-    """Whether the path, as written, leads out of the folder."""
-    return row.file.startswith(("/", "../")) or row.file == ".."
 
 
 def task_of(rows: Sequence[Row | Slice], names: Sequence[str]) -> Task:

@@ -116,6 +116,9 @@ class Preset:
         split: For each text of the field ``split`` the split; empty = none is published.
         columns: Columns to keep, texts with fields.
         tables: The tables to join.
+        mask: The name of the mask beside a file, a text with fields; a slice has the labels that
+            its plane of the mask shows. Empty = there are none.
+        mask_labels: What its values mean; empty: each other than 0 is ``lesion``.
         places: At which slices labels were marked; None = they are of whole files.
         channel: Of pictures in colour the channel to take, see ``plan_pictures``; empty = none.
         fastmri: Of the kind ``fastmri``.
@@ -142,6 +145,8 @@ class Preset:
     split: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()
+    mask: str = ""
+    mask_labels: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     places: Places | None = None
     channel: str = ""
     fastmri: Fastmri | None = None

@@ -10,6 +10,7 @@ from typing import Any, get_args
 from sweep.config.reading import MOST_BYTES, NOT_YAML, load_yaml
 from sweep.core.errors import UserError, nearest, require_known, told
 from sweep.core.reading import read_text
+from sweep.ingest.formats.marks.marking import mask_names
 from sweep.ingest.presets.paths import Pattern, names_in
 from sweep.ingest.presets.preset import Choice, Fastmri, Kind, Places, Preset, Table
 
@@ -53,7 +54,7 @@ def preset_of(raw: Any, name: str, origin: str) -> Preset:
     """
     _require(isinstance(raw, dict), "does not hold keys with values", raw, origin)
     of_fields = _texts(raw.pop("fields", {}), "fields", origin)
-    read: dict[str, Callable[[Any, str], Any]] = {
+    read: dict[str, Callable[[Any, str], object]] = {
         "version": lambda value, where: int(_word(value, where, r"[0-9]+")),
         "kind": lambda value, where: _one_of(value, get_args(Kind), where),
         "leaves_open": _list,
@@ -68,15 +69,16 @@ def preset_of(raw: Any, name: str, origin: str) -> Preset:
             _part(Table, one, f"{where}[{place}]")
             for place, one in enumerate(_sequence(value, where))
         ),
+        "mask_labels": _mask_labels,
         "places": lambda value, where: _part(Places, value, where),
         "fastmri": lambda value, where: _part(Fastmri, value, where),
     }
     known = [one.name for one in fields(Preset) if one.name != "name"]
     require_known(f"a key of the preset {origin}", list(raw), [*known, "fields"])
-    values = {
-        key: read.get(key, _text)(value, f"{key} of the preset {origin}")
-        for key, value in raw.items()
-    }
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        reads = read[key] if key in read else _text
+        values[key] = reads(value, f"{key} of the preset {origin}")
     missing = [
         one.name
         for one in fields(Preset)
@@ -107,13 +109,14 @@ def _check(preset: Preset, origin: str) -> None:
             _known_fields(names_in(text), in_all, origin)
         _known_fields(names_in(table.file), in_all | set(preset.choose), origin)
         _require(bool(table.key), "has a table without a key", table.file, origin)
-    for text in (preset.label, preset.patient):
+    for text in (preset.label, preset.patient, preset.mask):
         _known_fields(names_in(text), in_all, origin)
     for text in preset.columns.values():
         _known_fields(names_in(text), in_some, origin)
     _require(not preset.split or "split" in in_all, "has splits and no field 'split'", "", origin)
-    labelled = bool(preset.label) + any(table.labels for table in preset.tables)
-    _require(labelled == 1, "has not labels of one kind: 'label', or those of 'tables'", "", origin)
+    tabled = any(table.labels for table in preset.tables)
+    labelled = bool(preset.label) + bool(preset.mask) + tabled
+    _require(labelled == 1, "has not one of 'label', 'mask' and tables with 'labels'", "", origin)
     for name, choice in preset.choose.items():
         _require(
             not choice.default or not choice.values or choice.default in choice.values,
@@ -143,6 +146,10 @@ def _part(kind: Any, raw: Any, where: str) -> Any:
     if kind is Fastmri:
         of_kind = {}
     return kind(**{key: of_kind.get(key, _text)(one, where) for key, one in values.items()})
+
+
+def _mask_labels(raw: Any, where: str) -> dict[int, tuple[str, ...]]:
+    return mask_names([f"{value}={name}" for value, name in _texts(raw, where, "").items()])
 
 
 def _choice(raw: Any, where: str) -> Choice:

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from sweep.core.errors import UserError
 from sweep.core.text import SHOWN, number_of
 from sweep.ingest.formats.joining import Key, left_out_notes
 from sweep.ingest.formats.manifest import Collection, Reading, Row
+from sweep.ingest.formats.marks.area import Area
+from sweep.ingest.formats.marks.marking import Below, Marking
 from sweep.ingest.formats.walking import files_below, is_leftover
 from sweep.ingest.presets.paths import filled
 from sweep.ingest.presets.preset import Chosen, Preset
@@ -25,6 +27,8 @@ class Asked:
         choices: What is chosen, by name.
         keep: Further columns of its tables to keep.
         splits: Take the splits that are published; otherwise patients are assigned.
+        least: The area of a mask on a slice from which on its label counts; None = any.
+        below: What becomes of slices with less, see ``Marking``.
         reading: Whose files are, where the preset does not say it.
 
     """
@@ -33,6 +37,8 @@ class Asked:
     choices: Mapping[str, str] = field(default_factory=dict)
     keep: Sequence[str] = ()
     splits: bool = True
+    least: Area | None = None
+    below: Below = "negative"
     reading: Reading = field(default_factory=Reading)
 
 
@@ -51,7 +57,8 @@ def rows_of(preset: Preset, folder: Path, asked: Asked) -> Collection:
     files, notes = _files(preset, folder, chosen)
     where = asked.tables or folder
     tables = Tables(preset, where, chosen, asked.keep)
-    rows, said = _rows(preset, files, tables, chosen, asked)
+    rows, said = _rows(preset, files, tables, folder, asked)
+    marking = Marking(names=preset.mask_labels, least=asked.least, below=asked.below)
     collection = Collection(
         rows,
         folder,
@@ -60,9 +67,11 @@ def rows_of(preset: Preset, folder: Path, asked: Asked) -> Collection:
             "preset": preset.to_plain(asked.choices),
             **({"tables": str(where)} if preset.tables else {}),
             **asked.reading.to_plain(),
+            **marking.to_plain(),
             **({"columns": list(asked.keep)} if asked.keep else {}),
         },
         (*notes, *_elsewhere(tables), *said, *preset.notes),
+        marking,
     )
     return with_patients(collection, asked.reading)
 
@@ -128,7 +137,7 @@ def _rows(
     preset: Preset,
     files: Mapping[str, Mapping[str, str]],
     tables: Tables,
-    chosen: Chosen,
+    folder: Path,
     asked: Asked,
 ) -> tuple[list[Row], list[str]]:
     marked: Mapping[Key, Sequence[Marked]] | None = None
@@ -137,12 +146,18 @@ def _rows(
     rows: list[Row] = []
     without: Counter[Path] = Counter()
     silent: Counter[Path] = Counter()
-    unmarked = 0
+    unmarked = unmasked = 0
     for file, fields in files.items():
         said = tables.say(fields)
         if said.missing is not None:
             without[said.missing] += 1
             continue
+        mask = ""
+        if preset.mask:
+            mask = str(PurePosixPath(file).with_name(filled(preset.mask, fields)))
+            if not (folder / mask).is_file():
+                unmasked += 1
+                continue
         row = Row(
             number=0,
             file=file,
@@ -153,6 +168,7 @@ def _rows(
                 **{name: filled(text, fields) for name, text in preset.columns.items()},
                 **said.columns,
             },
+            mask=mask,
         )
         if preset.places is None or marked is None:
             if said.silent is not None:
@@ -175,12 +191,14 @@ def _rows(
         notes.append(
             f"Files without a slice that is marked for what is chosen: {unmarked}; left out."
         )
+    if unmasked:
+        notes.append(f"Files without the mask that lies beside others: {unmasked}; left out.")
     if not rows:
         raise UserError(
-            f"the tables of {preset.name} say nothing of the files",
+            f"nothing says the labels of the files of {preset.name}",
             f"{number_of(len(files), 'file')} ({next(iter(files))}, for one)"
             + "".join(f"; {note}" for note in notes),
-            "give the tables that belong to these files",
+            "give the tables or masks that belong to these files",
         )
     if preset.split and asked.splits:
         names = sorted({row.split for row in rows if row.split})
