@@ -77,7 +77,7 @@ def preset_of(raw: Any, name: str, origin: str) -> Preset:
     require_known(f"a key of the preset {origin}", list(raw), [*known, "fields"])
     values: dict[str, Any] = {}
     for key, value in raw.items():
-        reads = read[key] if key in read else _text
+        reads: Callable[[Any, str], object] = read.get(key, _text)
         values[key] = reads(value, f"{key} of the preset {origin}")
     missing = [
         one.name

@@ -57,7 +57,6 @@ def outline(path: Path, axis: Axis, choice: Choice = ALL) -> Outline:
         seen = view_along(grid, axis, str(path)).grid(grid)
         count, height, width = seen.shape
         geometries = (seen.geometry,) * count
-        instances = ()
     return Outline(
         paths=tuple(header.path for header in series.headers),
         shape=(height, width),
