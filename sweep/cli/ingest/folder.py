@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sweep.cli.base import Commands, command
 from sweep.cli.ingest.carrying_out import ingesting
 from sweep.cli.ingest.dicom import add_take, dicom_files
+from sweep.cli.ingest.images import add_channel, channel_of
 from sweep.cli.ingest.options import add_common, add_patients, add_task, looking, making_of
 from sweep.cli.ingest.reading import add_label_table, label_table_of
 from sweep.cli.ingest.volumes import add_axis, add_choices, volume_files
@@ -57,6 +58,7 @@ def add_folder(kinds: Commands) -> None:
         help="their cells that say that the label is shown; by default 1",
     )
     add_label_table(folder)
+    add_channel(folder)
     add_axis(folder)
     add_take(folder)
     add_choices(folder)
@@ -106,7 +108,8 @@ def _plan_folder(options: argparse.Namespace) -> "Plan":
         )
     collection = with_patients(tree.collection, reading)
     if tree.kind == "images":
-        return plan_pictures(collection, making_of(options, "pictures"))
+        making = making_of(options, "pictures")
+        return plan_pictures(collection, making, channel=channel_of(options))
     return plan_scans(
         collection,
         _format(tree.kind, options),

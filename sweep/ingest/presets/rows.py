@@ -91,7 +91,7 @@ def _files(
     if not laid:
         raise UserError(
             f"the folder is not laid out as {preset.name} is",
-            f"{folder} with {_nearest(preset, names)}",
+            f"{folder} with {_nearest(preset, names, paths)}",
             f"name the folder that has this in it:\n{preset.layout}",
         )
     in_path = [name for name in chosen if any(name in fields for fields in laid.values())]
@@ -124,13 +124,13 @@ def _match(preset: Preset, path: str) -> dict[str, str] | None:
     return next((fields for fields in found if fields is not None), None)
 
 
-def _nearest(preset: Preset, names: Sequence[str]) -> str:
+def _nearest(preset: Preset, names: Sequence[str], paths: Sequence[Path]) -> str:
     """What of a folder comes nearest to the layout of a preset."""
     for pattern in preset.files:
         for name in names:
             if (above := pattern.above(name)) is not None:
                 return f"{name}, so that it begins at {above}"
-    return f"{names[0]} and the like" if names else "no file"
+    return f"{paths[0].as_posix()} and the like" if paths else "no file"
 
 
 def _rows(

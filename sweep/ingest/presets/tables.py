@@ -136,9 +136,10 @@ class Tables:
 
     def _labels(self, table: Table, read: Keyed, key: Key) -> Iterator[tuple[str, str | None]]:
         for text, meaning in table.labels.items():
-            says = {
-                one: label for cell, label in meaning.items() for one in spelt(cell, self._chosen)
-            }
+            says: dict[str, str] = {}
+            for cell, label in meaning.items():
+                for one in spelt(cell, self._chosen):
+                    says.setdefault(one, label)  # what is chosen stands first
             for glob in spelt(text, self._chosen):
                 for name in columns_like(read, [glob], list(table.key)):
                     cell = read.cell(key, name)

@@ -21,6 +21,7 @@ LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MM = {1: 1000.0, 3: 0.001}  # of the header's codes for metre and micrometre; the rest means mm
 SPATIAL_UNIT = 0b111  # its bits in xyzt_units
 UNCOMPRESSED = (".nii", ".img", ".mgh")
+MATLAB = "mat"  # beside Analyze, of the program SPM: a place in space, which is not used here
 GOOD_RAS = 28  # where an MGH header says whether its geometry means anything
 
 
@@ -83,7 +84,8 @@ def _scan(image: Any, path: Path, mm: float, oriented: bool, acquired: View) -> 
         return np.asarray(proxy[index]).reshape(spatial)
 
     # The header's file and that of the voxels, where it has its own.
-    paths = sorted({Path(str(one.filename)) for one in image.file_map.values()})
+    holders = (one for name, one in image.file_map.items() if name != MATLAB)
+    paths = sorted({Path(str(one.filename)) for one in holders})
     plain = Path(proxy.file_like).suffix.lower() in UNCOMPRESSED
     return Scan(
         paths=tuple(paths),

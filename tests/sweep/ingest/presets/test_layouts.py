@@ -28,7 +28,7 @@ def slices_of(store: Store) -> dict[tuple[str, int], frozenset[str]]:
         of_patient = scans.setdefault(patient, [])
         if scan not in of_patient:
             of_patient.append(scan)
-        number = int(store.column("number")[row])
+        number = int(store.numbers[row])
         place = number if number >= 0 else 0
         apart = 100 if number >= 0 else 1
         shown = np.flatnonzero(store.labels[row])
@@ -157,7 +157,7 @@ def test_the_middle_of_volumes(tmp_path: Path) -> None:
     answer = ingested("mrnet", tmp_path / "data", tmp_path / "a.h5", laid, "--middle", 1)
     assert answer.status == 0, answer.err
     store = Store.open(tmp_path / "a.h5")
-    assert set(map(int, store.column("number"))) == {2}
+    assert set(map(int, store.numbers)) == {2}
     assert store.source["middle"] == 1
 
 
