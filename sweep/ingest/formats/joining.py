@@ -59,7 +59,7 @@ class LabelTable:
             "path": str(self.path),
             "key": self.key,
             "columns": list(self.columns),
-            "header": list(self.header),
+            **({"header": list(self.header)} if self.header else {}),
             **({} if self.meaning is YES_OR_NO else {"meaning": dict(self.meaning)}),
         }
 
