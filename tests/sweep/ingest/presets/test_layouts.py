@@ -266,3 +266,56 @@ def test_the_store_says_the_preset_to_a_script(tmp_path: Path) -> None:
     shown = json.loads(ask("data", "show", tmp_path / "a.h5", "--json").out)
     assert shown["source"]["preset"]["name"] == "oasis1"
     assert shown["source"]["kind"] == "volumes"
+
+
+def test_an_ingest_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    laid = LAYOUTS["mrnet"](tmp_path / "data")
+    damaged = tmp_path / "data" / "train" / "sagittal" / "0001.npy"
+    sound = damaged.read_bytes()
+    damaged.write_bytes(sound[:200])
+    stopped = ingested("mrnet", tmp_path / "data", tmp_path / "a.h5", laid, "--strict")
+    assert stopped.status == 2
+    assert "0001.npy" in stopped.err
+    assert not (tmp_path / "a.h5").exists()
+    damaged.write_bytes(sound)
+    assert ingested("mrnet", tmp_path / "data", tmp_path / "a.h5", laid).status == 0
+    assert ingested("mrnet", tmp_path / "data", tmp_path / "b.h5", laid).status == 0
+    one, other = (Store.open(tmp_path / f"{name}.h5") for name in "ab")
+    assert one.fingerprint == other.fingerprint
+
+
+def test_a_table_in_another_order_and_with_other_columns_changes_nothing(tmp_path: Path) -> None:
+    for name, table in (("oasis1", "oasis_cross-sectional.csv"), ("rsna-lumbar", "train.csv")):
+        laid = LAYOUTS[name](tmp_path / name)
+        assert ingested(name, tmp_path / name, tmp_path / f"{name}.h5", laid).status == 0
+        path = tmp_path / name / table
+        head, *rows = path.read_text().splitlines()
+        lines = [f"{head},more", *(f"{row},x" for row in reversed(rows))]
+        path.write_text("\n".join(lines) + "\n")
+        again = tmp_path / f"{name}-again.h5"
+        assert ingested(name, tmp_path / name, again, laid).status == 0
+        assert Store.open(again).fingerprint == Store.open(tmp_path / f"{name}.h5").fingerprint
+
+
+def test_a_cell_that_no_label_is_of_is_refused(tmp_path: Path) -> None:
+    laid = LAYOUTS["rsna-miccai"](tmp_path / "data")
+    path = tmp_path / "data" / "train_labels.csv"
+    path.write_text(path.read_text().replace("00003,1", "00003,methylated"))
+    answer = ingested("rsna-miccai", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 2
+    assert "'methylated' for 'MGMT_value'" in answer.err
+    assert "row 2" in answer.err
+
+
+def test_files_that_a_table_or_a_mask_lacks_are_left_out_and_counted(tmp_path: Path) -> None:
+    laid = LAYOUTS["mrnet"](tmp_path / "data")
+    path = tmp_path / "data" / "train-acl.csv"
+    path.write_text("0000,1\n0001,\n")
+    answer = ingested("mrnet", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 0, answer.err
+    assert set(Store.open(tmp_path / "a.h5").patients) == {"0000", "1130"}
+    assert "has no row for: 1; left out" in answer.err
+    assert "are known: 1; left out" in answer.err
+    laid = LAYOUTS["brats"](tmp_path / "brats")
+    answer = ingested("brats", tmp_path / "brats", tmp_path / "b.h5", laid)
+    assert "without the mask that lies beside others: 1; left out" in answer.err
