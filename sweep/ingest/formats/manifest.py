@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from sweep.core.errors import UserError, nearest, refuse, require_known, told
 from sweep.core.text import number_of
@@ -27,11 +27,12 @@ FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "se
 SPLITTING = ("fold", "split")
 VOLUME, MASK = "volume", "mask"
 ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE, MASK)
-# What tables in public use call the columns that a manifest has to have.
+# What tables in public use call the columns that a manifest has to have, or that were asked for.
 USUAL = {
     FILE: ("image_path", "filename", "file_name", "filepath", "path", "image", "img", "fname"),
     LABEL: ("class", "diagnosis", "target", "category", "finding", "labels"),
     PATIENT: ("patient_id", "patientid", "subject", "subject_id", "participant_id", "case", "pid"),
+    MASK: ("mask_path", "seg", "seg_path", "segmentation", "mask_file", "masks"),
 }
 
 UNKNOWN = "unknown ("  # begins the name of a patient that nobody knows
@@ -178,6 +179,9 @@ class Collection:
         return any(row.mask or row.boxes for row in self.rows)
 
 
+RowOrBox = TypeVar("RowOrBox", Row, Box)
+
+
 def read_manifest(
     path: Path,
     folder: Path,
@@ -241,20 +245,15 @@ def read_manifest(
         _check_masks(rows, path)
     _check_files(rows, path)
     boxes = [] if reading.boxes is None else _boxes(reading, reading.boxes, paths, volumes)
-    marking = reading.marking
     counts = Counter(name for one in (*rows, *boxes) for name in one.labels)
-    counts.update(marking.values_of())
     if reading.label_separator is None and not reading.label_columns:
         refuse_joined(counts, SEPARATOR)
-    taken = spellings(counts)
-    rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
-    marking = marking.renamed(taken)
+    masked = any(row.mask for row in rows)
+    taken = spellings(counts + Counter(reading.marking.labels if masked else ()))
+    rows = [_respelt(row, taken) for row in rows]
     box_notes: tuple[str, ...] = ()
     if reading.boxes is not None:
-        boxes = [
-            one._replace(labels=frozenset(map(taken.__getitem__, one.labels))) for one in boxes
-        ]
-        rows, box_notes = _with_boxes(rows, boxes, reading.boxes)
+        rows, box_notes = _with_boxes(rows, [_respelt(one, taken) for one in boxes], reading.boxes)
     notes = [f"The manifest is {kind}."] if kind else []
     if paths.slashed:
         notes.append(
@@ -266,7 +265,7 @@ def read_manifest(
         str(path),
         {"manifest": str(path), **reading.to_plain()},
         (*notes, *spelling_notes(counts, taken), *box_notes),
-        marking,
+        reading.marking.renamed(taken) if masked else reading.marking,
     )
 
 
@@ -443,6 +442,11 @@ def _check_masks(rows: list[Row], path: Path) -> None:
     )
 
 
+def _respelt(one: RowOrBox, taken: Mapping[str, str]) -> RowOrBox:
+    """The same with the spelling of each label that is taken."""
+    return replace(one, labels=frozenset(map(taken.__getitem__, one.labels)))
+
+
 def _boxes(reading: Reading, table: BoxTable, paths: Paths, volumes: bool) -> list[Box]:
     return read_boxes(
         table,
@@ -463,12 +467,10 @@ def _with_boxes(
         of_file.setdefault(box.file, []).append(box)
     lost = [file for file in of_file if file not in files]
     if len(lost) == len(of_file):
+        names = f"names {lost[0]!r}, for one, where the manifest has {rows[0].file!r}"
         raise UserError(
             "no box is on a file of the manifest",
-            f"{table.path} with {number_of(len(of_file), 'file')}, such as {lost[0]!r} "
-            f"({nearest(lost[0], files)})"
-            if lost
-            else f"{table.path} without a row",
+            f"{table.path}, which {names if lost else 'has no row'}",
             "name files in it as the manifest does, by their path below the folder",
         )
     notes = []
