@@ -300,6 +300,9 @@ def furnish(workshop: Workshop) -> Path:
         participants.append(f"sub-{number}\tF\t{('patient', 'control')[number % 2]}")
         studies.append(f"p{number},{('Severe', 'Normal/Mild')[number % 2]}")
         cases.append(f"p{number},{number % 2}")
+        mask = np.zeros(volume.shape, np.uint8)
+        mask[4:16, 4:16, 1], mask[6:12, 6:12, 1], mask[8, 8, 2] = 2, 1, 4
+        nibabel.save(nibabel.Nifti1Image(mask, np.eye(4)), folder / "nifti" / f"p{number}-seg.nii")
         for place in range(4):
             path = folder / "dicom" / f"p{number}" / f"{place}.dcm"
             write_slice(path, volume[:, :, place], f"p{number}", place)
@@ -314,7 +317,13 @@ def furnish(workshop: Workshop) -> Path:
     (folder / "ds000001" / "participants.tsv").write_text("\n".join(participants))
     (folder / "train.csv").write_text("\n".join(studies), encoding="utf-8")
     (folder / "train_labels.csv").write_text("\n".join(cases), encoding="utf-8")
+    masked = [f"p{number}.nii,p{number}-seg.nii,p{number}" for number in range(10)]
+    (folder / "masked.csv").write_text("\n".join(["file,mask,patient", *masked]), encoding="utf-8")
     workshop.type(folder, FURNISH)
+    pictures = (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
+    boxes = [f"{row.split(',')[0]},4,4,6,6,lesion" for row in pictures[::3]]
+    table = "\n".join(["file,x,y,width,height,label", *boxes])
+    (folder / "boxes.csv").write_text(table, encoding="utf-8")
     return folder
 
 

@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from sweep.core.errors import UserError, nearest, refuse, require_known, told
+from sweep.core.errors import UserError, require_known, told
 from sweep.core.text import number_of
-from sweep.ingest.formats.cells import Paths, leads_out, numbered
+from sweep.ingest.formats.cells import Paths, numbered
 from sweep.ingest.formats.joining import (
     YES_OR_NO,
     LabelTable,
@@ -27,21 +27,31 @@ from sweep.ingest.formats.labels import (
     spelling_notes,
     spellings,
 )
+from sweep.ingest.formats.manifest_checks import (
+    check_cells,
+    check_columns,
+    check_files,
+    check_kept,
+    check_marked,
+    check_masks,
+    check_pattern,
+)
 from sweep.ingest.formats.marks.boxes import Box, BoxTable, read_boxes
 from sweep.ingest.formats.marks.marking import AS_THEY_ARE, Marking
+from sweep.ingest.formats.roles import (
+    FILE,
+    INSTANCE,
+    LABEL,
+    MASK,
+    PATIENT,
+    ROLES,
+    SEQUENCE,
+    SLICE,
+    SPLITTING,
+    VOLUME,
+)
 from sweep.ingest.formats.sheet import Line, read_sheet
-from sweep.store.slices import UNKNOWN_PATIENTS, Slice, Task, check_column_names
-
-FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
-SPLITTING = ("fold", "split")
-VOLUME, MASK, INSTANCE = "volume", "mask", "instance"
-ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE, MASK)
-# What tables in public use call the columns that a manifest has to have.
-USUAL = {
-    FILE: ("image_path", "filename", "file_name", "filepath", "path", "image", "img", "fname"),
-    LABEL: ("class", "diagnosis", "target", "category", "finding", "labels"),
-    PATIENT: ("patient_id", "patientid", "subject", "subject_id", "participant_id", "case", "pid"),
-}
+from sweep.store.slices import UNKNOWN_PATIENTS, Slice, Task
 
 UNKNOWN = "unknown ("  # begins the name of a patient that nobody knows
 
@@ -199,6 +209,9 @@ class Collection:
         return any(row.mask or row.boxes for row in self.rows)
 
 
+RowOrBox = TypeVar("RowOrBox", Row, Box)
+
+
 def read_manifest(
     path: Path,
     folder: Path,
@@ -242,45 +255,41 @@ def read_manifest(
         required.append(PATIENT)
     if MASK in reading.names or reading.marking.of_masks:
         required.append(MASK)
-    _check_marked(reading, marked, path)
-    _check_columns(header, required, reading, path)
+    check_marked(reading, marked, path)
+    check_columns(header, required, reading, path)
     places = {name: place for place, name in enumerate(header)}
     numbering = [
         name
         for name, meant in ((SLICE, volumes), (VOLUME, several))
         if meant and reading.column(name) in places
     ]
-    _check_kept(header, reading, numbering, path)
+    check_kept(header, reading, numbering, path)
     paths = Paths(folder)
     read = _RowReader(places, reading, numbering, paths, path)
     rows = [read(line) for line in lines]
-    _check_cells(rows, patients and not named, path)
+    check_cells(rows, patients and not named, path)
     if reading.patient_pattern is not None:
-        _check_pattern(rows, reading, path)
+        check_pattern(rows, reading, path)
     if patients:
         rows = [replace(row, patient=row.patient or unknown_patient(row.file)) for row in rows]
     if reading.column(MASK) in header and reading.marking.no_mask == "refuse":
-        _check_masks(rows, path)
-    _check_files(rows, path)
+        check_masks(rows, path)
+    check_files(rows, path)
     tabled: tuple[str, ...] = ()
     if reading.label_table is not None:
         rows, tabled = labelled_rows(rows, reading.label_table)
     boxes = [] if reading.boxes is None else _boxes(reading, reading.boxes, paths, volumes)
-    marking = reading.marking
-    counts = Counter(name for one in (*rows, *boxes) for name in one.labels)
-    counts.update(marking.values_of())
+    counts = Counter(name for row in rows for name in row.labels)
+    counts.update(name for box in boxes for name in box.labels)
     joined = reading.label_separator is None and not reading.label_columns
     if joined and reading.label_table is None:
         refuse_joined(counts, SEPARATOR)
-    taken = spellings(counts)
-    rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
-    marking = marking.renamed(taken)
+    masked = any(row.mask for row in rows)
+    taken = spellings(counts + Counter(reading.marking.labels if masked else ()))
+    rows = [_respelt(row, taken) for row in rows]
     box_notes: tuple[str, ...] = ()
     if reading.boxes is not None:
-        boxes = [
-            one._replace(labels=frozenset(map(taken.__getitem__, one.labels))) for one in boxes
-        ]
-        rows, box_notes = _with_boxes(rows, boxes, reading.boxes)
+        rows, box_notes = _with_boxes(rows, [_respelt(one, taken) for one in boxes], reading.boxes)
     notes = [f"The manifest is {kind}."] if kind else []
     if paths.slashed:
         notes.append(
@@ -292,7 +301,7 @@ def read_manifest(
         str(path),
         {"manifest": str(path), **reading.to_plain()},
         (*notes, *tabled, *spelling_notes(counts, taken), *box_notes),
-        marking,
+        reading.marking.renamed(taken) if masked else reading.marking,
     )
 
 
@@ -354,59 +363,6 @@ def unknown_patients(rows: Sequence[Row | Slice]) -> int:
     return sum(name.startswith(UNKNOWN) for name in {row.patient for row in rows})
 
 
-def _check_columns(
-    header: Sequence[str], required: Sequence[str], reading: Reading, path: Path
-) -> None:
-    missing = [role for role in required if reading.column(role) not in header]
-    usual = {
-        role: found
-        for role in missing
-        if (found := next((name for name in header if name.lower() in USUAL[role]), ""))
-    }
-    remedy = "name them in the first line"
-    if usual:
-        pairs = " ".join(f"{role}={found}" for role, found in usual.items())
-        remedy = f"say which columns these are: --column {pairs}"
-    elif PATIENT in missing:
-        remedy += (
-            "; where the paths say whose the files are, pass --patient-pattern; where nothing "
-            "does, --unknown-patients each-file, which risks flattered scores"
-        )
-    refuse(
-        f"the manifest {path} does not have all of the columns "
-        f"{', '.join(map(reading.column, required))}",
-        [
-            f"no {reading.column(role)!r} "
-            f"({nearest(reading.column(role), header) if header else 'the first line is empty'})"
-            for role in missing
-        ],
-        remedy,
-    )
-    if all(reading.column(name) in header for name in SPLITTING):
-        raise UserError(
-            "the manifest says twice how to split",
-            f"{path} with the columns 'fold' and 'split'",
-            "rename the one that you do not mean",
-        )
-
-
-def _check_kept(
-    header: Sequence[str], reading: Reading, numbering: Sequence[str], path: Path
-) -> None:
-    asked = [*reading.keep, *reading.label_columns]
-    refuse(
-        f"columns that are asked for are not in the manifest {path}",
-        [f"{name!r} ({nearest(name, header)})" for name in asked if name not in header],
-        "correct --columns or --label-columns",
-    )
-    refuse(
-        "columns to keep have a meaning of their own in a manifest",
-        [repr(name) for name in reading.keep if name in (*ROLES, *numbering)],
-        "leave them out of --columns: the store says by itself what they mean",
-    )
-    check_column_names([name for name in reading.keep if name != SEQUENCE])
-
-
 class _RowReader:
     """Makes rows of lines."""
 
@@ -460,54 +416,9 @@ def _labels(marks: Mapping[str, str], meaning: Meaning, where: str) -> frozenset
     return frozenset(filter(None, said))
 
 
-def _check_cells(rows: list[Row], patients: bool, path: Path) -> None:
-    if not rows:
-        raise UserError("the manifest has no row", f"{path} with a header only", "add rows")
-    check = _checker(rows, path)
-    check("name no file", lambda row: not row.file, "fill the column 'file'")
-    if patients:
-        check(
-            "name no patient",
-            lambda row: not row.patient,
-            "fill the column 'patient', or pass --patient-pattern or --unknown-patients each-file",
-        )
-    check("have no split", lambda row: row.split == "", "fill the column 'fold' or 'split'")
-
-
-def _check_pattern(rows: list[Row], reading: Reading, path: Path) -> None:
-    check = _checker(rows, path)
-    if reading.unknown_patients == "refuse":
-        check(
-            f"name a file in which the pattern of patients {reading.patient_pattern!r} finds none",
-            lambda row: not row.patient,
-            "correct --patient-pattern, or pass --unknown-patients each-file as well",
-        )
-
-
-def _check_marked(reading: Reading, marked: bool, path: Path) -> None:
-    marking = reading.marking
-    if not marked and (marking.least is not None or marking.below != "negative"):
-        raise UserError(
-            "there is a least area, and nothing that has one",
-            f"{path} without a column {reading.column(MASK)!r}, and no table of boxes",
-            "name the column of masks, such as --column mask=seg, give --boxes, or leave "
-            "--least-area and --below out",
-        )
-    if marking.counted != "index" and reading.boxes is None:
-        raise UserError(
-            "it is said what slices of boxes are, and there is no table of boxes",
-            f"{path} alone",
-            "give --boxes, or leave --box-slices out",
-        )
-
-
-def _check_masks(rows: list[Row], path: Path) -> None:
-    _checker(rows, path)(
-        "name no mask",
-        lambda row: not row.mask,
-        "fill the column 'mask', remove rows of which no finding is known, or pass --no-mask "
-        "negative if these images show none",
-    )
+def _respelt(one: RowOrBox, taken: Mapping[str, str]) -> RowOrBox:
+    """The same with the spelling of each label that is taken."""
+    return replace(one, labels=frozenset(map(taken.__getitem__, one.labels)))
 
 
 def _boxes(reading: Reading, table: BoxTable, paths: Paths, volumes: bool) -> list[Box]:
@@ -530,12 +441,11 @@ def _with_boxes(
         of_file.setdefault(box.file, []).append(box)
     lost = [file for file in of_file if file not in files]
     if len(lost) == len(of_file):
+        has = rows[0].file
+        names = [f"names {one!r}, for one, where the manifest has {has!r}" for one in lost[:1]]
         raise UserError(
             "no box is on a file of the manifest",
-            f"{table.path} with {number_of(len(of_file), 'file')}, such as {lost[0]!r} "
-            f"({nearest(lost[0], files)})"
-            if lost
-            else f"{table.path} without a row",
+            f"{table.path}, which {(names or ['has no row'])[0]}",
             "name files in it as the manifest does, by their path below the folder",
         )
     notes = []
@@ -552,43 +462,6 @@ def _with_boxes(
         )
     frozen = {file: tuple(its) for file, its in of_file.items()}
     return [replace(row, boxes=frozen.get(row.file, ())) for row in rows], tuple(notes)
-
-
-def _check_files(rows: list[Row], path: Path) -> None:
-    whole = {(row.file, row.volume) for row in rows if row.slice is None}
-    patient: dict[str, str] = {}
-    first: dict[tuple[str, int | None, int | None], Row] = {}
-    for row in rows:
-        patient.setdefault(row.file, row.patient)
-        first.setdefault((row.file, row.volume, row.slice), row)
-    check = _checker(rows, path)
-    check(
-        "name files outside the image folder",
-        lambda row: leads_out(row.file) or leads_out(row.mask),
-        "give the folder that all of them are in, and paths from there",
-    )
-    check(
-        "name a file, or a slice of it, again",
-        lambda row: first[row.file, row.volume, row.slice] is not row,
-        "remove the repeats",
-    )
-    check(
-        "name a slice of a file that has a row without a slice as well",
-        lambda row: row.slice is not None and (row.file, row.volume) in whole,
-        "remove the row for the whole file, or those for its slices",
-    )
-    check(
-        "give a file a second patient",
-        lambda row: row.patient != patient[row.file],
-        "correct the column 'patient'",
-    )
-
-
-def _checker(rows: list[Row], path: Path) -> Callable[[str, Callable[[Row], bool], str], None]:
-    def check(breach: str, breaks: Callable[[Row], bool], remedy: str) -> None:
-        refuse(f"rows of {path} {breach}", [str(row) for row in rows if breaks(row)], remedy)
-
-    return check
 
 
 def task_of(rows: Sequence[Row | Slice], names: Sequence[str]) -> Task:

@@ -220,8 +220,8 @@ def view_onto(grid: Grid, other: Grid) -> tuple[View | None, float]:
     for order in permutations(range(3)):
         if tuple(grid.shape[axis] for axis in order) != other.shape:
             continue
-        for flipped in product((False, True), repeat=3):
-            view = View((order[0], order[1], order[2]), flipped)
+        for first, second, third in product((False, True), repeat=3):
+            view = View((order[0], order[1], order[2]), (first, second, third))
             apart = np.linalg.norm(_corners(view.grid(grid)) - _corners(other), axis=1).max()
             if apart < best[1]:
                 best = view, float(apart)

@@ -1,9 +1,8 @@
 """Boxes around findings, in a table: a row for each, as fastMRI+ and others have them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from sweep.core.errors import UserError, nearest, refuse, require_known
 from sweep.ingest.formats.cells import Paths, measured, numbered
@@ -15,7 +14,8 @@ X, Y, WIDTH, HEIGHT, X2, Y2 = "x", "y", "width", "height", "x2", "y2"
 ROLES = (FILE, SLICE, LABEL, X, Y, WIDTH, HEIGHT, X2, Y2)
 
 
-class Box(NamedTuple):
+@dataclass(frozen=True)
+class Box:
     """One box.
 
     Attributes:
@@ -183,18 +183,3 @@ def _check(boxes: Sequence[Box], slices: bool, path: Path) -> None:
         "correct them: x and y are those of the left upper corner, which x2 and y2 lie below and "
         "to the right of",
     )
-
-
-def by_slice(boxes: Iterable[Box]) -> dict[int | None, list[Box]]:
-    """The boxes on each slice."""
-    found: dict[int | None, list[Box]] = {}
-    for box in boxes:
-        found.setdefault(box.slice, []).append(box)
-    return found
-
-
-def labels_in(boxes: Sequence[Box]) -> Iterator[tuple[str, Box]]:
-    """Each label of each box."""
-    for box in boxes:
-        for label in sorted(box.labels):
-            yield label, box

@@ -21,8 +21,8 @@ class Marking:
     """How masks and boxes become labels.
 
     Attributes:
-        names: The labels of each value of masks, none of them 0, which is background; empty: any
-            other value is ``lesion``.
+        names: The labels of each value of masks, none of them 0, which is background.
+        rest: Where no value has a name, the label of all of them.
         ignored: Values of masks that count as background.
         least: The area on a slice from which on a label counts there; None = any.
         below: What becomes of slices that a finding touches with less: they do not show its label,
@@ -34,6 +34,7 @@ class Marking:
     """
 
     names: Mapping[int, tuple[str, ...]] = field(default_factory=dict, hash=False)
+    rest: str = LESION
     ignored: frozenset[int] = frozenset()
     least: Area | None = None
     below: Below = "negative"
@@ -44,6 +45,11 @@ class Marking:
     def of_masks(self) -> bool:
         """Whether something is said that concerns masks alone."""
         return bool(self.names or self.ignored or self.no_mask != "refuse")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All that masks may give."""
+        return tuple(self.values_of()) or (self.rest,)
 
     def values_of(self) -> dict[str, tuple[int, ...]]:
         """The values of each label that has some; empty where values have no names."""
@@ -59,7 +65,7 @@ class Marking:
             value: tuple(dict.fromkeys(map(spellings.__getitem__, its)))
             for value, its in self.names.items()
         }
-        return replace(self, names=names)
+        return replace(self, names=names, rest=spellings[self.rest] if not names else self.rest)
 
     def to_plain(self) -> dict[str, object]:
         """What of it is not as usual, as JSON can say it."""

@@ -11,7 +11,7 @@ from sweep.core.errors import UnusableError
 from sweep.core.text import SHOWN, number_of, size_text
 from sweep.ingest.formats.decoding import decoded_mask, opened
 from sweep.ingest.formats.dicom.part10 import is_dicom
-from sweep.ingest.formats.marks.marking import BACKGROUND, LESION, Marking
+from sweep.ingest.formats.marks.marking import BACKGROUND, Marking
 from sweep.ingest.formats.pixels import one_channel
 from sweep.ingest.formats.planes import Axis, Grid, View, view_along, view_onto
 from sweep.ingest.formats.volumes.reading import SUFFIXES, stored
@@ -27,7 +27,7 @@ class Mask:
     Attributes:
         areas: For each plane the labels that it shows, with their pixels.
         placed: Whether the planes were found by where both lie; otherwise by their numbers.
-        unnamed: The values that are the label ``lesion`` together.
+        unnamed: The values that are one label together, as they have no names.
 
     """
 
@@ -140,7 +140,7 @@ def _whole(values: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
 def _meaning(found: frozenset[int], marking: Marking, path: Path) -> Mapping[str, tuple[int, ...]]:
     """The values of each label that a mask may show, of those found in it."""
     if not marking.names:
-        return {LESION: tuple(found - marking.ignored)}
+        return {marking.rest: tuple(found - marking.ignored)}
     if strange := sorted(found.difference(marking.names, marking.ignored)):
         more = f" and {len(strange) - SHOWN} more" if len(strange) > SHOWN else ""
         known = ", ".join(map(str, sorted(marking.names)))

@@ -10,7 +10,7 @@ from sweep.core.text import SHOWN, number_of
 from sweep.ingest.formats.locating import located
 from sweep.ingest.formats.manifest import Row
 from sweep.ingest.formats.marks.boxes import Box
-from sweep.ingest.formats.marks.marking import LESION, Marking
+from sweep.ingest.formats.marks.marking import Marking
 from sweep.ingest.formats.marks.masks import Mask, read_mask
 from sweep.ingest.formats.planes import Axis, Outline
 
@@ -171,7 +171,7 @@ def notes_of(tally: Tally, marking: Marking) -> Iterator[str]:
         values = [f"{value} in {count}" for value, count in sorted(tally.unnamed.items())]
         more = f", and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
         yield (
-            f"Values of the masks, all of which are the label {LESION!r}: "
+            f"Values of the masks, all of which are the label {marking.rest!r}: "
             f"{', '.join(values[:SHOWN])}{more}; --mask-labels tells them apart."
         )
     if tally.lost:
