@@ -1,7 +1,6 @@
 """The tables of a preset: found, read once each, and asked about a file."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -125,12 +124,11 @@ class Tables:
             f"put it there, or pass --tables with its folder. Expected:\n{self._preset.layout}",
         )
 
-    def _of(self, table: Table | Places, fields: Fields, most: int | None = 1) -> tuple[Keyed, Key]:
+    def _of(self, table: Table, fields: Fields) -> tuple[Keyed, Key]:
         path = self.found(filled(table.file, fields))
-        header = table.header if isinstance(table, Table) else ()
         read = self._read.get((path, table.file))
         if read is None:
-            read = read_keyed(path, "table", list(table.key), header, most)
+            read = read_keyed(path, "table", list(table.key), table.header)
             self._read[path, table.file] = read
         return read, key_of(table, fields)
 
@@ -164,7 +162,10 @@ class Marked(NamedTuple):
     columns: frozenset[str]
 
 
-def read_places(places: Places, path: Path) -> dict[Key, list[Marked]]:
+Marks = Mapping[Key, Sequence[Marked]]
+
+
+def read_places(places: Places, path: Path) -> Marks:
     """The slices at which labels were marked, for each key.
 
     Raises:
@@ -180,8 +181,7 @@ def read_places(places: Places, path: Path) -> dict[Key, list[Marked]]:
             "give the table as it is published",
         )
     at = {name: names.index(name) for name in headings}
-    found: dict[Key, Counter[int]] = {}
-    columns: dict[tuple[Key, int], set[str]] = {}
+    found: dict[Key, dict[int, set[str]]] = {}
     for line in lines:
         cells = {name: line.cells[place].strip() for name, place in at.items()}
         number = cells[places.instance]
@@ -192,11 +192,10 @@ def read_places(places: Places, path: Path) -> dict[Key, list[Marked]]:
                 "correct the row",
             )
         key = tuple(key_text(cells[name]) for name in places.key)
-        found.setdefault(key, Counter())[int(number)] += 1
         about = filled(places.column, {name: _column_word(cell) for name, cell in cells.items()})
-        columns.setdefault((key, int(number)), set()).add(about)
+        found.setdefault(key, {}).setdefault(int(number), set()).add(about)
     return {
-        key: [Marked(number, frozenset(columns[key, number])) for number in sorted(numbers)]
+        key: [Marked(number, frozenset(columns)) for number, columns in sorted(numbers.items())]
         for key, numbers in found.items()
     }
 

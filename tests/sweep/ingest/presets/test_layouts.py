@@ -319,3 +319,53 @@ def test_files_that_a_table_or_a_mask_lacks_are_left_out_and_counted(tmp_path: P
     laid = LAYOUTS["brats"](tmp_path / "brats")
     answer = ingested("brats", tmp_path / "brats", tmp_path / "b.h5", laid)
     assert "without the mask that lies beside others: 1; left out" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("tcga-lgg", ("--middle", 1)),
+        ("tcga-lgg", ("--axis", "axial")),
+        ("fastmri-knee", ("--middle", 1)),
+        ("fastmri-knee", ("--patient-pattern", "x")),
+        ("mrnet", ("--take", "EchoTime=80")),
+        ("mrnet", ("--least-area", "3px")),
+        ("mrnet", ("--below", "drop")),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(
+    name: str, option: tuple[object, ...], tmp_path: Path
+) -> None:
+    laid = LAYOUTS[name](tmp_path / "data")
+    answer = ingested(name, tmp_path / "data", tmp_path / "a.h5", laid, *option)
+    assert answer.status == 2
+    assert f"received {option[0]}; leave them out" in answer.err
+
+
+def test_a_least_area_of_masks(tmp_path: Path) -> None:
+    laid = LAYOUTS["brats"](tmp_path / "data")
+    least = ("--least-area", "20px")  # the tree has 16 pixels of enhancing tumour, 48 of others
+    answer = ingested("brats", tmp_path / "data", tmp_path / "a.h5", laid, *least)
+    assert answer.status == 0, answer.err
+    fewer = {key: labels - {"enhancing"} for key, labels in laid.slices.items()}
+    assert slices_of(Store.open(tmp_path / "a.h5")) == fewer
+
+
+def test_labels_spelt_alike_are_one(tmp_path: Path) -> None:
+    laid = LAYOUTS["bids"](tmp_path / "data")
+    path = tmp_path / "data" / "participants.tsv"
+    path.write_text(path.read_text().replace("66\tcontrol", "66\tControl "))
+    answer = ingested("bids", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 0, answer.err
+    assert slices_of(Store.open(tmp_path / "a.h5")) == laid.slices
+    assert "'Control' (1 row) as 'control'" in answer.err
+
+
+def test_columns_of_its_tables_can_be_kept(tmp_path: Path) -> None:
+    laid = LAYOUTS["oasis1"](tmp_path / "data")
+    answer = ingested("oasis1", tmp_path / "data", tmp_path / "a.h5", laid, "--columns", "MMSE")
+    assert answer.status == 0, answer.err
+    assert set(Store.open(tmp_path / "a.h5").column("MMSE")) == {"29"}
+    answer = ingested("oasis1", tmp_path / "data", tmp_path / "b.h5", laid, "--columns", "MMS")
+    assert answer.status == 2
+    assert "did you mean 'MMSE'?" in answer.err
