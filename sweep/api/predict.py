@@ -12,6 +12,7 @@ from sweep.api.checkpoint import note_if_test, open_checkpoint
 from sweep.api.output import check_output, writing
 from sweep.api.seen import seen_in_training
 from sweep.config.levels import shift_of
+from sweep.core.arguments import checked_arguments
 from sweep.core.errors import UserError
 from sweep.core.interruption import stop_if_asked
 from sweep.core.records import CLEAN
@@ -23,6 +24,7 @@ from sweep.results.tables import Outputs, write_outputs
 from sweep.store import Store
 
 
+@checked_arguments
 def predict(
     checkpoint: str | Path,
     data: str | Path,
