@@ -28,6 +28,7 @@ from artifacts_sim.calibration.curve import likeness
 from sweep.config.settings import Signal
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
+from sweep.ingest.making import Making
 from sweep.learn.levels import calibrate_all, cores
 from sweep.learn.reference import ReferencePlan, StoreSlices, choose
 from sweep.store import Store
@@ -60,7 +61,7 @@ def make_store(data: Path, folder: Path, size: int) -> Store:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(taken)
-    plan = plan_images(manifest, data / "images", size=size, assigner=SplitAssigner())
+    plan = plan_images(manifest, data / "images", Making(SplitAssigner(), size=size))
     return ingest(plan, folder / f"brain{size}.h5").store
 
 

@@ -22,6 +22,7 @@ from sweep.api.calibrate import calibrate_store
 from sweep.core.errors import UserError
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
+from sweep.ingest.making import Making
 from sweep.learn.reference import ReferencePlan
 from sweep.store import Store
 from sweep.store.geometry import UNKNOWN
@@ -45,7 +46,7 @@ def reference_store(data: Path, folder: Path) -> Store:
     """
     made = calibrated_record()["reference"]
     plan = plan_images(
-        data / "manifest.csv", data / "images", size=made["height"], assigner=SplitAssigner()
+        data / "manifest.csv", data / "images", Making(SplitAssigner(), size=made["height"])
     )
     # The levels are for images of that size as such: a pixel of a knob is one that is shown.
     items = [

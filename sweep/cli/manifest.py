@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sweep.cli.base import Commands, command, say
-from sweep.cli.ingest import TREE, add_tree, add_workers, looking, reading_of_tree
+from sweep.cli.ingest.folder import TREE, add_tree, reading_of_tree
+from sweep.cli.ingest.options import add_workers, looking
 from sweep.core.errors import UserError
 
 

@@ -1,7 +1,7 @@
 """Picture files with a manifest: one picture, one slice."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweep.core.errors import UserError
@@ -18,13 +18,16 @@ from sweep.ingest.formats.manifest import (
     unknown_patients,
     unknown_source,
 )
-from sweep.ingest.formats.pixels import check_size, fit, native_size, read_grey, size_of
+from sweep.ingest.formats.marks.marking import Marking
+from sweep.ingest.formats.marks.showing import Tally, notes_of, shown_in, source_of, total
+from sweep.ingest.formats.pixels import fit, native_size, read_grey, size_of
+from sweep.ingest.formats.planes import Outline
 from sweep.ingest.looking import Look, look
-from sweep.ingest.plan import Item, Plan, Plane, Progress, Skipped, common_shape, left_out_before
-from sweep.ingest.workers import Waiting
+from sweep.ingest.making import Making
+from sweep.ingest.plan import Item, Plan, Plane, Skipped, common_shape, left_out_before
 from sweep.store.geometry import UNKNOWN, Geometry, Matrix
-from sweep.store.slices import Slice, Task, scan_name, slice_key
-from sweep.store.splits import SplitAssigner, assign_splits
+from sweep.store.slices import Slice, scan_name, slice_key
+from sweep.store.splits import assign_splits
 
 AT_ONCE = 32  # headers of pictures, which take less time than being sent
 
@@ -49,27 +52,17 @@ class PictureReader:
 def plan_images(
     manifest: Path,
     folder: Path,
+    making: Making,
     *,
-    size: int | None = None,
-    task: Task | None = None,
     reading: Reading = USUALLY,
-    assigner: SplitAssigner,
-    workers: int = 1,
-    progress: Progress | None = None,
-    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of the grey pictures that a manifest names, see ``plan_pictures``.
 
     Args:
         manifest: A table, see ``read_manifest``.
         folder: The folder that the manifest's files are in.
-        size: As ``plan_pictures`` takes it, and so what follows.
-        task: The task.
+        making: What is asked of the store.
         reading: How the manifest is to be understood.
-        assigner: The assignment of patients to splits.
-        workers: Processes that read headers.
-        progress: Called with the number of pictures looked at and of all.
-        waiting: See ``look``.
 
     Raises:
         UserError: An unusable manifest; no such folder; see ``plan_pictures``.
@@ -77,82 +70,68 @@ def plan_images(
     """
     if not folder.is_dir():
         raise UserError("there is no such folder of images", folder, "correct the path")
-    return plan_pictures(
-        read_manifest(manifest, folder, reading=reading),
-        size=size,
-        task=task,
-        assigner=assigner,
-        workers=workers,
-        progress=progress,
-        waiting=waiting,
-    )
+    return plan_pictures(read_manifest(manifest, folder, reading=reading), making)
 
 
-def plan_pictures(
-    collection: Collection,
-    *,
-    size: int | None = None,
-    task: Task | None = None,
-    assigner: SplitAssigner,
-    workers: int = 1,
-    progress: Progress | None = None,
-    waiting: Waiting | None = None,
-) -> Plan:
+def plan_pictures(collection: Collection, making: Making) -> Plan:
     """Plan a store of grey pictures, in their order; reads their headers, no pixel.
 
     Args:
         collection: The pictures, and what is known of them.
-        size: Pad to a square and resize to (size, size), see ``fit``; None = all pictures must
-            have one size, and keep it.
-        task: None = 'multiclass' if every row has exactly one label and there are several labels,
-            else 'multilabel'.
-        assigner: The assignment of patients to splits, where the rows name none.
-        workers: Processes that read headers.
-        progress: Called with the number of pictures looked at and of all.
-        waiting: See ``look``.
+        making: What is asked of the store.
 
     Raises:
         UserError: No usable picture, or none with a label; pictures of two sizes.
 
     """
-    check_size(size)
-    rows, folder = collection.rows, collection.folder
+    size, assigner = making.size, making.assigner
+    folder = collection.folder
     seen = look(
-        Look(_SizeIn(folder), _file_of),
-        rows,
-        workers=workers,
+        Look(_PictureIn(folder, collection.marking), _file_of),
+        collection.rows,
+        workers=making.workers,
         at_once=AT_ONCE,
-        progress=progress,
-        waiting=waiting,
+        progress=making.progress,
+        waiting=making.waiting,
     )
-    sizes, skipped = dict(seen.found), seen.skipped
-    _refuse_none(sizes, skipped)
-    usable = [row for row in rows if row in sizes]
-    names = label_names([row.labels for row in usable], collection.where)
-    shape = (size, size) if size else common_shape((str(row), own) for row, own in sizes.items())
+    skipped, tally = seen.skipped, total(one.tally for _, one in seen.found)
+    _refuse_none(len(seen.found), skipped)
+    dropped = {row.file for row, one in seen.found if one.labels is None}
+    sizes = {row.file: one.size for row, one in seen.found if one.labels is not None}
+    marked = {row.file: one.labels for row, one in seen.found if one.labels is not None}
+    rows = [
+        replace(row, labels=marked.get(row.file, row.labels))
+        for row in collection.rows
+        if row.file not in dropped
+    ]
+    usable = [row for row in rows if row.file in sizes]
+    names = label_names([row.labels for row in usable], collection.where, collection.is_marked)
+    shape = (size, size) if size else common_shape((str(row), sizes[row.file]) for row in usable)
     with left_out_before(skipped, "file"):
-        slices = assign_splits([_slice(row, sizes.get(row), size) for row in rows], assigner)
+        slices = assign_splits([_slice(row, sizes.get(row.file), size) for row in rows], assigner)
     return Plan(
         items=tuple(
             Item(row.file, (folder / row.file,), (one,))
             for row, one in zip(rows, slices, strict=True)
-            if row in sizes
+            if row.file in sizes
         ),
         reader=PictureReader(size),
         shape=shape,
         label_names=names,
-        task=task or task_of(usable, names),
+        task=making.task or task_of(usable, names),
         source={
             "kind": "images",
             **collection.source,
             "images": str(folder),
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
+            **source_of(tally),
             **unknown_source(unknown_patients(usable)),
         },
         skipped=skipped,
         notes=(
             *collection.notes,
+            *notes_of(tally, collection.marking),
             *gone_note((row.labels for row in rows), names),
             *unknown_note(usable, len(usable)),
         ),
@@ -174,21 +153,37 @@ def _slice(row: Row, own: Matrix | None, size: int | None) -> Slice:
 
 
 @dataclass(frozen=True)
-class _SizeIn:
-    """(H, W) of a row's picture in a folder, from its header."""
+class _Pictured:
+    """What a picture and its marks say: (H, W), its labels, None if it is to be left out."""
+
+    size: Matrix
+    labels: frozenset[str] | None
+    tally: Tally
+
+
+@dataclass(frozen=True)
+class _PictureIn:
+    """What a row's picture in a folder says, from its header, and its marks."""
 
     folder: Path
+    marking: Marking
 
-    def __call__(self, row: Row) -> Matrix:
-        return size_of(located(row, self.folder), str(row))
+    def __call__(self, row: Row) -> _Pictured:
+        path = located(row, self.folder)
+        size = size_of(path, str(row))
+        if not (row.mask or row.boxes):
+            return _Pictured(size, row.labels, Tally())
+        outline = Outline((path,), size, (UNKNOWN,))
+        showing = shown_in([row], outline, self.folder, "acquired", self.marking)
+        return _Pictured(size, showing.labels[0], showing.tally)
 
 
 def _file_of(row: Row) -> str:
     return row.file
 
 
-def _refuse_none(sizes: Mapping[Row, Matrix], skipped: Sequence[Skipped]) -> None:
-    if not sizes:
+def _refuse_none(found: int, skipped: Sequence[Skipped]) -> None:
+    if not found:
         raise UserError(
             "no picture can be used",
             f"{len(skipped)} pictures, the first: {skipped[0].name} ({skipped[0].reason})",

@@ -26,50 +26,47 @@ from sweep.ingest.formats.manifest import (
     unknown_patients,
     unknown_source,
 )
-from sweep.ingest.formats.pixels import check_size, fit_square, fitted_mm, native_size
+from sweep.ingest.formats.marks.marking import Marking
+from sweep.ingest.formats.marks.showing import Tally, notes_of, shown_in, source_of, total
+from sweep.ingest.formats.pixels import fit_square, fitted_mm, native_size
 from sweep.ingest.formats.planes import Axis, Format, Outline, Section
 from sweep.ingest.looking import Look, look
 from sweep.ingest.lying import Lying, lying_of
+from sweep.ingest.making import Making
 from sweep.ingest.plan import (
     Item,
     Part,
     Plan,
     Plane,
-    Progress,
     Skipped,
     common_shape,
     left_out_before,
     reasons_of,
 )
-from sweep.ingest.workers import Waiting
 from sweep.store.geometry import Geometry
-from sweep.store.slices import Slice, Task, scan_name, slice_key
+from sweep.store.slices import Slice, scan_name, slice_key
 from sweep.store.splits import SplitAssigner, assign_splits
 
 
 @dataclass(frozen=True)
 class Described:
-    """A volume that can be used, as far as its header says."""
+    """A volume that can be used, as far as its header says; ``tally``: what its marks came to."""
 
     name: str
     outline: Outline
     slices: tuple[Slice, ...]
     part: Part | None
+    tally: Tally
 
 
 def plan_volumes(
     manifest: Path,
     folder: Path,
     form: Format,
+    making: Making,
     *,
     axis: Axis = "acquired",
-    size: int | None = None,
-    task: Task | None = None,
     reading: Reading = USUALLY,
-    assigner: SplitAssigner,
-    workers: int = 1,
-    progress: Progress | None = None,
-    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of the planes of the volumes that a manifest names, see ``plan_scans``.
 
@@ -77,14 +74,9 @@ def plan_volumes(
         manifest: A table, see ``read_manifest``; its slices are counted along ``axis``.
         folder: The folder that the manifest's files are in.
         form: As ``plan_scans`` takes it, and so what follows.
+        making: What is asked of the store.
         axis: The axis that the planes lie along.
-        size: The size of the planes.
-        task: The task.
         reading: How the manifest is to be understood.
-        assigner: The assignment of patients to splits.
-        workers: Processes that read headers.
-        progress: Called with the number of volumes surveyed and the number of all.
-        waiting: See ``look``.
 
     Raises:
         UserError: An unusable manifest or folder; see ``plan_scans``.
@@ -102,29 +94,19 @@ def plan_volumes(
             reading=reading,
         ),
         form,
+        making,
         axis=axis,
-        size=size,
-        task=task,
-        assigner=assigner,
         unknown=reading.unknown_patients,
-        workers=workers,
-        progress=progress,
-        waiting=waiting,
     )
 
 
 def plan_scans(
     collection: Collection,
     form: Format,
+    making: Making,
     *,
     axis: Axis = "acquired",
-    size: int | None = None,
-    task: Task | None = None,
-    assigner: SplitAssigner,
     unknown: Unknown = "refuse",
-    workers: int = 1,
-    progress: Progress | None = None,
-    waiting: Waiting | None = None,
 ) -> Plan:
     """Plan a store of the planes of volumes; reads their headers, no pixel.
 
@@ -132,35 +114,31 @@ def plan_scans(
         collection: The volumes, and what is known of them; a ``sequence`` there goes before that
             of the file.
         form: The form of the files.
+        making: What is asked of the store.
         axis: The axis that the planes lie along, see ``view_along``.
-        size: See ``fit_square``; None = all planes have one shape, and keep it.
-        task: None = as ``task_of`` finds.
-        assigner: The assignment of patients to splits, where the rows name none.
         unknown: What is done with volumes of which neither row nor file says whose they
             are, see ``Reading``.
-        workers: Processes that read headers.
-        progress: Called with the number of volumes surveyed and the number of all.
-        waiting: See ``look``.
 
     Raises:
         UserError: No volume that can be used, or none with a label; a slice of no known patient;
             planes of several shapes; a split for some patients only.
 
     """
-    check_size(size)
-    rows, folder = collection.rows, collection.folder
+    size, assigner = making.size, making.assigner
+    rows, folder, marking = collection.rows, collection.folder, collection.marking
     each_file = unknown == "each-file"
     seen = look(
-        Look(_DescribedBy(folder, form, axis, size, each_file), _name_of),
+        Look(_DescribedBy(folder, form, axis, size, each_file, marking), _name_of),
         _by_volume(rows),
-        workers=workers,
-        progress=progress,
-        waiting=waiting,
+        workers=making.workers,
+        progress=making.progress,
+        waiting=making.waiting,
     )
-    found, skipped = [described for _, described in seen.found], seen.skipped
-    _refuse_none(found, skipped)
+    _refuse_none(len(seen.found), seen.skipped)
+    skipped, tally = seen.skipped, total(described.tally for _, described in seen.found)
+    found = [described for _, described in seen.found if described.slices]
     slices = [one for volume in found for one in volume.slices]
-    names = label_names([one.labels for one in slices], collection.where)
+    names = label_names([one.labels for one in slices], collection.where, collection.is_marked)
     with left_out_before(skipped, "volume"):
         items = _items(found, assigner)
         shapes = ((volume.name, volume.outline.shape) for volume in found)
@@ -172,7 +150,7 @@ def plan_scans(
         reader=VolumeReader(form, folder, axis, size),
         shape=shape,
         label_names=names,
-        task=task or task_of(slices, names),
+        task=making.task or task_of(slices, names),
         source={
             "kind": form.kind,
             **collection.source,
@@ -183,12 +161,14 @@ def plan_scans(
             **form.options,
             **({"zeroed": zeroed} if zeroed else {}),
             **({"planes": lying.counts} if lying.mixed else {}),
+            **source_of(tally),
             **unknown_source(unknown_patients(slices)),
         },
         skipped=skipped,
         notes=(
             *collection.notes,
             *_notes(found, skipped, rows, lying),
+            *notes_of(tally, marking),
             *gone_note((row.labels for row in rows), names),
             *unknown_note(slices, len(found)),
         ),
@@ -216,6 +196,7 @@ class _DescribedBy:
     axis: Axis
     size: int | None
     each_file: bool
+    marking: Marking
 
     def __call__(self, rows: Sequence[Row]) -> Described:
         first = rows[0]
@@ -223,12 +204,18 @@ class _DescribedBy:
         outline = form.outline(located(first, self.folder), self.axis)
         if self.each_file and not (first.patient or outline.patient):
             outline = replace(outline, patient=unknown_patient(first.file))
-        slices = tuple(_slices(rows, outline, self.size))
+        rows = _by_slice(rows, len(outline.geometries))
+        showing = shown_in(rows, outline, self.folder, self.axis, self.marking)
+        slices = tuple(
+            _slice(row, labels, outline, self.size)
+            for row, labels in zip(rows, showing.labels, strict=True)
+            if labels is not None
+        )
         part = None if first.volume is None else Part(first.file, first.volume)
-        return Described(_name(first), outline, slices, part)
+        return Described(_name(first), outline, slices, part, showing.tally)
 
 
-def _refuse_none(found: Sequence[Described], skipped: Sequence[Skipped]) -> None:
+def _refuse_none(found: int, skipped: Sequence[Skipped]) -> None:
     if not found:
         raise UserError(
             "no volume can be used",
@@ -242,32 +229,36 @@ def _name(row: Row) -> str:
     return row.file if row.volume is None else f"{row.file}/{row.volume:03d}"
 
 
-def _slices(rows: Sequence[Row], outline: Outline, size: int | None) -> Iterator[Slice]:
-    count = len(outline.geometries)
+def _by_slice(rows: Sequence[Row], count: int) -> list[Row]:
+    """A row for each slice that is taken of a volume, in the order of the slices."""
     if rows[0].slice is None:
-        rows = [replace(rows[0], slice=number) for number in range(count)]
-    for row in sorted(rows, key=lambda row: row.slice or 0):
-        number = row.slice or 0
-        if number >= count:
+        return [replace(rows[0], slice=number) for number in range(count)]
+    for row in rows:
+        if (row.slice or 0) >= count:
             raise UnusableError(
                 "the manifest names a slice that the volume does not have",
                 f"{row} of a volume with {count} slices, which count from 0",
                 "correct the column 'slice'",
             )
-        patient = row.patient or outline.patient
-        scan = scan_name(patient, _name(row))
-        yield Slice(
-            key=slice_key(scan, number),
-            scan=scan,
-            number=number,
-            patient=patient,
-            split=row.split or "",
-            labels=row.labels,
-            origin=str(row),
-            sequence=row.sequence or outline.sequence,
-            columns=row.columns,
-            geometry=_fitted(outline.geometries[number], outline.shape, size),
-        )
+    return sorted(rows, key=lambda row: row.slice or 0)
+
+
+def _slice(row: Row, labels: frozenset[str], outline: Outline, size: int | None) -> Slice:
+    number = row.slice or 0
+    patient = row.patient or outline.patient
+    scan = scan_name(patient, _name(row))
+    return Slice(
+        key=slice_key(scan, number),
+        scan=scan,
+        number=number,
+        patient=patient,
+        split=row.split or "",
+        labels=labels,
+        origin=str(row),
+        sequence=row.sequence or outline.sequence,
+        columns=row.columns,
+        geometry=_fitted(outline.geometries[number], outline.shape, size),
+    )
 
 
 def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geometry:

@@ -287,6 +287,9 @@ def furnish(workshop: Workshop) -> Path:
         (folder / "dicom" / f"p{number}").mkdir(parents=True)
         image = nibabel.Nifti1Image(volume.astype(np.int16), np.eye(4))
         nibabel.save(image, folder / "nifti" / f"p{number}.nii")
+        mask = np.zeros(volume.shape, np.uint8)
+        mask[4:16, 4:16, 1], mask[6:12, 6:12, 1], mask[8, 8, 2] = 2, 1, 4
+        nibabel.save(nibabel.Nifti1Image(mask, np.eye(4)), folder / "nifti" / f"p{number}-seg.nii")
         for place in range(4):
             path = folder / "dicom" / f"p{number}" / f"{place}.dcm"
             write_slice(path, volume[:, :, place], f"p{number}", place)
@@ -298,7 +301,13 @@ def furnish(workshop: Workshop) -> Path:
     (folder / "series.csv").write_text("\n".join(rows), encoding="utf-8")
     volumes = [re.sub(r"^(p\d)", r"\1.nii", row) for row in rows]
     (folder / "volumes.csv").write_text("\n".join(volumes), encoding="utf-8")
+    masked = [f"p{number}.nii,p{number}-seg.nii,p{number}" for number in range(10)]
+    (folder / "masked.csv").write_text("\n".join(["file,mask,patient", *masked]), encoding="utf-8")
     workshop.type(folder, FURNISH)
+    pictures = (folder / "manifest.csv").read_text(encoding="utf-8").splitlines()[1:]
+    boxes = [f"{row.split(',')[0]},4,4,6,6,lesion" for row in pictures[::3]]
+    table = "\n".join(["file,x,y,width,height,label", *boxes])
+    (folder / "boxes.csv").write_text(table, encoding="utf-8")
     return folder
 
 

@@ -102,6 +102,40 @@ def decoded(picture: Image.Image, origin: str) -> NDArray[np.generic]:
     return _as_tagged(values, mode, tags, bits, origin) if tags else values
 
 
+def decoded_mask(picture: Image.Image, origin: str) -> NDArray[np.generic]:
+    """Decode a picture whose values are marks: as ``decoded``, and what only masks have.
+
+    Of one bit a pixel white is 1; of a palette in colour the numbers of its entries are the values.
+
+    Returns:
+        (H, W), or (H, W, 3) of one in colour.
+
+    Raises:
+        UnusableError: See ``decoded``; JPEG, which does not keep values.
+
+    """
+    if picture.format == "JPEG":
+        raise UnusableError(
+            "the mask is a JPEG, which does not keep the values of pixels",
+            origin,
+            "save it as PNG, each pixel with the value of its finding",
+        )
+    if picture.mode not in ("1", "P") or not _is_numbered(picture):
+        return decoded(picture, origin)
+    if not _tags(picture):  # as loading has set a page of a TIFF upright
+        ImageOps.exif_transpose(picture, in_place=True)
+    return np.asarray(picture, np.uint8)
+
+
+def _is_numbered(picture: Image.Image) -> bool:
+    """Whether its values are to be taken as numbers: it has one bit a pixel, or is in colour."""
+    picture.load()
+    if picture.mode == "1":
+        return True
+    colours = np.asarray(picture.convert("RGB"))
+    return bool((colours != colours[..., :1]).any())
+
+
 def _tags(picture: Image.Image) -> Mapping[int, Any]:
     """Of a TIFF; of any other picture none."""
     tags: Mapping[int, Any] = getattr(picture, "tag_v2", {})

@@ -100,18 +100,27 @@ def spelling_notes(names: Counter[str], taken: Mapping[str, str]) -> Iterator[st
         )
 
 
-def label_names(shown: Sequence[Collection[str]], where: str) -> tuple[str, ...]:
+def label_names(
+    shown: Sequence[Collection[str]], where: str, marked: bool = False
+) -> tuple[str, ...]:
     """All labels that occur, sorted.
 
     Args:
         shown: The labels of each row or slice.
         where: What they are of, for messages.
+        marked: Masks or boxes could have given labels, too.
 
     Raises:
         UserError: None has a label.
 
     """
     names = sorted(frozenset[str]().union(*shown))
+    if not names and marked:
+        raise UserError(
+            "no slice has a label, neither by the manifest nor by a mask or box",
+            f"{where} with {number_of(len(shown), 'slice')}",
+            "see that the masks and boxes are those of the images, or give a smaller --least-area",
+        )
     if not names:
         raise UserError(
             "no row of the manifest names a finding",

@@ -1,14 +1,15 @@
 """The manifest of an image collection: a table with a row for each picture, volume or slice."""
 
-import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from sweep.core.errors import UserError, nearest, refuse, require_known, told
+from sweep.core.errors import UserError, require_known, told
+from sweep.core.text import number_of
+from sweep.ingest.formats.cells import Paths, numbered
 from sweep.ingest.formats.labels import (
     SEPARATOR,
     named_in,
@@ -17,20 +18,30 @@ from sweep.ingest.formats.labels import (
     spelling_notes,
     spellings,
 )
+from sweep.ingest.formats.manifest_checks import (
+    check_cells,
+    check_columns,
+    check_files,
+    check_kept,
+    check_marked,
+    check_masks,
+    check_pattern,
+)
+from sweep.ingest.formats.marks.boxes import Box, BoxTable, read_boxes
+from sweep.ingest.formats.marks.marking import AS_THEY_ARE, Marking
+from sweep.ingest.formats.roles import (
+    FILE,
+    LABEL,
+    MASK,
+    PATIENT,
+    ROLES,
+    SEQUENCE,
+    SLICE,
+    SPLITTING,
+    VOLUME,
+)
 from sweep.ingest.formats.sheet import Line, read_sheet
-from sweep.store.slices import UNKNOWN_PATIENTS, Slice, Task, check_column_names
-
-FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
-SPLITTING = ("fold", "split")
-ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE)
-VOLUME = "volume"
-NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
-# What tables in public use call the columns that a manifest has to have.
-USUAL = {
-    FILE: ("image_path", "filename", "file_name", "filepath", "path", "image", "img", "fname"),
-    LABEL: ("class", "diagnosis", "target", "category", "finding", "labels"),
-    PATIENT: ("patient_id", "patientid", "subject", "subject_id", "participant_id", "case", "pid"),
-}
+from sweep.store.slices import UNKNOWN_PATIENTS, Slice, Task
 
 UNKNOWN = "unknown ("  # begins the name of a patient that nobody knows
 
@@ -54,6 +65,8 @@ class Reading:
         unknown_patients: What is done with files whose patient nothing says: 'refuse' them, or
             let 'each-file' be a patient, at the risk that slices of one person lie in several
             splits.
+        marking: How masks and boxes become labels.
+        boxes: The table of boxes; None = there is none.
 
     Raises:
         UserError: A role that is none; a pattern that is no regular expression.
@@ -66,6 +79,8 @@ class Reading:
     label_separator: str | None = None
     patient_pattern: str | None = None
     unknown_patients: Unknown = "refuse"
+    marking: Marking = AS_THEY_ARE
+    boxes: BoxTable | None = None
 
     def __post_init__(self) -> None:
         require_known("--column", list(self.names), (*ROLES, VOLUME, SEQUENCE))
@@ -98,6 +113,8 @@ class Reading:
             "unknown_patients": None
             if self.unknown_patients == "refuse"
             else self.unknown_patients,
+            **self.marking.to_plain(),
+            **(self.boxes.to_plain() if self.boxes else {}),
         }
         return {name: value for name, value in said.items() if value}
 
@@ -119,6 +136,8 @@ class Row:
         columns: The cells of the columns to keep; empty = unknown.
         sequence: The cell of the column ``sequence``, if that is to be kept; empty = unknown.
         volume: Which volume of a file of several the row speaks of, from 0; None = the only one.
+        mask: Path of the mask of the file, as that of the file; empty = it has none.
+        boxes: The boxes of the file, on whichever of its slices.
 
     """
 
@@ -131,6 +150,8 @@ class Row:
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     sequence: str = ""
     volume: int | None = None
+    mask: str = ""
+    boxes: tuple[Box, ...] = ()
 
     def __str__(self) -> str:
         parts = ((VOLUME, self.volume), (SLICE, self.slice))
@@ -149,6 +170,7 @@ class Collection:
         where: Where the rows come from, for messages.
         source: The same as JSON can say it, for the store.
         notes: What the user should know of how they were read.
+        marking: How masks and boxes of the rows become labels.
 
     """
 
@@ -157,6 +179,15 @@ class Collection:
     where: str
     source: Mapping[str, object]
     notes: tuple[str, ...] = ()
+    marking: Marking = AS_THEY_ARE
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether there is a mask or a box."""
+        return any(row.mask or row.boxes for row in self.rows)
+
+
+RowOrBox = TypeVar("RowOrBox", Row, Box)
 
 
 def read_manifest(
@@ -194,42 +225,56 @@ def read_manifest(
     """
     known = [*map(reading.column, ROLES), *reading.keep, *reading.label_columns]
     header, lines, kind = read_sheet(path, "manifest", known)
-    required = [FILE, *([] if reading.label_columns else [LABEL])]
+    marked = reading.column(MASK) in header or reading.boxes is not None
+    required = [FILE, *([] if reading.label_columns or marked else [LABEL])]
     named = reading.patient_pattern or reading.unknown_patients != "refuse"
     if patients and not named:
         required.append(PATIENT)
-    _check_columns(header, required, reading, path)
+    if MASK in reading.names or reading.marking.of_masks:
+        required.append(MASK)
+    check_marked(reading, marked, path)
+    check_columns(header, required, reading, path)
     places = {name: place for place, name in enumerate(header)}
     numbering = [
         name
         for name, meant in ((SLICE, volumes), (VOLUME, several))
         if meant and reading.column(name) in places
     ]
-    _check_kept(header, reading, numbering, path)
-    read = _RowReader(places, reading, numbering, folder, path)
+    check_kept(header, reading, numbering, path)
+    paths = Paths(folder)
+    read = _RowReader(places, reading, numbering, paths, path)
     rows = [read(line) for line in lines]
-    _check_cells(rows, patients and not named, path)
+    check_cells(rows, patients and not named, path)
     if reading.patient_pattern is not None:
-        _check_pattern(rows, reading, path)
+        check_pattern(rows, reading, path)
     if patients:
         rows = [replace(row, patient=row.patient or unknown_patient(row.file)) for row in rows]
-    _check_files(rows, path)
+    if reading.column(MASK) in header and reading.marking.no_mask == "refuse":
+        check_masks(rows, path)
+    check_files(rows, path)
+    boxes = [] if reading.boxes is None else _boxes(reading, reading.boxes, paths, volumes)
     counts = Counter(name for row in rows for name in row.labels)
+    counts.update(name for box in boxes for name in box.labels)
     if reading.label_separator is None and not reading.label_columns:
         refuse_joined(counts, SEPARATOR)
-    taken = spellings(counts)
-    rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
+    masked = any(row.mask for row in rows)
+    taken = spellings(counts + Counter(reading.marking.labels if masked else ()))
+    rows = [_respelt(row, taken) for row in rows]
+    box_notes: tuple[str, ...] = ()
+    if reading.boxes is not None:
+        rows, box_notes = _with_boxes(rows, [_respelt(one, taken) for one in boxes], reading.boxes)
     notes = [f"The manifest is {kind}."] if kind else []
-    if read.slashed:
+    if paths.slashed:
         notes.append(
-            f"Paths with backslashes: {read.slashed}; read as if they had forward slashes."
+            f"Paths with backslashes: {paths.slashed}; read as if they had forward slashes."
         )
     return Collection(
         rows,
         folder,
         str(path),
         {"manifest": str(path), **reading.to_plain()},
-        (*notes, *spelling_notes(counts, taken)),
+        (*notes, *spelling_notes(counts, taken), *box_notes),
+        reading.marking.renamed(taken) if masked else reading.marking,
     )
 
 
@@ -257,80 +302,21 @@ def unknown_patients(rows: Sequence[Row | Slice]) -> int:
     return sum(name.startswith(UNKNOWN) for name in {row.patient for row in rows})
 
 
-def _check_columns(
-    header: Sequence[str], required: Sequence[str], reading: Reading, path: Path
-) -> None:
-    missing = [role for role in required if reading.column(role) not in header]
-    usual = {
-        role: found
-        for role in missing
-        if (found := next((name for name in header if name.lower() in USUAL[role]), ""))
-    }
-    remedy = "name them in the first line"
-    if usual:
-        pairs = " ".join(f"{role}={found}" for role, found in usual.items())
-        remedy = f"say which columns these are: --column {pairs}"
-    elif PATIENT in missing:
-        remedy += (
-            "; where the paths say whose the files are, pass --patient-pattern; where nothing "
-            "does, --unknown-patients each-file, which risks flattered scores"
-        )
-    refuse(
-        f"the manifest {path} does not have all of the columns "
-        f"{', '.join(map(reading.column, required))}",
-        [
-            f"no {reading.column(role)!r} "
-            f"({nearest(reading.column(role), header) if header else 'the first line is empty'})"
-            for role in missing
-        ],
-        remedy,
-    )
-    if all(reading.column(name) in header for name in SPLITTING):
-        raise UserError(
-            "the manifest says twice how to split",
-            f"{path} with the columns 'fold' and 'split'",
-            "rename the one that you do not mean",
-        )
-
-
-def _check_kept(
-    header: Sequence[str], reading: Reading, numbering: Sequence[str], path: Path
-) -> None:
-    asked = [*reading.keep, *reading.label_columns]
-    refuse(
-        f"columns that are asked for are not in the manifest {path}",
-        [f"{name!r} ({nearest(name, header)})" for name in asked if name not in header],
-        "correct --columns or --label-columns",
-    )
-    refuse(
-        "columns to keep have a meaning of their own in a manifest",
-        [repr(name) for name in reading.keep if name in (*ROLES, *numbering)],
-        "leave them out of --columns: the store says by itself what they mean",
-    )
-    check_column_names([name for name in reading.keep if name != SEQUENCE])
-
-
 class _RowReader:
-    """Makes rows of lines.
-
-    Attributes:
-        slashed: Rows whose path had backslashes.
-
-    """
+    """Makes rows of lines."""
 
     def __init__(
         self,
         places: Mapping[str, int],
         reading: Reading,
         numbering: Sequence[str],
-        folder: Path,
+        paths: Paths,
         path: Path,
     ) -> None:
-        self.slashed = 0
         self._places = places
         self._reading = reading
         self._numbering = numbering
-        self._roots = {str(folder.absolute()), str(folder.resolve())}
+        self._file = paths
         self._path = path
 
     def __call__(self, line: Line) -> Row:
@@ -354,103 +340,60 @@ class _RowReader:
             else named_in(cell(LABEL), reading.label_separator or SEPARATOR),
             patient=cell(PATIENT) if reading.patient_pattern is None else reading.patient_in(file),
             split=None if split is None else cell(split),
-            slice=_numbered(SLICE, cell(SLICE), where) if SLICE in self._numbering else None,
+            slice=numbered(SLICE, cell(SLICE), where) if SLICE in self._numbering else None,
             columns=kept,
             sequence=sequence,
-            volume=_numbered(VOLUME, cell(VOLUME), where) if VOLUME in self._numbering else None,
+            volume=numbered(VOLUME, cell(VOLUME), where) if VOLUME in self._numbering else None,
+            mask=self._file(cell(MASK)),
         )
 
-    def _file(self, cell: str) -> str:
-        """With forward slashes, from the folder on."""
-        if "\\" in cell and "/" not in cell:  # as Windows writes paths
-            self.slashed += 1
-            cell = cell.replace("\\", "/")
-        if not cell:
-            return ""
-        file = posixpath.normpath(cell)
-        for root in self._roots:
-            if file.startswith(f"{root}/"):
-                return file[len(root) + 1 :]
-        return file
+
+def _respelt(one: RowOrBox, taken: Mapping[str, str]) -> RowOrBox:
+    """The same with the spelling of each label that is taken."""
+    return replace(one, labels=frozenset(map(taken.__getitem__, one.labels)))
 
 
-def _numbered(name: str, cell: str, where: str) -> int | None:
-    if not cell:
-        return None
-    found = NUMBER.fullmatch(cell)
-    if found is None:
+def _boxes(reading: Reading, table: BoxTable, paths: Paths, volumes: bool) -> list[Box]:
+    return read_boxes(
+        table,
+        paths,
+        slices=volumes,
+        separator=reading.label_separator or SEPARATOR,
+        areas=reading.marking.least is not None,
+    )
+
+
+def _with_boxes(
+    rows: list[Row], boxes: Sequence[Box], table: BoxTable
+) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows with the boxes of their files, and what is to be said of those that have no row."""
+    files = {row.file for row in rows}
+    of_file: dict[str, list[Box]] = {}
+    for box in boxes:
+        of_file.setdefault(box.file, []).append(box)
+    lost = [file for file in of_file if file not in files]
+    if len(lost) == len(of_file):
+        has = rows[0].file
+        names = [f"names {one!r}, for one, where the manifest has {has!r}" for one in lost[:1]]
         raise UserError(
-            f"a {name} is not a number from 0, or empty for all of the file",
-            f"{where}: {cell!r}",
-            f"correct the column {name!r}",
+            "no box is on a file of the manifest",
+            f"{table.path}, which {(names or ['has no row'])[0]}",
+            "name files in it as the manifest does, by their path below the folder",
         )
-    return int(found[1])
-
-
-def _check_cells(rows: list[Row], patients: bool, path: Path) -> None:
-    if not rows:
-        raise UserError("the manifest has no row", f"{path} with a header only", "add rows")
-    check = _checker(rows, path)
-    check("name no file", lambda row: not row.file, "fill the column 'file'")
-    if patients:
-        check(
-            "name no patient",
-            lambda row: not row.patient,
-            "fill the column 'patient', or pass --patient-pattern or --unknown-patients each-file",
+    notes = []
+    if lost:
+        count = sum(len(of_file[file]) for file in lost)
+        notes.append(
+            f"Boxes on files that the manifest does not have: {count}, on "
+            f"{number_of(len(lost), 'file')}, such as {lost[0]!r}; left out."
         )
-    check("have no split", lambda row: row.split == "", "fill the column 'fold' or 'split'")
-
-
-def _check_pattern(rows: list[Row], reading: Reading, path: Path) -> None:
-    check = _checker(rows, path)
-    if reading.unknown_patients == "refuse":
-        check(
-            f"name a file in which the pattern of patients {reading.patient_pattern!r} finds none",
-            lambda row: not row.patient,
-            "correct --patient-pattern, or pass --unknown-patients each-file as well",
+    if bare := len(files.difference(of_file)):
+        notes.append(
+            f"Files without a box: {bare} of {len(files)}; none of their slices shows a finding "
+            "of the table."
         )
-
-
-def _check_files(rows: list[Row], path: Path) -> None:
-    whole = {(row.file, row.volume) for row in rows if row.slice is None}
-    patient: dict[str, str] = {}
-    first: dict[tuple[str, int | None, int | None], Row] = {}
-    for row in rows:
-        patient.setdefault(row.file, row.patient)
-        first.setdefault((row.file, row.volume, row.slice), row)
-    check = _checker(rows, path)
-    check(
-        "name files outside the image folder",
-        _leaves,
-        "give the folder that all of them are in, and paths from there",
-    )
-    check(
-        "name a file, or a slice of it, again",
-        lambda row: first[row.file, row.volume, row.slice] is not row,
-        "remove the repeats",
-    )
-    check(
-        "name a slice of a file that has a row without a slice as well",
-        lambda row: row.slice is not None and (row.file, row.volume) in whole,
-        "remove the row for the whole file, or those for its slices",
-    )
-    check(
-        "give a file a second patient",
-        lambda row: row.patient != patient[row.file],
-        "correct the column 'patient'",
-    )
-
-
-def _checker(rows: list[Row], path: Path) -> Callable[[str, Callable[[Row], bool], str], None]:
-    def check(breach: str, breaks: Callable[[Row], bool], remedy: str) -> None:
-        refuse(f"rows of {path} {breach}", [str(row) for row in rows if breaks(row)], remedy)
-
-    return check
-
-
-def _leaves(row: Row) -> bool:
-    """Whether the path, as written, leads out of the folder."""
-    return row.file.startswith(("/", "../")) or row.file == ".."
+    frozen = {file: tuple(its) for file, its in of_file.items()}
+    return [replace(row, boxes=frozen.get(row.file, ())) for row in rows], tuple(notes)
 
 
 def task_of(rows: Sequence[Row | Slice], names: Sequence[str]) -> Task:

@@ -7,7 +7,7 @@ the back, z to the head).
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import permutations
+from itertools import permutations, product
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -53,6 +53,9 @@ class Outline:
         remarks: What the user should know of it, each a sentence's beginning such as ``Volumes
             unpacked from mosaics``: the volumes that say the same are counted.
         zeroed: Voxels that are not finite in the file, and are given as 0.
+        grid: (slice, row, column) as acquired, whatever the axis; None = the voxels lie on none, or
+            the file does not say.
+        instances: Of DICOM, seen as acquired, the InstanceNumber of each plane.
 
     """
 
@@ -64,6 +67,13 @@ class Outline:
     ignored: int = 0
     remarks: tuple[str, ...] = ()
     zeroed: int = 0
+    grid: "Grid | None" = None
+    instances: tuple[int | None, ...] = ()
+
+    @property
+    def voxels(self) -> "Grid":
+        """Its grid; where it has none, one of its shape that lies nowhere."""
+        return self.grid or Grid((len(self.geometries), *self.shape), None)
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,12 @@ class Grid:
     def __post_init__(self) -> None:
         if self.affine is not None and not _spans(self.affine):
             object.__setattr__(self, "affine", None)
+
+    @property
+    def shortest_mm(self) -> float:
+        """The shortest edge of a voxel; of a grid that says where it lies."""
+        assert self.affine is not None  # the caller's
+        return float(_lengths(self.affine).min())
 
     @property
     def geometry(self) -> Geometry:
@@ -188,6 +204,30 @@ def view_along(grid: Grid, axis: Axis, origin: str) -> View:
     return View((order[0], order[1], order[2]), (first, second, third))
 
 
+def view_onto(grid: Grid, other: Grid) -> tuple[View | None, float]:
+    """How to look at a volume so that its voxels lie where those of another do.
+
+    Args:
+        grid: Of the volume; with an affine.
+        other: The other's; with an affine.
+
+    Returns:
+        The view, None where none of the volume's has the other's shape; and the greatest distance
+        in mm between corners (centres of voxels) that should be one.
+
+    """
+    best: tuple[View | None, float] = (None, np.inf)
+    for order in permutations(range(3)):
+        if tuple(grid.shape[axis] for axis in order) != other.shape:
+            continue
+        for first, second, third in product((False, True), repeat=3):
+            view = View((order[0], order[1], order[2]), (first, second, third))
+            apart = np.linalg.norm(_corners(view.grid(grid)) - _corners(other), axis=1).max()
+            if apart < best[1]:
+                best = view, float(apart)
+    return best
+
+
 def sections_of(
     volume: NDArray[np.float32], grid: Grid, view: View, numbers: Sequence[int]
 ) -> Iterator[Section]:
@@ -195,6 +235,13 @@ def sections_of(
     planes, geometry = view.array(volume), view.grid(grid).geometry
     for number in numbers:
         yield Section(np.ascontiguousarray(planes[number]), geometry)
+
+
+def _corners(grid: Grid) -> NDArray[np.float64]:
+    """(8, 3): the centres of the voxels at the corners, in mm in LPS."""
+    ends = [(0, length - 1) for length in grid.shape]
+    index = np.array([(*corner, 1) for corner in product(*ends)], np.float64)
+    return np.asarray(index @ np.asarray(grid.affine).T)[:, :3]
 
 
 def _lengths(affine: Affine) -> NDArray[np.float64]:

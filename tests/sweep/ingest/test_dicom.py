@@ -14,6 +14,8 @@ from pydicom.uid import (
 from sweep.core.errors import UserError
 from sweep.ingest.formats.dicom.choice import choice_of
 from sweep.ingest.formats.dicom.volume import DICOM, dicom
+from sweep.ingest.formats.manifest import USUALLY
+from sweep.ingest.making import Making
 from sweep.ingest.volumes import plan_volumes
 from sweep.store.slices import check_slices
 from sweep.store.splits import SplitAssigner, equal_folds
@@ -38,8 +40,9 @@ def folder(tmp_path):
     return tmp_path
 
 
-def plan(folder, form=DICOM, **options):
-    return plan_volumes(folder / "manifest.csv", folder, form, assigner=DEALING, **options)
+def plan(folder, form=DICOM, axis="acquired", reading=USUALLY, **options):
+    making = Making(DEALING, **options)
+    return plan_volumes(folder / "manifest.csv", folder, form, making, axis=axis, reading=reading)
 
 
 def read(planned):

@@ -18,6 +18,7 @@ from sweep.core.errors import UserError, WorkError
 from sweep.ingest import engine, partial
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
+from sweep.ingest.making import Making
 from sweep.ingest.plan import Plan
 from sweep.ingest.workers import HERE, work
 from sweep.store import Store
@@ -34,6 +35,7 @@ import os, signal, sys
 from pathlib import Path
 from sweep.ingest import engine
 from sweep.ingest.images import plan_images
+from sweep.ingest.making import Making
 from sweep.store.splits import SplitAssigner
 from sweep.store.writer import StoreWriter
 
@@ -47,7 +49,7 @@ def main(folder, out, workers, moment):
         engine.refuse_existing = lambda path: path.exists() or PUBLISHING and die()
         finish = StoreWriter.finish
         StoreWriter.finish = lambda self, text: (finish(self, text), PUBLISHING.append(1))
-    plan = plan_images(Path(folder) / "m.csv", Path(folder), assigner=SplitAssigner())
+    plan = plan_images(Path(folder) / "m.csv", Path(folder), Making(SplitAssigner()))
     engine.ingest(
         plan, Path(out), workers=int(workers), progress=lambda n, of: print(n, flush=True)
     )
@@ -73,7 +75,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def plan_of(folder: Path, folds: int = 5) -> Plan:
-    return plan_images(folder / "m.csv", folder, assigner=SplitAssigner(equal_folds(folds)))
+    return plan_images(folder / "m.csv", folder, Making(SplitAssigner(equal_folds(folds))))
 
 
 @pytest.fixture(scope="module")

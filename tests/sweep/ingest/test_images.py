@@ -10,9 +10,10 @@ from PIL import Image
 from sweep.config.settings import DataSettings
 from sweep.core.errors import UserError
 from sweep.ingest import engine
-from sweep.ingest.formats.manifest import Reading
+from sweep.ingest.formats.manifest import USUALLY, Reading
 from sweep.ingest.formats.pixels import fit, read_grey
 from sweep.ingest.images import plan_images
+from sweep.ingest.making import Making
 from sweep.inspect.summary import summarize
 from sweep.store.splits import SplitAssigner, equal_folds
 from tests.support.data import BRAIN, needs
@@ -24,9 +25,9 @@ def ingest(collection, out=None, strict=False, progress=None, **options):
     return engine.ingest(plan, out, strict=strict, progress=progress).store
 
 
-def plan_of(collection, folds=2, seed=0, **options):
-    assigner = SplitAssigner(equal_folds(folds), seed)
-    return plan_images(collection.manifest, collection.images, assigner=assigner, **options)
+def plan_of(collection, folds=2, seed=0, reading=USUALLY, **options):
+    making = Making(SplitAssigner(equal_folds(folds), seed), **options)
+    return plan_images(collection.manifest, collection.images, making, reading=reading)
 
 
 def folds_by_patient(store):
@@ -275,7 +276,7 @@ def test_real_slices_by_folds_of_people(tmp_path):
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    plan = plan_images(manifest, BRAIN / "images", size=32, assigner=SplitAssigner())
+    plan = plan_images(manifest, BRAIN / "images", Making(SplitAssigner(), size=32))
     store = engine.ingest(plan, tmp_path / "brain.h5").store
     summary = summarize(store)
     assert store.images.shape == (len(rows), 32, 32)
@@ -303,9 +304,7 @@ def test_a_manifest_that_is_no_file_is_not_waited_for(collection, place):
     os.mkfifo(collection.folder / "pipe")
     with pytest.raises(UserError, match=r"not a readable CSV.*NoFileError.*give another"):
         plan_images(
-            collection.folder / place,
-            collection.images,
-            assigner=SplitAssigner(equal_folds(2), 0),
+            collection.folder / place, collection.images, Making(SplitAssigner(equal_folds(2), 0))
         )
 
 
@@ -317,7 +316,7 @@ def test_that_nobody_knows_whose_files_are_stands_in_the_store_and_in_what_repor
     (tmp_path / "m.csv").write_text("file,label\na.png,x\nb.png,y\nc.png,x\nd.png,y\n")
     reading = Reading(unknown_patients="each-file")
     assigner = SplitAssigner(equal_folds(2))
-    plan = plan_images(tmp_path / "m.csv", tmp_path, reading=reading, assigner=assigner)
+    plan = plan_images(tmp_path / "m.csv", tmp_path, Making(assigner), reading=reading)
     store = engine.ingest(plan, tmp_path / "s.h5").store
     assert "nothing says whose 4 files of the store are" in store.caution
     assert f"caution: {store.caution}" in summarize(store).text()

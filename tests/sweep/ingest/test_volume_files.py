@@ -6,8 +6,10 @@ import pytest
 from PIL import Image
 
 from sweep.core.errors import UserError
+from sweep.ingest.formats.manifest import USUALLY
 from sweep.ingest.formats.planes import Section
 from sweep.ingest.formats.volumes.reading import Choices, volume_format
+from sweep.ingest.making import Making
 from sweep.ingest.volumes import plan_volumes
 from sweep.store.slices import check_slices
 from sweep.store.splits import SplitAssigner, equal_folds
@@ -34,9 +36,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-def plan(folder, form=None, **options):
+def plan(folder, form=None, axis="acquired", reading=USUALLY, **options):
     form = form or volume_format()
-    return plan_volumes(folder / "manifest.csv", folder, form, assigner=DEALING, **options)
+    making = Making(DEALING, **options)
+    return plan_volumes(folder / "manifest.csv", folder, form, making, axis=axis, reading=reading)
 
 
 def read(planned):

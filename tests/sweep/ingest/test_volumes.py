@@ -8,9 +8,10 @@ import pytest
 
 from sweep.core.errors import UnusableError, UserError
 from sweep.ingest.formats.labels import label_names
-from sweep.ingest.formats.manifest import Reading, Row, task_of
+from sweep.ingest.formats.manifest import USUALLY, Reading, Row, task_of
 from sweep.ingest.formats.pixels import fit_square
 from sweep.ingest.formats.planes import Format, Outline, Section
+from sweep.ingest.making import Making
 from sweep.ingest.plan import Item
 from sweep.ingest.volumes import VolumeReader, plan_volumes
 from sweep.store.geometry import UNKNOWN, Geometry
@@ -59,12 +60,9 @@ class Volumes:
         for row in rows:
             (self.folder / row.split(",")[0]).write_text(str(slices))
 
-    def plan(self, form=FORMAT, **changes):
-        options = {"axis": "acquired", "size": None, "task": None, "progress": None}
-        assigner = SplitAssigner(equal_folds(2), seed=3)
-        return plan_volumes(
-            self.manifest, self.folder, form, assigner=assigner, **{**options, **changes}
-        )
+    def plan(self, form=FORMAT, axis="acquired", reading=USUALLY, **options):
+        making = Making(SplitAssigner(equal_folds(2), seed=3), **options)
+        return plan_volumes(self.manifest, self.folder, form, making, axis=axis, reading=reading)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import artifacts_sim
 from artifacts_sim import Geometry, Shift
 from sweep.ingest import engine
 from sweep.ingest.formats.volumes.reading import volume_format
+from sweep.ingest.making import Making
 from sweep.ingest.volumes import plan_volumes
 from sweep.learn.signals import Images
 from sweep.store import Store
@@ -37,7 +38,7 @@ def ingested(folder: Path, pixel_mm: tuple[float, float], size: int | None) -> S
     (folder / "b.nii").write_bytes((folder / "a.nii").read_bytes())
     (folder / "m.csv").write_text("file,label,patient\na.nii,x,p0\nb.nii,y,p1\n")
     assigner = SplitAssigner(equal_folds(2))
-    plan = plan_volumes(folder / "m.csv", folder, volume_format(), size=size, assigner=assigner)
+    plan = plan_volumes(folder / "m.csv", folder, volume_format(), Making(assigner, size=size))
     return engine.ingest(plan, folder / f"{size}.h5").store
 
 

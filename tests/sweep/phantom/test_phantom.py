@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from sweep.core.errors import UserError
 from sweep.ingest.fastmri.planning import plan_fastmri
 from sweep.ingest.images import plan_images
+from sweep.ingest.making import Making
 from sweep.phantom.folder import FULL_SCALE, make_phantom
 from sweep.phantom.lesions import BONE, FINDINGS
 from sweep.phantom.scan import Matrix, scan
@@ -239,7 +240,7 @@ def test_pictures_are_the_reconstructions_at_16_bits(phantom):
 
 def test_the_pictures_ingest_as_they_are(phantom):
     assigner = SplitAssigner(equal_folds(3))
-    plan = plan_images(phantom / "manifest.csv", phantom / "images", assigner=assigner)
+    plan = plan_images(phantom / "manifest.csv", phantom / "images", Making(assigner))
     assert (plan.shape, plan.label_names, plan.task) == ((48, 48), ("lesion",), "multilabel")
     assert (len(plan.slices), plan.skipped) == (24, ())
     patients = {(one.split, one.patient) for one in plan.slices}
@@ -248,7 +249,7 @@ def test_the_pictures_ingest_as_they_are(phantom):
 
 def test_pictures_and_volumes_ingest_with_the_same_findings(phantom):
     assigner = SplitAssigner(equal_folds(3))
-    pictures = plan_images(phantom / "manifest.csv", phantom / "images", assigner=assigner)
+    pictures = plan_images(phantom / "manifest.csv", phantom / "images", Making(assigner))
     volumes = plan_fastmri(
         [phantom / "volumes"],
         labels=phantom / "labels.csv",

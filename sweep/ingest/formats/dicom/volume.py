@@ -23,6 +23,7 @@ from sweep.ingest.formats.planes import (
     sections_of,
     view_along,
 )
+from sweep.store.geometry import Direction, PixelMm
 
 EVEN = 0.01  # relative difference up to which steps or spacings count as equal
 
@@ -50,6 +51,7 @@ def outline(path: Path, axis: Axis, choice: Choice = ALL) -> Outline:
     if axis == "acquired":
         height, width = first.shape
         geometries = tuple(one.frame.geometry for one in series.slices)
+        grid = _grid_if_any(series, path)
     else:
         grid = stack_grid(series, path)
         seen = view_along(grid, axis, str(path)).grid(grid)
@@ -63,6 +65,8 @@ def outline(path: Path, axis: Axis, choice: Choice = ALL) -> Outline:
         sequence=first.sequence,
         ignored=series.ignored,
         remarks=series.remarks,
+        grid=grid,
+        instances=tuple(one.header.instance for one in series.slices) if axis == "acquired" else (),
     )
 
 
@@ -122,10 +126,41 @@ def stack_grid(series: Series, path: Path) -> Grid:
             f"{len(set(spacings))} different pixel spacings",
             "take the planes as acquired",
         )
+    return Grid(
+        (len(frames), *series.headers[0].shape), _affine(step, orientation, pixel_mm, places[0])
+    )
+
+
+def _grid_if_any(series: Series, path: Path) -> Grid | None:
+    """Where the voxels lie, also of one slice alone; None = on no grid, or it is not known."""
+    frames = [one.frame for one in series.slices]
+    if len(frames) > 1:
+        try:
+            return stack_grid(series, path)
+        except UnusableError:
+            return None
+    (frame,) = frames
+    if not (frame.position and frame.orientation and frame.pixel_mm):
+        return None
+    along, down = map(np.array, frame.orientation)
+    step = np.cross(along, down) * (frame.thickness_mm or 1.0)
+    return Grid(
+        (1, *series.headers[0].shape),
+        _affine(step, frame.orientation, frame.pixel_mm, frame.position),
+    )
+
+
+def _affine(
+    step: NDArray[np.float64],
+    orientation: tuple[Direction, Direction],
+    pixel_mm: PixelMm,
+    first: Sequence[float],
+) -> NDArray[np.float64]:
+    """Of (slice, row, column); ``first``: the centre of the first pixel of the first slice."""
     along, down = map(np.array, orientation)
     affine = np.eye(4)
-    affine[:3] = np.column_stack([step, down * pixel_mm[0], along * pixel_mm[1], places[0]])
-    return Grid((len(frames), *series.headers[0].shape), affine)
+    affine[:3] = np.column_stack([step, down * pixel_mm[0], along * pixel_mm[1], first])
+    return affine
 
 
 def _images(slices: Sequence[Placed]) -> Iterator[NDArray[np.float32]]:

@@ -89,7 +89,9 @@ def outline(
         seen = view_along(grid, axis, str(path)).grid(grid)
         count, height, width = seen.shape
         zeroed = _finite(scan.voxels(place), path, choices)[1] if choices.nan == "zero" else 0
-        return Outline(scan.paths, (height, width), (seen.geometry,) * count, zeroed=zeroed)
+        return Outline(
+            scan.paths, (height, width), (seen.geometry,) * count, zeroed=zeroed, grid=grid
+        )
 
 
 def sections(
@@ -112,6 +114,19 @@ def sections(
         voxels, _ = _finite(scan.voxels(_place(scan, number, path)), path, choices)
         volume = scan.acquired.array(voxels.reshape(scan.grid.shape))
     yield from sections_of(volume, grid, view, numbers)
+
+
+def stored(path: Path, number: int | None = None) -> tuple[NDArray[np.generic], Scan]:
+    """Read a volume as it is stored, whatever its values are; in the shape of the scan's grid.
+
+    Raises:
+        UnusableError: See ``outline``.
+
+    """
+    with _reading(path):
+        scan = _scan(path, AS_THEY_ARE)
+        place = _place(scan, number if scan.count > 1 else None, path)
+        return scan.voxels(place).reshape(scan.grid.shape), scan
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from sweep.ingest import engine
 from sweep.ingest.formats.manifest import Reading
 from sweep.ingest.formats.pixels import fit
 from sweep.ingest.images import plan_images
+from sweep.ingest.making import Making
 from sweep.store.splits import SplitAssigner
 from tests.support.datasets import PLACE, Described, Items, Pictures, Unpicklable, Unsized, item
 
@@ -46,9 +47,8 @@ def test_a_dataset_gives_the_store_that_its_pictures_give(collection, tmp_path, 
     plan = plan_images(
         collection.manifest,
         collection.images,
-        size=size,
+        Making(SplitAssigner(seed=3), size=size),
         reading=Reading(keep=["site"]),
-        assigner=SplitAssigner(seed=3),
     )
     pictures = engine.ingest(plan, tmp_path / "pictures.h5").store
     dataset = Items(*(item(n, site="AB"[n % 2]) for n in range(12)))
