@@ -182,10 +182,11 @@ def _check_scans(slices: Sequence[Slice]) -> None:
         if (other := first.setdefault(one.scan, one)).patient != one.patient
     ]
     refuse("slices of one scan are of several patients", shared, "name the scans of each apart")
-    counts = Counter((one.scan, one.number) for one in slices if one.number is not None)
+    places = [(one.scan, one.number) for one in slices]
+    counts = Counter(places)
     repeated = [
-        f"number {one.number} of scan {one.scan!r} at {one.origin}"
-        for one in slices
-        if counts[one.scan, one.number] > 1
+        f"number {number} of scan {scan!r} at {one.origin}"
+        for one, (scan, number) in zip(slices, places, strict=True)
+        if number is not None and counts[scan, number] > 1
     ]
     refuse("several slices of a scan have the same number", repeated, "number them from 0")
