@@ -18,7 +18,7 @@ def require_neighbours(store: Store, rows: Rows, context: int) -> None:
         context: See ``settings.DataSettings``.
 
     Raises:
-        UserError: None of the slices has another of its scan within that distance.
+        UserError: Each of the slices is alone, see ``store.neighbours``.
 
     """
     if context and not _neighbours(store, rows, context).any():
@@ -39,8 +39,8 @@ def about_neighbours(store: Store, rows: Rows, context: int) -> str | None:
     if not alone:
         return None
     return (
-        f"{alone} of {number_of(len(rows), 'slice')} have no other slice of their scan within "
-        f"{context} of them (data.context), and stand in their place themselves"
+        f"{alone} of {number_of(len(rows), 'slice')} have no slice of their scan beside them, and stand "
+        f"themselves where data.context: {context} asks for its neighbours"
     )
 
 

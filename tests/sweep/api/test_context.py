@@ -14,6 +14,7 @@ import sweep
 from sweep.api import preflight
 from sweep.api.export import export
 from sweep.api.init import first_sweep
+from sweep.api.smoke import smoke
 from sweep.api.stress import stress_checkpoint
 from sweep.config.settings import TrialConfig
 from sweep.config.sweep import SweepConfig
@@ -22,6 +23,7 @@ from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import fit
 from sweep.results.mlflow.model_content import GRAPH, write_content
 from sweep.store import Store
+from sweep.store.excerpt import chosen
 from tests.support.stores import make_volumes
 from tests.support.sweeps import settings
 
@@ -81,8 +83,8 @@ def test_slices_that_are_alone_are_said(config: SweepConfig, volumes: Store) -> 
     """The numbers 0, 1, 2 and 4: of each scan one slice has no neighbour but two steps away."""
     said = preflight.about_evidence(config, volumes)
     assert [line for line in said if "data.context" in line] == [
-        "24 of 96 slices have no other slice of their scan within 1 of them (data.context), and "
-        "stand in their place themselves"
+        "24 of 96 slices have no slice of their scan beside them, and stand themselves where "
+        "data.context: 1 asks for its neighbours"
     ]
     wider = config.replace({"data.context": 2})
     assert not any("data.context" in line for line in preflight.about_evidence(wider, volumes))
@@ -168,6 +170,19 @@ def test_a_logged_model_takes_stacks_and_says_so(
     found = mlflow.pytorch.load_model(str(content))(stacks)
     expected = sweep.predict(checkpoint, volumes.path).probability[:8]
     np.testing.assert_allclose(found.detach(), expected, atol=1e-5)
+
+
+def test_a_sweep_that_is_tried_out_has_the_neighbours_of_its_slices(
+    config: SweepConfig, volumes: Store, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    tried, _ = smoke(config, 8, tmp_path / "tried", said.append)
+    excerpt = preflight.open_data(tried)
+    count = f"tried out on {len(excerpt)} slices, 8 of a split at most and their neighbours"
+    assert said[0].startswith(count)
+    rows = chosen(volumes, (*tried.data.train, *tried.data.validation), 8)
+    wanted = volumes.keys[np.unique(volumes.neighbours.around(rows, 1))]
+    assert set(wanted) == set(excerpt.keys)
 
 
 def test_a_first_sweep_offers_it_where_slices_have_neighbours(volumes: Store, store: Store) -> None:

@@ -1,6 +1,8 @@
 """What lies beside a slice: of its scan alone, by the numbers, in any order of the store."""
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -32,14 +34,21 @@ def test_slices_without_a_number_and_single_ones_are_alone() -> None:
     assert around("aab", [UNNUMBERED, UNNUMBERED, 7], 3) == [[0] * 7, [1] * 7, [2] * 7]
 
 
+def test_a_scan_of_which_every_second_slice_is_there_counts_in_twos() -> None:
+    assert around("aaaa", [10, 12, 14, 18], 1) == [[0, 0, 1], [0, 1, 2], [1, 2, 2], [3, 3, 3]]
+    mixed = around("aaabbb", [10, 12, 14, 10, 11, 12], 1)
+    assert mixed == [[0, 0, 1], [0, 1, 2], [1, 2, 2], [3, 3, 4], [3, 4, 5], [4, 5, 5]]
+
+
 def by_hand(scans: Sequence[str], numbers: Sequence[int], row: int, distance: int) -> int:
     """From the number that is asked for, step by step towards the slice, to the first there is."""
-    there = {place: at for at, place in enumerate(zip(scans, numbers, strict=True))}
-    step = 1 if distance > 0 else -1
-    for away in range(distance, 0, -step):
-        if (scans[row], numbers[row] + away) in there:
-            return there[scans[row], numbers[row] + away]
-    return row
+    own = sorted(number for scan, number in zip(scans, numbers, strict=True) if scan == scans[row])
+    apart = Counter(after - before for before, after in pairwise(own))
+    step = min((d for d in apart if apart[d] == max(apart.values())), default=1)
+    wanted = numbers[row] + distance * step
+    between = [n for n in own if min(wanted, numbers[row]) <= n <= max(wanted, numbers[row])]
+    nearest = max(between) if distance > 0 else min(between)
+    return list(zip(scans, numbers, strict=True)).index((scans[row], nearest))
 
 
 @given(
@@ -54,7 +63,7 @@ def by_hand(scans: Sequence[str], numbers: Sequence[int], row: int, distance: in
 def test_any_scans_in_any_order(slices: list[tuple[str, int]], context: int) -> None:
     scans, numbers = zip(*slices, strict=True)
     expected = [
-        [by_hand(scans, numbers, row, at) for at in range(-context, context + 1)]
+        [by_hand(scans, numbers, row, at) if at else row for at in range(-context, context + 1)]
         for row in range(len(slices))
     ]
     assert around(scans, numbers, context) == expected
