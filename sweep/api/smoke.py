@@ -83,7 +83,8 @@ def smoke(
     )
     say(
         f"tried out on {number_of(len(rows), 'slice')}, {most} of a split at most"
-        f"{' and their neighbours' if context else ''}, with {number_of(search.total, 'trial')} of 1 epoch: its scores say nothing"
+        f"{' and their neighbours' if context else ''}, with "
+        f"{number_of(search.total, 'trial')} of 1 epoch: its scores say nothing"
     )
     return tried, folder
 

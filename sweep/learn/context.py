@@ -39,8 +39,8 @@ def about_neighbours(store: Store, rows: Rows, context: int) -> str | None:
     if not alone:
         return None
     return (
-        f"{alone} of {number_of(len(rows), 'slice')} have no slice of their scan beside them, and stand "
-        f"themselves where data.context: {context} asks for its neighbours"
+        f"{alone} of {number_of(len(rows), 'slice')} have no slice of their scan beside them, and "
+        f"stand themselves where data.context: {context} asks for its neighbours"
     )
 
 
