@@ -17,6 +17,7 @@ from sweep.core.errors import UserError
 from sweep.core.interruption import stop_if_asked
 from sweep.core.records import CLEAN
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
+from sweep.learn.context import about_neighbours, require_neighbours
 from sweep.learn.outputs import log_odds
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import logits
@@ -65,6 +66,7 @@ def predict(
     check_signal(store, loaded.info.config.data.signal)
     asked = splits or list(store.split_counts())
     rows = store.indices(asked)
+    require_neighbours(store, rows, loaded.info.config.data.context)
     for remark in _remarks(loaded.info, store, rows):
         say(remark)
     note_if_test(Path(checkpoint), loaded.info, store, asked, "mrisweep predict")
@@ -118,4 +120,6 @@ def _remarks(info: CheckpointInfo, store: Store, rows: NDArray[np.int64]) -> lis
             f"truth: the store does not have {', '.join(without)} of the checkpoint's labels, so "
             "there are no true values of them"
         )
+    if alone := about_neighbours(store, rows, info.config.data.context):
+        remarks.append(f"neighbours: {alone}")
     return [*remarks, *seen_in_training(info, store, rows)]

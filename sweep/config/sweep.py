@@ -48,7 +48,7 @@ from sweep.remote.places import file_here
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
-SEARCHABLE = ("model.", "train.", "data.normalize", "seed")
+SEARCHABLE = ("model.", "train.", "data.normalize", "data.context", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
