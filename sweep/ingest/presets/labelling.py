@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
+from sweep.core.errors import UserError
 from sweep.ingest.formats.joining import left_out_notes
 from sweep.ingest.formats.manifest import Row
 from sweep.ingest.presets.paths import filled
@@ -48,7 +49,7 @@ class Labelling:
             patient: Whose it is, where the user says it; empty = as the preset says.
 
         Raises:
-            UserError: See ``Tables.say``.
+            UserError: See ``Tables.say``; a number that is none.
 
         """
         preset = self.preset
@@ -71,6 +72,8 @@ class Labelling:
                 **said.columns,
             },
             mask=mask,
+            scan=filled(preset.scan, fields),
+            place=self._place(file, fields),
         )
         if self.marks is not None:
             rows = list(self._marked(row, fields, said.labels))
@@ -97,6 +100,18 @@ class Labelling:
         if not self.preset.mask:
             return ""
         return str(PurePosixPath(file).with_name(filled(self.preset.mask, fields)))
+
+    def _place(self, file: str, fields: Fields) -> int | None:
+        if not self.preset.number:
+            return None
+        text = filled(self.preset.number, fields)
+        if not text.isdecimal():
+            raise UserError(
+                "the number of a picture in its scan is no whole number from 0",
+                f"{text!r} in {file}",
+                f"correct 'number' or its field in the preset {self.preset.name}",
+            )
+        return int(text)
 
     def _split(self, fields: Fields) -> str | None:
         if not (self.preset.split and self.splits):

@@ -369,3 +369,11 @@ def test_columns_of_its_tables_can_be_kept(tmp_path: Path) -> None:
     answer = ingested("oasis1", tmp_path / "data", tmp_path / "b.h5", laid, "--columns", "MMS")
     assert answer.status == 2
     assert "did you mean 'MMSE'?" in answer.err
+
+
+def test_pictures_of_one_volume_are_one_scan(tmp_path: Path) -> None:
+    laid = LAYOUTS["tcga-lgg"](tmp_path / "data")
+    assert ingested("tcga-lgg", tmp_path / "data", tmp_path / "a.h5", laid).status == 0
+    store = Store.open(tmp_path / "a.h5")
+    assert len(set(store.scans)) == 3
+    assert sorted(store.numbers) == [1, 1, 1, 2, 2, 2]
