@@ -35,7 +35,8 @@ class Table:
     """A table beside the images, a row for each key.
 
     Attributes:
-        file: Its path below the folder of tables; it may have fields of the images' paths.
+        file: Its path below the folder of tables; it may have fields of the images' paths, and
+            ``*`` for a part of its name.
         key: For each column of its key what it is by the path, a text with fields.
         header: The names of its columns, where it has no header.
         labels: For each column of labels, by name or glob, what its cells say.

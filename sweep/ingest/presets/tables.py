@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from sweep.ingest.formats.walking import files_below, is_leftover
 from sweep.ingest.presets.paths import filled, names_in
 from sweep.ingest.presets.preset import Chosen, Places, Preset, Table, spelt
 
+TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet", ".pq")
 Fields = Mapping[str, str]
 
 
@@ -103,8 +105,11 @@ class Tables:
     def found(self, file: str) -> Path:
         """Where a table is: at its place, or else the only one of its name below the folder.
 
+        Args:
+            file: Its path, in which ``*`` may stand for a part of its name.
+
         Raises:
-            UserError: There is none.
+            UserError: There is none, or there are several.
 
         """
         path = self._folder / file
@@ -113,11 +118,12 @@ class Tables:
         if self._below is None:
             self._below = [one for one in files_below(self._folder) if not is_leftover(one.name)]
         name = Path(file).name
-        alike = [one for one in self._below if one.name == name]
+        alike = [one for one in self._below if fnmatchcase(one.name, name)]
         if len(alike) == 1:
-            self.elsewhere[file] = alike[0]
+            if alike[0].parent != path.parent:
+                self.elsewhere[file] = alike[0]
             return alike[0]
-        names = {one.name for one in self._below if one.suffix == Path(file).suffix}
+        names = {one.name for one in self._below if one.suffix in TABLES}
         raise UserError(
             f"a table that {self._preset.name} needs is not there",
             f"{path} ({f'{len(alike)} of this name below' if alike else nearest(name, names)})",

@@ -1,12 +1,15 @@
 """Each preset on a tiny tree of its layout, by the command, compared with what the tree says."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from openpyxl import Workbook
 
+from sweep.ingest.presets import reading
 from sweep.ingest.presets.reading import load_preset, preset_names
 from sweep.store import Store
 from tests.support.commands import Answer, ask
@@ -121,7 +124,7 @@ def test_a_missing_table_is_named_with_the_layout(name: str, table: str, tmp_pat
     answer = ingested(name, tmp_path / "data", tmp_path / "a.h5", laid)
     assert answer.status == 2
     assert f"a table that {name} needs is not there" in answer.err
-    assert str(path) in answer.err
+    assert str(path).removesuffix(path.suffix) in answer.err
     assert f"did you mean 'my_{path.name}'?" in answer.err
     assert "pass --tables" in answer.err
 
@@ -377,3 +380,43 @@ def test_pictures_of_one_volume_are_one_scan(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "a.h5")
     assert len(set(store.scans)) == 3
     assert sorted(store.numbers) == [1, 1, 1, 2, 2, 2]
+
+
+def test_a_table_of_oasis_in_excel(tmp_path: Path) -> None:
+    laid = LAYOUTS["oasis1"](tmp_path / "data")
+    table = tmp_path / "data" / "oasis_cross-sectional.csv"
+    book = Workbook()
+    for row in csv.reader(table.read_text().splitlines()):
+        book.active.append(
+            [float(cell) if cell.replace(".", "").isdigit() else cell for cell in row]
+        )
+    book.save(tmp_path / "data" / "oasis_cross-sectional-5708aa.xlsx")
+    answer = ingested("oasis1", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 2
+    assert "2 of this name" in answer.err
+    table.unlink()
+    answer = ingested("oasis1", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 0, answer.err
+    assert slices_of(Store.open(tmp_path / "a.h5")) == laid.slices
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "instead", "said"),
+    [
+        ("tcga-lgg", 'channel: "{sequence}"', "channel: violet", "'violet'"),
+        ("tcga-lgg", "flair: [green]", "flair: [green, red]", "is several"),
+        ("tcga-lgg", 'number: "{number}"', 'number: "{site}"', "'CS' in"),
+        ("fastmri-prostate-t2", "reconstruction: rss", "reconstruction: rs", "'rss'"),
+    ],
+)
+def test_a_preset_of_the_users_that_is_wrong_is_refused(
+    name: str, line: str, instead: str, said: str, tmp_path: Path
+) -> None:
+    laid = LAYOUTS[name](tmp_path / "data")
+    text = reading.SHIPPED[name].read_text(encoding="utf-8")
+    assert line in text
+    (tmp_path / "my.yaml").write_text(text.replace(line, instead), encoding="utf-8")
+    answer = ingested(str(tmp_path / "my.yaml"), tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 2
+    assert said in answer.err
+    assert "Traceback" not in answer.err
