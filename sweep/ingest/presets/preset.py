@@ -9,6 +9,7 @@ from sweep.core.errors import UserError, nearest, require_known
 from sweep.ingest.formats.joining import Meaning
 from sweep.ingest.presets.paths import Pattern, filled, names_in
 
+PatientIs = Literal["person", "exam"]
 Kind = Literal["images", "volumes", "dicom", "fastmri"]
 Chosen = Mapping[str, tuple[str, ...]]
 """For each choice the spellings of what was chosen."""
@@ -114,6 +115,8 @@ class Preset:
         choose: What is to be chosen.
         label: The label that a path says, a text with fields; empty = tables say it.
         patient: Whose a file is, a text with fields; empty = nothing says it.
+        patient_is: What that names: a person; or an exam, of which a person may have several, so
+            that splits other than those published may part them.
         scan: Of pictures what was scanned as one, a text with fields; empty = each is by itself.
         number: The number of a picture in its scan, a text with fields.
         split: For each text of the field ``split`` the split; empty = none is published.
@@ -145,6 +148,7 @@ class Preset:
     choose: Mapping[str, Choice] = field(default_factory=dict)
     label: str = ""
     patient: str = ""
+    patient_is: PatientIs = "person"
     scan: str = ""
     number: str = ""
     split: Mapping[str, str] = field(default_factory=dict)

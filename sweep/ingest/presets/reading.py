@@ -12,7 +12,7 @@ from sweep.core.errors import UserError, nearest, require_known, told
 from sweep.core.reading import read_text
 from sweep.ingest.formats.marks.marking import mask_names
 from sweep.ingest.presets.paths import Pattern, names_in
-from sweep.ingest.presets.preset import Choice, Fastmri, Kind, Places, Preset, Table
+from sweep.ingest.presets.preset import Choice, Fastmri, Kind, PatientIs, Places, Preset, Table
 
 SHIPPED = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.yaml"))}
 REMEDY = "write it as docs/layouts.md says"
@@ -57,6 +57,7 @@ def preset_of(raw: Any, name: str, origin: str) -> Preset:
     read: dict[str, Callable[[Any, str], object]] = {
         "version": lambda value, where: int(_word(value, where, r"[0-9]+")),
         "kind": lambda value, where: _one_of(value, get_args(Kind), where),
+        "patient_is": lambda value, where: _one_of(value, get_args(PatientIs), where),
         "leaves_open": _list,
         "notes": _list,
         "files": lambda value, where: tuple(Pattern(one, of_fields) for one in _list(value, where)),

@@ -8,7 +8,7 @@ from pathlib import Path
 from sweep.core.errors import UserError
 from sweep.core.text import SHOWN, number_of
 from sweep.ingest.formats.labels import spelling_notes, spellings
-from sweep.ingest.formats.manifest import Collection, Reading, Row
+from sweep.ingest.formats.manifest import Collection, Reading, Row, unknown_source
 from sweep.ingest.formats.marks.area import Area
 from sweep.ingest.formats.marks.marking import Below, Marking
 from sweep.ingest.formats.walking import files_below, is_leftover
@@ -68,6 +68,7 @@ def rows_of(preset: Preset, folder: Path, asked: Asked) -> Collection:
             **({"tables": str(where)} if preset.tables else {}),
             **asked.reading.to_plain(),
             **marking.to_plain(),
+            **unknown_source(_unknown(preset, rows)),
             **({"columns": list(asked.keep)} if asked.keep else {}),
         },
         (*notes, *_elsewhere(tables), *said, *preset.notes),
@@ -164,6 +165,12 @@ def _rows(
     taken = spellings(counts)
     rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
     return rows, [*notes, *spelling_notes(counts, taken)]
+
+
+def _unknown(preset: Preset, rows: Sequence[Row]) -> int:
+    """How many files count as a patient each, where splits may part those of one person."""
+    published = rows[0].split is not None
+    return 0 if published or preset.patient_is == "person" else len({row.file for row in rows})
 
 
 def _elsewhere(tables: Tables) -> Iterator[str]:

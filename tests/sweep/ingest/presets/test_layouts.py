@@ -169,7 +169,11 @@ def test_published_splits_can_be_passed_over(tmp_path: Path) -> None:
     more = ("--ignore-splits", "--folds", 2)
     answer = ingested("mrnet", tmp_path / "data", tmp_path / "a.h5", laid, *more)
     assert answer.status == 0, answer.err
-    assert set(Store.open(tmp_path / "a.h5").column("split")) == {"1", "2"}
+    store = Store.open(tmp_path / "a.h5")
+    assert set(store.column("split")) == {"1", "2"}
+    assert "4 files" in (store.caution or "")  # exams, of which one person may have several
+    assert ingested("mrnet", tmp_path / "data", tmp_path / "b.h5", laid).status == 0
+    assert Store.open(tmp_path / "b.h5").caution is None
 
 
 def test_sessions_of_a_subject_are_one_patient(tmp_path: Path) -> None:
