@@ -251,6 +251,13 @@ def test_what_is_below_is_counted_and_may_be_left_out(volumes):
     assert [one.number for one in plan.items[0].slices] == [0, 1, 2, 4]
 
 
+def test_labels_that_no_slice_shows_are_said(volumes):
+    marking = replace(NAMED, names={**NAMED.names, 7: ("cyst",)}, least=area_of("2px"))
+    plan = volumes.plan(marking)
+    assert plan.label_names == ("core", "tumour")
+    assert "Labels of masks or boxes that no slice shows: cyst, edema." in plan.notes
+
+
 def test_a_volume_of_which_every_slice_is_left_out_is_not_in_the_store(volumes):
     speck = np.zeros(SHAPE, np.uint8)
     speck[0, 0, :] = 1

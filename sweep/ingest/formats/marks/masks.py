@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from sweep.core.errors import UnusableError
 from sweep.core.text import SHOWN, number_of, size_text
 from sweep.ingest.formats.decoding import decoded_mask, opened
-from sweep.ingest.formats.dicom.part10 import is_dicom
 from sweep.ingest.formats.marks.marking import BACKGROUND, Marking
 from sweep.ingest.formats.pixels import one_channel
 from sweep.ingest.formats.planes import Axis, Grid, View, view_along, view_onto
-from sweep.ingest.formats.volumes.reading import SUFFIXES, stored
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 NEAR = 0.25  # of a voxel's shortest edge: voxels that are less apart are at one place
@@ -78,18 +76,22 @@ def read_mask(path: Path, volume: int | None, grid: Grid, axis: Axis, marking: M
 def _read(path: Path, volume: int | None) -> tuple[NDArray[np.generic], Grid, View]:
     """The values as they are stored, where they lie, and how they are (slice, row, column)."""
     name = path.name.lower()
-    if path.is_dir() or (not name.endswith((*PICTURES, *SUFFIXES)) and is_dicom(path)):
-        raise UnusableError(
-            "the mask is DICOM, and masks are read of other formats only",
-            path,
-            "convert it to NIfTI (a DICOM SEG by `segimage2itkimage` of dcmqi), and name that",
-        )
     if name.endswith(PICTURES):
         with opened(path, str(path)) as picture:
             if getattr(picture, "n_frames", 1) == 1:
                 values = decoded_mask(picture, str(path))
                 grey = values if values.ndim == 2 else one_channel(values, str(path))
                 return grey[None], Grid((1, grey.shape[0], grey.shape[1]), None), View()
+    # What pictures need not wait for: nibabel and pydicom.
+    from sweep.ingest.formats.dicom.part10 import is_dicom
+    from sweep.ingest.formats.volumes.reading import SUFFIXES, stored
+
+    if path.is_dir() or (not name.endswith(SUFFIXES) and is_dicom(path)):
+        raise UnusableError(
+            "the mask is DICOM, and masks are read of other formats only",
+            path,
+            "convert it to NIfTI (a DICOM SEG by `segimage2itkimage` of dcmqi), and name that",
+        )
     values, scan = stored(path, volume)
     return values, scan.grid, scan.acquired
 
