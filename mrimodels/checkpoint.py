@@ -172,6 +172,8 @@ def _replace(path: Path, data: memoryview) -> None:
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    if not isinstance(path, str | os.PathLike):
+        raise ModelError("a checkpoint is named by its path", f"{path!r:.200}", "give a path")
     content = _unpack(path)
     if not isinstance(content, dict) or "format" not in content:
         raise _not_a_checkpoint(path, "no format number in it")

@@ -87,6 +87,7 @@ def test_the_installed_wheel_runs_without_the_sources(site: Path) -> None:
     made = run(site, "-m", "sweep", "phantom", "--out", "phantom", "--patients", "5")
     assert "5 patients" in made
     assert run(site, "-m", "sweep", "presets").startswith("madaan2023 ")
+    assert "\nmrnet " in run(site, "-m", "sweep", "ingest", "presets")
     levels = "from artifacts_sim import get; print(get('rician').at(3))"
     assert float(run(site, "-c", levels)) > 0
     presets = (

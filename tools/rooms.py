@@ -140,6 +140,7 @@ ROOMS = (
         "sweep.ingest.fastmri",
         {"h5py": ("sweep.ingest.fastmri.volume", "sweep.ingest.fastmri.raw")},
     ),
+    Room("sweep.ingest.presets"),
     Room("sweep.ingest.dataset"),
     Room("sweep.phantom", dict.fromkeys(("h5py", "PIL", "yaml"), ("sweep.phantom",))),
     Room("sweep.learn", {"torch": ("sweep.learn",)}),

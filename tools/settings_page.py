@@ -15,9 +15,9 @@ HEAD = """\
 
 Every setting of a sweep file: what it takes, its default, what it does, when to change it. The
 same is said by `mrisweep settings NAME`. A setting is set in the file, or by its dotted name:
-`--set train.epochs=2`. What may be searched (`model.*`, `train.*`, `data.normalize`, `seed`) stands
-in [`search.space`](search.md) instead. `mrisweep run SWEEP.yaml --print-config` prints a sweep with
-all defaults filled in.
+`--set train.epochs=2`. What may be searched (`model.*`, `train.*`, `data.normalize`,
+`data.context`, `seed`) stands in [`search.space`](search.md) instead.
+`mrisweep run SWEEP.yaml --print-config` prints a sweep with all defaults filled in.
 
 This page is made by `python -m tools.settings_page` from the settings' own docstrings.
 """

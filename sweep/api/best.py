@@ -10,6 +10,7 @@ from typing import Any
 from sweep.config.arms import group_of
 from sweep.config.search import SearchSettings
 from sweep.config.tracking import address, check_address
+from sweep.core.arguments import checked_arguments
 from sweep.core.errors import UserError, WorkError, within
 from sweep.core.mirrors import named
 from sweep.core.objective import terms, value_of
@@ -65,6 +66,7 @@ class Found:
         return [*self.damaged, *damage_of(self.sweeps)]
 
 
+@checked_arguments
 def best(
     path: Paths,
     by: str | None = None,

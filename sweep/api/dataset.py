@@ -6,6 +6,7 @@ from typing import Any
 
 from sweep.config.base import plain_of
 from sweep.config.settings import DataSettings
+from sweep.core.arguments import checked_arguments
 from sweep.core.errors import UserError
 from sweep.core.job import in_job
 from sweep.core.text import number_of
@@ -22,6 +23,7 @@ from sweep.store.slices import Task
 from sweep.store.splits import SplitAssigner, equal_folds
 
 
+@checked_arguments
 def ingest_dataset(
     dataset: object,
     out: str | Path,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sweep.api.checkpoint import open_checkpoint
 from sweep.api.output import check_output, writing
+from sweep.core.arguments import checked_arguments
 from sweep.core.errors import UserError
 from sweep.core.files import replacing, write_text
 from sweep.core.interruption import stop_if_asked
@@ -17,6 +18,7 @@ from sweep.portable.graph import contiguous, description, program_of
 from sweep.remote.places import file_here
 
 
+@checked_arguments
 def export(
     checkpoint: str | Path,
     onnx: str | Path | None = None,

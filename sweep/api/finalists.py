@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from sweep.api.preflight import open_data, used_artifacts
+from sweep.api.preflight import most_context, open_data, used_artifacts
 from sweep.cluster.finalists import run_finalists
 from sweep.cluster.session import session
 from sweep.cluster.staging import serving
@@ -21,6 +21,7 @@ from sweep.core.finals import TEST, VALIDATION, FinalistRecord, Place
 from sweep.core.saying import say as _say
 from sweep.core.stages import stage
 from sweep.core.text import number_of
+from sweep.learn.context import require_neighbours
 from sweep.learn.drawable import require_drawable
 from sweep.learn.finalist import slices_of
 from sweep.learn.levels import with_levels
@@ -259,6 +260,7 @@ def _places(
     for place, there in zip(places, stores, strict=True):
         rows = slices_of(there, place)
         names = (*place.artifacts, *place.holdout)
+        require_neighbours(there, rows, most_context(config))
         require_drawable(there, rows, names, config.stress.options, config.data.scan_draws)
     return tuple(places), stores
 

@@ -27,7 +27,7 @@ data:
   train: {train}
   validation: {validation}  # chooses epochs, settings and norms
   test: {test}  # {test_is}
-{signal}model:
+{signal}{context}model:
   arch: preact_resnet18
   width: {width}  # {width_is}
   stem_stride: {stride}
@@ -102,6 +102,7 @@ def first_sweep(store: Store, name: str, gpus: int) -> str:
         "test": _written(list(map(_split, splits.test))),
         "test_is": "left alone until finalists are asked" if splits.test else "none is left",
         "signal": _signal(store),
+        "context": _context(store),
         "width": 64 if gpus else 16,
         "width_is": "the usual network" if gpus else "narrow, for a first look without a GPU: 64",
         "stride": 1 if gpus and max(height, width) <= LARGE else 2,
@@ -188,6 +189,13 @@ def _signal(store: Store) -> str:
     if store.frame is None:
         return ""
     return "  # signal: kspace  # artifacts act on the measured k-space; slower\n"
+
+
+def _context(store: Store) -> str:
+    around = store.neighbours.around(np.arange(len(store)), 1)
+    if np.all(around == around[:, [1]]):
+        return ""
+    return "  # context: 1  # with the slices beside it in its scan, as channels\n"
 
 
 def _groups(store: Store) -> str:

@@ -314,9 +314,9 @@ def _look_seconds(trial: TrialConfig, store: Store, share: Share) -> float:
     """Of a pass of a few images, which says how networks compare and takes no training."""
     device = _device_of(share)
     torch.set_num_threads(share.threads)
-    spec = trial.model.spec(n_outputs=len(store.label_names))
+    spec = trial.spec(n_outputs=len(store.label_names))
     model = for_evaluation(mrimodels.build(spec, trial.seed).to(device), spec)
-    images = torch.zeros(IMAGES, 1, *store.images.shape[1:], device=device)
+    images = torch.zeros(IMAGES, spec.in_channels, *store.images.shape[1:], device=device)
     each = []
     with torch.inference_mode():
         for _ in range(STEPS):

@@ -12,10 +12,12 @@ from sweep.api.checkpoint import note_if_test, open_checkpoint
 from sweep.api.output import check_output, writing
 from sweep.api.seen import seen_in_training
 from sweep.config.levels import shift_of
+from sweep.core.arguments import checked_arguments
 from sweep.core.errors import UserError
 from sweep.core.interruption import stop_if_asked
 from sweep.core.records import CLEAN
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
+from sweep.learn.context import about_neighbours, require_neighbours
 from sweep.learn.outputs import log_odds
 from sweep.learn.signals import check_signal
 from sweep.learn.stress import logits
@@ -23,6 +25,7 @@ from sweep.results.tables import Outputs, write_outputs
 from sweep.store import Store
 
 
+@checked_arguments
 def predict(
     checkpoint: str | Path,
     data: str | Path,
@@ -63,6 +66,7 @@ def predict(
     check_signal(store, loaded.info.config.data.signal)
     asked = splits or list(store.split_counts())
     rows = store.indices(asked)
+    require_neighbours(store, rows, loaded.info.config.data.context)
     for remark in _remarks(loaded.info, store, rows):
         say(remark)
     note_if_test(Path(checkpoint), loaded.info, store, asked, "mrisweep predict")
@@ -116,4 +120,6 @@ def _remarks(info: CheckpointInfo, store: Store, rows: NDArray[np.int64]) -> lis
             f"truth: the store does not have {', '.join(without)} of the checkpoint's labels, so "
             "there are no true values of them"
         )
+    if alone := about_neighbours(store, rows, info.config.data.context):
+        remarks.append(f"neighbours: {alone}")
     return [*remarks, *seen_in_training(info, store, rows)]

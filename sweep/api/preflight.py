@@ -1,7 +1,7 @@
 """What must hold before a sweep starts, so that nothing fails an hour later."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, combinations
 from pathlib import Path
 from typing import NamedTuple
@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 
 import artifacts_sim
-from mrimodels import build, digest_of
+from mrimodels import ModelError, ModelSpec, build, digest_of
 from sweep.config.artifacts import base_of
 from sweep.config.augment import AugmentSettings
 from sweep.config.levels import bound_knobs, require_some_reached
 from sweep.config.settings import ModelSettings, Split, StressSettings
 from sweep.config.sweep import SweepConfig
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, within
 from sweep.core.text import number_of
+from sweep.learn.context import about_neighbours, require_neighbours
 from sweep.learn.drawable import require_drawable
 from sweep.learn.group_dro import Groups
 from sweep.learn.levels import Levels, foreign_grid, with_levels
@@ -51,6 +52,7 @@ def open_data(config: SweepConfig) -> Store:
     for role in ("train", "validation"):
         _refuse_one_class(store, role, roles[role])
     rows = store.indices((*data.train, *data.validation))
+    require_neighbours(store, rows, most_context(config))
     require_drawable(store, rows, used_artifacts(config), config.stress.options, data.scan_draws)
     _refuse_unfit(config, store)
     _refuse_untrainable(config, store)
@@ -124,9 +126,9 @@ def _bound(model: ModelSettings) -> ModelSettings:
 def about_weights(config: SweepConfig, store: Store) -> tuple[str, ...]:
     """What becomes of the file of weights in the networks that the sweep may have, a line each."""
     lines: dict[str, None] = {}
-    for model in config.networks():
+    for model, spec in _networks(config, store):
         if weights := model.pretrained():
-            loaded = build(model.spec(n_outputs=len(store.label_names)), weights=weights).loaded
+            loaded = build(spec, weights=weights).loaded
             lines |= dict.fromkeys(loaded.lines() if loaded else ())
     return tuple(lines)
 
@@ -141,6 +143,9 @@ def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
             f"scores will have no intervals, as {few}. Chance moves scores of so few patients by "
             "much: put more into data.validation"
         )
+    both = store.indices((*config.data.train, *config.data.validation))
+    if alone := about_neighbours(store, both, most_context(config)):
+        lines.append(alone)
     search = config.search
     if (strata := search.strata()) and search.total < FEW * len(strata):
         lines.append(
@@ -161,11 +166,28 @@ def about_evidence(config: SweepConfig, store: Store) -> tuple[str, ...]:
 def _refuse_unfit(config: SweepConfig, store: Store) -> None:
     """A network takes the images of the store, and the weights fit it."""
     height, width = store.images.shape[1:]
-    for model in {model.arch: model for model in config.networks()}.values():
-        spec = model.spec(n_outputs=len(store.label_names))
+    distinct = {(of[1].arch, of[1].in_channels): of for of in _networks(config, store)}
+    for model, spec in distinct.values():
         spec.require_size(height, width)
         if weights := model.pretrained():
             build(spec, weights=weights)
+
+
+def _networks(config: SweepConfig, store: Store) -> Iterator[tuple[ModelSettings, ModelSpec]]:
+    """The networks that a trial may have, with inputs of as many channels as there may be."""
+    for context in config.offered("data.context"):
+        data = dataclasses.replace(config.data, context=context)
+        for model in config.networks():
+            try:
+                yield model, model.spec(len(store.label_names), data.channels)
+            except ModelError as error:
+                where = f"data.context {context}, which makes inputs of {data.channels} channels"
+                raise within(where, error) from None
+
+
+def most_context(config: SweepConfig) -> int:
+    """The most neighbours on either side that a trial may ask for."""
+    return int(max(config.offered("data.context")))
 
 
 def _refuse_untrainable(config: SweepConfig, store: Store) -> None:
@@ -175,7 +197,7 @@ def _refuse_untrainable(config: SweepConfig, store: Store) -> None:
             Groups.of(store, store.indices(config.data.train), column)
     if any(config.offered("train.mixstyle")):
         for model in {model.arch: model for model in config.networks()}.values():
-            stages_of(build(model.spec(n_outputs=len(store.label_names))))
+            stages_of(build(model.spec(len(store.label_names), config.data.channels)))
 
 
 def used_artifacts(config: SweepConfig) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from sweep.config.levels import shift_of
 from sweep.config.search import TURNS, SearchSettings
 from sweep.config.settings import StressSettings
 from sweep.config.sweep import SweepConfig
+from sweep.core.arguments import checked_arguments
 from sweep.core.errors import UserError, WorkError, told, within
 from sweep.core.failures import AGAIN
 from sweep.core.objective import terms
@@ -85,6 +86,7 @@ class SweepResult:
     limit: str | None = None
 
 
+@checked_arguments
 def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
     """Run a new sweep to its end, or until a limit is reached.
 
@@ -140,6 +142,7 @@ def _begin(config: SweepConfig, path: Path, screen: Screen) -> SweepResult:
             return _drive_on(folder, config, store, plan, screen)
 
 
+@checked_arguments
 def resume(
     path: str | Path,
     more: int = 0,

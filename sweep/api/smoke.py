@@ -4,7 +4,10 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from sweep.api.dataset import make_store
+from sweep.api.preflight import most_context
 from sweep.config.limits import LimitSettings
 from sweep.config.search import EPOCHS
 from sweep.config.sweep import SweepConfig
@@ -48,6 +51,8 @@ def smoke(
     make_store(data, say)
     store = open_bound(data.store, data.fingerprint)
     rows = chosen(store, (*data.train, *data.validation, *data.test), most)
+    context = most_context(config)
+    rows = np.unique(store.neighbours.around(rows, context))
     excerpt = write_excerpt(store, rows, folder.with_name(f"{folder.name}.h5"))
     search = config.search
     space = {name: kinds for name, kinds in search.space.items() if name != EPOCHS}
@@ -77,7 +82,8 @@ def smoke(
         }
     )
     say(
-        f"tried out on {number_of(len(rows), 'slice')}, {most} of a split at most, with "
+        f"tried out on {number_of(len(rows), 'slice')}, {most} of a split at most"
+        f"{' and their neighbours' if context else ''}, with "
         f"{number_of(search.total, 'trial')} of 1 epoch: its scores say nothing"
     )
     return tried, folder

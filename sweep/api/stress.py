@@ -40,6 +40,7 @@ from sweep.core.records import (
     null_if_missing,
 )
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
+from sweep.learn.context import about_neighbours, require_neighbours
 from sweep.learn.drawable import require_drawable
 from sweep.learn.levels import foreign_grid, with_levels
 from sweep.learn.modes import (
@@ -172,6 +173,9 @@ def stress(
     if grid is not None:
         settings = dataclasses.replace(settings, grid=grid, knobs={})
     indices = store.indices(splits or trial_config.data.validation)
+    require_neighbours(store, indices, trial_config.data.context)
+    if alone := about_neighbours(store, indices, trial_config.data.context):
+        say(f"note: {alone}")
     scan_draws = trial_config.data.scan_draws
     require_drawable(store, indices, settings.artifacts, settings.options, scan_draws)
     if missing := uncalibrated(settings, settings.artifacts):

@@ -170,7 +170,7 @@ def _show(options: argparse.Namespace, found: "Found") -> None:
         show_ranking(found, rows, options.norm, covered=options.pareto)
     else:
         asked = bool(options.norm or options.where or options.mode or options.pareto)
-        for line in nothing_to_show(found, asked):
+        for line in nothing_to_show(found, asked, options.where):
             say(line)
 
 

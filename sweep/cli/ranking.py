@@ -43,21 +43,26 @@ def show_ranking(
         note(line)
 
 
-def nothing_to_show(found: "Found", conditions: bool) -> Iterator[str]:
+def nothing_to_show(found: "Found", conditions: bool, where: Sequence[str] = ()) -> Iterator[str]:
     """Why a ranking has no row, a line each.
 
     Args:
         found: All that was found.
         conditions: Whether rows were asked for by anything but what they are ranked by.
+        where: The conditions of ``--where`` among it.
 
     """
     from sweep.results.render import screened_note
+    from sweep.results.where import Where, nearest_miss
 
     screened = screened_note(found.rows, found.by)
     if not found.rows:
         yield "no trial has a score yet"
     elif conditions:
         yield "no trial meets what was asked for"
+        for text in where:
+            if nearest := nearest_miss(Where.parse(text), found.rows):
+                yield nearest
     else:
         yield f"no trial has a score that {found.by} ranks"
     if screened:

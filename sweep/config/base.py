@@ -1,11 +1,13 @@
 """What all settings are: frozen, plain values, checked when made."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Self, get_args, get_type_hints
 
+from sweep.core.arguments import fits, in_words
 from sweep.core.errors import UserError
 from sweep.core.text import as_written
 
@@ -52,6 +54,20 @@ class Settings:
     def __post_init__(self) -> None:
         """Hold the values to their rules, each by ``require``; there are none by default."""
 
+    def __init_subclass__(cls) -> None:
+        """Have a rule that cannot even be asked of a value, as of a text for a number, say so."""
+        super().__init_subclass__()
+        rules = cls.__post_init__
+
+        @functools.wraps(rules)
+        def held(self: Self) -> None:
+            try:
+                rules(self)
+            except (TypeError, AttributeError) as error:
+                raise _of_another_kind(self, error) from error
+
+        cls.__post_init__ = held  # type: ignore[method-assign, assignment]
+
     def to_plain(self) -> dict[str, Any]:
         """Nested dictionaries, lists and plain values."""
         return {key_of(field.name): plain_of(getattr(self, field.name)) for field in fields(self)}
@@ -62,6 +78,19 @@ class Settings:
         known = {key_of(field.name): field for field in fields(cls)}
         values = {known[key].name: settled(known[key].type, plain[key]) for key in plain}
         return cls(**values)
+
+
+def _of_another_kind(settings: Settings, error: Exception) -> UserError:
+    """What is wrong with settings that a script has made, each of any value."""
+    for name, kind in get_type_hints(type(settings)).items():
+        if not fits(value := getattr(settings, name), kind):
+            wrong = f"{key_of(name)} cannot take this value"
+            return UserError(wrong, as_written(value), f"give {in_words(kind)}")
+    return UserError(
+        f"{type(settings).__name__} cannot take these values ({error})",
+        as_written(settings.to_plain()),
+        "give each of its type, or make it by SweepConfig.from_dict, which names the one",
+    )
 
 
 def plain_of(value: Any) -> Any:

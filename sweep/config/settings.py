@@ -49,6 +49,10 @@ class DataSettings(Settings):
             (99th - 1st percentile), ``zscore`` (x - mean) / std, ``max`` x / max. When to change
             it: results are to be compared with work that scaled intensities in another way, or the
             scaling is itself a question: it can be searched.
+        context: How many slices on either side of a slice, by their numbers in its scan, the
+            network gets with it, as channels of one input, 2.5-D as it is called; 0: none. See
+            docs/training.md#neighbouring-slices. When to change it: findings go on over several
+            slices, and the store holds whole scans; it can be searched.
         scan_draws: Whether what a scanner does to a whole scan, such as a bias field or a history
             of movements, is drawn once for all slices of a scan, and what happens to a slice, such
             as noise, for each; false: all is drawn for each slice apart. When to change it: results
@@ -70,6 +74,7 @@ class DataSettings(Settings):
     test: tuple[Split, ...] = ()
     signal: Signal = "images"
     normalize: Normalize = "robust"
+    context: int = 0
     scan_draws: bool = True
     fingerprint: str | None = None
     caution: str | None = None
@@ -90,6 +95,7 @@ class DataSettings(Settings):
                         "take it out of one of them",
                     )
                 seen[split] = role
+        require(self.context >= 0, "context", "0 or more", self.context)
         if self.dataset is not None:
             rule = "package.module:Class"
             require(is_place(self.dataset), "dataset", rule, self.dataset)
@@ -103,15 +109,21 @@ class DataSettings(Settings):
         object.__setattr__(self, "dataset_options", settled(None, self.dataset_options))
 
     def to_plain(self) -> dict[str, Any]:
-        """As of all settings; without a caution, or what is of a dataset, where there is none.
+        """As of all settings; without caution, context, or what is of a dataset, where none is.
 
-        So the record of a sweep that has neither is what it was before there were any.
+        So the record of a sweep that has none of them is what it was before there were any.
         """
         plain = super().to_plain()
         absent = {"caution"} if self.caution is None else set()
+        absent |= set() if self.context else {"context"}
         if self.dataset is None:
             absent |= {"dataset", "dataset_options"}
         return {name: value for name, value in plain.items() if name not in absent}
+
+    @property
+    def channels(self) -> int:
+        """Channels of an input: the slice, and its neighbours on either side."""
+        return 2 * self.context + 1
 
     def of_store(self, store: str, fingerprint: str, caution: str | None) -> "DataSettings":
         """The same, bound to a store as it is, whatever it was made of."""
@@ -203,15 +215,15 @@ class ModelSettings(Settings):
             return None
         return mrimodels.Weights(self.weights, self.weights_digest)
 
-    def spec(self, n_outputs: int) -> mrimodels.ModelSpec:
-        """The network for single-channel slices and ``n_outputs`` labels.
+    def spec(self, n_outputs: int, in_channels: int = 1) -> mrimodels.ModelSpec:
+        """The network for inputs of so many channels and ``n_outputs`` labels.
 
         Raises:
             mrimodels.ModelError: A setting that no network has.
 
         """
         described = {k: v for k, v in asdict(self).items() if k not in _OF_WEIGHTS}
-        return mrimodels.ModelSpec(in_channels=1, n_outputs=n_outputs, **described)
+        return mrimodels.ModelSpec(in_channels=in_channels, n_outputs=n_outputs, **described)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,6 +312,16 @@ class TrialConfig(Settings):
         """As of all settings; without ``screen`` where every epoch is scored in full."""
         plain = super().to_plain()
         return {name: value for name, value in plain.items() if name != "screen" or self.screen}
+
+    def spec(self, n_outputs: int) -> mrimodels.ModelSpec:
+        """The network for the inputs of this trial and ``n_outputs`` labels.
+
+        Raises:
+            mrimodels.ModelError: A setting that no network has, or a network of another package
+                that does not take such inputs.
+
+        """
+        return self.model.spec(n_outputs, self.data.channels)
 
     def in_full(self, epoch: int) -> bool:
         """Whether an epoch is scored on all patients and cells as soon as it is trained."""

@@ -38,6 +38,8 @@ from sweep.config.stopping_check import check_stopping
 from sweep.config.strangers import guarded, refuse_code
 from sweep.config.tracking import TrackingSettings
 from sweep.config.training import TrainSettings
+from sweep.config.truths import refuse_truths
+from sweep.core.arguments import checked_arguments
 from sweep.core.errors import UserError, require_known, within
 from sweep.core.objective import terms
 from sweep.core.text import UNNAMEABLE, as_written
@@ -46,7 +48,7 @@ from sweep.remote.places import file_here
 
 # A trial may differ from its neighbours in these alone: the data split and the stress test are
 # the yardstick, and a yardstick that is searched measures nothing.
-SEARCHABLE = ("model.", "train.", "data.normalize", "seed")
+SEARCHABLE = ("model.", "train.", "data.normalize", "data.context", "seed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +202,7 @@ class SweepConfig(Settings):
         return {name: value for name, value in plain.items() if name not in unset}
 
     @classmethod
+    @checked_arguments
     def from_yaml(cls, path: str | Path, overrides: Iterable[str] = ()) -> "SweepConfig":
         """Read a sweep file, then ``key=value`` overrides by dotted name.
 
@@ -222,6 +225,7 @@ class SweepConfig(Settings):
         return config
 
     @classmethod
+    @checked_arguments
     def from_dict(cls, raw: Mapping[str, Any]) -> "SweepConfig":
         """Check plain nested data, search space included.
 
@@ -229,8 +233,10 @@ class SweepConfig(Settings):
             UserError: See ``from_yaml``.
 
         """
+        raw = _without_short_forms(raw)
+        refuse_truths(raw, cls)
         try:
-            config = _adapter().validate_python(_without_short_forms(raw))
+            config = _adapter().validate_python(raw)
         except ValidationError as error:
             raise explained(error, cls) from None
         config._check_space()

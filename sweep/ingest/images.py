@@ -29,6 +29,7 @@ from sweep.store.geometry import UNKNOWN, Geometry, Matrix
 from sweep.store.slices import Slice, scan_name, slice_key
 from sweep.store.splits import assign_splits
 
+CHANNELS = ("red", "green", "blue")
 AT_ONCE = 32  # headers of pictures, which take less time than being sent
 
 
@@ -38,14 +39,16 @@ class PictureReader:
 
     Attributes:
         size: Pad to a square and resize to (size, size); None = as it is.
+        channel: Of a picture in colour the one to take, from 0; None = all have to be equal.
 
     """
 
     size: int | None
+    channel: int | None = None
 
     def __call__(self, item: Item) -> Iterator[Plane]:
         """Give the picture's one plane."""
-        image = read_grey(item.paths[0], item.slices[0].origin)
+        image = read_grey(item.paths[0], item.slices[0].origin, self.channel)
         yield Plane(image if self.size is None else fit(image, self.size))
 
 
@@ -54,6 +57,7 @@ def plan_images(
     folder: Path,
     making: Making,
     *,
+    channel: int | None = None,
     reading: Reading = USUALLY,
 ) -> Plan:
     """Plan a store of the grey pictures that a manifest names, see ``plan_pictures``.
@@ -62,6 +66,7 @@ def plan_images(
         manifest: A table, see ``read_manifest``.
         folder: The folder that the manifest's files are in.
         making: What is asked of the store.
+        channel: As ``plan_pictures`` takes it.
         reading: How the manifest is to be understood.
 
     Raises:
@@ -70,15 +75,18 @@ def plan_images(
     """
     if not folder.is_dir():
         raise UserError("there is no such folder of images", folder, "correct the path")
-    return plan_pictures(read_manifest(manifest, folder, reading=reading), making)
+    collection = read_manifest(manifest, folder, reading=reading)
+    return plan_pictures(collection, making, channel=channel)
 
 
-def plan_pictures(collection: Collection, making: Making) -> Plan:
+def plan_pictures(collection: Collection, making: Making, *, channel: int | None = None) -> Plan:
     """Plan a store of grey pictures, in their order; reads their headers, no pixel.
 
     Args:
         collection: The pictures, and what is known of them.
         making: What is asked of the store.
+        channel: Of pictures in colour the channel to take, from 0, where each is an image of its
+            own; None = the channels of each have to be all but equal.
 
     Raises:
         UserError: No usable picture, or none with a label; pictures of two sizes.
@@ -115,7 +123,7 @@ def plan_pictures(collection: Collection, making: Making) -> Plan:
             for row, one in zip(rows, slices, strict=True)
             if row.file in sizes
         ),
-        reader=PictureReader(size),
+        reader=PictureReader(size, channel),
         shape=shape,
         label_names=names,
         task=making.task or task_of(usable, names),
@@ -124,6 +132,7 @@ def plan_pictures(collection: Collection, making: Making) -> Plan:
             **collection.source,
             "images": str(folder),
             "size": size,
+            **({} if channel is None else {"channel": CHANNELS[channel]}),
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
             **source_of(tally),
             **unknown_source(unknown_patients(usable)),

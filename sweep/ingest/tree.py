@@ -91,6 +91,7 @@ def read_tree(
     reading: Reading,
     kind: Kind | None = None,
     splits: bool = True,
+    classes: bool = True,
     workers: int = 1,
     progress: Progress | None = None,
     waiting: Waiting | None = None,
@@ -106,6 +107,7 @@ def read_tree(
         kind: Which files to take; None: there are those of one kind.
         splits: Folders named train, validation and test, or the like, are splits; otherwise they
             are passed over.
+        classes: The folder below says the class; otherwise labels stand elsewhere.
         workers: Processes that read headers.
         progress: Called with the number of headers read and of all.
         waiting: See ``look``.
@@ -134,7 +136,7 @@ def read_tree(
             folder,
             "correct the path, or the kind of files",
         )
-    rows, said = _rows(found, reading, splits)
+    rows, said = _rows(found, reading, splits, classes)
     return Tree(
         kind,
         Collection(
@@ -238,7 +240,7 @@ def _skipped_note(skipped: Sequence[Skipped]) -> Iterator[str]:
 
 
 def _rows(
-    found: Sequence[_Found], reading: Reading, splits: bool
+    found: Sequence[_Found], reading: Reading, splits: bool, classed: bool
 ) -> tuple[list[Row], Iterator[str]]:
     paths = [PurePosixPath(one.file).parts for one in found]
     prefix = _common(paths)
@@ -247,14 +249,14 @@ def _rows(
     if not has_splits:
         _refuse_half([(one.file, parts) for one, parts in zip(found, inner, strict=True)])
     rest = [parts[1:] for parts in inner] if has_splits else inner
-    classes = all(rest)
-    if not classes and any(rest):
+    classes = classed and all(rest)
+    if classed and not classes and any(rest):
         refuse(
             "files lie beside the folders of classes",
             [one.file for one, parts in zip(found, rest, strict=True) if not parts],
             "put them into the folder of their class, or name the folder below this one",
         )
-    patients, how = _patients(found, rest, reading)
+    patients, how = _patients(found, rest if classed else [()] * len(rest), reading)
     rows = [
         Row(
             number=0,
@@ -268,7 +270,7 @@ def _rows(
     counts = Counter(name for row in rows for name in row.labels)
     taken = spellings(counts)
     rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
-    return rows, _guesses(rows, counts, taken, how, has_splits, splits)
+    return rows, _guesses(rows, counts, taken, how, has_splits, splits, classed)
 
 
 def _common(paths: Sequence[tuple[str, ...]]) -> int:
@@ -319,13 +321,14 @@ def _guesses(
     how: str,
     has_splits: bool,
     splits: bool,
+    classed: bool,
 ) -> Iterator[str]:
     """What was taken from what, a sentence each."""
     if counts:
         names = sorted({name for row in rows for name in row.labels})
         yield f"Labels by the names of folders: {', '.join(names)}."
         yield from spelling_notes(counts, spelt)
-    else:
+    elif classed:
         yield "No folder names a class: the labels are empty."
     if how:
         patients = len({row.patient for row in rows if row.patient})

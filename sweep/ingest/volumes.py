@@ -66,6 +66,7 @@ def plan_volumes(
     making: Making,
     *,
     axis: Axis = "acquired",
+    middle: int | None = None,
     reading: Reading = USUALLY,
 ) -> Plan:
     """Plan a store of the planes of the volumes that a manifest names, see ``plan_scans``.
@@ -76,6 +77,7 @@ def plan_volumes(
         form: As ``plan_scans`` takes it, and so what follows.
         making: What is asked of the store.
         axis: The axis that the planes lie along.
+        middle: So many planes in the middle of each volume whose rows name no slice; None = all.
         reading: How the manifest is to be understood.
 
     Raises:
@@ -96,6 +98,7 @@ def plan_volumes(
         form,
         making,
         axis=axis,
+        middle=middle,
         unknown=reading.unknown_patients,
     )
 
@@ -106,6 +109,7 @@ def plan_scans(
     making: Making,
     *,
     axis: Axis = "acquired",
+    middle: int | None = None,
     unknown: Unknown = "refuse",
 ) -> Plan:
     """Plan a store of the planes of volumes; reads their headers, no pixel.
@@ -116,6 +120,7 @@ def plan_scans(
         form: The form of the files.
         making: What is asked of the store.
         axis: The axis that the planes lie along, see ``view_along``.
+        middle: So many planes in the middle of each volume whose rows name no slice; None = all.
         unknown: What is done with volumes of which neither row nor file says whose they
             are, see ``Reading``.
 
@@ -124,11 +129,12 @@ def plan_scans(
             planes of several shapes; a split for some patients only.
 
     """
+    _check_middle(middle)
     size, assigner = making.size, making.assigner
     rows, folder, marking = collection.rows, collection.folder, collection.marking
     each_file = unknown == "each-file"
     seen = look(
-        Look(_DescribedBy(folder, form, axis, size, each_file, marking), _name_of),
+        Look(_DescribedBy(folder, form, axis, size, middle, each_file, marking), _name_of),
         _by_volume(rows),
         workers=making.workers,
         progress=making.progress,
@@ -156,6 +162,7 @@ def plan_scans(
             **collection.source,
             "folder": str(folder),
             "axis": axis,
+            **({"middle": middle} if middle else {}),
             "size": size,
             "splits": "manifest" if rows[0].split is not None else assigner.to_plain(),
             **form.options,
@@ -195,6 +202,7 @@ class _DescribedBy:
     form: Format
     axis: Axis
     size: int | None
+    middle: int | None
     each_file: bool
     marking: Marking
 
@@ -204,7 +212,7 @@ class _DescribedBy:
         outline = form.outline(located(first, self.folder), self.axis)
         if self.each_file and not (first.patient or outline.patient):
             outline = replace(outline, patient=unknown_patient(first.file))
-        rows = _by_slice(rows, len(outline.geometries))
+        rows = _by_slice(rows, outline, self.middle)
         showing = shown_in(rows, outline, self.folder, self.axis, self.marking)
         slices = tuple(
             _slice(row, labels, outline, self.size)
@@ -213,6 +221,11 @@ class _DescribedBy:
         )
         part = None if first.volume is None else Part(first.file, first.volume)
         return Described(_name(first), outline, slices, part, showing.tally)
+
+
+def _check_middle(middle: int | None) -> None:
+    if middle is not None and middle < 1:
+        raise UserError("--middle takes no slice", middle, "take 1 or more")
 
 
 def _refuse_none(found: int, skipped: Sequence[Skipped]) -> None:
@@ -229,10 +242,15 @@ def _name(row: Row) -> str:
     return row.file if row.volume is None else f"{row.file}/{row.volume:03d}"
 
 
-def _by_slice(rows: Sequence[Row], count: int) -> list[Row]:
+def _by_slice(rows: Sequence[Row], outline: Outline, middle: int | None) -> list[Row]:
     """A row for each slice that is taken of a volume, in the order of the slices."""
-    if rows[0].slice is None:
-        return [replace(rows[0], slice=number) for number in range(count)]
+    count = len(outline.geometries)
+    if rows[0].instance is not None:
+        rows = [_placed(row, outline) for row in rows]
+    elif rows[0].slice is None:
+        taken = count if middle is None else min(middle, count)
+        first = (count - taken) // 2
+        return [replace(rows[0], slice=number) for number in range(first, first + taken)]
     for row in rows:
         if (row.slice or 0) >= count:
             raise UnusableError(
@@ -259,6 +277,20 @@ def _slice(row: Row, labels: frozenset[str], outline: Outline, size: int | None)
         columns=row.columns,
         geometry=_fitted(outline.geometries[number], outline.shape, size),
     )
+
+
+def _placed(row: Row, outline: Outline) -> Row:
+    """The row with the place of the slice that it names by its InstanceNumber."""
+    places = [place for place, own in enumerate(outline.instances) if own == row.instance]
+    if len(places) != 1:
+        known = [own for own in outline.instances if own is not None]
+        raise UnusableError(
+            "the slice that a row names by its InstanceNumber is not there once",
+            f"{row}, {number_of(len(places), 'time')} in a volume "
+            + (f"with {min(known)} to {max(known)}" if known else "that has none"),
+            "correct the row, and take the planes as acquired",
+        )
+    return replace(row, slice=places[0])
 
 
 def _fitted(geometry: Geometry, shape: tuple[int, int], size: int | None) -> Geometry:

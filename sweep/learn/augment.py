@@ -28,6 +28,8 @@ class Augmentation:
     Attributes:
         views: How often each slice is among the inputs: once; three times where the consistency of
             predictions is trained, the first time without artifacts.
+        poses: Whether slices get another pose; then the batch has to have each slice once for each
+            input that it is in, as its pose is that of the input.
 
     """
 
@@ -38,6 +40,7 @@ class Augmentation:
         self.mixes: Several | None = None
         if self.settings.augmix:
             self.mixes = Several(operations(config.stress, self.settings), augmix.DEPTH)
+        self.poses = is_posed(self.settings)
         self.views = augmix.VIEWS if self.settings.augmix_consistency else 1
 
     def inputs(self, batch: Batch, epoch: int) -> Tensor:
@@ -48,10 +51,10 @@ class Augmentation:
             epoch: Its number, 1 for the first.
 
         Returns:
-            (views x B, 1, H, W), one view after the other.
+            (views x B, C, H, W), one view after the other; C = 1 without neighbours.
 
         """
-        images = self._images(batch, epoch)
+        images = [batch.stacked(view) for view in self._images(batch, epoch)]
         inputs = normalize(images[0] if len(images) == 1 else torch.cat(images), self.scaling)
         if not self.settings.randconv:
             return inputs
@@ -61,11 +64,14 @@ class Augmentation:
         return random_convolutions(inputs, names, self.settings.randconv, seed)
 
     def _images(self, batch: Batch, epoch: int) -> list[Tensor]:
-        """The magnitude of each view, (B, H, W)."""
-        signals, names = batch.signals, batch.names
-        if is_posed(self.settings):
+        """The magnitude of each view, (S, H, W), of the slices of the batch's signals."""
+        signals, names = batch.signals, batch.drawn or batch.names
+        if self.poses:
+            # All slices of a stack lie as the one that is classified, by whose key it is drawn.
+            channels = 1 if batch.stacks is None else batch.stacks.places.shape[1]
+            patients = Names([key for key in batch.names.keys for _ in range(channels)])
             seed = seed_of("pose", self.seed, epoch)
-            signals = signals.posed(drawn_pose(self.settings, names, seed))
+            signals = signals.posed(drawn_pose(self.settings, patients, seed))
         if self.mixes is None:
             return [damaged(signals, names, self.shift, self.seed, epoch)]
         clean, key = signals.clean(), (self.seed, epoch)

@@ -1,4 +1,4 @@
-"""From stored slices to network input: gather, corrupt, scale.
+"""From stored slices to network input: gather, corrupt, stack with neighbours, scale.
 
 The artifact comes before the scaling, as it does in a scanner: the network sees what the scaling
 makes of a corrupted image.
@@ -6,8 +6,11 @@ makes of a corrupted image.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from artifacts_sim import Names, Several, Shift
@@ -21,22 +24,71 @@ TINY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
-    """B slices on a device.
+class Stacks:
+    """Which slices are the channels of which input.
 
     Attributes:
-        names: What the slices are called, from which the artifacts' draws come.
+        rows: (S,) the slices that are needed.
+        places: (B, C) where among them those of each input are, in the order of their numbers in
+            the scan; the slice that is classified is in the middle.
+
+    """
+
+    rows: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, store: Store, rows: Rows, context: int, apart: bool = False) -> Self:
+        """The slices (B,) with ``context`` neighbours on either side, see ``Store.neighbours``.
+
+        Args:
+            store: The store of the slices.
+            rows: (B,) the slices that are classified.
+            context: See ``settings.DataSettings``.
+            apart: Whether a slice is gathered once for each input that it is in, as one that is to
+                look different in each; else once in all.
+
+        """
+        around = store.neighbours.around(rows, context)
+        if apart or not context:
+            return cls(around.reshape(-1), np.arange(around.size).reshape(around.shape))
+        needed, places = np.unique(around, return_inverse=True)
+        return cls(needed, places.reshape(around.shape))
+
+    def stacked(self, images: Tensor) -> Tensor:
+        """(S, H, W) of the slices that are needed -> (B, C, H, W), the inputs."""
+        if self.places.shape[1] == 1:
+            return images.unsqueeze(1)
+        at = to_device(self.places.reshape(-1), images.device)
+        return images.index_select(0, at).view(*self.places.shape, *images.shape[1:])
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """B slices on a device, with those that stand beside them in the inputs.
+
+    Attributes:
+        names: What the slices are called.
         labels: (B, L) uint8, 1 = shown.
-        signals: What artifacts act on.
+        signals: What artifacts act on: the B slices, or the S of the stacks.
+        drawn: What the slices of the signals are called, from which the artifacts' draws come;
+            None: as the B slices.
+        stacks: Which of the signals are the channels of which input; None: each input is a slice.
 
     """
 
     names: Names
     labels: Tensor
     signals: Signals
+    drawn: Names | None = None
+    stacks: Stacks | None = None
 
     def __len__(self) -> int:
         return len(self.names.keys)
+
+    def stacked(self, images: Tensor) -> Tensor:
+        """Images (S, H, W) of the slices of the signals -> (B, C, H, W), the inputs."""
+        return images.unsqueeze(1) if self.stacks is None else self.stacks.stacked(images)
 
     def tensors(self) -> Iterator[Tensor]:
         """All that lies on the device."""
@@ -67,6 +119,8 @@ def gather(
     device: torch.device,
     signal: Signal = "images",
     scan_draws: bool = True,
+    context: int = 0,
+    apart: bool = False,
 ) -> Batch:
     """Bring slices to a device; to a GPU the copies run in the current stream.
 
@@ -76,15 +130,23 @@ def gather(
         device: Where to.
         signal: Their images, or their k-space.
         scan_draws: See ``names_of``.
+        context: How many neighbours on either side come with each, see ``settings.DataSettings``.
+        apart: Whether a slice comes once for each input that it is in, see ``Stacks.of``.
 
     Raises:
         UserError: K-space of a store that keeps none.
 
     """
+    names, labels = names_of(store, rows, scan_draws), to_device(store.labels[rows], device)
+    if not context:
+        return Batch(names, labels, SIGNALS[signal].of(store, rows, device))
+    stacks = Stacks.of(store, rows, context, apart)
     return Batch(
-        names=names_of(store, rows, scan_draws),
-        labels=to_device(store.labels[rows], device),
-        signals=SIGNALS[signal].of(store, rows, device),
+        names=names,
+        labels=labels,
+        signals=SIGNALS[signal].of(store, stacks.rows, device),
+        drawn=names_of(store, stacks.rows, scan_draws),
+        stacks=stacks,
     )
 
 
@@ -116,19 +178,21 @@ def _zscore(images: Tensor) -> tuple[Tensor, Tensor]:
     # The sum of equal pixels is rounded: without the bounds a constant slice would become a value
     # that is nothing but the rounding, divided by almost nothing.
     lowest, highest = images.flatten(1).aminmax(dim=1)
-    mean = images.mean(dim=(1, 2)).clamp(lowest, highest)
-    return mean, images.std(dim=(1, 2), correction=0)
+    pixels = tuple(range(1, images.ndim))
+    mean = images.mean(dim=pixels).clamp(lowest, highest)
+    return mean, images.std(dim=pixels, correction=0)
 
 
 def _max(images: Tensor) -> tuple[Tensor, Tensor]:
-    return images.new_zeros(images.shape[0]), images.amax(dim=(1, 2))
+    return images.new_zeros(images.shape[0]), images.amax(dim=tuple(range(1, images.ndim)))
 
 
 def _none(images: Tensor) -> tuple[Tensor, Tensor]:
     return images.new_zeros(images.shape[0]), images.new_ones(images.shape[0])
 
 
-# Each gives, for (B, H, W) images, the offset and the scale of every slice, both (B,).
+# Each gives, for (B, H, W) images or (B, C, H, W) stacks, the offset and the scale of every slice
+# or stack, both (B,).
 NORMALIZERS: dict[Normalize, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
     "robust": _robust,
     "zscore": _zscore,
@@ -138,16 +202,19 @@ NORMALIZERS: dict[Normalize, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
 
 
 def normalize(images: Tensor, how: Normalize) -> Tensor:
-    """Scale the intensities of each slice on its own, see ``settings.DataSettings``.
+    """Scale the intensities of each input on its own, see ``settings.DataSettings``.
+
+    The slices of a stack have one scale, as those of a volume that is scaled as a whole: what one
+    is brighter than another by stays, and one that is all but empty does not become all noise.
 
     Args:
-        images: (B, H, W).
+        images: (B, C, H, W) stacks, or (B, H, W), each of one slice.
         how: Name of the scaling.
 
     Returns:
-        (B, 1, H, W); a constant slice becomes 0.
+        (B, C, H, W); a constant slice, or stack, becomes 0.
 
     """
     offset, scale = NORMALIZERS[how](images)
-    scaled = (images - offset[:, None, None]) / scale.clamp_min(TINY)[:, None, None]
-    return scaled.unsqueeze(1)
+    stacks = images if images.ndim == 4 else images.unsqueeze(1)
+    return (stacks - offset[:, None, None, None]) / scale.clamp_min(TINY)[:, None, None, None]

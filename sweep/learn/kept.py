@@ -2,8 +2,9 @@
 
 What a network gets of a slice depends on the slice, the artifact's draw and the settings alone, to
 the bit, whatever stands beside it in a batch. So they are kept slice by slice, and serve any
-choice of slices in any batches. What comes first stays: all checkpoints ask for the cells in the
-same order, and of what was used last, a full store would have dropped each before its turn.
+choice of slices in any batches, and any stacks of neighbours. What comes first stays: all
+checkpoints ask for the cells in the same order, and of what was used last, a full store would have
+dropped each before its turn.
 """
 
 from collections.abc import Hashable

@@ -230,7 +230,7 @@ def write_precise(
     """
     loaded = load_checkpoint(files.epoch(epoch), device or default_device())
     info = dataclasses.replace(loaded.info, mode=PRECISE)
-    spec = info.config.model.spec(n_outputs=len(info.labels))
+    spec = info.config.spec(n_outputs=len(info.labels))
     path = files.epoch(epoch, PRECISE)
     statistics = precise_statistics(loaded, store, stress)
     with replacing(path) as temporary, mrimodels.using_statistics(loaded.model, statistics):

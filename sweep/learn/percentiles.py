@@ -12,10 +12,10 @@ SUBGRID = 48
 
 
 def percentiles(images: Tensor, shares: Sequence[float]) -> tuple[Tensor, ...]:
-    """Read percentiles of each slice: of the sorted pixels the nearest one.
+    """Read percentiles of each slice or stack: of the sorted pixels the nearest one.
 
     Args:
-        images: (B, H, W).
+        images: (B, H, W), or stacks (B, C, H, W), of whose slices all pixels are sorted together.
         shares: From 0 to 1.
 
     Returns:
@@ -25,7 +25,7 @@ def percentiles(images: Tensor, shares: Sequence[float]) -> tuple[Tensor, ...]:
     if torch.compiler.is_exporting():
         return _in_graph(images, shares)
     step = math.ceil(max(images.shape[-2:]) / SUBGRID)
-    pixels = images[:, ::step, ::step].flatten(1)
+    pixels = images[..., ::step, ::step].flatten(1)
     last = pixels.shape[1] - 1
     return tuple(pixels.kthvalue(1 + round(share * last), dim=1).values for share in shares)
 
@@ -39,7 +39,7 @@ def _in_graph(images: Tensor, shares: Sequence[float]) -> tuple[Tensor, ...]:
     longer = torch.sym_max(height, width)  # type: ignore[no-untyped-call]  # missing in torch
     step = (longer + SUBGRID - 1) // SUBGRID
     rows, columns = (torch.arange((side + step - 1) // step) * step for side in (height, width))
-    pixels = images.index_select(1, rows).index_select(2, columns).flatten(1)
+    pixels = images.index_select(-2, rows).index_select(-1, columns).flatten(1)
     last = pixels.shape[1] - 1
     ranks = torch.round(torch.tensor(shares, dtype=torch.float64) * last).long()
     return pixels.sort(dim=1).values.index_select(1, ranks).unbind(1)

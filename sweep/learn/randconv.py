@@ -24,18 +24,19 @@ def random_convolutions(inputs: Tensor, names: Names, probability: float, seed: 
     """Mix some inputs with a random convolution of them: a x + (1 - a) (w * x).
 
     For each slice are drawn, by its key: whether it is one of them, the size k of the kernel, its
-    weights w from N(0, 1 / k^2), as there is one channel, and a from U(0, 1). The paper draws one
-    convolution for a batch; here no slice depends on the others. Beyond the edge are zeros, as
-    there.
+    weights w from N(0, 1 / k^2), as of one channel, and a from U(0, 1). The paper draws one
+    convolution for a batch; here no slice depends on the others. Its channels are colours, and
+    become mixed; here they are slices, which share the kernel, so that all of a stack changes its
+    texture alike. Beyond the edge are zeros, as there.
 
     Args:
-        inputs: (B, 1, H, W) scaled intensities.
+        inputs: (B, C, H, W) scaled intensities.
         names: What each slice is called.
         probability: Chance of a slice.
         seed: Key of the draws.
 
     Returns:
-        (B, 1, H, W).
+        (B, C, H, W).
 
     """
     drawn = Source("randconv", seed, Names(names.keys)).uniform(3)
@@ -50,8 +51,9 @@ def random_convolutions(inputs: Tensor, names: Names, probability: float, seed: 
     # One by one: what several at once are rounded to depends on how many they are.
     for number, (place, size) in enumerate(zip(places.tolist(), sizes, strict=True)):
         kernel = kernels[number, : size**2].view(1, 1, size, size)
-        convolved = functional.conv2d(inputs[place], kernel, padding=size // 2)
-        mixed[place] = convolved.lerp(inputs[place], kept[number])
+        slices = inputs[place].unsqueeze(1)
+        convolved = functional.conv2d(slices, kernel, padding=size // 2)
+        mixed[place] = convolved.lerp(slices, kept[number]).squeeze(1)
     return mixed
 
 

@@ -5,7 +5,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from sweep.config.settings import Normalize, Signal
+from sweep.config.settings import DataSettings, Normalize, Signal
 from sweep.learn.inputs import normalize
 
 # What images are given, by what a network was trained on.
@@ -15,8 +15,26 @@ GIVEN: Final[dict[Signal, str]] = {
 }
 
 
+def channels_text(data: DataSettings) -> str:
+    """What the channels of an image are, and what one is scaled by; of one channel nothing."""
+    if not data.context:
+        return ""
+    beside = "1 slice" if data.context == 1 else f"{data.context} slices"
+    return (
+        f"; {data.channels} channels: the slice that is classified in the middle, {beside} before "
+        "it and as many after it in the order of the scan; beyond an end of the scan, the last "
+        "slice again"
+    )
+
+
+def scaling_text(data: DataSettings, where: str) -> str:
+    """How intensities are scaled, and where."""
+    of = "its channels together" if data.context else "each image on its own"
+    return f"{data.normalize}, inside the {where}, of {of}"
+
+
 class ScaledClassifier(nn.Module):
-    """Magnitude images (N, 1, H, W) -> logits (N, L), the scaling of intensities included.
+    """Magnitude images (N, C, H, W) -> logits (N, L), the scaling of intensities included.
 
     Args:
         model: In evaluation mode.
@@ -31,12 +49,12 @@ class ScaledClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Scale each image on its own, then classify it."""
-        logits: Tensor = self.model(normalize(images[:, 0], self.how))
+        logits: Tensor = self.model(normalize(images, self.how))
         return logits
 
 
 class Probabilities(nn.Module):
-    """Magnitude images (N, 1, H, W) -> the probability of each label, (N, L).
+    """Magnitude images (N, C, H, W) -> the probability of each label, (N, L).
 
     Args:
         model: In evaluation mode.

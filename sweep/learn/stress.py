@@ -16,7 +16,7 @@ from sweep.config.levels import reached, require_some_reached, shift_of
 from sweep.config.settings import DataSettings, StressSettings
 from sweep.core.records import CLEAN, Cell, EpochRecord, Predictions, Score
 from sweep.learn.checkpoints import EpochStats, LoadedCheckpoint, load_checkpoint
-from sweep.learn.inputs import Batch, corrupt, gather, normalize
+from sweep.learn.inputs import Batch, Stacks, corrupt, gather, normalize
 from sweep.learn.kept import KeptInputs
 from sweep.learn.loading import prefetched
 from sweep.learn.outputs import log_odds
@@ -81,20 +81,21 @@ def logits(
 
 @dataclass(frozen=True, eq=False)
 class _Kept:
-    """A batch whose inputs were kept."""
+    """A batch whose slices were kept."""
 
-    inputs: Tensor
+    stacks: Stacks
+    slices: Tensor
 
     def tensors(self) -> Iterator[Tensor]:
         """All that lies on the device."""
-        yield self.inputs
+        yield self.slices
 
 
 @dataclass(frozen=True, eq=False)
 class _New:
-    """A batch whose inputs are to be made."""
+    """A batch whose slices are to be made."""
 
-    rows: NDArray[np.int64]
+    stacks: Stacks
     batch: Batch
 
     def tensors(self) -> Iterator[Tensor]:
@@ -113,6 +114,9 @@ def inputs(
 ) -> Generator[Tensor]:
     """Slices as a network gets them, batch by batch.
 
+    With neighbours, a slice that several inputs of a batch have is damaged once. Slices are then
+    kept as they are before they are stacked and scaled, so that they take no more room.
+
     Args:
         store: The store of the slices.
         batches: (B,) slices each.
@@ -123,27 +127,31 @@ def inputs(
         kept: Where they are taken from, bit for bit what they would be, and kept; None: nowhere.
 
     Yields:
-        (B, 1, H, W) on the device.
+        (B, C, H, W) on the device; C = 1 without neighbours.
 
     """
-    key = (store.fingerprint, shift, data.signal, data.scan_draws, data.normalize, seed, device)
+    scaling = None if data.context else data.normalize
+    key = (store.fingerprint, shift, data.signal, data.scan_draws, scaling, seed, device)
 
     def load(rows: NDArray[np.int64]) -> _Kept | _New:
-        found = kept.find(key, rows, device) if kept is not None else None
+        stacks = Stacks.of(store, rows, data.context)
+        found = kept.find(key, stacks.rows, device) if kept is not None else None
         if found is not None:
-            return _Kept(found)
-        return _New(rows, gather(store, rows, device, data.signal, data.scan_draws))
+            return _Kept(stacks, found)
+        return _New(stacks, gather(store, stacks.rows, device, data.signal, data.scan_draws))
 
     with closing(prefetched(load, batches, device)) as loaded:
         for item in loaded:
             if isinstance(item, _Kept):
-                yield item.inputs
-                continue
-            corrupted = corrupt(item.batch.signals, shift, item.batch.names, seed)
-            made = normalize(corrupted, data.normalize)
-            if kept is not None:
-                kept.keep(key, item.rows, made)
-            yield made
+                slices = item.slices
+            else:
+                slices = corrupt(item.batch.signals, shift, item.batch.names, seed)
+                slices = slices if scaling is None else normalize(slices, scaling)
+                if kept is not None:
+                    kept.keep(key, item.stacks.rows, slices)
+            if scaling is None:
+                slices = normalize(item.stacks.stacked(slices), data.normalize)
+            yield slices
 
 
 def predict(

@@ -107,7 +107,7 @@ class Trainer:
         self.device = device or default_device()
         self.indices = store.indices(config.data.train)
         self.augmentation = Augmentation(config)
-        self.spec = config.model.spec(n_outputs=len(store.label_names))
+        self.spec = config.spec(n_outputs=len(store.label_names))
         model = mrimodels.build(self.spec, config.seed, config.model.pretrained())
         self.model = model.to(self.device)
         if self.device.type == "cuda":
@@ -150,7 +150,8 @@ class Trainer:
     def load(self, rows: NDArray[np.int64]) -> Batch:
         """Bring the slices (B,) of one batch to the device."""
         data = self.config.data
-        return gather(self.store, rows, self.device, data.signal, data.scan_draws)
+        how = (data.signal, data.scan_draws, data.context, self.augmentation.poses)
+        return gather(self.store, rows, self.device, *how)
 
     def step(self, batch: Batch, epoch: int, rate: float) -> Tensor:
         """Train on one batch after ``begin``; its mean cross-entropy, ()."""

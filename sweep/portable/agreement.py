@@ -17,16 +17,16 @@ TOLERANCE = 1e-5
 SIZES = ((64, 64), (95, 130), (224, 160))
 
 
-def probes(least: int) -> Iterator[tuple[str, Tensor]]:
-    """Images to compare on, (N, 1, H, W), and what they are; of several counts N."""
+def probes(least: int, channels: int) -> Iterator[tuple[str, Tensor]]:
+    """Images to compare on, (N, channels, H, W), and what they are; of several counts N."""
     for count, (height, width) in enumerate([(least, least + 3), *SIZES], start=1):
         size = f"{height} x {width}"
         generator = torch_generator("probes", height, width)
         yield (
             f"{count} random images of {size}",
-            torch.rand(count, 1, height, width, generator=generator) * 500,
+            torch.rand(count, channels, height, width, generator=generator) * 500,
         )
-        zeros = torch.zeros(1, 1, height, width)
+        zeros = torch.zeros(1, channels, height, width)
         yield f"zeros of {size}", zeros
         yield f"a constant image of {size}", zeros + 100.3
         bright = zeros.clone()
@@ -52,7 +52,8 @@ def check_agreement(run: Run, loaded: LoadedCheckpoint, what: str) -> float:
 
     """
     reference, worst = scaled(loaded), 0.0
-    for kind, images in probes(least_side(loaded.info)):
+    channels = loaded.info.config.data.channels
+    for kind, images in probes(least_side(loaded.info), channels):
         difference = _difference(run(images), reference(images))
         if not difference <= TOLERANCE:
             raise WorkError(

@@ -15,7 +15,7 @@ from sweep.core.errors import UserError
 from sweep.portable.graph import INPUT, OUTPUT, quiet
 from sweep.portable.rewrites import REWRITES
 
-Run = Callable[[Tensor], Tensor]  # images (N, 1, H, W) -> logits (N, L)
+Run = Callable[[Tensor], Tensor]  # images (N, C, H, W) -> logits (N, L)
 NOTES = "mrisweep.json"
 
 

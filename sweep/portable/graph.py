@@ -12,7 +12,7 @@ from torch.export import Dim, ExportedProgram
 
 from sweep.core.errors import WorkError, told
 from sweep.learn.checkpoints import CheckpointInfo, LoadedCheckpoint
-from sweep.learn.scaled import GIVEN, ScaledClassifier
+from sweep.learn.scaled import GIVEN, ScaledClassifier, channels_text, scaling_text
 
 INPUT, OUTPUT = "images", "logits"
 # The networks shrink an image by this and by the stride of their stem. A feature map of one pixel
@@ -45,11 +45,14 @@ def program_of(loaded: LoadedCheckpoint) -> ExportedProgram:
     """
     least = least_side(loaded.info)
     count, height, width = EXAMPLE
+    channels = loaded.info.config.data.channels
     sizes = {0: Dim("N"), 2: Dim("H", min=least), 3: Dim("W", min=least)}
     try:
         with quiet():
             return torch.export.export(
-                scaled(loaded), (torch.zeros(count, 1, height, width),), dynamic_shapes=(sizes,)
+                scaled(loaded),
+                (torch.zeros(count, channels, height, width),),
+                dynamic_shapes=(sizes,),
             )
     except Exception as error:  # what torch raises of what it cannot export is of many types
         raise WorkError(
@@ -62,17 +65,17 @@ def program_of(loaded: LoadedCheckpoint) -> ExportedProgram:
 def description(info: CheckpointInfo) -> dict[str, str]:
     """What the file says of itself, by name."""
     data, model, least = info.config.data, info.config.model, least_side(info)
-    shape = f"float32 (N, 1, H, W), N of 1 or more, H and W of {least} or more"
+    shape = f"float32 (N, {data.channels}, H, W), N of 1 or more, H and W of {least} or more"
     odds = "softmax" if info.task == "multiclass" else "sigmoid"
     return {
         "producer": f"mrisweep {version('mrisweep')}",
         "checkpoint": info.title,
         "labels": json.dumps(list(info.labels), ensure_ascii=False),
         "task": info.task,
-        "input": f"{INPUT}: {shape}; {GIVEN[data.signal]}",
+        "input": f"{INPUT}: {shape}; {GIVEN[data.signal]}{channels_text(data)}",
         "output": f"{OUTPUT}: float32 (N, {len(info.labels)}), in the order of the labels; "
         f"their {odds} is the probability",
-        "scaling": f"{data.normalize}, inside the graph, of each image on its own",
+        "scaling": scaling_text(data, "graph"),
         "signal": data.signal,
         "arch": model.arch,
         "norm": model.norm,

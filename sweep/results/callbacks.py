@@ -233,6 +233,10 @@ def _wrote_report(page: Path, callback: Callback) -> None:
     tell_report(callback, page)
 
 
+# Trackers that are written otherwise than they are named in a sweep file.
+SPELLED = {"mlflow": "MLflow"}
+
+
 class InThread:
     """A callback that another one's slowness or failure does not touch.
 
@@ -268,6 +272,7 @@ class InThread:
         pause_s: float = PAUSE_S,
     ) -> None:
         self.name, self.lacks = name, False
+        self._shown = SPELLED.get(name, name)
         self._make, self._folder, self._say = make, folder, say
         self._patience_s, self._longest_s, self._past = patience_s, longest_s, past
         self._pause_s = pause_s
@@ -305,7 +310,7 @@ class InThread:
 
     def close(self, finished: bool) -> None:
         """Wait until it has taken everything, or for as long as it gets on and there is time."""
-        stage(f"telling {self.name} the rest")
+        stage(f"telling {self._shown} the rest")
         self._finished = finished
         self._tasks.put(None)
         longest_s = self._longest_s
@@ -327,7 +332,7 @@ class InThread:
                     return
             if not told and waited > min(QUIET_S, self._patience_s / 2):
                 limit_s = self._patience_s if silent == waited else longest_s
-                self._say(f"waiting up to {limit_s:g} s for {self.name}")
+                self._say(f"waiting up to {limit_s:g} s for {self._shown}")
                 told = True
         if self._failed is not None:
             self._lacks(_received(self._failed))
@@ -355,7 +360,7 @@ class InThread:
         if self._failed is not None:
             self._failed = None
             if not self._over:
-                self._say(f"{self.name} takes the results again, and has those of before")
+                self._say(f"{self._shown} takes the results again, and has those of before")
         self._tell(callback, self._arriving())
         self._tell(callback, ending(callback, self._folder, self._finished))
 
@@ -385,7 +390,7 @@ class InThread:
     def _fails(self, error: Exception) -> None:
         if self._failed is None and not self._over:
             self._say(
-                f"{self.name} does not take the results; received {_explained(error)}; the sweep "
+                f"{self._shown} does not take the results; received {_explained(error)}; the sweep "
                 f"goes on and keeps them in its folder"
             )
         self._failed = error
@@ -394,7 +399,7 @@ class InThread:
         self.lacks = True
         leave_behind(self._thread)
         self._say(
-            f"{self.name} lacks a part of this sweep; received {reason}; nothing is lost: when "
+            f"{self._shown} lacks a part of this sweep; received {reason}; nothing is lost: when "
             f"it answers again, run `mrisweep sync {self._folder.path}`"
         )
 

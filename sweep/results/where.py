@@ -14,6 +14,7 @@ from sweep.core.conditions import SIZES
 from sweep.core.errors import UserError, nearest
 from sweep.core.records import is_missing
 from sweep.core.states import OF_TRIALS
+from sweep.core.text import listed
 
 if TYPE_CHECKING:
     from sweep.results.ranking import Ranked
@@ -75,18 +76,45 @@ class Where:
 
     def holds(self, row: "Ranked") -> bool:
         """Whether it holds; what a row lacks, such as a missing score, fulfils no condition."""
-        value = self._of(row)
-        if value is _ABSENT or (isinstance(value, float) and is_missing(value)):
+        value = self.value_in(row)
+        if value is _ABSENT:
             return False
         if self.sign in SIZES:
             return _is_number(value) and SIZES[self.sign](value, self.value)
         same = value == self.value or str(value) == str(self.value)
         return same == (self.sign == "==")
 
+    def value_in(self, row: "Ranked") -> Any:
+        """What of a row is compared; ``_ABSENT`` where it lacks that, or its score is missing."""
+        value = self._of(row)
+        return _ABSENT if isinstance(value, float) and is_missing(value) else value
+
+    def __str__(self) -> str:
+        return f"{self.name}{self.sign}{self.value}"
+
     def _of(self, row: "Ranked") -> Any:
         if self.name in FIELDS:
             return getattr(row, self.name)
         return row.metrics.get(self.name, row.params.get(self.name, _ABSENT))
+
+
+def nearest_miss(condition: Where, rows: Iterable["Ranked"]) -> str | None:
+    """What comes nearest to a condition that no row fulfils; None where one does or has nothing.
+
+    Returns:
+        Of numbers the nearest with its trial, else the values that there are.
+
+    """
+    rows = list(rows)
+    if any(map(condition.holds, rows)):
+        return None
+    values = [(value, row) for row in rows if (value := condition.value_in(row)) is not _ABSENT]
+    numbers = [(value, row) for value, row in values if _is_number(value)]
+    if _is_number(condition.value) and numbers:
+        value, row = min(numbers, key=lambda pair: abs(pair[0] - condition.value))
+        return f"nearest to {condition}: {value:.4g}, of {row.trial}"
+    found = sorted({str(value) for value, _ in values})
+    return f"none has {condition}; there are {listed(found)}" if found else None
 
 
 def names_in(rows: Iterable["Ranked"]) -> set[str]:

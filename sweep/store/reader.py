@@ -32,6 +32,7 @@ from sweep.store.layout import (
     chunk_offsets,
     frame_slices,
 )
+from sweep.store.neighbours import Neighbours
 from sweep.store.slices import UNKNOWN_PATIENTS, Task
 
 TEXTS = ("scan", "patient", "split", "sequence")  # that every store has of each slice
@@ -135,6 +136,11 @@ class Store:
     def numbers(self) -> NDArray[np.int32]:
         """(N,) places in the scans, from 0; -1 where the source numbers none."""
         return self.columns["number"]
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """Which slices of a scan lie beside which."""
+        return Neighbours.of(self.scans, self.numbers)
 
     @cached_property
     def patients(self) -> NDArray[np.str_]:

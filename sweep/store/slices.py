@@ -75,7 +75,7 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
         UserError: No slice; an unknown task; no label name, or one twice; an empty or repeated
             key; an empty patient or split; a column with a name that cannot be used; a label
             outside ``label_names``; a multiclass slice without exactly one label; a patient in
-            two splits.
+            two splits; a scan of two patients, or with two slices of one number.
 
     """
     if not slices:
@@ -91,6 +91,7 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
     check_column_names(column_names(slices))
     _check_labels(slices, frozenset(label_names), task)
     _check_splits(slices)
+    _check_scans(slices)
 
 
 def column_names(slices: Sequence[Slice]) -> tuple[str, ...]:
@@ -169,3 +170,23 @@ def _check_splits(slices: Sequence[Slice]) -> None:
         list(clashes.values()),
         "give each patient one split",
     )
+
+
+def _check_scans(slices: Sequence[Slice]) -> None:
+    """A scan is of one person, and says of its slices which lies beside which."""
+    first: dict[str, Slice] = {}
+    shared = [
+        f"scan {one.scan!r} with {other.patient!r} at {other.origin} and {one.patient!r} at "
+        f"{one.origin}"
+        for one in slices
+        if (other := first.setdefault(one.scan, one)).patient != one.patient
+    ]
+    refuse("slices of one scan are of several patients", shared, "name the scans of each apart")
+    places = [(one.scan, one.number) for one in slices]
+    counts = Counter(places)
+    repeated = [
+        f"number {number} of scan {scan!r} at {one.origin}"
+        for one, (scan, number) in zip(slices, places, strict=True)
+        if number is not None and counts[scan, number] > 1
+    ]
+    refuse("several slices of a scan have the same number", repeated, "number them from 0")

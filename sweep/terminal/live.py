@@ -10,6 +10,7 @@ from rich.live import Live as RichLive
 from rich.text import Text
 
 from sweep.core.saying import is_terminal, write
+from sweep.core.text import wrapped
 
 Lines = Callable[[int, int], list[str]]
 """(columns, lines of the terminal) -> what to show."""
@@ -64,8 +65,10 @@ class Live:
 
     def print(self, text: str) -> None:
         """Print a line above them."""
-        # The terminal breaks what is too long, so that it can be copied as it was.
-        self._console.print(Text(text), soft_wrap=True)
+        # A command is left to the terminal, which breaks it so that it can be copied as it was.
+        width = None if "`" in text else self._console.width
+        lines = (wrapped(line, width, "  ") for line in text.split("\n"))
+        self._console.print(Text("\n".join(lines)), soft_wrap=True)
 
 
 class _Console(Console):

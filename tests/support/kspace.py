@@ -58,8 +58,11 @@ def scanned(sampling: Sampling, label: int, generator: np.random.Generator) -> n
     return kspace
 
 
-def make_kspace_store(path: Path, patients: int = 12) -> Store:
-    """Slices of all samplings and pixel sizes, in folds 1, 2 and 3 by patient; multiclass."""
+def make_kspace_store(path: Path, patients: int = 12, scans: bool = False) -> Store:
+    """Slices of all samplings and pixel sizes, in folds 1, 2 and 3 by patient; multiclass.
+
+    With ``scans`` those of a patient are one scan, and numbered in it.
+    """
     generator = np.random.default_rng(11)
     slices, planes = [], []
     for number in range(patients * PER_PATIENT):
@@ -76,6 +79,8 @@ def make_kspace_store(path: Path, patients: int = 12) -> Store:
                 labels=frozenset({"ab"[patient % 2]}),
                 origin="test",
                 geometry=geometry,
+                scan=f"p{patient}" if scans else "",
+                number=place if scans else None,
             )
         )
     form = Form(SHAPE, ("a", "b"), "multiclass", {"test": True}, kspace=FRAME)

@@ -53,6 +53,44 @@ def make_store(
     )
 
 
+def make_volumes(path: Path, *, patients: int = 12, permuted: bool = False) -> Store:
+    """Scans of four slices, numbered 0, 1, 2 and 4, of which the label is that of a whole scan.
+
+    Each slice has a brightness of its own. Every patient has two scans; folds 1, 2 and 3 by
+    patient; multiclass. ``permuted`` stores the same slices in another order.
+    """
+    generator = np.random.default_rng(5)
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    made = []
+    for number in range(2 * patients):
+        patient, scan = divmod(number, 2)
+        label = patient % 2
+        for place in (0, 1, 2, 4):
+            disc = (rows - 6 - 2 * place) ** 2 + (columns - 7 - 9 * label) ** 2 < 16
+            noise = generator.normal(0, 12, (SIZE, SIZE))
+            image = np.abs((40 + 20 * place) * (1 + disc) + noise).astype(np.float32)
+            one = Slice(
+                key=f"p{patient}/v{scan}/{place:03d}",
+                patient=f"p{patient}",
+                split=str(1 + patient // 2 % 3),
+                labels=frozenset({"ab"[label]}),
+                origin="test",
+                scan=f"p{patient}/v{scan}",
+                number=place,
+            )
+            made.append((one, image))
+    order = generator.permutation(len(made)) if permuted else range(len(made))
+    return write_store(
+        path,
+        [made[at][0] for at in order],
+        [made[at][1] for at in order],
+        shape=(SIZE, SIZE),
+        label_names=("a", "b"),
+        task="multiclass",
+        source={"test": True},
+    )
+
+
 def change_pixels(path: Path, rows: slice = slice(None)) -> None:
     """Other pixels in the same file, which says of itself what it said before."""
     with h5py.File(path, "r+") as file:

@@ -21,6 +21,7 @@ from PIL import Image
 from sweep.config.reading import load_yaml
 from tests.support.data import ROOT
 from tests.support.documents import Block, lines
+from tests.support.layouts import mrnet
 from tests.support.series import write_slice
 
 # What a document's part of a sweep file leaves to the reader.
@@ -249,6 +250,8 @@ mv phantom/labels.csv knee.csv
 mv phantom/file_list.csv knee_file_list.csv
 echo file,patient,site > TABLE.csv
 ls singlecoil_train singlecoil_val | sed -n 's/.*h5/&,of &,A/p' >> TABLE.csv
+mkdir -p fastmri-plus/Annotations
+cp knee.csv knee_file_list.csv fastmri-plus/Annotations
 rm -r phantom
 KNEES="--labels knee.csv --reviewed knee_file_list.csv --rule madaan2023"
 mrisweep ingest fastmri singlecoil_train singlecoil_val $KNEES --size 32 --out store.h5
@@ -279,14 +282,24 @@ def furnish(workshop: Workshop) -> Path:
     folder = workshop.folder / "furniture"
     folder.mkdir()
     furnish_package(folder)
+    mrnet(folder / "MRNet-v1.0")
     generator = np.random.default_rng(0)
     rows = ["file,label,patient"]
+    participants = ["participant_id\tsex\tgroup"]
+    studies = ["study_id,spinal_canal_stenosis_l4_l5"]
+    cases = ["BraTS21ID,MGMT_value"]
     for number in range(10):
         volume = generator.integers(0, 900, (24, 32, 4)).astype(np.uint16)
         (folder / "nifti").mkdir(exist_ok=True)
         (folder / "dicom" / f"p{number}").mkdir(parents=True)
         image = nibabel.Nifti1Image(volume.astype(np.int16), np.eye(4))
         nibabel.save(image, folder / "nifti" / f"p{number}.nii")
+        anatomical = folder / "ds000001" / f"sub-{number}" / "anat"
+        anatomical.mkdir(parents=True)
+        nibabel.save(image, anatomical / f"sub-{number}_T1w.nii.gz")
+        participants.append(f"sub-{number}\tF\t{('patient', 'control')[number % 2]}")
+        studies.append(f"p{number},{('Severe', 'Normal/Mild')[number % 2]}")
+        cases.append(f"p{number},{number % 2}")
         mask = np.zeros(volume.shape, np.uint8)
         mask[4:16, 4:16, 1], mask[6:12, 6:12, 1], mask[8, 8, 2] = 2, 1, 4
         nibabel.save(nibabel.Nifti1Image(mask, np.eye(4)), folder / "nifti" / f"p{number}-seg.nii")
@@ -301,6 +314,9 @@ def furnish(workshop: Workshop) -> Path:
     (folder / "series.csv").write_text("\n".join(rows), encoding="utf-8")
     volumes = [re.sub(r"^(p\d)", r"\1.nii", row) for row in rows]
     (folder / "volumes.csv").write_text("\n".join(volumes), encoding="utf-8")
+    (folder / "ds000001" / "participants.tsv").write_text("\n".join(participants))
+    (folder / "train.csv").write_text("\n".join(studies), encoding="utf-8")
+    (folder / "train_labels.csv").write_text("\n".join(cases), encoding="utf-8")
     masked = [f"p{number}.nii,p{number}-seg.nii,p{number}" for number in range(10)]
     (folder / "masked.csv").write_text("\n".join(["file,mask,patient", *masked]), encoding="utf-8")
     workshop.type(folder, FURNISH)

@@ -6,6 +6,7 @@ from sweep.cli.ingest.dicom import add_dicom
 from sweep.cli.ingest.fastmri import add_fastmri
 from sweep.cli.ingest.folder import add_folder
 from sweep.cli.ingest.images import add_images
+from sweep.cli.ingest.presets import add_presets
 from sweep.cli.ingest.volumes import add_volume_files
 
 
@@ -24,3 +25,4 @@ def add_ingest(commands: Commands) -> None:
     add_volume_files(kinds)
     add_dicom(kinds)
     add_dataset(kinds)
+    add_presets(kinds)

@@ -1,13 +1,16 @@
 """``ingest folder``: a folder of each class, without a manifest."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command
 from sweep.cli.ingest.carrying_out import ingesting
 from sweep.cli.ingest.dicom import add_take, dicom_files
+from sweep.cli.ingest.images import add_channel, channel_of
 from sweep.cli.ingest.options import add_common, add_patients, add_task, looking, making_of
+from sweep.cli.ingest.reading import add_label_table, label_table_of
 from sweep.cli.ingest.volumes import add_axis, add_choices, volume_files
 from sweep.core.errors import UserError
 
@@ -40,6 +43,22 @@ def add_folder(kinds: Commands) -> None:
         action="store_true",
         help="pass over folders named train, validation and test, and assign patients anew",
     )
+    folder.add_argument(
+        "--label-columns",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="the columns of the --label-table that are a label each, by name or by a glob",
+    )
+    folder.add_argument(
+        "--label-values",
+        nargs="+",
+        default=[],
+        metavar="CELL",
+        help="their cells that say that the label is shown; by default 1",
+    )
+    add_label_table(folder)
+    add_channel(folder)
     add_axis(folder)
     add_take(folder)
     add_choices(folder)
@@ -58,33 +77,45 @@ def add_tree(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan_folder(options: argparse.Namespace) -> "Plan":
+    from sweep.ingest.formats.manifest import labelled_rows
     from sweep.ingest.images import plan_pictures
     from sweep.ingest.tree import read_tree, with_patients
     from sweep.ingest.volumes import plan_scans
 
     reading = reading_of_tree(options)
+    table = label_table_of(options)
     tree = read_tree(
         options.folder,
         reading=reading,
+        classes=table is None,
         kind=options.kind,
         splits=not options.ignore_splits,
         **looking(options, "files"),
     )
+    if table is not None:
+        rows, notes = labelled_rows(tree.collection.rows, table)
+        source = {**tree.collection.source, "label_table": table.to_plain()}
+        notes = (*tree.collection.notes, *notes)
+        tree = replace(
+            tree, collection=replace(tree.collection, rows=rows, source=source, notes=notes)
+        )
     if not any(row.labels for row in tree.collection.rows):
         raise UserError(
             "no folder names a class, so that no slice would have a label",
             options.folder,
-            "put the files into a folder of each class, or draft a manifest with `mrisweep "
-            f"manifest {options.folder}` and fill in its labels",
+            "put the files into a folder of each class, or name a --label-table, or draft a "
+            f"manifest with `mrisweep manifest {options.folder}` and fill in its labels",
         )
     collection = with_patients(tree.collection, reading)
     if tree.kind == "images":
-        return plan_pictures(collection, making_of(options, "pictures"))
+        making = making_of(options, "pictures")
+        return plan_pictures(collection, making, channel=channel_of(options))
     return plan_scans(
         collection,
         _format(tree.kind, options),
         making_of(options, "volumes"),
         axis=options.axis,
+        middle=options.middle,
         unknown=reading.unknown_patients,
     )
 

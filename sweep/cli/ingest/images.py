@@ -24,9 +24,27 @@ def add_images(kinds: Commands) -> None:
     )
     images.add_argument("manifest", type=Path, metavar="MANIFEST")
     images.add_argument("--images", type=Path, required=True, metavar="DIR", help="of the files")
+    add_channel(images)
     add_reading(images)
     add_task(images)
     add_common(images)
+
+
+def add_channel(parser: argparse.ArgumentParser) -> None:
+    """``--channel``."""
+    parser.add_argument(
+        "--channel",
+        choices=("red", "green", "blue"),
+        help="of pictures in colour the channel to take, where each is an image of its own; "
+        "without it all three have to be equal",
+    )
+
+
+def channel_of(options: argparse.Namespace) -> int | None:
+    """Its number; None = none is named."""
+    from sweep.ingest.images import CHANNELS
+
+    return None if options.channel is None else CHANNELS.index(options.channel)
 
 
 def _plan_images(options: argparse.Namespace) -> "Plan":
@@ -36,5 +54,6 @@ def _plan_images(options: argparse.Namespace) -> "Plan":
         options.manifest,
         options.images,
         making_of(options, "pictures"),
+        channel=channel_of(options),
         reading=reading_of(options),
     )

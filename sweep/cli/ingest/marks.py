@@ -63,6 +63,11 @@ def add_marks(parser: argparse.ArgumentParser) -> None:
         help="what slices of boxes are: numbers from 0, as the manifest's, or the InstanceNumber "
         "of DICOM",
     )
+    add_least(parser)
+
+
+def add_least(parser: argparse.ArgumentParser) -> None:
+    """From which area on a finding counts."""
     parser.add_argument(
         "--least-area",
         metavar="AREA",

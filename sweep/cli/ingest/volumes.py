@@ -66,13 +66,19 @@ def add_volumes(parser: argparse.ArgumentParser) -> None:
 
 
 def add_axis(parser: argparse.ArgumentParser) -> None:
-    """``--axis``."""
+    """``--axis`` and ``--middle``."""
     parser.add_argument(
         "--axis",
         choices=("acquired", "axial", "coronal", "sagittal"),
         default="acquired",
         help="which slices of volumes: as they were acquired, or along the axis nearest to an "
         "anatomical one",
+    )
+    parser.add_argument(
+        "--middle",
+        type=int,
+        metavar="N",
+        help="take the N slices in the middle of each volume, where none is named",
     )
 
 
@@ -97,5 +103,6 @@ def planned_volumes(options: argparse.Namespace, form: "Format") -> "Plan":
         form,
         making_of(options, "volumes"),
         axis=options.axis,
+        middle=options.middle,
         reading=reading_of(options),
     )

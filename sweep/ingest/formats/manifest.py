@@ -10,6 +10,15 @@ from typing import Literal, TypeVar
 from sweep.core.errors import UserError, require_known, told
 from sweep.core.text import number_of
 from sweep.ingest.formats.cells import Paths, numbered
+from sweep.ingest.formats.joining import (
+    YES_OR_NO,
+    LabelTable,
+    Meaning,
+    label_said,
+    left_out_notes,
+    read_labels,
+    refuse_none_known,
+)
 from sweep.ingest.formats.labels import (
     SEPARATOR,
     named_in,
@@ -31,6 +40,7 @@ from sweep.ingest.formats.marks.boxes import Box, BoxTable, read_boxes
 from sweep.ingest.formats.marks.marking import AS_THEY_ARE, Marking
 from sweep.ingest.formats.roles import (
     FILE,
+    INSTANCE,
     LABEL,
     MASK,
     PATIENT,
@@ -58,6 +68,10 @@ class Reading:
         keep: Other columns to keep, whose cells may be empty.
         label_columns: Columns that are a label each, with 1 or 0 in their cells; then there is no
             column ``label``.
+        label_meaning: What the cells of these columns say; by default 1 or 0.
+        label_table: A table beside the manifest that labels are taken from, by a key; then the
+            manifest has none.
+        header: The names of the columns, where the manifest has no header.
         label_separator: What stands between the names in a cell of ``label``; None: ``|``, and
             names that seem to be several are refused.
         patient_pattern: A regular expression that is looked for in the path of a file: its first
@@ -76,6 +90,9 @@ class Reading:
     names: Mapping[str, str] = field(default_factory=dict)
     keep: Sequence[str] = ()
     label_columns: Sequence[str] = ()
+    label_meaning: Meaning = field(default_factory=lambda: YES_OR_NO, hash=False)
+    label_table: LabelTable | None = None
+    header: Sequence[str] = ()
     label_separator: str | None = None
     patient_pattern: str | None = None
     unknown_patients: Unknown = "refuse"
@@ -108,6 +125,9 @@ class Reading:
             "column_names": dict(self.names),
             "columns": list(self.keep),
             "label_columns": list(self.label_columns),
+            "label_meaning": None if self.label_meaning is YES_OR_NO else dict(self.label_meaning),
+            "label_table": None if self.label_table is None else self.label_table.to_plain(),
+            "header": list(self.header),
             "label_separator": self.label_separator,
             "patient_pattern": self.patient_pattern,
             "unknown_patients": None
@@ -136,6 +156,7 @@ class Row:
         columns: The cells of the columns to keep; empty = unknown.
         sequence: The cell of the column ``sequence``, if that is to be kept; empty = unknown.
         volume: Which volume of a file of several the row speaks of, from 0; None = the only one.
+        instance: The slice by its InstanceNumber, where its place is not known; None = it is.
         mask: Path of the mask of the file, as that of the file; empty = it has none.
         boxes: The boxes of the file, on whichever of its slices.
 
@@ -150,11 +171,12 @@ class Row:
     columns: Mapping[str, str] = field(default_factory=dict, hash=False)
     sequence: str = ""
     volume: int | None = None
+    instance: int | None = None
     mask: str = ""
     boxes: tuple[Box, ...] = ()
 
     def __str__(self) -> str:
-        parts = ((VOLUME, self.volume), (SLICE, self.slice))
+        parts = ((VOLUME, self.volume), (SLICE, self.slice), (INSTANCE, self.instance))
         place = "".join(f", {name} {number}" for name, number in parts if number is not None)
         name = f"{self.file}{place}"
         return f"row {self.number} ({name})" if self.number else name
@@ -224,9 +246,10 @@ def read_manifest(
 
     """
     known = [*map(reading.column, ROLES), *reading.keep, *reading.label_columns]
-    header, lines, kind = read_sheet(path, "manifest", known)
+    header, lines, kind = read_sheet(path, "manifest", known, reading.header)
     marked = reading.column(MASK) in header or reading.boxes is not None
-    required = [FILE, *([] if reading.label_columns or marked else [LABEL])]
+    elsewhere = reading.label_columns or reading.label_table or marked
+    required = [FILE, *([] if elsewhere else [LABEL])]
     named = reading.patient_pattern or reading.unknown_patients != "refuse"
     if patients and not named:
         required.append(PATIENT)
@@ -252,10 +275,14 @@ def read_manifest(
     if reading.column(MASK) in header and reading.marking.no_mask == "refuse":
         check_masks(rows, path)
     check_files(rows, path)
+    tabled: tuple[str, ...] = ()
+    if reading.label_table is not None:
+        rows, tabled = labelled_rows(rows, reading.label_table)
     boxes = [] if reading.boxes is None else _boxes(reading, reading.boxes, paths, volumes)
     counts = Counter(name for row in rows for name in row.labels)
     counts.update(name for box in boxes for name in box.labels)
-    if reading.label_separator is None and not reading.label_columns:
+    joined = reading.label_separator is None and not reading.label_columns
+    if joined and reading.label_table is None:
         refuse_joined(counts, SEPARATOR)
     masked = any(row.mask for row in rows)
     taken = spellings(counts + Counter(reading.marking.labels if masked else ()))
@@ -273,9 +300,43 @@ def read_manifest(
         folder,
         str(path),
         {"manifest": str(path), **reading.to_plain()},
-        (*notes, *spelling_notes(counts, taken), *box_notes),
+        (*notes, *tabled, *spelling_notes(counts, taken), *box_notes),
         reading.marking.renamed(taken) if masked else reading.marking,
     )
+
+
+def labelled_rows(rows: Sequence[Row], table: LabelTable) -> tuple[list[Row], tuple[str, ...]]:
+    """The rows with the labels of a table beside them, and what is said of those left out.
+
+    The key of a row is its cell in the column of the key, if that is kept, else a part of its
+    path, see ``Labelled.key_of``.
+
+    Raises:
+        UserError: See ``read_labels``; the table names none of the files.
+
+    """
+    said = read_labels(table)
+    found: list[Row] = []
+    without = silent = 0
+    for row in rows:
+        key = said.key_of(row.file, row.columns.get(table.key, ""))
+        labels = None if key is None else said.labels[key]
+        if labels is not None:
+            found.append(replace(row, labels=labels))
+        elif key is None:
+            without += 1
+        else:
+            silent += 1
+    if without == len(rows):
+        refuse_none_known(said.table, [row.file for row in rows])
+    notes = tuple(left_out_notes(table.path, without, silent))
+    if not found:
+        raise UserError(
+            "the table of labels does not say all labels of any file",
+            " ".join(notes),
+            "fill in its cells, or name fewer columns with --label-columns",
+        )
+    return found, notes
 
 
 def unknown_patient(file: str) -> str:
@@ -335,7 +396,7 @@ class _RowReader:
         return Row(
             number=line.number,
             file=file,
-            labels=shown_by(marks, where)
+            labels=_labels(marks, reading.label_meaning, where)
             if marks
             else named_in(cell(LABEL), reading.label_separator or SEPARATOR),
             patient=cell(PATIENT) if reading.patient_pattern is None else reading.patient_in(file),
@@ -346,6 +407,13 @@ class _RowReader:
             volume=numbered(VOLUME, cell(VOLUME), where) if VOLUME in self._numbering else None,
             mask=self._file(cell(MASK)),
         )
+
+
+def _labels(marks: Mapping[str, str], meaning: Meaning, where: str) -> frozenset[str]:
+    if meaning is YES_OR_NO:
+        return shown_by(marks, where)
+    said = [label_said(cell, name, meaning, where) for name, cell in marks.items()]
+    return frozenset(filter(None, said))
 
 
 def _respelt(one: RowOrBox, taken: Mapping[str, str]) -> RowOrBox:

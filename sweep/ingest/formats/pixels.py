@@ -15,12 +15,14 @@ MAX_ASPECT = 100
 MAX_CHANNEL_DIFFERENCE = 8  # of 255; JPEG stores grey as colour with errors of a few levels
 
 
-def read_grey(path: Path, origin: str) -> NDArray[np.float32]:
+def read_grey(path: Path, origin: str, channel: int | None = None) -> NDArray[np.float32]:
     """Read one grey picture, the right way up; three channels pass when they are all but equal.
 
     Args:
         path: PNG, JPEG, TIFF or BMP.
         origin: How to name the picture in messages.
+        channel: Of a picture in colour the channel to take, from 0, where each is an image of its
+            own; of a grey one it makes no difference.
 
     Returns:
         (H, W) in the file's own intensity units, finite; 0..255 of 8 bits, 0..65535 of 16.
@@ -38,7 +40,7 @@ def read_grey(path: Path, origin: str) -> NDArray[np.float32]:
                 f"{origin} with {frames} slices",
                 "save each alone, or take a TIFF as a volume (`mrisweep ingest volumes`)",
             )
-        foretold, pixels = upright_size(picture, path), grey_of(picture, origin)
+        foretold, pixels = upright_size(picture, path), grey_of(picture, origin, channel)
         if pixels.shape != foretold:
             raise UnusableError(
                 "the image has another size than its header says",
@@ -54,7 +56,7 @@ def read_grey(path: Path, origin: str) -> NDArray[np.float32]:
     return pixels
 
 
-def grey_of(picture: Image.Image, origin: str) -> NDArray[np.float32]:
+def grey_of(picture: Image.Image, origin: str, channel: int | None = None) -> NDArray[np.float32]:
     """Decode the grey of a picture, or of the page that it stands at: (H, W), finite.
 
     Raises:
@@ -62,7 +64,10 @@ def grey_of(picture: Image.Image, origin: str) -> NDArray[np.float32]:
 
     """
     values = decoded(picture, origin)
-    pixels = one_channel(values, origin) if values.ndim > 2 else values
+    if values.ndim > 2:
+        pixels = one_channel(values, origin) if channel is None else values[..., channel]
+    else:
+        pixels = values
     if bad := pixels.size - np.count_nonzero(np.isfinite(pixels)):
         raise UnusableError(
             "pixels are NaN or infinite",

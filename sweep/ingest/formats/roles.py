@@ -2,7 +2,7 @@
 
 FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
 SPLITTING = ("fold", "split")
-VOLUME, MASK = "volume", "mask"
+VOLUME, MASK, INSTANCE = "volume", "mask", "instance"
 ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE, MASK)
 # What tables in public use call the columns that a manifest has to have, or that were asked for.
 USUAL = {

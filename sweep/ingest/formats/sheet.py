@@ -42,7 +42,7 @@ class Sheet(NamedTuple):
     kind: str
 
 
-def read_sheet(path: Path, what: str, known: Collection[str]) -> Sheet:
+def read_sheet(path: Path, what: str, known: Collection[str], header: Sequence[str] = ()) -> Sheet:
     """Read a table; the format is known by the suffix, CSV being the rest.
 
     Args:
@@ -50,6 +50,7 @@ def read_sheet(path: Path, what: str, known: Collection[str]) -> Sheet:
         what: The kind of table, for messages: "manifest".
         known: Names that a column may have. CSV is separated by that mark which finds most of
             them; by commas where none does.
+        header: The names of the columns, where the table has none and its first line is a row.
 
     Raises:
         UserError: No such file, or one of another kind; a row longer or shorter than the header.
@@ -57,7 +58,7 @@ def read_sheet(path: Path, what: str, known: Collection[str]) -> Sheet:
     """
     try:
         with opened(path, MOST_OF_TABLE) as file:
-            header, lines, kind = _read(file, path, known)
+            names, lines, kind = _read(file, path, known, len(header))
     except UserError:  # which is a ValueError
         raise
     except Exception as error:  # openpyxl and pyarrow raise nearly anything of damaged files
@@ -67,12 +68,14 @@ def read_sheet(path: Path, what: str, known: Collection[str]) -> Sheet:
             f"{path} ({told(error)})",
             "save it as CSV in UTF-8" if there else "give another file",
         ) from error
-    _check_lengths(header, lines, what, path)
-    return Sheet(header, lines, kind)
+    if header:
+        names, lines = tuple(header), [Line(1, names), *lines] if any(names) else lines
+    _check_lengths(names, lines, what, path)
+    return Sheet(names, lines, kind)
 
 
 def _read(
-    file: IO[bytes], path: Path, known: Collection[str]
+    file: IO[bytes], path: Path, known: Collection[str], width: int
 ) -> tuple[tuple[str, ...], list[Line], str]:
     suffix = path.suffix.lower()
     if suffix in EXCEL:
@@ -92,7 +95,7 @@ def _read(
     raw = file.read()
     encoding = "utf-16" if raw.startswith(UTF_16) else "utf-8-sig"
     text = raw.decode(encoding)
-    mark = _separator(text, known)
+    mark = _separator(text, known, width)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
     said = [f"separated by {SEPARATORS[mark]}"] if mark != "," else []
     said += ["in UTF-16"] if encoding == "utf-16" else []
@@ -102,15 +105,17 @@ def _read(
     return tuple(name.strip() for name in header), lines, kind
 
 
-def _separator(text: str, known: Collection[str]) -> str:
+def _separator(text: str, known: Collection[str], width: int) -> str:
+    """The mark that finds most columns that are known, or of a table without a header ``width``."""
     first = text.split("\n", 1)[0]
-    finds = {
-        mark: len(
-            {name.strip() for name in next(csv.reader([first], delimiter=mark), [])} & {*known}
-        )
-        for mark in SEPARATORS
-    }
-    return max(SEPARATORS, key=lambda mark: finds[mark])
+    cells = {mark: next(csv.reader([first], delimiter=mark), []) for mark in SEPARATORS}
+
+    def finds(mark: str) -> int:
+        if width:
+            return int(len(cells[mark]) == width)
+        return len({name.strip() for name in cells[mark]} & {*known})
+
+    return max(SEPARATORS, key=finds)
 
 
 def _headed(

@@ -19,7 +19,7 @@ from mlflow.types import Schema, TensorSpec
 from mrimodels import Classifier, ModelSpec
 from sweep.learn.agreement import agree
 from sweep.learn.checkpoints import CheckpointInfo
-from sweep.learn.scaled import GIVEN, Probabilities
+from sweep.learn.scaled import GIVEN, Probabilities, channels_text, scaling_text
 
 GRAPH, PICKLE = "pt2", "pickle"
 SMALL = (96, 80)  # no size alike, so that none is taken for another
@@ -47,7 +47,8 @@ def write_content(
         How it is written, ``GRAPH`` or ``PICKLE``.
 
     """
-    model = Probabilities(network.eval(), info.config.data.normalize, _is_exclusive(info)).eval()
+    data = info.config.data
+    model = Probabilities(network.eval(), data.normalize, _is_exclusive(info)).eval()
     # Requirements are given: MLflow would otherwise import the model in a new process to find
     # them, which takes longer than many a trial.
     needed = [_pinned("torch"), _pinned("numpy")]
@@ -59,7 +60,7 @@ def write_content(
     with warnings.catch_warnings(action="ignore"):
         # A network may take one size alone: that of its slices.
         for height, width in dict.fromkeys((SMALL, size)):
-            example = np.zeros((2, 1, height, width), np.float32)
+            example = np.zeros((2, data.channels, height, width), np.float32)
             with suppress(Exception):  # of what torch cannot export, of many types
                 mlflow.pytorch.save_model(
                     model,
@@ -70,7 +71,7 @@ def write_content(
                     **described,
                 )
                 graph = mlflow.pytorch.load_model(str(content))
-                if agree(graph, model, 1, size):
+                if agree(graph, model, data.channels, size):
                     return GRAPH
             shutil.rmtree(content, ignore_errors=True)
         mlflow.pytorch.save_model(
@@ -103,10 +104,10 @@ def _said(info: CheckpointInfo) -> dict[str, str]:
     data, count = info.config.data, len(info.labels)
     how = "which add up to 1" if _is_exclusive(info) else "each by itself"
     return {
-        "input": f"float32 (N, 1, H, W): {GIVEN[data.signal]}",
+        "input": f"float32 (N, {data.channels}, H, W): {GIVEN[data.signal]}{channels_text(data)}",
         "output": f"float32 (N, {count}): the probabilities of {', '.join(info.labels)}, in this "
         f"order, {how}",
-        "scaling": f"{data.normalize}, inside the model, of each image on its own",
+        "scaling": scaling_text(data, "model"),
     }
 
 
@@ -116,7 +117,7 @@ def _signature(info: CheckpointInfo) -> ModelSignature:
     The input has no name: MLflow would take a dictionary with that name alone, and then refuse it.
     """
     float32 = np.dtype("float32")
-    images = TensorSpec(float32, (-1, 1, -1, -1))
+    images = TensorSpec(float32, (-1, info.config.data.channels, -1, -1))
     named = f"probabilities of {', '.join(info.labels)}"
     return ModelSignature(
         Schema([images]), Schema([TensorSpec(float32, (-1, len(info.labels)), named)])

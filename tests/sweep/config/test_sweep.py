@@ -32,6 +32,15 @@ def config(*assignments: str) -> SweepConfig:
             "train.epochs=many",
             r"train.epochs cannot take this value; received 'many'; give an integer",
         ),
+        (
+            "train.epochs=true",
+            r"train.epochs cannot take this value; received true; give an integer",
+        ),
+        (
+            "search.limits={hours: yes}",
+            r"search.limits.hours cannot take this value; received true; give a number or null",
+        ),
+        ("stress.levels=[1, true]", r"stress.levels\[1\] cannot take this value; received true"),
         ("train.epochs=0", r"train: epochs cannot take this value; received 0; give 1 or more"),
         ("train.lr=-1", r"train: lr cannot take this value; received -1; give a number above 0"),
         ("train.lr=.nan", r"train: lr cannot take this value; received nan; give a number above 0"),

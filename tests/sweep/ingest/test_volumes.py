@@ -60,9 +60,11 @@ class Volumes:
         for row in rows:
             (self.folder / row.split(",")[0]).write_text(str(slices))
 
-    def plan(self, form=FORMAT, axis="acquired", reading=USUALLY, **options):
+    def plan(self, form=FORMAT, axis="acquired", reading=USUALLY, middle=None, **options):
         making = Making(SplitAssigner(equal_folds(2), seed=3), **options)
-        return plan_volumes(self.manifest, self.folder, form, making, axis=axis, reading=reading)
+        return plan_volumes(
+            self.manifest, self.folder, form, making, axis=axis, middle=middle, reading=reading
+        )
 
 
 @pytest.fixture
@@ -308,3 +310,30 @@ def test_a_reader_reads_one_plane_at_a_time(volumes):
     item: Item = plan.items[0]
     next(iter(reader(item)))
     assert len(read) == 1
+
+
+@pytest.mark.parametrize(
+    ("slices", "middle", "taken"),
+    [(5, 1, [2]), (5, 3, [1, 2, 3]), (4, 1, [1]), (4, 2, [1, 2]), (3, 9, [0, 1, 2]), (1, 1, [0])],
+)
+def test_the_slices_in_the_middle(volumes, slices, middle, taken):
+    volumes.describe("a,tear,ann", "b,cyst,bob", slices=slices)
+    planned = volumes.plan(middle=middle)
+    for item in planned.items:
+        assert [one.number for one in item.slices] == taken
+        assert [one.key for one in item.slices] == [
+            slice_key(item.slices[0].scan, number) for number in taken
+        ]
+    assert planned.source["middle"] == middle
+    assert "middle" not in volumes.plan().source
+
+
+def test_slices_that_are_named_are_taken_wherever_they_are(volumes):
+    volumes.describe("a,tear,ann,0", "b,cyst,bob,2", header="file,label,patient,slice")
+    assert [one.number for one in volumes.plan(middle=1).slices] == [0, 2]
+
+
+def test_no_slice_in_the_middle_is_refused(volumes):
+    volumes.describe("a,tear,ann", "b,cyst,bob")
+    with pytest.raises(UserError, match="--middle takes no slice; received 0"):
+        volumes.plan(middle=0)

@@ -323,5 +323,5 @@ def test_a_server_that_is_down_is_said_and_raises_nothing(
     (running,) = start_trackers(folder, dataclasses.replace(config, tracking=tracking), said.append)
     running.began(folder.trials()[0])
     running.close(finished=True)
-    assert said[0].startswith("mlflow does not take the results; received ")
+    assert said[0].startswith("MLflow does not take the results; received ")
     assert f"run `mrisweep sync {folder.path}`" in said[-1]

@@ -89,7 +89,7 @@ def test_a_server_that_does_not_do_is_said_once_with_the_remedy_and_waited_for_b
         assert received.format(address) in text
         assert REMEDIES[fault] in text
         assert len(text.splitlines()) == 1
-    assert said[0].startswith("mlflow does not take the results; received ")
+    assert said[0].startswith("MLflow does not take the results; received ")
     assert f"run `mrisweep sync {folder.path}`" in said[1]
     assert running.lacks
 

@@ -8,6 +8,7 @@ import pytest
 from sweep.core.errors import UserError
 from sweep.results.ranking import Ranked, best, hypervolumes
 from sweep.results.render import ranked_table, screened_note, shown_metrics
+from sweep.results.where import Where, nearest_miss
 
 
 def row(trial: str, robust: float, clean: float = 0.9, norm: str = "batch") -> Ranked:
@@ -59,6 +60,21 @@ def test_conditions_hold_together_and_never_for_a_missing_value(
     where: list[str], expected: list[str]
 ) -> None:
     assert trials(best(ROWS, BY, where=where)) == expected
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("clean/auroc>=0.99", "nearest to clean/auroc>=0.99: 0.95, of t0"),
+        ("train.lr<1e-3", "nearest to train.lr<0.001: 0.001235, of t2"),
+        ("robust/auroc_cvar<0.6", "nearest to robust/auroc_cvar<0.6: 0.6, of t0"),
+        ("model.norm==grup", "none has model.norm==grup; there are batch, group"),
+        ("norm==group", None),  # which is fulfilled
+        ("train.ema>0.5", None),  # which nothing has
+    ],
+)
+def test_what_comes_nearest_to_a_condition_that_none_fulfils(where: str, said: str | None) -> None:
+    assert nearest_miss(Where.parse(where), ROWS) == said
 
 
 def test_only_one_norm() -> None:

@@ -30,6 +30,24 @@ def test_every_patient_in_two_splits_is_named_once(content):
     assert str(caught.value).count("'bob'") == 1
 
 
+def test_a_scan_is_of_one_patient(content):
+    shared = content.with_slice(0, scan="v1").with_slice(1, scan="v1").with_slice(4, scan="v1")
+    message = r"scan are of several patients; received scan 'v1' with 'ann' at line 0 and 'zoë'"
+    with pytest.raises(UserError, match=message):
+        check(shared)
+
+
+def test_no_two_slices_of_a_scan_have_one_number(content):
+    def numbered(*numbers):
+        first = content.with_slice(0, scan="v1", number=numbers[0])
+        return first.with_slice(1, scan="v1", number=numbers[1])
+
+    check(numbered(3, 1))
+    check(numbered(None, None))
+    with pytest.raises(UserError, match="same number; received number 2 of scan 'v1' at line 0"):
+        check(numbered(2, 2))
+
+
 @pytest.mark.parametrize("name", ["key", "patient", "split"])
 def test_an_empty_name_is_refused(content, name):
     with pytest.raises(UserError, match="empty key, patient or split; received line 3; fill"):

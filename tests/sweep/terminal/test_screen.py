@@ -308,6 +308,15 @@ def test_nothing_of_it_stays_but_what_was_said() -> None:
     assert seen[-1][-1] == "the result"
 
 
+@pytest.mark.parametrize("columns", [60, 80])
+def test_what_is_said_is_broken_between_words(columns: int) -> None:
+    seen, _ = on_terminal(columns, 24)
+    said = [line for line in seen[-1] if "word" in line]
+    assert len(said) > 1
+    assert all(len(line) <= columns for line in said)
+    assert set(" ".join(said).split()[-29:]) == {"word"}
+
+
 def test_a_terminal_of_a_killed_process_has_its_cursor() -> None:
     _, raw = on_terminal(80, 24, "dies")
     assert b"\x1b[?25l" not in raw

@@ -1,4 +1,4 @@
-"""NIfTI (.nii, .hdr with .img) and MGH files, which nibabel reads: where voxels lie, and they."""
+"""NIfTI, Analyze 7.5 and MGH files, which nibabel reads: where voxels lie, and they."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Any
 
 import nibabel
 import numpy as np
+from nibabel.analyze import AnalyzeImage
 from nibabel.freesurfer.mghformat import MGHImage
 from nibabel.nifti1 import Nifti1Pair
 from nibabel.openers import ImageOpener
@@ -20,20 +21,25 @@ LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 MM = {1: 1000.0, 3: 0.001}  # of the header's codes for metre and micrometre; the rest means mm
 SPATIAL_UNIT = 0b111  # its bits in xyzt_units
 UNCOMPRESSED = (".nii", ".img", ".mgh")
+MATLAB = "mat"  # beside Analyze, of the program SPM: a place in space, which is not used here
 GOOD_RAS = 28  # where an MGH header says whether its geometry means anything
 
 
 def open_nifti(path: Path) -> Scan:
-    """Read the header of a NIfTI file.
+    """Read the header of a NIfTI file, or of one of Analyze 7.5, which came before it.
 
     As stored, i runs along a row, j down a column and k from slice to slice; where the header
-    names another slice dimension, that one does, and the other two keep their order.
+    names another slice dimension, that one does, and the other two keep their order. Of Analyze
+    the lengths of voxels in mm are taken, and nothing else: what it says of how the patient lies is
+    not to be relied on, as programs filled it in in several ways.
 
     Raises:
         UnusableError: Another format of these suffixes, or more than four axes.
 
     """
     image: Any = nibabel.load(path, mmap=False)
+    if isinstance(image, AnalyzeImage) and not isinstance(image, Nifti1Pair):
+        return _scan(image, path, 1.0, False, SLICES_LAST)
     if not isinstance(image, Nifti1Pair):
         raise UnusableError(
             "the volume is not a NIfTI file",
@@ -78,7 +84,8 @@ def _scan(image: Any, path: Path, mm: float, oriented: bool, acquired: View) -> 
         return np.asarray(proxy[index]).reshape(spatial)
 
     # The header's file and that of the voxels, where it has its own.
-    paths = sorted({Path(str(one.filename)) for one in image.file_map.values()})
+    holders = (one for name, one in image.file_map.items() if name != MATLAB)
+    paths = sorted({Path(str(one.filename)) for one in holders})
     plain = Path(proxy.file_like).suffix.lower() in UNCOMPRESSED
     return Scan(
         paths=tuple(paths),

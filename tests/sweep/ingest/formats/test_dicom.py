@@ -562,3 +562,18 @@ def test_a_header_of_two_thousand_million_frames_is_refused_at_once(save, syntax
         UnusableError, match=r"more than 100000 frames; received .* with 20{9}; exp"
     ):
         outline(save(made), "acquired")
+
+
+@pytest.mark.parametrize("axis", ["acquired", "axial"])
+def test_instance_numbers_are_those_of_the_slices_as_acquired(axis, tmp_path):
+    for place, number in enumerate((7, 3, 5)):
+        made = dataset(
+            noise(6, 6),
+            InstanceNumber=number,
+            SOPInstanceUID=f"1.2.{number}",
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            ImagePositionPatient=[0, 0, 4 * place],
+        )
+        made.save_as(tmp_path / f"{number}.dcm", enforce_file_format=True)
+    found = outline(tmp_path, axis).instances
+    assert found == ((7, 3, 5) if axis == "acquired" else ())

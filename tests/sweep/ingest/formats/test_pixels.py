@@ -243,3 +243,16 @@ def test_pixels_of_a_hundred_times_their_width_are_refused():
         UnusableError, match="more than 100 times as long as wide; received 1 x 101 mm"
     ):
         fitted_mm((4, 4), (1.0, 101.0), 8)
+
+
+@pytest.mark.parametrize("channel", [0, 1, 2])
+def test_a_channel_of_a_picture_is_taken_alone(tmp_path, channel):
+    colours = np.random.default_rng(1).integers(0, 256, (5, 4, 3), dtype=np.uint8)
+    Image.fromarray(colours).save(tmp_path / "a.png")
+    Image.fromarray(colours[..., 0]).save(tmp_path / "b.png")
+    image = read_grey(tmp_path / "a.png", "row 2 (a)", channel)
+    np.testing.assert_array_equal(image, colours[..., channel])
+    grey = read_grey(tmp_path / "b.png", "row 3 (b)", channel)
+    np.testing.assert_array_equal(grey, colours[..., 0])
+    with pytest.raises(UnusableError, match="in colour"):
+        read_grey(tmp_path / "a.png", "row 2 (a)")

@@ -241,3 +241,22 @@ def test_no_damage_makes_any_other_error(save):
         except UnusableError:
             continue
         assert all(np.isfinite(one.image).all() for one in read)
+
+
+@pytest.mark.parametrize("kind", [nibabel.AnalyzeImage, nibabel.Spm99AnalyzeImage])
+@pytest.mark.parametrize("last", [(), (1,)])
+def test_analyze_gives_voxels_and_their_lengths(kind, last, tmp_path):
+    voxels = noise()
+    image = kind(voxels.reshape(*voxels.shape, *last), None)
+    image.header.set_zooms((1.0, 2.0, 3.0, *last))
+    image.to_filename(tmp_path / "a.hdr")
+    (tmp_path / "a.mat").unlink(missing_ok=True)  # SPM's, which is mostly lost
+    path = tmp_path / "a.hdr"
+    np.testing.assert_array_equal(images(path), voxels.transpose(2, 1, 0))
+    geometry = outline(path, "acquired").geometries[0]
+    assert geometry.pixel_mm == (2.0, 1.0)
+    assert geometry.thickness_mm == 3.0
+    assert geometry.orientation is None
+    assert {one.name for one in outline(path, "acquired").paths} == {"a.hdr", "a.img"}
+    with pytest.raises(UnusableError, match="does not say how the patient lies"):
+        outline(path, "axial")

@@ -1,0 +1,155 @@
+"""What slices with their neighbours cost, against slices alone.
+
+    python benchmarks/context.py volumes.h5
+
+The inputs of a cell for all slices of the first split, as an evaluator makes them: with each slice
+of a batch damaged once, and with each damaged once for every stack that it is in. Then forward
+passes and steps of training. Each is measured between two of the same with slices alone, see
+``pairs``; on a CPU the time is that of this process.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from pairs import Clock, Step, add_device, device_is_ready, ratios
+from results import Record
+
+from sweep.api.measure import train_a_step
+from sweep.config.levels import shift_of
+from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
+from sweep.core.records import Cell
+from sweep.learn.inputs import corrupt, gather, normalize
+from sweep.learn.kept import KeptInputs
+from sweep.learn.stress import inputs
+from sweep.learn.trainer import Trainer
+from sweep.store import Store
+
+TABLE = "with neighbours, of slices alone"
+ARTIFACTS = ("rician", "motion", "ghosting", "spike", "bias")
+
+
+def config_of(store: Store, context: int, width: int) -> TrialConfig:
+    """A trial on the first split of a store, that trains on the others."""
+    first, *others = sorted(set(store.splits.tolist()))
+    data = DataSettings(
+        store=str(store.path), train=tuple(others), validation=(first,), context=context
+    )
+    model = ModelSettings(width=width, stem_stride=2)
+    return TrialConfig(data=data, model=model, stress=StressSettings(grid="calibrated"))
+
+
+def making(
+    store: Store, config: TrialConfig, artifact: str, device: torch.device, kept: KeptInputs | None
+) -> Step:
+    """Make all inputs of one cell."""
+    rows = store.indices(config.data.validation)
+    size, seed = config.stress.batch_size, config.stress.seed
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+    shift = shift_of(config.stress, Cell(artifact, 3))
+
+    def step() -> None:
+        for _ in inputs(store, batches, shift, config.data, seed, device, kept):
+            pass
+
+    return step
+
+
+def making_apart(store: Store, config: TrialConfig, artifact: str, device: torch.device) -> Step:
+    """The same, each slice damaged for every stack that it is in."""
+    data, rows = config.data, store.indices(config.data.validation)
+    size, seed = config.stress.batch_size, config.stress.seed
+    shift = shift_of(config.stress, Cell(artifact, 3))
+
+    def step() -> None:
+        for start in range(0, len(rows), size):
+            part = rows[start : start + size]
+            batch = gather(store, part, device, context=data.context, apart=True)
+            damaged = corrupt(batch.signals, shift, batch.drawn or batch.names, seed)
+            normalize(batch.stacked(damaged), data.normalize)
+
+    return step
+
+
+def passing(trainer: Trainer) -> Step:
+    """A forward pass of a batch of a stress test."""
+    size, side = trainer.config.stress.batch_size, trainer.store.images.shape[1:]
+    noise = torch.randn(size, trainer.spec.in_channels, *side, device=trainer.device)
+
+    @torch.inference_mode()
+    def step() -> None:
+        trainer.model.eval()(noise)
+
+    return step
+
+
+def measured(options: argparse.Namespace, clock: Clock, record: Record) -> None:
+    """Print the ratios, and note them."""
+    device, store = torch.device(options.device), Store.open(options.store)
+    alone, beside = (config_of(store, n, options.width) for n in (0, options.context))
+    ways: dict[str, tuple[Step, Step]] = {}
+    for name in ARTIFACTS:
+        reference = making(store, alone, name, device, None)
+        ways[f"inputs under {name}"] = (making(store, beside, name, device, None), reference)
+        apart = making_apart(store, beside, name, device)
+        ways[f"the same, each slice for every stack, {name}"] = (apart, reference)
+    caches = [KeptInputs(1 << 34, 1 << 34) for _ in range(2)]
+    kept = [
+        making(store, config, "motion", device, cache)
+        for config, cache in zip((beside, alone), caches, strict=True)
+    ]
+    ways["inputs that were kept"] = (kept[0], kept[1])
+    trainers = [Trainer(config, store, device) for config in (beside, alone)]
+    ways["a forward pass"] = (passing(trainers[0]), passing(trainers[1]))
+    ways["a step of training"] = (
+        lambda: train_a_step(trainers[0]),
+        lambda: train_a_step(trainers[1]),
+    )
+    for row, (step, reference) in ways.items():
+        found = ratios(
+            step, reference, steps=1, repeats=options.repeats, device=device, clock=clock
+        )
+        middle = statistics.median(found)
+        text = f"{middle:.2f} ({found[0]:.2f} to {found[-1]:.2f})"
+        print(f"{TABLE}: {row}: {text}", flush=True)
+        record.add(TABLE, row, f"context {options.context}", text)
+    memory = f"{caches[0].nbytes / caches[1].nbytes:.2f}"
+    print(f"{TABLE}: memory of kept inputs: {memory}")
+    record.add(TABLE, "memory of kept inputs", f"context {options.context}", memory)
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("store", type=Path)
+    parser.add_argument("--context", type=int, default=1)
+    parser.add_argument("--width", type=int, default=16)
+    add_device(parser)
+    parser.add_argument("--repeats", type=int, default=5, help="measurements of one way")
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/context.json")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the ratios; 2 without the CUDA device that was asked for."""
+    options = parse(arguments)
+    if not device_is_ready(options):
+        return 2
+    clock: Callable[[], float] = (
+        time.perf_counter if options.device == "cuda" else time.process_time
+    )
+    record = Record("context")
+    measured(options, clock, record)
+    if options.save:
+        print(f"written to {record.save()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
