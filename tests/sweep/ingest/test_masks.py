@@ -204,6 +204,29 @@ def test_how_whole_values_are_saved_does_not_matter(volumes, kind):
     assert shown(volumes.plan()) == expected("acquired")
 
 
+def test_truth_values_of_numpy_are_a_mask(volumes):
+    for number in range(4):
+        np.save(volumes.folder / f"m{number}.npy", marks(number).transpose(2, 1, 0) > 0)
+    volumes.describe("npy")
+    plan = volumes.plan(Marking())
+    found = {key for key, its in expected("acquired").items() if its}
+    assert {key for key, its in shown(plan).items() if its} == found
+    assert plan.label_names == ("lesion",)
+
+
+def test_a_mask_saved_with_the_affine_of_an_image_that_names_no_space(volumes):
+    """The header says lengths alone; what nibabel makes of them stands in the mask as a place."""
+    for number in range(4):
+        image = nibabel.Nifti1Image(voxels(number), None)
+        image.header.set_zooms((0.5, 2, 3))
+        path = volumes.folder / f"{number}.nii.gz"
+        nibabel.save(image, path)
+        loaded = nibabel.load(path)
+        assert (loaded.header["sform_code"], loaded.header["qform_code"]) == (0, 0)
+        volumes.mask(number, affine=loaded.affine)
+    assert shown(volumes.plan()) == expected("acquired")
+
+
 def test_without_names_every_value_is_a_lesion_and_that_is_said(volumes):
     plan = volumes.plan(Marking())
     wanted = {
@@ -304,6 +327,7 @@ def test_the_label_of_a_row_is_added_to_those_of_its_mask(volumes):
         (marks(1), AFFINE, "not on the grid of its image.*corners lie"),
         (marks(1) * np.float32(0.3), OBLIQUE, "no whole numbers, as of a probability.*with 0.3"),
         (np.where(marks(1), np.nan, np.float32(0)), OBLIQUE, "no whole numbers.*with nan"),
+        (np.where(marks(1), np.inf, np.float32(0)), OBLIQUE, "no whole numbers.*with inf"),
         (np.stack([marks(1)] * 2, -1), OBLIQUE, "holds several volumes"),
     ],
 )

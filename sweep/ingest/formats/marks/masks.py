@@ -206,8 +206,7 @@ def _whole(values: NDArray[np.generic], path: Path) -> NDArray[np.generic]:
     """Values that are whole numbers, whatever they are saved as."""
     if values.dtype.kind != "f":
         return values
-    with np.errstate(invalid="ignore"):
-        broken = values != np.rint(values)  # NaN is no number, and so differs
+    broken = ~np.isfinite(values) | (values != np.rint(values))
     if count := int(np.count_nonzero(broken)):
         raise UnusableError(
             "the values of the mask are no whole numbers, as of a probability",
