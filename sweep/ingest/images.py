@@ -140,7 +140,7 @@ def plan_pictures(collection: Collection, making: Making, *, channel: int | None
         skipped=skipped,
         notes=(
             *collection.notes,
-            *notes_of(tally, collection.marking),
+            *notes_of(tally, collection.marking, names),
             *gone_note((row.labels for row in rows), names),
             *unknown_note(usable, len(usable)),
         ),

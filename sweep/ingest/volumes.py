@@ -175,7 +175,7 @@ def plan_scans(
         notes=(
             *collection.notes,
             *_notes(found, skipped, rows, lying),
-            *notes_of(tally, marking),
+            *notes_of(tally, marking, names),
             *gone_note((row.labels for row in rows), names),
             *unknown_note(slices, len(found)),
         ),

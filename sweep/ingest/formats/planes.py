@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError
-from sweep.store.geometry import UNKNOWN, Direction, Geometry
+from sweep.store.geometry import UNKNOWN, Direction, Geometry, PixelMm
 
 Axis = Literal["acquired", "axial", "coronal", "sagittal"]
 Affine = NDArray[np.float64]
@@ -177,6 +177,27 @@ class View:
         return Grid((shape[0], shape[1], shape[2]), affine, grid.oriented, grid.thick)
 
 
+def affine_of(
+    step: NDArray[np.float64],
+    orientation: tuple[Direction, Direction],
+    pixel_mm: PixelMm,
+    first: Sequence[float],
+) -> Affine:
+    """The affine of (slice, row, column), of what DICOM says of slices.
+
+    Args:
+        step: From slice to slice, in mm in LPS.
+        orientation: Unit vectors along a row and down a column, in LPS.
+        pixel_mm: The distances in mm between rows, between columns.
+        first: The centre of the first pixel of the first slice, in mm in LPS.
+
+    """
+    along, down = map(np.array, orientation)
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([step, down * pixel_mm[0], along * pixel_mm[1], first])
+    return affine
+
+
 def view_along(grid: Grid, axis: Axis, origin: str) -> View:
     """How to look at a volume along an axis: its own axes that come closest, never resampled.
 
@@ -226,6 +247,27 @@ def view_onto(grid: Grid, other: Grid) -> tuple[View | None, float]:
             if apart < best[1]:
                 best = view, float(apart)
     return best
+
+
+def places_in(grid: Grid, other: Grid) -> tuple[NDArray[np.intp], float]:
+    """Which voxels of a grid those of a plane are.
+
+    Args:
+        grid: The grid; with an affine.
+        other: The plane, (1, H, W); with an affine.
+
+    Returns:
+        (3, H, W): the index of the nearest voxel of the grid for each pixel, which may lie outside
+        of it; and the greatest distance in mm from a pixel to its voxel.
+
+    """
+    assert grid.affine is not None and other.affine is not None  # noqa: PT018 - the caller's
+    index = np.indices(other.shape[1:]).reshape(2, -1)
+    pixels = np.stack([np.zeros(index.shape[1]), *index, np.ones(index.shape[1])])
+    found = np.rint((np.linalg.inv(grid.affine) @ other.affine @ pixels)[:3])
+    apart = grid.affine[:3, :3] @ found + grid.affine[:3, 3:] - (other.affine @ pixels)[:3]
+    places = found.astype(np.intp).reshape(3, *other.shape[1:])
+    return places, float(np.linalg.norm(apart, axis=0).max())
 
 
 def sections_of(

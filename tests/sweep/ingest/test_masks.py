@@ -10,6 +10,8 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, SegmentationStorage
 
 from sweep.core.errors import UserError
 from sweep.ingest import engine
@@ -202,6 +204,29 @@ def test_how_whole_values_are_saved_does_not_matter(volumes, kind):
     assert shown(volumes.plan()) == expected("acquired")
 
 
+def test_truth_values_of_numpy_are_a_mask(volumes):
+    for number in range(4):
+        np.save(volumes.folder / f"m{number}.npy", marks(number).transpose(2, 1, 0) > 0)
+    volumes.describe("npy")
+    plan = volumes.plan(Marking())
+    found = {key for key, its in expected("acquired").items() if its}
+    assert {key for key, its in shown(plan).items() if its} == found
+    assert plan.label_names == ("lesion",)
+
+
+def test_a_mask_saved_with_the_affine_of_an_image_that_names_no_space(volumes):
+    """The header says lengths alone; what nibabel makes of them stands in the mask as a place."""
+    for number in range(4):
+        image = nibabel.Nifti1Image(voxels(number), None)
+        image.header.set_zooms((0.5, 2, 3))
+        path = volumes.folder / f"{number}.nii.gz"
+        nibabel.save(image, path)
+        loaded = nibabel.load(path)
+        assert (loaded.header["sform_code"], loaded.header["qform_code"]) == (0, 0)
+        volumes.mask(number, affine=loaded.affine)
+    assert shown(volumes.plan()) == expected("acquired")
+
+
 def test_without_names_every_value_is_a_lesion_and_that_is_said(volumes):
     plan = volumes.plan(Marking())
     wanted = {
@@ -251,6 +276,13 @@ def test_what_is_below_is_counted_and_may_be_left_out(volumes):
     assert [one.number for one in plan.items[0].slices] == [0, 1, 2, 4]
 
 
+def test_labels_that_no_slice_shows_are_said(volumes):
+    marking = replace(NAMED, names={**NAMED.names, 7: ("cyst",)}, least=area_of("2px"))
+    plan = volumes.plan(marking)
+    assert plan.label_names == ("core", "tumour")
+    assert "Labels of masks or boxes that no slice shows: cyst, edema." in plan.notes
+
+
 def test_a_volume_of_which_every_slice_is_left_out_is_not_in_the_store(volumes):
     speck = np.zeros(SHAPE, np.uint8)
     speck[0, 0, :] = 1
@@ -295,6 +327,7 @@ def test_the_label_of_a_row_is_added_to_those_of_its_mask(volumes):
         (marks(1), AFFINE, "not on the grid of its image.*corners lie"),
         (marks(1) * np.float32(0.3), OBLIQUE, "no whole numbers, as of a probability.*with 0.3"),
         (np.where(marks(1), np.nan, np.float32(0)), OBLIQUE, "no whole numbers.*with nan"),
+        (np.where(marks(1), np.inf, np.float32(0)), OBLIQUE, "no whole numbers.*with inf"),
         (np.stack([marks(1)] * 2, -1), OBLIQUE, "holds several volumes"),
     ],
 )
@@ -325,7 +358,7 @@ def test_damage_to_a_mask_costs_its_own_volume(volumes, damage):
     plan = volumes.plan()
     assert [one.name for one in plan.skipped] == ["1.nii.gz"]
     assert len(plan.items) == 3
-    assert ("the mask is DICOM" in plan.skipped[0].reason) == (damage in ("folder", "dicom"))
+    assert ("the mask is DICOM" in plan.skipped[0].reason) == (damage == "dicom")
 
 
 def test_a_row_without_a_mask_is_refused_unless_that_means_no_finding(volumes):
@@ -383,6 +416,106 @@ def test_masks_of_dicom_as_nifti_has_them(tmp_path, axis):
         making = Making(DEALING)
         plan = plan_volumes(tmp_path / "m.csv", tmp_path, DICOM, making, axis=axis)
         assert [bool(one.labels) for one in plan.slices] == [plane.any() for plane in seen]
+
+
+def segmentation(path, frames, kind="BINARY", shift=(0.0, 0.0, 0.0)):
+    """A SEG of frames (segment, slice, pixels) on the series that ``write_slice`` makes."""
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = made.SOPClassUID = SegmentationStorage
+    made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = "1.2.9"
+    made.Modality, made.SegmentationType, made.SeriesInstanceUID = "SEG", kind, "1.3"
+    pixels = np.stack([plane for *_, plane in frames])
+    made.NumberOfFrames, made.Rows, made.Columns = pixels.shape
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated = made.BitsStored = 1
+    made.HighBit = made.PixelRepresentation = 0
+    shared, measures, lies = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing, measures.SliceThickness = [0.5, 1], 3
+    lies.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [lies]
+    made.SharedFunctionalGroupsSequence = [shared]
+    made.PerFrameFunctionalGroupsSequence = []
+    for number, place, _ in frames:
+        group, where, which = Dataset(), Dataset(), Dataset()
+        where.ImagePositionPatient = [shift[0], shift[1], 4 * place + shift[2]]
+        which.ReferencedSegmentNumber = number
+        group.PlanePositionSequence, group.SegmentIdentificationSequence = [where], [which]
+        made.PerFrameFunctionalGroupsSequence.append(group)
+    bits = np.packbits(pixels.ravel() != 0, bitorder="little").tobytes()
+    made.PixelData = bits + bytes(len(bits) % 2)
+    made["PixelData"].VR = "OB"
+    made.save_as(path, enforce_file_format=True)
+
+
+@pytest.fixture
+def series(tmp_path):
+    """A series of four slices, and two segments of it that overlap."""
+    (tmp_path / "s").mkdir()
+    for place in range(4):
+        pixels = np.random.default_rng(place).integers(0, 900, (5, 6)).astype(np.uint16)
+        write_slice(tmp_path / "s" / f"IM{9 - place}", pixels, "ann", place)
+    (tmp_path / "m.csv").write_text("file,mask,patient,split\ns,m.dcm,p,a\n")
+    first, second = np.zeros((4, 5, 6), bool), np.zeros((4, 5, 6), bool)
+    first[1, 1:4, 2:5] = first[2, 2, 2] = True
+    second[1, 3, 3:6] = second[3, 0, 0] = True
+    return tmp_path, {1: first, 2: second}
+
+
+def planned(folder, axis="acquired", marking=NAMED):
+    reading, making = Reading(marking=marking), Making(DEALING)
+    return plan_volumes(folder / "m.csv", folder, DICOM, making, axis=axis, reading=reading)
+
+
+@pytest.mark.parametrize("axis", AXES)
+@pytest.mark.parametrize("least", [1, 2, 3])
+def test_segments_of_dicom(series, axis, least):
+    """Frames are found by where they lie: in any order, none where there is no segment."""
+    folder, segments = series
+    frames = [
+        (number, place, segments[number][place])
+        for place in (3, 1, 2)
+        for number in (2, 1)
+        if segments[number][place].any()
+    ]
+    segmentation(folder / "m.dcm", frames)
+    turn = {
+        "acquired": lambda values: values,
+        "axial": lambda values: values,
+        "coronal": lambda values: values.transpose(1, 0, 2),
+        "sagittal": lambda values: values.transpose(2, 0, 1)[::-1],
+    }[axis]
+    both = {"core": segments[1], "edema": segments[2], "tumour": segments[1] | segments[2]}
+    plan = planned(folder, axis, replace(NAMED, least=area_of(f"{least}px")))
+    assert plan.skipped == ()
+    for one, *areas in zip(plan.slices, *map(turn, both.values()), strict=True):
+        wanted = {name for name, its in zip(both, areas, strict=True) if its.sum() >= least}
+        assert set(one.labels) == wanted
+
+
+@pytest.mark.parametrize(
+    ("kind", "shift", "reason"),
+    [
+        ("FRACTIONAL", (0, 0, 0), "no binary segmentation.*SEG FRACTIONAL.*convert it to NIfTI"),
+        ("BINARY", (0, 0, 2), "not on the grid of its image.*segment 1 lies up to 2 mm"),
+        ("BINARY", (0, 0, 40), "not on the grid of its image.*or outside"),
+        ("BINARY", (0.5, 0, 0), "not on the grid of its image"),
+    ],
+)
+def test_segments_that_cannot_be_used(series, kind, shift, reason):
+    folder, segments = series
+    segmentation(folder / "m.dcm", [(1, 1, segments[1][1])], kind, shift)
+    with pytest.raises(UserError, match=reason):
+        planned(folder)
+
+
+def test_segments_without_a_name_are_refused(series):
+    folder, segments = series
+    segmentation(folder / "m.dcm", [(7, 1, segments[1][1])])
+    with pytest.raises(UserError, match=r"--mask-labels does not name.*with 7"):
+        planned(folder)
+    assert planned(folder, marking=AS_THEY_ARE).label_names == ("lesion",)
 
 
 # Pictures

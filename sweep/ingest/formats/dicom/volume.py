@@ -20,10 +20,10 @@ from sweep.ingest.formats.planes import (
     Grid,
     Outline,
     Section,
+    affine_of,
     sections_of,
     view_along,
 )
-from sweep.store.geometry import Direction, PixelMm
 
 EVEN = 0.01  # relative difference up to which steps or spacings count as equal
 
@@ -127,7 +127,7 @@ def stack_grid(series: Series, path: Path) -> Grid:
             "take the planes as acquired",
         )
     return Grid(
-        (len(frames), *series.headers[0].shape), _affine(step, orientation, pixel_mm, places[0])
+        (len(frames), *series.headers[0].shape), affine_of(step, orientation, pixel_mm, places[0])
     )
 
 
@@ -146,21 +146,8 @@ def _grid_if_any(series: Series, path: Path) -> Grid | None:
     step = np.cross(along, down) * (frame.thickness_mm or 1.0)
     return Grid(
         (1, *series.headers[0].shape),
-        _affine(step, frame.orientation, frame.pixel_mm, frame.position),
+        affine_of(step, frame.orientation, frame.pixel_mm, frame.position),
     )
-
-
-def _affine(
-    step: NDArray[np.float64],
-    orientation: tuple[Direction, Direction],
-    pixel_mm: PixelMm,
-    first: Sequence[float],
-) -> NDArray[np.float64]:
-    """Of (slice, row, column); ``first``: the centre of the first pixel of the first slice."""
-    along, down = map(np.array, orientation)
-    affine = np.eye(4)
-    affine[:3] = np.column_stack([step, down * pixel_mm[0], along * pixel_mm[1], first])
-    return affine
 
 
 def _images(slices: Sequence[Placed]) -> Iterator[NDArray[np.float32]]:

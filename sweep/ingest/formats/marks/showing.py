@@ -1,7 +1,7 @@
 """Which labels the masks and boxes of a file give to each of its slices, and what is to be said."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -149,8 +149,18 @@ def _touching(
     return areas
 
 
-def notes_of(tally: Tally, marking: Marking) -> Iterator[str]:
-    """What the user should know of how marks became labels."""
+def notes_of(tally: Tally, marking: Marking, names: Collection[str]) -> Iterator[str]:
+    """What the user should know of how marks became labels.
+
+    Args:
+        tally: What was met.
+        marking: How marks became labels.
+        names: The labels that slices show.
+
+    """
+    named = (*marking.values_of(), *tally.below)
+    if unseen := sorted(frozenset(named).difference(names)):
+        yield f"Labels of masks or boxes that no slice shows: {', '.join(unseen)}."
     if tally.touched:
         each = ", ".join(f"{label} {count}" for label, count in sorted(tally.below.items()))
         become = (

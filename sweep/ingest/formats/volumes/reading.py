@@ -17,7 +17,7 @@ from sweep.ingest.formats.planes import Axis, Format, Outline, Section, sections
 from sweep.ingest.formats.volumes.arrays import open_npy, open_npz
 from sweep.ingest.formats.volumes.itk import open_itk
 from sweep.ingest.formats.volumes.nifti import open_mgh, open_nifti
-from sweep.ingest.formats.volumes.scan import Scan
+from sweep.ingest.formats.volumes.scan import REAL_KINDS, Scan
 from sweep.ingest.formats.volumes.stack import open_stack
 
 NotFinite = Literal["refuse", "zero"]
@@ -119,12 +119,14 @@ def sections(
 def stored(path: Path, number: int | None = None) -> tuple[NDArray[np.generic], Scan]:
     """Read a volume as it is stored, whatever its values are; in the shape of the scan's grid.
 
+    Also one of truth values, which masks are and images are not.
+
     Raises:
         UnusableError: See ``outline``.
 
     """
     with _reading(path):
-        scan = _scan(path, AS_THEY_ARE)
+        scan = _scan(path, AS_THEY_ARE, (*REAL_KINDS, "b"))
         place = _place(scan, number if scan.count > 1 else None, path)
         return scan.voxels(place).reshape(scan.grid.shape), scan
 
@@ -143,7 +145,7 @@ def _reading(path: Path) -> Iterator[None]:
         LOG.setLevel(level)
 
 
-def _scan(path: Path, choices: Choices) -> Scan:
+def _scan(path: Path, choices: Choices, kinds: Sequence[str] = REAL_KINDS) -> Scan:
     name = path.name.lower()
     if name.endswith(NPZ):
         scan = open_npz(path, choices.array)
@@ -156,7 +158,7 @@ def _scan(path: Path, choices: Choices) -> Scan:
                 f"give one of {', '.join(OPENERS)}, {NPZ}; DICOM goes by `mrisweep ingest dicom`",
             )
         scan = OPENERS[suffixes[0]](path)
-    scan.check(path)
+    scan.check(path, kinds)
     return scan
 
 

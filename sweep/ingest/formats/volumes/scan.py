@@ -1,7 +1,7 @@
 """What a file says of the volumes in it before a voxel is read; every reader makes this."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +40,18 @@ class Scan:
     voxels: Callable[[int], NDArray[np.generic]]
     starts: int | None = None
 
-    def check(self, path: Path) -> None:
-        """Find what cannot be right by the length of the files; ``path`` is for messages.
+    def check(self, path: Path, kinds: Sequence[str] = REAL_KINDS) -> None:
+        """Find what cannot be right by the kind of the voxels or the length of the files.
+
+        Args:
+            path: For messages.
+            kinds: Kinds of voxels that can be right, by NumPy's letters.
 
         Raises:
             UnusableError: Voxels that are no real numbers; none; more than the files can hold.
 
         """
-        if self.dtype.kind not in REAL_KINDS:
+        if self.dtype.kind not in kinds:
             raise UnusableError(
                 "the voxels are not real numbers",
                 f"{path} with voxels {_kind(self.dtype)}",
