@@ -155,6 +155,8 @@ def _slice(row: Row, own: Matrix | None, size: int | None) -> Slice:
         split=row.split or "",
         labels=row.labels,
         origin=str(row),
+        scan=scan_name(row.patient, row.scan) if row.scan else "",
+        number=row.place,
         sequence=row.sequence,
         columns=row.columns,
         geometry=Geometry(native=native_size(own, None, size)) if own else UNKNOWN,

@@ -252,7 +252,7 @@ def tcga_lgg(root: Path) -> Laid:
             folder = root / "kaggle_3m" / case
             picture(folder / f"{case}_{number}.tif", pixels(SIZE, SIZE, 3, seed=10 * seed + number))
             picture(folder / f"{case}_{number}_mask.tif", mask)
-            slices[case[:12], number - 1] = shows("lesion") if number == 2 else shows()
+            slices[case[:12], number] = shows("lesion") if number == 2 else shows()
     write(root / "kaggle_3m" / "data.csv", "Patient,death01\nTCGA_CS_4941,1\n")
     return Laid(slices, columns={"site": shows("CS", "DU", "HT")}, options=["--folds", "3"])
 

@@ -12,7 +12,7 @@ from sweep.cli.ingest.images import add_channel, channel_of
 from sweep.cli.ingest.options import add_common, add_patients, add_task, looking, making_of
 from sweep.cli.ingest.reading import add_label_table, label_table_of
 from sweep.cli.ingest.volumes import add_axis, add_choices, volume_files
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, refuse
 
 if TYPE_CHECKING:
     from sweep.ingest.formats.manifest import Reading
@@ -107,6 +107,12 @@ def _plan_folder(options: argparse.Namespace) -> "Plan":
             f"manifest with `mrisweep manifest {options.folder}` and fill in its labels",
         )
     collection = with_patients(tree.collection, reading)
+    lost = {"--middle": options.middle} if tree.kind == "images" else {"--channel": options.channel}
+    refuse(
+        f"an option means nothing for {tree.kind}",
+        [option for option, value in lost.items() if value is not None],
+        "leave it out",
+    )
     if tree.kind == "images":
         making = making_of(options, "pictures")
         return plan_pictures(collection, making, channel=channel_of(options))

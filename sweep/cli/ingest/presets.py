@@ -18,9 +18,11 @@ from sweep.cli.ingest.options import (
 )
 from sweep.cli.ingest.pairs import pairs
 from sweep.cli.ingest.volumes import add_axis, add_choices, volume_files
+from sweep.core.errors import refuse
 
 if TYPE_CHECKING:
     from sweep.ingest.plan import Plan
+    from sweep.ingest.presets.preset import Preset
 
 PRESET = (
     "A preset says how the files of a data set in public use lie and what says their labels, "
@@ -82,6 +84,7 @@ def _plan_preset(options: argparse.Namespace) -> "Plan":
     from sweep.ingest.presets.rows import Asked
 
     preset = load_preset(options.name)
+    _check_meant(options, preset)
     asked = Asked(
         tables=options.tables,
         choices=pairs("--choose", options.choose, "plane=sagittal"),
@@ -97,6 +100,42 @@ def _plan_preset(options: argparse.Namespace) -> "Plan":
     making = making_of(options, "pictures" if preset.kind == "images" else "volumes")
     return plan_preset(
         preset, options.folder, making, asked, form, axis=options.axis, middle=options.middle
+    )
+
+
+# What an option is where it is not given, and the kinds of presets that it means something for.
+FILES = ("images", "volumes", "dicom")
+MEANT: dict[str, tuple[object, tuple[str, ...]]] = {
+    "axis": ("acquired", ("volumes", "dicom")),
+    "middle": (None, ("volumes", "dicom")),
+    "take": ([], ("dicom",)),
+    "array": (None, ("volumes",)),
+    "nan": ("refuse", ("volumes",)),
+    "task": (None, FILES),
+    "patient_pattern": (None, FILES),
+    "unknown_patients": ("refuse", FILES),
+}
+
+
+def _check_meant(options: argparse.Namespace, preset: "Preset") -> None:
+    """Refuse options that would be passed over in silence."""
+    given = vars(options)
+    lost = [
+        name
+        for name, (default, kinds) in MEANT.items()
+        if given[name] != default and preset.kind not in kinds
+    ]
+    if not preset.mask:
+        lost += [
+            name
+            for name, usual in (("least_area", None), ("below", "negative"))
+            if given[name] != usual
+        ]
+    refuse(
+        f"options mean nothing for {preset.name}, which is of the kind {preset.kind}"
+        + ("" if preset.mask else " and has no masks"),
+        [f"--{name.replace('_', '-')}" for name in lost],
+        "leave them out",
     )
 
 

@@ -101,7 +101,6 @@ def read_keyed(
     what: str,
     key: Sequence[str],
     header: Sequence[str] = (),
-    most: int | None = 1,
 ) -> Keyed:
     """Read a table with one row for each key.
 
@@ -110,7 +109,6 @@ def read_keyed(
         what: The kind of table, for messages.
         key: The columns that are the key together.
         header: The names of the columns, where the table has no header.
-        most: Rows that may have one key; None: any number, and the last counts.
 
     Raises:
         UserError: See ``read_sheet``; no such column; no row; an empty key; a key twice.
@@ -131,12 +129,11 @@ def read_keyed(
         [f"row {line.number}" for line, one in zip(lines, keys, strict=True) if not all(one)],
         f"fill in {', '.join(map(repr, key))}",
     )
-    if most is not None:
-        refuse(
-            f"keys stand in several rows of the {what} {path}",
-            [f"{'/'.join(one)} {n} times" for one, n in Counter(keys).items() if n > most],
-            "leave one row for each",
-        )
+    refuse(
+        f"keys stand in several rows of the {what} {path}",
+        [f"{'/'.join(one)} {n} times" for one, n in Counter(keys).items() if n > 1],
+        "leave one row for each",
+    )
     return Keyed(
         path,
         names,

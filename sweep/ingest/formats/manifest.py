@@ -159,6 +159,9 @@ class Row:
         instance: The slice by its InstanceNumber, where its place is not known; None = it is.
         mask: Path of the mask of the file, as that of the file; empty = it has none.
         boxes: The boxes of the file, on whichever of its slices.
+        scan: Of a picture the name, within the patient, of what was scanned as one with it; empty =
+            it is a scan of its own.
+        place: The number of a picture in its scan; None where it has none.
 
     """
 
@@ -174,6 +177,8 @@ class Row:
     instance: int | None = None
     mask: str = ""
     boxes: tuple[Box, ...] = ()
+    scan: str = ""
+    place: int | None = None
 
     def __str__(self) -> str:
         parts = ((VOLUME, self.volume), (SLICE, self.slice), (INSTANCE, self.instance))

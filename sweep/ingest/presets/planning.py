@@ -1,10 +1,11 @@
 """From a preset and a folder to the plan of a store, by the plans that every user has."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import cast, get_args
 
-from sweep.core.errors import UserError
+from sweep.core.errors import UserError, require_known
 from sweep.ingest.fastmri.planning import plan_fastmri
 from sweep.ingest.fastmri.reader import Reconstruction
 from sweep.ingest.formats.planes import Axis, Format
@@ -46,11 +47,10 @@ def plan_preset(
         return _of_fastmri(preset, folder, making, asked)
     collection = rows_of(preset, folder, asked)
     if preset.kind == "images":
-        channel = None
-        if preset.channel:
-            (name,) = spelt(preset.channel, preset.chosen(asked.choices))
-            channel = CHANNELS.index(name)
-        return plan_pictures(collection, making, channel=channel)
+        if not preset.channel:
+            return plan_pictures(collection, making)
+        name = _one(preset.channel, preset, asked, "channel", CHANNELS)
+        return plan_pictures(collection, making, channel=CHANNELS.index(name))
     return plan_scans(
         collection,
         form,
@@ -61,14 +61,27 @@ def plan_preset(
     )
 
 
+def _one(text: str, preset: Preset, asked: Asked, what: str, known: Collection[str]) -> str:
+    """What a text of a preset says with the choices in it: one of those that are known."""
+    names = spelt(text, preset.chosen(asked.choices))
+    require_known(f"the {what} of the preset {preset.name}", names, known)
+    if len(names) > 1:
+        raise UserError(
+            f"the {what} of the preset {preset.name} is several",
+            ", ".join(names),
+            "give each value of its choice one spelling",
+        )
+    return names[0]
+
+
 def _of_fastmri(preset: Preset, folder: Path, making: Making, asked: Asked) -> Plan:
     says = preset.fastmri
     if says is None:
         raise UserError("the preset does not say its tables", preset.name, "add 'fastmri' to it")
-    chosen = preset.chosen(asked.choices)
     where = asked.tables or folder
-    tables = Tables(preset, where, chosen)
-    (reconstruction,) = spelt(says.reconstruction, chosen)
+    tables = Tables(preset, where, preset.chosen(asked.choices))
+    known = get_args(Reconstruction)
+    reconstruction = _one(says.reconstruction, preset, asked, "reconstruction", known)
     plan = plan_fastmri(
         [folder],
         labels=tables.found(says.labels),

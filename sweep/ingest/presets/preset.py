@@ -35,7 +35,8 @@ class Table:
     """A table beside the images, a row for each key.
 
     Attributes:
-        file: Its path below the folder of tables; it may have fields of the images' paths.
+        file: Its path below the folder of tables; it may have fields of the images' paths, and
+            ``*`` for a part of its name.
         key: For each column of its key what it is by the path, a text with fields.
         header: The names of its columns, where it has no header.
         labels: For each column of labels, by name or glob, what its cells say.
@@ -113,6 +114,8 @@ class Preset:
         choose: What is to be chosen.
         label: The label that a path says, a text with fields; empty = tables say it.
         patient: Whose a file is, a text with fields; empty = nothing says it.
+        scan: Of pictures what was scanned as one, a text with fields; empty = each is by itself.
+        number: The number of a picture in its scan, a text with fields.
         split: For each text of the field ``split`` the split; empty = none is published.
         columns: Columns to keep, texts with fields.
         tables: The tables to join.
@@ -142,6 +145,8 @@ class Preset:
     choose: Mapping[str, Choice] = field(default_factory=dict)
     label: str = ""
     patient: str = ""
+    scan: str = ""
+    number: str = ""
     split: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     tables: tuple[Table, ...] = ()

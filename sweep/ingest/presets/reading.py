@@ -109,7 +109,7 @@ def _check(preset: Preset, origin: str) -> None:
             _known_fields(names_in(text), in_all, origin)
         _known_fields(names_in(table.file), in_all | set(preset.choose), origin)
         _require(bool(table.key), "has a table without a key", table.file, origin)
-    for text in (preset.label, preset.patient, preset.mask):
+    for text in (preset.label, preset.patient, preset.scan, preset.number, preset.mask):
         _known_fields(names_in(text), in_all, origin)
     for text in preset.columns.values():
         _known_fields(names_in(text), in_some, origin)

@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from sweep.core.errors import UserError
 from sweep.core.text import SHOWN, number_of
-from sweep.ingest.formats.joining import Key, left_out_notes
+from sweep.ingest.formats.labels import spelling_notes, spellings
 from sweep.ingest.formats.manifest import Collection, Reading, Row
 from sweep.ingest.formats.marks.area import Area
 from sweep.ingest.formats.marks.marking import Below, Marking
 from sweep.ingest.formats.walking import files_below, is_leftover
-from sweep.ingest.presets.paths import filled
+from sweep.ingest.presets.labelling import Labelling
 from sweep.ingest.presets.preset import Chosen, Preset
-from sweep.ingest.presets.tables import Marked, Tables, key_of, read_places
+from sweep.ingest.presets.tables import Tables, read_places
 from sweep.ingest.tree import with_patients
 
 
@@ -140,59 +140,17 @@ def _rows(
     folder: Path,
     asked: Asked,
 ) -> tuple[list[Row], list[str]]:
-    marked: Mapping[Key, Sequence[Marked]] | None = None
-    if preset.places:
-        marked = read_places(preset.places, tables.found(preset.places.file))
-    rows: list[Row] = []
-    without: Counter[Path] = Counter()
-    silent: Counter[Path] = Counter()
-    unmarked = unmasked = 0
-    for file, fields in files.items():
-        said = tables.say(fields)
-        if said.missing is not None:
-            without[said.missing] += 1
-            continue
-        mask = ""
-        if preset.mask:
-            mask = str(PurePosixPath(file).with_name(filled(preset.mask, fields)))
-            if not (folder / mask).is_file():
-                unmasked += 1
-                continue
-        row = Row(
-            number=0,
-            file=file,
-            labels=frozenset([filled(preset.label, fields)] if preset.label else ()),
-            patient=filled(preset.patient, fields) or asked.reading.patient_in(file),
-            split=_split(preset, fields) if preset.split and asked.splits else None,
-            columns={
-                **{name: filled(text, fields) for name, text in preset.columns.items()},
-                **said.columns,
-            },
-            mask=mask,
-        )
-        if preset.places is None or marked is None:
-            if said.silent is not None:
-                silent[said.silent] += 1
-            else:
-                shown = filter(None, said.labels.values())
-                rows.append(replace(row, labels=row.labels.union(shown)))
-            continue
-        here = marked.get(key_of(preset.places, fields), ())
-        slices = list(_marked_rows(row, here, said.labels))
-        unmarked += not slices
-        rows += slices
-    tables.check_kept()
-    notes = [
-        note
-        for path in dict.fromkeys((*without, *silent))
-        for note in left_out_notes(path, without[path], silent[path])
+    """The rows of all files, and what is said of those left out."""
+    places = preset.places
+    marks = read_places(places, tables.found(places.file)) if places else None
+    labelling = Labelling(preset, folder, tables, marks, asked.splits)
+    rows = [
+        row
+        for file, fields in files.items()
+        for row in labelling.rows(file, fields, asked.reading.patient_in(file))
     ]
-    if unmarked:
-        notes.append(
-            f"Files without a slice that is marked for what is chosen: {unmarked}; left out."
-        )
-    if unmasked:
-        notes.append(f"Files without the mask that lies beside others: {unmasked}; left out.")
+    tables.check_kept()
+    notes = list(labelling.notes())
     if not rows:
         raise UserError(
             f"nothing says the labels of the files of {preset.name}",
@@ -200,24 +158,12 @@ def _rows(
             + "".join(f"; {note}" for note in notes),
             "give the tables or masks that belong to these files",
         )
-    if preset.split and asked.splits:
-        names = sorted({row.split for row in rows if row.split})
+    if names := sorted({row.split for row in rows if row.split}):
         notes.append(f"Splits as they are published: {', '.join(names)}.")
-    return rows, notes
-
-
-def _marked_rows(
-    row: Row, slices: Sequence[Marked], labels: Mapping[str, str | None]
-) -> Iterator[Row]:
-    """A row for each slice that is marked for a label that is known."""
-    for one in slices:
-        said = [labels[name] for name in one.columns if labels.get(name) is not None]
-        if said:
-            yield replace(row, instance=one.instance, labels=frozenset(filter(None, said)))
-
-
-def _split(preset: Preset, fields: Mapping[str, str]) -> str:
-    return preset.split.get(fields["split"], fields["split"])
+    counts = Counter(name for row in rows for name in row.labels)
+    taken = spellings(counts)
+    rows = [replace(row, labels=frozenset(map(taken.__getitem__, row.labels))) for row in rows]
+    return rows, [*notes, *spelling_notes(counts, taken)]
 
 
 def _elsewhere(tables: Tables) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """The tables of a preset: found, read once each, and asked about a file."""
 
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +20,7 @@ from sweep.ingest.formats.walking import files_below, is_leftover
 from sweep.ingest.presets.paths import filled, names_in
 from sweep.ingest.presets.preset import Chosen, Places, Preset, Table, spelt
 
+TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".parquet", ".pq")
 Fields = Mapping[str, str]
 
 
@@ -104,8 +105,11 @@ class Tables:
     def found(self, file: str) -> Path:
         """Where a table is: at its place, or else the only one of its name below the folder.
 
+        Args:
+            file: Its path, in which ``*`` may stand for a part of its name.
+
         Raises:
-            UserError: There is none.
+            UserError: There is none, or there are several.
 
         """
         path = self._folder / file
@@ -114,23 +118,23 @@ class Tables:
         if self._below is None:
             self._below = [one for one in files_below(self._folder) if not is_leftover(one.name)]
         name = Path(file).name
-        alike = [one for one in self._below if one.name == name]
+        alike = [one for one in self._below if fnmatchcase(one.name, name)]
         if len(alike) == 1:
-            self.elsewhere[file] = alike[0]
+            if alike[0].parent != path.parent:
+                self.elsewhere[file] = alike[0]
             return alike[0]
-        names = {one.name for one in self._below if one.suffix == Path(file).suffix}
+        names = {one.name for one in self._below if one.suffix in TABLES}
         raise UserError(
             f"a table that {self._preset.name} needs is not there",
             f"{path} ({f'{len(alike)} of this name below' if alike else nearest(name, names)})",
             f"put it there, or pass --tables with its folder. Expected:\n{self._preset.layout}",
         )
 
-    def _of(self, table: Table | Places, fields: Fields, most: int | None = 1) -> tuple[Keyed, Key]:
+    def _of(self, table: Table, fields: Fields) -> tuple[Keyed, Key]:
         path = self.found(filled(table.file, fields))
-        header = table.header if isinstance(table, Table) else ()
         read = self._read.get((path, table.file))
         if read is None:
-            read = read_keyed(path, "table", list(table.key), header, most)
+            read = read_keyed(path, "table", list(table.key), table.header)
             self._read[path, table.file] = read
         return read, key_of(table, fields)
 
@@ -164,7 +168,10 @@ class Marked(NamedTuple):
     columns: frozenset[str]
 
 
-def read_places(places: Places, path: Path) -> dict[Key, list[Marked]]:
+Marks = Mapping[Key, Sequence[Marked]]
+
+
+def read_places(places: Places, path: Path) -> Marks:
     """The slices at which labels were marked, for each key.
 
     Raises:
@@ -180,8 +187,7 @@ def read_places(places: Places, path: Path) -> dict[Key, list[Marked]]:
             "give the table as it is published",
         )
     at = {name: names.index(name) for name in headings}
-    found: dict[Key, Counter[int]] = {}
-    columns: dict[tuple[Key, int], set[str]] = {}
+    found: dict[Key, dict[int, set[str]]] = {}
     for line in lines:
         cells = {name: line.cells[place].strip() for name, place in at.items()}
         number = cells[places.instance]
@@ -192,11 +198,10 @@ def read_places(places: Places, path: Path) -> dict[Key, list[Marked]]:
                 "correct the row",
             )
         key = tuple(key_text(cells[name]) for name in places.key)
-        found.setdefault(key, Counter())[int(number)] += 1
         about = filled(places.column, {name: _column_word(cell) for name, cell in cells.items()})
-        columns.setdefault((key, int(number)), set()).add(about)
+        found.setdefault(key, {}).setdefault(int(number), set()).add(about)
     return {
-        key: [Marked(number, frozenset(columns[key, number])) for number in sorted(numbers)]
+        key: [Marked(number, frozenset(columns)) for number, columns in sorted(numbers.items())]
         for key, numbers in found.items()
     }
 

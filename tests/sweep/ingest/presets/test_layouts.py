@@ -1,12 +1,15 @@
 """Each preset on a tiny tree of its layout, by the command, compared with what the tree says."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from openpyxl import Workbook
 
+from sweep.ingest.presets import reading
 from sweep.ingest.presets.reading import load_preset, preset_names
 from sweep.store import Store
 from tests.support.commands import Answer, ask
@@ -121,7 +124,7 @@ def test_a_missing_table_is_named_with_the_layout(name: str, table: str, tmp_pat
     answer = ingested(name, tmp_path / "data", tmp_path / "a.h5", laid)
     assert answer.status == 2
     assert f"a table that {name} needs is not there" in answer.err
-    assert str(path) in answer.err
+    assert str(path).removesuffix(path.suffix) in answer.err
     assert f"did you mean 'my_{path.name}'?" in answer.err
     assert "pass --tables" in answer.err
 
@@ -319,3 +322,101 @@ def test_files_that_a_table_or_a_mask_lacks_are_left_out_and_counted(tmp_path: P
     laid = LAYOUTS["brats"](tmp_path / "brats")
     answer = ingested("brats", tmp_path / "brats", tmp_path / "b.h5", laid)
     assert "without the mask that lies beside others: 1; left out" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("tcga-lgg", ("--middle", 1)),
+        ("tcga-lgg", ("--axis", "axial")),
+        ("fastmri-knee", ("--middle", 1)),
+        ("fastmri-knee", ("--patient-pattern", "x")),
+        ("mrnet", ("--take", "EchoTime=80")),
+        ("mrnet", ("--least-area", "3px")),
+        ("mrnet", ("--below", "drop")),
+    ],
+)
+def test_an_option_that_means_nothing_is_refused(
+    name: str, option: tuple[object, ...], tmp_path: Path
+) -> None:
+    laid = LAYOUTS[name](tmp_path / "data")
+    answer = ingested(name, tmp_path / "data", tmp_path / "a.h5", laid, *option)
+    assert answer.status == 2
+    assert f"received {option[0]}; leave them out" in answer.err
+
+
+def test_a_least_area_of_masks(tmp_path: Path) -> None:
+    laid = LAYOUTS["brats"](tmp_path / "data")
+    least = ("--least-area", "20px")  # the tree has 16 pixels of enhancing tumour, 48 of others
+    answer = ingested("brats", tmp_path / "data", tmp_path / "a.h5", laid, *least)
+    assert answer.status == 0, answer.err
+    fewer = {key: labels - {"enhancing"} for key, labels in laid.slices.items()}
+    assert slices_of(Store.open(tmp_path / "a.h5")) == fewer
+
+
+def test_labels_spelt_alike_are_one(tmp_path: Path) -> None:
+    laid = LAYOUTS["bids"](tmp_path / "data")
+    path = tmp_path / "data" / "participants.tsv"
+    path.write_text(path.read_text().replace("66\tcontrol", "66\tControl "))
+    answer = ingested("bids", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 0, answer.err
+    assert slices_of(Store.open(tmp_path / "a.h5")) == laid.slices
+    assert "'Control' (1 row) as 'control'" in answer.err
+
+
+def test_columns_of_its_tables_can_be_kept(tmp_path: Path) -> None:
+    laid = LAYOUTS["oasis1"](tmp_path / "data")
+    answer = ingested("oasis1", tmp_path / "data", tmp_path / "a.h5", laid, "--columns", "MMSE")
+    assert answer.status == 0, answer.err
+    assert set(Store.open(tmp_path / "a.h5").column("MMSE")) == {"29"}
+    answer = ingested("oasis1", tmp_path / "data", tmp_path / "b.h5", laid, "--columns", "MMS")
+    assert answer.status == 2
+    assert "did you mean 'MMSE'?" in answer.err
+
+
+def test_pictures_of_one_volume_are_one_scan(tmp_path: Path) -> None:
+    laid = LAYOUTS["tcga-lgg"](tmp_path / "data")
+    assert ingested("tcga-lgg", tmp_path / "data", tmp_path / "a.h5", laid).status == 0
+    store = Store.open(tmp_path / "a.h5")
+    assert len(set(store.scans)) == 3
+    assert sorted(store.numbers) == [1, 1, 1, 2, 2, 2]
+
+
+def test_a_table_of_oasis_in_excel(tmp_path: Path) -> None:
+    laid = LAYOUTS["oasis1"](tmp_path / "data")
+    table = tmp_path / "data" / "oasis_cross-sectional.csv"
+    book = Workbook()
+    for row in csv.reader(table.read_text().splitlines()):
+        book.active.append(
+            [float(cell) if cell.replace(".", "").isdigit() else cell for cell in row]
+        )
+    book.save(tmp_path / "data" / "oasis_cross-sectional-5708aa.xlsx")
+    answer = ingested("oasis1", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 2
+    assert "2 of this name" in answer.err
+    table.unlink()
+    answer = ingested("oasis1", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 0, answer.err
+    assert slices_of(Store.open(tmp_path / "a.h5")) == laid.slices
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "instead", "said"),
+    [
+        ("tcga-lgg", 'channel: "{sequence}"', "channel: violet", "'violet'"),
+        ("tcga-lgg", "flair: [green]", "flair: [green, red]", "is several"),
+        ("tcga-lgg", 'number: "{number}"', 'number: "{site}"', "'CS' in"),
+        ("fastmri-prostate-t2", "reconstruction: rss", "reconstruction: rs", "'rss'"),
+    ],
+)
+def test_a_preset_of_the_users_that_is_wrong_is_refused(
+    name: str, line: str, instead: str, said: str, tmp_path: Path
+) -> None:
+    laid = LAYOUTS[name](tmp_path / "data")
+    text = reading.SHIPPED[name].read_text(encoding="utf-8")
+    assert line in text
+    (tmp_path / "my.yaml").write_text(text.replace(line, instead), encoding="utf-8")
+    answer = ingested(str(tmp_path / "my.yaml"), tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 2
+    assert said in answer.err
+    assert "Traceback" not in answer.err

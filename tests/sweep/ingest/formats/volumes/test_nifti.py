@@ -215,9 +215,11 @@ def test_files_of_another_kind(tmp_path, name, content, wrong):
 
 
 def test_a_volume_of_another_format_is_named(tmp_path):
-    nibabel.save(nibabel.spm99analyze.Spm99AnalyzeImage(noise(), None), tmp_path / "a.img")
-    with pytest.raises(UnusableError, match=r"a\.hdr \(Spm2AnalyzeImage\); convert it"):
-        outline(tmp_path / "a.hdr", "acquired")
+    scalars = nibabel.cifti2.ScalarAxis(["a", "b"])
+    surface = nibabel.cifti2.BrainModelAxis.from_mask(np.ones(3), name="CortexLeft")
+    nibabel.Cifti2Image(np.ones((2, 3)), (scalars, surface)).to_filename(tmp_path / "a.nii")
+    with pytest.raises(UnusableError, match=r"a\.nii \(Cifti2Image\); convert it"):
+        outline(tmp_path / "a.nii", "acquired")
 
 
 def test_a_pair_without_its_other_half(save):
