@@ -53,9 +53,8 @@ def compare_norms(
         for cell in scored[0].cells
         if cell != CLEAN
     }
-    remarks = [basis.reason] if basis.reason else []
-    if chosen_here:
-        remarks.append("finalists were chosen on these patients: each has its luck here")
+    luck = "finalists were chosen on these patients: each has its luck here"
+    remarks = [luck] if chosen_here else []
     return Comparison(
         a=a,
         b=b,

@@ -203,9 +203,10 @@ def _search(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
         group = group_of(trial.params, trial.norm)
         scored.append(Training(group, trial.trial, trial.seed, *estimates))
         basis = basis or _basis(own)
+    kept = "" if folder.config().search.scheduler == "none" else "early stopping kept the best and "
     note = (
-        "these are trials of the search, on the validation slices: early stopping kept the best "
-        "and each stands at its best epoch, so that this describes the search; "
+        f"these are trials of the search, on the validation slices: {kept}"
+        "each stands at its best epoch, so that this describes the search; "
         f"`mrisweep finalists {folder.path}` answers for norms"
     )
     return _found(folder, scored, basis, [note])
