@@ -125,7 +125,7 @@ def brute_force(
     truth: NDArray[np.bool_],
     patients: Sequence[str],
     seed: int,
-    resamples: int = 1500,
+    resamples: int = 800,
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """AUROC, its resamples and its jackknife, with slices of drawn patients written out."""
     names = sorted(set(patients))
@@ -161,7 +161,7 @@ def jackknife(without: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def test_intervals_of_groups_and_of_their_gap_are_those_of_a_bootstrap_written_out() -> None:
-    of, groups = answers([24, 40], per_patient=2)
+    of, groups = answers([24, 30], per_patient=2)
     found = scores_by_group(AUROC, of, groups, ["A", "B"], "site")
     drawn, spread = {}, {}
     for seed, name in enumerate("AB"):
@@ -173,13 +173,13 @@ def test_intervals_of_groups_and_of_their_gap_are_those_of_a_bootstrap_written_o
         spread[name] = jackknife(without)
         one = by_name(found)[name]
         assert one.metrics["clean/auroc"] == pytest.approx(value)
-        # Ends at the .02 quantile of 1,500 and of 2,000 resamples: chance moves them by .006.
+        # Ends at the .02 quantile of 800 and of 2,000 resamples: chance moves them by .008.
         expected = expanded(drawn[name], [spread[name]])
-        assert one.intervals["clean/auroc"] == pytest.approx(expected, abs=0.02)
+        assert one.intervals["clean/auroc"] == pytest.approx(expected, abs=0.025)
     gap = gap_of(found, "clean/auroc")
     difference = drawn[gap.best] - drawn[gap.worst]
     expected = expanded(difference, [spread[gap.best], spread[gap.worst]])
-    assert gap.interval == pytest.approx(expected, abs=0.025)
+    assert gap.interval == pytest.approx(expected, abs=0.03)
     assert gap.pairs == 1
 
 
@@ -241,36 +241,36 @@ def test_a_cell_without_a_value_is_missing_in_its_group_alone() -> None:
     assert plain(found)["scores"][1]["metrics"]["robust/auroc_cvar"] is None
 
 
-@pytest.mark.parametrize("patients", [30, 60])
-def test_an_interval_of_a_group_and_of_the_gap_holds_the_truth(patients: int) -> None:
-    """400 studies of two groups: .95 is right to .011 by chance, of both groups together .008."""
-    strength, per_patient = 1.5, 3
-    truth = float(norm.cdf(strength / math.sqrt(2 * (0.7**2 + 0.7**2))))
+def test_an_interval_of_a_group_and_of_the_gap_holds_the_truth() -> None:
+    """150 studies of two groups of 30 patients; ``benchmarks/groups.py`` has more."""
+    truth = float(norm.cdf(1.5 / math.sqrt(2 * (0.7**2 + 0.7**2))))
     held, apart = [], []
-    for seed in range(400):
-        of, groups = answers([patients, patients], seed, per_patient, strength)
+    for seed in range(150):
+        of, groups = answers([30, 30], seed, per_patient=2)
         clean = replace(of, predictions=of.predictions[:2])
-        found = scores_by_group(AUROC, clean, groups, ["A", "B"], "site", resamples=400)
+        found = scores_by_group(AUROC, clean, groups, ["A", "B"], "site", resamples=300)
         for one in found.scores:
             low, high = one.intervals["clean/auroc"]
             held.append(low <= truth <= high)
         low, high = gap_of(found, "clean/auroc").interval
         apart.append(low <= 0 <= high)
-    assert 0.925 < np.mean(held) < 0.98
-    assert 0.92 < np.mean(apart) < 0.99
+    # Of 300 intervals .95 is right to .013 by chance, of 150 to .018: three times that.
+    assert 0.91 < np.mean(held) < 0.99
+    assert np.mean(apart) > 0.9
 
 
-def test_the_greatest_gap_of_several_groups_that_do_not_differ_is_rarely_found() -> None:
-    """300 studies of four groups: the pair is chosen by its gap, and .95 is right to .013."""
-    held = []
-    for seed in range(300):
-        of, groups = answers([30] * 4, seed, per_patient=2)
-        clean = replace(of, predictions=of.predictions[:2])
-        found = scores_by_group(AUROC, clean, groups, list("ABCD"), "site", resamples=1000)
-        low, high = gap_of(found, "clean/auroc").interval
-        held.append(low <= 0 <= high)
-        assert gap_of(found, "clean/auroc").pairs == 6
-    assert np.mean(held) > 0.92
+def test_the_interval_of_the_greatest_gap_is_wider_the_more_pairs_it_was_chosen_from() -> None:
+    of, groups = answers([30] * 4)
+    four = scores_by_group(AUROC, of, groups, list("ABCD"), "site")
+    gap = gap_of(four, "clean/auroc")
+    chosen = np.isin(groups, [gap.best, gap.worst])
+    pair = replace(part_of(of, np.flatnonzero(chosen)), points=None)
+    own = [group for group in groups if group in (gap.best, gap.worst)]
+    two = scores_by_group(AUROC, pair, own, sorted(set(own)), "site")
+    alone = gap_of(two, "clean/auroc")
+    assert (gap.pairs, alone.pairs) == (6, 1)
+    assert gap.difference == pytest.approx(alone.difference)
+    assert np.ptp(gap.interval) > 1.2 * np.ptp(alone.interval), "1 - .05 / 6 is .992"
 
 
 def other_model(of: Answers, groups: Sequence[str], better: str) -> Answers:
@@ -300,20 +300,11 @@ def test_two_models_differ_in_a_group_as_they_do_on_its_slices_alone() -> None:
             assert (own.one, own.other) == pytest.approx((expected.one, expected.other))
             assert own.interval() == pytest.approx(expected.interval())
             assert own.p == pytest.approx(expected.p)
-            assert (
-                one.p_adjusted[name]
-                == pytest.approx(
-                    min(1, 2 * own.p)
-                    if own.p == min(p_of(found, name))
-                    else max(p_of(found, name)),
-                    abs=1e-9,
-                )
-                or one.p_adjusted[name] >= own.p
-            )
-
-
-def p_of(found: object, name: str) -> list[float]:
-    return [one.differences[name].p for one in found.groups]  # type: ignore[attr-defined]
+    for name in ("clean/auroc", "robust/auroc_mean"):
+        small, great = sorted(found.groups, key=lambda one: one.differences[name].p)
+        p = min(1.0, 2 * small.differences[name].p)
+        assert small.p_adjusted[name] == pytest.approx(p)
+        assert great.p_adjusted[name] == pytest.approx(max(p, great.differences[name].p))
 
 
 def test_the_other_way_round_differences_have_the_other_sign_and_gaps_turn_round() -> None:
