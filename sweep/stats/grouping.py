@@ -14,6 +14,16 @@ MOST_NUMBERS = 12  # values of a column of numbers that are groups by themselves
 MOST_TEXTS = 50  # values of any other: more tell slices apart, and make no groups
 
 
+def edges_of(bands: str) -> tuple[float, ...]:
+    """Where bands begin, of a text such as ``40,60``; raise ``UserError`` for what is none."""
+    try:
+        return tuple(float(part) for part in bands.split(","))
+    except ValueError:
+        raise UserError(
+            "bands are no numbers", f"{bands!r}", "give where each begins, such as 40,60"
+        ) from None
+
+
 def require_min(patients: int | None) -> int | None:
     """So many patients a group has to have; raise ``UserError`` for less than one."""
     if patients is not None and patients < 1:
@@ -49,6 +59,23 @@ class Grouping:
             )
 
     @classmethod
+    def with_bands(cls, column: str, values: Iterable[str], bands: Sequence[float]) -> "Grouping":
+        """With bands where the column is one of numbers, and else without.
+
+        Args:
+            column: See the class.
+            values: What the column has; empty: nothing is known.
+            bands: See the class.
+
+        Raises:
+            UserError: See the class.
+
+        """
+        known = [value for value in values if value]
+        of_numbers = bool(known) and all(_number(value) is not None for value in known)
+        return cls(column, tuple(bands) if of_numbers else ())
+
+    @classmethod
     def parse(cls, column: str, bands: str | None) -> "Grouping":
         """Of texts, as a command gets them.
 
@@ -60,15 +87,7 @@ class Grouping:
             UserError: No numbers; or see the class.
 
         """
-        if bands is None:
-            return cls(column)
-        try:
-            edges = tuple(float(part) for part in bands.split(","))
-        except ValueError:
-            raise UserError(
-                "bands are no numbers", f"{bands!r}", "give where each begins, such as 40,60"
-            ) from None
-        return cls(column, edges)
+        return cls(column, () if bands is None else edges_of(bands))
 
     def of(self, values: Sequence[str]) -> list[str]:
         """The group of each slice.
