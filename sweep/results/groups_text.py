@@ -81,7 +81,8 @@ def _about(
             yield (
                 f"brackets: 95 % intervals over the patients of the {column}, of this one training."
             )
-    yield from lacking(column, [of.scores for of in found.values()], metric.has_interval)
+    scores = [of.scores for of in found.values()]
+    yield from _lacking(column, scores, names, has_interval=metric.has_interval)
     for reason, trials in _by_reason(found).items():
         yield f"no scores of {listed(trials)}: {reason}."
     if gaps:
@@ -106,34 +107,44 @@ def about_gap(column: str, pairs: int) -> str:
     )
 
 
-def lacking(
-    column: str, found: Sequence[Sequence[GroupScores]], has_interval: bool = True
+def _lacking(
+    column: str, found: Sequence[Sequence[GroupScores]], names: Sequence[str], *, has_interval: bool
 ) -> Iterator[str]:
-    """Why groups have no score, or none with an interval.
+    """Why groups have no score, or one without an interval.
 
     Args:
         column: The column.
         found: The groups of each checkpoint.
+        names: The scores that are shown.
         has_interval: Whether the metric has one.
 
     """
     none: dict[str, str] = {}
     unsure: dict[str, str] = {}
     unscored: dict[str, None] = {}
-    most = max((len(one.metrics) for scores in found for one in scores), default=0)
+    unmoved: dict[str, None] = {}
     for one in (one for scores in found for one in scores):
-        if one.basis.reason and not one.metrics:
-            none[one.group] = one.basis.reason
-        elif one.basis.reason:
-            unsure[one.group] = one.basis.reason
-        if not one.basis.reason and len(one.metrics) < most:
+        if one.basis.reason:
+            (unsure if one.metrics else none)[one.group] = one.basis.reason
+        elif not one.metrics.keys() >= set(names):
             unscored[one.group] = None
+        if (
+            not one.basis.reason
+            and has_interval
+            and one.metrics.keys() & set(names) - one.intervals.keys()
+        ):
+            unmoved[one.group] = None
     for group, reason in none.items():
         yield f"{MISSING} for {column} {group}: {reason}."
     for group, reason in unsure.items():
         yield f"no brackets for {column} {group}: {reason}."
     if unscored:
         yield f"{MISSING} for {column} {listed(list(unscored))}: a cell of it has no value."
+    if unmoved:
+        yield (
+            f"no brackets for a score of {column} {listed(list(unmoved))}: no patient moves it, "
+            "such as one that is perfect, and how sure it is cannot be told."
+        )
     if not has_interval:
         yield "no brackets: this metric has no interval."
 

@@ -19,7 +19,7 @@ class Gap(NamedTuple):
         difference: The value of the best less that of the worst.
         interval: So wide that the intervals of all pairs of groups hold together with 95 %, as the
             pair was chosen by its difference; NaN where there is none.
-        pairs: How many pairs there are among the groups that have a score and an interval.
+        pairs: How many pairs there are among the groups whose score has an interval.
 
     """
 

@@ -113,7 +113,8 @@ def scores_by_group(
 
     Returns:
         Of each group the clean score, and mean, worst and CVaR over its stressed cells. A group
-        with too few patients, or one class of a label, has none.
+        with too few patients, or one class of a label, has none. A score that no patient moves,
+        such as a perfect one, has no interval: how sure it is cannot be told.
 
     """
     found, sure = [], []
@@ -151,7 +152,7 @@ def _filled(scores: GroupScores, group: "_Group", has_interval: bool) -> GroupSc
     if scores.basis.reason or not has_interval:
         return replace(scores, metrics=metrics)
     of = {name: interval(one) for name, one in known.items()}
-    sure = {name: one for name, one in of.items() if not is_missing(one.low)}
+    sure = {name: one for name, one in of.items() if one.low < one.high}
     return replace(
         scores,
         metrics=metrics,
@@ -320,6 +321,11 @@ class _Group:
         """Of the group by itself."""
         return self.made(resampled_patients(len(self.members), self.resamples))
 
+    def is_sure(self, score: str) -> bool:
+        """Whether it is known how sure a score is: it is there, and some patient moves it."""
+        of = interval(self.estimates[score])
+        return of.low < of.high
+
 
 def _gaps(sure: Sequence[_Group], resamples: int, signed: bool = True) -> list[Gap]:
     """Of every score the two groups that are the farthest apart.
@@ -331,14 +337,12 @@ def _gaps(sure: Sequence[_Group], resamples: int, signed: bool = True) -> list[G
             greatest counts as the best.
 
     """
-    pairs = len(sure) * (len(sure) - 1) // 2
-    if not pairs:
-        return []
     known: dict[tuple[str, str], Mapping[str, Estimate]] = {}
     found = []
-    for score in sure[0].estimates:
-        with_it = [one for one in sure if not is_missing(one.estimates[score].value)]
-        if len(with_it) < 2:
+    for score in sure[0].estimates if sure else ():
+        with_it = [one for one in sure if one.is_sure(score)]
+        pairs = len(with_it) * (len(with_it) - 1) // 2
+        if not pairs:
             continue
         up = sign(score) if signed else 1
         order = sorted(with_it, key=lambda one: (-up * one.estimates[score].value, one.name))

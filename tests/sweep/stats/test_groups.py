@@ -113,6 +113,20 @@ def test_an_operating_point_is_that_of_all_slices() -> None:
     assert found["B"].metrics["clean/sensitivity"] == pytest.approx(named.mean())
 
 
+def test_a_perfect_score_of_few_is_no_sure_one() -> None:
+    of, groups = answers([30, 24, 24])
+    perfect = (np.array(groups) == "B")[:, None]
+    surer = [
+        replace(one, log_odds=np.where(perfect, np.where(of.truth, 9, -9), one.log_odds))
+        for one in of.predictions
+    ]
+    found = scores_by_group(AUROC, replace(of, predictions=surer), groups, list("ABC"), "site")
+    assert by_name(found)["B"].metrics["clean/auroc"] == 1
+    assert by_name(found)["B"].intervals == {}, "no patient moves it"
+    assert {gap.pairs for gap in found.gaps} == {1}
+    assert all({gap.best, gap.worst} == {"A", "C"} for gap in found.gaps)
+
+
 def test_a_metric_without_intervals_has_values_and_no_gap() -> None:
     of, groups = answers([30, 24])
     found = scores_by_group(metrics()["average_precision"], of, groups, ["A", "B"], "site")
