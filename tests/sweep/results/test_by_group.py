@@ -238,7 +238,11 @@ def test_a_script_gets_rows_and_columns(folder: SweepFolder, tmp_path: Path) -> 
     for ending in ("csv", "parquet"):
         out = tmp_path / f"rows.{ending}"
         assert main(["best", str(folder.path), "--groups", "site", "--out", str(out)]) == 0
-        names = next(csv.reader(out.open())) if ending == "csv" else pq.read_schema(out).names
+        if ending == "csv":
+            with out.open() as file:
+                names = next(csv.reader(file))
+        else:
+            names = pq.read_schema(out).names
         assert set(frame.columns) == set(names)
 
 
