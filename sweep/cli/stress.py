@@ -116,7 +116,9 @@ def _do_stress(options: argparse.Namespace) -> None:
     if options.out is not None:
         with writing(options.out):
             write_rows(options.out, cell_rows(found.record))
-    groups = grouping and found.by_group(metric, grouping, options.min_patients)
+    groups = None
+    if grouping is not None:
+        groups = found.by_group(metric, grouping, options.min_patients)
     if options.json:
         print(json.dumps(as_json(found, metric, groups)))
     else:
