@@ -3,9 +3,9 @@
     python benchmarks/context.py volumes.h5
 
 The inputs of a cell for all slices of the first split, as an evaluator makes them: with each slice
-of a batch damaged once, and with each damaged once for every stack that it is in. Then forward
-passes and steps of training. Each is measured between two of the same with slices alone, see
-``pairs``; on a CPU the time is that of this process.
+of a batch damaged once, and with each damaged once for every stack that it is in. Then steps of
+training, and a cell that is scored on inputs that were kept. Each is measured between two of the
+same with slices alone, see ``pairs``; on a CPU the time is that of this process.
 """
 
 import argparse
@@ -23,9 +23,10 @@ from sweep.api.measure import train_a_step
 from sweep.config.levels import shift_of
 from sweep.config.settings import DataSettings, ModelSettings, StressSettings, TrialConfig
 from sweep.core.records import Cell
+from sweep.learn.checkpoints import for_evaluation
 from sweep.learn.inputs import corrupt, gather, normalize
 from sweep.learn.kept import KeptInputs
-from sweep.learn.stress import inputs
+from sweep.learn.stress import inputs, predict
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
 
@@ -43,9 +44,7 @@ def config_of(store: Store, context: int, width: int) -> TrialConfig:
     return TrialConfig(data=data, model=model, stress=StressSettings(grid="calibrated"))
 
 
-def making(
-    store: Store, config: TrialConfig, artifact: str, device: torch.device, kept: KeptInputs | None
-) -> Step:
+def making(store: Store, config: TrialConfig, artifact: str, device: torch.device) -> Step:
     """Make all inputs of one cell."""
     rows = store.indices(config.data.validation)
     size, seed = config.stress.batch_size, config.stress.seed
@@ -53,7 +52,7 @@ def making(
     shift = shift_of(config.stress, Cell(artifact, 3))
 
     def step() -> None:
-        for _ in inputs(store, batches, shift, config.data, seed, device, kept):
+        for _ in inputs(store, batches, shift, config.data, seed, device):
             pass
 
     return step
@@ -75,15 +74,16 @@ def making_apart(store: Store, config: TrialConfig, artifact: str, device: torch
     return step
 
 
-def passing(trainer: Trainer) -> Step:
-    """A forward pass of a batch of a stress test."""
-    size, side = trainer.config.stress.batch_size, trainer.store.images.shape[1:]
-    noise = torch.randn(size, trainer.spec.in_channels, *side, device=trainer.device)
+def scoring(trainer: Trainer, kept: KeptInputs) -> Step:
+    """Score one cell with inputs that were kept."""
+    config, store = trainer.config, trainer.store
+    rows, cell = store.indices(config.data.validation), Cell("motion", 3)
+    model = for_evaluation(trainer.model, trainer.spec)
 
-    @torch.inference_mode()
     def step() -> None:
-        trainer.model.eval()(noise)
+        predict(model, store, rows, cell, config.data, config.stress, trainer.device, kept)
 
+    step()  # and keep them
     return step
 
 
@@ -93,22 +93,19 @@ def measured(options: argparse.Namespace, clock: Clock, record: Record) -> None:
     alone, beside = (config_of(store, n, options.width) for n in (0, options.context))
     ways: dict[str, tuple[Step, Step]] = {}
     for name in ARTIFACTS:
-        reference = making(store, alone, name, device, None)
-        ways[f"inputs under {name}"] = (making(store, beside, name, device, None), reference)
+        reference = making(store, alone, name, device)
+        ways[f"inputs under {name}"] = (making(store, beside, name, device), reference)
         apart = making_apart(store, beside, name, device)
         ways[f"the same, each slice for every stack, {name}"] = (apart, reference)
-    caches = [KeptInputs(1 << 34, 1 << 34) for _ in range(2)]
-    kept = [
-        making(store, config, "motion", device, cache)
-        for config, cache in zip((beside, alone), caches, strict=True)
-    ]
-    ways["inputs that were kept"] = (kept[0], kept[1])
     trainers = [Trainer(config, store, device) for config in (beside, alone)]
-    ways["a forward pass"] = (passing(trainers[0]), passing(trainers[1]))
     ways["a step of training"] = (
         lambda: train_a_step(trainers[0]),
         lambda: train_a_step(trainers[1]),
     )
+    caches = [KeptInputs(1 << 34, 1 << 34) for _ in trainers]
+    evaluated = [Trainer(config, store, device) for config in (beside, alone)]
+    scored = [scoring(*both) for both in zip(evaluated, caches, strict=True)]
+    ways["a cell that is scored on kept inputs"] = (scored[0], scored[1])
     for row, (step, reference) in ways.items():
         found = ratios(
             step, reference, steps=1, repeats=options.repeats, device=device, clock=clock

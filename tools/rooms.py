@@ -165,6 +165,7 @@ ROOMS = (
                 "sweep.results.tables",
                 "sweep.results.summary_table",
                 "sweep.results.flat",
+                "sweep.results.slice_columns",
             ),
             "mlflow": ("sweep.results.mlflow",),
             "matplotlib": ("sweep.results.mlflow", "sweep.results.figures"),

@@ -16,6 +16,7 @@ from sweep.core.mirrors import named
 from sweep.core.objective import terms, value_of
 from sweep.core.records import TRAINED, is_missing
 from sweep.core.states import INTERRUPTED, RUNNING
+from sweep.metrics import metric_for
 from sweep.remote.address import uri_of
 from sweep.results import advice, choice_file, ranking
 from sweep.results.choice_file import Choice
@@ -28,6 +29,8 @@ from sweep.results.summary import Summary, damage_of, summary
 from sweep.results.sweep_file import Asked, asked, opened
 from sweep.results.unlike import forbids, unlike, unlike_text
 from sweep.results.where import Where, names_in
+from sweep.stats.by_group import plain
+from sweep.stats.grouping import Grouping, require_min
 from sweep.stats.optimism import Optimism
 
 DEFAULT = SearchSettings().objective  # where nothing says what the sweep's own one was
@@ -76,6 +79,9 @@ def best(
     mode: str | None = None,
     pareto: bool = False,
     per_norm: bool = False,
+    groups: str | None = None,
+    bands: Sequence[float] = (),
+    min_patients: int | None = None,
 ) -> list[Ranked]:
     """The ranked configurations of sweeps' folders, see ``sweep.results.ranking.best``.
 
@@ -90,17 +96,59 @@ def best(
         mode: The one mode to keep, such as ``trained``; None: all.
         pareto: Whether to keep the Pareto front of two objectives alone, sorted by the first.
         per_norm: Whether to keep the best ``top`` of each norm.
+        groups: A column of the store, such as ``site``: each row gets what it scores on the slices
+            of each of its values, see ``sweep.results.by_group``; None: none.
+        bands: Where bands of a column of numbers begin, see ``sweep.stats.grouping.Grouping``.
+        min_patients: So many patients have to show each label, and as many not, for a score of a
+            group; None: 10, as for an interval.
 
     Raises:
         UserError: No sweep's folder, ``pareto`` without two metrics or with ``per_norm``, sweeps
-            whose scores cannot be compared or whose objectives differ, or see there.
-        WorkError: The record of a trial is damaged.
+            whose scores cannot be compared or whose objectives differ, no such column or one that
+            makes no groups, or see there.
+        WorkError: The record of a trial is damaged, or the predictions that groups are scored by.
 
     """
+    grouping = _grouping(groups, bands, min_patients)
     found = _whole(in_folders(path, by, pareto=pareto))
     kept = norm, [where] if isinstance(where, str) else where, top, mode
     rows = ranking.best(found.rows, found.by, *kept, found.objectives, pareto, per_norm)
+    if grouping is not None:
+        rows = grouped(rows, found.by, grouping, min_patients)
     return [replace(row, checkpoint=named(row.checkpoint)) for row in rows]
+
+
+def _grouping(
+    groups: str | None, bands: Sequence[float], min_patients: int | None
+) -> Grouping | None:
+    if groups is None and (bands or min_patients is not None):
+        raise UserError(
+            "bands and min_patients say how groups are made, and none are asked for",
+            f"bands {tuple(bands)}, min_patients {min_patients}",
+            "name a column by groups, or leave them out",
+        )
+    return None if groups is None else Grouping(groups, tuple(bands))
+
+
+def grouped(
+    rows: Sequence[Ranked], by: str, grouping: Grouping, min_patients: int | None = None
+) -> list[Ranked]:
+    """Rows with what each scores in groups of slices, by the metric that they are ranked by.
+
+    Args:
+        rows: Of folders on this machine.
+        by: What they are ranked by.
+        grouping: Which groups.
+        min_patients: See ``best``.
+
+    Raises:
+        UserError: No such column, or one that makes no groups, or ``min_patients`` below 1.
+        WorkError: Predictions or the table of slices are damaged.
+
+    """
+    from sweep.results.by_group import with_groups  # reads predictions, which needs torch
+
+    return with_groups(rows, grouping, metric_for(by), require_min(min_patients))
 
 
 def _whole(found: Found) -> Found:
@@ -231,7 +279,8 @@ def as_json(rows: Iterable[Ranked], found: Found) -> list[dict[str, Any]]:
         worth |= _choices(folder, found.choices[folder], objective, own)
     return [
         {
-            **asdict(row),
+            **asdict(replace(row, groups=None)),
+            "groups": row.groups and plain(row.groups),
             "checkpoint": named(row.checkpoint),
             "folder": named(row.folder),
             "command": of and named(command(row, of)),

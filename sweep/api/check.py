@@ -185,7 +185,8 @@ class Cost:
         short = "; too short: raise cluster.hang_minutes" if longest > SHORT * patience else ""
         return (
             f"\nhangs        a worker that does nothing for {span(patience)} is ended, and its "
-            f"work done again; a step or a batch takes up to {longest:.1f} s here{short}"
+            f"work done again; a step or a batch takes up to {math.ceil(10 * longest) / 10:.1f} s "
+            f"here{short}"
         )
 
     def _finalists(self) -> str:

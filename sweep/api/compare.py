@@ -1,6 +1,7 @@
 """Two trials, norms, evaluation modes or sweeps compared on the same patients."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +14,32 @@ from sweep.core.finals import VALIDATION
 from sweep.core.records import CLEAN, TRAINED
 from sweep.metrics import Metric, metric_for
 from sweep.results.answers import best_trial, is_sweep, of_trial
+from sweep.results.by_group import Dealt
 from sweep.results.comparable import refuse_incomparable
 from sweep.results.folder import SweepFolder
+from sweep.results.slice_columns import column_of
 from sweep.results.summary import summary
-from sweep.stats.comparison import Compared, Comparison
+from sweep.stats.comparison import Compared, ComparedByGroup, Comparison, GroupCompared
 from sweep.stats.difference import (
     Answers,
     Difference,
     differences,
 )
+from sweep.stats.grouping import Grouping, require_min
+from sweep.stats.groups import differences_by_group
 from sweep.stats.multiplicity import max_t
 
 NOTHING = (float("nan"), float("nan"))
 
 
 def compare(
-    path: str | Path, a: str, b: str, metric: str | None = None, place: str | None = None
+    path: str | Path,
+    a: str,
+    b: str,
+    metric: str | None = None,
+    place: str | None = None,
+    grouping: Grouping | None = None,
+    min_patients: int | None = None,
 ) -> Comparison:
     """Compare two trials, modes, norms, arms or sweeps.
 
@@ -42,12 +53,17 @@ def compare(
         metric: By which; None: that of the sweep's objective.
         place: Of norms, where their finalists are asked; None: ``test`` if there are finalists,
             else the validation slices, on the trials of the search.
+        grouping: Groups of slices in which the two are compared besides; None: none.
+        min_patients: So many patients of a group have to show each label, and as many not; None:
+            as many as an interval takes.
 
     Raises:
-        UserError: No such sweep, trial, mode, norm, arm, metric or place; two of unlike kinds;
-            other patients, slices, cells or knob values.
+        UserError: No such sweep, trial, mode, norm, arm, metric, place or column; two of unlike
+            kinds; other patients, slices, cells or knob values; a column that makes no groups.
+        WorkError: Predictions or the table of slices are damaged.
 
     """
+    asked = grouping, require_min(min_patients)
     folder = SweepFolder.open(path)
     config = folder.config()
     chosen = metric_for(config.search.objective, metric)
@@ -57,7 +73,7 @@ def compare(
     if a == b:
         raise UserError("the two are the same", f"{a!r}", "name two that differ")
     if all(are_norms):
-        return compare_norms(folder, config, a, b, chosen, place)
+        return compare_norms(folder, config, a, b, chosen, place, *asked)
     if any(are_norms):
         raise UserError(
             "a norm or an arm is compared with another, and a trial with a trial",
@@ -72,7 +88,8 @@ def compare(
         )
     known = [*norms, *(trial.trial for trial in trials)]
     one, other = (_of_trial(folder, config, name, known) for name in (a, b))
-    return _trials(a, b, one, other, chosen)
+    found = _trials(a, b, one, other, chosen)
+    return _with_groups(found, folder, one, other, chosen, *asked)
 
 
 def _of_trial(folder: SweepFolder, config: SweepConfig, name: str, known: Sequence[str]) -> Answers:
@@ -123,6 +140,34 @@ def _trials(a: str, b: str, one: Answers, other: Answers, metric: Metric) -> Com
         ),
         notes=tuple(notes),
     )
+
+
+def _with_groups(
+    found: Comparison,
+    folder: SweepFolder,
+    one: Answers,
+    other: Answers,
+    metric: Metric,
+    grouping: Grouping | None,
+    least: int | None,
+) -> Comparison:
+    if grouping is None:
+        return found
+    dealt = Dealt.of(grouping, column_of(folder.path, grouping.column), one.keys)
+    said = differences_by_group(metric, one, other, dealt.groups, dealt.order, dealt.column, least)
+    groups = tuple(
+        GroupCompared(
+            own.group,
+            own.slices,
+            own.basis,
+            tuple(
+                _compared(score, "", 0, value, own.p_adjusted[score])
+                for score, value in own.differences.items()
+            ),
+        )
+        for own in said.groups
+    )
+    return replace(found, groups=ComparedByGroup(said.column, groups, said.gaps, said.shared))
 
 
 def _compared(

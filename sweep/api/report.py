@@ -1,6 +1,6 @@
 """The report of a sweep: built, and written as a page, Markdown, tables, PDF or a notebook."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,27 +53,43 @@ class Outputs:
         yield from filter(None, (self.page, self.markdown, self.pdf, self.notebook))
 
 
-def report_of(path: str | Path, metric: str | None = None) -> Report:
+def report_of(
+    path: str | Path,
+    metric: str | None = None,
+    groups: Sequence[str] | None = None,
+    bands: Sequence[float] = (),
+) -> Report:
     """Build the report of a sweep.
 
     Args:
         path: Its folder.
         metric: By which; None: that of its objective.
+        groups: Columns by whose values scores are shown, too; None: those that the user kept with
+            the slices.
+        bands: Where bands of those that are of numbers begin.
 
     Raises:
-        UserError: No sweep's folder, no trial with a score, or no such metric.
+        UserError: No sweep's folder, no trial with a score, or no such metric or column.
 
     """
-    return build(gather(SweepFolder.open(path), metric))
+    return build(gather(SweepFolder.open(path), metric, groups, bands))
 
 
-def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) -> Path:
+def write_report(
+    path: str | Path,
+    outputs: Outputs,
+    metric: str | None = None,
+    groups: Sequence[str] | None = None,
+    bands: Sequence[float] = (),
+) -> Path:
     """Build the report of a sweep and write it.
 
     Args:
         path: The sweep's folder.
         outputs: As what.
         metric: By which; None: that of the objective.
+        groups: See ``report_of``.
+        bands: See there.
 
     Returns:
         The page.
@@ -103,7 +119,7 @@ def write_report(path: str | Path, outputs: Outputs, metric: str | None = None) 
             "copy the folder from its bucket to a disk, and give that",
         )
     browser = find_browser() if outputs.pdf else ""
-    report = build(gather(folder, metric), outputs.pictures)
+    report = build(gather(folder, metric, groups, bands), outputs.pictures)
     with ExitStack() as stack:
         stack.enter_context(writing(target))
         write_text(target, mirrors.named(page(report)))

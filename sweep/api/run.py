@@ -40,7 +40,7 @@ from sweep.learn.stress import cells_of
 from sweep.metrics import metric_of
 from sweep.remote.address import uri_of
 from sweep.remote.places import known_place, shown
-from sweep.results import choice, differences, sweep_file
+from sweep.results import choice, differences, slice_columns, sweep_file
 from sweep.results.callbacks import Callback, replay_to_end
 from sweep.results.delivery import check_notify
 from sweep.results.folder import SweepFolder
@@ -329,6 +329,7 @@ def _drive_on(
         WorkError: There were none within ``cluster.wait``; or see ``run``.
 
     """
+    slice_columns.keep_columns(folder.path, store, (*config.data.validation, *config.data.test))
     with notifying(folder, config, _say) as notifiers:
         while True:
             try:

@@ -54,8 +54,12 @@ from sweep.learn.signals import check_signal
 from sweep.learn.stress import cells_of, record_of, scores_of
 from sweep.metrics import Metric
 from sweep.metrics.operating import operating_points
+from sweep.results.by_group import Dealt
 from sweep.results.stress_text import SplitCount, counts_of
+from sweep.stats.by_group import ByGroup, plain
 from sweep.stats.checkpoint import ArtifactScore, Intervals, by_artifact, intervals_of
+from sweep.stats.difference import Answers
+from sweep.stats.grouping import Grouping
 from sweep.store import Store
 
 
@@ -71,6 +75,8 @@ class Stressed:
         labels: The L names.
         patients: (N,) the patient of each slice.
         points: The operating point of each label; None: chosen on these slices, see ``scores_of``.
+        store: The store of the slices.
+        rows: (N,) the slices.
 
     """
 
@@ -81,6 +87,8 @@ class Stressed:
     labels: tuple[str, ...]
     patients: list[str]
     points: Mapping[str, float] | None
+    store: Store
+    rows: NDArray[np.int64]
 
     @cached_property
     def sure(self) -> tuple[Intervals, Basis]:
@@ -92,6 +100,21 @@ class Stressed:
         """One metric under each artifact."""
         of = self.predictions, self.truth, self.labels, self.patients
         return by_artifact(metric, *of, self.points)
+
+    def by_group(self, metric: Metric, grouping: Grouping, least: int | None = None) -> ByGroup:
+        """One metric in groups of the slices; see ``sweep.stats.groups.scores_by_group``.
+
+        Raises:
+            UserError: The store has no such column, or it makes no groups.
+
+        """
+        keys = self.store.keys[self.rows].tolist()
+        answers = Answers(
+            self.predictions, keys, self.patients, self.labels, self.truth, self.points
+        )
+        values = self.store.column(grouping.column)[self.rows].tolist()
+        dealt = Dealt.of(grouping, dict(zip(keys, values, strict=True)), keys)
+        return dealt.scores(metric, answers, least)
 
 
 def stress_checkpoint(
@@ -208,6 +231,8 @@ def stress(
         labels=store.label_names,
         patients=store.patients[indices].tolist(),
         points=points,
+        store=store,
+        rows=indices,
     )
 
 
@@ -301,14 +326,22 @@ def _training_store(info: CheckpointInfo, store: Store, wrong: str, remedy: str)
     return found
 
 
-def as_json(found: Stressed, metric: Metric) -> dict[str, Any]:
-    """All metrics with their intervals, and one in every cell; a missing value is null."""
+def as_json(found: Stressed, metric: Metric, groups: ByGroup | None = None) -> dict[str, Any]:
+    """All metrics with their intervals, and one in every cell; a missing value is null.
+
+    Args:
+        found: What was scored.
+        metric: The one that is shown.
+        groups: The same by group; None: that was not asked.
+
+    """
     intervals, basis = found.sure
     return {
         "metrics": missing_as_null(found.record.metrics),
         "intervals": intervals,
         "patients": basis.patients,
         "splits": [one._asdict() for one in found.splits],
+        "groups": groups and plain(groups),
         "artifacts": [
             {
                 "artifact": one.artifact,

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, command, note, say
-from sweep.cli.ranking import nothing_to_show, show_ranking
+from sweep.cli.groups import add_groups, grouping_of
+from sweep.cli.ranking import nothing_to_show, show_groups, show_ranking
 from sweep.core.errors import UserError, WorkError, within
 
 if TYPE_CHECKING:
     from sweep.api.best import Found
+    from sweep.stats.grouping import Grouping
 
 
 def add_best(commands: Commands) -> None:
@@ -78,6 +80,7 @@ def add_best(commands: Commands) -> None:
         action="store_true",
         help="the trials that failed, and why, instead of those that have a score",
     )
+    add_groups(best)
     best.add_argument(
         "--out",
         type=Path,
@@ -123,6 +126,9 @@ def _answer(options: argparse.Namespace) -> None:
         )
     if options.out is not None:
         _require_table(options)
+    grouping = grouping_of(options)
+    if grouping is not None:
+        _require_folders(options)
     if options.finalists:
         _show_finalists(options)
         return
@@ -134,7 +140,7 @@ def _answer(options: argparse.Namespace) -> None:
         found = in_folders(*of, for_table=not (options.json or options.out))
     else:
         found = on_server(options.mlflow, options.experiment, options.by, options.pareto)
-    _show(options, found)
+    _show(options, found, grouping)
     say_what_lacks(found.unread())
 
 
@@ -152,8 +158,25 @@ def _require_table(options: argparse.Namespace) -> None:
         )
 
 
-def _show(options: argparse.Namespace, found: "Found") -> None:
-    from sweep.api.best import as_json
+def _require_folders(options: argparse.Namespace) -> None:
+    """Refuse groups of what has no predictions of slices, or shows none of them."""
+    if not options.folder:
+        raise UserError(
+            "scores by group are made of predictions, which the sweep's folder alone keeps",
+            "--groups with --mlflow",
+            "give the folder",
+        )
+    if options.finalists or options.failed:
+        what = "--finalists" if options.finalists else "--failed"
+        raise UserError(
+            "--groups scores the rows of the ranking",
+            f"with {what}",
+            f"leave {what} out; `mrisweep report` and `mrisweep compare` show finalists by group",
+        )
+
+
+def _show(options: argparse.Namespace, found: "Found", grouping: "Grouping | None") -> None:
+    from sweep.api.best import as_json, grouped
     from sweep.core.text import number_of
     from sweep.results import ranking
     from sweep.results.flat import write_table
@@ -161,6 +184,8 @@ def _show(options: argparse.Namespace, found: "Found") -> None:
     kept = options.norm, options.where, options.top, options.mode
     how = found.objectives, options.pareto, options.per_norm
     rows = ranking.best(found.rows, found.by, *kept, *how)
+    if grouping is not None:
+        rows = grouped(rows, found.by, grouping, options.min_patients)
     if options.out is not None:
         write_table(rows, options.out)
         say(f"{number_of(len(rows), 'row')} in {options.out}")
@@ -168,6 +193,8 @@ def _show(options: argparse.Namespace, found: "Found") -> None:
         print(json.dumps(as_json(rows, found), indent=1))
     elif rows:
         show_ranking(found, rows, options.norm, covered=options.pareto)
+        if grouping is not None:
+            show_groups(found, rows)
     else:
         asked = bool(options.norm or options.where or options.mode or options.pareto)
         for line in nothing_to_show(found, asked, options.where):

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 from sweep.cli.base import Commands, command, require_sweep, room
+from sweep.cli.groups import add_groups, grouping_of
 
 
 def add_compare(commands: Commands) -> None:
@@ -31,6 +32,7 @@ def add_compare(commands: Commands) -> None:
         help="of norms: test, validation, or the name of an external store (default: test where "
         "there are finalists)",
     )
+    add_groups(compare)
     compare.add_argument("--json", action="store_true", help="one JSON object")
     compare.add_argument(
         "--out",
@@ -49,7 +51,8 @@ def _do_compare(options: argparse.Namespace) -> None:
 
     if options.out is not None:
         check_output(options.out, options.force, ())
-    found = compare(options.folder, options.a, options.b, options.metric, options.at)
+    asked = options.folder, options.a, options.b, options.metric, options.at
+    found = compare(*asked, grouping_of(options), options.min_patients)
     if options.out is not None:
         with writing(options.out):
             write_comparison(options.out, found)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sweep.core.finals import FinalistRecord
     from sweep.results.folder import SweepFolder
 
+SECTION = "finalists."  # with which every other command names these settings
+
 
 def add_finalists(commands: Commands) -> None:
     """``mrisweep finalists``."""
@@ -33,7 +35,7 @@ def add_finalists(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a setting of finalists, such as per_norm=2 or seeds=10; may be repeated",
+        help="a setting of finalists, such as seeds=10 or finalists.seeds=10; may be repeated",
     )
     finalists.add_argument(
         "--json", action="store_true", help="a JSON list of objects, one for each configuration"
@@ -44,7 +46,8 @@ def _do_finalists(options: argparse.Namespace) -> None:
     require_sweep(options.folder)
     from sweep.config.reading import override
 
-    changes = override({}, options.set, "--set", "give key=value, such as seeds=10")
+    given = [one.removeprefix(SECTION) for one in options.set]
+    changes = override({}, given, "--set", "give key=value, such as seeds=10")
     try:
         with interruptible():
             from sweep.api.finalists import finalists

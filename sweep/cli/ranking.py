@@ -43,6 +43,30 @@ def show_ranking(
         note(line)
 
 
+def show_groups(found: "Found", rows: Sequence["Ranked"]) -> None:
+    """What each row scores in groups of slices.
+
+    Args:
+        found: All that was found.
+        rows: With their scores by group; at least one.
+
+    """
+    from sweep.core.records import TRAINED
+    from sweep.metrics import metric_for
+    from sweep.results.groups_text import scores_text
+    from sweep.results.render import path_names
+
+    sweeps = path_names({row.folder for row in rows})
+    by_name = {
+        (f"{sweeps[row.folder]} " if len(sweeps) > 1 else "")
+        + row.trial
+        + ("" if row.mode == TRAINED else f":{row.mode}"): row.groups
+        for row in rows
+        if row.groups is not None
+    }
+    print(f"\n{scores_text(by_name, metric_for(found.by), 'trial', room())}")
+
+
 def nothing_to_show(found: "Found", conditions: bool, where: Sequence[str] = ()) -> Iterator[str]:
     """Why a ranking has no row, a line each.
 

@@ -42,12 +42,26 @@ def add_report(commands: Commands) -> None:
         help="name the worst slices instead of showing them, for data that must not be shown",
     )
     report.add_argument("--metric", metavar="NAME", help="default: that of the sweep's objective")
+    report.add_argument(
+        "--groups",
+        nargs="+",
+        metavar="COLUMN",
+        help="columns of the store by whose values scores are shown, such as site (default: those "
+        "that `ingest --columns` kept)",
+    )
+    report.add_argument(
+        "--bands",
+        metavar="A,B",
+        help="where bands of those columns begin that are of numbers, such as age; 40,60 makes "
+        "<40, 40 to <60 and >=60",
+    )
     report.add_argument("--force", action="store_true", help="replace files that are there")
 
 
 def _do_report(options: argparse.Namespace) -> None:
     require_sweep(options.folder)
     from sweep.api.report import Outputs, write_report
+    from sweep.stats.grouping import edges_of
 
     outputs = Outputs(
         page=options.out,
@@ -58,7 +72,9 @@ def _do_report(options: argparse.Namespace) -> None:
         pictures=not options.no_pictures,
         force=options.force,
     )
-    print(named(str(write_report(options.folder, outputs, options.metric))))
+    bands = () if options.bands is None else edges_of(options.bands)
+    page = write_report(options.folder, outputs, options.metric, options.groups, bands)
+    print(named(str(page)))
     for file in (options.markdown, options.data, options.pdf, options.notebook):
         if file is not None:
             say(f"also {file}")

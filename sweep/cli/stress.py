@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweep.cli.base import Commands, add_options, command, room, say, show
+from sweep.cli.groups import add_groups, grouping_of
 
 if TYPE_CHECKING:
     from sweep.api.stress import Stressed
@@ -52,6 +53,7 @@ def add_stress(commands: Commands) -> None:
     stress.add_argument(
         "--metric", metavar="NAME", help="shown for each cell (default: that of the objective)"
     )
+    add_groups(stress)
     stress.add_argument(
         "--threads",
         type=int,
@@ -83,15 +85,21 @@ def _do_stress(options: argparse.Namespace) -> None:
     from sweep.config.sweep import given_modes
     from sweep.metrics import metric_for
     from sweep.results.flat import require_ending
+    from sweep.results.groups_text import scores_text
     from sweep.results.stress_text import cell_rows
     from sweep.results.tables import write_rows
+    from sweep.store import Store
 
     if options.out is not None:
         require_ending(options.out)
         check_output(options.out, options.force, (options.checkpoint, options.data))
+    grouping = grouping_of(options)
+    if grouping is not None:  # before the work
+        grouping.of(Store.open(options.data).column(grouping.column).tolist())
     torch.set_num_threads(max(1, options.threads))
     loaded = open_checkpoint(options.checkpoint)
-    metric = metric_for(loaded.info.config.objective, options.metric)
+    info = loaded.info
+    metric = metric_for(info.config.objective, options.metric)
     found = stress(
         loaded,
         options.data,
@@ -108,10 +116,15 @@ def _do_stress(options: argparse.Namespace) -> None:
     if options.out is not None:
         with writing(options.out):
             write_rows(options.out, cell_rows(found.record))
+    groups = None
+    if grouping is not None:
+        groups = found.by_group(metric, grouping, options.min_patients)
     if options.json:
-        print(json.dumps(as_json(found, metric)))
+        print(json.dumps(as_json(found, metric, groups)))
     else:
         _show(found, metric, options.cells)
+        if groups is not None:
+            print(f"\n{scores_text({info.trial: groups}, metric, '', room())}")
 
 
 def _show(found: "Stressed", metric: "Metric", cells: bool) -> None:

@@ -110,12 +110,30 @@ def own_cluster(then: str, begun: Path | None, options: Mapping[str, object]) ->
         yield
     finally:
         stage("ending Ray")
+        try:
+            _shut_down()
+        finally:
+            _forget_secret()
+            guard.close()
+            if not _own.died:
+                shutil.rmtree(folder, ignore_errors=True)
+            _own = None
+
+
+def _shut_down() -> None:
+    """End Ray as far as this process goes, also where it is asked to stop in the midst of it.
+
+    What a half-ended Ray leaves, the guard would take for the work of a driver that has died.
+
+    Raises:
+        KeyboardInterrupt: It was asked to; once Ray has ended.
+
+    """
+    try:
         ray.shutdown()
-        _forget_secret()
-        guard.close()
-        if not _own.died:
-            shutil.rmtree(folder, ignore_errors=True)
-        _own = None
+    except KeyboardInterrupt:
+        ray.shutdown()
+        raise
 
 
 def is_own_folder(path: Path) -> bool:

@@ -49,8 +49,10 @@ class Stacks:
                 look different in each; else once in all.
 
         """
+        if not context:
+            return cls(np.asarray(rows, np.int64), np.arange(len(rows))[:, None])
         around = store.neighbours.around(rows, context)
-        if apart or not context:
+        if apart:
             return cls(around.reshape(-1), np.arange(around.size).reshape(around.shape))
         needed, places = np.unique(around, return_inverse=True)
         return cls(needed, places.reshape(around.shape))

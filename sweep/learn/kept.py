@@ -89,7 +89,10 @@ class KeptInputs:
         block = self._blocks[here[0].block]
         whole = [_Place(here[0].block, at) for at in range(len(block))]
         if here != whole:
-            return torch.stack([self._blocks[one.block][one.at] for one in here]).to(device)
+            slices = [self._blocks[one.block][one.at] for one in here]
+            if len({one.device for one in slices}) > 1:  # some on the device, some in the host
+                slices = [one.to(device, non_blocking=True) for one in slices]
+            return torch.stack(slices).to(device)
         elsewhere = block.device.type != device.type
         return block.to(device, non_blocking=True) if elsewhere else block.clone()
 

@@ -9,6 +9,7 @@ from sweep.report.differences import difference_section
 from sweep.report.document import Report
 from sweep.report.evidence import Evidence
 from sweep.report.finalists import finalist_sections
+from sweep.report.groups import group_sections
 from sweep.report.reproduce import reproduce_section
 from sweep.report.searched import search_section
 from sweep.report.severity import severity_section
@@ -42,6 +43,7 @@ def build(evidence: Evidence, pictures: bool = True) -> Report:
         sections=(
             difference_section(evidence),
             *finalist_sections(evidence),
+            *group_sections(evidence),
             severity_section(evidence),
             calibration_section(evidence),
             worst_section(evidence, pictures),

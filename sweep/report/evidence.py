@@ -14,10 +14,20 @@ from sweep.core.errors import UserError
 from sweep.core.finals import VALIDATION, FinalistRecord
 from sweep.core.records import CLEAN, Cell, TrialRecord
 from sweep.metrics import Metric, metric_for, metric_of
+from sweep.results.by_group import TrainingsByGroup, by_group, column_at
 from sweep.results.finalists import FinalistFolder, Plan, chosen_by
 from sweep.results.folder import SweepFolder
-from sweep.results.trainings import Trainings, by_rules, effects, place_of, trainings_at
+from sweep.results.slice_columns import column_names
+from sweep.results.trainings import (
+    Trainings,
+    by_rules,
+    by_scores,
+    effects,
+    place_of,
+    trainings_at,
+)
 from sweep.stats.effects import NormDifference, NormEffects
+from sweep.stats.grouping import Grouping
 from sweep.stats.multiplicity import holm
 from sweep.store import Store
 
@@ -140,6 +150,7 @@ class Evidence:
         primary: The one comparison that was stated before; None: none was.
         store: The data; None where they are not to be had.
         remarks: What cannot be shown, and why.
+        by_column: By a column of the slices, the trainings of the first place in each group.
 
     """
 
@@ -153,6 +164,11 @@ class Evidence:
     primary: Primary | None
     store: Store | None
     remarks: list[str] = field(default_factory=list)
+    by_column: Mapping[str, TrainingsByGroup] = field(default_factory=dict)
+
+    def said_of(self, found: Trainings) -> dict[str, NormEffects]:
+        """What is said of norms or arms by trainings on some slices of the first place."""
+        return by_scores(found, self.first.margin, self.first.reference, self.metric)
 
     @property
     def first(self) -> At:
@@ -182,15 +198,24 @@ class Evidence:
         return tuple(group for group in self.groups if group != self.first.reference)
 
 
-def gather(folder: SweepFolder, metric: str | None = None) -> Evidence:
+def gather(
+    folder: SweepFolder,
+    metric: str | None = None,
+    columns: Sequence[str] | None = None,
+    bands: Sequence[float] = (),
+) -> Evidence:
     """Read a sweep and make every test of its report.
 
     Args:
         folder: A sweep, with finalists or without.
         metric: By which it is reported; None: that of its objective.
+        columns: Columns whose values are groups; None: those that the user kept with the slices, as
+            far as they make groups.
+        bands: Where bands of those that are of numbers begin; none: each value is a group.
 
     Raises:
-        UserError: No trial has a score, or an unknown metric.
+        UserError: No trial has a score, an unknown metric, or no such column or one that makes no
+            groups.
 
     """
     config = folder.config()
@@ -204,6 +229,7 @@ def gather(folder: SweepFolder, metric: str | None = None) -> Evidence:
         names += [VALIDATION] if names[0] != VALIDATION else []
     places = [_at(folder, chosen, name, plan, settings) for name in names]
     store, remarks = _store(config)
+    by_column, of_columns = _by_column(folder, chosen, places[0].place, columns, bands)
     return Evidence(
         folder=folder,
         config=config,
@@ -214,8 +240,37 @@ def gather(folder: SweepFolder, metric: str | None = None) -> Evidence:
         places=places,
         primary=_primary(folder, settings, places, bool(plan), chosen),
         store=store,
-        remarks=remarks,
+        remarks=[*remarks, *of_columns],
+        by_column=by_column,
     )
+
+
+def _by_column(
+    folder: SweepFolder,
+    metric: Metric,
+    place: str,
+    columns: Sequence[str] | None,
+    bands: Sequence[float],
+) -> tuple[dict[str, TrainingsByGroup], list[str]]:
+    """The trainings in each group, and what columns that nobody named do not show, and why."""
+    found: dict[str, TrainingsByGroup] = {}
+    remarks = []
+    for column in column_names(folder.path) if columns is None else columns:
+        try:
+            grouping = Grouping.with_bands(column, column_at(folder, place, column).values(), bands)
+            own = by_group(folder, metric, place, grouping)
+        except UserError as error:
+            if columns is not None:
+                raise
+            wrong, received, _ = error.args
+            remarks.append(f"scores by {column}, as {wrong} ({received})")
+            continue
+        if len(own.groups) > 1 or columns is not None:
+            found[column] = own
+        else:
+            (only,) = own.groups
+            remarks.append(f"scores by {column}: all slices at {place} are of {only.group}")
+    return found, remarks
 
 
 def _at(
@@ -224,14 +279,10 @@ def _at(
     found = trainings_at(folder, metric, name)
     groups = {one.group for one in found.scored}
     reference = settings.reference if settings.reference in groups else None
-    asked_of = settings.margin, reference, metric.higher_is_better, found.basis.reason
     return At(
         place=name,
         found=found,
-        by_score={
-            score: effects([(one, one.scores[score]) for one in found.scored], *asked_of)
-            for score in found.scored[0].scores
-        },
+        by_score=by_scores(found, settings.margin, reference, metric),
         held_out=next((p.holdout for p in plan.places if p.name == name), ()) if plan else (),
         reference=reference,
         margin=settings.margin,

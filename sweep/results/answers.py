@@ -39,6 +39,20 @@ def of_trial(folder: SweepFolder, record: TrialRecord, mode: str = TRAINED) -> A
     return _answers(*folder.predictions_in_mode(record.trial, mode))
 
 
+def of_row(row: ranking.Ranked) -> Answers:
+    """What a ranked trial said of the validation slices, at its epoch and in its mode.
+
+    Raises:
+        UserError: The predictions were not kept.
+        WorkError: They are damaged.
+
+    """
+    folder = SweepFolder(Path(row.folder))
+    if row.mode == TRAINED:
+        return _answers(*folder.predictions(row.trial, row.epoch))
+    return _answers(*folder.predictions_in_mode(row.trial, row.mode))
+
+
 def of_finalist(found: FinalistFolder, record: FinalistRecord, place: str, epoch: int) -> Answers:
     """What an epoch of a finalist said at a place, with its operating points."""
     name = record.run.name

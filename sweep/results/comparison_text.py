@@ -8,13 +8,15 @@ from sweep.core.records import is_missing, null_if_missing
 from sweep.core.text import MISSING, fitted_table, number_of, wrapped
 from sweep.results import tables
 from sweep.results.render import thin_text
-from sweep.stats.comparison import Compared, Comparison
+from sweep.stats.by_group import plain_gap
+from sweep.stats.comparison import Compared, ComparedByGroup, Comparison
 from sweep.stats.effects import NormEffects
 
 UNITS = {
     "patients": "two trained networks on the same patients",
     "configurations": "norms; configurations, seeds and patients are the units",
 }
+AFTER = ("difference", "95 %", "df", "P", "P adjusted")  # the columns behind the two values
 
 
 def as_text(found: Comparison, width: int | None = None) -> str:
@@ -31,7 +33,7 @@ def as_text(found: Comparison, width: int | None = None) -> str:
         f"{found.a} less {found.b}: {UNITS[found.unit]}, at {found.place}",
         f"{number_of(basis.patients, 'patient')}, of whom show a label: {shown}{thin_text(basis)}",
     ]
-    header = ["", found.a, found.b, "difference", "95 %", "df", "P", "P adjusted"]
+    header = ["", found.a, found.b, *AFTER]
 
     def of(rows: Sequence[Compared]) -> str:
         return fitted_table(
@@ -44,6 +46,8 @@ def as_text(found: Comparison, width: int | None = None) -> str:
         parts.append(_about_norms(found.effects[found.primary.score], found, width))
     if found.cells:
         parts.append(of(found.cells))
+    if found.groups:
+        parts += _groups_parts(found, found.groups, width)
     adjusted = (
         "max-T over the cells"
         if found.unit == "patients"
@@ -78,6 +82,26 @@ def as_json(found: Comparison) -> dict[str, Any]:
         "cells": [_plain(one) for one in found.cells],
         "norms": {name: effects_plain(one) for name, one in found.effects.items()},
         "notes": list(found.notes),
+        "groups": found.groups and _groups_plain(found.groups),
+    }
+
+
+def _groups_plain(found: ComparedByGroup) -> dict[str, Any]:
+    return {
+        "column": found.column,
+        "patients_in_several": found.shared,
+        "groups": [
+            {
+                "group": one.group,
+                "slices": one.slices,
+                "patients": one.basis.patients,
+                "positive_patients": one.basis.positive,
+                "reason": one.basis.reason,
+                "scores": [_plain(score) for score in one.scores],
+            }
+            for one in found.groups
+        ],
+        "gaps": [plain_gap(gap) for gap in found.gaps],
     }
 
 
@@ -127,8 +151,18 @@ def effects_plain(effects: NormEffects) -> dict[str, Any]:
 
 
 def write_comparison(path: Path, found: Comparison) -> None:
-    """A table, CSV or Parquet by its name: the primary difference, each summary, each cell."""
+    """A table, CSV or Parquet by its name: the primary difference, each summary, each cell.
+
+    Where groups were asked for, the scores of each follow, with its name in a column ``group``.
+    """
     rows = [_plain(one) for one in (found.primary, *found.summaries, *found.cells)]
+    if found.groups:
+        of = found.groups
+        rows = [{"group": None, **row} for row in rows] + [
+            {"group": f"{of.column}={one.group}", **_plain(score)}
+            for one in of.groups
+            for score in one.scores
+        ]
     flat = [
         {"a": found.a, "b": found.b, "place": found.place, **row, "low": row["interval"][0]}
         | {"high": row["interval"][1]}
@@ -152,6 +186,41 @@ def _row(one: Compared) -> list[str]:
         _p(one.p),
         _p(one.p_adjusted),
     ]
+
+
+def _groups_parts(found: Comparison, of: ComparedByGroup, width: int | None) -> Iterator[str]:
+    """The comparison in each group, and what is to be known of it, a paragraph each."""
+    header = [of.column, "patients", "score", found.a, found.b, *AFTER]
+    rows = []
+    for one in of.groups:
+        about = [one.group, str(one.basis.patients)]
+        rows += [[*about, *_row(score)] for score in one.scores]
+        rows += [] if one.scores else [[*about, *[MISSING] * (len(header) - len(about))]]
+    yield fitted_table(header, rows, ("df", "P", found.b, found.a, "patients"), width)
+    lines = list(_about_groups(of))
+    yield "\n".join(wrapped(line, width) for line in lines)
+
+
+def _about_groups(of: ComparedByGroup) -> Iterator[str]:
+    yield (
+        f"by {of.column}: looked at beside the comparison above, which counts; P adjusted is for "
+        "all groups, after Holm, of each score by itself. A difference that is found in one group "
+        "and not in another is no difference between the groups."
+    )
+    for one in of.groups:
+        if one.basis.reason:
+            lacks = "no interval and no P" if one.scores else f"{MISSING}"
+            yield f"{lacks} for {of.column} {one.group}: {one.basis.reason}."
+    for gap in of.gaps:
+        low, high = gap.interval
+        between = "" if is_missing(low) else f" [{low:+.3f}, {high:+.3f}]"
+        yield (
+            f"gap of {gap.score}: the difference in {gap.best} less that in {gap.worst} is "
+            f"{gap.difference:+.3f}{between}, the greatest of "
+            f"{number_of(gap.pairs, 'pair')}, for all of which the brackets hold together."
+        )
+    if of.shared:
+        yield f"{number_of(of.shared, 'patient')} with slices in several groups."
 
 
 def _about_norms(effects: NormEffects, found: Comparison, width: int | None) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from sweep.core.errors import UserError
 from sweep.core.files import replacing
 from sweep.core.mirrors import named
+from sweep.core.records import null_if_missing
 from sweep.results.ranking import Ranked
+from sweep.stats.by_group import ByGroup, scores_in
 
 if TYPE_CHECKING:
     import pandas
@@ -33,11 +35,16 @@ def flat(rows: Sequence[Ranked]) -> list[dict[str, Any]]:
 
     What tells the trial from others, then the searched settings, then the metrics, each with the
     ends of its interval (``/low`` and ``/high`` behind its name); None: a row has none. Lists and
-    sections that were searched are JSON texts.
+    sections that were searched are JSON texts. Where scores by group were asked for, such as by
+    site, follow those of every group, ``clean/auroc[site=A]``, its ``patients[site=A]`` and
+    ``slices[site=A]``, and the gaps, ``clean/auroc[site: gap]``, with the groups that they are
+    between, ``[site: best]`` and ``[site: worst]``.
     """
     params = dict.fromkeys(name for row in rows for name in row.params)
     intervals = {name for row in rows for name in row.intervals}
     metrics = dict.fromkeys(name for row in rows for name in row.metrics)
+    of_groups = [_of_groups(row.groups) if row.groups else {} for row in rows]
+    groups = dict.fromkeys(name for by_group in of_groups for name in by_group)
     return [
         {
             **{name: getattr(row, name) for name in ("trial", "norm", "seed", "epoch", "status")},
@@ -49,10 +56,11 @@ def flat(rows: Sequence[Ranked]) -> list[dict[str, Any]]:
                 for name in metrics
                 for column, value in _columns(row, name, name in intervals)
             },
+            **{name: by_group.get(name) for name in groups},
             "checkpoint": named(row.checkpoint),
             "folder": named(row.folder),
         }
-        for row in rows
+        for row, by_group in zip(rows, of_groups, strict=True)
     ]
 
 
@@ -90,6 +98,23 @@ def _columns(row: Ranked, name: str, interval: bool) -> list[tuple[str, Any]]:
     low, high = row.intervals.get(name, (None, None))
     ends = [(name + LOW, low), (name + HIGH, high)] if interval else []
     return [(name, row.metrics.get(name)), *ends]
+
+
+def _of_groups(found: ByGroup) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for one in found.scores:
+        group = f"[{found.column}={one.group}]"
+        columns |= {f"patients{group}": one.basis.patients, f"slices{group}": one.slices}
+        for name in scores_in(found):
+            low, high = one.intervals.get(name, (None, None))
+            score = f"{name}{group}"
+            columns |= {score: one.metrics.get(name), score + LOW: low, score + HIGH: high}
+    for gap in found.gaps:
+        between, (low, high) = f"{gap.score}[{found.column}: ", map(null_if_missing, gap.interval)
+        score = f"{between}gap]"
+        columns |= {score: gap.difference, score + LOW: low, score + HIGH: high}
+        columns |= {f"{between}best]": gap.best, f"{between}worst]": gap.worst}
+    return columns
 
 
 def _plain(value: Any) -> Any:

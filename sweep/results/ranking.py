@@ -31,6 +31,7 @@ from sweep.results.states import states_in
 from sweep.results.summary import summary
 from sweep.results.sweep_file import opened
 from sweep.results.where import Where, require_names
+from sweep.stats.by_group import ByGroup
 
 Interval = tuple[float, float]
 
@@ -55,6 +56,7 @@ class Ranked:
         pareto_rank: Of two objectives, its rank among the rows that it was ranked with: 0 is the
             Pareto front, see ``sweep.core.pareto``; None: of one objective, or a missing value.
         basis: What the intervals rest on, or why there are none; None: not known.
+        groups: What it scores in groups of slices; None: that was not asked.
 
     """
 
@@ -71,6 +73,7 @@ class Ranked:
     collapsed: tuple[Cell, ...] | None = None
     pareto_rank: int | None = None
     basis: Basis | None = None
+    groups: ByGroup | None = None
 
     @property
     def folder(self) -> str:

@@ -3,7 +3,7 @@
 Those of its finalists, or of a sweep without any the trials that were scored in full.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -67,19 +67,27 @@ def place_of(folder: SweepFolder) -> str:
     return TEST if asked and plan and TEST in {p.name for p in plan.places} else VALIDATION
 
 
-def trainings_at(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
+Part = Callable[[Answers], Answers]
+"""The answers to some of the slices of a place."""
+
+
+def trainings_at(
+    folder: SweepFolder, metric: Metric, place: str, part: Part = lambda answers: answers
+) -> Trainings:
     """All trainings of a sweep that are compared at a place.
 
     Args:
         folder: The sweep.
         metric: Of whose scores there are estimates.
         place: ``validation``, ``test``, or the name of an external store.
+        part: On which of its slices; by default on all.
 
     Raises:
         UserError: No such place, or no score there.
 
     """
-    return (_finalists if FinalistFolder(folder).have_scores() else _search)(folder, metric, place)
+    found = _finalists if FinalistFolder(folder).have_scores() else _search
+    return found(folder, metric, place, part)
 
 
 def effects(
@@ -104,7 +112,18 @@ def effects(
     )
 
 
-def _finalists(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
+def by_scores(
+    found: Trainings, margin: float, reference: str | None, metric: Metric
+) -> dict[str, NormEffects]:
+    """What is said of norms or arms, by the name of a score; see ``effects``."""
+    asked_of = margin, reference, metric.higher_is_better, found.basis.reason
+    return {
+        score: effects([(one, one.scores[score]) for one in found.scored], *asked_of)
+        for score in found.scored[0].scores
+    }
+
+
+def _finalists(folder: SweepFolder, metric: Metric, place: str, part: Part) -> Trainings:
     """The finalists at a place."""
     finalists = FinalistFolder(folder)
     plan = finalists.plan()
@@ -122,6 +141,7 @@ def _finalists(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
         )
         for where, said in ((place, answers), (VALIDATION, there)):
             _require_alike(record.run.name, said, first.setdefault(where, said[0]))
+        answers = [part(one) for one in answers]
         parts = [
             _scores(metric, one, two, places[place].holdout, place)
             for one, two in zip(answers, there, strict=True)
@@ -178,7 +198,7 @@ def by_rules(folder: SweepFolder, found: Trainings, rules: Sequence[str]) -> Tra
     return found._replace(scored=[*others, *picked], notes=[*said, *found.notes])
 
 
-def _search(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
+def _search(folder: SweepFolder, metric: Metric, place: str, part: Part) -> Trainings:
     """The trials that were scored in full, on the validation slices."""
     if place != VALIDATION:
         raise UserError(
@@ -199,13 +219,15 @@ def _search(folder: SweepFolder, metric: Metric, place: str) -> Trainings:
         own = of_trial(folder, trial)
         first = first or own
         _require_alike(trial.trial, [own], first)
+        own = part(own)
         estimates = _scores(metric, own, own, (), VALIDATION)
         group = group_of(trial.params, trial.norm)
         scored.append(Training(group, trial.trial, trial.seed, *estimates))
         basis = basis or _basis(own)
+    kept = "" if folder.config().search.scheduler == "none" else "early stopping kept the best and "
     note = (
-        "these are trials of the search, on the validation slices: early stopping kept the best "
-        "and each stands at its best epoch, so that this describes the search; "
+        f"these are trials of the search, on the validation slices: {kept}"
+        "each stands at its best epoch, so that this describes the search; "
         f"`mrisweep finalists {folder.path}` answers for norms"
     )
     return _found(folder, scored, basis, [note])

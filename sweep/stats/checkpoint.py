@@ -31,7 +31,11 @@ Intervals = dict[str, tuple[float, float]]
 
 
 def basis_of(
-    truth: NDArray[np.bool_], labels: Sequence[str], patients: Sequence[str], units: str = "patient"
+    truth: NDArray[np.bool_],
+    labels: Sequence[str],
+    patients: Sequence[str],
+    units: str = "patient",
+    least: int | None = None,
 ) -> Basis:
     """How many patients a score rests on, and why they are too few, if they are.
 
@@ -40,8 +44,10 @@ def basis_of(
         labels: The L names.
         patients: (N,) the patient of each slice.
         units: What a patient is called in words.
+        least: So many have to show each label, and as many not; None: ``LEAST``.
 
     """
+    needed = LEAST if least is None else least
     count, of = numbered(patients)
     positive = {}
     few = []
@@ -49,11 +55,11 @@ def basis_of(
         shown = len(np.unique(of[truth[:, column]]))
         others = len(np.unique(of[~truth[:, column]]))
         positive[label] = shown
-        if shown < LEAST:
+        if shown < needed:
             few.append(f"{label} is shown by {number_of(shown, units)}")
-        elif others < LEAST:
+        elif others < needed:
             few.append(f"{label} is not shown by {number_of(others, units)}")
-    reason = f"{'; '.join(few)}: fewer than {LEAST}" if few else None
+    reason = f"{'; '.join(few)}: fewer than {needed}" if few else None
     thin = int((np.bincount(of, minlength=count) == 1).sum())
     return Basis(count, positive, {}, reason, thin)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sweep.core.records import Basis
+from sweep.stats.by_group import Gap
 from sweep.stats.effects import NormEffects
 
 
@@ -40,6 +41,43 @@ class Compared:
 
 
 @dataclass(frozen=True)
+class GroupCompared:
+    """What was compared on the slices of one group, such as those of a site.
+
+    Attributes:
+        group: Its name.
+        slices: How many it has.
+        basis: Its patients; why there is no interval, or nothing at all.
+        scores: Clean, and the mean over cells; P adjusted is for all groups. None: too few
+            patients.
+
+    """
+
+    group: str
+    slices: int
+    basis: Basis
+    scores: tuple[Compared, ...]
+
+
+@dataclass(frozen=True)
+class ComparedByGroup:
+    """What was compared in every group.
+
+    Attributes:
+        column: The column whose values are the groups.
+        groups: Each, in their order.
+        gaps: By score, the two groups whose differences are the farthest apart; of norms none.
+        shared: How many patients have slices in several groups.
+
+    """
+
+    column: str
+    groups: tuple[GroupCompared, ...]
+    gaps: tuple[Gap, ...] = ()
+    shared: int = 0
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What comparing two of them found.
 
@@ -55,6 +93,7 @@ class Comparison:
         cells: Every cell.
         effects: Of norms, by score: all that is said of them.
         notes: What a reader has to know.
+        groups: The same in groups of slices; None: that was not asked.
 
     """
 
@@ -68,3 +107,4 @@ class Comparison:
     cells: tuple[Compared, ...]
     effects: Mapping[str, NormEffects] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    groups: ComparedByGroup | None = None

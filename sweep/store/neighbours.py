@@ -23,12 +23,14 @@ class Neighbours:
     Attributes:
         place: (N,) its number in the scan, the scans one after the other with gaps between them.
         order: (N,) the slices by ``place``, ascending.
+        ascending: (N,) their places in that order.
         step: (N,) the step of its scan; 1 where it is alone.
 
     """
 
     place: NDArray[np.int64]
     order: NDArray[np.int64]
+    ascending: NDArray[np.int64]
     step: NDArray[np.int64]
 
     @classmethod
@@ -40,7 +42,7 @@ class Neighbours:
         scan = np.where(alone, count + np.arange(count), scan.reshape(-1)).astype(np.int64)
         place = scan * _APART + np.where(alone, 0, numbers)
         order = np.argsort(place, kind="stable").astype(np.int64)
-        return cls(place, order, _steps(scan, place, order))
+        return cls(place, order, place[order], _steps(scan[order], place[order])[order.argsort()])
 
     def around(self, rows: NDArray[np.integer], context: int) -> NDArray[np.int64]:
         """Each slice amid those beside it in its scan, in the order of their numbers.
@@ -58,7 +60,7 @@ class Neighbours:
 
         """
         rows = np.asarray(rows, np.int64)
-        there, place = self.place[self.order], self.place[rows]
+        there, place = self.ascending, self.place[rows]
         columns = [rows]
         for number in range(1, context + 1):
             # No further than any scan is long, so that another one is never reached.
@@ -69,19 +71,20 @@ class Neighbours:
         return np.stack(columns, axis=1)
 
 
-def _steps(
-    scan: NDArray[np.int64], place: NDArray[np.int64], order: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """(N,) the most frequent distance of a scan's slices, of several the least; else 1."""
-    steps = np.ones(len(scan), np.int64)
-    following = (np.diff(scan[order]) == 0) & (np.diff(place[order]) > 0)
-    if not following.any():
-        return steps
-    pairs = np.stack([scan[order][1:], np.diff(place[order])], axis=1)[following]
+def _steps(scan: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The most frequent distance of a scan's slices, of several the least; else 1; all (N,).
+
+    Args:
+        scan: The number of the scan of each slice, ascending.
+        place: Its place, ascending.
+
+    """
+    apart = np.diff(place)
+    pairs = np.stack([scan[1:], apart], axis=1)[(np.diff(scan) == 0) & (apart > 0)]
     found, counts = np.unique(pairs, axis=0, return_counts=True)
     best = found[np.lexsort((found[:, 1], -counts, found[:, 0]))]
     scans, first = np.unique(best[:, 0], return_index=True)
-    at = np.searchsorted(scans, scan).clip(max=len(scans) - 1)
-    known = scans[at] == scan
-    steps[known] = best[first, 1][at[known]]
+    steps = np.ones(len(scan), np.int64)
+    for one, step in zip(scans, best[first, 1], strict=True):
+        steps[np.searchsorted(scan, one) : np.searchsorted(scan, one, side="right")] = step
     return steps

@@ -199,6 +199,8 @@ def test_without_finalists_norms_are_those_of_the_search_and_it_is_said(
     found = compare(tmp_path / "copy", "group", "batch")
     assert found.place == "validation"
     assert "these are trials of the search" in found.notes[0]
+    stops = SweepFolder.open(folder.path).config().search.scheduler != "none"
+    assert ("early stopping" in found.notes[0]) == stops
     with pytest.raises(UserError, match="the sweep has no finalists"):
         compare(tmp_path / "copy", "group", "batch", place="test")
 
@@ -279,6 +281,7 @@ def test_too_few_patients_leave_no_test_of_norms(
     assert found["primary"]["interval"] == [None, None]
     assert found["primary"]["p"] is None
     assert "neither intervals nor tests: a is shown by 4 patients" in found["primary"]["reason"]
+    assert len([note for note in found["notes"] if "a is shown by 4 patients" in note]) == 1
     assert found["primary"]["difference"] is not None
     said = found["norms"]["robust/auroc_mean"]
     assert (said["differences"], said["p_alike"]) == ([], None)

@@ -7,11 +7,14 @@ measured by ``benchmarks/start.py``.
 import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 import yaml
 
+from sweep.__main__ import start
 from tests.support.data import ROOT
 
 SLOW = (
@@ -154,8 +157,37 @@ def test_what_comes_next_is_said_before_it_is_imported(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("import time\ntime.sleep(2)\nraise SystemExit(7)")
     for command, line in (
         ("check", "read sweep.yaml; "),
-        ("run", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  starting$"),
+        ("run", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  starting$"),  # after others where it is slow
     ):
         said, end = first_message(tmp_path, command, "sweep.yaml")
-        assert re.match(line, said.strip())
+        assert re.search(f"^{line}", said, re.MULTILINE)
         assert end[:2] == ["status", "7"]
+
+
+def test_ctrl_c_while_the_modules_load_ends_without_a_traceback(tmp_path: Path) -> None:
+    """As the console script starts, with a signal in the midst of its imports."""
+    script = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+class Signalling:
+    def find_spec(self, name, *_):
+        if name == "sweep.cli.check":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Signalling())
+from sweep.__main__ import start
+start()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script, "settings"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_the_console_script_starts_where_ctrl_c_is_heard() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert EntryPoint("mrisweep", project["scripts"]["mrisweep"], "").load() is start

@@ -147,6 +147,19 @@ def test_neither_batches_nor_kept_slices_nor_the_order_of_the_store_matter(
     assert torch.equal(made(permuted, places, context=context), whole)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("on_device", [0, 50_000, 1 << 30])
+def test_on_a_gpu_stacks_are_those_of_a_cpu(on_device: int, volumes: Store) -> None:
+    device = torch.device("cuda")
+    batches = [np.arange(start, start + 8) for start in range(0, len(volumes), 8)]
+    kept = KeptInputs(1 << 30, on_device)
+    for _ in range(2):
+        data = data_of(volumes, context=1)
+        found = torch.cat(list(inputs(volumes, batches, RICIAN, data, 0, device, kept)))
+        expected = made(volumes, np.arange(len(volumes)), context=1)
+        torch.testing.assert_close(found.cpu(), expected, atol=1e-4, rtol=1e-4)
+
+
 def test_slices_that_are_kept_take_no_more_than_without_neighbours(volumes: Store) -> None:
     rows = np.arange(len(volumes)).tolist()
     kept = KeptInputs(1 << 30)

@@ -181,7 +181,9 @@ def test_on_a_gpu_they_lie_there_or_in_pinned_memory(store: Store, on_device: in
     first = made(store, batches, RICIAN, kept, device=device)
     again = made(store, batches, RICIAN, kept, device=device)
     permuted = made(store, in_batches(range(31, -1, -1), 8), RICIAN, kept, device=device)
-    assert all(one.is_cuda for one in (*first, *again, *permuted))
+    across = made(store, in_batches(range(32), 12), RICIAN, kept, device=device)
+    assert torch.equal(torch.cat(across), torch.cat(first))
+    assert all(one.is_cuda for one in (*first, *again, *permuted, *across))
     assert_same(again, first)
     assert torch.equal(torch.cat(permuted), torch.cat(first).flip(0))
 
