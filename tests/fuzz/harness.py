@@ -1,0 +1,290 @@
+"""A batch of damaged files, ingested among whole ones, and whether all went as it should."""
+
+import contextlib
+import hashlib
+import io
+import os
+import random
+import shutil
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+from PIL import Image
+
+from sweep.cli import main
+from sweep.ingest.looking import Look, look
+from sweep.inspect.verify import damaged_slices, description_is_whole
+from sweep.store import Store
+from tests.fuzz.damages import damaged
+from tests.fuzz.reference import Question, compared
+from tests.fuzz.samples import SIDE, Sample, dicom_bytes
+from tests.support.series import dataset
+
+WHOLE = ("whole0", "whole1")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A damaged sample.
+
+    Attributes:
+        name: Its own, also that of its folder and patient.
+        family: One of ``FAMILIES``.
+        sample: What was damaged.
+        hit: The file of it.
+        what: What was done.
+        content: What the file holds now.
+
+    """
+
+    name: str
+    family: str
+    sample: Sample
+    hit: str
+    what: str
+    content: bytes
+
+
+@dataclass
+class Verdict:
+    """What became of a case.
+
+    Attributes:
+        case: Its name.
+        kind: Its format.
+        what: What was done.
+        outcome: 'refused', 'same', or 'taken', where there is no reference.
+        faults: What went wrong; none, as it should.
+        remark: Where what is in the store is not what others read: in which way.
+        said: Why it was left out.
+
+    """
+
+    case: str
+    kind: str
+    what: str
+    outcome: str
+    faults: list[str] = field(default_factory=list)
+    remark: str = ""
+    said: str = ""
+
+
+def case_of(seed: str, number: int, family: str, samples: Sequence[Sample]) -> Case:
+    """The case of a number; the same for the same seed."""
+    rng = random.Random(f"{seed}/{family}/{number}")
+    sample = rng.choice(samples)
+    hit = rng.choice(sample.hit)
+    what, content = damaged(hit, sample.files[hit], rng)
+    return Case(f"c{number:07}", family, sample, hit, what, content)
+
+
+def whole_images() -> np.ndarray:
+    """(2, row, column), of the two files beside the damaged ones."""
+    rng = np.random.default_rng(77)
+    return rng.integers(0, 250, (2, SIDE, SIDE)).astype(np.uint8)
+
+
+def place(folder: Path, case: Case) -> str:
+    """Write the files of a case; what a manifest names, below the folder."""
+    own = folder / case.name
+    own.mkdir()
+    for name, content in case.sample.files.items():
+        (own / file_name(case, name)).write_bytes(case.content if name == case.hit else content)
+    return f"{case.name}/{file_name(case, case.sample.name)}" if case.sample.name else case.name
+
+
+def file_name(case: Case, name: str) -> str:
+    """fastMRI knows a volume by the name of its file alone."""
+    return f"{case.name}.h5" if case.family == "fastmri" else name
+
+
+def write_whole(folder: Path, family: str) -> list[str]:
+    """Two files that nothing happened to."""
+    names = []
+    for name, image in zip(WHOLE, whole_images(), strict=True):
+        if family == "images":
+            named = f"{name}.png"
+            Image.fromarray(image).save(folder / named)
+        elif family == "volumes":
+            named = f"{name}.npy"
+            np.save(folder / named, image[None])
+        elif family == "dicom":
+            named = f"{name}.dcm"
+            (folder / named).write_bytes(dicom_bytes(dataset(image, PixelSpacing=[2, 2])))
+        else:
+            named = f"{name}.h5"
+            with h5py.File(folder / named, "w") as file:
+                file["reconstruction_rss"] = image[None].astype(np.float32)
+        names.append(named)
+    return names
+
+
+def command_of(folder: Path, cases: Sequence[Case], out: Path) -> list[str]:
+    """Write all files; the command that ingests them."""
+    files = folder / "files"
+    files.mkdir()
+    family = cases[0].family
+    named = dict(zip(WHOLE, write_whole(files, family), strict=True))
+    named.update((case.name, place(files, case)) for case in cases)
+    end = ["--size", str(SIDE), "--workers", "1", "--out", str(out)]
+    table = folder / "table.csv"
+    if family != "fastmri":
+        lines = [
+            f"{name},{'xy'[number % 2]},{patient},{'ab'[number > 1]}"
+            for number, (patient, name) in enumerate(named.items())
+        ]
+        table.write_text("\n".join(["file,label,patient,split", *lines]) + "\n")
+        option = "--images" if family == "images" else "--volumes"
+        return ["ingest", family, str(table), option, str(files), *end]
+    lines = [f"{patient},{patient},{'ab'[number > 1]}" for number, patient in enumerate(named)]
+    table.write_text("\n".join(["file,patient,group", *lines]) + "\n")
+    labels = folder / "labels.csv"
+    rows = [f"{name},0,No,1,1,5,5,Meniscus Tear" for name in named]
+    head = "file,slice,study_level,x,y,width,height,label"
+    labels.write_text("\n".join([head, *rows]) + "\n")
+    given = ["--labels", str(labels), "--reviewed", "all", "--patients", str(table)]
+    return ["ingest", "fastmri", str(files), *given, "--split-column", "group", *end]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said; a status of -1: it raised, and the traceback is in ``said``."""
+
+    status: int
+    said: str
+
+
+def asked(arguments: Sequence[str]) -> Answer:
+    """Run a command in this process."""
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+        try:
+            status = main(arguments)
+        except BaseException:
+            if isinstance(stream, io.StringIO):
+                return Answer(-1, stream.getvalue() + traceback.format_exc())
+            raise
+    return Answer(status, stream.getvalue())
+
+
+def play(folder: Path, cases: Sequence[Case], interrupt: float | None = None) -> list[Verdict]:
+    """Ingest cases of one family among two whole files, and judge.
+
+    Args:
+        folder: An empty folder.
+        cases: The cases.
+        interrupt: None, or the share of the time of a whole run after which a first try is killed;
+            then the bytes of both stores are compared, too.
+
+    """
+    place_of_out = folder / "out"
+    place_of_out.mkdir()
+    out = place_of_out / "store.h5"
+    command = command_of(folder, cases, out)
+    verdicts = {
+        case.name: Verdict(case.name, case.sample.kind, case.what, "refused") for case in cases
+    }
+    started = time.monotonic()
+    answer = asked(command)
+    took = time.monotonic() - started
+    common: list[str] = []
+    if "Traceback" in answer.said or answer.status not in (0, 1, 2):
+        common.append(f"traceback: {answer.said[-3000:]}")
+    elif answer.status:
+        common.append(f"status {answer.status}: {answer.said[-1500:]}")
+    left = sorted(one.name for one in place_of_out.iterdir())
+    if left != ([out.name] if answer.status == 0 else []):
+        common.append(f"left behind: {left}")
+    if answer.status == 0 and out.exists():
+        common += judge(folder, cases, out, answer, verdicts)
+        if interrupt is not None:
+            common += again(command, out, interrupt * took)
+    for one in verdicts.values():
+        one.faults += common
+    return list(verdicts.values())
+
+
+def judge(
+    folder: Path, cases: Sequence[Case], out: Path, answer: Answer, verdicts: dict[str, Verdict]
+) -> list[str]:
+    """Look at the store; what is wrong with all of it."""
+    faults = []
+    store = Store.open(out)
+    if not description_is_whole(store) or damaged_slices(store):
+        faults.append("the store does not agree with its digests")
+    if not np.isfinite(store.images).all():
+        faults.append("not finite")
+    for name, image in zip(WHOLE, whole_images(), strict=True):
+        rows = np.flatnonzero(store.patients == name)
+        if len(rows) != 1 or not np.array_equal(store.read(rows)[0], image):
+            faults.append(f"the whole file {name} is not as it was")
+    skipped = {one["name"]: one["reason"] for one in store.source["skipped"]}
+    questions = []
+    for case in cases:
+        verdict = verdicts[case.name]
+        rows = np.flatnonzero(store.patients == case.name)
+        reasons = [reason for name, reason in skipped.items() if case.name in name]
+        if len(rows) and reasons:
+            verdict.faults.append("it is taken and left out")
+        elif reasons:
+            verdict.said = reasons[0]
+        elif not len(rows):
+            verdict.faults.append("it is neither taken nor left out")
+        if len(rows):
+            verdict.outcome = "same"
+            path = folder / "files" / case.name
+            if case.sample.name:
+                path /= file_name(case, case.sample.name)
+            questions.append(Question(case.name, case.family, path, store.read(rows)))
+    answers = look(Look(compared, case_named), questions)
+    for question, remark in answers.found:
+        verdicts[question.case].remark = remark
+    for one in answers.skipped:
+        verdicts[one.name].remark = f"the reference ends its process: {one.reason}"[:300]
+    for verdict in verdicts.values():
+        if verdict.remark:
+            verdict.outcome = "taken"
+    shown = [one for one in skipped if one in answer.said]
+    if len(shown) < min(10, len(skipped)):
+        faults.append(f"{len(skipped)} left out, {len(shown)} named")
+    return faults
+
+
+def case_named(question: Question) -> str:
+    return question.case
+
+
+def again(command: Sequence[str], out: Path, after: float) -> list[str]:
+    """Make the store once more, killed on the way; it is the same to the last byte."""
+    expected = digest(out)
+    out.unlink()
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(BaseException):
+            asked(command)
+        os._exit(0)
+    time.sleep(after)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if out.exists():
+        found = digest(out)
+        return [] if found == expected else ["killed late, the store has other bytes"]
+    answer = asked(command)
+    if answer.status or not out.exists():
+        return [f"after a kill, status {answer.status}: {answer.said[-1500:]}"]
+    left = sorted(one.name for one in out.parent.iterdir())
+    if left != [out.name]:
+        return [f"after a kill, left behind: {left}"]
+    return [] if digest(out) == expected else ["after a kill, the store has other bytes"]
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
