@@ -179,8 +179,10 @@ def batch(player: Player, totals: Totals, seed: str, number: int, families: Sequ
     asked = {"seed": seed, "family": family, "numbers": numbers, "interrupt": interrupt}
     answer = played(player, asked, BATCH_S)
     if isinstance(answer, str) or any(one["faults"] for one in answer["verdicts"]):
-        first = answer if isinstance(answer, str) else "; ".join(
-            sorted({fault for one in answer["verdicts"] for fault in one["faults"]})
+        first = (
+            answer
+            if isinstance(answer, str)
+            else "; ".join(sorted({fault for one in answer["verdicts"] for fault in one["faults"]}))
         )
         print(f"batch {number} of {family}: {first[:600]}", flush=True)
         alone = [one_case(player, totals, asked | {"numbers": [one]}) for one in numbers]
@@ -208,8 +210,11 @@ def one_case(player: Player, totals: Totals, asked: dict[str, Any]) -> dict[str,
     if one["faults"]:
         one["outcome"] = "fault"
         totals.faults.append({"family": asked["family"], "number": number, **one})
-        print(f"  FAULT {asked['family']} {number} {one['kind']}, {one['what']}: "
-              f"{one['faults'][0][-900:]}", flush=True)
+        print(
+            f"  FAULT {asked['family']} {number} {one['kind']}, {one['what']}: "
+            f"{one['faults'][0][-900:]}",
+            flush=True,
+        )
         keep(totals, asked | {"numbers": [number]}, one, "faults")
     return one
 

@@ -296,5 +296,3 @@ def difference(first: Path, second: Path) -> str:
         if not np.array_equal(one.images[row], other.images[row]):
             found.append(f"pixels of {one.patients[row]}")
     return str(found[:6])
-
-
