@@ -7,7 +7,6 @@ whose packed voxels are damaged what happens to lie in memory.
 import gzip
 import zlib
 from pathlib import Path
-from typing import IO
 
 from sweep.core.errors import UnusableError
 
@@ -21,7 +20,7 @@ def is_gzip(path: Path) -> bool:
     return path.suffix.lower() in GZIP
 
 
-def read_to_end(file: IO[bytes]) -> int:
+def read_to_end(file: gzip.GzipFile) -> int:
     """Read what is left of an open gzip file, which compares it with its sum at the end.
 
     Returns:
