@@ -24,6 +24,7 @@ from sweep.ingest.workers import HERE, Waiting, WorkerCrash, can_be_sent, check_
 from sweep.store import Store, refuse_existing
 from sweep.store.fingerprint import fingerprint
 from sweep.store.layout import Form, PixelType, create
+from sweep.store.mending import lay_out_again
 from sweep.store.slices import check_slices
 from sweep.store.writer import StoreWriter
 
@@ -137,7 +138,9 @@ def _make(
 
     """
     check_room(out, place.draft, len(plan.slices), form)
-    if not place.draft.exists():
+    if place.draft.exists():
+        lay_out_again(place.draft, plan.slices, form)
+    else:
         create(place.draft, plan.slices, form)
     filled, failed = _fill(plan, place, workers, strict, progress, waiting)
     skipped = (*plan.skipped, *failed)

@@ -2,13 +2,12 @@
 
 import contextlib
 import io
-import os
 import random
-import shutil
-import signal
+import subprocess
+import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,10 +82,14 @@ def case_of(seed: str, number: int, family: str, samples: Sequence[Sample]) -> C
     return Case(f"c{number:07}", family, sample, hit, what, content)
 
 
+def picture_of(number: int) -> np.ndarray:
+    """(row, column) of a whole file, other than all samples."""
+    return np.random.default_rng(77 + number).integers(0, 250, (SIDE, SIDE)).astype(np.uint8)
+
+
 def whole_images() -> np.ndarray:
     """(2, row, column), of the two files beside the damaged ones."""
-    rng = np.random.default_rng(77)
-    return rng.integers(0, 250, (2, SIDE, SIDE)).astype(np.uint8)
+    return np.stack([picture_of(0), picture_of(1)])
 
 
 def place(folder: Path, case: Case) -> str:
@@ -178,8 +181,8 @@ def play(folder: Path, cases: Sequence[Case], interrupt: float | None = None) ->
     Args:
         folder: An empty folder.
         cases: The cases.
-        interrupt: None, or the share of the time of a whole run after which a first try is killed;
-            then the bytes of both stores are compared, too.
+        interrupt: None, or the share of the time of a whole run for which another one may write
+            before it is killed; gone on with, it comes to the same bytes.
 
     """
     place_of_out = folder / "out"
@@ -210,7 +213,12 @@ def play(folder: Path, cases: Sequence[Case], interrupt: float | None = None) ->
 
 
 def judge(
-    folder: Path, cases: Sequence[Case], out: Path, answer: Answer, verdicts: dict[str, Verdict]
+    folder: Path,
+    cases: Sequence[Case],
+    out: Path,
+    answer: Answer,
+    verdicts: dict[str, Verdict],
+    below: Path | None = None,
 ) -> list[str]:
     """Look at the store; what is wrong with all of it."""
     faults = []
@@ -237,7 +245,7 @@ def judge(
             verdict.faults.append("it is neither taken nor left out")
         if len(rows):
             verdict.outcome = "same"
-            path = folder / "files" / case.name
+            path = folder / "files" / case.name if below is None else found_in(below, case.name)
             if case.sample.name:
                 path /= file_name(case, case.sample.name)
             questions.append(Question(case.name, case.family, path, store.read(rows)))
@@ -255,6 +263,11 @@ def judge(
     return faults
 
 
+def found_in(folder: Path, name: str) -> Path:
+    """Of a class, whichever it is."""
+    return next(path for one in folder.iterdir() if (path := one / name).exists())
+
+
 def case_named(question: Question) -> str:
     return question.case
 
@@ -263,15 +276,17 @@ def again(command: Sequence[str], out: Path, after: float) -> list[str]:
     """Make the store once more, killed on the way; it is the same to the last byte."""
     expected = out.with_name("expected")
     out.rename(expected)
-    child = os.fork()
-    if not child:
-        with contextlib.suppress(BaseException):
-            asked(command)
-        os._exit(0)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "sweep", *command],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    partial = out.with_name(f"{out.name}.partial")
+    while not partial.exists() and child.poll() is None:
+        time.sleep(0.005)
     time.sleep(after)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    child.kill()
+    child.wait()
     answer = Answer(0, "") if out.exists() else asked(command)
     if answer.status or not out.exists():
         return [f"after a kill, status {answer.status}: {answer.said[-1500:]}"]
@@ -296,3 +311,70 @@ def difference(first: Path, second: Path) -> str:
         if not np.array_equal(one.images[row], other.images[row]):
             found.append(f"pixels of {one.patients[row]}")
     return str(found[:6])
+
+
+PATTERN = "(whole[01]|c[0-9]{7})"
+
+
+def place_tree(
+    folder: Path, kind: str, seed: str, numbers: Sequence[int], samples: Sequence[Sample]
+) -> list[Case]:
+    """Write damaged samples as files of classes for training, and two whole files for validation.
+
+    A TIFF is a picture there, and no stack.
+    """
+    files = folder / "files"
+    whole = files / "validation"
+    for name, named in zip(WHOLE, write_whole_into(files, kind), strict=True):
+        target = whole / "xy"[int(name[-1])] / named
+        target.parent.mkdir(parents=True)
+        (files / named).rename(target)
+    known = [one for one in samples if kind == "images" or not one.name.endswith(".tif")]
+    cases = [case_of(seed, number, kind, known) for number in numbers]
+    for number, case in enumerate(cases):
+        place_in = files / "train" / "xy"[number % 2]
+        place_in.mkdir(parents=True, exist_ok=True)
+        place(place_in, case)
+    return cases
+
+
+def write_whole_into(files: Path, kind: str) -> list[str]:
+    files.mkdir()
+    return write_whole(files, kind)
+
+
+def judge_tree(folder: Path, kind: str, cases: Sequence[Case]) -> list[Verdict]:
+    """Draft a manifest, ingest the folder."""
+    out = folder / "out" / "store.h5"
+    out.parent.mkdir()
+    files, drafted = folder / "files", folder / "out" / "drafted.csv"
+    options = ["--kind", kind, "--patient-pattern", PATTERN, "--workers", "1"]
+    verdicts = {
+        one.name: Verdict(one.name, f"tree, {one.sample.kind}", one.what, "refused")
+        for one in cases
+    }
+    faults = []
+    answer = asked(["manifest", str(files), *options, "--out", str(drafted)])
+    if "Traceback" in answer.said or answer.status:
+        faults.append(f"manifest, status {answer.status}: {answer.said[-2000:]}")
+    rows = drafted.read_text() if drafted.exists() else ""
+    if not all(name in rows for name in WHOLE):
+        faults.append(f"the draft lacks whole files: {rows[:500]}")
+    drafted.unlink(missing_ok=True)
+    size = ["--size", str(SIDE)]
+    answer = asked(["ingest", "folder", str(files), *options, *size, "--out", str(out)])
+    if "Traceback" in answer.said or answer.status:
+        faults.append(f"status {answer.status}: {answer.said[-2000:]}")
+    left = sorted(one.name for one in out.parent.iterdir())
+    if left != ([out.name] if answer.status == 0 else []):
+        faults.append(f"left behind: {left}")
+    if answer.status == 0:
+        faults += judge(folder, cases, out, answer, verdicts, files / "train")
+        for one in verdicts.values():
+            unseen = "it is neither taken nor left out"
+            if unseen in one.faults and kind == "dicom":
+                one.faults.remove(unseen)
+                one.outcome = "passed over"
+    for one in verdicts.values():
+        one.faults += faults
+    return list(verdicts.values())

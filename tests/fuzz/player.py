@@ -9,11 +9,27 @@ what was said beside the answer, such as by a library of C.
 import json
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from tests.fuzz.harness import case_of, play
-from tests.fuzz.samples import all_samples
+from tests.fuzz.harness import Verdict, case_of, play
+from tests.fuzz.others import OTHERS, play_trees
+from tests.fuzz.samples import FAMILIES, Sample, all_samples
+
+PLAYED = (*FAMILIES, "trees", *OTHERS)
+
+
+def played(asked: Mapping[str, Any], samples: Mapping[str, Sequence[Sample]]) -> list[Verdict]:
+    """Play what is asked for."""
+    folder, family = Path(asked["folder"]), asked["family"]
+    seed, numbers, interrupt = asked["seed"], asked["numbers"], asked["interrupt"]
+    if family in OTHERS:
+        return OTHERS[family](folder, seed, numbers, interrupt)
+    if family == "trees":
+        return play_trees(folder, seed, numbers, samples)
+    return play(folder, [case_of(seed, n, family, samples[family]) for n in numbers], interrupt)
 
 
 def serve(log: Path) -> None:
@@ -27,9 +43,7 @@ def serve(log: Path) -> None:
         asked = json.loads(line)
         os.ftruncate(noise, 0)
         os.lseek(noise, 0, os.SEEK_SET)
-        family = asked["family"]
-        cases = [case_of(asked["seed"], n, family, samples[family]) for n in asked["numbers"]]
-        verdicts = play(Path(asked["folder"]), cases, asked["interrupt"])
+        verdicts = played(asked, samples)
         sys.stderr.flush()
         said = log.read_bytes()[:5000].decode(errors="replace")
         answers.write(json.dumps({"verdicts": list(map(asdict, verdicts)), "noise": said}) + "\n")

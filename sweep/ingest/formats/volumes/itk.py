@@ -40,6 +40,7 @@ PACKED = re.compile(
 BY_ZLIB = re.compile(rb"^CompressedData\s*=\s*[T1]", re.MULTILINE | re.IGNORECASE)
 BY_GZIP = re.compile(rb"^encoding:\s*gz(ip)?\s*$", re.MULTILINE | re.IGNORECASE)
 SKIPS = re.compile(rb"^(line|byte) ?skip:", re.MULTILINE | re.IGNORECASE)
+PACKED_SIZE = re.compile(rb"^CompressedDataSize\s*=\s*([0-9]+)", re.MULTILINE)
 HEADER_SIZE = re.compile(rb"^HeaderSize\s*=\s*([0-9]+)", re.MULTILINE)
 END_OF_NRRD = re.compile(rb"\r?\n\r?\n")
 WHERE = re.compile(r".*ITK ERROR: ", re.DOTALL)  # in ITK's source the error arose
@@ -95,7 +96,8 @@ def open_itk(path: Path) -> Scan:
 def _check_packed(path: Path, start: int, header: bytes, needed: int) -> None:
     """Hold packed voxels to their sum, see ``check_zlib``."""
     if BY_ZLIB.search(header):
-        check_zlib(path, start, needed)
+        said = PACKED_SIZE.search(header)
+        check_zlib(path, start, needed, int(said[1]) if said else 0)
     elif BY_GZIP.search(header) and not SKIPS.search(header):
         check_gzip(path, start, needed)
 

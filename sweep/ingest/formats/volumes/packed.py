@@ -57,8 +57,21 @@ def check_gzip(path: Path, start: int, needed: int) -> None:
         raise _other_length(path, found, needed)
 
 
-def check_zlib(path: Path, start: int, needed: int) -> None:
-    """The same of voxels that are packed by zlib."""
+def check_zlib(path: Path, start: int, needed: int, said: int) -> None:
+    """The same of voxels that are packed by zlib.
+
+    Args:
+        path: The file.
+        start: Where the packed voxels begin in it.
+        needed: Bytes that they unpack to.
+        said: How many bytes the header says that they are packed in; ITK unpacks no more than
+            these, and none where it does not say so (0).
+
+    Raises:
+        UnusableError: They unpack to another number of bytes, or of more than the header says.
+        zlib.error: They are damaged.
+
+    """
     unpacker, found = zlib.decompressobj(ZLIB_OR_GZIP), 0
     with path.open("rb") as file:
         file.seek(start)
@@ -68,8 +81,15 @@ def check_zlib(path: Path, start: int, needed: int) -> None:
             found += len(unpacked)
             if not packed and not unpacked:
                 break
+        taken = file.tell() - len(unpacker.unused_data) - start
     if not unpacker.eof or found != needed:
         raise _other_length(path, found, needed)
+    if taken > said:
+        raise UnusableError(
+            "the header does not say in how many bytes the voxels are packed, or says too few",
+            f"{path} with {taken} bytes, and {said} by its header",
+            "save it again",
+        )
 
 
 def _other_length(path: Path, found: int, needed: int) -> UnusableError:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import random
+import re
 
 import nibabel
 import numpy as np
@@ -74,3 +75,12 @@ def test_one_volume_of_several_in_a_packed_file(tmp_path, name):
     for number in range(3):
         read = sections(tmp_path / name, "acquired", range(SHAPE[2]), number=number)
         np.testing.assert_array_equal([one.image for one in read], values().T + number)
+
+
+@pytest.mark.parametrize("said", [b"", b"CompressedDataSize = 100\n"])
+def test_itk_is_not_asked_where_the_header_does_not_say_how_much_to_unpack(tmp_path, said):
+    """It would give what lies in memory."""
+    path, _ = save(tmp_path, "a.mha")
+    path.write_bytes(re.sub(rb"CompressedDataSize = \d+\n", said, path.read_bytes()))
+    with pytest.raises(UnusableError, match="does not say in how many bytes"):
+        images(path)
