@@ -6,6 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import h5py
@@ -99,7 +100,7 @@ def pictures() -> Iterator[Sample]:
         ("TIFF pages", "a.tif", of_grey, {"save_all": True, "append_images": [of_grey]}),
     ]
     for kind, name, picture, options in kinds:
-        yield one_file(kind, name, saved(lambda path: picture.save(path, **options), name))
+        yield one_file(kind, name, saved(partial(picture.save, **options), name))
 
 
 def volumes() -> Iterator[Sample]:
@@ -130,11 +131,11 @@ def volumes() -> Iterator[Sample]:
     for kind, of_type in (("TIFF stack 8", np.uint8), ("TIFF stack 16", np.uint16)):
         pages = [Image.fromarray(one) for one in turned.astype(of_type)]
         options = {"save_all": True, "append_images": pages[1:]}
-        content = saved(lambda path: pages[0].save(path, **options), "a.tif")
+        content = saved(partial(pages[0].save, **options), "a.tif")
         yield one_file(kind, "a.tif", content)
     said = "ImageJ=1.54f\nimages=3\nslices=3\nunit=mm\nspacing=4\n"
     options = {**options, "tiffinfo": {270: said, 282: 2.0, 283: 2.0, 296: 1}}
-    content = saved(lambda path: pages[0].save(path, **options), "a.tif")
+    content = saved(partial(pages[0].save, **options), "a.tif")
     yield one_file("TIFF ImageJ", "a.tif", content)
 
 
@@ -313,7 +314,9 @@ def fastmris() -> Iterator[Sample]:
         },
     }
     for kind, parts in kinds.items():
-        yield one_file(kind, "a.h5", saved(lambda path: write_h5(path, parts, attributes), "a.h5"))
+        yield one_file(
+            kind, "a.h5", saved(partial(write_h5, parts=parts, attributes=attributes), "a.h5")
+        )
     texts = {"reconstruction_rss": images, "kspace": single}
 
     def with_text(path: Path) -> None:

@@ -31,7 +31,6 @@ def test_whatever_the_description_became_it_is_written_anew_around_the_slices(tm
     form = Form((6, 4), ("x",), "multilabel", {"kind": "test"}, "float32", frame)
     draft, rng = tmp_path / "draft.h5", np.random.default_rng(3)
     create(draft, slices(), form)
-    empty = draft.read_bytes()
     with StoreWriter.open(draft) as writer:
         kspace = rng.normal(size=(*FRAME, 2)).astype(np.float32).view(np.complex64)[..., 0]
         digests = [
