@@ -21,7 +21,7 @@ from tests.fuzz.samples import FAMILIES, Sample, all_samples
 PLAYED = (*FAMILIES, "trees", *OTHERS)
 
 
-def played(asked: Mapping[str, Any], samples: Mapping[str, Sequence[Sample]]) -> list[Verdict]:
+def play_asked(asked: Mapping[str, Any], samples: Mapping[str, Sequence[Sample]]) -> list[Verdict]:
     """Play what is asked for."""
     folder, family = Path(asked["folder"]), asked["family"]
     seed, numbers, interrupt = asked["seed"], asked["numbers"], asked["interrupt"]
@@ -43,7 +43,7 @@ def serve(log: Path) -> None:
         asked = json.loads(line)
         os.ftruncate(noise, 0)
         os.lseek(noise, 0, os.SEEK_SET)
-        verdicts = played(asked, samples)
+        verdicts = play_asked(asked, samples)
         sys.stderr.flush()
         said = log.read_bytes()[:5000].decode(errors="replace")
         answers.write(json.dumps({"verdicts": list(map(asdict, verdicts)), "noise": said}) + "\n")
