@@ -1,16 +1,18 @@
 """Damaged files of every format, for hours: does one cost more than itself?
 
-    python benchmarks/fuzz_ingest.py --minutes 120 --out /tmp/fuzz          # some thousand an hour
-    python benchmarks/fuzz_ingest.py --minutes 120 --out /tmp/fuzz --at-once 2
-    python benchmarks/fuzz_ingest.py --seed 0 --family dicom --number 17 --out /tmp/one  # one again
+    python benchmarks/fuzz_ingest.py --minutes 120            # some ten thousand an hour
+    python benchmarks/fuzz_ingest.py --minutes 120 --at-once 2
+    python benchmarks/fuzz_ingest.py --family dicom --number 17   # this case of seed 0 again
+    python benchmarks/fuzz_ingest.py --minutes 120 --save     # and write the results
 
 What is damaged, and how, is drawn from the seed: see tests/fuzz. Cases are ingested in batches
 between whole files, by the command's own code. A batch in which anything goes wrong is played again
-case by case, and what goes wrong alone is kept in the folder. ``totals.json`` there is written
-every minute.
+case by case, and how to play again what goes wrong alone is kept in the folder. ``totals.json``
+there is written every minute.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -26,11 +28,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from results import Record
 
 from tests.fuzz.player import PLAYED
 
+ROOT = Path(__file__).resolve().parents[1]
+TITLE = "what is damaged"
+WORDS = {
+    "images": "pictures",
+    "volumes": "volumes",
+    "dicom": "DICOM, files and series",
+    "fastmri": "fastMRI, ISMRMRD",
+    "trees": "files in a tree without a manifest",
+    "stores": "stores, by `data show --verify`",
+    "tables": "tables: manifests, labels, patients, rules",
+    "partial": "unfinished ingests",
+}
+COLUMNS = {
+    "refused": "left out, or refused",
+    "same": "read as by others",
+    "taken": "read in another way",
+    "passed over": "passed over",
+    "fault": "faults",
+}
 BATCH = 40
 SMALL = {"tables": 8, "partial": 5}  # where each case is an ingest of its own
 BATCH_S, CASE_S = 1800, 1800  # after which it hangs; long, as other work may come first
@@ -51,7 +73,8 @@ class Player:
     def play(self, asked: dict[str, Any], limit_s: float) -> dict[str, Any] | str:
         """The answer; or 'hang', or how the process ended."""
         process = self._process()
-        assert process.stdin is not None and process.stdout is not None
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
             process.stdin.write(json.dumps(asked).encode() + b"\n")
             process.stdin.flush()
@@ -89,11 +112,12 @@ class Player:
     def end(self) -> None:
         """End the process and all that it started."""
         if self.process is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self.process.wait()
+            for stream in (self.process.stdin, self.process.stdout):
+                if stream is not None:
+                    stream.close()
         self.process = None
 
 
@@ -105,6 +129,7 @@ class Totals:
         self.started = time.monotonic()
         self.lock = threading.Lock()
         self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.families: Counter[tuple[str, str]] = Counter()
         self.ways: Counter[str] = Counter()
         self.remarks: Counter[tuple[str, str]] = Counter()
         self.noises: Counter[str] = Counter()
@@ -112,7 +137,9 @@ class Totals:
         self.cases = self.batches = self.interrupted = self.hangs = self.told = 0
         self.saved = 0.0
 
-    def add(self, verdicts: Sequence[dict[str, Any]], noise: str, interrupted: bool) -> None:
+    def add(
+        self, family: str, verdicts: Sequence[dict[str, Any]], noise: str, interrupted: bool
+    ) -> None:
         """Count a batch."""
         with self.lock:
             self.batches += 1
@@ -120,6 +147,7 @@ class Totals:
             self.cases += len(verdicts)
             for one in verdicts:
                 self.outcomes[one["kind"], one["outcome"]] += 1
+                self.families[family, one["outcome"]] += 1
                 self.ways[one["what"]] += 1
                 if one["remark"]:
                     self.remarks[one["kind"], one["remark"][:90]] += 1
@@ -144,6 +172,7 @@ class Totals:
 
     @property
     def seconds(self) -> float:
+        """Since the first case."""
         return time.monotonic() - self.started
 
     def save(self) -> None:
@@ -196,7 +225,7 @@ def batch(player: Player, totals: Totals, seed: str, number: int, families: Sequ
     for one in answer["verdicts"]:
         if one["remark"] and totals.remarks[one["kind"], one["remark"][:90]] < KEPT:
             keep(totals, asked, one, "remarks")
-    totals.add(answer["verdicts"], answer["noise"], interrupt is not None)
+    totals.add(family, answer["verdicts"], answer["noise"], interrupt is not None)
 
 
 def one_case(player: Player, totals: Totals, asked: dict[str, Any]) -> dict[str, Any]:
@@ -238,6 +267,19 @@ def played(player: Player, asked: dict[str, Any], limit_s: float) -> dict[str, A
     return player.play(asked | {"folder": str(folder)}, limit_s)
 
 
+def record_of(totals: Totals) -> Record:
+    """The counts of each family, and of all."""
+    record = Record("fuzz_ingest")
+    for family, words in (*WORDS.items(), ("", "all")):
+        counts = Counter[str]()
+        for (of, outcome), count in totals.families.items():
+            counts[outcome] += count if family in ("", of) else 0
+        record.add(TITLE, words, "cases", f"{counts.total():,}")
+        for outcome, column in COLUMNS.items():
+            record.add(TITLE, words, column, f"{counts[outcome]:,}")
+    return record
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -245,10 +287,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--minutes", type=float, default=120)
     parser.add_argument("--seed", default="0")
-    parser.add_argument("--out", type=Path, required=True, help="folder of what is kept")
+    parser.add_argument("--out", type=Path, default=Path("build/fuzz"), help="of what is kept")
     parser.add_argument("--family", nargs="+", choices=PLAYED, default=list(PLAYED))
     parser.add_argument("--number", nargs="+", type=int, help="these cases of one family alone")
     parser.add_argument("--at-once", type=int, default=1, metavar="N", help="players side by side")
+    parser.add_argument("--save", action="store_true", help="write results/fuzz_ingest.json")
     return parser.parse_args(arguments)
 
 
@@ -284,6 +327,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         thread.join()
     totals.save()
     totals.say()
+    if options.save:
+        print(f"written to {record_of(totals).save()}")
     return int(bool(totals.faults))
 
 

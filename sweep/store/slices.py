@@ -74,9 +74,9 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
 
     Raises:
         UserError: No slice; an unknown task; no label name, or one twice; an empty or repeated
-            key; an empty patient or split; a text with characters that are not shown; a column with a name that cannot be used; a label
-            outside ``label_names``; a multiclass slice without exactly one label; a patient in
-            two splits.
+            key; an empty patient or split; a text with characters that are not shown; a column
+            with a name that cannot be used; a label outside ``label_names``; a multiclass slice
+            without exactly one label; a patient in two splits.
 
     """
     if not slices:

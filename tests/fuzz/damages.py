@@ -436,7 +436,7 @@ def h5_part(content: bytes, rng: random.Random) -> bytes:
 
 
 def change_part(file: h5py.File, rng: random.Random) -> None:
-    group = file["dataset"] if "dataset" in file else file
+    group = file.get("dataset", file)
     if len(file.attrs) and rng.random() < 0.25:
         name = rng.choice(sorted(file.attrs))
         del file.attrs[name]

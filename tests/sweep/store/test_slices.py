@@ -39,7 +39,7 @@ def test_an_empty_name_is_refused(content, name):
 @pytest.mark.parametrize("name", ["key", "scan", "patient", "split", "sequence"])
 @pytest.mark.parametrize("text", ["a\x1b[2J", "a\x00", "\x9f", "\udcff"])
 def test_a_text_that_no_store_can_be_opened_with_is_refused(content, name, text):
-    with pytest.raises(UserError, match="characters that are not shown.* at line 3; rename"):
+    with pytest.raises(UserError, match=r"characters that are not shown.* at line 3; rename"):
         check(content.with_slice(3, **{name: text}))
 
 
