@@ -8,7 +8,7 @@ QUIETLY := --quiet --quiet --disable-pip-version-check
 # Two workers; a file of cluster tests stays with one of them, for the sweep that its tests share.
 PARALLEL := -n 2 --dist worksteal
 
-.PHONY: help demo test test-fast test-long chaos nodes test-wheel test-minimum lint docs docs-run \
+.PHONY: help demo test test-fast test-long chaos fuzz nodes test-wheel test-minimum lint docs docs-run \
 	requirements deploy-check study-brain study-hospital clean
 
 help:  ## this list
@@ -37,6 +37,10 @@ RUNS ?= 20
 SEED ?= 0
 chaos: $(VENV)/.installed-test  ## sweeps disturbed at drawn moments, compared with undisturbed ones: RUNS=20 SEED=0
 	$(BIN)/python -W ignore benchmarks/chaos.py --runs $(RUNS) --seed $(SEED) $(CHAOS)
+
+MINUTES ?= 120
+fuzz: $(VENV)/.installed-test  ## damaged files of every format that ingest reads: MINUTES=120 SEED=0
+	$(BIN)/python -W ignore benchmarks/fuzz_ingest.py --minutes $(MINUTES) --seed $(SEED) $(FUZZ)
 
 nodes: $(VENV)/.installed-test build/mlflow/.installed  ## a sweep on three real nodes that loses one, then the head (root, Linux)
 	$(BIN)/python -m tests.nodes.three_nodes --mlflow-python $(CURDIR)/build/mlflow/bin/python $(NODES)

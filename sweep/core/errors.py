@@ -10,14 +10,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sweep.core.mirrors import named
-from sweep.core.text import SHOWN, one_line, shortened, without_passwords
+from sweep.core.text import ACTED_ON, SHOWN, one_line, shortened, without_passwords
 
 ADDRESS = re.compile(r"(\bat )?\(?\b0x[0-9a-fA-F]{6,}\b\)?")
 LONGEST = 400  # characters of what a library says; some show all that they were given
 
 
 class _ThreePartError(Exception):
-    """What is wrong, what was received, and what to do; a password in an address is left out.
+    """What is wrong, what was received, and what to do.
+
+    A password in an address is left out. What a damaged file says may be quoted: marks that a
+    terminal acts on, and that no record may have, give way to a ?.
 
     Args:
         wrong: What is wrong, such as ``there is no such store``.
@@ -27,7 +30,8 @@ class _ThreePartError(Exception):
     """
 
     def __init__(self, wrong: str, received: object, remedy: str) -> None:
-        super().__init__(*(named(without_passwords(one)) for one in (wrong, str(received), remedy)))
+        parts = (wrong, str(received), remedy)
+        super().__init__(*(ACTED_ON.sub("?", named(without_passwords(one))) for one in parts))
 
     def __str__(self) -> str:
         wrong, received, remedy = self.args

@@ -13,9 +13,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from sweep.core.errors import UserError, WorkError, refuse
-from sweep.core.text import SHOWN, number_of
+from sweep.core.text import ACTED_ON, SHOWN, number_of
 from sweep.ingest.formats.labels import gone_note
 from sweep.ingest.partial import PartialStore, check_room, partial_store
 from sweep.ingest.plan import Item, Plan, Progress, Skipped, left_out_before
@@ -24,6 +25,7 @@ from sweep.ingest.workers import HERE, Waiting, WorkerCrash, can_be_sent, check_
 from sweep.store import Store, refuse_existing
 from sweep.store.fingerprint import fingerprint
 from sweep.store.layout import Form, PixelType, create
+from sweep.store.mending import lay_out_again
 from sweep.store.slices import check_slices
 from sweep.store.writer import StoreWriter
 
@@ -137,7 +139,9 @@ def _make(
 
     """
     check_room(out, place.draft, len(plan.slices), form)
-    if not place.draft.exists():
+    if place.draft.exists():
+        lay_out_again(place.draft, plan.slices, form)
+    else:
         create(place.draft, plan.slices, form)
     filled, failed = _fill(plan, place, workers, strict, progress, waiting)
     skipped = (*plan.skipped, *failed)
@@ -170,8 +174,20 @@ def _without_labels_gone(plan: Plan, filled: Mapping[str, Written]) -> Plan:
 
 
 def _form(plan: Plan, pixels: PixelType, skipped: Sequence[Skipped]) -> Form:
-    source = {**plan.source, "skipped": [one._asdict() for one in skipped]}
+    source = _readable({**plan.source, "skipped": [one._asdict() for one in skipped]})
     return Form(plan.shape, plan.label_names, plan.task, source, pixels, plan.kspace)
+
+
+def _readable(value: Any) -> Any:
+    """The same with a ? for characters that no text of a store has, as of a folder's name."""
+    match value:
+        case str():
+            return ACTED_ON.sub("?", value)
+        case Mapping():
+            return {_readable(key): _readable(one) for key, one in value.items()}
+        case list() | tuple():
+            return list(map(_readable, value))
+    return value
 
 
 def _digest(plan: Plan, form: Form) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UserError, refuse, require_known
+from sweep.core.text import ACTED_ON
 from sweep.store.geometry import UNKNOWN, Geometry
 
 Task = Literal["multiclass", "multilabel"]
@@ -73,9 +74,10 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
 
     Raises:
         UserError: No slice; an unknown task; no label name, or one twice; an empty or repeated
-            key; an empty patient or split; a column with a name that cannot be used; a label
-            outside ``label_names``; a multiclass slice without exactly one label; a patient in
-            two splits; a scan of two patients, or with two slices of one number.
+            key; an empty patient or split; a text with characters that are not shown; a column
+            with a name that cannot be used; a label outside ``label_names``; a multiclass slice
+            without exactly one label; a patient in two splits; a scan of two patients, or with
+            two slices of one number.
 
     """
     if not slices:
@@ -88,6 +90,7 @@ def check_slices(slices: Sequence[Slice], label_names: Sequence[str], task: Task
             "name at least one label, and each label once",
         )
     _check_names(slices)
+    _check_texts(slices, label_names)
     check_column_names(column_names(slices))
     _check_labels(slices, frozenset(label_names), task)
     _check_splits(slices)
@@ -135,6 +138,20 @@ def _check_names(slices: Sequence[Slice]) -> None:
     counts = Counter(one.key for one in slices)
     repeated = [f"{one.key!r} at {one.origin}" for one in slices if counts[one.key] > 1]
     refuse("several slices have the same key", repeated, "rename or drop the repeats")
+
+
+def _check_texts(slices: Sequence[Slice], label_names: Sequence[str]) -> None:
+    """A store with such a text would not be opened again."""
+    bad = [repr(name) for name in label_names if ACTED_ON.search(name)]
+    for one in slices:
+        texts = (one.key, one.scan, one.patient, one.split, one.sequence, *one.columns.values())
+        if ACTED_ON.search("\n".join(texts)):
+            bad += [f"{text!r} at {one.origin}" for text in texts if ACTED_ON.search(text)][:1]
+    refuse(
+        "names or texts have characters that are not shown, such as a terminal acts on",
+        bad,
+        "rename the file, or correct the table",
+    )
 
 
 def _check_labels(slices: Sequence[Slice], known: frozenset[str], task: Task) -> None:

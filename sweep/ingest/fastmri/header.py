@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from sweep.core.text import one_line
+
 RECON = "encoding/reconSpace"
 ENCODED = "encoding/encodedSpace"
 MAX_MATRIX = 8192  # pixels; a larger image is a damaged header
@@ -117,7 +119,7 @@ def parse_encoding(text: str | bytes) -> Encoding:
 
 def _said(root: ElementTree.Element, path: str) -> str:
     text = root.findtext("/".join(f"{{*}}{tag}" for tag in path.split("/")))
-    return (text or "").strip()
+    return one_line(text or "")
 
 
 def _number(root: ElementTree.Element, path: str) -> float | None:

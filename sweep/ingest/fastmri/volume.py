@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sweep.core.errors import UnusableError, broken_is_unusable
+from sweep.core.text import one_line
 from sweep.ingest.fastmri.header import Header, parse_header
 from sweep.ingest.fastmri.raw import is_raw, raw_planes, survey_raw
 from sweep.store.checking import names, own
@@ -248,8 +249,11 @@ def _header(file: h5py.File) -> Header:
 
 
 def _text(value: Any) -> str:
-    """Text as HDF5 gives it: bytes or text, alone or in an array; a number is its digits."""
+    """Text as HDF5 gives it: bytes or text, alone or in an array; a number is its digits.
+
+    Of a damaged file it may be any text, and a store takes no marks that a terminal acts on.
+    """
     first = next(iter(np.ravel(value)), "")
     if isinstance(first, h5py.Empty):
         return ""
-    return (first.decode(errors="replace") if isinstance(first, bytes) else str(first)).strip()
+    return one_line(first.decode(errors="replace") if isinstance(first, bytes) else first)

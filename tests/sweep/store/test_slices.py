@@ -54,6 +54,20 @@ def test_an_empty_name_is_refused(content, name):
         check(content.with_slice(3, **{name: ""}))
 
 
+@pytest.mark.parametrize("name", ["key", "scan", "patient", "split", "sequence"])
+@pytest.mark.parametrize("text", ["a\x1b[2J", "a\x00", "\x9f", "\udcff"])
+def test_a_text_that_no_store_can_be_opened_with_is_refused(content, name, text):
+    with pytest.raises(UserError, match=r"characters that are not shown.* at line 3; rename"):
+        check(content.with_slice(3, **{name: text}))
+
+
+def test_a_label_and_a_column_are_held_to_the_same_law(content):
+    with pytest.raises(UserError, match="characters that are not shown"):
+        check(content.with_slice(3, columns={"site": "\x07"}))
+    with pytest.raises(UserError, match="characters that are not shown"):
+        check(replace(content, label_names=(*content.label_names, "\x07")))
+
+
 def test_a_repeated_key_is_refused(content):
     message = "have the same key; received 'ann/0' at line 0, 'ann/0' at line 1; rename"
     with pytest.raises(UserError, match=message):

@@ -40,6 +40,7 @@ SUFFIXES = (".dcm", ".ima", ".dicom")
 EXTRA = "install the decoders: `pip install 'mrisweep[dicom]'`"
 PADDED = "Volumes with bytes after the pixels that the header promises, taken as padding"
 AGAIN = "export it again or remove its rows"
+STANDARD = "1.2.840.10008."  # what the UIDs of DICOM itself begin with, all of which are known
 EXACT = 2**24  # integers up to here are exact as 32-bit floats
 
 
@@ -131,6 +132,25 @@ def read_frames(
             tile = values[top : top + shape[0], left : left + shape[1]]
             image = _in_units(tile, frame, path)
         yield image
+
+
+def is_other_dicom(path: Path) -> bool:
+    """Whether a file is DICOM and says what it is instead of an image, such as a report.
+
+    Damage can make an image look as if it had no pixels; it does not make a report of it.
+
+    Raises:
+        UnusableError: It is damaged.
+
+    """
+    with _reading(path):
+        if not is_dicom(path):
+            return False
+        dataset, _ = read_to_pixels(path)
+        said = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.get("SOPClassUID")
+        uid = UID(str(said or ""))
+        known = uid.name != str(uid) or not uid.startswith(STANDARD)
+        return bool(uid) and uid.is_valid and known and not _should_show(dataset)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from sweep.core.errors import UnusableError
+from sweep.core.text import one_line
 from sweep.ingest.formats.dicom.frames import Frame, frames_of, tiles_of
 from sweep.ingest.formats.dicom.mosaic import mosaic_of
 
@@ -178,4 +179,4 @@ def _high_bit(dataset: Any) -> int:
 
 
 def _text(dataset: Any, name: str) -> str:
-    return str(dataset.get(name) or "").strip()
+    return one_line(dataset.get(name) or "")

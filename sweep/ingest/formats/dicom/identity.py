@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pydicom import dcmread
 
 from sweep.core.errors import UnusableError, broken_is_unusable
+from sweep.core.text import one_line
 from sweep.ingest.formats.dicom.part10 import is_dicom
 
 KEYWORDS = ["PatientID", "SeriesInstanceUID", "SOPInstanceUID", "Rows"]
@@ -33,4 +34,4 @@ def identity_of(path: Path) -> Identity | None:
         if "Rows" not in dataset:
             return None
         series = str(dataset.get("SeriesInstanceUID", "") or dataset.get("SOPInstanceUID", ""))
-        return Identity(series or str(path), str(dataset.get("PatientID", "") or ""))
+        return Identity(series or str(path), one_line(dataset.get("PatientID", "") or ""))

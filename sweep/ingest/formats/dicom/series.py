@@ -8,9 +8,8 @@ from pathlib import Path
 from sweep.core.errors import UnusableError
 from sweep.ingest.formats.dicom.choice import Choice
 from sweep.ingest.formats.dicom.facts import NAMING, TELLING
-from sweep.ingest.formats.dicom.file import RuledOut, read_header
+from sweep.ingest.formats.dicom.file import RuledOut, is_other_dicom, read_header
 from sweep.ingest.formats.dicom.header import Header
-from sweep.ingest.formats.dicom.part10 import is_dicom
 from sweep.ingest.formats.dicom.stack import (
     Placed,
     check_one,
@@ -97,9 +96,10 @@ def _check_lost(found: Mapping[Path, object]) -> None:
     """Refuse what is named as the slices are and is none: without it the others would move up."""
     named = {_pattern(file) for file, one in found.items() if isinstance(one, Header | RuledOut)}
     for file, one in found.items():
-        if one is None and _pattern(file) in named and not is_dicom(file):
+        if one is None and _pattern(file) in named and not is_other_dicom(file):
             raise UnusableError(
-                "a file is named as the DICOM slices beside it are, and is none",
+                "a file is named as the DICOM slices beside it are, and is no image, nor says what "
+                "else it is",
                 file,
                 "export it again, or remove it",
             )

@@ -1,5 +1,6 @@
 """MetaImage (.mha, .mhd) and NRRD (.nrrd, .nhdr) files, which SimpleITK reads."""
 
+import math
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from sweep.core.errors import UnusableError
 from sweep.core.text import size_text
 from sweep.ingest.formats.planes import Grid
+from sweep.ingest.formats.volumes.packed import check_gzip, check_zlib
 from sweep.ingest.formats.volumes.scan import SLICES_LAST, Scan, refuse_shape
 
 READERS = {
@@ -31,9 +33,15 @@ OF_A_PATIENT = re.compile(
 VOXELS = re.compile(rb"^(?:ElementDataFile[ \t]*=|data ?file:)[ \t]*([^\r\n]*)\r?\n", re.MULTILINE)
 LOCAL = b"LOCAL"  # in the file of the header
 PACKED = re.compile(
-    rb"^(CompressedData\s*=\s*T|BinaryData\s*=\s*F|encoding:\s*+(?!raw\b))",
+    rb"^(CompressedData\s*=\s*[T1]|BinaryData\s*=\s*F|encoding:\s*+(?!raw\b))",
     re.MULTILINE | re.IGNORECASE,
 )
+# Streams whose sum is asked for here; where lines are skipped is NRRD's to know.
+BY_ZLIB = re.compile(rb"^CompressedData\s*=\s*[T1]", re.MULTILINE | re.IGNORECASE)
+BY_GZIP = re.compile(rb"^encoding:\s*gz(ip)?\s*$", re.MULTILINE | re.IGNORECASE)
+SKIPS = re.compile(rb"^(line|byte) ?skip:", re.MULTILINE | re.IGNORECASE)
+PACKED_SIZE = re.compile(rb"^CompressedDataSize\s*=\s*([0-9]+)", re.MULTILINE)
+HEADER_SIZE = re.compile(rb"^HeaderSize\s*=\s*([0-9]+)", re.MULTILINE)
 END_OF_NRRD = re.compile(rb"\r?\n\r?\n")
 WHERE = re.compile(r".*ITK ERROR: ", re.DOTALL)  # in ITK's source the error arose
 
@@ -65,20 +73,33 @@ def open_itk(path: Path) -> Scan:
     with path.open("rb") as file:
         header = file.read(HEADER)
 
+    paths, starts = _voxels(path, header)
+    packed, dtype = PACKED.search(header) is not None, _dtype(sitk, reader)
+
     def voxels(number: int) -> NDArray[np.generic]:
+        if starts is not None:
+            _check_packed(paths[-1], starts, header, math.prod(size) * dtype.itemsize)
         values = sitk.GetArrayFromImage(_run(reader.Execute))
         return np.asarray(values[number] if len(size) > 3 else values).T
 
-    paths, starts = _voxels(path, header)
     return Scan(
         paths=paths,
         grid=Grid((size[0], size[1], size[2]), _affine(reader), _lies(path, header)),
         acquired=SLICES_LAST,
         count=size[3] if len(size) > 3 else 1,
-        dtype=_dtype(sitk, reader),
+        dtype=dtype,
         voxels=voxels,
-        starts=starts,
+        starts=None if packed else starts,
     )
+
+
+def _check_packed(path: Path, start: int, header: bytes, needed: int) -> None:
+    """Hold packed voxels to their sum, see ``check_zlib``."""
+    if BY_ZLIB.search(header):
+        said = PACKED_SIZE.search(header)
+        check_zlib(path, start, needed, int(said[1]) if said else 0)
+    elif BY_GZIP.search(header) and not SKIPS.search(header):
+        check_gzip(path, start, needed)
 
 
 def _run(step: Callable[[], Any]) -> Any:
@@ -115,13 +136,14 @@ def _lies(path: Path, header: bytes) -> bool:
 def _voxels(path: Path, header: bytes) -> tuple[tuple[Path, ...], int | None]:
     """The header and the file of the voxels, where that is another; and where these begin in it.
 
-    The beginning is None of what is packed or lies in several files, and else the least it can be.
+    The beginning is None of what lies in several files, and else the least it can be.
     """
-    found, packed = VOXELS.search(header), PACKED.search(header) is not None
+    found = VOXELS.search(header)
     if found is None or found[1].strip() == LOCAL:
         end = found if found is not None else END_OF_NRRD.search(header)
-        return (path,), None if packed or end is None else end.end()
+        return (path,), None if end is None else end.end()
     other = path.parent / found[1].decode("utf-8", "replace").strip()
     if not other.is_file():
         return (path,), None
-    return (path, other), None if packed else 0
+    own = HEADER_SIZE.search(header)
+    return (path, other), int(own[1]) if own else 0

@@ -1,5 +1,6 @@
 """NIfTI, Analyze 7.5 and MGH files, which nibabel reads: where voxels lie, and they."""
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from sweep.core.errors import UnusableError
 from sweep.core.text import size_text
 from sweep.ingest.formats.planes import Grid, View
+from sweep.ingest.formats.volumes.packed import is_gzip, read_to_end
 from sweep.ingest.formats.volumes.scan import SLICES_LAST, Scan, refuse_shape
 
 LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -81,12 +83,14 @@ def _scan(image: Any, path: Path, mm: float, oriented: bool, acquired: View) -> 
 
     def voxels(number: int) -> NDArray[np.generic]:
         index = (..., number, *[0] * (len(shape) - 4)) if len(shape) > 3 else (...,)
-        return np.asarray(proxy[index]).reshape(spatial)
+        values = _unpacked(place, proxy, index) if is_gzip(place) else np.asarray(proxy[index])
+        return values.reshape(spatial)
 
     # The header's file and that of the voxels, where it has its own.
     holders = (one for name, one in image.file_map.items() if name != MATLAB)
     paths = sorted({Path(str(one.filename)) for one in holders})
-    plain = Path(proxy.file_like).suffix.lower() in UNCOMPRESSED
+    place = Path(proxy.file_like)
+    plain = place.suffix.lower() in UNCOMPRESSED
     return Scan(
         paths=tuple(paths),
         grid=Grid((spatial[0], spatial[1], spatial[2]), affine, oriented),
@@ -96,6 +100,15 @@ def _scan(image: Any, path: Path, mm: float, oriented: bool, acquired: View) -> 
         voxels=voxels,
         starts=int(proxy.offset) if plain else None,
     )
+
+
+def _unpacked(path: Path, proxy: Any, index: tuple[Any, ...]) -> NDArray[np.generic]:
+    """Voxels of a file packed by gzip, all of which is read, so that its sum is asked for."""
+    said = (proxy.shape, proxy.dtype, proxy.offset, proxy.slope, proxy.inter)
+    with gzip.open(path) as file:
+        values = np.asarray(type(proxy)(file, said, mmap=False)[index])
+        read_to_end(file)
+    return values
 
 
 def _acquired(header: Any) -> View:

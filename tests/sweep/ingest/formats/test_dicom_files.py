@@ -82,6 +82,37 @@ def test_a_file_named_as_a_slice_that_is_none_is_not_dropped(tmp_path, name, con
     assert str(lost) in str(error.value)
 
 
+@pytest.mark.filterwarnings("ignore")  # of pydicom, which writes what no UID is
+@pytest.mark.parametrize(
+    ("what", "is_lost"),
+    [
+        ("1.2.840.10008.5.1.4.1.1.88.11", False),  # a report
+        ("1.3.12.2.1107.5.9.1", False),  # Siemens' own class of what is no image
+        ("1.2.840.10008.5.1.4.1.1.99999", True),  # none of DICOM's
+        ("not a UID", True),
+        ("", True),
+    ],
+)
+def test_a_file_without_pixels_named_as_a_slice_says_what_else_it_is_or_is_lost(
+    tmp_path, what, is_lost
+):
+    """A slice that damage has made look as if it had no pixels is not dropped without a word."""
+    volume = noise(4, 3, 4)
+    for place, pixels in enumerate(volume):
+        save(tmp_path / "s" / f"IM{place}", placed(pixels, place))
+    other = Dataset()
+    other.file_meta = placed(volume[0], 4).file_meta
+    other.file_meta.MediaStorageSOPClassUID = what
+    other.PatientID, other.preamble = "ann", b"\0" * 128
+    pydicom.dcmwrite(tmp_path / "s" / "IM4", other)
+    if is_lost:
+        with pytest.raises(UnusableError, match="nor says what else it is"):
+            outline(tmp_path / "s", "acquired")
+        return
+    assert outline(tmp_path / "s", "acquired").ignored == 1
+    np.testing.assert_array_equal(images(tmp_path / "s"), volume)
+
+
 def test_what_systems_leave_behind_is_ignored_and_counted(tmp_path):
     volume = noise(4, 3, 4)
     for place, pixels in enumerate(volume):
