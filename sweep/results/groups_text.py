@@ -79,6 +79,10 @@ def _about(
         bracketed = any(one.intervals for of in found.values() for one in of.scores)
         if bracketed:
             yield "brackets: 95 % intervals over the patients of the group, of this one training."
+        yield (
+            "CVaR takes the worst cells of the very patients that it is of, and lies the lower the "
+            "fewer these are: groups of unequal size are compared by clean and mean."
+        )
     scores = [of.scores for of in found.values()]
     yield from _lacking(column, scores, names, has_interval=metric.has_interval)
     for reason, trials in _by_reason(found).items():
