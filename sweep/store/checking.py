@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from sweep.store.layout import COLUMN, DATASETS, KSPACE, MEASURED, NATIVE, OPTIONAL, SAMPLING
+from sweep.store.layout import (
+    COLUMN,
+    DATASETS,
+    KSPACE,
+    MEASURED,
+    NATIVE,
+    OPTIONAL,
+    SAMPLING,
+    SPACING,
+)
 
 TEXT = "text"
 PIXELS = ("<f4", "<f2")
@@ -25,6 +34,7 @@ FORMS: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
     "orientation": ((2, 3), ("<f4",)),
     SAMPLING: ((5,), ("<i4",)),
     NATIVE: ((2,), ("<i4",)),
+    SPACING: ((), ("<f4",)),
     **{name: (shape, (np.dtype(kind).str,)) for name, (shape, kind) in MEASURED.items()},
 }
 

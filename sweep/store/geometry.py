@@ -42,6 +42,8 @@ class Geometry:
     Attributes:
         pixel_mm: Distance between the centres of neighbouring rows, and of neighbouring columns.
         thickness_mm: The thickness mm of the slice.
+        spacing_mm: Distance between the centres of the slice and of the next one of its scan, of
+            the last one from that before it: gaps are in it, and not in the thickness.
         orientation: Unit vectors, in DICOM's patient coordinates (x to the patient's left, y to
             the back, z to the head), along a row (column number rising), then down a column.
         sampling: The sampling of the k-space kept beside the image.
@@ -52,12 +54,14 @@ class Geometry:
 
     pixel_mm: PixelMm | None = None
     thickness_mm: float | None = None
+    spacing_mm: float | None = None
     orientation: tuple[Direction, Direction] | None = None
     sampling: Sampling | None = None
     native: Matrix | None = None
 
     def __post_init__(self) -> None:
-        lengths = [*(self.pixel_mm or ()), *([self.thickness_mm] if self.thickness_mm else [])]
+        through = [one for one in (self.thickness_mm, self.spacing_mm) if one]
+        lengths = [*(self.pixel_mm or ()), *through]
         if not all(0 < length < math.inf for length in lengths):
             raise ValueError(f"lengths are not finite and above 0 mm; received {self}")
         if self.native is not None and min(self.native) < 1:

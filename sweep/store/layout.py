@@ -19,6 +19,8 @@ Format version 3, one HDF5 file; every dataset but ``kspace`` is contiguous and 
     native           int32 (slice, 2): rows, columns of what the image shows, in pixels of before
                      it was resized; 0 = unknown; only where one is known
     thickness_mm     float32 (slice,); NaN = unknown
+    spacing_mm       float32 (slice,): to the next slice of the scan; NaN = unknown; only where one
+                     is known
     orientation      float32 (slice, 2, 3): unit vectors along a row and down a column, in DICOM's
                      patient coordinates; NaN = unknown
     column/NAME      string (slice,), a column that the user asked for, such as ``column/site``;
@@ -62,7 +64,8 @@ DESCRIBED = (
 UNNUMBERED = -1  # in place of the number of a slice that its source does not number
 SAMPLING = "sampling"  # described, too, where there is k-space
 NATIVE = "native"  # described, too, where it is known; stores from before it came have none
-OPTIONAL = (SAMPLING, NATIVE)
+SPACING = "spacing_mm"  # the same
+OPTIONAL = (SAMPLING, NATIVE, SPACING)
 COLUMN = "column/"  # before the names of the user's columns, described, too, where there are any
 NO_MATRIX = (0, 0)  # in place of the native size of a slice that nothing is known of
 MEASURED = {  # of each slice, as its pixels are stored: shape and type of one value
@@ -179,6 +182,8 @@ def descriptions(slices: Sequence[Slice], form: Form) -> dict[str, NDArray[np.ge
         values[SAMPLING] = np.array([_sampling(one) for one in geometries], "<i4")
     if any(one.native for one in geometries):
         values[NATIVE] = np.array([one.native or NO_MATRIX for one in geometries], "<i4")
+    if any(one.spacing_mm for one in geometries):
+        values[SPACING] = _numbers([one.spacing_mm for one in geometries], ())
     for name in column_names(slices):
         values[COLUMN + name] = _text([one.columns.get(name, "") for one in slices])
     return values

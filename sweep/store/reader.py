@@ -29,6 +29,7 @@ from sweep.store.layout import (
     KSPACE,
     NATIVE,
     SAMPLING,
+    SPACING,
     chunk_offsets,
     frame_slices,
 )
@@ -246,15 +247,19 @@ class Store:
         """What the source said of the place and the sampling of one slice."""
         (pixel_mm,), (native,) = self.pixel_mm([row]), self.native([row])
         orientation = self.columns["orientation"][row]
-        thickness = float(self.columns["thickness_mm"][row])
         with _damage(self.path, f"the geometry of slice {row}"):
             return Geometry(
                 pixel_mm=pixel_mm,
-                thickness_mm=None if np.isnan(thickness) else thickness,
+                thickness_mm=self._length("thickness_mm", row),
+                spacing_mm=self._length(SPACING, row),
                 orientation=None if np.isnan(orientation).any() else _directions(orientation),
                 sampling=self._sampling(row),
                 native=native,
             )
+
+    def _length(self, name: str, row: int) -> float | None:
+        length = float(self.columns[name][row]) if name in self.columns else math.nan
+        return None if math.isnan(length) else length
 
     def split_counts(self) -> dict[str, int]:
         """Count the slices of each split, by name of the split."""

@@ -15,7 +15,7 @@ from sweep.store.geometry import UNKNOWN, Geometry
 Task = Literal["multiclass", "multilabel"]
 OWN_NAMES = (  # what a store says of its slices by itself
     *("image", "key", "scan", "number", "patient", "split", "sequence", "labels"),
-    *("pixel_mm", "thickness_mm", "orientation"),
+    *("pixel_mm", "thickness_mm", "spacing_mm", "orientation"),
 )
 
 # In the source of a store: how many of its files count as a patient each, as nobody knows whose

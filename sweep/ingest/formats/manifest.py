@@ -35,6 +35,8 @@ from sweep.ingest.formats.manifest_checks import (
     check_marked,
     check_masks,
     check_pattern,
+    check_places,
+    check_scans,
 )
 from sweep.ingest.formats.marks.boxes import Box, BoxTable, read_boxes
 from sweep.ingest.formats.marks.marking import AS_THEY_ARE, Marking
@@ -45,6 +47,7 @@ from sweep.ingest.formats.roles import (
     MASK,
     PATIENT,
     ROLES,
+    SCAN,
     SEQUENCE,
     SLICE,
     SPLITTING,
@@ -240,6 +243,8 @@ def read_manifest(
         folder: The folder that its paths start from; one that is absolute may lead into it.
         volumes: A file holds several slices. Then the optional column ``slice`` numbers them from
             0: a file has one row without a number, for all its slices, or a row for each of some.
+            Otherwise a file is one picture, and where there is a column ``scan``, which names what
+            was scanned as one, ``slice`` is the number of the picture in it.
         several: A file may hold several volumes. Then the optional column ``volume`` numbers them
             from 0, and each has rows of its own.
         patients: Each row names its patient; otherwise the file may.
@@ -271,11 +276,15 @@ def read_manifest(
         for name, meant in ((SLICE, volumes), (VOLUME, several))
         if meant and reading.column(name) in places
     ]
+    scans = not volumes and reading.column(SCAN) in places
+    if scans:
+        check_scans(header, reading, path)
     check_kept(header, reading, numbering, path)
     paths = Paths(folder)
-    read = _RowReader(places, reading, numbering, paths, path)
+    read = _RowReader(places, reading, numbering, paths, path, scans)
     rows = [read(line) for line in lines]
     check_cells(rows, patients and not named, path)
+    check_places(rows, path)
     if reading.patient_pattern is not None:
         check_pattern(rows, reading, path)
     if patients:
@@ -381,7 +390,9 @@ class _RowReader:
         numbering: Sequence[str],
         paths: Paths,
         path: Path,
+        scans: bool,
     ) -> None:
+        self._scans = scans
         self._places = places
         self._reading = reading
         self._numbering = numbering
@@ -415,6 +426,8 @@ class _RowReader:
             sequence=sequence,
             volume=numbered(VOLUME, cell(VOLUME), where) if VOLUME in self._numbering else None,
             mask=self._file(cell(MASK)),
+            scan=cell(SCAN) if self._scans else "",
+            place=numbered(SLICE, cell(SLICE), where) if self._scans and cell(SCAN) else None,
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sweep.core.errors import UserError, nearest, refuse
 from sweep.ingest.formats.cells import leads_out
-from sweep.ingest.formats.roles import MASK, PATIENT, ROLES, SEQUENCE, SPLITTING, USUAL
+from sweep.ingest.formats.roles import MASK, PATIENT, ROLES, SCAN, SEQUENCE, SLICE, SPLITTING, USUAL
 from sweep.store.slices import check_column_names
 
 if TYPE_CHECKING:
@@ -48,6 +48,26 @@ def check_columns(
             f"{path} with the columns 'fold' and 'split'",
             "rename the one that you do not mean, or pass --ignore-splits to assign patients anew",
         )
+
+
+def check_scans(header: Sequence[str], reading: "Reading", path: Path) -> None:
+    """Refuse pictures of one scan without their numbers in it."""
+    if reading.column(SLICE) not in header:
+        raise UserError(
+            "the manifest says which pictures are of one scan, and not their places in it",
+            f"{path} with the column {reading.column(SCAN)!r} and no {reading.column(SLICE)!r}",
+            "number the pictures of each scan from 0 in a column 'slice', or name that which does: "
+            "--column slice=NAME",
+        )
+
+
+def check_places(rows: list["Row"], path: Path) -> None:
+    """Refuse pictures of a scan that have no number in it."""
+    _checker(rows, path)(
+        "name a scan and no place in it",
+        lambda row: bool(row.scan) and row.place is None,
+        "fill the column 'slice', or leave 'scan' empty where a picture is by itself",
+    )
 
 
 def check_kept(

@@ -143,6 +143,7 @@ class Grid:
         return Geometry(
             pixel_mm=(height, width),
             thickness_mm=thickness if self.thick else None,
+            spacing_mm=thickness if self.thick and self.shape[0] > 1 else None,
             orientation=(_direction(along), _direction(down)) if self.oriented else None,
         )
 

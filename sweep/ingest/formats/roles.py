@@ -2,8 +2,8 @@
 
 FILE, LABEL, PATIENT, SLICE, SEQUENCE = "file", "label", "patient", "slice", "sequence"
 SPLITTING = ("fold", "split")
-VOLUME, MASK, INSTANCE = "volume", "mask", "instance"
-ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE, MASK)
+VOLUME, MASK, INSTANCE, SCAN = "volume", "mask", "instance", "scan"
+ROLES = (FILE, LABEL, PATIENT, *SPLITTING, SLICE, MASK, SCAN)
 # What tables in public use call the columns that a manifest has to have, or that were asked for.
 USUAL = {
     FILE: ("image_path", "filename", "file_name", "filepath", "path", "image", "img", "fname"),

@@ -61,6 +61,41 @@ def test_folds_do_not_depend_on_the_order_of_the_rows(collection):
     assert folds_by_patient(ingest(collection, folds=3, seed=1)) == folds_by_patient(before)
 
 
+def test_pictures_of_one_scan_are_neighbours(collection):
+    header = "file,label,patient,scan,slice"
+    rows = [(f"{n}.png", "x", "pq"[n // 3], "ab"[n // 3], str(2 - n % 3)) for n in range(6)]
+    collection.describe(*rows, header=header)
+    store = ingest(collection)
+    assert store.column("scan").tolist() == ["p/a"] * 3 + ["q/b"] * 3
+    around = store.neighbours.around(np.arange(6), 1)
+    assert around.tolist() == [[1, 0, 0], [2, 1, 0], [2, 2, 1], [4, 3, 3], [5, 4, 3], [5, 5, 4]]
+    names = Reading(names={"scan": "patient", "slice": "place"})
+    collection.describe(
+        *(("0.png", "x", "p", "1"), ("1.png", "", "p", "0"), ("2.png", "x", "q", "7")),
+        header="file,label,patient,place",
+    )
+    slices = plan_of(collection, reading=names).slices
+    assert [(one.scan, one.number) for one in slices] == [("p/p", 1), ("p/p", 0), ("q/q", 7)]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "message"),
+    [
+        ("file,label,patient,scan", [("0.png", "x", "p", "a")], "and not their places in it"),
+        ("file,label,patient,scan,slice", [("0.png", "x", "p", "a", "")], "a scan and no place"),
+        (
+            "file,label,patient,scan,slice",
+            [(f"{n}.png", "x", "ppq"[n], "a", "1") for n in range(3)],
+            "number",
+        ),
+    ],
+)
+def test_a_scan_without_an_order_is_refused(collection, header, rows, message):
+    collection.describe(*rows, header=header)
+    with pytest.raises(UserError, match=message):
+        ingest(collection)
+
+
 def test_the_folds_of_the_manifest_are_passed_over_if_asked(collection):
     rows = [(f"{number}.png", "x", f"p{number}") for number in range(6)]
     collection.describe(*rows)

@@ -30,6 +30,7 @@ CHANGES = {
     "label": lambda content: content.with_slice(1, labels=frozenset({"tear"})),
     "patient": lambda content: content.with_slice(4, patient="zoe"),
     "key": lambda content: content.with_slice(4, key="zoë/1"),
+    "spacing": lambda content: content.with_slice(4, geometry=Geometry(spacing_mm=4.0)),
     "native size": lambda content: content.with_slice(4, geometry=Geometry(native=(4, 6))),
     "split": lambda content: content.with_slice(4, split="2"),
     "label order": lambda content: replace(content, label_names=("cyst", "tear")),
@@ -206,6 +207,14 @@ def test_native_sizes_come_back(content, tmp_path):
     assert [store.geometry(row).native for row in (0, 1)] == [(8, 7), None]
     assert store.columns["native"].dtype == np.int32
     assert description_is_whole(store)
+
+
+def test_how_far_apart_slices_lie_comes_back(content, tmp_path):
+    store = content.with_slice(0, geometry=Geometry(spacing_mm=4.5)).write(tmp_path / "s.h5")
+    assert [store.geometry(row).spacing_mm for row in (0, 1)] == [4.5, None]
+    unknown = content.write(tmp_path / "other.h5")
+    assert "spacing_mm" not in unknown.columns
+    assert unknown.geometry(0).spacing_mm is None
 
 
 def test_a_store_from_before_native_sizes_opens_and_says_none(content, tmp_path):

@@ -47,7 +47,7 @@ class Frame:
     @property
     def geometry(self) -> Geometry:
         """As far as the file says."""
-        return Geometry(self.pixel_mm, self.thickness_mm, self.orientation)
+        return Geometry(self.pixel_mm, self.thickness_mm, orientation=self.orientation)
 
 
 def frames_of(dataset: Any, count: int, names: Sequence[str], path: Path) -> tuple[Frame, ...]:

@@ -1,8 +1,9 @@
 """A DICOM series as a volume: its slices as stored, or planes along another axis of the stack."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from sweep.ingest.formats.planes import (
     sections_of,
     view_along,
 )
+from sweep.store.geometry import Geometry
 
 EVEN = 0.01  # relative difference up to which steps or spacings count as equal
 
@@ -50,7 +52,7 @@ def outline(path: Path, axis: Axis, choice: Choice = ALL) -> Outline:
     first = series.headers[0]
     if axis == "acquired":
         height, width = first.shape
-        geometries = tuple(one.frame.geometry for one in series.slices)
+        geometries = tuple(_geometries(series.slices))
         grid = _grid_if_any(series, path)
     else:
         grid = stack_grid(series, path)
@@ -70,6 +72,16 @@ def outline(path: Path, axis: Axis, choice: Choice = ALL) -> Outline:
     )
 
 
+def _geometries(slices: Sequence[Placed]) -> Iterator[Geometry]:
+    """Of each slice, with how far the next one lies; the last one is as far from that before it."""
+    places = [one.frame.position for one in slices]
+    gaps: list[float] = []
+    if len(places) > 1 and all(places):
+        gaps = np.linalg.norm(np.diff(np.array(places, float), axis=0), axis=1).tolist()
+    for one, gap in zip_longest(slices, [*gaps, *gaps[-1:]]):
+        yield replace(one.frame.geometry, spacing_mm=gap or None)
+
+
 def sections(
     path: Path, axis: Axis, numbers: Sequence[int], choice: Choice = ALL
 ) -> Iterator[Section]:
@@ -84,8 +96,9 @@ def sections(
     series = read_series(path, choice)
     if axis == "acquired":
         slices = [series.slices[number] for number in numbers]
-        for one, image in zip(slices, _images(slices), strict=True):
-            yield Section(image, one.frame.geometry)
+        geometries = tuple(_geometries(series.slices))
+        for number, image in zip(numbers, _images(slices), strict=True):
+            yield Section(image, geometries[number])
     else:
         grid = stack_grid(series, path)
         view = view_along(grid, axis, str(path))

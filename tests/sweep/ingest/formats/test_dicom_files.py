@@ -70,6 +70,16 @@ def test_a_slice_without_preamble_keeps_its_place(tmp_path):
     assert outline(tmp_path / "s", "acquired").ignored == 0
 
 
+def test_how_far_slices_lie_apart_is_known_beside_their_thickness(tmp_path):
+    for place in (0, 1, 3):
+        save(tmp_path / "s" / f"IM{place}", placed(noise(), place))
+    geometries = outline(tmp_path / "s", "acquired").geometries
+    assert [one.spacing_mm for one in geometries] == pytest.approx([4, 8, 8])
+    assert [one.thickness_mm for one in geometries] == [3, 3, 3]
+    (alone,) = outline(save(tmp_path / "a.dcm", placed(noise(), 0)), "acquired").geometries
+    assert alone.spacing_mm is None
+
+
 @pytest.mark.parametrize("content", [b"", b"lost in the copy" * 20, b"\0" * 500])
 @pytest.mark.parametrize("name", ["IM{}", "1.2.840.{}", "{}", "image-{}.mr"])
 def test_a_file_named_as_a_slice_that_is_none_is_not_dropped(tmp_path, name, content):

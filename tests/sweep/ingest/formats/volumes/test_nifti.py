@@ -67,6 +67,7 @@ def test_geometry_is_the_affine_in_lps(save):
     along, down = (np.diag([-1, -1, 1]) @ AFFINE[:3, column] for column in (0, 1))
     np.testing.assert_allclose(geometry.pixel_mm, [np.linalg.norm(down), 0.5], rtol=1e-6)
     assert geometry.thickness_mm == pytest.approx(np.linalg.norm(AFFINE[:3, 2]))
+    assert geometry.spacing_mm == geometry.thickness_mm
     np.testing.assert_allclose(geometry.orientation[0], along / 0.5, atol=1e-6)
     np.testing.assert_allclose(geometry.orientation[1], down / np.linalg.norm(down), atol=1e-6)
 
