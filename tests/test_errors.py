@@ -41,6 +41,13 @@ def test_a_fault_inside_something_keeps_its_kind_and_what_to_do() -> None:
     assert isinstance(within("node", WorkError("no", 1, "do")), WorkError)
 
 
+@pytest.mark.parametrize("mark", ["\x1b[2J", "\x00", "\x9b", "\udcff"])
+def test_what_is_quoted_of_a_file_is_no_order_to_a_terminal(mark: str) -> None:
+    """A store with such a text among its reasons could not be opened, either."""
+    error = UserError("it is damaged", f"a{mark}\tb\n", "repair it")
+    assert str(error) == f"it is damaged; received a?{mark[1:]}\tb\n; repair it"
+
+
 def test_several_faults_have_a_line_each() -> None:
     several = SeveralFaultsError([UserError("a", 1, "b"), UserError("c", 2, "d")])
     assert str(several) == "2 faults\n- a; received 1; b\n- c; received 2; d"

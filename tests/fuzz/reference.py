@@ -73,7 +73,8 @@ def fitted(family: str, path: Path, read: np.ndarray) -> np.ndarray:
 
 
 def picture(path: Path) -> np.ndarray:
-    with Image.open(path) as opened:
+    # Not by its path: then Pillow maps a TIFF into memory, and scrambles one that lies on its side.
+    with path.open("rb") as file, Image.open(file) as opened:
         return grey(opened)[None]
 
 
@@ -108,7 +109,7 @@ def volume(path: Path) -> np.ndarray:
             (array,) = arrays.values()
             return stacked(array)
     if name.endswith(".tif"):
-        with Image.open(path) as opened:
+        with path.open("rb") as file, Image.open(file) as opened:
             pages = []
             for number in range(opened.n_frames):
                 opened.seek(number)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from sweep.core.errors import UnusableError, blame_no_file, told
+from sweep.core.text import number_of
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 GREY = ("L", "I", "I;16", "I;16B", "I;16L", "F")
@@ -77,11 +78,12 @@ def decoded(picture: Image.Image, origin: str) -> NDArray[np.generic]:
         (H, W), or (H, W, 3) of one in colour, in the file's own units.
 
     Raises:
-        UnusableError: Another kind of pixel; values that would be cut to fewer bits; pixels that
-            are transparent.
+        UnusableError: Pixels for a part of it alone; another kind of pixel; values that would be
+            cut to fewer bits; pixels that are transparent.
 
     """
     tags, bits = dict(_tags(picture)), _bits(picture)  # which loading may change
+    _check_covered(picture, origin)
     picture.load()
     if not tags:  # as loading has set a page of a TIFF upright
         ImageOps.exif_transpose(picture, in_place=True)
@@ -134,6 +136,18 @@ def _is_numbered(picture: Image.Image) -> bool:
         return True
     colours = np.asarray(picture.convert("RGB"))
     return bool((colours != colours[..., :1]).any())
+
+
+def _check_covered(picture: Image.Image, origin: str) -> None:
+    """Refuse what names pixels of a part of it alone, as a TIFF may: Pillow leaves the rest 0."""
+    tiles: list[Any] = getattr(picture, "tile", [])
+    parts = [(x1 - x0) * (y1 - y0) for _, (x0, y0, x1, y1), *_ in tiles]
+    if tiles and sum(parts) < picture.width * picture.height:
+        raise UnusableError(
+            "the image has pixels for a part of it alone",
+            f"{origin} with {sum(parts)} of {number_of(picture.width * picture.height, 'pixel')}",
+            "repair the file or remove the row",
+        )
 
 
 def _tags(picture: Image.Image) -> Mapping[int, Any]:

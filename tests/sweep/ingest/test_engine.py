@@ -149,6 +149,35 @@ def test_killed_while_the_store_is_published(
     assert out.read_bytes() == whole
 
 
+@pytest.mark.parametrize("part", ["head", "middle", "end", "all"])
+def test_a_draft_that_was_damaged_meanwhile_comes_to_the_same_file(
+    pictures: Path, whole: bytes, tmp_path: Path, part: str
+) -> None:
+    out = tmp_path / "s.h5"
+    kill_after(start(pictures, out), PICTURES // 2)
+    draft = out.with_name("s.h5.partial") / "draft.h5"
+    content = bytearray(draft.read_bytes())
+    start_of = {"head": 0, "middle": len(content) // 2, "end": len(content) - 3000, "all": 0}[part]
+    end = len(content) if part == "all" else start_of + 3000
+    content[start_of:end] = bytes(one ^ 0x55 for one in content[start_of:end])
+    draft.write_bytes(content)
+    assert (finish(pictures, out) == 0) == (part == "all")
+    assert out.read_bytes() == whole
+
+
+def test_a_folder_whose_name_is_no_text_makes_a_store_that_opens(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"pati\xe9nts")
+    folder.mkdir()
+    for number in range(4):
+        pixels = np.random.default_rng(number).integers(0, 255, (8, 8), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    rows = "".join(f"{number}.png,{'xy'[number % 2]},p{number}\n" for number in range(4))
+    (folder / "m.csv").write_text(f"file,label,patient\n{rows}")
+    store = ingest(plan_of(folder, folds=2), tmp_path / "s.h5").store
+    assert store.source["images"] == f"{tmp_path}/pati?nts"
+    assert len(store) == 4
+
+
 def test_killed_again_and_again(pictures: Path, whole: bytes, tmp_path: Path) -> None:
     out = tmp_path / "s.h5"
     for slices in (3, 2, 4):

@@ -62,7 +62,8 @@ def frames_of(dataset: Any, count: int, names: Sequence[str], path: Path) -> tup
         path: Its file.
 
     Raises:
-        UnusableError: Functional groups for another number of frames.
+        UnusableError: Functional groups for another number of frames; a slope or an intercept that
+            is no finite number.
         Exception: As pydicom raises on a damaged value.
 
     """
@@ -98,18 +99,32 @@ def _frame(dataset: Any, groups: list[Any], names: Sequence[str], index: int) ->
     thickness = _lengths(find("PixelMeasuresSequence", "SliceThickness"), 1)
     spacing = _lengths(find("PixelMeasuresSequence", "SpacingBetweenSlices"), 1)
     pixel = _lengths(find("PixelMeasuresSequence", "PixelSpacing"), 2)
-    slope = _numbers(find("PixelValueTransformationSequence", "RescaleSlope"), 1)
-    intercept = _numbers(find("PixelValueTransformationSequence", "RescaleIntercept"), 1)
+    slope = find("PixelValueTransformationSequence", "RescaleSlope")
+    intercept = find("PixelValueTransformationSequence", "RescaleIntercept")
     return Frame(
         index=index,
         position=_numbers(find("PlanePositionSequence", "ImagePositionPatient"), 3),
         orientation=_orientation(find("PlaneOrientationSequence", "ImageOrientationPatient")),
         pixel_mm=(pixel[0], pixel[1]) if pixel else None,
         thickness_mm=(thickness or spacing or (None,))[0],
-        slope=(slope or (1.0,))[0],
-        intercept=(intercept or (0.0,))[0],
+        slope=_unit("RescaleSlope", slope, 1.0),
+        intercept=_unit("RescaleIntercept", intercept, 0.0),
         facts=facts_of(dataset, groups, names),
     )
+
+
+def _unit(name: str, value: Any, unsaid: float) -> float:
+    """One finite number; a file that says another has values in units that are not known."""
+    if value is None or value == "":
+        return unsaid
+    numbers = _numbers(value, 1)
+    if numbers is None:
+        raise UnusableError(
+            "what makes units of the values is no finite number",
+            f"{name} {value!r}",
+            "correct the header, or export it again",
+        )
+    return numbers[0]
 
 
 def _numbers(value: Any, count: int) -> tuple[float, ...] | None:

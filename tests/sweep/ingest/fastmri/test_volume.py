@@ -107,7 +107,14 @@ def test_a_header_is_text_of_any_kind(path, as_stored):
 
 @pytest.mark.parametrize(
     ("value", "patient"),
-    [(b"ann", "ann"), (17, "17"), (" ann ", "ann"), (h5py.Empty("S1"), ""), (None, "")],
+    [
+        (b"ann", "ann"),
+        (17, "17"),
+        (" ann ", "ann"),
+        (b"a\x1b[2J\xffn", "a?[2J?n"),
+        (h5py.Empty("S1"), ""),
+        (None, ""),
+    ],
 )
 def test_attributes_are_text_of_any_kind_or_absent(path, value, patient):
     with h5py.File(path, "r+") as file:

@@ -448,6 +448,15 @@ def test_a_header_that_contradicts_the_pixels(save, changes, message):
         outline(save(dataset(noise(), **changes)), "acquired")
 
 
+@pytest.mark.filterwarnings("ignore")  # of pydicom, which writes what no number is
+@pytest.mark.parametrize("value", ["nan", "inf", ["1", "2"]])
+@pytest.mark.parametrize("name", ["RescaleSlope", "RescaleIntercept"])
+def test_units_that_are_no_number_are_not_taken_for_none(save, name, value):
+    path = save(dataset(noise(), **{name: value}))
+    with pytest.raises(UnusableError, match=f"units of the values .*{name}"):
+        planes(path)
+
+
 def test_units_beyond_float32(save):
     path = save(dataset(noise(), RescaleSlope="1e38"))
     with pytest.raises(

@@ -249,3 +249,11 @@ def test_a_disk_that_fails_is_no_fault_of_a_picture(
     monkeypatch.setattr(Path, "open", failing)
     with pytest.raises(WorkError, match="the disk fails, as a file was read; received row 2"):
         read_grey(tmp_path / "a.png", "row 2")
+
+
+@pytest.mark.parametrize("pixels", [GREY8, GREY16, FLOAT])
+def test_a_tiff_with_strips_for_a_part_of_it_is_refused(path, pixels):
+    """Pillow would leave the other rows 0."""
+    path.write_bytes(tiff(pixels, t278=2))  # rows of a strip, of which there is one
+    with pytest.raises(UnusableError, match=r"part of it alone; received .* 16 of 48 pixels"):
+        read(path)
