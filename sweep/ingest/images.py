@@ -113,9 +113,9 @@ def plan_pictures(collection: Collection, making: Making, *, channel: int | None
         if row.file not in dropped
     ]
     usable = [row for row in rows if row.file in sizes]
-    names = label_names([row.labels for row in usable], collection.where, collection.is_marked)
     shape = (size, size) if size else common_shape((str(row), sizes[row.file]) for row in usable)
     with left_out_before(skipped, "file"):
+        names = label_names([row.labels for row in usable], collection.where, collection.is_marked)
         slices = assign_splits([_slice(row, sizes.get(row.file), size) for row in rows], assigner)
     return Plan(
         items=tuple(

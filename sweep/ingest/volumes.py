@@ -144,8 +144,8 @@ def plan_scans(
     skipped, tally = seen.skipped, total(described.tally for _, described in seen.found)
     found = [described for _, described in seen.found if described.slices]
     slices = [one for volume in found for one in volume.slices]
-    names = label_names([one.labels for one in slices], collection.where, collection.is_marked)
     with left_out_before(skipped, "volume"):
+        names = label_names([one.labels for one in slices], collection.where, collection.is_marked)
         items = _items(found, assigner)
         shapes = ((volume.name, volume.outline.shape) for volume in found)
         shape = (size, size) if size else common_shape(shapes)

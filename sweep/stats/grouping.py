@@ -107,7 +107,7 @@ class Grouping:
             names = {value: self._band(number) for value, number in self._numbers(known).items()}
         else:
             self._refuse_many(known)
-            names = {value: one_line(value) for value in known}
+            names = {value: one_line(value) or UNKNOWN for value in known}
         return [names[value] if value else UNKNOWN for value in values]
 
     def ordered(self, groups: Iterable[str]) -> list[str]:
@@ -127,7 +127,7 @@ class Grouping:
         return {value: number for value, number in numbers.items() if number is not None}
 
     def _bands(self) -> list[str]:
-        edges = [f"{edge:g}" for edge in self.bands]
+        edges = [_edge(edge) for edge in self.bands]
         between = [f"{low} to <{high}" for low, high in pairwise(edges)]
         return [f"<{edges[0]}", *between, f">={edges[-1]}"]
 
@@ -151,6 +151,12 @@ class Grouping:
             shown,
             "take a column that many patients share a value of, such as site",
         )
+
+
+def _edge(number: float) -> str:
+    """A number with all of its digits, so that no two bands have one name, as those of dates."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number).removesuffix(".0")
 
 
 def _number(value: str) -> float | None:

@@ -34,6 +34,7 @@ from sweep.ingest.formats.manifest_checks import (
     check_kept,
     check_marked,
     check_masks,
+    check_own_masks,
     check_pattern,
     check_places,
     check_scans,
@@ -291,6 +292,7 @@ def read_manifest(
         rows = [replace(row, patient=row.patient or unknown_patient(row.file)) for row in rows]
     if reading.column(MASK) in header and reading.marking.no_mask == "refuse":
         check_masks(rows, path)
+    check_own_masks(rows, path)
     check_files(rows, path)
     tabled: tuple[str, ...] = ()
     if reading.label_table is not None:

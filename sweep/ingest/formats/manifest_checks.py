@@ -142,6 +142,15 @@ def check_masks(rows: list["Row"], path: Path) -> None:
     )
 
 
+def check_own_masks(rows: list["Row"], path: Path) -> None:
+    """Refuse an image as its own mask, whose every grey value would be a finding."""
+    _checker(rows, path)(
+        "name a file as the mask of itself",
+        lambda row: row.mask == row.file,
+        "name the segmentation in the column 'mask'",
+    )
+
+
 def check_files(rows: list["Row"], path: Path) -> None:
     """Refuse a file that is outside the folder, is there twice, or is of two patients."""
     whole = {(row.file, row.volume) for row in rows if row.slice is None}

@@ -69,7 +69,7 @@ class Pattern:
                 made += f"(?P<{name}>{self.fields.get(name, '[^/]+')})"
         try:
             return re.compile(made)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             raise UserError(
                 "a pattern of paths cannot be read",
                 f"{self.text!r} ({error})",

@@ -55,7 +55,7 @@ def preset_of(raw: Any, name: str, origin: str) -> Preset:
     _require(isinstance(raw, dict), "does not hold keys with values", raw, origin)
     of_fields = _texts(raw.pop("fields", {}), "fields", origin)
     read: dict[str, Callable[[Any, str], object]] = {
-        "version": lambda value, where: int(_word(value, where, r"[0-9]+")),
+        "version": lambda value, where: int(_word(value, where, r"[0-9]{1,9}")),
         "kind": lambda value, where: _one_of(value, get_args(Kind), where),
         "patient_is": lambda value, where: _one_of(value, get_args(PatientIs), where),
         "leaves_open": _list,
@@ -112,6 +112,7 @@ def _check(preset: Preset, origin: str) -> None:
         _require(bool(table.key), "has a table without a key", table.file, origin)
     for text in (preset.label, preset.patient, preset.scan, preset.number, preset.mask):
         _known_fields(names_in(text), in_all, origin)
+    _require("/" not in preset.mask, "has a mask that is not beside its image", preset.mask, origin)
     for text in preset.columns.values():
         _known_fields(names_in(text), in_some, origin)
     _require(not preset.split or "split" in in_all, "has splits and no field 'split'", "", origin)

@@ -238,6 +238,9 @@ def test_boxes_on_pictures_need_no_slice(collection):
         (((12, 0), (1, 1)), None),
         (((0, 10), (1, 1)), None),
         (((-2, 0), (1, 1)), None),
+        (((-1, 0), (1, 1)), None),  # up to the edge, and no pixel in the image
+        (((0, -3), (4, 3)), None),
+        (((0, 0), (0, 3)), 0),
         (((3, 4), None), 0),
         (((3, 10), None), None),
     ],

@@ -361,6 +361,19 @@ def test_damage_to_a_mask_costs_its_own_volume(volumes, damage):
     assert ("the mask is DICOM" in plan.skipped[0].reason) == (damage == "dicom")
 
 
+def test_an_image_is_no_mask_of_itself(volumes):
+    text = volumes.manifest.read_text().replace("m1.nii.gz", "./1.nii.gz")
+    volumes.manifest.write_text(text)
+    with pytest.raises(UserError, match=r"as the mask of itself.*row 3"):
+        volumes.plan()
+
+
+def test_that_no_slice_has_a_label_comes_with_the_masks_that_could_not_be_used(volumes):
+    volumes.mask(0, np.zeros(SHAPE, np.uint8))
+    with pytest.raises(UserError, match=r"no slice has a label.*values that --mask-labels does not"):
+        volumes.plan(replace(NAMED, names=mask_names(["7=core"])))
+
+
 def test_a_row_without_a_mask_is_refused_unless_that_means_no_finding(volumes):
     text = volumes.manifest.read_text().replace("m1.nii.gz", "")
     volumes.manifest.write_text(text)

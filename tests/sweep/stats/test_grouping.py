@@ -20,6 +20,22 @@ def test_the_name_of_a_band_does_not_depend_on_other_slices() -> None:
     assert ages.of(["41"]) == ages.of(["41", "17.25", ""])[:1]
 
 
+def test_no_two_bands_have_one_name() -> None:
+    days = Grouping("study_date", (20200101, 20200102, 20200103))
+    groups = days.of(["20200101", "20200102", "20200103", "20191231"])
+    assert groups == [
+        "20200101 to <20200102",
+        "20200102 to <20200103",
+        ">=20200103",
+        "<20200101",
+    ]
+    assert Grouping("t", (0.1234567, 1.5)).of(["0.3"]) == ["0.1234567 to <1.5"]
+
+
+def test_white_space_alone_says_nothing() -> None:
+    assert Grouping("site").of(["A", " ", "\n", ""]) == ["A", "unknown", "unknown", "unknown"]
+
+
 def test_values_are_groups_numbers_in_their_order_and_unknown_last() -> None:
     fields = Grouping("field")
     assert fields.ordered(fields.of(["3", "1.5", "", "7", "3"])) == ["1.5", "3", "7", "unknown"]

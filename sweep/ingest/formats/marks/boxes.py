@@ -46,12 +46,20 @@ class Box:
             None: It lies outside.
 
         """
-        (x, y), (width, height) = self.corner, self.size or (0.0, 0.0)
-        if not (x + width >= 0 and x < shape[1] and y + height >= 0 and y < shape[0]):
-            return None
-        across = min(x + width, shape[1]) - max(x, 0)
-        down = min(y + height, shape[0]) - max(y, 0)
-        return across * down
+        across, down = (
+            _inside(start, length, end)
+            for start, length, end in zip(
+                self.corner, self.size or (0.0, 0.0), (shape[1], shape[0]), strict=True
+            )
+        )
+        return None if across is None or down is None else across * down
+
+
+def _inside(start: float, length: float, end: int) -> float | None:
+    """How much of a stretch lies between 0 and an end; None = nothing, not so much as a point."""
+    if start >= end or start + length < 0 or (length and start + length == 0):
+        return None
+    return min(start + length, end) - max(start, 0)
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,9 @@ def test_a_missing_key_of_any_file_is_refused(name: str, key: str) -> None:
     [
         ({"kind": "video"}, "'video'"),
         ({"version": "one"}, "version"),
+        ({"version": "9" * 5000}, "version"),
+        ({"fields": {"exam": "a{99999999999}"}}, "pattern of paths"),
+        ({"fields": {"exam": "(" * 2000 + ")" * 2000}}, "pattern of paths"),
         ({"what": ""}, "empty 'what'"),
         ({"files": ["train/{plane"]}, "pattern of paths"),
         ({"files": ["train/{Plane}.npy"]}, "pattern of paths"),
