@@ -122,6 +122,7 @@ def decoded_mask(picture: Image.Image, origin: str) -> NDArray[np.generic]:
             origin,
             "save it as PNG, each pixel with the value of its finding",
         )
+    _check_covered(picture, origin)
     if picture.mode not in ("1", "P") or not _is_numbered(picture):
         return decoded(picture, origin)
     if not _tags(picture):  # as loading has set a page of a TIFF upright
