@@ -79,8 +79,8 @@ class SplitAssigner:
         if empty:
             raise UserError(
                 "splits would have no patient",
-                f"{len(findings)} patients, which leave {', '.join(map(repr, empty))} of "
-                f"{len(seats)} splits empty",
+                f"{number_of(len(findings), 'patient')}, which leave "
+                f"{', '.join(map(repr, empty))} of {len(seats)} splits empty",
                 "choose fewer splits or other shares",
             )
         return assigned
@@ -116,7 +116,8 @@ def assign_splits(slices: Sequence[Slice], assigner: SplitAssigner) -> list[Slic
         raise UserError(
             "the splits are given, and are to be assigned by a column as well",
             f"a split of {len(slices) - len(open_)} slices, and the column {assigner.by!r}",
-            "leave out one of the two",
+            "remove the splits that are given, such as the column 'fold' or 'split' of a manifest, "
+            "or leave out the column that is to split",
         )
     if not open_:
         return list(slices)
