@@ -53,7 +53,7 @@ COLUMNS = {
     "passed over": "passed over",
     "fault": "faults",
 }
-BATCH = 40
+BATCH = 100
 SMALL = {"tables": 8, "partial": 5}  # where each case is an ingest of its own
 BATCH_S, CASE_S = 1800, 1800  # after which it hangs; long, as other work may come first
 KEPT = 5  # of each kind of remark

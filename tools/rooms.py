@@ -112,7 +112,8 @@ ROOMS = (
         "sweep.store",
         {
             "h5py": tuple(
-                f"sweep.store.{name}" for name in ("checking", "layout", "reader", "writer")
+                f"sweep.store.{name}"
+                for name in ("checking", "layout", "mending", "reader", "writer")
             ),
             "PIL": ("sweep.store.digests",),
         },

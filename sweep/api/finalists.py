@@ -180,7 +180,6 @@ def drive_finalists(
     with ExitStack() as stack:
         screen = stack.enter_context(on_screen())
         in_all, done = len(plan.runs), len(plan.runs) - len(lacking)
-        stage(f"training finalists, {done} of {in_all} done")
 
         def count(done: int, total: int, latest: FinalistRecord) -> None:
             stage(f"training finalists, {done} of {total} done")
@@ -195,6 +194,7 @@ def drive_finalists(
         again = f"{RESUME if cluster is None else COMMAND} {folder.place}"
         used = [] if config.cluster.stage else list({one.path: one for one in stores}.values())
         on_stores = [StoreWatch(one) for one in used]
+        stage(f"training finalists, {done} of {in_all} done")
         run_finalists(folder, config, plan, staging, workers, count, _say, again, on_stores)
         folder.refresh()
 

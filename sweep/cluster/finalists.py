@@ -6,13 +6,12 @@ from functools import cached_property
 
 import ray
 
-from sweep.cluster import nodes
 from sweep.cluster.nodes import actor_options
 from sweep.cluster.pool import limit_torch
 from sweep.cluster.session import POLL_S, look
 from sweep.cluster.signs import Pulses, Signs
 from sweep.cluster.staging import Staging
-from sweep.cluster.waiting import Reminder, places_text
+from sweep.cluster.waiting import Reminder, remind_of_places
 from sweep.cluster.watch import StoreWatch, Watch
 from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UnfinishedError, told
@@ -176,7 +175,7 @@ def _work_through(
         if idle or calls:
             reminder.over()
         else:
-            reminder.waits(lambda: places_text("finalists", share, nodes.look()))
+            remind_of_places(reminder, "finalists", share)
         while left and idle:
             worker, run = idle.pop(), left.popleft()
             calls[worker.finish.remote(run)] = worker, run

@@ -67,6 +67,7 @@ def wait_for_room(
     demand: Demand | None = None,
     now: Callable[[], float] = time.monotonic,
     pause: Callable[[float], object] = time.sleep,
+    who: str = "the evaluators and a trial",
 ) -> Plan:
     """Wait until one trial and the evaluators have room together, and say where.
 
@@ -78,6 +79,7 @@ def wait_for_room(
         demand: Asks Ray for the room meanwhile; None: a new one.
         now: The clock, monotonic seconds.
         pause: Waits between two looks.
+        who: They, in words.
 
     Raises:
         UserError: They fit no nodes that are there, and are not to wait for others.
@@ -85,7 +87,7 @@ def wait_for_room(
 
     """
     began, reminder = now(), Reminder(say, now)
-    stage("looking for room for the evaluators and a trial")
+    stage(f"looking for room for {who}")
     others_may_come = again or (settings.wait > 0 and address_of(settings) is not None)
     with closing(demand or Demand(settings)) as asked:
         while True:
@@ -116,19 +118,19 @@ def answers_of(calls: Sequence[ray.ObjectRef], who: str, share: Share, say: Say)
         say: Says something to the user.
 
     """
-    reminder = Reminder(say)
-
-    def remind() -> None:
-        cluster = look()
-        if cluster.asks(share):
-            reminder.waits(partial(places_text, who, share, cluster))
-        else:
-            reminder.over()
-
-    return gather(calls, remind)
+    return gather(calls, partial(remind_of_places, Reminder(say), who, share))
 
 
-def places_text(who: str, share: Share, cluster: Cluster) -> str:
+def remind_of_places(reminder: Reminder, who: str, share: Share) -> None:
+    """Say who waits for what, as long as some have no place; one that has may still be starting."""
+    cluster = look()
+    if cluster.asks(share):
+        reminder.waits(partial(_places_text, who, share, cluster))
+    else:
+        reminder.over()
+
+
+def _places_text(who: str, share: Share, cluster: Cluster) -> str:
     """Who waits for what, what is free of it, and who has it."""
     return f"{who} wait for {share.text()}: {room_text(share, cluster)}{used_text()}"
 
@@ -147,7 +149,7 @@ def workers_at_a_time(settings: ClusterSettings, say: Say, again: bool) -> int:
 
     """
     alone = without_evaluators(settings)
-    wait_for_room(alone, say, again)
+    wait_for_room(alone, say, again, who="a finalist")
     return trials_at_a_time(alone, look().total)
 
 

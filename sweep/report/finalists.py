@@ -13,7 +13,7 @@ from sweep.metrics.robustness import LEAST_ERROR, corruption_error
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import FAINT, by_group
 from sweep.report.evidence import At, Evidence
-from sweep.report.numbers import NONE, between, spread, value
+from sweep.report.numbers import NONE, between, inside, spread, value
 from sweep.results.final_table import FinalistRow, final_rows, shown_of
 from sweep.results.render import short, shown_value
 
@@ -57,7 +57,7 @@ def _groups(evidence: Evidence, at: At) -> Table:
             rows.append([group, *[NONE] * (len(header) - 1)])
             continue
         cells = [
-            NONE if one is None else f"{value(one.mean)} ({between(_inside(one.interval))})"
+            NONE if one is None else f"{value(one.mean)} ({between(inside(one.interval))})"
             for one in means.values()
         ]
         robust = means.get(evidence.metric.robust("mean")) or first
@@ -86,11 +86,6 @@ def _groups(evidence: Evidence, at: At) -> Table:
         f"{positive}"
     )
     return Table(f"means-{at.place}", caption, header, rows, data)
-
-
-def _inside(ends: tuple[float, float]) -> tuple[float, float]:
-    """An interval, cut off where no score lies; those of our metrics lie from 0 to 1."""
-    return (ends[0], ends[1]) if is_missing(ends[0]) else (max(0.0, ends[0]), min(1.0, ends[1]))
 
 
 def _configurations(evidence: Evidence, at: At, own: list[FinalistRow]) -> list[Block]:

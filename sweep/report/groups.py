@@ -8,10 +8,11 @@ from sweep.core.text import number_of
 from sweep.report.document import Block, Figure, Section, Table, Text
 from sweep.report.drawing import FAINT, by_group
 from sweep.report.evidence import Evidence
-from sweep.report.numbers import NONE, between, listed, value
+from sweep.report.numbers import NONE, between, inside, listed, value
 from sweep.results.by_group import GroupTrainings, TrainingsByGroup
 from sweep.stats.checkpoint import LEAST
 from sweep.stats.effects import NormMean
+from sweep.stats.grouping import Grouping
 
 
 def group_sections(evidence: Evidence) -> list[Section]:
@@ -21,7 +22,7 @@ def group_sections(evidence: Evidence) -> list[Section]:
 
 def _section(evidence: Evidence, column: str, found: TrainingsByGroup) -> Section:
     data = list(_rows(evidence, column, found))
-    blocks: list[Block] = [_about(evidence, column), _table(evidence, column, found, data)]
+    blocks: list[Block] = [_about(evidence, found.grouping), _table(evidence, column, found, data)]
     if any(not is_missing(row["mean"] or float("nan")) for row in data):
         blocks.append(_figure(evidence, column, data))
     if lines := list(_small(column, found)):
@@ -29,16 +30,18 @@ def _section(evidence: Evidence, column: str, found: TrainingsByGroup) -> Sectio
     return Section(f"by-{column}", f"By {column}", blocks)
 
 
-def _about(evidence: Evidence, column: str) -> Text:
-    names = evidence.groups
+def _about(evidence: Evidence, grouping: Grouping) -> Text:
+    names, column = evidence.groups, grouping.column
     pair = f"{names[0]} {names[1]}" if len(names) > 1 else "A B"
+    bands = f" --bands {','.join(f'{one:g}' for one in grouping.bands)}" if grouping.bands else ""
+    command = f"mrisweep compare {evidence.folder.path} {pair} --groups {column}{bands}"
     return Text(
         (
-            f"Each {column} is scored on its own slices at {evidence.first.place}, with patients, "
-            "seeds and configurations drawn as above. This is looked at beside the comparison that "
-            f"was stated, and describes: no test is made here, a {column} has few patients, and "
-            f"several differ in more than their {column}. `mrisweep compare {evidence.folder.path} "
-            f"{pair} --groups {column}` tests one pair in every group, for all groups together.",
+            f"The slices of each group by `{column}` are scored by themselves at "
+            f"{evidence.first.place}, with patients, seeds and configurations drawn as above. This "
+            "is looked at beside the comparison that was stated, and describes: no test is made "
+            "here, groups have few patients, and they differ in more than what the column says. "
+            f"`{command}` tests one pair in every group, for all groups together.",
         )
     )
 
@@ -61,7 +64,7 @@ def _rows(evidence: Evidence, column: str, found: TrainingsByGroup) -> Iterator[
         for group in evidence.groups:
             for score in _scores(evidence):
                 one = means.get(score, {}).get(group)
-                low, high = one.interval if one else (float("nan"), float("nan"))
+                low, high = inside(one.interval) if one else (float("nan"), float("nan"))
                 yield {
                     column: own.group,
                     "patients": own.basis.patients,
@@ -87,7 +90,7 @@ def _table(
             rows.append([own.group, str(own.basis.patients), str(own.slices), group, *cells])
     return Table(
         f"by-{column}",
-        f"Scores of each {column} at {evidence.first.place}, the mean over trainings of each "
+        f"Scores by {column} at {evidence.first.place}, the mean over trainings of each "
         f"{evidence.kind}",
         header,
         rows,
@@ -176,8 +179,8 @@ def _figure(evidence: Evidence, column: str, data: list[dict[str, Any]]) -> Figu
     return Figure(
         f"by-{column}",
         f"Each {evidence.kind} by {column}, {evidence.first.place}",
-        f"The mean over trainings and its 95 % interval, of the slices of each {column} alone. A "
-        f"{column} without a point has too few patients. All panels have one scale.",
+        "The mean over trainings and its 95 % interval, of the slices of each group alone. A group "
+        "without a point has too few patients. All panels have one scale.",
         spec,
         rows,
     )

@@ -25,6 +25,11 @@ def between(ends: Sequence[float], form: str = ".3f") -> str:
     return NONE if is_missing(ends[0]) else f"{ends[0]:{form}} to {ends[1]:{form}}"
 
 
+def inside(ends: tuple[float, float]) -> tuple[float, float]:
+    """An interval, cut off where no score lies; those of our metrics lie from 0 to 1."""
+    return ends if is_missing(ends[0]) else (max(0.0, ends[0]), min(1.0, ends[1]))
+
+
 def chance(p: float) -> str:
     """A P value."""
     if is_missing(p):

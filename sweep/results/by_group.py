@@ -136,11 +136,13 @@ class TrainingsByGroup(NamedTuple):
     """The trainings of a place in every group.
 
     Attributes:
+        grouping: Which groups.
         groups: Each, in their order.
         shared: How many patients have slices in several.
 
     """
 
+    grouping: Grouping
     groups: list[GroupTrainings]
     shared: int
 
@@ -171,7 +173,7 @@ def by_group(
         basis, enough = basis_in(own, least)
         there = trainings_at(folder, metric, place, part) if enough else None
         found.append(GroupTrainings(group, len(own.keys), basis, there))
-    return TrainingsByGroup(found, shared_patients(whole.patients, dealt.groups))
+    return TrainingsByGroup(grouping, found, shared_patients(whole.patients, dealt.groups))
 
 
 def with_groups(

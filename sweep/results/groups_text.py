@@ -74,25 +74,27 @@ def _about(
 ) -> Iterator[str]:
     column = next(iter(found.values())).column
     if names:
-        parts = [f"a line is scored on the slices of one {column} alone", *meanings(names)]
+        parts = ["a line is scored on the slices of one group alone", *meanings(names)]
         yield f"how to read it: {'; '.join(parts)}."
         bracketed = any(one.intervals for of in found.values() for one in of.scores)
         if bracketed:
-            yield (
-                f"brackets: 95 % intervals over the patients of the {column}, of this one training."
-            )
+            yield "brackets: 95 % intervals over the patients of the group, of this one training."
+        yield (
+            "CVaR takes the worst cells of the very patients that it is of, and lies the lower the "
+            "fewer these are: groups of unequal size are compared by clean and mean."
+        )
     scores = [of.scores for of in found.values()]
     yield from _lacking(column, scores, names, has_interval=metric.has_interval)
     for reason, trials in _by_reason(found).items():
         yield f"no scores of {listed(trials)}: {reason}."
     if gaps:
         pairs = max(gap.pairs for of in found.values() for gap in of.gaps)
-        yield about_gap(column, pairs)
+        yield about_gap(pairs)
     if shared := max(of.shared for of in found.values()):
         yield f"{number_of(shared, 'patient')} {_have(shared)} slices in several groups."
 
 
-def about_gap(column: str, pairs: int) -> str:
+def about_gap(pairs: int) -> str:
     """What a gap is, and what its interval holds for."""
     chosen = (
         f"its brackets hold for all {pairs} pairs together with 95 %, as the pair was chosen by "
@@ -101,7 +103,7 @@ def about_gap(column: str, pairs: int) -> str:
         else "its brackets are a 95 % interval"
     )
     return (
-        f"gap: the best less the worst {column} by a score, which chance alone makes greater than "
+        f"gap: the best less the worst group by a score, which chance alone makes greater than "
         f"0; {chosen}. Groups are looked at beside what is ranked or was stated before, and "
         "differ in more than what the column says."
     )

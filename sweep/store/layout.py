@@ -141,6 +141,17 @@ def chunk_offsets(dataset: h5py.Dataset) -> NDArray[np.int64]:
     return offsets
 
 
+def rooms_of(path: Path) -> list[tuple[int, int]]:
+    """First byte and end of each place that ``create`` leaves to others, in their order."""
+    with h5py.File(path, "r", locking=False) as file:
+        left = [file[name] for name in ("images", *MEASURED, "fingerprint")]
+        rooms = [(offset_of(one), one.nbytes) for one in left]
+        if "kspace" in file:
+            chunk = file["kspace"].nbytes // len(file["kspace"])
+            rooms += [(offset, chunk) for offset in chunk_offsets(file["kspace"]).tolist()]
+    return sorted((start, start + length) for start, length in rooms)
+
+
 def frame_slices(frame: Frame, coils: int, rows: int, columns: int) -> tuple[slice, slice, slice]:
     """Where k-space of these sizes lies in its frame; the centres N // 2 coincide."""
     top, left = frame.rows // 2 - rows // 2, frame.columns // 2 - columns // 2

@@ -9,12 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-import h5py
-
-from sweep.store.layout import MEASURED, Form, chunk_offsets, create, offset_of
+from sweep.store.layout import Form, create, rooms_of
 from sweep.store.slices import Slice
 
-PUT = ("images", *MEASURED, "fingerprint")  # by workers, not by the layout
 AT_ONCE = 1 << 20  # bytes
 
 
@@ -36,20 +33,10 @@ def lay_out_again(draft: Path, slices: Sequence[Slice], form: Form) -> None:
         with fresh.open("rb") as source, draft.open("r+b") as target:
             size = fresh.stat().st_size
             target.truncate(size)
-            for start, end in _between(_rooms(fresh), size):
+            for start, end in _between(rooms_of(fresh), size):
                 _copy(source, target, start, end)
     finally:
         fresh.unlink()
-
-
-def _rooms(path: Path) -> list[tuple[int, int]]:
-    """First byte and end of each place that the layout leaves to others, in order."""
-    with h5py.File(path, "r", locking=False) as file:
-        rooms = [(offset_of(file[name]), file[name].nbytes) for name in PUT]
-        if "kspace" in file:
-            chunk = file["kspace"].nbytes // len(file["kspace"])
-            rooms += [(offset, chunk) for offset in chunk_offsets(file["kspace"]).tolist()]
-    return sorted((start, start + length) for start, length in rooms)
 
 
 def _between(rooms: Sequence[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:

@@ -116,8 +116,7 @@ def assign_splits(slices: Sequence[Slice], assigner: SplitAssigner) -> list[Slic
         raise UserError(
             "the splits are given, and are to be assigned by a column as well",
             f"a split of {len(slices) - len(open_)} slices, and the column {assigner.by!r}",
-            "remove the splits that are given, such as the column 'fold' or 'split' of a manifest, "
-            "or leave out the column that is to split",
+            "leave out the splits (those of a manifest by --ignore-splits), or the column",
         )
     if not open_:
         return list(slices)

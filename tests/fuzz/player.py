@@ -7,10 +7,12 @@ what was said beside the answer, such as by a library of C.
 """
 
 import json
+import multiprocessing
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,15 @@ from tests.fuzz.harness import Verdict, case_of, play
 from tests.fuzz.others import OTHERS, play_trees
 from tests.fuzz.samples import FAMILIES, Sample, all_samples
 
+# What reads files, here and in the libraries that are compared with.
+PRELOADED = [
+    "sweep.ingest.tasks",
+    "sweep.ingest.images",
+    "sweep.ingest.fastmri.planning",
+    "sweep.ingest.formats.dicom.volume",
+    "sweep.ingest.formats.volumes.reading",
+    "tests.fuzz.reference",
+]
 PLAYED = (*FAMILIES, "trees", *OTHERS)
 
 
@@ -32,12 +43,20 @@ def play_asked(asked: Mapping[str, Any], samples: Mapping[str, Sequence[Sample]]
     return play(folder, [case_of(seed, n, family, samples[family]) for n in numbers], interrupt)
 
 
+def import_once() -> None:
+    """Have what readers need imported before workers are forked: each then starts at once."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    forkserver.ensure_running()
+
+
 def serve(log: Path) -> None:
     """Answer until nobody asks any more."""
     answers = os.fdopen(os.dup(1), "w")
     noise = os.open(log, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
     os.dup2(noise, 1)
     os.dup2(noise, 2)
+    import_once()
     samples = all_samples()
     for line in sys.stdin:
         asked = json.loads(line)

@@ -200,8 +200,19 @@ def reconstructed(kspace: np.ndarray) -> np.ndarray:
     shifted = np.fft.ifftshift(coils.astype(complex), axes)
     image = np.fft.fftshift(np.fft.ifft2(shifted, norm="ortho"), axes)
     image = np.sqrt((np.abs(image) ** 2).sum(axis=1))
-    top, left = ((length - SIDE) // 2 for length in image.shape[1:])
-    return image[:, top : top + SIDE, left : left + SIDE]
+    shown = np.zeros((len(image), SIDE, SIDE))
+    (rows, columns), (into_rows, into_columns) = zip(
+        *(middles(length) for length in image.shape[1:]), strict=True
+    )
+    shown[:, into_rows, into_columns] = image[:, rows, columns]
+    return shown
+
+
+def middles(length: int) -> tuple[slice, slice]:
+    """What is taken of so many pixels, and where it goes among 16; N // 2 lies at N // 2."""
+    count = min(length, SIDE)
+    first, into = (whole // 2 - count // 2 for whole in (length, SIDE))
+    return slice(first, first + count), slice(into, into + count)
 
 
 def raw(path: Path) -> np.ndarray:

@@ -246,7 +246,13 @@ def mosaic() -> Dataset:
     made.Manufacturer, made.Modality = "SIEMENS", "MR"
     made.add_new(0x00290010, "LO", "SIEMENS CSA HEADER")
     normal = [f"{value:.8f}" for value in NORMAL]
-    csa = csa_header({"NumberOfImagesInMosaic": ["3"], "SliceNormalVector": normal})
+    csa = csa_header(
+        {
+            "NumberOfImagesInMosaic": ["3"],
+            "SliceNormalVector": normal,
+            "AcquisitionMatrixText": ["16p*16"],
+        }
+    )
     made.add_new(0x00291010, "OB", csa)
     made.add_new(0x00291020, "OB", csa_header({"MrPhoenixProtocol": ["sSliceArray.lSize = 3"]}))
     return made
@@ -256,7 +262,7 @@ def csa_header(tags: Mapping[str, list[str]]) -> bytes:
     """Siemens' CSA header of type 2, as https://nipy.org/nibabel/dicom/siemens_csa.html has it."""
     made = b"SV10\4\3\2\1" + np.array([len(tags), 77], "<u4").tobytes()
     for name, values in tags.items():
-        kind = b"FD" if "." in values[0] else b"IS"
+        kind = {"S": b"FD", "N": b"IS", "A": b"SH", "M": b"UN"}[name[0]]
         head = np.array([len(values)], "<i4").tobytes() + kind + b"\0\0"
         made += name.encode().ljust(64, b"\0") + head
         made += np.array([6, len(values), 77], "<i4").tobytes()

@@ -57,6 +57,11 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,NAME,...",
         help="the names of the columns, where the manifest has no header, such as file,label",
     )
+    parser.add_argument(
+        "--ignore-splits",
+        action="store_true",
+        help="pass over the columns fold and split, and assign patients anew",
+    )
     add_label_table(parser)
     add_marks(parser)
     add_patients(parser)
@@ -129,6 +134,7 @@ def reading_of(options: argparse.Namespace) -> "Reading":
         header=tuple(options.header.split(",")) if options.header else (),
         label_separator=options.label_separator,
         patient_pattern=options.patient_pattern,
+        ignore_splits=options.ignore_splits,
         unknown_patients=options.unknown_patients,
         marking=marking_of(options),
         boxes=boxes_of(options),

@@ -76,6 +76,7 @@ class Reading:
             names that seem to be several are refused.
         patient_pattern: A regular expression that is looked for in the path of a file: its first
             group, or all that it finds, is the patient. Then a column ``patient`` is not used.
+        ignore_splits: Columns ``fold`` and ``split`` are not used; patients are assigned anew.
         unknown_patients: What is done with files whose patient nothing says: 'refuse' them, or
             let 'each-file' be a patient, at the risk that slices of one person lie in several
             splits.
@@ -95,6 +96,7 @@ class Reading:
     header: Sequence[str] = ()
     label_separator: str | None = None
     patient_pattern: str | None = None
+    ignore_splits: bool = False
     unknown_patients: Unknown = "refuse"
     marking: Marking = AS_THEY_ARE
     boxes: BoxTable | None = None
@@ -130,6 +132,7 @@ class Reading:
             "header": list(self.header),
             "label_separator": self.label_separator,
             "patient_pattern": self.patient_pattern,
+            "ignore_splits": self.ignore_splits,
             "unknown_patients": None
             if self.unknown_patients == "refuse"
             else self.unknown_patients,
@@ -395,7 +398,8 @@ class _RowReader:
         file = self._file(cell(FILE))
         kept = {name: line.cells[self._places[name]].strip() for name in reading.keep}
         sequence = kept.pop(SEQUENCE, "")
-        split = next((name for name in SPLITTING if reading.column(name) in self._places), None)
+        splitting = () if reading.ignore_splits else SPLITTING
+        split = next((name for name in splitting if reading.column(name) in self._places), None)
         marks = {name: line.cells[self._places[name]] for name in reading.label_columns}
         where = f"{self._path}, row {line.number}"
         return Row(

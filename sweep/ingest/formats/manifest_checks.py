@@ -45,11 +45,11 @@ def check_columns(
         ],
         remedy,
     )
-    if all(reading.column(name) in header for name in SPLITTING):
+    if not reading.ignore_splits and all(reading.column(name) in header for name in SPLITTING):
         raise UserError(
             "the manifest says twice how to split",
             f"{path} with the columns 'fold' and 'split'",
-            "rename the one that you do not mean",
+            "rename the one that you do not mean, or pass --ignore-splits to assign patients anew",
         )
 
 

@@ -342,3 +342,16 @@ def test_patients_of_one_slice_are_marked(
     assert main(["report", str(folder.path), "--markdown", str(tmp_path / "report.md")]) == 0
     said = f"{count} patients of {count} at validation have one slice"
     assert said in (tmp_path / "report.md").read_text()
+
+
+def test_finalists_in_the_one_group_of_all_differ_as_they_do_as_a_whole(
+    folder: SweepFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = asked(folder, "group", "batch", "--groups", "split", capsys=capsys)
+    assert found["place"] == "test"
+    (one,) = found["groups"]["groups"]
+    whole = {row["score"]: row for row in found["summaries"]}
+    clean, mean = one["scores"]
+    assert clean == {**whole["clean/auroc"], "p_adjusted": clean["p"]}
+    for name in ("difference", "interval", "p"):
+        assert mean[name] == found["primary"][name]

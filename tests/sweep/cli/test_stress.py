@@ -124,3 +124,21 @@ def test_every_cell_on_request_and_in_a_file(
     }
     assert main(["stress", checkpoint, "--data", str(wide.path), "--out", str(file)]) == 2
     assert "the output exists" in capsys.readouterr().err
+
+
+def test_groups_of_the_slices_score_what_they_score_alone(
+    checkpoint: str, wide: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cells = ("--artifacts", "rician", "--levels", "1", "5", "--grid", "physical")
+    asked = (checkpoint, "--data", wide.path, *cells)
+    both = (*asked, "--split", "2", "3", "--groups", "split")
+    found = json.loads(stressed(capsys, *both, "--json")[0])["groups"]
+    alone = json.loads(stressed(capsys, *asked, "--split", "2", "--json")[0])
+    assert alone["groups"] is None
+    assert [one["group"] for one in found["scores"]] == ["2", "3"]
+    own = found["scores"][0]
+    assert own["metrics"] == {name: alone["metrics"][name] for name in own["metrics"]}
+    assert own["intervals"] == {name: alone["intervals"][name] for name in own["intervals"]}
+    assert "a line is scored on the slices of one group alone" in stressed(capsys, *both)[0]
+    assert main(["stress", *map(str, asked), "--groups", "site"]) == 2
+    assert "no such column in the store; received 'site'" in capsys.readouterr().err

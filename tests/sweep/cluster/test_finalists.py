@@ -25,6 +25,7 @@ from sweep.config.sweep import SweepConfig
 from sweep.core.errors import UnfinishedError, UserError
 from sweep.core.finals import TEST, VALIDATION
 from sweep.core.records import CLEAN
+from sweep.core.stages import current, stage
 from sweep.learn.finalist import train_to_end, trial_of
 from sweep.learn.fit import fit
 from sweep.learn.trainer import Trainer
@@ -86,6 +87,25 @@ def test_test_slices_are_scored_as_stress_scores_them(folder: SweepFolder, store
         expected = apart.metrics[f"robust/{name}"]
         assert record.metrics[TEST][f"holdout/{name}"] == pytest.approx(expected, abs=1e-6)
     assert not [name for name in record.metrics[VALIDATION] if name.startswith("holdout/")]
+
+
+def test_while_they_train_that_is_said_and_not_what_was_before(
+    folder: SweepFolder, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def room(*_: object, **__: object) -> int:
+        stage("looking for room for a finalist")
+        return 2
+
+    def trained(*given: Any) -> None:
+        said.append(current().text)
+        run_here(*given[:7])
+
+    monkeypatch.setattr(api, "run_finalists", trained)
+    monkeypatch.setattr(api, "workers_at_a_time", room)
+    driven(folder, store)
+    assert said == ["training finalists, 0 of 4 done"]
 
 
 @pytest.mark.usefixtures("without_ray")

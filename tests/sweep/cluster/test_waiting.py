@@ -9,7 +9,7 @@ from ray.tune.search import Searcher
 from sweep.cluster.nodes import Cluster
 from sweep.cluster.packing import Plan
 from sweep.cluster.room import LOOK_S, NoRoomError, Room
-from sweep.cluster.waiting import wait_for_room
+from sweep.cluster.waiting import Reminder, remind_of_places, wait_for_room
 from sweep.config.share import Share
 from sweep.config.sweep import ClusterSettings
 from sweep.core.errors import UserError, WorkError
@@ -281,3 +281,20 @@ def test_a_worker_that_has_a_place_may_take_its_time() -> None:
     watched.look(used(FREE, CPU=0), RUNNING, seconds=300)
     assert watched.error is None
     assert watched.said == []
+
+
+def test_workers_that_have_their_places_and_still_start_are_not_said_to_wait_for_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of the cluster is theirs, and nothing more is asked for."""
+    clock, said, share = Clock(), list[str](), Share(cpu=1)
+    taken = cluster_with({"CPU": 2}, free=[{"CPU": 0}])
+    reminder = Reminder(said.append, clock)
+    for asked in ((), ({"CPU": 1.0},), ()):
+        view = taken._replace(asked=asked)
+        monkeypatch.setattr("sweep.cluster.waiting.look", lambda view=view: view)
+        for _ in range(100):
+            remind_of_places(reminder, "finalists", share)
+            clock.pause(1)
+        assert bool(said) == bool(asked)
+        said.clear()

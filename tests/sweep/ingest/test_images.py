@@ -61,6 +61,17 @@ def test_folds_do_not_depend_on_the_order_of_the_rows(collection):
     assert folds_by_patient(ingest(collection, folds=3, seed=1)) == folds_by_patient(before)
 
 
+def test_the_folds_of_the_manifest_are_passed_over_if_asked(collection):
+    rows = [(f"{number}.png", "x", f"p{number}") for number in range(6)]
+    collection.describe(*rows)
+    anew = folds_by_patient(ingest(collection, folds=3))
+    given = [(*row, "ab"[number % 2], "train") for number, row in enumerate(rows)]
+    collection.describe(*given, header="file,label,patient,fold,split")
+    out = collection.folder / "out" / "ignored.h5"
+    store = ingest(collection, out, folds=3, reading=Reading(ignore_splits=True))
+    assert folds_by_patient(store) == anew
+
+
 def test_the_folds_of_the_manifest_are_taken(collection):
     rows = [(f"{number}.png", "x", f"p{number}", "ab"[number % 2]) for number in range(6)]
     collection.describe(*rows, header="file,label,patient,fold")

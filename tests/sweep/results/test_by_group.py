@@ -92,9 +92,9 @@ def test_the_table_has_a_line_for_each_site_and_says_what_is_missing_and_why(
 ) -> None:
     out = said(capsys, "best", folder.path, "--groups", "site")
     assert out.count("trial-0001") >= 4
-    assert "a line is scored on the slices of one site alone" in out
+    assert "a line is scored on the slices of one group alone" in out
     assert "- for site unknown: a is shown by 1 patient" in out
-    assert "gap: the best less the worst site" in out
+    assert "gap: the best less the worst group" in out
     top = said(capsys, "best", folder.path, "--groups", "site", "--top", "1")
     assert "trial-0000" not in top
 

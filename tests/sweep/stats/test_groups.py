@@ -256,7 +256,7 @@ def test_a_cell_without_a_value_is_missing_in_its_group_alone() -> None:
 
 
 def test_an_interval_of_a_group_and_of_the_gap_holds_the_truth() -> None:
-    """150 studies of two groups of 30 patients; ``benchmarks/groups.py`` has more."""
+    """150 studies of two groups of 30 patients."""
     truth = float(norm.cdf(1.5 / math.sqrt(2 * (0.7**2 + 0.7**2))))
     held, apart = [], []
     for seed in range(150):
