@@ -61,7 +61,7 @@ class Report:
             yield f"left out, as they cannot be used: {number_of(len(self.skipped), self.unit)}"
             yield from (f"  {one.name}: {one.reason}" for one in self.skipped[:SHOWN])
         if len(self.skipped) > SHOWN:
-            yield f"  and {len(self.skipped) - SHOWN} more: see `mrisweep data show`"
+            yield f"  and {len(self.skipped) - SHOWN} more: `mrisweep data show --json` lists all"
 
 
 def ingest(

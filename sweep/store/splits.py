@@ -79,8 +79,8 @@ class SplitAssigner:
         if empty:
             raise UserError(
                 "splits would have no patient",
-                f"{len(findings)} patients, which leave {', '.join(map(repr, empty))} of "
-                f"{len(seats)} splits empty",
+                f"{number_of(len(findings), 'patient')}, which leave "
+                f"{', '.join(map(repr, empty))} of {len(seats)} splits empty",
                 "choose fewer splits or other shares",
             )
         return assigned

@@ -293,7 +293,7 @@ def read_manifest(
     if reading.column(MASK) in header and reading.marking.no_mask == "refuse":
         check_masks(rows, path)
     check_own_masks(rows, path)
-    check_files(rows, path)
+    check_files(rows, path, folder)
     tabled: tuple[str, ...] = ()
     if reading.label_table is not None:
         rows, tabled = labelled_rows(rows, reading.label_table)

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 from sweep.core.errors import UserError, nearest, refuse
 from sweep.ingest.formats.cells import leads_out
-from sweep.ingest.formats.roles import MASK, PATIENT, ROLES, SCAN, SEQUENCE, SLICE, SPLITTING, USUAL
+from sweep.ingest.formats.near import near_path
+from sweep.ingest.formats.roles import (
+    LABEL,
+    MASK,
+    PATIENT,
+    ROLES,
+    SCAN,
+    SEQUENCE,
+    SLICE,
+    SPLITTING,
+    USUAL,
+)
 from sweep.store.slices import check_column_names
 
 if TYPE_CHECKING:
@@ -32,6 +43,8 @@ def check_columns(
             "; where the paths say whose the files are, pass --patient-pattern; where nothing "
             "does, --unknown-patients each-file, which risks flattered scores"
         )
+    if LABEL in missing and LABEL not in usual:
+        remedy += "; where each label has a column of its own, pass --label-columns"
     refuse(
         f"the manifest {path} does not have all of the columns "
         f"{', '.join(map(reading.column, required))}",
@@ -151,7 +164,7 @@ def check_own_masks(rows: list["Row"], path: Path) -> None:
     )
 
 
-def check_files(rows: list["Row"], path: Path) -> None:
+def check_files(rows: list["Row"], path: Path, folder: Path) -> None:
     """Refuse a file that is outside the folder, is there twice, or is of two patients."""
     whole = {(row.file, row.volume) for row in rows if row.slice is None}
     patient: dict[str, str] = {}
@@ -160,10 +173,13 @@ def check_files(rows: list["Row"], path: Path) -> None:
         patient.setdefault(row.file, row.patient)
         first.setdefault((row.file, row.volume, row.slice), row)
     check = _checker(rows, path)
+    outside = [file for row in rows for file in (row.file, row.mask) if leads_out(file)]
+    near = near_path(folder, outside[0]) if outside else ""
     check(
         "name files outside the image folder",
         lambda row: leads_out(row.file) or leads_out(row.mask),
-        "give the folder that all of them are in, and paths from there",
+        "give the folder that all of them are in, and paths from there"
+        + (f": did you mean {near!r}?" if near else ""),
     )
     check(
         "name a file, or a slice of it, again",

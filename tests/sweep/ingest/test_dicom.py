@@ -207,7 +207,7 @@ def test_reasons_are_told_where_too_few_volumes_are_left(folder):
     for name in ("s0", "s2"):
         path = folder / name / "IM8"
         path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(UserError, match="1 patients, which leave '2' of 2 splits empty") as error:
+    with pytest.raises(UserError, match="1 patient, which leave '2' of 2 splits empty") as error:
         plan(folder)
     assert "2 volumes: s0 (the pixels" in str(error.value)
     assert "; s2 (the pixels" in str(error.value)

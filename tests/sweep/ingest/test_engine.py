@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from sweep.ingest import engine, partial
 from sweep.ingest.engine import ingest
 from sweep.ingest.images import plan_images
 from sweep.ingest.making import Making
-from sweep.ingest.plan import Plan
+from sweep.ingest.plan import Plan, Skipped
 from sweep.ingest.workers import HERE, work
+from sweep.inspect.summary import summarize
 from sweep.store import Store
 from sweep.store.splits import SplitAssigner, equal_folds
 from sweep.store.writer import StoreWriter
@@ -390,3 +392,14 @@ def test_float16_holds_eleven_bits(pictures: Path, tmp_path: Path) -> None:
     assert half.images.dtype == np.float16
     np.testing.assert_allclose(half.read(rows), exact.read(rows), rtol=2**-11)
     assert half.fingerprint != exact.fingerprint
+
+
+@pytest.mark.parametrize("count", [10, 11, 541])
+def test_of_many_files_left_out_it_says_where_all_are_listed(
+    pictures: Path, tmp_path: Path, count: int
+) -> None:
+    skipped = tuple(Skipped(f"{number}.png", "cut") for number in range(count))
+    report = ingest(replace(plan_of(pictures), skipped=skipped), tmp_path / "s.h5")
+    last = list(report.remarks())[-1]
+    assert ("`mrisweep data show --json` lists all" in last) == (count > 10)
+    assert len(summarize(report.store).as_json()["source"]["skipped"]) == count

@@ -1,13 +1,16 @@
 """Trees of files as people and public data sets have them, without a manifest."""
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from pydicom import dcmread
 from pydicom.data import get_testdata_file
 
 from sweep.core.errors import UserError
+from sweep.ingest.formats.dicom.identity import identity_of
 from sweep.ingest.formats.manifest import Reading
 from sweep.ingest.tree import Tree, read_tree, with_patients
 
@@ -180,3 +183,19 @@ def test_dicom_without_preamble_is_dicom_as_any(tmp_path: Path) -> None:
     tree = read(tmp_path)
     assert tree.kind == "dicom"
     assert [file for file, *_ in said(tree)] == ["a/1.dcm", "b/2"]
+
+
+def test_what_pydicom_warns_of_in_sloppy_files_is_kept_to_itself(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    file = dcmread(get_testdata_file("MR_small.dcm"))
+    with pytest.warns(UserWarning, match="Invalid value for VR UI"):
+        file.SeriesInstanceUID = "1.2.x"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        with warnings.catch_warnings(action="ignore"):
+            file.save_as(tmp_path / name / "1.dcm")
+    recwarn.clear()
+    identities = [identity_of(tmp_path / name / "1.dcm") for name in ("a", "b")]
+    assert [one.series for one in identities if one] == ["1.2.x", "1.2.x"]
+    assert not recwarn.list

@@ -1,5 +1,6 @@
 """Whose a DICOM file is and which series it belongs to, without its pixels."""
 
+import warnings
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ def identity_of(path: Path) -> Identity | None:
 
     """
     wrong, remedy = "the file is not a readable DICOM file", "repair or remove it"
-    with broken_is_unusable(wrong, path, remedy):
+    with broken_is_unusable(wrong, path, remedy), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's, of sloppy files
         if not is_dicom(path):
             raise UnusableError(wrong, f"{path}, which does not begin as DICOM does", remedy)
         dataset = dcmread(path, stop_before_pixels=True, specific_tags=KEYWORDS, force=True)

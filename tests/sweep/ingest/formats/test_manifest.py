@@ -9,6 +9,7 @@ from sweep.ingest.formats.manifest import (
     unknown_patients,
     unknown_source,
 )
+from sweep.ingest.formats.near import near_path
 
 
 def rows_of(path, **options):
@@ -340,6 +341,32 @@ def test_backslashes_and_absolute_paths_into_the_folder(manifest, tmp_path):
     found = read(path)
     assert [row.file for row in found.rows] == ["s/a.png", "s/c.png"]
     assert "backslashes: 1;" in found.notes[0]
+
+
+@pytest.mark.parametrize("file", ["/data/old/s/c.png", "../images/s/c.png", "/S/C.png"])
+def test_a_path_outside_of_the_folder_is_told_its_end_that_is_there(manifest, tmp_path, file):
+    path = manifest(f"file,label,patient\n{file},x,p\n")
+    folder = tmp_path / "images"
+    (folder / "s").mkdir(parents=True)
+    (folder / "s" / "c.png").touch()
+    with pytest.raises(UserError) as error:
+        read_manifest(path, folder)
+    assert ("did you mean 's/c.png'?" in str(error.value)) == file.endswith("s/c.png")
+
+
+@pytest.mark.parametrize("file", ["C:/data/s/c.png", "images/s/c.png", "images/s/d.png"])
+def test_a_path_with_more_folders_before_it_is_told_its_end_that_is_there(tmp_path, file):
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "c.png").touch()
+    assert near_path(tmp_path, file) == ("" if file.endswith("d.png") else "s/c.png")
+
+
+def test_where_no_column_is_the_label_one_for_each_label_is_thought_of(manifest):
+    with pytest.raises(UserError, match="column of its own, pass --label-columns"):
+        rows_of(manifest("file,patient,acl,tear\na.png,p,1,0\n"))
+    with pytest.raises(UserError) as error:
+        rows_of(manifest("file,patient,class\na.png,p,x\n"))
+    assert "--label-columns" not in str(error.value)
 
 
 def test_a_path_in_the_wrong_case_has_its_near_match_named(manifest, tmp_path):
