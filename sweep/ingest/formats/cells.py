@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sweep.core.errors import UserError
 
-NUMBER = re.compile(r"(\d+)(\.0+)?", re.ASCII)  # spreadsheets write 3 as 3.0 beside empty cells
+# Spreadsheets write 3 as 3.0 beside empty cells; no file has more slices than 18 digits count.
+NUMBER = re.compile(r"(\d{1,18})(\.0+)?", re.ASCII)
 
 
 class Paths:

@@ -160,11 +160,16 @@ def columns_like(table: Keyed, globs: Sequence[str], but: Collection[str] = ()) 
         [
             f"{glob!r} ({nearest(glob, free)})"
             for glob in globs
-            if not any(fnmatchcase(name, glob) for name in free)
+            if not any(_is_like(name, glob) for name in free)
         ],
         "name columns that are there",
     )
-    return [name for name in free if any(fnmatchcase(name, glob) for glob in globs)]
+    return [name for name in free if any(_is_like(name, glob) for glob in globs)]
+
+
+def _is_like(name: str, glob: str) -> bool:
+    """Whether a column has a name, which may have brackets in it, or a glob stands for it."""
+    return name == glob or fnmatchcase(name, glob)
 
 
 def label_said(cell: str, column: str, meaning: Meaning, where: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from sweep.core.errors import UserError
 from sweep.ingest.formats.joining import left_out_notes
 from sweep.ingest.formats.manifest import Row
-from sweep.ingest.presets.paths import filled
+from sweep.ingest.presets.paths import filled, names_in
 from sweep.ingest.presets.preset import Preset
 from sweep.ingest.presets.tables import Fields, Marks, Tables, key_of
 
@@ -68,7 +68,7 @@ class Labelling:
             patient=patient or filled(preset.patient, fields),
             split=self._split(fields),
             columns={
-                **{name: filled(text, fields) for name, text in preset.columns.items()},
+                **{name: self._column(text, fields) for name, text in preset.columns.items()},
                 **said.columns,
             },
             mask=mask,
@@ -95,6 +95,10 @@ class Labelling:
             )
         if self.unmasked:
             yield f"Files without the mask that lies beside others: {self.unmasked}; left out."
+
+    def _column(self, text: str, fields: Fields) -> str:
+        """Empty, as nothing is known, where the pattern of this path has not all of its fields."""
+        return filled(text, fields) if names_in(text) <= fields.keys() else ""
 
     def _mask(self, file: str, fields: Fields) -> str:
         if not self.preset.mask:

@@ -191,7 +191,7 @@ def read_places(places: Places, path: Path) -> Marks:
     for line in lines:
         cells = {name: line.cells[place].strip() for name, place in at.items()}
         number = cells[places.instance]
-        if not number.isdecimal():
+        if not re.fullmatch(r"[0-9]{1,18}", number):
             raise UserError(
                 "an instance number is no whole number",
                 f"{number!r} in {path}, row {line.number}",

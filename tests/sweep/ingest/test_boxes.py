@@ -80,7 +80,9 @@ def test_boxes_that_have_no_place_are_counted_and_said(folder):
     assert shown(plan) == {("0", 1): {"tear"}}
     notes = " ".join(plan.notes)
     assert "Boxes on files that the manifest does not have: 2, on 1 file, such as '9.nii'" in notes
-    assert "Boxes on slices that their file does not have: 1; left out." in notes
+    assert (
+        "Boxes on slices that their file does not have: 1; left out. Slices count from 0." in notes
+    )
     assert "Boxes outside of their image: 2; left out." in notes
     assert (plan.source["boxes_on_no_slice"], plan.source["boxes_outside"]) == (1, 2)
 
@@ -153,6 +155,7 @@ def test_boxes_and_masks_and_labels_of_the_manifest_come_together(folder):
         (["0.nii,1,2,3,-4,5,tear"], HEADER, "a side of less than 0 pixels.*row 2"),
         (["0.nii,,2,3,4,5,tear"], HEADER, "are on no slice.*row 2.*fill the column 'slice'"),
         (["0.nii,-1,2,3,4,5,tear"], HEADER, "a slice is not a number from 0"),
+        (["0.nii," + "9" * 5000 + ",2,3,4,5,tear"], HEADER, "a slice is not a number from 0"),
         (["0.nii,1,2,3,4,5,"], HEADER, "have no label.*row 2"),
         ([",1,2,3,4,5,tear"], HEADER, "name no file.*row 2"),
         (

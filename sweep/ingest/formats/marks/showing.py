@@ -185,7 +185,10 @@ def notes_of(tally: Tally, marking: Marking, names: Collection[str]) -> Iterator
             f"{', '.join(values[:SHOWN])}{more}; --mask-labels tells them apart."
         )
     if tally.lost:
-        yield f"Boxes on slices that their file does not have: {tally.lost}; left out."
+        yield (
+            f"Boxes on slices that their file does not have: {tally.lost}; left out. Slices count "
+            "from 0."
+        )
     if tally.outside:
         yield f"Boxes outside of their image: {tally.outside}; left out."
 

@@ -33,6 +33,12 @@ def test_a_wide_table_gives_the_names_of_its_columns(tmp_path: Path) -> None:
     assert labels == {"12": {"canal_l2"}, "7": None}  # of 7 a cell is empty: not all is known
 
 
+def test_a_column_with_brackets_in_its_name_is_found_by_it(tmp_path: Path) -> None:
+    text = "study_id,tear [MRI]\n7,1\n"
+    found = read_labels(table(tmp_path, text, columns=["tear [MRI]"], meaning=YES_OR_NO))
+    assert found.labels == {"7": {"tear [MRI]"}}
+
+
 def test_fewer_columns_leave_less_unknown(tmp_path: Path) -> None:
     labels = read_labels(table(tmp_path, columns=("canal_l1",))).labels
     assert labels == {"12": frozenset(), "7": {"canal_l1"}}

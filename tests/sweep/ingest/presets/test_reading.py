@@ -100,6 +100,11 @@ def test_a_name_that_is_none_is_refused(name: str, said: str, tmp_path: Path) ->
     assert "Traceback" not in answer.err
 
 
+def test_a_mask_lies_beside_its_image() -> None:
+    with pytest.raises(UserError, match="a mask that is not beside its image"):
+        preset_of({**raw("brats"), "mask": "../{case}_seg.nii.gz"}, "brats", "brats.yaml")
+
+
 def test_a_preset_of_the_users_own(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text((FOLDER / "mrnet.yaml").read_text(encoding="utf-8"), encoding="utf-8")
