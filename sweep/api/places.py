@@ -3,8 +3,8 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sweep.api.check import Cost
 from sweep.api.output import check_place
 from sweep.config.sweep import SweepConfig
 from sweep.config.tracking import HERE
@@ -15,9 +15,19 @@ from sweep.remote.places import shown
 from sweep.results.sweep_file import is_free
 from sweep.results.trackers import MLFLOW
 
+if TYPE_CHECKING:
+    from sweep.api.check import Cost
 
-def about_places(config: SweepConfig, out: Path | None, cost: Cost) -> Iterator[str]:
-    """What a run would find amiss where it writes to, a line each.
+
+def refuse_unwritable(config: SweepConfig, out: Path | None) -> None:
+    """Raise ``UserError`` where ``run`` could not make the sweep's folder, as it would."""
+    folder = _folder(config, out)
+    if uri_of(folder) is None:
+        check_place(folder)
+
+
+def about_places(config: SweepConfig, out: Path | None, cost: "Cost") -> Iterator[str]:
+    """What a run would remark where it writes to, a line each.
 
     Args:
         config: The sweep.
@@ -25,7 +35,7 @@ def about_places(config: SweepConfig, out: Path | None, cost: Cost) -> Iterator[
         cost: What it takes.
 
     """
-    folder = out or Path("sweeps") / config.name
+    folder = _folder(config, out)
     try:
         if not is_free(folder):
             yield (
@@ -33,7 +43,6 @@ def about_places(config: SweepConfig, out: Path | None, cost: Cost) -> Iterator[
                 f"`mrisweep resume {shown(folder)}` goes on with a sweep"
             )
         elif uri_of(folder) is None:
-            check_place(folder)
             yield from _about_disk(folder, cost)
     except (UserError, WorkError) as error:
         yield str(error)
@@ -41,7 +50,11 @@ def about_places(config: SweepConfig, out: Path | None, cost: Cost) -> Iterator[
         yield from _about_server(config, folder)
 
 
-def _about_disk(folder: Path, cost: Cost) -> Iterator[str]:
+def _folder(config: SweepConfig, out: Path | None) -> Path:
+    return out or Path("sweeps") / config.name
+
+
+def _about_disk(folder: Path, cost: "Cost") -> Iterator[str]:
     there = next(one for one in folder.absolute().parents if one.exists())
     free, needed = shutil.disk_usage(there).free, cost.space.peak
     if free < needed:

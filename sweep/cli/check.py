@@ -42,10 +42,12 @@ def _say_of_notify(config: "SweepConfig") -> None:
 
 
 def _do_check(options: argparse.Namespace) -> None:
+    from sweep.api.places import about_places, refuse_unwritable
     from sweep.config.sweep import SweepConfig, given_names
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
     given = given_names(options.sweep, options.set)
+    refuse_unwritable(config, options.out)
     say(f"read {options.sweep}; looking at data and cluster")
     # Here, as these take seconds to import, and most mistakes are found before.
     from sweep.api.check import estimate
@@ -53,7 +55,6 @@ def _do_check(options: argparse.Namespace) -> None:
     from sweep.api.effects import without_effect
     from sweep.api.measure import start_seconds
     from sweep.api.pace import Room
-    from sweep.api.places import about_places
     from sweep.api.preflight import open_data
     from sweep.cluster.survey import survey
 

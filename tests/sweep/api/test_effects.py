@@ -136,10 +136,18 @@ def test_a_folder_that_is_there(
     assert f"{out} is there already" in said_of(config, out, store)
 
 
-def test_a_place_that_is_no_folder(places: tuple[SweepConfig, Path], store: Store) -> None:
-    config, out = places
-    out.parent.touch()
-    assert "a part of the output's path is no folder" in said_of(config, out, store)
+def test_a_place_that_is_no_folder_is_refused_as_run_does(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import yaml
+
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(settings(store)))
+    (tmp_path / "file").touch()
+    out = str(tmp_path / "file" / "sweep")
+    assert main(["check", str(tmp_path / "sweep.yaml"), "--out", out]) == 2
+    said = capsys.readouterr()
+    assert "a part of the output's path is no folder" in said.err
+    assert said.out == ""
 
 
 def test_a_disk_that_is_too_small(
