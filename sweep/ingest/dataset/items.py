@@ -281,7 +281,7 @@ def _number(value: object, where: str) -> int | None:
     if value is None:
         return None
     whole = _whole(value)
-    if whole is None or whole < 0:
+    if whole is None or not 0 <= whole < 2**31:  # a store keeps it in 32 bits
         raise UnusableError(
             "'number' is not the place of a slice in its scan, from 0",
             f"{reprlib.repr(value)} in {where}",

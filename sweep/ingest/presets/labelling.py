@@ -12,6 +12,8 @@ from sweep.ingest.presets.paths import filled, names_in
 from sweep.ingest.presets.preset import Preset
 from sweep.ingest.presets.tables import Fields, Marks, Tables, key_of
 
+MOST = 2**31 - 1  # a store keeps the numbers of slices in 32 bits
+
 
 @dataclass
 class Labelling:
@@ -109,9 +111,9 @@ class Labelling:
         if not self.preset.number:
             return None
         text = filled(self.preset.number, fields)
-        if not text.isdecimal():
+        if not text.isdecimal() or int(text) > MOST:
             raise UserError(
-                "the number of a picture in its scan is no whole number from 0",
+                f"the number of a picture in its scan is no whole number from 0 to {MOST}",
                 f"{text!r} in {file}",
                 f"correct 'number' or its field in the preset {self.preset.name}",
             )

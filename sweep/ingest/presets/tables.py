@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,6 +59,8 @@ class Tables:
         self._preset = preset
         self._folder = folder
         self._chosen = chosen
+        # What is chosen stands for itself in a glob: `label=*` is no choice of every column.
+        self._as_they_are = {name: tuple(map(escape, one)) for name, one in chosen.items()}
         self._keep = keep
         self._below: list[Path] | None = None
         self._read: dict[tuple[Path, str], Keyed] = {}
@@ -144,7 +147,7 @@ class Tables:
             for cell, label in meaning.items():
                 for one in spelt(cell, self._chosen):
                     says.setdefault(one, label)  # what is chosen stands first
-            for glob in spelt(text, self._chosen):
+            for glob in spelt(text, self._as_they_are):
                 for name in columns_like(read, [glob], list(table.key)):
                     cell = read.cell(key, name)
                     yield name, label_said(cell, name, says, read.origin(key))

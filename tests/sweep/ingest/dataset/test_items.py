@@ -166,6 +166,7 @@ def test_without_a_patient_nothing_can_be_split(says):
         (item(0, split=["a"]), r"'split' is not a text; received \['a'\]"),
         (item(0, number=-1), "'number' is not the place .*; received -1"),
         (item(0, number=False), "'number' is not the place .*; received False"),
+        (item(0, number=2**31), "'number' is not the place .*; received 2147483648"),
         (item(0, pixel_mm=0), "'pixel_mm' is not the distance .*; received 0 in item 0"),
         (item(0, pixel_mm=(1, np.nan)), "'pixel_mm' is not the distance"),
         (item(0, pixel_mm=(1, 1, 1)), r"'pixel_mm' is not .*; received \(1, 1, 1\)"),

@@ -424,3 +424,23 @@ def test_a_preset_of_the_users_that_is_wrong_is_refused(
     assert answer.status == 2
     assert said in answer.err
     assert "Traceback" not in answer.err
+
+
+def test_what_is_chosen_is_no_glob(tmp_path: Path) -> None:
+    laid = LAYOUTS["bids"](tmp_path / "data")
+    out = tmp_path / "a.h5"
+    answer = ingested("bids", tmp_path / "data", out, laid, "--choose", "label=*", "suffix=T1w")
+    assert answer.status == 2
+    assert "does not have the columns of labels" in answer.err
+    assert not out.exists()
+
+
+def test_a_number_that_no_store_can_keep_is_refused(tmp_path: Path) -> None:
+    laid = LAYOUTS["tcga-lgg"](tmp_path / "data")
+    for path in list((tmp_path / "data").rglob("*.tif")):
+        scan, _, rest = path.name.removesuffix("_mask.tif").removesuffix(".tif").rpartition("_")
+        end = "_mask.tif" if path.name.endswith("_mask.tif") else ".tif"
+        path.rename(path.with_name(f"{scan}_99999999999{rest}{end}"))
+    answer = ingested("tcga-lgg", tmp_path / "data", tmp_path / "a.h5", laid)
+    assert answer.status == 2
+    assert "no whole number from 0 to 2147483647" in answer.err
