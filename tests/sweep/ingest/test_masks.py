@@ -370,9 +370,7 @@ def test_an_image_is_no_mask_of_itself(volumes):
 
 def test_that_no_slice_has_a_label_comes_with_the_masks_that_could_not_be_used(volumes):
     volumes.mask(0, np.zeros(SHAPE, np.uint8))
-    with pytest.raises(
-        UserError, match=r"no slice has a label.*values that --mask-labels does not"
-    ):
+    with pytest.raises(UserError, match=r"no slice has a label.*that --mask-labels does not"):
         volumes.plan(replace(NAMED, names=mask_names(["7=core"])))
 
 

@@ -18,7 +18,7 @@ from sweep.store.geometry import UNKNOWN, Geometry
 from sweep.store.slices import slice_key
 from sweep.store.splits import SplitAssigner, equal_folds
 
-GEOMETRY = Geometry((2.0, 1.0), 3.0, ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+GEOMETRY = Geometry((2.0, 1.0), 3.0, orientation=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
 SHAPE = (4, 6)
 
 
