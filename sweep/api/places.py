@@ -13,7 +13,6 @@ from sweep.core.text import bytes_text
 from sweep.remote.address import uri_of
 from sweep.remote.places import shown
 from sweep.results.sweep_file import is_free
-from sweep.results.trackers import MLFLOW
 
 if TYPE_CHECKING:
     from sweep.api.check import Cost
@@ -35,6 +34,8 @@ def about_places(config: SweepConfig, out: Path | None, cost: "Cost") -> Iterato
         cost: What it takes.
 
     """
+    from sweep.results.trackers import MLFLOW  # which imports torch
+
     folder = _folder(config, out)
     try:
         if not is_free(folder):
