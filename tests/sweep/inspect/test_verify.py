@@ -26,7 +26,7 @@ def change(path, place):
         os.pwrite(file.fileno(), bytes([before[0] ^ 1]), place)
 
 
-@pytest.mark.parametrize("name", ["images", "scale", "kspace", "digest"])
+@pytest.mark.parametrize("name", ["images", "scale", "kspace", "digest", "value_range"])
 def test_a_bit_that_has_changed_is_found(name, tmp_path):
     store = store_with_kspace(tmp_path / "s.h5")
     assert damaged_slices(store) == []
@@ -49,6 +49,15 @@ def test_a_native_size_that_has_changed_is_found(content, tmp_path):
     assert description_is_whole(Store.open(path))
     change(path, place_of(path, "native", 1))
     assert not description_is_whole(Store.open(path))
+
+
+def test_a_perceptual_hash_that_has_changed_is_found(tmp_path):
+    store = store_with_kspace(tmp_path / "s.h5")
+    place = place_of(store.path, "perceptual_hash", 1)
+    with store.path.open("r+b") as file:
+        before = os.pread(file.fileno(), 1, place)
+        os.pwrite(file.fileno(), bytes([before[0] ^ 0b111]), place)
+    assert damaged_slices(Store.open(store.path)) == ["k1"]
 
 
 def test_every_damaged_slice_is_named(content, tmp_path):
