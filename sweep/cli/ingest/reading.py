@@ -69,7 +69,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
 
 
 def add_label_table(parser: argparse.ArgumentParser) -> None:
-    """``--label-table`` and ``--key``."""
+    """``--label-table``, ``--key`` and ``--table-header``."""
     parser.add_argument(
         "--label-table",
         type=Path,
@@ -82,6 +82,12 @@ def add_label_table(parser: argparse.ArgumentParser) -> None:
         help="the column of the --label-table that names the study; a file is of the study that is "
         "a folder or the name in its path, or that its own column of this name says, if kept",
     )
+    parser.add_argument(
+        "--table-header",
+        metavar="NAME,NAME,...",
+        help="the names of the columns of the --label-table, where it has no header, such as "
+        "exam,acl",
+    )
 
 
 def label_table_of(options: argparse.Namespace) -> "LabelTable | None":
@@ -89,12 +95,14 @@ def label_table_of(options: argparse.Namespace) -> "LabelTable | None":
     from sweep.ingest.formats.joining import LabelTable
 
     if options.label_table is None:
-        if options.key is not None:
-            raise UserError(
-                "--key is of a table of labels, and none is given",
-                f"--key {options.key}",
-                "pass --label-table",
-            )
+        for name in ("key", "table_header"):
+            if getattr(options, name) is not None:
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(
+                    f"{option} is of a table of labels, and none is given",
+                    f"{option} {getattr(options, name)}",
+                    "pass --label-table",
+                )
         return None
     if options.key is None:
         raise UserError(
@@ -109,7 +117,11 @@ def label_table_of(options: argparse.Namespace) -> "LabelTable | None":
             "pass --label-columns, such as --label-columns acl tear",
         )
     return LabelTable(
-        options.label_table, options.key, tuple(options.label_columns), label_meaning_of(options)
+        options.label_table,
+        options.key,
+        tuple(options.label_columns),
+        label_meaning_of(options),
+        tuple(options.table_header.split(",")) if options.table_header else (),
     )
 
 

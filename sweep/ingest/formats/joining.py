@@ -118,7 +118,8 @@ def read_keyed(
     refuse(
         f"the {what} {path} does not have each column of its key once",
         [f"{name!r} ({nearest(name, names)})" for name in key if names.count(name) != 1],
-        "name the columns that are there",
+        "name the columns that are there; of a --label-table without a header, name them by "
+        "--table-header exam,acl",
     )
     if not lines:
         raise UserError(f"the {what} has no row", path, "add rows, or give another table")

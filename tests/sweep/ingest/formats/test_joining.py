@@ -14,6 +14,7 @@ from sweep.ingest.formats.joining import (
     read_labels,
 )
 from sweep.ingest.formats.manifest import Reading, read_manifest
+from sweep.store import Store
 from tests.support.collections import Collection
 from tests.support.commands import ask
 
@@ -150,6 +151,20 @@ def test_a_folder_takes_its_labels_from_a_table(collection: Collection, tmp_path
     answer = ask("ingest", "folder", collection.images, *joined, *known)
     assert answer.status == 0, answer.err
     assert "tear" in answer.out
+
+
+def test_a_table_of_labels_without_a_header(collection: Collection, tmp_path: Path) -> None:
+    path = collection.folder / "train-tear.csv"
+    path.write_text("".join(f"{n:04},{n % 2}\n" for n in range(6)))
+    joined = ("--label-table", path, "--key", "exam", "--label-columns", "tear")
+    known = ("--patient-pattern", r"\d", "--folds", 2, "--out", tmp_path / "a.h5")
+    answer = ask("ingest", "folder", collection.images, *joined, *known)
+    assert answer.status == 2
+    assert "--table-header exam,acl" in answer.err
+    header = ("--table-header", "exam,tear")
+    assert ask("ingest", "folder", collection.images, *joined, *known, *header).status == 0
+    store = Store.open(tmp_path / "a.h5")
+    assert store.labels[:, 0].tolist() == [n % 2 for n in range(6)]
 
 
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
