@@ -26,12 +26,22 @@ def change(path, place):
         os.pwrite(file.fileno(), bytes([before[0] ^ 1]), place)
 
 
-@pytest.mark.parametrize("name", ["images", "scale", "kspace", "digest"])
+@pytest.mark.parametrize("name", ["images", "scale", "kspace", "digest", "value_range"])
 def test_a_bit_that_has_changed_is_found(name, tmp_path):
     store = store_with_kspace(tmp_path / "s.h5")
     assert damaged_slices(store) == []
     change(store.path, place_of(store.path, name, 1))
     assert damaged_slices(Store.open(store.path)) == ["k1"]
+
+
+@pytest.mark.parametrize(("flipped", "damaged"), [(0x03, []), (0x07, ["k1"]), (0xFF, ["k1"])])
+def test_a_hash_is_that_of_the_pixels_but_for_how_libraries_round(tmp_path, flipped, damaged):
+    path = store_with_kspace(tmp_path / "s.h5").path
+    place = place_of(path, "perceptual_hash", 1)
+    content = bytearray(path.read_bytes())
+    content[place] ^= flipped
+    path.write_bytes(content)
+    assert damaged_slices(Store.open(path)) == damaged
 
 
 @pytest.mark.parametrize(
