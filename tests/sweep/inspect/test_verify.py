@@ -34,6 +34,16 @@ def test_a_bit_that_has_changed_is_found(name, tmp_path):
     assert damaged_slices(Store.open(store.path)) == ["k1"]
 
 
+@pytest.mark.parametrize(("flipped", "damaged"), [(0x03, []), (0x07, ["k1"]), (0xFF, ["k1"])])
+def test_a_hash_is_that_of_the_pixels_but_for_how_libraries_round(tmp_path, flipped, damaged):
+    path = store_with_kspace(tmp_path / "s.h5").path
+    place = place_of(path, "perceptual_hash", 1)
+    content = bytearray(path.read_bytes())
+    content[place] ^= flipped
+    path.write_bytes(content)
+    assert damaged_slices(Store.open(path)) == damaged
+
+
 @pytest.mark.parametrize(
     "name", ["labels", "patient", "split", "slice_key", "pixel_mm", "sampling", "digest"]
 )
@@ -49,15 +59,6 @@ def test_a_native_size_that_has_changed_is_found(content, tmp_path):
     assert description_is_whole(Store.open(path))
     change(path, place_of(path, "native", 1))
     assert not description_is_whole(Store.open(path))
-
-
-def test_a_perceptual_hash_that_has_changed_is_found(tmp_path):
-    store = store_with_kspace(tmp_path / "s.h5")
-    place = place_of(store.path, "perceptual_hash", 1)
-    with store.path.open("r+b") as file:
-        before = os.pread(file.fileno(), 1, place)
-        os.pwrite(file.fileno(), bytes([before[0] ^ 0b111]), place)
-    assert damaged_slices(Store.open(store.path)) == ["k1"]
 
 
 def test_every_damaged_slice_is_named(content, tmp_path):
