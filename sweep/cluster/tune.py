@@ -23,6 +23,7 @@ from sweep.cluster.trial import SweepTrial
 from sweep.cluster.tune_state import Forgetting, cleared
 from sweep.cluster.watch import StoreWatch, Watch
 from sweep.config.sweep import SweepConfig
+from sweep.core.errors import WorkError
 from sweep.core.stages import stage
 from sweep.results.folder import SweepFolder
 from sweep.results.inventory import TUNE
@@ -104,6 +105,15 @@ def _cluster_asked() -> Iterator[None]:
         yield
     except ray.exceptions.RayError:
         look_at_cluster()
+        raise
+    except RuntimeError as error:  # Tune has no name for a worker that ends as it starts
+        if isinstance(error.__cause__, ray.exceptions.OutOfMemoryError):
+            raise WorkError(
+                "the memory of a node was used up as a worker started there",
+                "its worker, which Ray ended as the node ran low on memory",
+                "end what else takes memory there, or lower cluster.concurrent; then run "
+                "`mrisweep resume`, which goes on from the last epochs",
+            ) from error
         raise
 
 

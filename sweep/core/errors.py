@@ -217,6 +217,9 @@ def broken_is_unusable(wrong: str, path: object, remedy: str) -> Iterator[None]:
         raise
     except Exception as error:
         blame_no_file(error, path)
+        if isinstance(error, MemoryError):
+            wrong = "reading it takes more memory than one process may have here"
+            remedy += ", or take a machine with more memory"
         raise UnusableError(wrong, f"{path} ({told(error)})", remedy) from error
 
 

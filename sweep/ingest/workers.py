@@ -22,12 +22,14 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from sweep.core.errors import UnusableError, UserError, WorkError
+from sweep.core.heap import allow_memory, machine_memory
 
 HERE = 0  # workers: everything is done in this process
 SAID_S = 60  # a task without an answer for so long is spoken of, and again after as long
 WALL_S = 3600  # no file takes so long that is read at all
 ENDING_S = 5  # for a process that was told to end; one that waits for a dead disk cannot
 # Imported once, and forked from for each worker: a worker then starts in milliseconds.
+SHARE_OF_MEMORY = 0.5  # of the machine's, that one worker may have: a damaged size may ask for all
 PRELOADED = ["sweep.ingest.tasks", "sweep.ingest.images"]
 
 Waiting = Callable[[str, float], None]  # called with what takes long, and for how many seconds
@@ -311,6 +313,7 @@ def _serve(connection: Connection, job: Job[TaskT, AnswerT]) -> None:
     """Life of a worker: it ends when the pipe does, be it by the parent's death."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    allow_memory(int(SHARE_OF_MEMORY * machine_memory()))
     with suppress(BrokenPipeError):  # nobody listens any more
         try:
             with job.open() as do:

@@ -20,6 +20,9 @@ def ask(thing):
         os.kill(os.getpid(), signal.SIGSEGV)
     while thing == "loop":
         pass
+    if thing == "huge":
+        from sweep.core.heap import machine_memory
+        return len(bytearray(int(0.6 * machine_memory())))
     if thing == "unusable":
         raise UnusableError("it is no picture", "that", "give another")
     if thing == "bug":
@@ -38,7 +41,7 @@ def question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.reload(importlib.import_module("odd_question"))
 
 
-THINGS = ["a", "crash", "b", "unusable", "c", "loop", "d", "bug", "errno 13", "e"]
+THINGS = ["a", "crash", "b", "unusable", "c", "loop", "huge", "d", "bug", "errno 13", "e"]
 
 
 @pytest.mark.parametrize(("workers", "at_once"), [(1, 1), (2, 1), (1, 4), (2, 100)])
@@ -55,7 +58,8 @@ def test_each_kind_of_damage_costs_that_thing_alone(
     )
     assert found.found == [(one, one.upper()) for one in "abcde"]
     reasons = dict(found.skipped)
-    assert list(reasons) == ["crash", "unusable", "loop", "bug", "errno 13"]
+    assert list(reasons) == ["crash", "unusable", "loop", "huge", "bug", "errno 13"]
+    assert "more memory than one process may have here; received huge" in reasons["huge"]
     assert "ended twice" in reasons["crash"]
     assert reasons["unusable"] == "it is no picture; received that; give another"
     assert "does not end" in reasons["loop"]
