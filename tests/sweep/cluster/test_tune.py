@@ -14,15 +14,11 @@ def test_memory_that_is_used_up_as_a_worker_starts_is_said_with_what_to_do() -> 
         except OutOfMemoryError as error:
             raise RuntimeError(f"Caught unexpected exception: {error}") from error
 
-    with (
-        pytest.raises(
-            WorkError, match="memory of a node was used up as a worker .*mrisweep resume"
-        ),
-        tune._cluster_asked(),
-    ):
+    said = r"memory of a node was used up as a worker .*mrisweep resume"
+    with pytest.raises(WorkError, match=said), tune._cluster_asked():
         fit()
 
 
 def test_any_other_error_is_left_as_it_is() -> None:
-    with pytest.raises(RuntimeError, match="^a fault of ours$"), tune._cluster_asked():
+    with pytest.raises(RuntimeError, match=r"^a fault of ours$"), tune._cluster_asked():
         raise RuntimeError("a fault of ours")
