@@ -155,7 +155,7 @@ def fields_of(name: str, content: bytes) -> Mapping[str, Way]:
     if name.endswith(".npy"):
         return {"line of a header": text_line}
     if content[128:132] == b"DICM" or name in ("a", "IM0"):
-        return {"DICOM element": dicom_element, "DICOM elements swapped": dicom_element}
+        return {"DICOM elements": dicom_elements}
     return {}
 
 
@@ -341,7 +341,7 @@ LONG_VRS = (b"OB", b"OW", b"SQ", b"UN", b"UT", b"OF", b"OD", b"OL", b"UC", b"UR"
 VRS = (*LONG_VRS, b"US", b"SS", b"DS", b"IS", b"CS", b"LO", b"UI", b"FD", b"PN", b"AT", b"ZZ")
 
 
-def dicom_element(content: bytes, rng: random.Random) -> bytes:
+def dicom_elements(content: bytes, rng: random.Random) -> bytes:
     """An element exchanged with another, gone, twice, of another kind, length or value."""
     implicit = content[128:132] != b"DICM" or b"1.2.840.10008.1.2\0" in content[:400]
     order = ">" if b"1.2.840.10008.1.2.2\0" in content[:400] else "<"

@@ -328,7 +328,8 @@ def place_tree(
     """
     files = folder / "files"
     whole = files / "validation"
-    for name, named in zip(WHOLE, write_whole_into(files, kind), strict=True):
+    files.mkdir()
+    for name, named in zip(WHOLE, write_whole(files, kind), strict=True):
         target = whole / "xy"[int(name[-1])] / named
         target.parent.mkdir(parents=True)
         (files / named).rename(target)
@@ -339,11 +340,6 @@ def place_tree(
         place_in.mkdir(parents=True, exist_ok=True)
         place(place_in, case)
     return cases
-
-
-def write_whole_into(files: Path, kind: str) -> list[str]:
-    files.mkdir()
-    return write_whole(files, kind)
 
 
 def judge_tree(folder: Path, kind: str, cases: Sequence[Case]) -> list[Verdict]:

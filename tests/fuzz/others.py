@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -172,8 +173,6 @@ def wrong_in(store: Store) -> list[str]:
 @cache
 def stores() -> Mapping[str, bytes]:
     """Of images, and with k-space."""
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         images = [texture(number, 24) for number in range(8)]
         plain, measured = Path(folder) / "plain.h5", Path(folder) / "measured.h5"

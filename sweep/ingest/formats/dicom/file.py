@@ -147,8 +147,7 @@ def is_other_dicom(path: Path) -> bool:
         if not is_dicom(path):
             return False
         dataset, _ = read_to_pixels(path)
-        said = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.get("SOPClassUID")
-        uid = UID(str(said or ""))
+        uid = _class_of(dataset)
         known = uid.name != str(uid) or not uid.startswith(STANDARD)
         return bool(uid) and uid.is_valid and known and not _should_show(dataset)
 
@@ -164,8 +163,13 @@ def _reading(path: Path, remedy: str = AGAIN) -> Iterator[None]:
 
 def _should_show(dataset: FileDataset) -> bool:
     """Whether the file calls itself an image."""
-    name = UID(dataset.file_meta.get("MediaStorageSOPClassUID") or "").name
-    return "Image Storage" in name or "Rows" in dataset
+    return "Image Storage" in _class_of(dataset).name or "Rows" in dataset
+
+
+def _class_of(dataset: FileDataset) -> UID:
+    """What kind of thing the file says that it holds; may be empty, or no UID."""
+    said = dataset.file_meta.get("MediaStorageSOPClassUID") or dataset.get("SOPClassUID")
+    return UID(str(said or ""))
 
 
 def _check_decoder(dataset: FileDataset, path: Path) -> None:

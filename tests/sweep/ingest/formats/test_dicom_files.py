@@ -5,13 +5,14 @@ import re
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    MRImageStorage,
     RLELossless,
     SecondaryCaptureImageStorage,
 )
@@ -121,6 +122,18 @@ def test_a_file_without_pixels_named_as_a_slice_says_what_else_it_is_or_is_lost(
         return
     assert outline(tmp_path / "s", "acquired").ignored == 1
     np.testing.assert_array_equal(images(tmp_path / "s"), volume)
+
+
+def test_an_image_by_its_dataset_alone_that_has_no_pixels_is_no_other_file(tmp_path):
+    for place, pixels in enumerate(noise(4, 3, 4)):
+        save(tmp_path / "s" / f"IM{place}", placed(pixels, place))
+    other = Dataset()
+    other.file_meta, other.preamble = FileMetaDataset(), b"\0" * 128
+    other.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    other.SOPClassUID, other.PatientID = MRImageStorage, "ann"
+    pydicom.dcmwrite(tmp_path / "s" / "IM4", other)
+    with pytest.raises(UnusableError, match="ends before its pixels"):
+        outline(tmp_path / "s", "acquired")
 
 
 def test_what_systems_leave_behind_is_ignored_and_counted(tmp_path):
