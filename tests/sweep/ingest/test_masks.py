@@ -136,11 +136,14 @@ def stored(values: np.ndarray, affine: np.ndarray, order, flipped) -> nibabel.Ni
     return nibabel.Nifti1Image(View(order, flipped).array(values), affine @ index)
 
 
+ORDERS = tuple(product(permutations(range(3)), product((False, True), repeat=3)))
+
+
 @pytest.mark.parametrize("axis", ["acquired", "coronal"])
 def test_in_which_order_a_mask_is_stored_does_not_matter(volumes, axis):
     before = shown(volumes.plan(axis=axis))
-    for order, flips in product(permutations(range(3)), product((False, True), repeat=3)):
-        for number in range(4):
+    for first in range(0, len(ORDERS), 4):  # each volume in another order
+        for number, (order, flips) in enumerate(ORDERS[first : first + 4]):
             image = stored(marks(number), OBLIQUE, order, flips)
             nibabel.save(image, volumes.folder / f"m{number}.nii.gz")
         assert shown(volumes.plan(axis=axis)) == before == expected(axis)
@@ -152,12 +155,16 @@ def test_a_cube_is_turned_by_where_it_lies_and_not_by_its_shape(tmp_path):
     image = generator.integers(0, 9, (5, 5, 5)).astype(np.int16)
     mask = np.zeros((5, 5, 5), np.uint8)
     mask[1, 2, 3] = 1
-    nibabel.save(nibabel.Nifti1Image(image, np.eye(4)), tmp_path / "a.nii")
-    (tmp_path / "m.csv").write_text("file,mask,patient,split\na.nii,m.nii,p,a\n")
-    for order, flips in product(permutations(range(3)), product((False, True), repeat=3)):
-        nibabel.save(stored(mask, np.eye(4), order, flips), tmp_path / "m.nii")
-        plan = plan_volumes(tmp_path / "m.csv", tmp_path, volume_format(), Making(DEALING))
-        assert [bool(one.labels) for one in plan.slices] == [n == 3 for n in range(5)]
+    rows = ["file,mask,patient,split"]
+    for n, (order, flips) in enumerate(ORDERS):
+        nibabel.save(nibabel.Nifti1Image(image, np.eye(4)), tmp_path / f"a{n}.nii")
+        nibabel.save(stored(mask, np.eye(4), order, flips), tmp_path / f"m{n}.nii")
+        rows.append(f"a{n}.nii,m{n}.nii,p,a")
+    (tmp_path / "m.csv").write_text("\n".join(rows))
+    plan = plan_volumes(tmp_path / "m.csv", tmp_path, volume_format(), Making(DEALING))
+    assert len(plan.items) == len(ORDERS)
+    for item in plan.items:
+        assert [bool(one.labels) for one in item.slices] == [n == 3 for n in range(5)]
 
 
 def save_as(path: Path, values: np.ndarray) -> None:
