@@ -11,12 +11,11 @@ same with slices alone, see ``pairs``; on a CPU the time is that of this process
 import argparse
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from pairs import Clock, Step, add_device, device_is_ready, ratios
+from pairs import Clock, Step, add_device, clock_of, device_is_ready, ratios
 from results import Record
 
 from sweep.api.measure import train_a_step
@@ -138,9 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     if not device_is_ready(options):
         return 2
-    clock: Callable[[], float] = (
-        time.perf_counter if options.device == "cuda" else time.process_time
-    )
+    clock = clock_of(options)
     record = Record("context")
     measured(options, clock, record)
     if options.save:

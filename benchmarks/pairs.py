@@ -26,6 +26,11 @@ def device_is_ready(options: argparse.Namespace) -> bool:
     return True
 
 
+def clock_of(options: argparse.Namespace) -> Clock:
+    """Wall time of a GPU's work; of a CPU's its own time, which others do not lengthen."""
+    return time.perf_counter if options.device == "cuda" else time.process_time
+
+
 def seconds(step: Step, steps: int, device: torch.device, clock: Clock) -> float:
     """Time one of `steps` steps, the work of a GPU included."""
     if device.type == "cuda":

@@ -21,12 +21,11 @@ import copy
 import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from pairs import Clock, Step, add_device, device_is_ready, ratios
+from pairs import Clock, Step, add_device, clock_of, device_is_ready, ratios
 from results import Record
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -235,9 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
     if not device_is_ready(options):
         return 2
-    clock: Callable[[], float] = (
-        time.perf_counter if options.device == "cuda" else time.process_time
-    )
+    clock = clock_of(options)
     record = Record("stress")
     if options.passes:
         passes(options, clock, record)

@@ -192,8 +192,7 @@ def _signal(store: Store) -> str:
 
 
 def _context(store: Store) -> str:
-    around = store.neighbours.around(np.arange(len(store)), 1)
-    if np.all(around == around[:, [1]]):
+    if not store.neighbours.others(np.arange(len(store)), 1).any():
         return ""
     return "  # context: 1  # with the slices beside it in its scan, as channels\n"
 

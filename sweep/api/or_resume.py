@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.api.dataset import refuse_vanishing
+from sweep.api.places import folder_of
 from sweep.api.run import SweepResult, ended, resume, run
 from sweep.config.base import plain_of
 from sweep.config.finalists import FinalistSettings
@@ -46,7 +47,7 @@ def run_or_resume(
         KeyboardInterrupt: The folder is left in a state from which the same call goes on.
 
     """
-    path = out or Path("sweeps") / config.name
+    path = folder_of(config, out)
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     if is_free(path):
         return run(config, path)

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from sweep.api.check import Cost
 
 
-def refuse_unwritable(config: SweepConfig, out: Path | None) -> None:
-    """Raise ``UserError`` where ``run`` could not make the sweep's folder, as it would."""
-    folder = _folder(config, out)
+def folder_of(config: SweepConfig, out: str | Path | None) -> Path:
+    """Where a sweep goes: where it is asked to, or else into ``sweeps/<name>``."""
+    return Path(out) if out else Path("sweeps") / config.name
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raise ``UserError`` where a sweep's folder cannot be made; of a bucket nothing is asked."""
     if uri_of(folder) is None:
         check_place(folder)
 
@@ -36,7 +40,7 @@ def about_places(config: SweepConfig, out: Path | None, cost: "Cost") -> Iterato
     """
     from sweep.results.trackers import MLFLOW  # which imports torch
 
-    folder = _folder(config, out)
+    folder = folder_of(config, out)
     try:
         if not is_free(folder):
             yield (
@@ -49,10 +53,6 @@ def about_places(config: SweepConfig, out: Path | None, cost: "Cost") -> Iterato
         yield str(error)
     if MLFLOW in config.tracking.to:
         yield from _about_server(config, folder)
-
-
-def _folder(config: SweepConfig, out: Path | None) -> Path:
-    return out or Path("sweeps") / config.name
 
 
 def _about_disk(folder: Path, cost: "Cost") -> Iterator[str]:

@@ -13,7 +13,7 @@ from sweep.api.dataset import make_store, refuse_vanishing
 from sweep.api.finalists import follow_up, lacks_finalists, places_of
 from sweep.api.gc import tidy
 from sweep.api.mending import mend
-from sweep.api.output import check_place
+from sweep.api.places import folder_of, refuse_unwritable
 from sweep.api.preflight import about_evidence, bind, open_data
 from sweep.api.warm_start import told_by
 from sweep.cluster.nodes import refuse_small_machine
@@ -38,7 +38,6 @@ from sweep.learn.checkpoints import CheckpointInfo
 from sweep.learn.fit import is_over
 from sweep.learn.stress import cells_of
 from sweep.metrics import metric_of
-from sweep.remote.address import uri_of
 from sweep.remote.places import known_place, shown
 from sweep.results import choice, differences, slice_columns, sweep_file
 from sweep.results.callbacks import Callback, replay_to_end
@@ -110,7 +109,7 @@ def run(config: SweepConfig, out: str | Path | None = None) -> SweepResult:
             "make one by SweepConfig.from_yaml(path), or by SweepConfig.from_dict(settings)",
         )
     config = SweepConfig.from_dict(config.to_plain())  # a script may have made it of anything
-    path = Path(out) if out else Path("sweeps") / config.name
+    path = folder_of(config, out)
     with on_screen() as screen:
         return _begin(config, path, screen)
 
@@ -120,8 +119,7 @@ def _begin(config: SweepConfig, path: Path, screen: Screen) -> SweepResult:
     stage("looking at what the sweep needs")
     refuse_vanishing(path, "the sweep's folder", "add --out /shared/...")
     SweepFolder.refuse_existing(path)
-    if uri_of(path) is None:
-        check_place(path)
+    refuse_unwritable(path)
     _refuse_turns(config.search)
     for one in config.notify:
         check_notify(one)

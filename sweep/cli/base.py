@@ -4,7 +4,7 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -119,6 +119,25 @@ def add_options(command: argparse.ArgumentParser, more: str = "") -> None:
         help="options of artifacts, such as motion.order=interleaved; a name with a dash and a "
         f"word, as in motion-late.window=[0.5,1], is a variant to name in --artifacts{more}",
     )
+
+
+def refuse_alone(options: argparse.Namespace, names: Sequence[str], what: str, remedy: str) -> None:
+    """Refuse options that mean nothing without another one, which was not given.
+
+    Args:
+        options: As parsed; those that were not given are None.
+        names: Of the options that were in vain, as Python has them.
+        what: What each says, in vain.
+        remedy: What to do; ``{}`` stands for the option.
+
+    Raises:
+        UserError: One of them was given.
+
+    """
+    for name in names:
+        if (value := getattr(options, name)) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"{option} {what}", f"{option} {value}", remedy.format(option))
 
 
 def counter(what: str) -> Callable[[int, int], None]:

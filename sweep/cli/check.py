@@ -42,12 +42,12 @@ def _say_of_notify(config: "SweepConfig") -> None:
 
 
 def _do_check(options: argparse.Namespace) -> None:
-    from sweep.api.places import about_places, refuse_unwritable
+    from sweep.api.places import about_places, folder_of, refuse_unwritable
     from sweep.config.sweep import SweepConfig, given_names
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
     given = given_names(options.sweep, options.set)
-    refuse_unwritable(config, options.out)
+    refuse_unwritable(folder_of(config, options.out))
     say(f"read {options.sweep}; looking at data and cluster")
     # Here, as these take seconds to import, and most mistakes are found before.
     from sweep.api.check import estimate

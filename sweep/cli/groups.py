@@ -3,7 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from sweep.core.errors import UserError
+from sweep.cli.base import refuse_alone
 
 if TYPE_CHECKING:
     from sweep.stats.grouping import Grouping
@@ -42,14 +42,9 @@ def grouping_of(options: argparse.Namespace) -> "Grouping | None":
     from sweep.stats.grouping import Grouping, require_min
 
     if options.groups is None:
-        for name in ("bands", "min_patients"):
-            if getattr(options, name) is not None:
-                option = f"--{name.replace('_', '-')}"
-                raise UserError(
-                    f"{option} says how groups are made, and none are asked for",
-                    f"{option} {getattr(options, name)}",
-                    f"name a column by --groups, or leave {option} out",
-                )
+        what = "says how groups are made, and none are asked for"
+        remedy = "name a column by --groups, or leave {} out"
+        refuse_alone(options, ("bands", "min_patients"), what, remedy)
         return None
     require_min(options.min_patients)
     return Grouping.parse(options.groups, options.bands)

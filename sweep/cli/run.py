@@ -86,10 +86,11 @@ def _do_run(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace, begun: list[Path]) -> "SweepResult":
     """Run what was asked for; ``begun`` gets its folder once that is known."""
     stage(f"reading {options.sweep}")
+    from sweep.api.places import folder_of
     from sweep.config.sweep import SweepConfig
 
     config = SweepConfig.from_yaml(options.sweep, options.set)
-    folder = options.out or Path("sweeps") / config.name
+    folder = folder_of(config, options.out)
     if options.limit is not None:
         from sweep.api.smoke import smoke
 

@@ -1,8 +1,5 @@
 """Whether slices have the neighbours that ``data.context`` asks for, and which lack some."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sweep.core.errors import UserError
 from sweep.core.text import number_of
 from sweep.learn.signals import Rows
@@ -21,7 +18,7 @@ def require_neighbours(store: Store, rows: Rows, context: int) -> None:
         UserError: Each of the slices is alone, see ``store.neighbours``.
 
     """
-    if context and not _neighbours(store, rows, context).any():
+    if context and not store.neighbours.others(rows, context).any():
         raise UserError(
             "an input is a slice and its neighbours in the scan, and no slice has a neighbour",
             f"data.context: {context}, and {number_of(len(rows), 'slice')} of {store.path}, each "
@@ -35,16 +32,10 @@ def about_neighbours(store: Store, rows: Rows, context: int) -> str | None:
     """What is to be said of slices that have no neighbour; None where each has one."""
     if not context:
         return None
-    alone = int((~_neighbours(store, rows, context).any(axis=1)).sum())
+    alone = int((~store.neighbours.others(rows, context).any(axis=1)).sum())
     if not alone:
         return None
     return (
         f"{alone} of {number_of(len(rows), 'slice')} have no slice of their scan beside them, and "
         f"stand themselves where data.context: {context} asks for its neighbours"
     )
-
-
-def _neighbours(store: Store, rows: Rows, context: int) -> NDArray[np.bool_]:
-    """(B, 2 context + 1) which channels are of another slice."""
-    around = store.neighbours.around(rows, context)
-    return np.asarray(around != around[:, [context]])

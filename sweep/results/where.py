@@ -86,16 +86,15 @@ class Where:
 
     def value_in(self, row: "Ranked") -> Any:
         """What of a row is compared; ``_ABSENT`` where it lacks that, or its score is missing."""
-        value = self._of(row)
+        value = (
+            getattr(row, self.name)
+            if self.name in FIELDS
+            else row.metrics.get(self.name, row.params.get(self.name, _ABSENT))
+        )
         return _ABSENT if isinstance(value, float) and is_missing(value) else value
 
     def __str__(self) -> str:
         return f"{self.name}{self.sign}{self.value}"
-
-    def _of(self, row: "Ranked") -> Any:
-        if self.name in FIELDS:
-            return getattr(row, self.name)
-        return row.metrics.get(self.name, row.params.get(self.name, _ABSENT))
 
 
 def nearest_miss(condition: Where, rows: Iterable["Ranked"]) -> str | None:

@@ -70,6 +70,11 @@ class Neighbours:
             columns = [self.order[before], *columns, self.order[after]]
         return np.stack(columns, axis=1)
 
+    def others(self, rows: NDArray[np.integer], context: int) -> NDArray[np.bool_]:
+        """(B, 2 context + 1) which of ``around`` are other slices than those in the middle."""
+        around = self.around(rows, context)
+        return np.asarray(around != around[:, [context]])
+
 
 def _steps(scan: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np.int64]:
     """The most frequent distance of a scan's slices, of several the least; else 1; all (N,).

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweep.cli.base import refuse_alone
 from sweep.cli.ingest.marks import MARKS, add_marks, boxes_of, marking_of
 from sweep.cli.ingest.options import add_columns, add_patients, columns_of
 from sweep.cli.ingest.pairs import pairs
@@ -95,14 +96,8 @@ def label_table_of(options: argparse.Namespace) -> "LabelTable | None":
     from sweep.ingest.formats.joining import LabelTable
 
     if options.label_table is None:
-        for name in ("key", "table_header"):
-            if getattr(options, name) is not None:
-                option = f"--{name.replace('_', '-')}"
-                raise UserError(
-                    f"{option} is of a table of labels, and none is given",
-                    f"{option} {getattr(options, name)}",
-                    "pass --label-table",
-                )
+        what = "is of a table of labels, and none is given"
+        refuse_alone(options, ("key", "table_header"), what, "pass --label-table")
         return None
     if options.key is None:
         raise UserError(

@@ -9,18 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-import mrimodels
 from artifacts_sim import Names
 from sweep.config.augment import AugmentSettings
 from sweep.config.settings import TrialConfig
-from sweep.core.records import EpochRecord, Predictions
 from sweep.learn.augment import Augmentation
-from sweep.learn.fit import fit
 from sweep.learn.inputs import Batch, gather
 from sweep.learn.losses import Loss
 from sweep.learn.signals import Images
 from sweep.learn.trainer import Trainer
 from sweep.store import Store
+from tests.support.resumed import assert_resumes_as_whole
 
 CPU = torch.device("cpu")
 MOVED = {"flip_horizontal": 0.5, "rotate": 20.0, "translate": 0.1, "scale": 0.1, "crop": 0.6}
@@ -121,14 +119,6 @@ def test_the_loss_is_that_of_the_clean_slices_and_the_weighted_divergence(
     assert first > 1e-4
 
 
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    return mrimodels.load(path)[0].state_dict()
-
-
-class KilledError(Exception):
-    """Stands for a process that dies."""
-
-
 @each_option
 def test_a_trial_with_it_ends_resumed_as_uninterrupted(
     option: str, trial_config: TrialConfig, store: Store, tmp_path: Path
@@ -137,16 +127,4 @@ def test_a_trial_with_it_ends_resumed_as_uninterrupted(
     config = with_augment(trial_config, **OPTIONS[option])
     data = dataclasses.replace(config.data, train=(1,))
     config = dataclasses.replace(config, stress=stress, data=data)
-    whole = fit(config, store, tmp_path / "whole")
-    history: list[EpochRecord] = []
-
-    def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
-        history.append(record)
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        fit(config, store, tmp_path / "broken", report=report)
-    resumed = fit(config, store, tmp_path / "broken", history=history)
-    assert [one.train_loss for one in resumed.history] == [one.train_loss for one in whole.history]
-    first, second = (weights(tmp_path / name / "epoch-0002.pt") for name in ("whole", "broken"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert_resumes_as_whole(config, store, tmp_path)

@@ -17,7 +17,7 @@ from sweep.config.augment import AugmentSettings
 from sweep.config.levels import shift_of
 from sweep.config.settings import DataSettings, TrialConfig
 from sweep.core.keys import seed_of
-from sweep.core.records import Cell, EpochRecord, Predictions
+from sweep.core.records import Cell
 from sweep.learn.augment import Augmentation
 from sweep.learn.batches import epoch_batches, torch_generator
 from sweep.learn.checkpoints import CheckpointInfo, load_checkpoint
@@ -30,6 +30,7 @@ from sweep.learn.stress import cells_of, inputs, stress_loaded
 from sweep.learn.trainer import Trainer, learning_rate, make_optimizer
 from sweep.store import Store
 from tests.support.kspace import make_kspace_store
+from tests.support.resumed import assert_resumes_as_whole
 from tests.support.stores import make_volumes
 
 CPU = torch.device("cpu")
@@ -259,33 +260,13 @@ def test_training_is_a_plain_loop_over_stacked_slices_bit_for_bit(
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
 
 
-def weights(path: Path) -> dict[str, Tensor]:
-    return mrimodels.load(path)[0].state_dict()
-
-
-class KilledError(Exception):
-    """Stands for a process that dies."""
-
-
 @each_option
 def test_a_trial_ends_resumed_as_uninterrupted(
     option: str, config: TrialConfig, volumes: Store, tmp_path: Path
 ) -> None:
     stress = dataclasses.replace(config.stress, artifacts=("bias",), levels=(5,))
     config = dataclasses.replace(with_augment(config, **OPTIONS[option]), stress=stress)
-    whole = fit(config, volumes, tmp_path / "whole")
-    history: list[EpochRecord] = []
-
-    def report(record: EpochRecord, predictions: Sequence[Predictions]) -> None:
-        history.append(record)
-        raise KilledError
-
-    with pytest.raises(KilledError):
-        fit(config, volumes, tmp_path / "broken", report=report)
-    resumed = fit(config, volumes, tmp_path / "broken", history=history)
-    assert [one.train_loss for one in resumed.history] == [one.train_loss for one in whole.history]
-    first, second = (weights(tmp_path / name / "epoch-0002.pt") for name in ("whole", "broken"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert_resumes_as_whole(config, volumes, tmp_path)
 
 
 @pytest.fixture

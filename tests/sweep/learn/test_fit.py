@@ -22,16 +22,13 @@ from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of, stress
 from sweep.learn.trainer import Trainer, learning_rate, make_optimizer
 from sweep.store import Store
+from tests.support.resumed import KilledError, weights
 
 
 def trained(trial_config: TrialConfig, **settings: object) -> TrialConfig:
     return dataclasses.replace(
         trial_config, train=dataclasses.replace(trial_config.train, **settings)
     )
-
-
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    return mrimodels.load(path)[0].state_dict()
 
 
 def assert_same_weights(one: Path, other: Path) -> None:
@@ -114,10 +111,6 @@ def test_a_trial_that_ends_early_cancels_what_is_under_evaluation(
     late = LateEvaluator(frozen, store)
     fit(frozen, store, tmp_path, evaluator=late)
     assert [path.name for path in late.cancelled] == ["epoch-0004.pt"]
-
-
-class KilledError(Exception):
-    """Stands for a process that dies."""
 
 
 @pytest.mark.slow

@@ -15,7 +15,8 @@ from sweep.learn.fit import Done, Evaluation, FitResult, LocalEvaluator, fit
 from sweep.learn.screening import Screening
 from sweep.learn.stress import cells_of
 from sweep.store import Store
-from tests.sweep.learn.test_fit import KilledError, LateEvaluator, trained
+from tests.support.resumed import KilledError
+from tests.sweep.learn.test_fit import LateEvaluator, trained
 
 SCREEN = ScreenSettings(patients=0.5, levels=1, full=(4,))
 
